@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# `make` alone prints what there is. Every target sets up the machine first and does so only once (tools/setup).
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+BIN := .venv/bin
+JOBS ?= $(shell nproc)
+# cppcheck finds what the scenarios are for: they break heaps on purpose.
+CPPCHECK_FILES = $(filter-out tests/target/scenarios/%,$(filter %.c,$(C_FILES)))
+C_FILES = $(shell git ls-files --cached --others --exclude-standard -- '*.c' '*.h')
+
+.PHONY: help setup demo test check bench clean
+
+help: ## print this list
+	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | awk -F'\t' '{ printf "make %-7s %s\n", $$1, $$2 }'
+
+setup: ## install what is missing: Debian packages, then .venv with the package in it
+	@tools/setup
+
+demo: setup ## show the story: a broken heap on an emulated chip, and who broke it
+	@$(BIN)/python -m tests.demo
+
+test: setup ## run every test (ARGS="-k name" for some of them)
+	@$(BIN)/python -m pytest -n $(JOBS) $(ARGS)
+
+check: check-format check-lint check-types check-vermin check-clang-format check-cppcheck check-style ## format, lint, types, Python 3.8, function sizes
+
+bench: setup ## measure what has a bound, print it beside the bound
+	@$(BIN)/python -m tests.bench.run $(ARGS)
+
+clean: ## remove what was built (.venv stays; `rm -rf .venv` removes it)
+	rm -rf build .mypy_cache .pytest_cache .ruff_cache *.egg-info
+	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
+
+.PHONY: check-format check-lint check-types check-vermin check-clang-format check-cppcheck check-style
+
+check-format: setup
+	$(BIN)/ruff format --check .
+
+check-lint: setup
+	$(BIN)/ruff check .
+
+check-types: setup
+	$(BIN)/mypy
+
+check-vermin: setup
+	$(BIN)/vermin --target=3.8- --no-tips --violations --eval-annotations gdbext
+
+check-clang-format: setup
+	clang-format --dry-run -Werror $(C_FILES)
+
+check-cppcheck: setup
+	cppcheck --quiet --error-exitcode=1 --std=c11 --inline-suppr --enable=warning,performance,portability \
+	    -j $(JOBS) -I c_helpers/include $(CPPCHECK_FILES)
+
+check-style: setup
+	$(BIN)/python -m pytest -q tests/unit/test_style.py

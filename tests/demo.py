@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`make demo`: a broken heap on an emulated chip, and who broke it, typed into a real GDB before the reader's eyes.
+
+Nothing is staged: the firmware asserts where its allocator found the damage, and everything printed after a prompt is
+what GDB printed. GDB runs in a pty so that it prints as for a person; its output is passed through as it comes. The
+exit status is 1 if the story did not come to its end.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import sys
+from pathlib import Path
+
+from tests.support import firmware
+from tests.support.gdb import GDB, GdbSession, GdbTimeoutError, remote
+from tests.support.paths import EXTENSION, ROOT
+from tests.support.qemu import Qemu
+
+INTRODUCTION = """\
+Two blocks of 1,024 bytes. The first is freed, then filled with 1,028 bytes of ff through the stale pointer; the second
+is freed, and the allocator asserts. The question is not where it stopped but who did it.
+
+"""
+NEXT = re.compile(r"next: (last-malloc 0x[0-9a-f]+)")
+
+
+def show(text: str) -> None:
+    """Print at once."""
+    sys.stdout.write(text)
+    sys.stdout.flush()
+
+
+def show_shell(words: list[str], *, background: bool = False) -> None:
+    """Print a command as it would be typed into a shell."""
+    show(f"$ {shlex.join(words)}{' &' if background else ''}\n")
+
+
+def tell(gdb: GdbSession, chip: Qemu) -> str | None:
+    """Type the story; return what is wrong with it, None if nothing is."""
+    for command in (f"source {EXTENSION.relative_to(ROOT)}", remote(chip.remote)):
+        gdb.command(command)
+    report = gdb.command("continue", timeout=60.0)
+    advice = NEXT.search(report)
+    if not advice:
+        return "no report came that ends on what to do next"
+    answer = gdb.command(advice[1])
+    return None if "allocated" in answer else f"{advice[1]} named no allocation"
+
+
+def play(elf: Path) -> str | None:
+    """Start the chip and GDB as a person would, and tell the story to its end."""
+    with Qemu(elf, tcp=True) as chip:
+        show_shell([*chip.machine, "-gdb", f"tcp:{chip.remote}"], background=True)
+        show_shell([GDB, "-q", "-nx", str(elf)])
+        columns = max(shutil.get_terminal_size((160, 24)).columns, 100)
+        with GdbSession(elf=elf, columns=columns, echo=show) as gdb:
+            problem = tell(gdb, chip)
+            gdb.echo = None
+            show("quit\n")
+    return problem
+
+
+def main() -> int:
+    """Build the firmware and play."""
+    os.chdir(ROOT)
+    show(INTRODUCTION)
+    try:
+        problem = play(firmware.build(firmware.DEFAULT).relative_to(ROOT))
+    except firmware.FirmwareError as error:
+        problem = str(error)
+    except (GdbTimeoutError, EOFError) as error:
+        problem = str(error).splitlines()[0]
+    if problem:
+        print(f"\ndemo: {problem}", file=sys.stderr)
+    return 1 if problem else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The harness: real GDB, real QEMU, a stub and a proxy of the remote protocol, and the heap images with known truth.
+
+paths       where things are; the one place that knows of the shared fixtures
+fixtures    heap images with their truth, as dataclasses
+firmware    builds the test firmware, once, under a lock
+qemu        a chip in QEMU with its gdb stub
+gdb         GDB run in batch, and GDB kept open as a session
+scenario    firmware, QEMU and GDB together: one scenario, the commands after its stop
+sockets     listening sockets that nobody else can take
+rsp_wire    packets of the remote protocol
+rsp_traffic what passed, and the counts of it
+rsp_target  memory and registers that the stub shows
+rsp_stub    a server that shows memory images to a real GDB, with faults and slow links to choose
+rsp_proxy   stands between GDB and a stub and counts
+markers     line numbers of `/* LINE: name */` in C sources
+bench       rows of `make bench`
+
+Nothing here imports the package under test.
+"""

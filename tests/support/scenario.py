@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Firmware, QEMU and GDB together: run one scenario of tests/target as a user would, then ask."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from tests.support import firmware
+from tests.support.gdb import SOURCE, Capture, GdbResult, GdbSession, remote, run_gdb
+from tests.support.qemu import Qemu
+from tests.support.rsp_proxy import RspProxy
+
+
+def run_scenario(
+    name: str,
+    commands: Sequence[str | Capture],
+    *,
+    variant: str = firmware.DEFAULT,
+    before: Sequence[str] = (),
+    timeout: float = 120.0,
+    **machine: Any,
+) -> GdbResult:
+    """Source the extension, connect, do `before`, continue, then `commands`; `machine` goes to Qemu.
+
+    Example: `run_scenario("seed", [Capture("heap-check --json")]).json()["heaps"]`.
+    """
+    elf = firmware.build(variant)
+    with Qemu(elf, append=f"scenario={name}", **machine) as chip:
+        return run_gdb([SOURCE, remote(chip.remote), *before, "continue", *commands], elf=elf, timeout=timeout)
+
+
+@contextmanager
+def talk_to_scenario(
+    name: str, *, variant: str = firmware.DEFAULT, tty: bool = True, **machine: Any
+) -> Iterator[tuple[GdbSession, RspProxy]]:
+    """An open GDB, extension sourced, connected at reset through a counting proxy."""
+    elf = firmware.build(variant)
+    with (
+        Qemu(elf, append=f"scenario={name}", **machine) as chip,
+        RspProxy(chip.remote) as proxy,
+        GdbSession(elf=elf, tty=tty) as gdb,
+    ):
+        gdb.command(SOURCE)
+        gdb.command(remote(proxy.remote))
+        yield gdb, proxy
