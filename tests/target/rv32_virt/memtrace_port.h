@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The recorder's port to this firmware: who runs now, what time it is, which stack is in use.
+ */
+#ifndef MEMTRACE_PORT_H
+#define MEMTRACE_PORT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "board.h"
+#include "board_virt.h"
+#include "rtos.h"
+
+#define MEMTRACE_PORT_TICK_HZ 10000000u
+#define MEMTRACE_PORT_CORES BOARD_CORES
+
+struct memtrace_span {
+    uintptr_t low;
+    uintptr_t high;
+};
+
+extern const char board_code_start[];
+extern const char board_code_end[];
+extern const uint8_t board_build_id_start[];
+extern const uint8_t board_build_id_end[];
+
+static inline unsigned memtrace_port_core(void)
+{
+    return virt_core();
+}
+
+static inline uint32_t memtrace_port_time(void)
+{
+    return virt_time_low();
+}
+
+static inline uint64_t memtrace_port_time_full(void)
+{
+    return virt_time_full();
+}
+
+static inline uintptr_t memtrace_port_context(void)
+{
+    return board_running[virt_core()].context;
+}
+
+static inline const char *memtrace_port_task_name(uintptr_t handle)
+{
+    return ((const struct task *)handle)->name;
+}
+
+static inline struct memtrace_span memtrace_port_stack(void)
+{
+    const struct board_running *running = &board_running[virt_core()];
+    return (struct memtrace_span){running->low, running->high};
+}
+
+static inline bool memtrace_port_is_code(uintptr_t pc)
+{
+    return pc - (uintptr_t)board_code_start < (uintptr_t)(board_code_end - board_code_start);
+}
+
+static inline uintptr_t memtrace_port_lock(void)
+{
+    return virt_interrupts_off();
+}
+
+static inline void memtrace_port_unlock(uintptr_t state)
+{
+    virt_interrupts_restore((uint32_t)state);
+}
+
+/* The note is three words, "GNU\0", and the 20 bytes. */
+static inline void memtrace_port_build_id(uint8_t out[20])
+{
+    enum { NOTE_HEAD = 16 };
+    if ((size_t)(board_build_id_end - board_build_id_start) >= NOTE_HEAD + 20) {
+        memcpy(out, board_build_id_start + NOTE_HEAD, 20);
+    }
+}
+
+#endif

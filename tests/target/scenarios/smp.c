@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Two cores and their timer interrupts write a million events at once, without a heap in between. Every field of an event follows
+ * from its address, so that a reader can tell a torn one:
+ *
+ *     address  0x40000000 | core << 27 | interrupt << 26 | task << 24 | number % 2^20 << 4
+ *     size     (address >> 4) * 2654435761 mod 2^32, its upper 24 bits (frees: none)
+ *     heap     core << 3 | interrupt << 2 | task
+ *     context  of a task "smp-CORE-TASK"; in an interrupt: ISR
+ *     kind     allocation, then the free of the same address
+ */
+#include "board.h"
+#include "firmware.h"
+#include "memtrace.h"
+#include "rtos.h"
+#include "scenarios.h"
+
+#define CORES 2u
+#define TASKS 4u
+#define TICK 500u
+
+/* An allocation and a free each, on each core outside of interrupts. `-append pairs=N` takes fewer, so that a ring can keep all. */
+uint32_t smp_pairs = 250000;
+
+/* How many events each core gave to the recorder: [core][0: tasks, 1: interrupts]. Tests compare with kept + lost. */
+volatile uint32_t smp_issued[CORES][2];
+static volatile uint32_t smp_finished[CORES];
+static struct task smp_tasks[CORES][TASKS];
+
+uint32_t smp_address(unsigned core, unsigned interrupt, unsigned task, uint32_t number);
+uint32_t smp_size(uint32_t address);
+
+uint32_t smp_address(unsigned core, unsigned interrupt, unsigned task, uint32_t number)
+{
+    return 0x40000000u | core << 27 | interrupt << 26 | task << 24 | (number & 0xFFFFFu) << 4;
+}
+
+uint32_t smp_size(uint32_t address)
+{
+    return ((address >> 4) * 2654435761u) >> 8;
+}
+
+SCENARIO static void pair_issue(unsigned core, unsigned interrupt, unsigned task)
+{
+    uint32_t address = smp_address(core, interrupt, task, smp_issued[core][interrupt] / 2);
+    unsigned heap = core << 3 | interrupt << 2 | task;
+    memtrace_alloc(MEMTRACE_CALLER(), (void *)address, smp_size(address), heap); /* LINE: smp-alloc */
+    memtrace_free(MEMTRACE_CALLER(), (void *)address, heap);                     /* LINE: smp-free */
+    smp_issued[core][interrupt] += 2;
+}
+
+SCENARIO static void smp_tick(void)
+{
+    pair_issue(board_core(), 1, 0);
+}
+
+SCENARIO static void core_run(void)
+{
+    unsigned core = board_core();
+    board_timer_start(TICK, smp_tick);
+    for (uint32_t i = 0; i < smp_pairs; i++) {
+        unsigned task = i / 64 % TASKS;
+        task_pretend(&smp_tasks[core][task]);
+        pair_issue(core, 0, task);
+    }
+    board_timer_stop();
+    __asm__ volatile("fence" ::: "memory");
+    smp_finished[core] = 1;
+}
+
+SCENARIO static void tasks_name(void)
+{
+    for (unsigned core = 0; core < CORES; core++) {
+        for (unsigned task = 0; task < TASKS; task++) {
+            char name[] = "smp-0-0";
+            name[4] = (char)('0' + core);
+            name[6] = (char)('0' + task);
+            strcpy(smp_tasks[core][task].name, name);
+        }
+    }
+}
+
+/* With one core it runs on that one alone. */
+SCENARIO void test_smp(void)
+{
+    struct task *main_task = task_current();
+    unsigned cores = board_core_count();
+    argument_number("pairs=", &smp_pairs);
+    tasks_name();
+    if (cores > 1) {
+        board_core_start(core_run);
+    }
+    core_run();
+    while (cores > 1 && smp_finished[1] == 0) {
+    }
+    task_pretend(main_task);
+}

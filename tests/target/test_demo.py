@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`make demo` tells the story to its end: both lines of the seed case stand in it, and no process stays behind."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.support.markers import marked_line
+from tests.support.paths import ROOT
+
+SOURCE = ROOT / "tests" / "target" / "scenarios" / "malloc_test.c"
+
+
+def processes_with(mark: str) -> list[str]:
+    """The command lines of every process that has inherited `mark` in its environment, whoever its parent is by now."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if mark.encode() in (process / "environ").read_bytes():
+                found.append((process / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace"))
+        except OSError:
+            continue
+    return [line for line in found if line]
+
+
+def test_demo_names_allocation_and_free_of_the_culprit() -> None:
+    mark = f"demo-{os.getpid()}"
+    env = {**os.environ, "MEMTRACE_TEST_MARK": mark}
+    demo = [sys.executable, "-m", "tests.demo"]
+    done = subprocess.run(demo, cwd=ROOT, env=env, capture_output=True, text=True, timeout=200)
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+    for marker in ("seed-alloc-data", "seed-free-data"):
+        assert f"{SOURCE.name}:{marked_line(SOURCE, marker)}" in done.stdout, marker
+    assert processes_with(f"MEMTRACE_TEST_MARK={mark}") == []
