@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One cause, one group: faults that touch the same block or list, or whose bytes run into each other."""
+
+from __future__ import annotations
+
+from typing import Dict, Hashable, List, Sequence
+
+from gdbext.analyse.rules import RULES, Fault
+from gdbext.model import Extent
+
+_RANK = {rule.id: position for position, rule in enumerate(RULES)}
+
+
+def group_faults(faults: Sequence[Fault], extents: Sequence[Extent]) -> List[List[int]]:
+    """Positions of the faults, group by group; the fault that says most comes first in its group."""
+    roots = list(range(len(faults)))
+    _join_by_touch(faults, roots)
+    _join_by_extent(extents, roots)
+    groups: Dict[int, List[int]] = {}
+    for position in range(len(faults)):
+        groups.setdefault(_root(roots, position), []).append(position)
+    ordered = [
+        sorted(group, key=lambda p: (_RANK.get(faults[p].rule, -1), faults[p].address)) for group in groups.values()
+    ]
+    return sorted(ordered, key=lambda group: faults[group[0]].address)
+
+
+def _root(roots: List[int], position: int) -> int:
+    while roots[position] != position:
+        roots[position] = roots[roots[position]]
+        position = roots[position]
+    return position
+
+
+def _join_by_touch(faults: Sequence[Fault], roots: List[int]) -> None:
+    seen: Dict[Hashable, int] = {}
+    for position, fault in enumerate(faults):
+        for thing in fault.touches:
+            roots[_root(roots, position)] = _root(roots, seen.setdefault(thing, position))
+
+
+def _join_by_extent(extents: Sequence[Extent], roots: List[int]) -> None:
+    """Joins what one run of bytes covers. Zeros do not count: they are everywhere."""
+    order = sorted(range(len(extents)), key=lambda position: extents[position].start)
+    for one, other in zip(order, order[1:]):
+        telling = extents[one].look != "zero" and extents[other].look != "zero"
+        if telling and extents[other].start < extents[one].end:
+            roots[_root(roots, other)] = _root(roots, one)

@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`last-malloc`: the block that holds an address or held it last, and all its known owners, newest first."""
+
+from __future__ import annotations
+
+from typing import Optional, Sequence, Tuple
+
+from gdbext.analyse.suspects import Frames
+from gdbext.heap.facts import HeapFacts
+from gdbext.model import Generation, Life, Place
+from gdbext.trace.history import History
+
+
+def find_place(heaps: Sequence[HeapFacts], history: History, address: int) -> Optional[Place]:
+    """Where an address lies; None if no heap holds it."""
+    for facts in heaps:
+        if not facts.start <= address < facts.end:
+            continue
+        raw = facts.holder(address)
+        if raw is None:
+            return Place(address, address, 0, None, 0, "outside", facts.region.address)
+        free = facts.is_free(raw)
+        payload = raw if free else facts.user(raw)
+        life = None if free else history.newest(payload)
+        requested = life.size if life is not None and life.freed_seq is None else None
+        state, size = "free" if free else "used", facts.size_of(raw)
+        return Place(payload, raw, size, requested, address - payload, state, facts.region.address)
+    return None
+
+
+def find_lives(heaps: Sequence[HeapFacts], history: History, frames: Frames, address: int) -> Tuple[Life, ...]:
+    """Every generation that held the address, newest first."""
+    sizes = {payload: size for facts in heaps for payload, size in facts.sizes().items()}
+    return tuple(_life(life, frames) for life in history.holding(address, sizes))
+
+
+def _life(life: Generation, frames: Frames) -> Life:
+    freed = None if life.freed is None else frames(life.freed)
+    return Life(
+        life.payload, life.size, life.task, life.seq, frames(life.allocated),
+        life.freed_seq, life.freed_task, freed, life.in_flight,
+    )  # fmt: skip

@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whose bytes they are: from a payload to its owner, its state and its stacks.
+
+Approach: the heap says which blocks there are, the trace says whose; where they differ, both are said.
+"""
+
+from __future__ import annotations
+
+from typing import Callable, Optional, Tuple
+
+from gdbext.heap.facts import HeapFacts
+from gdbext.model import Extent, Generation, Stack, Suspect, TraceInfo
+from gdbext.trace.history import History
+
+Frames = Callable[[Tuple[int, ...]], Stack]
+
+
+class Witness:
+    """The heap and the trace together: what can be said of a block."""
+
+    def __init__(self, facts: HeapFacts, history: History, frames: Frames, trace: Optional[TraceInfo]) -> None:
+        self.facts = facts
+        self.history = history
+        self.frames = frames
+        self.trace = trace
+        self._sizes = facts.sizes()
+
+    def suspect(self, raw: int, extent: Extent, life: Optional[Generation] = None) -> Suspect:
+        """A block as a suspect, with what the damage touches of it: its newest generation unless another is named."""
+        payload = self.facts.user(raw)
+        life = life if life is not None else self.history.newest(payload)
+        size = self._size(raw, life)
+        why = hit_words(self.facts, raw, size, extent)
+        if life is None:
+            return Suspect(payload, size, self._heap_state(payload), None, None, (), None, self._unknown(why))
+        freed = None if life.freed is None else self.frames(life.freed)
+        reason = why if life.allocated else self._unknown(why)
+        state = self.state(payload, life)
+        allocated = self.frames(life.allocated)
+        return Suspect(
+            payload, size, state, life.task, life.seq, allocated, freed, reason, life.freed_seq, life.freed_task
+        )
+
+    def state(self, payload: int, life: Generation) -> str:
+        """used, freed or freeing; the heap's word counts where the trace does not know of a free."""
+        if life.freed_seq is None:
+            return self._heap_state(payload)
+        return "freeing" if life.in_flight and not self.heap_free(payload) else "freed"
+
+    def _heap_state(self, payload: int) -> str:
+        return "freed" if self.heap_free(payload) else "used"
+
+    def heap_free(self, payload: int) -> bool:
+        """Whether the heap has a proven free block there, or over it."""
+        holder = self.facts.holder(self.facts.raw(payload))
+        return holder is not None and self.facts.is_free(holder)
+
+    def _size(self, raw: int, life: Optional[Generation]) -> int:
+        if raw in self.facts.position:
+            return self.facts.size_of(raw)
+        if life is not None and life.size is not None:
+            return self.facts.layout.rounded(life.size + self.facts.shift)
+        breaks = self.facts.walk.breaks
+        return next((gap.next - self.facts.layout.word - raw for gap in breaks if gap.payload == raw), 0)
+
+    def _unknown(self, why: str) -> str:
+        if self.trace is None:
+            return why
+        older = f" ({self.trace.overwritten:,} older events were overwritten)" if self.trace.overwritten else ""
+        return f"{why}; its allocation is not in the trace{older}"
+
+    def former_owner(self, address: int) -> Optional[Generation]:
+        """The newest generation that held `address` and has been freed, not counting a free still under way."""
+        for life in self.history.holding(address, self._sizes):
+            if life.freed_seq is not None and not life.in_flight:
+                return life
+        return None
+
+    def present_owner(self, address: int) -> Optional[Generation]:
+        """The generation that holds `address` now, if the trace knows it."""
+        for life in self.history.holding(address, self._sizes):
+            if life.freed_seq is None or life.in_flight:
+                return life
+        return None
+
+
+def hit_words(facts: HeapFacts, payload: int, size: int, extent: Extent) -> str:
+    """Which of a block's bytes the damage covers."""
+    header = facts.header_of(payload)
+    in_header = min(extent.end, payload) - max(extent.start, header)
+    first, last = max(extent.start, payload), min(extent.end, payload + size)
+    parts = [f"its size word ({in_header} bytes)"] if in_header > 0 else []
+    if last > first:
+        parts.append(_bytes_words(facts, payload, size, first, last))
+    return " and ".join(parts) or "none of its bytes"
+
+
+def _bytes_words(facts: HeapFacts, payload: int, size: int, first: int, last: int) -> str:
+    holder = facts.holder(payload)
+    links = "its free-list links and " if holder == payload and facts.is_free(payload) and first == payload else ""
+    if last == payload + size:
+        if first > payload:
+            return f"its last {last - first:,} bytes"
+        return f"{links}every byte to its end" if links else "every byte of it"
+    return f"{last - first:,} bytes from offset {first - payload:,}" + (", its free-list links" if links else "")

@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`memtrace check`: walk every heap, check all invariants, name who did it."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from functools import lru_cache
+from typing import List
+
+from gdbext.analyse.check import Known, Operation, check_heap
+from gdbext.commands.collect import Collected, collect
+from gdbext.commands.host import Host
+from gdbext.heap.registry import Unreadable
+from gdbext.model import CheckReport, HeapReport, Skipped
+
+
+def run_check(host: Host, options: Namespace) -> CheckReport:
+    """Collects, then analyses; the report's data."""
+    memory = host.memory()
+    mark = memory.mark()
+    found = collect(host, options.heap, options.ring)
+    heaps = _analyse(host, found, options.blocks)
+    assertion = found.trace.assertion if found.trace is not None else None
+    return CheckReport(assertion, tuple(heaps), found.trace_info, tuple(found.skipped), memory.cost_since(mark))
+
+
+def _analyse(host: Host, found: Collected, with_blocks: bool) -> List[HeapReport]:
+    asserted = found.trace is not None and found.trace.assertion is not None
+
+    @lru_cache(maxsize=1)
+    def operation() -> Operation:
+        return Operation(True, "", True) if asserted else host.operation()
+
+    known = Known(found.history, host.frames, operation, found.trace_info, with_blocks)
+    heaps: List[HeapReport] = []
+    group = 1
+    for facts in found.heaps:
+        heap, skipped = check_heap(facts, known, group)
+        heaps.append(heap)
+        found.skipped += skipped
+        group += len({finding.group for finding in heap.findings})
+    for heap_without in found.unreadable:
+        heaps.append(_unreadable_heap(heap_without))
+        found.skipped.append(Skipped(f"heap {heap_without.region.address:#x}", heap_without.why))
+    return heaps
+
+
+def _unreadable_heap(heap: Unreadable) -> HeapReport:
+    region = heap.region
+    start = region.start if region.start is not None else region.address
+    end = region.end if region.end is not None else region.address
+    return HeapReport(
+        kind=region.kind, layout="unknown", name=region.name, address=region.address, start=start, end=end,
+        status=heap.status, poisoning="none", used_blocks=0, free_blocks=0, used_bytes=0, free_bytes=0, largest_free=0,
+        minimum_free=None, findings=(), gaps=(), resumed=(), blocks=None,
+    )  # fmt: skip

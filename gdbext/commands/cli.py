@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The table of commands in the shell, over raw memory images.
+
+Exit status of `check`: 1 if any heap is damaged, else 2 if one that was asked for is unreadable, else 0. Others: 0
+or 2.
+"""
+
+from __future__ import annotations
+
+import gzip
+import sys
+from argparse import Namespace
+from typing import List, Optional, Sequence, Tuple
+
+from gdbext.analyse.check import Operation
+from gdbext.commands.host import Found, UserError
+from gdbext.commands.table import COMMANDS, Argument, Command, help_of, parser_of, render
+from gdbext.model import CheckReport, Frame, Stack
+from gdbext.source.images import ImageSource
+from gdbext.source.memory import Memory
+
+_IMAGE = Argument(
+    "--image",
+    "raw memory at an address, gzip or plain; repeatable",
+    {"action": "append", "default": [], "metavar": "BASE=FILE"},
+)
+_LARGEST_IMAGE = 1 << 30
+
+
+class ImageHost:
+    """Raw images as the world of a command."""
+
+    def __init__(self, images: Sequence[str]) -> None:
+        if not images:
+            raise UserError("no memory to look at: give --image BASE=FILE")
+        self._memory = Memory(ImageSource([_load_image(text) for text in images]))
+
+    def memory(self) -> Memory:
+        """The images' bytes."""
+        return self._memory
+
+    def find_heaps(self) -> Found:
+        """Nothing leads to heaps without symbols."""
+        return Found([], [])
+
+    def find_ring(self) -> Optional[int]:
+        """Nothing leads to the ring without symbols."""
+        return None
+
+    @staticmethod
+    def frames(pcs: Tuple[int, ...]) -> Stack:
+        """Without symbols a frame is its PC."""
+        return tuple(Frame(pc) for pc in pcs)
+
+    def operation(self) -> Operation:
+        """An image does not say what its target was doing."""
+        return Operation()
+
+    def address(self, text: str) -> int:
+        """0x... or decimal."""
+        try:
+            return int(text, 0)
+        except ValueError:
+            raise UserError(f"{text} is not an address: give 0x... or a decimal number") from None
+
+
+def _load_image(text: str) -> Tuple[int, bytes]:
+    base, equals, path = text.partition("=")
+    try:
+        address = int(base, 0)
+    except ValueError:
+        equals = ""
+    if not equals:
+        raise UserError(f"--image {text}: give BASE=FILE, the base as 0x... or a decimal number")
+    try:
+        with open(path, "rb") as file:
+            data = file.read(_LARGEST_IMAGE)
+        return address, gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data
+    except (OSError, EOFError) as problem:
+        raise UserError(f"--image {text}: {problem}") from None
+
+
+def _status(report: object) -> int:
+    if not isinstance(report, CheckReport):
+        return 0
+    states = [heap.status for heap in report.heaps]
+    return 1 if "damaged" in states else 2 if "unreadable" in states or not states else 0
+
+
+def _usage() -> str:
+    lines = [f"  memtrace {command.name:<8} {command.summary}" for command in COMMANDS]
+    return "\n".join(["usage: memtrace COMMAND --image BASE=FILE [--heap KIND@ADDRESS] ...", *lines])
+
+
+def _run(command: Command, words: List[str]) -> int:
+    prog = f"memtrace {command.name}"
+    parser = parser_of(command, prog, _IMAGE)
+    options: Namespace = parser.parse_args(words)
+    report = command.run(ImageHost(options.image), options)
+    print(render(command, report, options))
+    return _status(report)
+
+
+def main(arguments: Optional[List[str]] = None) -> int:
+    """The shell's entry point: exit status as documented above."""
+    words = sys.argv[1:] if arguments is None else arguments
+    command = next((command for command in COMMANDS if words[:1] == [command.name]), None)
+    if command is None:
+        print(_usage(), file=sys.stderr)
+        return 0 if words[:1] == ["--help"] else 2
+    if "--help" in words:
+        print(help_of(command, f"memtrace {command.name}", _IMAGE))
+        return 0
+    try:
+        return _run(command, words[1:])
+    except UserError as problem:
+        print(f"memtrace: {problem}", file=sys.stderr)
+        return 2

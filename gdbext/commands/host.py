@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a command needs from the world that it runs in: GDB, or files on the command line."""
+
+from __future__ import annotations
+
+from typing import List, NamedTuple, Optional, Protocol
+
+from gdbext.analyse.check import Operation
+from gdbext.analyse.suspects import Frames
+from gdbext.heap.facts import Region
+from gdbext.model import Skipped
+from gdbext.source.memory import Memory
+
+
+class UserError(Exception):
+    """Something the user can mend; the text is one line and says how."""
+
+
+class Found(NamedTuple):
+    """What was looked for, and what to say about what was not found."""
+
+    regions: List[Region]
+    skipped: List[Skipped]
+
+
+class Host(Protocol):
+    """The world of a command."""
+
+    def memory(self) -> Memory:
+        """The target's memory, or UserError."""
+
+    def find_heaps(self) -> Found:
+        """The heaps that symbols lead to."""
+
+    def find_ring(self) -> Optional[int]:
+        """Address of the ring's header, or None. UserError says why there is none although there should be."""
+
+    @property
+    def frames(self) -> Frames:
+        """Stacks to frames."""
+
+    def operation(self) -> Operation:
+        """What the target was doing when it stopped; asked only when there is a finding that this may explain."""
+
+    def address(self, text: str) -> int:
+        """An address as the user writes it."""

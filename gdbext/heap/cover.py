@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The best chain of blocks through bytes of which some are damaged.
+
+Approach: from the heap's end downwards, each word is tried as a size word. One that leads to the end, or to another
+block that does, is worth a point, more where a flag, a free list or the trace agrees, less where they contradict; a
+chain that ends in damage counts only from its last proven block on. The best chain is then read off from the front.
+Rejected: the first word that looks like a header (stale headers of freed blocks swallow live ones); the longest
+chain without weights (a stale header inside a big block adds one).
+Cost: one pass over the words behind the damage, and two numbers a candidate.
+Assumptions: at least one true header behind the damage is intact.
+"""
+
+from __future__ import annotations
+
+from typing import Dict, FrozenSet, List, Mapping, Optional
+
+from gdbext.heap.layout import FLAG_BITS, FREE_BIT, TlsfLayout
+from gdbext.source.snapshot import WordReader
+
+_PLAIN, _CONTRADICTED, _LISTED, _TRACED = 1, -2, 3, 5
+
+
+class Cover:
+    """Which payloads behind a break can be proven, and how well."""
+
+    def __init__(self, layout: TlsfLayout, read: WordReader, listed: FrozenSet[int], proven: Mapping[int, str]) -> None:
+        self._layout = layout
+        self._read = read
+        self._listed = listed
+        self._proven = proven
+        self._gain: Dict[int, int] = {}
+        self._starts: List[int] = []  # descending payloads at which a new best chain begins
+        self._best: List[int] = []
+
+    def build(self, low: int) -> None:
+        """Weighs every payload from the end of the heap down to `low`; once is enough, later breaks lie behind."""
+        if self._gain:
+            return
+        layout, read, gain = self._layout, self._read, self._gain
+        step, end, smallest, odd = layout.word, layout.end, layout.smallest, layout.align - 1
+        gain[end] = 0
+        best = 0
+        for payload in range(end - smallest - step, low - 1, -layout.align):
+            word = read(payload - step)
+            if word is None:
+                continue
+            size = word & ~FLAG_BITS
+            following = payload + size + step
+            if size < smallest or size & odd or following > end:
+                continue
+            weight = self._weigh(payload, word, following)
+            if weight is None:
+                continue
+            gain[payload] = weight
+            if weight > best:
+                best = weight
+                self._starts.append(payload)
+                self._best.append(weight)
+
+    def _weigh(self, payload: int, word: int, following: int) -> Optional[int]:
+        """What the chain that begins here is worth; None if nothing proves it."""
+        own = _PLAIN
+        if payload in self._listed:
+            own = _LISTED if word & FREE_BIT else _CONTRADICTED
+        elif payload in self._proven:
+            own = _TRACED
+        after = self._gain.get(following)
+        if after is not None:
+            return after + own + (0 if self._edge_agrees(payload, word, following) else _CONTRADICTED)
+        if own > _PLAIN:
+            return own + self.weight_from(following)
+        return None
+
+    def _edge_agrees(self, payload: int, word: int, following: int) -> bool:
+        layout = self._layout
+        after = self._read(following - layout.word)
+        if after is None or (after >> 1 & 1) != (word & FREE_BIT):
+            return False
+        return not word & FREE_BIT or self._read(following - 2 * layout.word) == payload - 2 * layout.word
+
+    def _position(self, low: int) -> int:
+        """How many of the descending starts lie at or above `low`."""
+        left, right = 0, len(self._starts)
+        while left < right:
+            middle = (left + right) // 2
+            if self._starts[middle] >= low:
+                left = middle + 1
+            else:
+                right = middle
+        return left
+
+    def next_start(self, low: int) -> Optional[int]:
+        """The payload at or above `low` where the best chain begins; None if there is none."""
+        position = self._position(low)
+        return self._starts[position - 1] if position else None
+
+    def weight_from(self, low: int) -> int:
+        """What the best chain at or above `low` is worth."""
+        position = self._position(low)
+        return self._best[position - 1] if position else 0
+
+    def why(self, payload: int) -> str:
+        """What proves that a block begins here."""
+        if payload in self._proven:
+            return self._proven[payload]
+        if payload in self._listed:
+            return "it is on a free list"
+        return "its chain of size words ends exactly at the heap's end"

@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: Apache-2.0
+"""All that was read of one heap: what the analysis works on."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from dataclasses import dataclass
+from typing import Dict, List, Optional
+
+from gdbext.heap.layout import FLAG_BITS, FREE_BIT, MultiHeap, TlsfLayout
+from gdbext.heap.walk import Node, Walk
+from gdbext.source.snapshot import Snapshot, WordReader
+
+
+@dataclass(frozen=True)
+class Region:
+    """Where a heap is said to be, and by whom."""
+
+    kind: str
+    address: int
+    start: Optional[int] = None
+    end: Optional[int] = None
+    name: Optional[str] = None
+
+
+class HeapFacts:
+    """One heap, read once. Blocks go by the allocator's payload (raw) in here; `user` gives the pointer of its user."""
+
+    def __init__(
+        self,
+        region: Region,
+        layout: TlsfLayout,
+        info: Optional[MultiHeap],
+        walk: Walk,
+        held: Snapshot,
+        shift: int,
+    ) -> None:
+        self.region = region
+        self.layout = layout
+        self.info = info
+        self.walk = walk
+        self.snapshot = held
+        self.shift = shift  # bytes from the allocator's payload (raw) to the user's
+        self.read: WordReader = held.word_reader(layout.control, layout.end)
+        self.position: Dict[int, int] = walk.index()
+        self.listed: Dict[int, Node] = {node.payload: node for node in walk.nodes}
+
+    @property
+    def start(self) -> int:
+        """The heap's first byte."""
+        return self.region.start if self.region.start is not None else self.region.address
+
+    @property
+    def end(self) -> int:
+        """The address behind its last byte."""
+        return self.region.end if self.region.end is not None else self.layout.end
+
+    def word_of(self, payload: int) -> int:
+        """The size word of a proven block."""
+        return self.walk.words[self.position[payload]]
+
+    def size_of(self, payload: int) -> int:
+        """What the allocator holds for a proven block."""
+        return self.word_of(payload) & ~FLAG_BITS
+
+    def is_free(self, payload: int) -> bool:
+        """Whether a proven block is marked free."""
+        return bool(self.word_of(payload) & FREE_BIT)
+
+    def header_of(self, payload: int) -> int:
+        """The address of its size word."""
+        return payload - self.layout.word
+
+    def user(self, raw: int) -> int:
+        """The pointer that the block's user holds; an end marker has no user."""
+        return raw if raw >= self.layout.end else raw + self.shift
+
+    def raw(self, payload: int) -> int:
+        """The allocator's payload of a user's pointer."""
+        return payload - self.shift
+
+    def end_of(self, payload: int) -> int:
+        """The address behind the last byte of a proven block."""
+        return payload + self.size_of(payload)
+
+    def holder(self, address: int) -> Optional[int]:
+        """Payload of the proven block whose bytes hold an address."""
+        index = bisect_right(self.walk.payloads, address) - 1
+        if index < 0:
+            return None
+        payload = self.walk.payloads[index]
+        return payload if address < self.end_of(payload) else None
+
+    def left_of(self, payload: int) -> Optional[int]:
+        """The proven block that ends where the header of `payload` begins."""
+        index = bisect_left(self.walk.payloads, payload) - 1
+        if index < 0:
+            return None
+        before = self.walk.payloads[index]
+        return before if self.end_of(before) == payload - self.layout.word else None
+
+    def sizes(self) -> Dict[int, int]:
+        """Bytes behind the user's pointer of every used block."""
+        words, shift = zip(self.walk.payloads, self.walk.words), self.shift
+        return {raw + shift: (word & ~FLAG_BITS) - shift for raw, word in words if not word & FREE_BIT}
+
+    def used_sizes(self) -> List[int]:
+        """Sizes of the used blocks."""
+        return [word & ~FLAG_BITS for word in self.walk.words if not word & FREE_BIT]
+
+    def free_sizes(self) -> List[int]:
+        """Sizes of the free blocks."""
+        return [word & ~FLAG_BITS for word in self.walk.words if word & FREE_BIT]

@@ -1,0 +1,258 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Walks a TLSF pool and its free lists, and goes on after damage.
+
+Approach: one forward walk over the size words. Where a size word cannot be right, the rest of the heap is covered by
+the best chain of blocks that the bytes, the free lists and the trace can prove (cover.py), and the walk resumes
+there.
+Rejected: stopping at the first bad header, as the allocators' own checkers do; and trusting any word that looks like
+a header: old headers lie about in every heap.
+Cost: one word a block and three more for each free one; only damage costs a scan of the bytes behind it.
+Assumptions: the layout has been recognised; nothing in the pool has been believed yet.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from dataclasses import dataclass, field
+from typing import Dict, List, Mapping, Optional, Set, Tuple
+
+from gdbext.heap.cover import Cover
+from gdbext.heap.layout import FLAG_BITS, FREE_BIT, TlsfLayout
+from gdbext.model import Gap, Resume
+from gdbext.source.snapshot import WordReader
+
+
+@dataclass(frozen=True)
+class Break:
+    """A place where the walk could not go on: the header behind the last good block."""
+
+    payload: int
+    word: Optional[int]  # None: could not be read
+    why: str
+    before: Optional[int]  # payload of the block that led here
+    next: int  # payload at which the walk resumed, or the heap's end
+
+
+@dataclass(frozen=True)
+class Node:
+    """One entry of a free list, as its links read."""
+
+    payload: int
+    slot: int
+    pointer: int  # address of the pointer that leads here
+    previous: Optional[int]  # payload of the node before it on its list, None at the head
+    next_free: Optional[int]
+    prev_free: Optional[int]
+
+
+@dataclass(frozen=True)
+class LinkFault:
+    """A free-list pointer that cannot be followed."""
+
+    rule: str
+    address: int  # of the pointer
+    value: int
+    slot: int
+    owner: Optional[int]  # payload of the block that holds the pointer; None: the control block
+    target: Optional[int]  # payload that it leads to, if that is a place in the heap
+    text: str
+
+
+@dataclass
+class Walk:
+    """What one pool holds: payloads and size words of its blocks in address order, its lists, and its breaks."""
+
+    layout: TlsfLayout
+    payloads: List[int] = field(default_factory=list)
+    words: List[int] = field(default_factory=list)
+    breaks: List[Break] = field(default_factory=list)
+    resumed: List[Resume] = field(default_factory=list)
+    heads: List[Optional[int]] = field(default_factory=list)
+    nodes: List[Node] = field(default_factory=list)
+    faults: List[LinkFault] = field(default_factory=list)
+    cut_slots: Set[int] = field(default_factory=set)  # lists that could not be followed to their end
+    proven_sizes: Dict[int, int] = field(default_factory=dict)  # behind wrong size words
+
+    @property
+    def complete(self) -> bool:
+        """Whether every byte of the pool is accounted for."""
+        return not self.breaks
+
+    def index(self) -> Dict[int, int]:
+        """Position of each block by its payload."""
+        return {payload: position for position, payload in enumerate(self.payloads)}
+
+    def gaps(self) -> Tuple[Gap, ...]:
+        """Memory in which no block could be proven."""
+        word = self.layout.word
+        return tuple(Gap(broken.payload - word, broken.next - word) for broken in self.breaks)
+
+
+def size_problem(layout: TlsfLayout, payload: int, word: Optional[int]) -> Optional[str]:
+    """Why this cannot be the size word of a block at `payload`; None if it can."""
+    if word is None:
+        return "could not be read"
+    size = word & ~FLAG_BITS
+    if size == 0:
+        return "says that the heap ends here, which it does not"
+    if size > layout.end - layout.pool:
+        return "larger than the heap"
+    if size % layout.align or size < layout.smallest:
+        return "not a size that the allocator makes"
+    if payload + size + layout.word > layout.end:
+        return "reaches past the end of the heap"
+    return None
+
+
+def walk_pool(layout: TlsfLayout, read: WordReader, proven: Mapping[int, str]) -> Walk:
+    """Every block that can be proven. `proven` maps payloads that the trace knows to what it knows of them."""
+    walk = Walk(layout)
+    read_lists(walk, read)
+    walker = _Walker(walk, read, proven)
+    payload = layout.first
+    while payload < layout.end:
+        payload, word = walker.run(payload)
+        if payload < layout.end:
+            payload = walker.resume(payload, word)
+    return walk
+
+
+class _Walker:
+    """The forward walk and what it falls back on; each run begins behind the one before, so that it ends."""
+
+    def __init__(self, walk: Walk, read: WordReader, proven: Mapping[int, str]) -> None:
+        self.walk = walk
+        self.read = read
+        self.cover = Cover(walk.layout, read, frozenset(node.payload for node in walk.nodes), proven)
+        self.run_start = 0  # position in walk.payloads
+
+    def run(self, payload: int) -> Tuple[int, Optional[int]]:
+        """Follows good size words; returns the first payload whose word is not one, or the end."""
+        layout, read = self.walk.layout, self.read
+        end, step, largest = layout.end, layout.word, layout.end - layout.pool
+        smallest, odd = layout.smallest, layout.align - 1
+        add_payload, add_word = self.walk.payloads.append, self.walk.words.append
+        self.run_start = len(self.walk.payloads)
+        while payload < end:
+            word = read(payload - step)
+            if word is None:
+                return payload, None
+            size = word & ~FLAG_BITS
+            following = payload + size + step
+            if size < smallest or size > largest or size & odd or following > end:
+                return payload, word
+            add_payload(payload)
+            add_word(word)
+            payload = following
+        return payload, None
+
+    def resume(self, payload: int, word: Optional[int]) -> int:
+        """Records the break at `payload` and returns where the walk goes on."""
+        layout, walk = self.walk.layout, self.walk
+        first = self._last_doubtful()
+        inside = walk.payloads[first] + layout.smallest if first is not None else payload
+        self.cover.build(min(inside, payload))
+        better = None if first is None else self._better_start(payload, first)
+        if better is not None:
+            self._take_back(better)
+            return better
+        resumed = self.cover.next_start(payload + layout.smallest) or layout.end
+        why = size_problem(layout, payload, word) or "not a block"
+        self._break(Break(payload, word, why, walk.payloads[-1] if walk.payloads else None, resumed))
+        return resumed
+
+    def _break(self, broken: Break) -> None:
+        self.walk.breaks.append(broken)
+        if broken.next < self.walk.layout.end:
+            self.walk.resumed.append(Resume(broken.next, self.cover.why(broken.next)))
+
+    def _last_doubtful(self) -> Optional[int]:
+        """How far back this run may have gone wrong: its earliest block from which on no flag agrees."""
+        words = self.walk.words
+        position = len(words) - 1
+        if position < self.run_start:
+            return None
+        while position > self.run_start and not _agrees(words[position - 1], words[position]):
+            position -= 1
+        return position
+
+    def _better_start(self, payload: int, first: int) -> Optional[int]:
+        """Where better-proven blocks begin that the doubtful ones jump over; None if they do not."""
+        better = self.cover.next_start(self.walk.payloads[first] + self.walk.layout.smallest)
+        if better is None or better >= payload:
+            return None
+        return better if self.cover.weight_from(better) >= self.cover.weight_from(payload) + 2 else None
+
+    def _take_back(self, better: int) -> None:
+        """The size word of the block that holds `better` is wrong: it leads past blocks that are proven."""
+        walk = self.walk
+        first = bisect_left(walk.payloads, better) - 1
+        start, word = walk.payloads[first], walk.words[first]
+        walk.proven_sizes[start] = better - walk.layout.word - start
+        before = walk.payloads[first - 1] if first else None
+        del walk.payloads[first:]
+        del walk.words[first:]
+        self._break(Break(start, word, "leads into the middle of other blocks", before, better))
+
+
+def _agrees(word: int, following: int) -> bool:
+    return (word & FREE_BIT) == (following >> 1 & 1)
+
+
+def read_lists(walk: Walk, read: WordReader) -> None:
+    """Follows every free list; each node is visited once in the whole heap."""
+    layout = walk.layout
+    seen: Set[int] = set()
+    for slot in range(layout.fl_count << layout.sl_log2):
+        address = layout.lists + slot * layout.word
+        head = read(address)
+        walk.heads.append(head)
+        if head is None:
+            walk.cut_slots.add(slot)
+        elif head != layout.control:
+            _follow(walk, read, slot, address, head, seen)
+
+
+def _follow(walk: Walk, read: WordReader, slot: int, address: int, value: int, seen: Set[int]) -> None:
+    layout = walk.layout
+    previous: Optional[int] = None
+    while value != layout.control:
+        payload = value + 2 * layout.word
+        fault = _link_fault(walk, slot, address, value, previous, seen)
+        if fault is not None:
+            walk.faults.append(fault)
+            walk.cut_slots.add(slot)
+            return
+        seen.add(payload)
+        node = Node(payload, slot, address, previous, read(payload), read(payload + layout.word))
+        if not _is_node(layout, read, node):
+            text = "leads to a block that is not free"
+            walk.faults.append(LinkFault("listed-not-free", address, value, slot, previous, payload, text))
+            walk.cut_slots.add(slot)
+            return
+        walk.nodes.append(node)
+        following = node.next_free
+        if following is None:
+            walk.cut_slots.add(slot)
+            return
+        address, value, previous = payload, following, payload
+
+
+def _is_node(layout: TlsfLayout, read: WordReader, node: Node) -> bool:
+    """Whether a block on a list may be there: it is marked free, or at least linked back to where the list came."""
+    word = read(node.payload - layout.word)
+    back = layout.control if node.previous is None else node.previous - 2 * layout.word
+    return word is None or bool(word & FREE_BIT) or node.prev_free == back
+
+
+def _link_fault(
+    walk: Walk, slot: int, address: int, value: int, previous: Optional[int], seen: Set[int]
+) -> Optional[LinkFault]:
+    layout = walk.layout
+    payload = value + 2 * layout.word
+    if not layout.first <= payload < layout.end or payload % layout.align:
+        text = "is no address of a block" if payload % layout.align else "leads outside the heap"
+        return LinkFault("list-link", address, value, slot, previous, None, text)
+    if payload in seen:
+        return LinkFault("list-cycle", address, value, slot, previous, payload, "leads to a block already on a list")
+    return None

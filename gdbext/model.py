@@ -1,0 +1,268 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What memtrace knows, as data: the twins of every report.
+
+Approach: frozen dataclasses without behaviour beyond their own facts. Each report is built as these, then rendered
+as text or as JSON; tests look here and not at text.
+Rejected: dictionaries (no names to check) and gdb.Value (no use outside GDB).
+Assumptions: addresses and sizes are plain integers of the target; `size` is what the allocator holds, counted from
+`raw`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Optional, Tuple
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One place in a call stack; what is not known is None."""
+
+    pc: int
+    function: Optional[str] = None
+    file: Optional[str] = None
+    line: Optional[int] = None
+    inlined: bool = False
+
+
+Stack = Tuple[Frame, ...]
+
+
+@dataclass(frozen=True)
+class Block:
+    """A block of a heap, named by the pointer its user holds."""
+
+    payload: int
+    raw: int
+    size: int
+    requested: Optional[int]
+    state: str  # "used" or "free"
+
+    @property
+    def end(self) -> int:
+        """The address behind its last byte."""
+        return self.raw + self.size
+
+
+@dataclass(frozen=True)
+class Event:
+    """One event of a trace, with its sequence number and time made whole."""
+
+    seq: int
+    kind: str
+    address: int
+    size: int
+    heap: int
+    context: int
+    task: Optional[str]
+    tag: int
+    core: int
+    time: Optional[int]  # in the trace's units
+    stack: Tuple[int, ...]  # PCs as recorded, innermost first
+    link: Optional[int] = None  # sequence number of the begin of a reallocation's end
+
+
+@dataclass(frozen=True)
+class Generation:
+    """One life of an address: from an allocation to its free. What the trace no longer holds is None."""
+
+    payload: int
+    size: Optional[int]  # as requested
+    task: Optional[str]
+    seq: Optional[int]
+    allocated: Tuple[int, ...]
+    freed_seq: Optional[int] = None
+    freed_task: Optional[str] = None
+    freed: Optional[Tuple[int, ...]] = None
+    in_flight: bool = False  # its free was the last thing that its task did
+
+
+@dataclass(frozen=True)
+class TraceInfo:
+    """What a trace holds and what it lost."""
+
+    kept: int
+    lost: int
+    first: Optional[int]
+    last: Optional[int]
+    running: bool
+    address: Optional[int] = None
+    state: str = "recording"
+    overwritten: int = 0
+    dropped: int = 0
+    half_written: int = 0
+    stopped: int = 0
+    filtered: int = 0
+    stacks_full: int = 0
+    names_full: int = 0
+    live_full: int = 0
+
+
+@dataclass(frozen=True)
+class Assertion:
+    """The assertion that stopped the target."""
+
+    text: str
+    function: str
+    seq: Optional[int]
+
+
+@dataclass(frozen=True)
+class Suspect:
+    """A block whose owner may have done it, or that was hit."""
+
+    payload: int
+    size: int
+    state: str  # "used", "freed" or "freeing"
+    task: Optional[str]
+    seq: Optional[int]
+    allocated: Stack
+    freed: Optional[Stack]
+    why: str
+    freed_seq: Optional[int] = None
+    freed_task: Optional[str] = None
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """One way the damage may have come about, with what speaks for it."""
+
+    kind: str
+    payload: Optional[int]
+    text: str
+    evidence: Tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One broken rule. `address` is its first damaged byte."""
+
+    rule: str
+    severity: str  # "damage" or "note"
+    group: int
+    address: int
+    length: Optional[int]
+    block: Optional[int]
+    bytes: str  # hex
+    text: str
+    suspects: Tuple[Suspect, ...] = ()
+    explanations: Tuple[Explanation, ...] = ()
+    extent: Optional[Extent] = None
+
+
+@dataclass(frozen=True)
+class Extent:
+    """What the damaged bytes look like: a run that goes on beyond the damaged word, or the word alone."""
+
+    start: int
+    end: int
+    look: str  # "fill", "text", "pointer", "zero", "counter", "other"
+    words: str  # the same for people
+
+
+@dataclass(frozen=True)
+class Gap:
+    """Memory of a heap in which no block can be proven."""
+
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class Resume:
+    """Where a walk went on after damage, and what proves that a block is there."""
+
+    payload: int
+    why: str
+
+
+@dataclass(frozen=True)
+class HeapReport:
+    """One heap as `check` sees it."""
+
+    kind: str
+    layout: str
+    name: Optional[str]
+    address: int
+    start: int
+    end: int
+    status: str  # "clean", "damaged", "unreadable" or "uninitialised"
+    poisoning: str
+    used_blocks: int
+    free_blocks: int
+    used_bytes: int
+    free_bytes: int
+    largest_free: int
+    minimum_free: Optional[int]
+    findings: Tuple[Finding, ...]
+    gaps: Tuple[Gap, ...]
+    resumed: Tuple[Resume, ...]
+    blocks: Optional[Tuple[Block, ...]]
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A check that could not run, and why."""
+
+    check: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a report cost the link: `reads` counts requests to the source."""
+
+    bytes: int
+    reads: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class CheckReport:
+    """The twin of `heap-check`."""
+
+    assertion: Optional[Assertion]
+    heaps: Tuple[HeapReport, ...]
+    trace: Optional[TraceInfo]
+    skipped: Tuple[Skipped, ...]
+    cost: Cost
+
+
+@dataclass(frozen=True)
+class Life:
+    """A generation with its stacks made readable: one entry of `last`."""
+
+    payload: int
+    size: Optional[int]
+    task: Optional[str]
+    seq: Optional[int]
+    allocated: Stack
+    freed_seq: Optional[int]
+    freed_task: Optional[str]
+    freed: Optional[Stack]
+    in_flight: bool = False
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where an address lies in a heap."""
+
+    payload: int
+    raw: int
+    size: int
+    requested: Optional[int]
+    offset: int
+    state: str  # "used", "free" or "outside"
+    heap: Optional[int]
+
+
+@dataclass(frozen=True)
+class LastReport:
+    """The twin of `last-malloc`."""
+
+    address: int
+    block: Optional[Place]
+    generations: Tuple[Life, ...]
+    trace: Optional[TraceInfo]
+    skipped: Tuple[Skipped, ...]
+    cost: Cost

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`last-malloc` as text."""
+
+from __future__ import annotations
+
+from typing import Iterator
+
+from gdbext.model import LastReport, Life
+from gdbext.report.words import cost_words, owner_words, stack_words, trace_words
+
+
+def last_lines(report: LastReport) -> Iterator[str]:
+    """The whole report, line by line."""
+    yield f"{report.address:#x}: {_place_words(report)}"
+    for number, life in enumerate(report.generations):
+        yield from _life_lines(life, number)
+    if not report.generations:
+        yield "  no event of the trace is about it"
+    for skipped in report.skipped:
+        yield f"not checked: {skipped.check}: {skipped.why}"
+    yield f"{trace_words(report.trace)}; read {cost_words(report.cost)}"
+
+
+def _place_words(report: LastReport) -> str:
+    place = report.block
+    if place is None:
+        return "in no heap that was found"
+    if place.state == "outside":
+        return f"in the heap at {place.heap:#x}, in no block (its control data, or damage)"
+    asked = f" ({place.requested:,} requested)" if place.requested is not None else ""
+    state = place.state.upper()
+    return f"byte {place.offset:,} of block {place.payload:#x}, {place.size:,} bytes{asked}, {state}"
+
+
+def _life_lines(life: Life, number: int) -> Iterator[str]:
+    size = f"{life.size:,} bytes" if life.size is not None else "size not in the trace"
+    label = "newest owner" if number == 0 else f"{number} before"
+    yield f"  {label}: {life.payload:#x}, {size}"
+    yield f"    allocated  {stack_words(life.allocated)}   {owner_words(life.task, life.seq)}"
+    if life.freed is not None:
+        verb = "freeing  " if life.in_flight else "freed    "
+        yield f"    {verb}  {stack_words(life.freed)}   {owner_words(life.freed_task, life.freed_seq)}"
+    elif number == 0:
+        yield "    not freed"

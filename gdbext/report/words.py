@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Numbers, stacks and owners as people read them: shared by every text report."""
+
+from __future__ import annotations
+
+import os
+from typing import Optional
+
+from gdbext.model import Cost, Frame, Stack, TraceInfo
+
+_CALLERS_SHOWN = 5
+
+
+def size_words(size: int) -> str:
+    """A size with its unit: 287.9 KiB, 1.5 MiB, 12 bytes."""
+    if size < 1024:
+        return f"{size:,} bytes"
+    return f"{size / 1024:,.1f} KiB" if size < 1 << 20 else f"{size / (1 << 20):,.1f} MiB"
+
+
+def cost_words(cost: Cost) -> str:
+    """What a report cost the link."""
+    return f"{size_words(cost.bytes)} in {cost.reads} read{'' if cost.reads == 1 else 's'}"
+
+
+def frame_name(frame: Frame) -> str:
+    """A frame in one word."""
+    return frame.function or f"{frame.pc:#x}"
+
+
+def stack_words(stack: Stack) -> str:
+    """A stack on one line: outermost caller first, then the place of the call."""
+    if not stack:
+        return "(not in the trace)"
+    names = [frame_name(frame) for frame in reversed(stack)]
+    shown = names if len(names) <= _CALLERS_SHOWN else ["...", *names[-_CALLERS_SHOWN:]]
+    return f"{' > '.join(shown)}{_place(stack[0])}"
+
+
+def _place(frame: Frame) -> str:
+    if frame.file is None:
+        return ""
+    return f" {os.path.basename(frame.file)}" + (f":{frame.line}" if frame.line else "")
+
+
+def owner_words(task: Optional[str], seq: Optional[int]) -> str:
+    """Who and when, as the end of a line."""
+    parts = [f"task {task}" if task else "", f"seq {seq}" if seq is not None else ""]
+    return "  ".join(part for part in parts if part)
+
+
+def trace_words(trace: Optional[TraceInfo]) -> str:
+    """What the trace holds and what it lost, on one line."""
+    if trace is None:
+        return "trace: none (no ring found)"
+    lost = [
+        f"{trace.overwritten:,} overwritten before them" if trace.overwritten else "",
+        f"{trace.dropped:,} dropped" if trace.dropped else "",
+        f"{trace.half_written:,} half written" if trace.half_written else "",
+        f"{trace.stopped:,} while stopped" if trace.stopped else "",
+        f"{trace.filtered:,} kept out by filters" if trace.filtered else "",
+        f"{trace.stacks_full:,} with their caller alone" if trace.stacks_full else "",
+    ]
+    span = f" (seq {trace.first}..{trace.last})" if trace.first is not None else ""
+    return ", ".join([f"trace: {trace.kept:,} events kept{span}", *filter(None, lost)]) + f"; {trace.state}"

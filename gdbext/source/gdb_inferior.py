@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Memory of GDB's selected inferior: live, over a stub, or a core.
+
+Assumption, checked: there is a thread. Without one GDB answers reads of .data from the ELF file, and those bytes are
+not the target's.
+"""
+
+from __future__ import annotations
+
+from typing import Optional
+
+import gdb
+
+from gdbext.source.snapshot import ByteOrder
+
+
+class NoTarget(Exception):
+    """There is nothing to read from; the text says what to do."""
+
+
+class GdbSource:
+    """The selected inferior as a source."""
+
+    largest_read = 1 << 30
+
+    def __init__(self) -> None:
+        if gdb.selected_inferior().pid == 0 or not gdb.selected_inferior().threads():
+            raise NoTarget("no target: connect first (`target remote HOST:PORT` or `core-file FILE`)")
+        self.pointer_size = int(gdb.parse_and_eval("sizeof(void *)"))
+        self.byte_order: ByteOrder = "big" if "big endian" in gdb.execute("show endian", to_string=True) else "little"
+
+    def read(self, address: int, length: int) -> Optional[bytes]:
+        """Exactly `length` bytes, or None."""
+        try:
+            return bytes(gdb.selected_inferior().read_memory(address, length))
+        except gdb.MemoryError:
+            return None

@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Raw memory images as a source: bytes at addresses, nothing else."""
+
+from __future__ import annotations
+
+from typing import Iterable, Optional, Tuple
+
+from gdbext.source.snapshot import ByteOrder, Snapshot
+
+
+class ImageSource:
+    """Memory that lies in files or in a test."""
+
+    largest_read = 1 << 30
+
+    def __init__(
+        self, images: Iterable[Tuple[int, bytes]], pointer_size: int = 4, byte_order: ByteOrder = "little"
+    ) -> None:
+        self.pointer_size = pointer_size
+        self.byte_order = byte_order
+        self._held = Snapshot(pointer_size, byte_order)
+        for base, data in images:
+            self._held.add(base, data)
+
+    def read(self, address: int, length: int) -> Optional[bytes]:
+        """Exactly `length` bytes, or None."""
+        return self._held.get(address, length)

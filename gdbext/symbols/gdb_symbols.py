@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Addresses to frames by GDB's own tables. Reads no target memory.
+
+Approach: a recorded PC is a return address, so the place is looked up one byte before it. Inlined functions come
+from the blocks around that byte, innermost first.
+Limits: GDB's Python does not tell the line of an inlined call; the line just before the inlined code stands for it.
+"""
+
+from __future__ import annotations
+
+from typing import Dict, List, Optional, Tuple
+
+import gdb
+
+from gdbext.model import Frame, Stack
+from gdbext.symbols.names import without_allocator
+
+
+class GdbSymbols:
+    """Frames of stacks, each PC looked up once."""
+
+    def __init__(self) -> None:
+        self._known: Dict[int, Stack] = {}
+
+    def frames(self, pcs: Tuple[int, ...]) -> Stack:
+        """The frames of a recorded stack, innermost first, inlined ones included, without the allocator's own."""
+        flat: List[Frame] = []
+        for pc in pcs:
+            if pc not in self._known:
+                self._known[pc] = tuple(_frames_at(pc))
+            flat += self._known[pc]
+        return without_allocator(tuple(flat))
+
+
+def _frames_at(pc: int) -> List[Frame]:
+    place = pc - 1
+    sal = gdb.find_pc_line(place)
+    file = sal.symtab.filename if sal.symtab else None
+    line: Optional[int] = sal.line or None
+    frames = []
+    for name, start, inlined in _functions_around(place):
+        frames.append(Frame(pc, name, file, line, inlined))
+        if inlined:
+            before = gdb.find_pc_line(start - 1)
+            file, line = (before.symtab.filename, before.line or None) if before.symtab else (None, None)
+    return frames or [Frame(pc, _nearest_symbol(place), file, line)]
+
+
+def _functions_around(place: int) -> List[Tuple[str, int, bool]]:
+    """Name, first address and whether inlined, of each function that the byte belongs to, innermost first."""
+    block = gdb.block_for_pc(place)
+    found: List[Tuple[str, int, bool]] = []
+    while block is not None and not block.is_global and not block.is_static:
+        if block.function is not None:
+            outer = _outer_function(block)
+            found.append((block.function.print_name, block.start, outer))
+        block = block.superblock
+    return found
+
+
+def _outer_function(block: gdb.Block) -> bool:
+    """Whether another function lies around this one: then it was inlined there."""
+    around = block.superblock
+    while around is not None and not around.is_global and not around.is_static:
+        if around.function is not None:
+            return True
+        around = around.superblock
+    return False
+
+
+def _nearest_symbol(place: int) -> Optional[str]:
+    """The ELF symbol that holds an address without debug information."""
+    text = gdb.execute(f"info symbol {place:#x}", to_string=True)
+    return None if text.startswith("No symbol") else text.split(" in section")[0].split(" + ")[0].strip()
+
+
+def address_of(name: str) -> Optional[int]:
+    """Address of a symbol of the program, or None. No memory is read."""
+    try:
+        return int(gdb.parse_and_eval(f"(unsigned long)&{name}"))
+    except gdb.error:
+        return None

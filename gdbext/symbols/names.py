@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which functions are the allocator's own: their frames are not the user's, and a stop in them is an operation under
+way.
+"""
+
+from __future__ import annotations
+
+import re
+
+from gdbext.model import Stack
+
+_ALLOCATOR = re.compile(
+    r"(__wrap_|__real_)?"
+    r"(tlsf_\w+|multi_heap_\w+|heap_caps_\w+|_?(malloc|free|realloc|calloc|memalign)(_r)?|aligned_alloc|pvPort\w*alloc|vPortFree)"
+)
+
+
+def is_allocator(function: str) -> bool:
+    """Whether a function belongs to an allocator."""
+    return _ALLOCATOR.fullmatch(function) is not None
+
+
+def without_allocator(frames: Stack) -> Stack:
+    """Frames, innermost first, without the allocator's own at the inner end; all of them if nothing else is left."""
+    first = 0
+    while first < len(frames) and is_allocator(frames[first].function or ""):
+        first += 1
+    return frames[first:] or frames

@@ -1,0 +1,275 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The bytes of a memtrace header and of its events, version 1 (docs/FORMAT.md; c_helpers/include/memtrace_format.h).
+
+Approach: the header describes itself; every number in it is checked against the others before it is used, because a
+ring lies in the memory that we look at because something wrote over it.
+Rejected: reading the structure through debug information (an image has none, and then two descriptions could
+differ).
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from typing import Dict, NamedTuple, Optional, Tuple
+
+from gdbext.source.snapshot import ByteOrder
+
+MAGIC = b"\x89MEMTRC\n"
+VERSION = 1
+HEADER_BYTES = 384
+FLAG_LOG = 1
+FROZEN = 3
+STATES = {0: "recording", 1: "frees only", 2: "stopped", 3: "frozen"}
+REQUESTS = {"start": 1, "stop": 2, "frees-only": 3, "mark": 4}
+NAME_BYTES = 20
+REQUEST_OFFSET = 136
+REQUEST_NAME_OFFSET = 144
+
+KINDS: Dict[int, str] = {
+    1: "alloc",
+    2: "free",
+    3: "realloc-begin",
+    4: "realloc-end",
+    5: "alloc-failed",
+    6: "mark",
+    7: "assert",
+    8: "sync",
+    9: "caller",
+    10: "control",
+    16: "def-stack",
+    17: "def-name",
+    18: "def-module",
+    31: "busy",
+}
+
+_TABLES = ("events", "stacks", "stack_index", "names", "live")
+_INDEX_BITS = 20
+_INDEX_MASK = (1 << _INDEX_BITS) - 1
+_LAP_MASK = 0xFFF
+_LARGEST_TOTAL = 256 << 20
+_LARGEST_SLACK = 4096  # bytes between the tables: the recorder's own, and alignment
+_BYTE_ORDERS: Dict[int, ByteOrder] = {1: "little", 2: "big"}
+
+
+class Table(NamedTuple):
+    """A table inside the ring's memory: offset from the header, bytes an entry, entries."""
+
+    offset: int
+    entry_size: int
+    entries: int
+
+
+class Widths(NamedTuple):
+    """Bits of an event's fields; heap and kind are what their words leave."""
+
+    size: int
+    stack: int
+    context: int
+    time: int
+    seq: int
+    core: int
+
+
+class RawEvent(NamedTuple):
+    """An event as its bytes say, before sequence, time and stack are made whole."""
+
+    kind: int
+    address: int
+    size: int
+    heap: int
+    stack: int
+    context: int
+    tag: int
+    time: int
+    seq: int
+    core: int
+
+
+class Control(NamedTuple):
+    """Words that the recorder moves as it goes."""
+
+    stack_words_used: int
+    head: int
+    laps_high: int
+    state: int
+    request: int
+    request_done: int
+
+
+class Counters(NamedTuple):
+    """What was lost, kept out, or kept with less."""
+
+    lost_busy: int
+    lost_stopped: int
+    filtered: int
+    stacks_full: int
+    names_full: int
+    live_full: int
+    size_capped: int
+
+
+class Failure(NamedTuple):
+    """The assertion that froze the ring; line 0 and no function: there was none."""
+
+    reservation: int
+    line: int
+    text: str
+    function: str
+
+
+@dataclass(frozen=True)
+class Header:
+    """A verified header. Counters and words that change are as they were when it was read."""
+
+    byte_order: ByteOrder
+    pointer_size: int
+    arch: int
+    abi: int
+    header_size: int
+    event_size: int
+    is_log: bool
+    widths: Widths
+    address: int
+    total_size: int
+    tick_hz: int
+    build_id: str
+    tables: Dict[str, Table]
+    control: Control
+    counters: Counters
+    time: int
+    failure: Failure
+
+    @property
+    def capacity(self) -> int:
+        """Events that the ring holds."""
+        return self.tables["events"].entries
+
+    def seq_of(self, reservation: int) -> int:
+        """The whole sequence number of a head or reservation word that is not older than this header's."""
+        laps_ago = (self.control.head >> _INDEX_BITS) - (reservation >> _INDEX_BITS) & _LAP_MASK
+        return (self._lap - laps_ago) * self.capacity + (reservation & _INDEX_MASK)
+
+    @property
+    def issued(self) -> int:
+        """Sequence number that the next event will get: how many were ever reserved."""
+        return self._lap * self.capacity + (self.control.head & _INDEX_MASK)
+
+    @property
+    def _lap(self) -> int:
+        """Whole laps. The writer that carries into laps_high may not have got there: bit 0 tells."""
+        lap = self.control.head >> _INDEX_BITS
+        high = self.control.laps_high + ((self.control.laps_high ^ lap >> 11) & 1)
+        return high << 11 | lap & 0x7FF
+
+
+class FormatError(ValueError):
+    """These bytes are no memtrace header; the text says why."""
+
+
+def parse_header(data: bytes) -> Header:
+    """The header at the start of `data`, or FormatError."""
+    if len(data) < HEADER_BYTES:
+        raise FormatError("shorter than a header")
+    if data[:8] != MAGIC:
+        raise FormatError("no magic: the ring has not been started (call memtrace_init), or this is another address")
+    order = _BYTE_ORDERS.get(data[8])
+    if order is None:
+        raise FormatError(f"byte order {data[8]} is neither little (1) nor big (2)")
+    header = _unpack(data, order)
+    problem = _problem(header)
+    if problem is not None:
+        raise FormatError(problem)
+    return header
+
+
+def _unpack(data: bytes, order: ByteOrder) -> Header:
+    mark = "<" if order == "little" else ">"
+    version, header_size = struct.unpack_from(mark + "HH", data, 12)
+    if version != VERSION:
+        raise FormatError(f"format version {version}; this memtrace reads version {VERSION}")
+    own, total, tick = struct.unpack_from(mark + "QII", data, 24)
+    tables = {name: Table(*struct.unpack_from(mark + "III", data, 60 + 12 * i)) for i, name in enumerate(_TABLES)}
+    control = Control(*struct.unpack_from(mark + "6I", data, 120))
+    counters = Counters(*struct.unpack_from(mark + "7I", data, 164))
+    time_low, sync_high, assert_head, assert_line = struct.unpack_from(mark + "4I", data, 232)
+    (sync_low,) = struct.unpack_from(mark + "I", data, 376)
+    moment = (sync_high << 32 | sync_low) + ((time_low - sync_low) & 0xFFFFFFFF)
+    return Header(
+        order, data[9], data[10], data[11], header_size, data[16], bool(data[17] & FLAG_LOG),
+        Widths(*data[18:24]), own, total, tick, data[40:60].hex(), tables, control, counters,
+        moment, Failure(assert_head, assert_line, _text(data[248:344]), _text(data[344:376])),
+    )  # fmt: skip
+
+
+def _text(data: bytes) -> str:
+    return data.split(b"\0")[0].decode("utf-8", "replace")
+
+
+def _problem(header: Header) -> Optional[str]:
+    """What makes these numbers impossible; None if they fit together."""
+    if header.pointer_size not in (4, 8) or header.event_size != 4 * header.pointer_size:
+        return f"pointer size {header.pointer_size} with events of {header.event_size} bytes"
+    if header.header_size < HEADER_BYTES:
+        return f"header size {header.header_size}"
+    if not _widths_fit(header):
+        return "the widths of the event's fields do not fill its words"
+    if header.is_log:
+        return None
+    return _table_problem(header)
+
+
+def _widths_fit(header: Header) -> bool:
+    bits, widths = 8 * header.pointer_size, header.widths
+    return (
+        widths.size < bits
+        and widths.stack + widths.context < bits
+        and widths.time + widths.seq + widths.core < bits
+        and bits - widths.time - widths.seq - widths.core >= 5
+        and min(widths) > 0
+    )
+
+
+def _table_problem(header: Header) -> Optional[str]:
+    sizes = {"events": header.event_size, "stacks": header.pointer_size, "stack_index": 4, "names": 32}
+    sizes["live"] = header.event_size
+    for name, table in header.tables.items():
+        if table.entries and table.entry_size != sizes[name]:
+            return f"table of {name} with entries of {table.entry_size} bytes"
+        end = table.offset + table.entry_size * table.entries
+        if table.entries and (table.offset < header.header_size or end > header.total_size):
+            return f"table of {name} lies outside the ring"
+    held = header.header_size + sum(table.entry_size * table.entries for table in header.tables.values())
+    if not held <= header.total_size <= min(held + _LARGEST_SLACK, _LARGEST_TOTAL):
+        return f"total size {header.total_size:,} with tables of {held:,} bytes"
+    if not 0 < header.capacity <= 1 << _INDEX_BITS:
+        return f"room for {header.capacity:,} events"
+    return None
+
+
+class EventCodec:
+    """Turns event bytes into fields, for one header's byte order and widths."""
+
+    def __init__(self, header: Header) -> None:
+        words = "4I" if header.pointer_size == 4 else "4Q"
+        self._struct = struct.Struct(("<" if header.byte_order == "little" else ">") + words)
+        self._widths = header.widths
+
+    def words(self, data: bytes, offset: int) -> Tuple[int, ...]:
+        """The four words of the event at `offset`."""
+        return self._struct.unpack_from(data, offset)
+
+    def decode(self, words: Tuple[int, ...]) -> RawEvent:
+        """The fields of an event's four words."""
+        widths = self._widths
+        size, heap = _split(words[1], widths.size)
+        stack, rest = _split(words[2], widths.stack)
+        context, tag = _split(rest, widths.context)
+        time, rest = _split(words[3], widths.time)
+        seq, rest = _split(rest, widths.seq)
+        core, kind = _split(rest, widths.core)
+        return RawEvent(kind, words[0], size, heap, stack, context, tag, time, seq, core)
+
+
+def _split(word: int, bits: int) -> Tuple[int, int]:
+    return word & ((1 << bits) - 1), word >> bits

@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who owned an address, and when: events to generations.
+
+Approach: one pass over the events; each allocation opens a generation of its address, each free closes it, a
+reallocation closes one and opens the next. What began before the trace has a generation without an allocation.
+Rejected: keeping live blocks only (the culprit of a use after free is never live).
+Cost: a small object an allocation and one dictionary entry an address.
+Assumptions: events are in order; some are missing.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import replace
+from typing import Dict, Iterable, List, Mapping, Optional, Set, Tuple
+
+from gdbext.model import Event, Generation
+from gdbext.trace.ring import LiveEntry
+
+# A block is at most this much larger than was asked for before its neighbour's bytes are no longer called its own.
+_ROUNDING = 16
+
+
+class History:
+    """Generations by address, newest last."""
+
+    def __init__(self, events: Iterable[Event] = (), live: Iterable[LiveEntry] = ()) -> None:
+        self._by_payload: Dict[int, List[Generation]] = {}
+        self._double: List[Tuple[Event, Optional[Generation]]] = []
+        self._begun: Dict[int, Event] = {}
+        for entry in sorted(live, key=lambda entry: entry.seq):
+            self._open(Generation(entry.address, entry.size, entry.task, entry.seq, entry.stack))
+        events = tuple(events)
+        for event in events:
+            self._take(event)
+        self._mark_in_flight(events)
+        self._payloads = sorted(self._by_payload)
+        sizes = (life.size or 0 for lives in self._by_payload.values() for life in lives)
+        self._largest = max(sizes, default=0) + _ROUNDING  # no block of the trace reaches further
+
+    def _open(self, generation: Generation) -> None:
+        self._by_payload.setdefault(generation.payload, []).append(generation)
+
+    def _take(self, event: Event) -> None:
+        if event.kind == "alloc":
+            self._allocated(event, event.stack, event.seq)
+        elif event.kind == "free":
+            self._freed(event, event.address)
+        elif event.kind == "realloc-begin":
+            self._begun[event.seq] = event
+            self._freed(event, event.address)
+        elif event.kind == "realloc-end":
+            self._reallocated(event)
+
+    def _allocated(self, event: Event, stack: Tuple[int, ...], seq: int) -> None:
+        """Opens a generation; the live table may already have told of it."""
+        lives = self._by_payload.get(event.address)
+        if lives and lives[-1].seq is not None and lives[-1].seq >= seq:
+            lives.pop()
+        self._open(Generation(event.address, event.size, event.task, seq, stack))
+
+    def _freed(self, event: Event, payload: int) -> None:
+        lives = self._by_payload.setdefault(payload, [])
+        if lives and lives[-1].seq is not None and lives[-1].seq > event.seq:
+            self._freed_before_live(event, payload, lives)
+            return
+        if not lives or lives[-1].freed_seq is not None:
+            if lives:
+                self._double.append((event, lives[-1]))
+            lives.append(Generation(payload, None, None, None, ()))
+        lives[-1] = replace(lives[-1], freed_seq=event.seq, freed_task=event.task, freed=event.stack)
+
+    def _freed_before_live(self, event: Event, payload: int, lives: List[Generation]) -> None:
+        """A free older than the live table's entry closes the generation before that."""
+        older = Generation(payload, None, None, None, (), event.seq, event.task, event.stack)
+        lives.insert(len(lives) - 1, older)
+
+    def _reallocated(self, event: Event) -> None:
+        begin = self._begun.pop(event.link, None) if event.link is not None else None
+        if event.address == 0:
+            if begin is not None:
+                self._reopen(begin)
+            return
+        stack = begin.stack if begin is not None else event.stack
+        self._allocated(event, stack, event.seq)
+
+    def _reopen(self, begin: Event) -> None:
+        """A failed reallocation: the old block lives on."""
+        lives = self._by_payload[begin.address]
+        if lives[-1].freed_seq == begin.seq:
+            lives[-1] = replace(lives[-1], freed_seq=None, freed_task=None, freed=None)
+
+    def _mark_in_flight(self, events: Tuple[Event, ...]) -> None:
+        """Finds the frees that their contexts have not come back from: nothing of theirs follows but an assertion."""
+        seen: Set[Tuple[int, int]] = set()
+        for event in reversed(events):
+            key = (event.context, event.core)
+            if event.kind == "assert" or key in seen:
+                continue
+            seen.add(key)
+            lives = self._by_payload.get(event.address, [])
+            if event.kind in ("free", "realloc-begin") and lives and lives[-1].freed_seq == event.seq:
+                lives[-1] = replace(lives[-1], in_flight=True)
+
+    def generations(self, payload: int) -> Tuple[Generation, ...]:
+        """All lives of one address, oldest first."""
+        return tuple(self._by_payload.get(payload, ()))
+
+    def newest(self, payload: int) -> Optional[Generation]:
+        """The last life of one address."""
+        lives = self._by_payload.get(payload)
+        return lives[-1] if lives else None
+
+    def holding(self, address: int, sizes: Mapping[int, int]) -> Tuple[Generation, ...]:
+        """Every generation whose bytes held `address`, newest first. `sizes`: what the heap gives its used payloads."""
+        found: List[Generation] = []
+        position = bisect_right(self._payloads, address)
+        while position and address - self._payloads[position - 1] <= self._largest:
+            position -= 1
+            payload = self._payloads[position]
+            found += [life for life in self._by_payload[payload] if _holds(life, address, sizes.get(payload))]
+        return tuple(sorted(found, key=_age, reverse=True))
+
+    def live(self) -> List[Generation]:
+        """Every generation that has not been freed."""
+        return [lives[-1] for lives in self._by_payload.values() if lives[-1].freed_seq is None]
+
+    def double_frees(self) -> List[Tuple[Event, Optional[Generation]]]:
+        """Frees of addresses that were free already, with the generation that was freed before."""
+        return self._double
+
+
+def _holds(life: Generation, address: int, heap_size: Optional[int]) -> bool:
+    size = heap_size if heap_size is not None and life.freed_seq is None else (life.size or 0) + 3 & ~3
+    return life.payload <= address < life.payload + max(size, 1)
+
+
+def _age(life: Generation) -> int:
+    return max(life.seq if life.seq is not None else -1, life.freed_seq if life.freed_seq is not None else -1)

@@ -1,0 +1,222 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reads the ring: slots to events in order, with what was lost.
+
+Approach: the head says which sequence number each slot must hold; a slot that does not (another lap, being written,
+empty) is counted as lost, never guessed. Sequence numbers order the cores; times are unwrapped from the newest event
+backwards, by the nearest distance, with sync records for the long gaps.
+Rejected: trusting the order of slots (two cores and interrupts finish out of order).
+Cost: one bulk read of the ring; about 3 microseconds an event.
+Assumptions: the header was verified; everything behind it is hostile.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from typing import Dict, List, Optional, Tuple
+
+from gdbext.model import Assertion, Event, TraceInfo
+from gdbext.source.memory import Memory
+from gdbext.trace.format import (
+    FROZEN,
+    HEADER_BYTES,
+    KINDS,
+    STATES,
+    EventCodec,
+    FormatError,
+    Header,
+    RawEvent,
+    parse_header,
+)
+
+_BUSY = 31
+_CALLER = 9
+_SYNC = 8
+_REALLOC_END = 4
+_MOST_FRAMES = 64
+
+
+@dataclass(frozen=True)
+class LiveEntry:
+    """A block in the recorder's live table."""
+
+    address: int
+    size: int
+    heap: int
+    context: int
+    task: Optional[str]
+    seq: int
+    stack: Tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Trace:
+    """Everything that a ring says."""
+
+    header: Header
+    events: Tuple[Event, ...]  # in order; sync and caller records are worked in
+    live: Tuple[LiveEntry, ...]
+    info: TraceInfo
+    assertion: Optional[Assertion]
+
+
+def read_ring(memory: Memory, address: int) -> Trace:
+    """The ring whose header is at `address`, or FormatError."""
+    data = memory.get(address, HEADER_BYTES)
+    if data is None:
+        raise FormatError("its header cannot be read")
+    header = parse_header(data)
+    if header.address != address:
+        raise FormatError(f"its header says that it lies at {header.address:#x}: a copy")
+    return _Ring(memory, header).trace()
+
+
+class _Ring:
+    def __init__(self, memory: Memory, header: Header) -> None:
+        memory.fetch(header.address, header.total_size)
+        self.memory = memory
+        self.header = header
+        self.codec = EventCodec(header)
+        self.names = self._names()
+        self.arena = self._arena()
+        self.half_written = 0
+
+    def trace(self) -> Trace:
+        raw = self._slots()
+        events = self._events(raw)
+        kept, issued = len(raw), self.header.issued
+        return Trace(self.header, events, self._live(), self._info(kept, issued, raw), self._assertion())
+
+    def _table(self, name: str) -> bytes:
+        """What can be read of a table, whole entries from its start."""
+        table = self.header.tables[name]
+        return self.memory.snapshot.prefix(self.header.address + table.offset, table.entry_size * table.entries)
+
+    def _names(self) -> List[Tuple[int, str]]:
+        data = self._table("names")
+        mark = "<QI20s" if self.header.byte_order == "little" else ">QI20s"
+        return [
+            (kind, text.split(b"\0")[0].decode("utf-8", "replace"))
+            for _, kind, text in struct.iter_unpack(mark, data[: len(data) // 32 * 32])
+        ]
+
+    def _arena(self) -> Tuple[int, ...]:
+        data, width = self._table("stacks"), self.header.pointer_size
+        count = min(len(data) // width, self.header.control.stack_words_used)
+        order = "<" if self.header.byte_order == "little" else ">"
+        return struct.unpack_from(f"{order}{count}{'I' if width == 4 else 'Q'}", data)
+
+    def _slots(self) -> List[Tuple[int, RawEvent]]:
+        """Sequence number and fields of every slot that holds what the head demands, in order."""
+        header, data, size = self.header, self._table("events"), self.header.event_size
+        lap_mask = (1 << min(header.widths.seq, 12)) - 1
+        found = []
+        for seq in range(max(0, header.issued - header.capacity), header.issued):
+            offset = seq % header.capacity * size
+            if offset + size > len(data):
+                continue
+            raw = self.codec.decode(self.codec.words(data, offset))
+            if raw.seq & lap_mask != seq // header.capacity & lap_mask or raw.kind == 0:
+                continue
+            if raw.kind == _BUSY:
+                self.half_written += 1
+            elif raw.kind in KINDS:
+                found.append((seq, raw))
+        return found
+
+    def _events(self, raw: List[Tuple[int, RawEvent]]) -> Tuple[Event, ...]:
+        times = _unwrap(self.header, raw)
+        callers: Dict[int, Tuple[RawEvent, int]] = {}
+        events = []
+        for (seq, fields), moment in zip(raw, times):
+            if fields.kind == _CALLER:
+                callers[seq + 1] = (fields, fields.address)
+            elif fields.kind != _SYNC:
+                events.append(self._event(seq, fields, moment, callers.get(seq)))
+        return tuple(events)
+
+    def _event(self, seq: int, raw: RawEvent, moment: Optional[int], caller: Optional[Tuple[RawEvent, int]]) -> Event:
+        link, stack = None, self._stack(raw.stack)
+        if raw.kind == _REALLOC_END:
+            link, stack = (seq - raw.stack if raw.stack != (1 << self.header.widths.stack) - 1 else None), ()
+        if caller and (caller[0].context, caller[0].core) == (raw.context, raw.core) and not stack:
+            stack = (caller[1],)
+        task = self._task(raw.context)
+        kind = KINDS[raw.kind]
+        return Event(
+            seq, kind, raw.address, raw.size, raw.heap, raw.context, task, raw.tag, raw.core, moment, stack, link
+        )
+
+    def _task(self, context: int) -> Optional[str]:
+        fixed = {0: "(start-up)", 1: "(interrupt)", 2: "(unnamed task)"}
+        if context in fixed:
+            return fixed[context]
+        return self.names[context][1] or None if context < len(self.names) else None
+
+    def _stack(self, number: int) -> Tuple[int, ...]:
+        if not 0 < number < len(self.arena):
+            return ()
+        depth = min(self.arena[number] & 0xFF, _MOST_FRAMES)
+        return self.arena[number + 1 : number + 1 + depth]
+
+    def _live(self) -> Tuple[LiveEntry, ...]:
+        data, size = self._table("live"), self.header.event_size
+        found = []
+        for offset in range(0, len(data) // size * size, size):
+            words = self.codec.words(data, offset)
+            if words[0] > 1:
+                raw = self.codec.decode((words[0] & ~1, words[1], words[2], 0))
+                seq = _nearest_below(words[3], self.header.issued)
+                task = self._task(raw.context)
+                stack = self._stack(raw.stack)
+                found.append(LiveEntry(raw.address, raw.size, raw.heap, raw.context, task, seq, stack))
+        return tuple(found)
+
+    def _info(self, kept: int, issued: int, raw: List[Tuple[int, RawEvent]]) -> TraceInfo:
+        header = self.header
+        overwritten = max(0, issued - header.capacity)
+        return TraceInfo(
+            kept=kept,
+            lost=issued - kept,
+            first=raw[0][0] if raw else None,
+            last=raw[-1][0] if raw else None,
+            running=header.control.state < 2,
+            address=header.address,
+            state=STATES.get(header.control.state, f"state {header.control.state}"),
+            overwritten=overwritten,
+            dropped=issued - overwritten - kept - self.half_written,
+            half_written=self.half_written,
+            stopped=header.counters.lost_stopped,
+            filtered=header.counters.filtered,
+            stacks_full=header.counters.stacks_full,
+            names_full=header.counters.names_full,
+            live_full=header.counters.live_full,
+        )
+
+    def _assertion(self) -> Optional[Assertion]:
+        header, failure = self.header, self.header.failure
+        if header.control.state != FROZEN or not (failure.line or failure.function):
+            return None
+        return Assertion(failure.text, failure.function, header.seq_of(failure.reservation))
+
+
+def _nearest_below(low: int, limit: int) -> int:
+    """The largest number not above `limit` whose low 32 bits are `low`."""
+    whole = limit & ~0xFFFFFFFF | low & 0xFFFFFFFF
+    return whole if whole <= limit else max(0, whole - (1 << 32))
+
+
+def _unwrap(header: Header, raw: List[Tuple[int, RawEvent]]) -> List[Optional[int]]:
+    """Whole times, newest first from the header's time; a sync record sets the time anew."""
+    if not header.tick_hz:
+        return [None] * len(raw)
+    span = 1 << header.widths.time
+    moment = header.time
+    times: List[Optional[int]] = []
+    for _, fields in reversed(raw):
+        if fields.kind == _SYNC:
+            moment = fields.address | fields.size << (8 * header.pointer_size)
+        else:
+            moment += (fields.time - moment + span // 2) % span - span // 2
+        times.append(moment)
+    return times[::-1]

@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The reader of rings, on rings that were built byte by byte: events, order, losses, times, and garbage."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from gdbext.source.images import ImageSource
+from gdbext.source.memory import Memory
+from gdbext.trace.format import FormatError
+from gdbext.trace.ring import Trace, read_ring
+from tests.support.ring import Ring
+
+SHAPES = [(4, "little"), (4, "big"), (8, "little"), (8, "big")]
+
+
+def read(ring: Ring, data: bytes | None = None) -> Trace:
+    image = [(ring.address, ring.data() if data is None else data)]
+    return read_ring(Memory(ImageSource(image, ring.pointer_size, ring.byte_order)), ring.address)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("pointer_size", "byte_order"), SHAPES)
+def test_an_event_comes_back_whole(pointer_size: int, byte_order: str) -> None:
+    ring = Ring(pointer_size=pointer_size, byte_order=byte_order)
+    ring.names.append((1, "main"))
+    ring.time = 5
+    stack = ring.stack(0x80001000, 0x80002000)
+    ring.event("alloc", 0x80100010, 33 << 20, stack=stack, context=3, heap=7, core=1)
+    event = read(ring).events[0]
+    assert (event.seq, event.kind, event.address, event.size) == (0, "alloc", 0x80100010, 33 << 20)
+    assert (event.heap, event.core, event.task, event.time) == (7, 1, "main", 5)
+    assert event.stack == (0x80001000, 0x80002000)
+
+
+def test_kept_and_lost_are_issued() -> None:
+    ring = Ring(capacity=8)
+    for number in range(20):
+        ring.event("alloc", 0x1000 + number, 4)
+    ring.skip()
+    ring.event("busy")
+    trace = read(ring)
+    assert [event.seq for event in trace.events] == [14, 15, 16, 17, 18, 19]
+    assert (trace.info.kept, trace.info.lost) == (6, 16)
+    assert (trace.info.overwritten, trace.info.dropped, trace.info.half_written) == (14, 1, 1)
+
+
+def test_a_slot_of_another_lap_is_not_an_event() -> None:
+    ring = Ring(capacity=4)
+    for number in range(4):
+        ring.event("alloc", 0x1000 + number, 4)
+    ring.issued += 2  # two writers have reserved and not written: their slots hold the lap before
+    assert [event.seq for event in read(ring).events] == [2, 3]
+
+
+def test_laps_beyond_twelve_bits() -> None:
+    ring = Ring(capacity=4, issued=4 * 5000 + 2)
+    ring.event("free", 0x1000)
+    trace = read(ring)
+    assert [event.seq for event in trace.events] == [20002]
+    assert trace.info.kept + trace.info.lost == 20003
+
+
+def test_times_are_whole_across_wraps_and_long_gaps() -> None:
+    ring = Ring()
+    expected = []
+    for step in (0, 1000, 2000, 1500):
+        ring.time += step
+        expected.append(ring.time)
+        ring.event("alloc", 0x1000 + step, 4)
+    ring.sync(ring.time)
+    ring.sync(1 << 40)
+    ring.event("free", 0x1000)
+    expected.append(1 << 40)
+    assert [event.time for event in read(ring).events] == expected
+
+
+def test_a_reallocation_is_linked_to_its_begin() -> None:
+    ring = Ring()
+    stack = ring.stack(0x4000)
+    begin = ring.event("realloc-begin", 0x1000, 80, stack=stack)
+    ring.event("alloc", 0x9000, 4, context=1)
+    ring.event("realloc-end", 0x2000, 80, stack=2)
+    end = read(ring).events[-1]
+    assert (end.kind, end.link, end.stack) == ("realloc-end", begin, ())
+
+
+def test_the_caller_of_an_event_whose_stack_found_no_room() -> None:
+    ring = Ring()
+    ring.event("caller", 0x80001234)
+    ring.event("alloc", 0x1000, 4)
+    ring.event("caller", 0x80005678, context=1)
+    ring.event("alloc", 0x2000, 4)
+    assert [event.stack for event in read(ring).events] == [(0x80001234,), ()]
+
+
+def test_the_assertion() -> None:
+    ring = Ring(state=3, assertion=(12, "!block_is_free(block)", "tlsf_free"))
+    ring.event("free", 0x1000)
+    ring.event("assert")
+    trace = read(ring)
+    assert trace.assertion is not None
+    assert (trace.assertion.function, trace.assertion.seq) == ("tlsf_free", 1)
+    assert trace.info.state == "frozen"
+    assert not trace.info.running
+
+
+@pytest.mark.parametrize(("pointer_size", "byte_order"), SHAPES)
+def test_no_bytes_make_it_raise_anything_else(pointer_size: int, byte_order: str) -> None:
+    ring = Ring(pointer_size=pointer_size, byte_order=byte_order, live_slots=2)
+    for number in range(40):
+        ring.event(random.Random(number).choice(["alloc", "free", "realloc-end", "caller"]), number, 4, stack=1)
+    good = ring.data()
+    chance = random.Random(20261121)
+    for _ in range(400):
+        data = bytearray(good)
+        for _ in range(chance.randrange(1, 8)):
+            data[chance.randrange(8, len(data))] = chance.randrange(256)
+        try:
+            trace = read(ring, bytes(data[: chance.randrange(384, len(data) + 1)]))
+        except FormatError:
+            continue
+        assert trace.info.kept + trace.info.lost >= trace.info.kept >= 0
+
+
+def test_every_truncation_is_said() -> None:
+    ring = Ring()
+    ring.event("alloc", 1, 2)
+    data = ring.data()
+    for length in range(384):
+        with pytest.raises(FormatError):
+            read(ring, data[:length])
+
+
+@pytest.mark.parametrize(
+    ("offset", "value", "words"),
+    [(0, 0, "no magic"), (8, 9, "byte order"), (9, 5, "pointer size"), (12, 2, "format version 2"), (24, 1, "a copy")],
+)
+def test_a_bad_header_is_refused_with_its_reason(offset: int, value: int, words: str) -> None:
+    data = bytearray(Ring().data())
+    data[offset] = value
+    with pytest.raises(FormatError, match=words):
+        read(Ring(), bytes(data))

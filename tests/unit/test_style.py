@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The house's shape, measured: small functions, a licence line in every source, nothing that ties it to one machine."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.support.paths import ROOT
+
+MEDIAN, NINE_IN_TEN, MOST = 10, 30, 60
+SPDX = "SPDX-License-Identifier: Apache-2.0"
+# Prose, data and what must be the text of others carries no licence line of its own: LICENSE speaks for it.
+NO_SPDX = {"", ".md", ".json", ".txt", ".gz", ".bin", ".log", ".golden", ".out"}
+NAMED = {"Makefile", ".ci/run", "tools/setup", "tools/packages.txt", "tools/requirements.txt"}
+C_HEAD = re.compile(r"^[A-Za-z_][^;{}=]*\)\s*(?:__attribute__\s*\(\(.*\)\)\s*)?\{\s*$")
+
+
+@dataclass(frozen=True, order=True)
+class Function:
+    lines: int
+    where: str
+
+
+def files() -> list[Path]:
+    """Every file that is in the repository or is not ignored by it."""
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.splitlines()
+    return [ROOT / name for name in listed if (ROOT / name).is_file()]
+
+
+def python_functions(path: Path) -> Iterator[Function]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"), str(path))):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            assert node.end_lineno is not None
+            yield Function(node.end_lineno - node.lineno + 1, f"{path.relative_to(ROOT)}:{node.lineno} {node.name}")
+
+
+def c_functions(path: Path) -> Iterator[Function]:
+    """Functions whose body opens at the end of a line or on a line of its own, and closes in the first column."""
+    start: int | None = None
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        if line.startswith("{") or C_HEAD.match(line):
+            start = number
+        elif line.startswith("}") and start is not None:
+            yield Function(number - start + 1, f"{path.relative_to(ROOT)}:{start}")
+            start = None
+
+
+SCANNERS: dict[str, Callable[[Path], Iterator[Function]]] = {
+    ".py": python_functions,
+    ".c": c_functions,
+    ".h": c_functions,
+}
+
+
+def functions() -> list[Function]:
+    return sorted(found for path in files() if path.suffix in SCANNERS for found in SCANNERS[path.suffix](path))
+
+
+def test_functions_are_small() -> None:
+    found = functions()
+    sizes = [function.lines for function in found]
+    assert sizes, "no functions found: the scanner is broken"
+    longest = "\n".join(f"{function.lines:4} {function.where}" for function in reversed(found[-20:]))
+    assert sizes[-1] <= MOST, f"longer than {MOST} lines:\n{longest}"
+    assert sizes[len(sizes) * 9 // 10] <= NINE_IN_TEN, f"more than one in ten over {NINE_IN_TEN} lines:\n{longest}"
+    assert sizes[len(sizes) // 2] <= MEDIAN, f"median over {MEDIAN} lines"
+
+
+def test_every_source_names_its_licence() -> None:
+    bare = [
+        str(path.relative_to(ROOT))
+        for path in files()
+        if (path.suffix not in NO_SPDX or str(path.relative_to(ROOT)) in NAMED)
+        and SPDX not in path.read_bytes()[:400].decode(errors="replace")
+    ]
+    assert not bare, f"no '{SPDX}' near the top of: {', '.join(bare)}"
+
+
+def test_nothing_names_a_machine() -> None:
+    """No package registry's host and no path of one machine stands in what is committed."""
+    hosts = ("pypi" + ".org", "deb.debian" + ".org", "pythonhosted" + ".org", "/root" + "/", "/home" + "/")
+    named = [
+        f"{path.relative_to(ROOT)}: {host}"
+        for path in files()
+        for host in hosts
+        if path.suffix not in {".gz", ".bin"} and host in path.read_text(encoding="utf-8", errors="replace")
+    ]
+    assert not named, named
+
+
+@pytest.mark.parametrize(
+    ("body", "lines"),
+    [
+        ("int f(void)\n{\n    return 1;\n}\n", [3]),
+        ("int f(int a) {\n}\nstatic int x = 1;\nint g(void)\n{\n}\n", [2, 2]),
+    ],
+)
+def test_c_functions_are_found(body: str, lines: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tests.unit.test_style.ROOT", tmp_path)
+    source = tmp_path / "one.c"
+    source.write_text(body)
+    assert [function.lines for function in c_functions(source)] == lines
