@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * How a RISC-V function that keeps a frame pointer leaves its return address and its caller's frame behind.
+ *
+ * Approach: inline readers of one frame; recorder/frames.h does the walking and the distrusting for every architecture.
+ * Rejected: a walker per architecture in a file of its own: a call and its saved registers cost more than a frame's walk.
+ * Cost: two loads a frame.
+ * Assumptions: the psABI's frame record: return address at fp[-1], the caller's fp at fp[-2], stacks aligned to 16.
+ */
+#ifndef MEMTRACE_ARCH_RISCV_H
+#define MEMTRACE_ARCH_RISCV_H
+
+#include <stdint.h>
+
+#define MEMTRACE_ARCH_ID MEMTRACE_ARCH_RISCV
+#define FRAME_ALIGNMENT 16u
+#define FRAME_BYTES_BELOW (2u * sizeof(uintptr_t)) /* what is read under the frame's address */
+#define FRAME_BYTES_ABOVE 0u                       /* and from it on */
+#define FRAME_PC_ALIGNMENT 2u /* with or without compressed instructions */
+
+static inline uintptr_t frame_pc(uintptr_t frame)
+{
+    return ((const uintptr_t *)frame)[-1];
+}
+
+static inline uintptr_t frame_next(uintptr_t frame)
+{
+    return ((const uintptr_t *)frame)[-2];
+}
+
+#endif

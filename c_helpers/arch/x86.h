@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * How an x86 function that keeps a frame pointer leaves its return address and its caller's frame behind. The recorder's
+ * tests run here; see arch/riscv.h for the approach.
+ *
+ * Assumptions: `push %rbp; mov %rsp, %rbp`, so the caller's frame is at fp[0] and the return address at fp[1].
+ */
+#ifndef MEMTRACE_ARCH_X86_H
+#define MEMTRACE_ARCH_X86_H
+
+#include <stdint.h>
+
+#define MEMTRACE_ARCH_ID MEMTRACE_ARCH_X86
+#define FRAME_ALIGNMENT ((unsigned)sizeof(uintptr_t))
+#define FRAME_BYTES_BELOW 0u
+#define FRAME_BYTES_ABOVE (2u * sizeof(uintptr_t))
+#define FRAME_PC_ALIGNMENT 1u
+
+static inline uintptr_t frame_pc(uintptr_t frame)
+{
+    return ((const uintptr_t *)frame)[1];
+}
+
+static inline uintptr_t frame_next(uintptr_t frame)
+{
+    return ((const uintptr_t *)frame)[0];
+}
+
+#endif

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * memtrace on the target: what firmware calls. The bytes it writes are in memtrace_format.h; docs/guide.md shows a port.
+ *
+ * Put one call behind each entry of the allocator (a wrapper by -Wl,--wrap=malloc, a heap hook, or the allocator's own
+ * source) and give it MEMTRACE_CALLER() of that entry, so that the first frame of every stack is the allocator's user:
+ *
+ *     void *__wrap_malloc(size_t size)
+ *     {
+ *         void *block = __real_malloc(size);
+ *         memtrace_alloc(MEMTRACE_CALLER(), block, size, 0);
+ *         return block;
+ *     }
+ *
+ *     void __wrap_free(void *block)
+ *     {
+ *         memtrace_free(MEMTRACE_CALLER(), block, 0);
+ *         __real_free(block);
+ *     }
+ *
+ * An allocation is recorded after it succeeded, a free before the allocator sees it: so the free that an allocator
+ * asserts in is in the ring, and no other core can be recorded as the address's new owner before its old one let go.
+ *
+ * Every function may be called from tasks, interrupts and both cores, with interrupts off, and before memtrace_init
+ * (then it does nothing). None allocates, blocks or recurses.
+ */
+#ifndef MEMTRACE_H
+#define MEMTRACE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "memtrace_format.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Compile-time features; each costs the bytes and instructions that docs/PERFORMANCE.md lists. */
+#ifndef MEMTRACE_FILTERS
+#define MEMTRACE_FILTERS 1 /* minimum size, heaps, contexts */
+#endif
+#ifndef MEMTRACE_LIVE
+#define MEMTRACE_LIVE 1 /* the live table: owners outlive the ring */
+#endif
+#ifndef MEMTRACE_QUICK /* a second, quick way for events whose stack was seen lately; the same in every file */
+#ifdef __OPTIMIZE_SIZE__
+#define MEMTRACE_QUICK 0
+#else
+#define MEMTRACE_QUICK 1
+#endif
+#endif
+#ifndef MEMTRACE_DEPTH
+#define MEMTRACE_DEPTH 16 /* frames a stack, 1..32 */
+#endif
+
+/* Who called the allocator: the return address and the frame address of its entry function. */
+struct __attribute__((aligned(2 * sizeof(void *)))) memtrace_caller {
+    uintptr_t pc;
+    uintptr_t frame;
+};
+
+/* A macro because it must read the frame of the function that it stands in. */
+#define MEMTRACE_CALLER() \
+    ((struct memtrace_caller){(uintptr_t)__builtin_return_address(0), (uintptr_t)__builtin_frame_address(0)})
+
+/* How one block of static memory is divided. What the tables leave is events, 16 bytes each (32 on 64-bit machines). */
+struct memtrace_config {
+    size_t stack_bytes; /* call stacks and their index; 0: a quarter of the memory */
+    unsigned names;     /* entries for tasks and marks, 32 bytes each; at most 250; 0: 16 */
+    unsigned live;      /* entries of the live table, one event's size each; 0: none */
+};
+
+/* A reallocation under way: what memtrace_realloc_begin gives to memtrace_realloc_end. */
+struct memtrace_realloc {
+    struct memtrace_caller caller;
+    uintptr_t owner;      /* stack, context and tag of the BEGIN event */
+    uint32_t reservation; /* of the BEGIN event; all ones: it was not recorded */
+};
+
+/* Where a host finds the ring: the header at the start of the memory given to memtrace_init, NULL before. */
+extern struct memtrace_header *memtrace_ring;
+
+/* Divides `memory` and starts recording. false: it is too small, misaligned, or the configuration does not fit it. NULL as
+ * `config` means all defaults. */
+bool memtrace_init(void *memory, size_t bytes, const struct memtrace_config *config);
+
+/* `block` NULL records a failed allocation of `size`. `heap` is the number of the heap or capability, 0..31. */
+void memtrace_alloc(struct memtrace_caller caller, void *block, size_t size, unsigned heap);
+
+/* Before the allocator's free. NULL is not recorded: freeing it is no event. */
+void memtrace_free(struct memtrace_caller caller, void *block, unsigned heap);
+
+/* Before and after the allocator's realloc, with the same caller. realloc(NULL, n) and realloc(p, 0) are recorded as the
+ * allocation and the free that they are. */
+struct memtrace_realloc memtrace_realloc_begin(struct memtrace_caller caller, void *block, size_t size, unsigned heap);
+void memtrace_realloc_end(struct memtrace_realloc begun, void *old_block, void *new_block, size_t size, unsigned heap);
+
+/* Control. What a host asks through header.request does the same. */
+void memtrace_start(void);
+void memtrace_stop(void);
+void memtrace_frees_only(void);
+void memtrace_mark(const char *name);
+
+/* A port calls it when a task ends, so that its handle can be another task's without taking over its name. */
+void memtrace_task_deleted(uintptr_t handle);
+
+#if MEMTRACE_FILTERS
+/* Filters keep allocations out, never frees: a filter set in mid-flight makes no false leaks. */
+void memtrace_filter_size(size_t minimum);
+void memtrace_filter_heaps(uint32_t mask);
+void memtrace_filter_tasks(const uintptr_t *handles, unsigned count); /* count 0: all contexts again */
+#endif
+
+/* From tlsf_assert (memtrace_tlsf_assert.h) or a port's assert hook: records the stack, freezes the ring, calls
+ * memtrace_assert_stop and returns, so that the normal abort follows. Only the first failure counts. */
+void memtrace_assert_failed(struct memtrace_caller caller, const char *text, unsigned line, const char *function);
+
+/* Empty; the host puts its breakpoint here. Weak: a port may override it to trap. */
+void memtrace_assert_stop(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

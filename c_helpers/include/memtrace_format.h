@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The bytes of a memtrace ring and of a memtrace log, version 1. docs/FORMAT.md tells the same story with examples.
+ *
+ * Approach: one header that describes itself (sizes, bit widths, table offsets), fixed-size events, and tables for what
+ * repeats (stacks, names). The same header opens a ring in RAM and a log in a file; a log has no tables, its definitions
+ * come as records before their first use.
+ * Rejected: variable-length events (a torn or overwritten ring could not be entered from its middle); a record with its
+ * own stack (32 KiB would hold 290 events in place of 1,500).
+ * Assumptions: words are read in the byte order of the machine that wrote them; header.byte_order names it.
+ */
+#ifndef MEMTRACE_FORMAT_H
+#define MEMTRACE_FORMAT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define MEMTRACE_FORMAT_VERSION 1u
+
+/* 0x89 keeps it out of text, the newline shows a log that went through a text conversion. */
+#define MEMTRACE_MAGIC {0x89, 'M', 'E', 'M', 'T', 'R', 'C', '\n'}
+
+enum memtrace_byte_order { MEMTRACE_LITTLE = 1, MEMTRACE_BIG = 2 };
+
+enum memtrace_arch {
+    MEMTRACE_ARCH_OTHER = 0,
+    MEMTRACE_ARCH_RISCV = 1,
+    MEMTRACE_ARCH_XTENSA = 2,
+    MEMTRACE_ARCH_X86 = 3,
+    MEMTRACE_ARCH_ARM = 4
+};
+
+/* How the PCs of a stack were found, and so how a reader turns them into places. */
+enum memtrace_abi {
+    MEMTRACE_ABI_CALLER_ONLY = 0,     /* one return address */
+    MEMTRACE_ABI_FRAME_POINTER = 1,   /* return addresses by a chain of frame pointers */
+    MEMTRACE_ABI_XTENSA_WINDOWED = 2, /* return addresses whose top two bits hold the window increment */
+    MEMTRACE_ABI_XTENSA_CALL0 = 3
+};
+
+/* What an event says. The first group needs no payload; the second (a log's definitions) is followed by `size` payload
+ * bytes in whole event units. */
+enum memtrace_kind {
+    MEMTRACE_EMPTY = 0,         /* never written */
+    MEMTRACE_ALLOC = 1,         /* address and size of a block that the allocator has just given */
+    MEMTRACE_FREE = 2,          /* address that is about to be given back; recorded before the allocator is called */
+    MEMTRACE_REALLOC_BEGIN = 3, /* old address, new size; recorded before the allocator is called */
+    MEMTRACE_REALLOC_END = 4,   /* new address (0: failed, the old block lives on); stack: events back to its BEGIN */
+    MEMTRACE_ALLOC_FAILED = 5,  /* size that could not be had */
+    MEMTRACE_MARK = 6,          /* address: number of its name; all ones: the table of names was full */
+    MEMTRACE_ASSERT = 7,        /* address: 0, or what the allocator was called with; size: line; the last before a freeze */
+    MEMTRACE_SYNC = 8,          /* words[0], words[1]: full time, low 32 bits and the rest; words[2] in a ring: time units
+                                   since the event before it (all ones: or more), in a log: low 32 bits of its sequence */
+    MEMTRACE_CALLER = 9,        /* address: the PC that called for the event of the next sequence number, whose stack
+                                   found no room in the table */
+    MEMTRACE_CONTROL = 10,      /* address: the new enum memtrace_state */
+
+    MEMTRACE_DEF_STACK = 16,  /* address: number; payload: PCs, innermost first */
+    MEMTRACE_DEF_NAME = 17,   /* address: number, heap field: enum memtrace_name_kind; payload: UTF-8, NUL-padded */
+    MEMTRACE_DEF_MODULE = 18, /* address: load base; payload: build-id length, build-id, path */
+
+    MEMTRACE_BUSY = 31 /* claimed by a writer that has not finished; the slot's other bits say nothing */
+};
+
+enum memtrace_name_kind {
+    MEMTRACE_NAME_NONE = 0,
+    MEMTRACE_NAME_CONTEXT = 1, /* a task, or one of the three fixed contexts */
+    MEMTRACE_NAME_MARK = 2,
+    MEMTRACE_NAME_TAG = 3,
+    MEMTRACE_NAME_HEAP = 4,
+    MEMTRACE_NAME_BUSY = 255 /* the entry is being filled */
+};
+
+/* Context numbers are indexes into the table of names; the first three are fixed. */
+enum memtrace_context {
+    MEMTRACE_CONTEXT_STARTUP = 0, /* before the scheduler runs */
+    MEMTRACE_CONTEXT_ISR = 1,
+    MEMTRACE_CONTEXT_OTHER = 2, /* a task that found the table of names full */
+    MEMTRACE_CONTEXT_FIRST_TASK = 3
+};
+
+enum memtrace_state {
+    MEMTRACE_RECORDING = 0,  /* 0, so that one test covers state and request on the way of every event */
+    MEMTRACE_FREES_ONLY = 1, /* allocations are not recorded, frees and reallocations are */
+    MEMTRACE_STOPPED = 2,
+    MEMTRACE_FROZEN = 3 /* an assertion failed: nothing is recorded until a start */
+};
+
+/* What a host may ask by writing header.request; obeyed at the next event, echoed in header.request_done. */
+enum memtrace_request {
+    MEMTRACE_REQUEST_NONE = 0,
+    MEMTRACE_REQUEST_START = 1,
+    MEMTRACE_REQUEST_STOP = 2,
+    MEMTRACE_REQUEST_FREES_ONLY = 3,
+    MEMTRACE_REQUEST_MARK = 4 /* its name is in header.request_name */
+};
+
+enum memtrace_flags { MEMTRACE_FLAG_LOG = 1 /* a log: events follow the header, there are no tables */ };
+
+/* Widths of the event's fields in bits. word 1: size | heap; word 2: stack | context | tag; word 3: time | seq | core | kind;
+ * the first named field is in the lowest bits. A 64-bit event has the same four words, twice as wide. */
+#define MEMTRACE_KIND_BITS 5u
+#define MEMTRACE_CORE_BITS 3u
+#define MEMTRACE_HEAP_BITS 5u
+#define MEMTRACE_TAG_BITS 8u
+#define MEMTRACE_SEQ_BITS_32 12u
+#define MEMTRACE_TIME_BITS_32 12u
+#define MEMTRACE_STACK_BITS_32 16u
+#define MEMTRACE_CONTEXT_BITS_32 8u
+#define MEMTRACE_SEQ_BITS_64 28u
+#define MEMTRACE_TIME_BITS_64 28u
+#define MEMTRACE_STACK_BITS_64 32u
+#define MEMTRACE_CONTEXT_BITS_64 24u
+
+/* header.head: the next slot in the low 20 bits, how often the ring was filled (its lap) in the high 12. The index may
+ * stand at or past the ring's end until the writer there has turned it into the next lap: lap * count + index is the
+ * same number before and after. */
+#define MEMTRACE_INDEX_BITS 20u
+#define MEMTRACE_LAP_BITS 12u
+
+#define MEMTRACE_NAME_BYTES 20u
+#define MEMTRACE_BUILD_ID_BYTES 20u
+#define MEMTRACE_ASSERT_TEXT_BYTES 96u
+#define MEMTRACE_ASSERT_FUNCTION_BYTES 32u
+
+struct memtrace_event32 {
+    uint32_t words[4];
+};
+
+struct memtrace_event64 {
+    uint64_t words[4];
+};
+
+/* A table inside the ring's memory. */
+struct memtrace_table {
+    uint32_t offset;     /* bytes from the header's first byte; 0: there is no such table */
+    uint32_t entry_size; /* bytes */
+    uint32_t count;      /* entries */
+};
+
+struct memtrace_name {
+    uint64_t key;                   /* a task's handle; 0: not a task; all ones of a pointer: its task was deleted */
+    uint32_t kind;                  /* enum memtrace_name_kind; 0: free entry, and so are all behind it */
+    char text[MEMTRACE_NAME_BYTES]; /* NUL-padded; not terminated when it fills the field */
+};
+
+/* One live block: what its allocation event said, kept until its free. Words as wide as an event's. */
+struct memtrace_live32 {
+    uint32_t address; /* 0: free entry; 1: being written; else bit 0: its reallocation is under way */
+    uint32_t size_heap;
+    uint32_t stack_context_tag;
+    uint32_t seq; /* low 32 bits of the full sequence number */
+};
+
+struct memtrace_live64 {
+    uint64_t address;
+    uint64_t size_heap;
+    uint64_t stack_context_tag;
+    uint64_t seq;
+};
+
+/* Stack table: an arena of pointer-sized words. Stack number n starts at word n: one word `depth | hash << 8` (the hash in
+ * bits 8..31), then `depth` PCs, innermost first. Word 0 is never used: stack 0 means none.
+ * stack_index: 32-bit slots of an open-addressed hash table, each a stack's number; 0: free. It is the recorder's own; a
+ * reader needs only the arena. */
+
+struct memtrace_header {
+    uint8_t magic[8];      /* written last by memtrace_init */
+    uint8_t byte_order;    /* enum memtrace_byte_order */
+    uint8_t pointer_size;  /* bytes: 4 or 8 */
+    uint8_t arch;          /* enum memtrace_arch */
+    uint8_t abi;           /* enum memtrace_abi */
+    uint16_t version;      /* MEMTRACE_FORMAT_VERSION */
+    uint16_t header_size;  /* bytes, to be trusted over sizeof: later versions append */
+    uint8_t event_size;    /* bytes: 16 or 32 */
+    uint8_t flags;         /* enum memtrace_flags */
+    uint8_t size_bits;     /* widths of the event's fields; those of heap and kind are what is left */
+    uint8_t stack_bits;
+    uint8_t context_bits;
+    uint8_t time_bits;
+    uint8_t seq_bits;
+    uint8_t core_bits;
+    uint64_t self;         /* address of this header where it was recorded; 0 in a log */
+    uint32_t total_size;   /* bytes of the ring with all its tables; 0 in a log */
+    uint32_t tick_hz;      /* time units a second; 0: the target has no clock */
+    uint8_t build_id[MEMTRACE_BUILD_ID_BYTES]; /* of the program; zeros: unknown */
+    struct memtrace_table events;
+    struct memtrace_table stacks;
+    struct memtrace_table stack_index;
+    struct memtrace_table names;
+    struct memtrace_table live;
+    uint32_t stack_words_used; /* words of the arena in use, counted from its start; past its end: it is full */
+    uint32_t head;             /* the reservation that the next event will get: index | lap << 20 */
+    uint32_t laps_high;        /* how often the lap's low 11 bits wrapped; its bit 0 is head's bit 31, or about to be */
+    uint32_t state;            /* enum memtrace_state */
+    uint32_t request;          /* enum memtrace_request; written by the host, cleared by the recorder */
+    uint32_t request_done;     /* requests obeyed so far */
+    char request_name[MEMTRACE_NAME_BYTES];
+    uint32_t lost_busy;    /* sequence numbers without an event: another writer held the slot */
+    uint32_t lost_stopped; /* events that came while stopped or frozen */
+    uint32_t filtered;     /* allocations that a filter or a pause (frees only) kept out: meant, not lost */
+    uint32_t stacks_full;  /* events kept with their caller's PC alone */
+    uint32_t names_full;   /* names that found no entry */
+    uint32_t live_full;    /* blocks that found no entry in the live table */
+    uint32_t size_capped;  /* events whose size did not fit: they say the largest size */
+    uint32_t min_size;     /* filter, bytes: smaller allocations are not recorded */
+    uint32_t heap_mask;    /* filter: bit n set: heap n is recorded */
+    uint32_t context_mask[8]; /* filter: bit n set: context n is recorded */
+    uint32_t time_low;     /* newest time, low 32 bits; in full: sync + (time_low - sync_low modulo 2^32) */
+    uint32_t sync_high;    /* full time of the last SYNC, or of memtrace_init: upper half */
+    uint32_t assert_head;  /* reservation of the assertion's event */
+    uint32_t assert_line;  /* 0: no assertion has failed */
+    char assert_text[MEMTRACE_ASSERT_TEXT_BYTES];
+    char assert_function[MEMTRACE_ASSERT_FUNCTION_BYTES];
+    uint32_t sync_low; /* lower half of sync_high's time */
+    uint32_t reserved; /* 0 */
+};
+
+_Static_assert(sizeof(struct memtrace_event32) == 16, "an event of a 32-bit target is 16 bytes");
+_Static_assert(sizeof(struct memtrace_event64) == 32, "an event of a 64-bit target is 32 bytes");
+_Static_assert(sizeof(struct memtrace_name) == 32, "a name is 32 bytes");
+_Static_assert(sizeof(struct memtrace_live32) == 16, "a live block of a 32-bit target is 16 bytes");
+_Static_assert(MEMTRACE_INDEX_BITS + MEMTRACE_LAP_BITS == 32, "head is one 32-bit word");
+_Static_assert(MEMTRACE_TIME_BITS_32 + MEMTRACE_SEQ_BITS_32 + MEMTRACE_CORE_BITS + MEMTRACE_KIND_BITS == 32, "word 3");
+_Static_assert(MEMTRACE_STACK_BITS_32 + MEMTRACE_CONTEXT_BITS_32 + MEMTRACE_TAG_BITS == 32, "word 2");
+_Static_assert(MEMTRACE_TIME_BITS_64 + MEMTRACE_SEQ_BITS_64 + MEMTRACE_CORE_BITS + MEMTRACE_KIND_BITS == 64, "word 3");
+_Static_assert(MEMTRACE_STACK_BITS_64 + MEMTRACE_CONTEXT_BITS_64 + MEMTRACE_TAG_BITS == 64, "word 2");
+_Static_assert(offsetof(struct memtrace_header, version) == 12, "header");
+_Static_assert(offsetof(struct memtrace_header, self) == 24, "header");
+_Static_assert(offsetof(struct memtrace_header, build_id) == 40, "header");
+_Static_assert(offsetof(struct memtrace_header, events) == 60, "header");
+_Static_assert(offsetof(struct memtrace_header, stack_words_used) == 120, "header");
+_Static_assert(offsetof(struct memtrace_header, request_name) == 144, "header");
+_Static_assert(offsetof(struct memtrace_header, lost_busy) == 164, "header");
+_Static_assert(offsetof(struct memtrace_header, context_mask) == 200, "header");
+_Static_assert(offsetof(struct memtrace_header, time_low) == 232, "header");
+_Static_assert(offsetof(struct memtrace_header, assert_text) == 248, "header");
+_Static_assert(offsetof(struct memtrace_header, assert_function) == 344, "header");
+_Static_assert(offsetof(struct memtrace_header, sync_low) == 376, "header");
+_Static_assert(sizeof(struct memtrace_header) == 384, "header");
+
+#endif

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The few atomic operations that the recorder stands on.
+ *
+ * Approach: the compiler's atomics where the core has them; elsewhere (RV32IMC has no A extension) a critical section of the
+ * port around the same step, because GCC would emit calls into a libatomic that firmware does not have.
+ * Rejected: C11 <stdatomic.h>, whose _Atomic types would have to stand in the format's header, which C++ reads too.
+ * Cost: one instruction (amoadd, amoswap) or one LR/SC loop each; two port calls more without the A extension.
+ * Assumptions: aligned 32-bit and pointer-sized loads and stores are single accesses on every core.
+ */
+#ifndef MEMTRACE_ATOMIC_H
+#define MEMTRACE_ATOMIC_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "memtrace_port.h"
+
+/* A word of an event: as wide as a pointer. */
+#if UINTPTR_MAX > 0xffffffffu
+typedef uint64_t memtrace_word;
+#else
+typedef uint32_t memtrace_word;
+#endif
+
+/* For a number or pointer through which the data is read: the address depends on it, so the core keeps the order by itself.
+ * The thread sanitizer does not know that. */
+#ifdef __SANITIZE_THREAD__
+#define ORDER_BY_ADDRESS __ATOMIC_ACQUIRE
+#else
+#define ORDER_BY_ADDRESS __ATOMIC_RELAXED
+#endif
+
+static inline uint32_t u32_load(const uint32_t *place)
+{
+    return __atomic_load_n(place, __ATOMIC_RELAXED);
+}
+
+/* GCC 12 makes an amoswap of an atomic store on RISC-V; a volatile one is the plain store that it should be. */
+static inline void u32_store(uint32_t *place, uint32_t value)
+{
+#ifdef __riscv
+    *(volatile uint32_t *)place = value;
+#else
+    __atomic_store_n(place, value, __ATOMIC_RELAXED);
+#endif
+}
+
+static inline memtrace_word word_load(const memtrace_word *place)
+{
+    return __atomic_load_n(place, __ATOMIC_ACQUIRE);
+}
+
+/* Stores after everything that this core stored before. */
+static inline void word_publish(memtrace_word *place, memtrace_word value)
+{
+#ifdef __riscv
+    __atomic_thread_fence(__ATOMIC_RELEASE);
+    *(volatile memtrace_word *)place = value;
+#else
+    __atomic_store_n(place, value, __ATOMIC_RELEASE);
+#endif
+}
+
+/* Keeps the stores before it in front of those after it. */
+static inline void stores_order(void)
+{
+#ifndef __SANITIZE_THREAD__ /* it does not know fences; the exchange before and the publication after suffice for it */
+    __atomic_thread_fence(__ATOMIC_RELEASE);
+#endif
+}
+
+#if defined(MEMTRACE_TEST_PLAIN_ATOMICS) || (defined(__riscv) && !defined(__riscv_atomic)) || defined(MEMTRACE_ATOMICS_BY_LOCK)
+
+/* The test that replaces the atomics by plain steps takes the lock away and keeps the rest. */
+static inline uintptr_t section_enter(void)
+{
+#ifdef MEMTRACE_TEST_PLAIN_ATOMICS
+    return 0;
+#else
+    return memtrace_port_lock();
+#endif
+}
+
+static inline void section_leave(uintptr_t saved)
+{
+#ifdef MEMTRACE_TEST_PLAIN_ATOMICS
+    (void)saved;
+#else
+    memtrace_port_unlock(saved);
+#endif
+}
+
+static inline uint32_t u32_add(uint32_t *place, uint32_t amount)
+{
+    uintptr_t saved = section_enter();
+    uint32_t old = *(volatile uint32_t *)place;
+    *(volatile uint32_t *)place = old + amount;
+    section_leave(saved);
+    return old;
+}
+
+static inline memtrace_word word_swap(memtrace_word *place, memtrace_word value)
+{
+    uintptr_t saved = section_enter();
+    memtrace_word old = *(volatile memtrace_word *)place;
+    *(volatile memtrace_word *)place = value;
+    section_leave(saved);
+    return old;
+}
+
+static inline bool word_replace(memtrace_word *place, memtrace_word old, memtrace_word value)
+{
+    uintptr_t saved = section_enter();
+    bool same = *(volatile memtrace_word *)place == old;
+    if (same)
+        *(volatile memtrace_word *)place = value;
+    section_leave(saved);
+    return same;
+}
+
+static inline bool u32_replace(uint32_t *place, uint32_t old, uint32_t value)
+{
+    uintptr_t saved = section_enter();
+    bool same = *(volatile uint32_t *)place == old;
+    if (same)
+        *(volatile uint32_t *)place = value;
+    section_leave(saved);
+    return same;
+}
+
+#else
+
+static inline uint32_t u32_add(uint32_t *place, uint32_t amount)
+{
+    return __atomic_fetch_add(place, amount, __ATOMIC_RELAXED);
+}
+
+static inline memtrace_word word_swap(memtrace_word *place, memtrace_word value)
+{
+    return __atomic_exchange_n(place, value, __ATOMIC_ACQUIRE);
+}
+
+static inline bool word_replace(memtrace_word *place, memtrace_word old, memtrace_word value)
+{
+    return __atomic_compare_exchange_n(place, &old, value, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+}
+
+static inline bool u32_replace(uint32_t *place, uint32_t old, uint32_t value)
+{
+    return __atomic_compare_exchange_n(place, &old, value, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+}
+
+#endif
+
+#endif

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Filters keep allocations out: by size, by heap, by context. Frees are always recorded, so that no filter makes leaks.
+ *
+ * Approach: what a filter says stands in the header, where a host sees what it cannot know; `filtering` puts every event on
+ * the slow way while any filter is set, so that no filter costs the quick way more than a load.
+ */
+#include <string.h>
+
+#include "ring.h"
+
+#if MEMTRACE_FILTERS
+
+bool filters_admit(struct recorder *ring, size_t size, unsigned heap)
+{
+    const struct memtrace_header *header = &ring->header;
+    uint32_t context = task_number(ring, memtrace_port_context());
+    bool admitted = size >= u32_load(&header->min_size) && (u32_load(&header->heap_mask) >> (heap & 31u) & 1u) != 0 &&
+                    (u32_load(&header->context_mask[context / 32u]) >> (context % 32u) & 1u) != 0;
+    if (!admitted)
+        counter_add(&ring->header.filtered);
+    return admitted;
+}
+
+static void filters_use(struct recorder *ring)
+{
+    u32_store(&ring->filtering, 1);
+    gate_update(ring);
+}
+
+void memtrace_filter_size(size_t minimum)
+{
+    struct recorder *ring = recorder_get();
+    if (ring == NULL)
+        return;
+    u32_store(&ring->header.min_size, minimum <= UINT32_MAX ? (uint32_t)minimum : UINT32_MAX);
+    filters_use(ring);
+}
+
+void memtrace_filter_heaps(uint32_t mask)
+{
+    struct recorder *ring = recorder_get();
+    if (ring == NULL)
+        return;
+    u32_store(&ring->header.heap_mask, mask);
+    filters_use(ring);
+}
+
+void memtrace_filter_tasks(const uintptr_t *handles, unsigned count)
+{
+    struct recorder *ring = recorder_get();
+    if (ring == NULL)
+        return;
+    uint32_t *mask = ring->header.context_mask;
+    memset(mask, count != 0 ? 0 : 0xff, sizeof ring->header.context_mask);
+    for (unsigned i = 0; i < count; i++) {
+        uint32_t number = task_number(ring, handles[i]);
+        mask[number / 32u] |= (uint32_t)1 << number % 32u;
+    }
+    filters_use(ring);
+}
+
+#endif

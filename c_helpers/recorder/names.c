@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Names of tasks and marks: an event carries a number, the table its text, so a task may be gone when its blocks are found.
+ *
+ * Approach: one pass over the table finds the entry or claims the first free one. An entry never gets another text, because
+ * old events carry its number; a task that is created again under the name of a deleted one gets that one's entry back.
+ * Rejected: taking over deleted entries when the table is full (old events would name the wrong task); hashing by handle
+ * (the quick way does not come here, and some twenty entries are soon compared).
+ * Cost: ten instructions an entry passed.
+ * Assumptions: no task's handle is 0, 1, 2 or all ones. Two cores that name one task at the same time may make two entries.
+ */
+#include "ring.h"
+
+#define KEY_DELETED WORD_ONES
+
+static bool text_equals(const char *padded, const char *text)
+{
+    unsigned left = MEMTRACE_NAME_BYTES;
+    while (left > 0 && *padded == *text && *text != '\0') {
+        left--;
+        padded++;
+        text++;
+    }
+    return left == 0 || *padded == *text;
+}
+
+void text_copy(char *target, size_t bytes, const char *text)
+{
+    while (bytes-- > 0 && *text != '\0')
+        *target++ = *text++;
+}
+
+static bool name_is(struct memtrace_name *name, memtrace_word key, const char *text)
+{
+    memtrace_word found = word_load(name_key(name));
+    if ((found != key && found != KEY_DELETED) || !text_equals(name->text, text))
+        return false;
+    return found == key || word_replace(name_key(name), KEY_DELETED, key);
+}
+
+static bool name_claim(struct memtrace_name *name, enum memtrace_name_kind kind, memtrace_word key, const char *text)
+{
+    if (!u32_replace(&name->kind, MEMTRACE_NAME_NONE, MEMTRACE_NAME_BUSY))
+        return false;
+    text_copy(name->text, sizeof name->text, text);
+    *name_key(name) = key;
+    __atomic_store_n(&name->kind, (uint32_t)kind, __ATOMIC_RELEASE);
+    return true;
+}
+
+uint32_t name_number(struct recorder *ring, enum memtrace_name_kind kind, memtrace_word key, const char *text)
+{
+    for (uint32_t number = 0; number < ring->header.names.count; number++) {
+        struct memtrace_name *name = name_at(ring, number);
+        uint32_t found = __atomic_load_n(&name->kind, __ATOMIC_ACQUIRE);
+        if (found == kind ? name_is(name, key, text) : found == MEMTRACE_NAME_NONE && name_claim(name, kind, key, text))
+            return number;
+    }
+    counter_add(&ring->header.names_full);
+    return NAME_NONE;
+}
+
+uint32_t task_number(struct recorder *ring, memtrace_word handle)
+{
+    if (handle <= MEMTRACE_CONTEXT_ISR)
+        return (uint32_t)handle;
+    const char *text = memtrace_port_task_name((uintptr_t)handle);
+    uint32_t number = name_number(ring, MEMTRACE_NAME_CONTEXT, handle, text != NULL ? text : "");
+    return number != NAME_NONE ? number : MEMTRACE_CONTEXT_OTHER;
+}
+
+void memtrace_task_deleted(uintptr_t handle)
+{
+    struct recorder *ring = recorder_get();
+    for (uint32_t number = 0; ring != NULL && number < ring->header.names.count; number++)
+        (void)word_replace(name_key(name_at(ring, number)), handle, KEY_DELETED);
+}
