@@ -7,6 +7,7 @@ when the target stopped turns what it explains into notes.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass
 from typing import Callable, Iterable, List, Optional, Sequence, Tuple
 
@@ -20,6 +21,7 @@ from gdbext.model import Block, Extent, Finding, HeapReport, Skipped, TraceInfo
 from gdbext.trace.history import History
 
 _BYTES_SHOWN = 16
+_COUNTERS = ("free-bytes", "minimum-free")
 
 
 @dataclass(frozen=True)
@@ -67,8 +69,7 @@ def _free_faults(witness: Witness) -> Iterable[Fault]:
 
 def _findings(witness: Witness, faults: Sequence[Fault], operation: Operation, first_group: int) -> List[Finding]:
     facts = witness.facts
-    held, low, high = facts.snapshot, facts.start, facts.end
-    extents = [extent_of(held, fault.address, fault.length, low, high) for fault in faults]
+    extents = [extent_of(facts.snapshot, fault.address, fault.length, *_bounds(facts, fault)) for fault in faults]
     groups = group_faults(faults, extents)
     notes = [_explained_by(operation, [faults[position] for position in group]) for group in groups]
     findings: List[Finding] = []
@@ -86,9 +87,23 @@ def _findings(witness: Witness, faults: Sequence[Fault], operation: Operation, f
     return findings
 
 
+def _bounds(facts: HeapFacts, fault: Fault) -> Tuple[int, int]:
+    """How far one write through the fault can reach without harming an intact size word."""
+    word, payloads = facts.layout.word, facts.walk.payloads
+    before = bisect_right(payloads, fault.address) - 1
+    behind = bisect_right(payloads, fault.address + word)
+    low = payloads[before] if before >= 0 else facts.start
+    return low, payloads[behind] - word if behind < len(payloads) else facts.end
+
+
 def _explained_by(operation: Operation, faults: Sequence[Fault]) -> bool:
-    """Whether the operation under way may have left all of this: then it is a note."""
-    return operation.in_allocator and not operation.asserted and all(fault.transient for fault in faults)
+    """Whether the operation under way may have left all of this: then it is a note.
+
+    At an assertion only the counters are excused: multi_heap counts a block before it frees it.
+    """
+    if not operation.in_allocator or not all(fault.transient for fault in faults):
+        return False
+    return not operation.asserted or all(fault.rule in _COUNTERS for fault in faults)
 
 
 def _group_findings(

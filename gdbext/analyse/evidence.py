@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What damaged bytes look like, and how far what they look like goes on.
 
-Approach: from the first damaged byte outwards, as long as the bytes go on as they are: one repeated byte, a repeated
-word, text, or counting up. The longest that covers the damage wins. Where nothing goes on, the damaged word stands
-alone.
+Approach: from the first damaged byte outwards, as long as the bytes go on as they are: one repeated byte, counting up,
+text, or a repeated word. The first of these that covers the damage and goes on beyond it wins, for the earlier are more
+special. Where nothing goes on, the damaged word stands alone.
 Rejected: comparing with what was there before; nobody knows that.
 Cost: some kilobytes around each group of damage.
 """
@@ -28,12 +28,14 @@ _Bounds = Tuple[int, int]
 
 
 def extent_of(held: Snapshot, address: int, length: int, low: int, high: int) -> Extent:
-    """The run that the damaged bytes belong to, within low..high."""
+    """The run that the damaged bytes belong to, within low..high: the intact words around it bound a single write."""
     before = held.suffix(address, min(_REACH, max(0, address - low)))
     after = held.prefix(address, min(_REACH, max(0, high - address)))
-    runs = [run for run in (_run(kind, before, after, length) for kind in _KINDS) if run is not None]
-    if runs:
-        back, forth, look = max(runs, key=lambda run: run[0] + run[1])
+    run = next((run for run in (_run(kind, before, after, length) for kind in _KINDS) if run), None) if length else None
+    if run is not None:
+        back, forth, look = run
+        if forth <= held.pointer_size - address % held.pointer_size:
+            forth = length  # what follows in the same word was there before
         data = held.get(address - back, back + forth) or b""
         return Extent(address - back, address + forth, look, _describe(look, data))
     data = after[:length]
@@ -75,8 +77,8 @@ def _stepping(before: bytes, after: bytes, distance: int, step: int) -> _Bounds:
 
 _KINDS: List[Tuple[str, Callable[[bytes, bytes], _Bounds]]] = [
     ("fill", _fill),
-    ("text", _text),
     ("counter", lambda before, after: _stepping(before, after, 1, 1)),
+    ("text", _text),
     ("pattern", lambda before, after: _stepping(before, after, 4, 0)),
 ]
 

@@ -9,10 +9,11 @@ Assumptions: the neighbours are proven blocks; what is not proven is not accused
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Callable, Dict, List, Optional, Sequence, Tuple
 
 from gdbext.analyse.rules import Fault
-from gdbext.analyse.suspects import Witness
+from gdbext.analyse.suspects import Witness, counted
 from gdbext.model import Explanation, Extent, Generation, Suspect
 
 # What an explanation is worth. Only their order and the distance to the stray write matter.
@@ -46,9 +47,9 @@ class _Case:
         """Adds an explanation; empty evidence is left out."""
         self._told.append((score, Explanation(kind, payload, text, tuple(part for part in evidence if part))))
 
-    def accuse(self, score: float, raw: int, life: Optional[Generation] = None) -> None:
+    def accuse(self, score: float, raw: int, life: Optional[Generation] = None, why: str = "") -> None:
         """Adds a suspect, once."""
-        suspect = self.witness.suspect(raw, self.extent, life)
+        suspect = self.witness.suspect(raw, self.extent, life, why)
         if all(_identity(suspect) != _identity(other) for _, other in self._suspects):
             self._suspects.append((score, suspect))
 
@@ -76,11 +77,13 @@ def explain(witness: Witness, faults: Sequence[Fault], extent: Extent) -> _Ranke
 def _explain_double_free(case: _Case) -> None:
     lives = case.witness.history.generations(case.user)
     now, earlier = lives[-1], lives[-2] if len(lives) > 1 else None
-    case.accuse(_PROVEN, case.block, earlier or now)
     if earlier is None:
+        case.accuse(_PROVEN, case.block, now, "freed again")
         case.tell(_RUN, "double-free", case.user, case.fault.text, "the trace does not hold its first free")
         return
-    case.accuse(_RUN, case.block, now)
+    case.accuse(_PROVEN, case.block, earlier, "the first free")
+    again = replace(earlier, freed_seq=now.freed_seq, freed_task=now.freed_task, freed=now.freed, in_flight=True)
+    case.accuse(_RUN, case.block, again, "the second free, which the allocator refused")
     order = f"first freed at seq {earlier.freed_seq}, again at seq {now.freed_seq}"
     case.tell(_PROVEN, "double-free", case.user, f"{case.user:#x} is freed twice", order, "the heap has it as free")
 
@@ -95,10 +98,10 @@ def _explain_header(case: _Case) -> None:
     if case.fault.rule != "end-marker":
         _accuse_hit(case, crossed=origin is not None)
     if origin is not None:
-        text = f"stray write of {case.length:,} bytes that began there by chance"
+        text = f"stray write of {counted(case.length, 'byte')} that began there by chance"
         case.tell(_WEAK, "stray-write", None, text, "weaker: nothing else points there")
     else:
-        text = f"stray write of {case.fault.length} bytes: the bytes do not tell who"
+        text = f"stray write of {counted(case.fault.length, 'byte')}: the bytes do not tell who"
         case.tell(_OPEN, "stray-write", None, text, "the bytes before it do not run into it")
 
 
@@ -106,28 +109,33 @@ def _accuse_origin(case: _Case, origin: int) -> None:
     """The damage goes on from bytes of another block: its owner, or one who had been its owner."""
     past = case.extent.end - case.facts.end_of(origin)
     run = _run_words(case.extent, origin, past)
-    sure = _WEAK if case.extent.look == "zero" else _RUN
+    whole = case.extent.start == origin
+    sure = _RUN if case.extent.look != "zero" else _OPEN if whole else _WEAK - 0.5
     former = case.witness.former_owner(case.extent.start)
     if case.facts.is_free(origin):
         payload = former.payload if former is not None else case.facts.user(origin)
         case.accuse(sure + 1, case.facts.raw(payload), former)
-        text = f"write after free through {payload:#x}, {past:,} bytes past its end"
+        text = f"write after free through {payload:#x}, {counted(past, 'byte')} past its end"
         case.tell(sure + 1, "write-after-free", payload, text, run)
         return
     case.accuse(sure + 1, origin, case.witness.present_owner(case.extent.start))
     owner = case.facts.user(origin)
-    case.tell(sure + 1, "overflow", owner, f"write past the end of {owner:#x}, by {past:,} bytes", run)
+    case.tell(sure + 1, "overflow", owner, f"write past the end of {owner:#x}, by {counted(past, 'byte')}", run)
     if former is not None:
-        _accuse_former(case, former, sure - 1)
+        _accuse_former(case, former, sure)
 
 
-def _accuse_former(case: _Case, former: Generation, score: float) -> None:
+def _accuse_former(case: _Case, former: Generation, sure: float) -> None:
     """Somebody else held these bytes before: a stale pointer of theirs writes the same."""
-    who = f"by its former owner (seq {former.seq}, freed at seq {former.freed_seq})"
-    begins = "the run begins at its first byte" if former.payload == case.extent.start else ""
+    begins = former.payload == case.extent.start
+    exact = begins and former.size == case.length
+    score = sure + 2 if exact else sure + 0.5 if begins else sure - 1
+    size = "the run is as long as its block was" if exact else ""
+    start = "the run begins at its first byte too: the bytes cannot tell the two owners apart" if begins else ""
     case.accuse(score, case.facts.raw(former.payload), former)
+    who = f"by its former owner (seq {former.seq}, freed at seq {former.freed_seq})"
     text = f"write after free through {former.payload:#x} {who}"
-    case.tell(score, "write-after-free", former.payload, text, begins, "weaker: it has a new owner")
+    case.tell(score, "write-after-free", former.payload, text, size or start)
 
 
 def _run_words(extent: Extent, origin: int, past: int) -> str:
@@ -142,7 +150,7 @@ def _accuse_left(case: _Case, left: int) -> None:
     payload = case.facts.user(left)
     life = case.witness.history.newest(payload)
     full = life is not None and life.freed_seq is None and life.size == case.facts.size_of(left) - case.facts.shift
-    off_by_one = adjacent and full and case.fault.length < case.facts.layout.word
+    off_by_one = adjacent and full and case.fault.length == 1
     score = _NEAR + (1 if off_by_one else 0) - (0 if adjacent else 0.7)
     where = "the damage begins at its end" if adjacent else "the damage does not begin at its end"
     filled = "it was requested to its last byte" if full else ""
@@ -156,13 +164,23 @@ def _accuse_left(case: _Case, left: int) -> None:
 def _accuse_hit(case: _Case, crossed: bool) -> None:
     """The block whose header was hit: its own owner may have written before its start."""
     start = case.facts.header_of(case.block) + case.facts.layout.word
-    goes_on = case.extent.end - start if not crossed and case.extent.look != "zero" else 0
+    goes_on = case.extent.end - start if case.extent.look != "zero" else 0
     reaches = case.fault.address + case.fault.length == start
-    score = _RUN if goes_on > 0 else _NEAR - 0.1 if reaches and not crossed else _WEAK - 0.4
-    touch = "the damage ends at its start" if reaches else "the damage does not reach its start"
-    why = f"one run goes on from its size word {goes_on:,} bytes into it" if goes_on > 0 else touch
+    score = _NEAR - 0.1 if reaches and not crossed else _WEAK - 0.4
+    why = "the damage ends at its start" if reaches else "the damage does not reach its start"
+    if goes_on > 0 and (not crossed or _fills_to_its_end(case)):
+        score = _RUN if not crossed else _PROVEN + 1
+        to_end = "to its last byte" if _fills_to_its_end(case) else f"{counted(goes_on, 'byte')} into it"
+        why = f"one run goes on from its size word {to_end}"
     case.accuse(score, case.block)
     case.tell(score, "underflow", case.user, f"write before the start of {case.user:#x} by its owner", why)
+
+
+def _fills_to_its_end(case: _Case) -> bool:
+    """Whether the run is this block's own content: it ends with the block and begins nowhere in the block before."""
+    size = case.witness.size(case.block)
+    origin = case.facts.holder(case.extent.start)
+    return size > 0 and case.extent.end == case.block + size and case.extent.start != origin
 
 
 def _explain_links(case: _Case) -> None:
@@ -178,7 +196,7 @@ def _explain_links(case: _Case) -> None:
         case.tell(_LINKED, "double-free", case.user, text, "its links lead to a block that is already on a list")
     for other in _other_blocks(case):
         case.accuse(_WEAK, other)
-    case.tell(_WEAK, "stray-write", None, f"stray write of {case.length:,} bytes", "nothing else points there")
+    case.tell(_WEAK, "stray-write", None, f"stray write of {counted(case.length, 'byte')}", "nothing else points there")
 
 
 def _other_blocks(case: _Case) -> List[int]:
@@ -196,7 +214,7 @@ def _explain_counters(case: _Case) -> None:
 
 
 def _explain_control(case: _Case) -> None:
-    text = f"stray write of {case.length:,} bytes to the control block"
+    text = f"stray write of {counted(case.length, 'byte')} to the control block"
     case.tell(_OPEN, "control-overwritten", None, text, "no block's bytes run into it")
     first = case.facts.layout.first
     if first in case.facts.position and first - 64 <= case.fault.address:

@@ -25,12 +25,12 @@ class Witness:
         self.trace = trace
         self._sizes = facts.sizes()
 
-    def suspect(self, raw: int, extent: Extent, life: Optional[Generation] = None) -> Suspect:
-        """A block as a suspect, with what the damage touches of it: its newest generation unless another is named."""
+    def suspect(self, raw: int, extent: Extent, life: Optional[Generation] = None, why: str = "") -> Suspect:
+        """A block as a suspect: its newest generation unless another is named. `why`: else what the damage touches."""
         payload = self.facts.user(raw)
         life = life if life is not None else self.history.newest(payload)
         size = self._size(raw, life)
-        why = hit_words(self.facts, raw, size, extent)
+        why = why or hit_words(self.facts, raw, size, extent)
         if life is None:
             return Suspect(payload, size, self._heap_state(payload), None, None, (), None, self._unknown(why))
         freed = None if life.freed is None else self.frames(life.freed)
@@ -45,7 +45,8 @@ class Witness:
         """used, freed or freeing; the heap's word counts where the trace does not know of a free."""
         if life.freed_seq is None:
             return self._heap_state(payload)
-        return "freeing" if life.in_flight and not self.heap_free(payload) else "freed"
+        refused = any(event.seq == life.freed_seq for event, _ in self.history.double_frees())
+        return "freeing" if life.in_flight and (refused or not self.heap_free(payload)) else "freed"
 
     def _heap_state(self, payload: int) -> str:
         return "freed" if self.heap_free(payload) else "used"
@@ -54,6 +55,10 @@ class Witness:
         """Whether the heap has a proven free block there, or over it."""
         holder = self.facts.holder(self.facts.raw(payload))
         return holder is not None and self.facts.is_free(holder)
+
+    def size(self, raw: int) -> int:
+        """What the heap, the trace or the gap behind it say of a block's size; 0: nothing."""
+        return self._size(raw, self.history.newest(self.facts.user(raw)))
 
     def _size(self, raw: int, life: Optional[Generation]) -> int:
         if raw in self.facts.position:
@@ -72,14 +77,14 @@ class Witness:
     def former_owner(self, address: int) -> Optional[Generation]:
         """The newest generation that held `address` and has been freed, not counting a free still under way."""
         for life in self.history.holding(address, self._sizes):
-            if life.freed_seq is not None and not life.in_flight:
+            if life.freed_seq is not None and self.state(life.payload, life) == "freed":
                 return life
         return None
 
     def present_owner(self, address: int) -> Optional[Generation]:
         """The generation that holds `address` now, if the trace knows it."""
         for life in self.history.holding(address, self._sizes):
-            if life.freed_seq is None or life.in_flight:
+            if life.freed_seq is None or self.state(life.payload, life) == "freeing":
                 return life
         return None
 
@@ -89,7 +94,7 @@ def hit_words(facts: HeapFacts, payload: int, size: int, extent: Extent) -> str:
     header = facts.header_of(payload)
     in_header = min(extent.end, payload) - max(extent.start, header)
     first, last = max(extent.start, payload), min(extent.end, payload + size)
-    parts = [f"its size word ({in_header} bytes)"] if in_header > 0 else []
+    parts = [f"its size word ({counted(in_header, 'byte')})"] if in_header > 0 else []
     if last > first:
         parts.append(_bytes_words(facts, payload, size, first, last))
     return " and ".join(parts) or "none of its bytes"
@@ -100,6 +105,13 @@ def _bytes_words(facts: HeapFacts, payload: int, size: int, first: int, last: in
     links = "its free-list links and " if holder == payload and facts.is_free(payload) and first == payload else ""
     if last == payload + size:
         if first > payload:
-            return f"its last {last - first:,} bytes"
+            return f"its last {counted(last - first, 'byte')}"
         return f"{links}every byte to its end" if links else "every byte of it"
-    return f"{last - first:,} bytes from offset {first - payload:,}" + (", its free-list links" if links else "")
+    return f"{counted(last - first, 'byte')} from offset {first - payload:,}" + (
+        ", its free-list links" if links else ""
+    )
+
+
+def counted(number: int, noun: str) -> str:
+    """A number with its noun: 1 byte, 1,028 bytes."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

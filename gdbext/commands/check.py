@@ -29,7 +29,7 @@ def _analyse(host: Host, found: Collected, with_blocks: bool) -> List[HeapReport
 
     @lru_cache(maxsize=1)
     def operation() -> Operation:
-        return Operation(True, "", True) if asserted else host.operation()
+        return Operation(True, "the allocator has asserted", True) if asserted else host.operation()
 
     known = Known(found.history, host.frames, operation, found.trace_info, with_blocks)
     heaps: List[HeapReport] = []

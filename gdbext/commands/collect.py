@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Dict, List, Optional, Sequence, Tuple
 
 from gdbext.commands.host import Host, UserError
+from gdbext.heap.cover import Proven
 from gdbext.heap.facts import HeapFacts, Region
 from gdbext.heap.registry import KINDS, Unreadable, read_heap
 from gdbext.model import Skipped, TraceInfo
@@ -63,9 +64,10 @@ def _collect_trace(host: Host, ring: Optional[str], found: Collected) -> None:
     found.history = History(found.trace.events, found.trace.live)
 
 
-def _proven(history: History) -> Dict[int, str]:
+def _proven(history: History) -> Dict[int, Proven]:
     """Payloads that the trace knows to be blocks now."""
-    return {life.payload: f"trace: a block lives there since seq {life.seq}" for life in history.live()}
+    lives = (life for life in history.live() if life.size is not None)
+    return {life.payload: Proven(life.size or 0, f"trace: a block lives there since seq {life.seq}") for life in lives}
 
 
 def _regions(host: Host, named: Sequence[str], found: Collected) -> List[Region]:

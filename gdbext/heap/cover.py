@@ -12,7 +12,7 @@ Assumptions: at least one true header behind the damage is intact.
 
 from __future__ import annotations
 
-from typing import Dict, FrozenSet, List, Mapping, Optional
+from typing import Dict, FrozenSet, List, Mapping, NamedTuple, Optional
 
 from gdbext.heap.layout import FLAG_BITS, FREE_BIT, TlsfLayout
 from gdbext.source.snapshot import WordReader
@@ -20,10 +20,19 @@ from gdbext.source.snapshot import WordReader
 _PLAIN, _CONTRADICTED, _LISTED, _TRACED = 1, -2, 3, 5
 
 
+class Proven(NamedTuple):
+    """What the trace knows of a block that lives now."""
+
+    size: int  # as requested, in bytes of the allocator's payload
+    why: str
+
+
 class Cover:
     """Which payloads behind a break can be proven, and how well."""
 
-    def __init__(self, layout: TlsfLayout, read: WordReader, listed: FrozenSet[int], proven: Mapping[int, str]) -> None:
+    def __init__(
+        self, layout: TlsfLayout, read: WordReader, listed: FrozenSet[int], proven: Mapping[int, Proven]
+    ) -> None:
         self._layout = layout
         self._read = read
         self._listed = listed
@@ -102,7 +111,7 @@ class Cover:
     def why(self, payload: int) -> str:
         """What proves that a block begins here."""
         if payload in self._proven:
-            return self._proven[payload]
+            return self._proven[payload].why
         if payload in self._listed:
             return "it is on a free list"
         return "its chain of size words ends exactly at the heap's end"

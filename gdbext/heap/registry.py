@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Dict, Mapping, Tuple, Union
 
+from gdbext.heap.cover import Proven
 from gdbext.heap.facts import HeapFacts, Region
 from gdbext.heap.layout import Flaw, MultiHeap, TlsfLayout
 from gdbext.heap.multi_heap import read_multi_heap, recognise_dynamic
@@ -34,7 +35,7 @@ class Unreadable:
 KINDS: Dict[str, str] = {"multi_heap": "Espressif's multi_heap: the address of its struct multi_heap_info"}
 
 
-def read_heap(memory: Memory, region: Region, proven: Mapping[int, str]) -> Union[HeapFacts, Unreadable]:
+def read_heap(memory: Memory, region: Region, proven: Mapping[int, Proven]) -> Union[HeapFacts, Unreadable]:
     """One heap with all its blocks. `proven`: payloads that the trace knows to be blocks, and what it knows of them."""
     found = _recognise(memory, region)
     if isinstance(found, Unreadable):
@@ -45,7 +46,8 @@ def read_heap(memory: Memory, region: Region, proven: Mapping[int, str]) -> Unio
     walk = walk_pool(layout, read, proven)
     shift = owner_bytes(walk, read)
     if shift and walk.breaks:
-        walk = walk_pool(layout, read, {payload - shift: why for payload, why in proven.items()})
+        moved = {payload - shift: Proven(known.size + shift, known.why) for payload, known in proven.items()}
+        walk = walk_pool(layout, read, moved)
     return HeapFacts(region, layout, info, walk, memory.snapshot, shift)
 
 

@@ -16,7 +16,7 @@ from bisect import bisect_left
 from dataclasses import dataclass, field
 from typing import Dict, List, Mapping, Optional, Set, Tuple
 
-from gdbext.heap.cover import Cover
+from gdbext.heap.cover import Cover, Proven
 from gdbext.heap.layout import FLAG_BITS, FREE_BIT, TlsfLayout
 from gdbext.model import Gap, Resume
 from gdbext.source.snapshot import WordReader
@@ -104,7 +104,7 @@ def size_problem(layout: TlsfLayout, payload: int, word: Optional[int]) -> Optio
     return None
 
 
-def walk_pool(layout: TlsfLayout, read: WordReader, proven: Mapping[int, str]) -> Walk:
+def walk_pool(layout: TlsfLayout, read: WordReader, proven: Mapping[int, Proven]) -> Walk:
     """Every block that can be proven. `proven` maps payloads that the trace knows to what it knows of them."""
     walk = Walk(layout)
     read_lists(walk, read)
@@ -120,8 +120,9 @@ def walk_pool(layout: TlsfLayout, read: WordReader, proven: Mapping[int, str]) -
 class _Walker:
     """The forward walk and what it falls back on; each run begins behind the one before, so that it ends."""
 
-    def __init__(self, walk: Walk, read: WordReader, proven: Mapping[int, str]) -> None:
+    def __init__(self, walk: Walk, read: WordReader, proven: Mapping[int, Proven]) -> None:
         self.walk = walk
+        self.proven = proven
         self.read = read
         self.cover = Cover(walk.layout, read, frozenset(node.payload for node in walk.nodes), proven)
         self.run_start = 0  # position in walk.payloads
@@ -154,8 +155,12 @@ class _Walker:
         self.cover.build(min(inside, payload))
         better = None if first is None else self._better_start(payload, first)
         if better is not None:
-            self._take_back(better)
+            self._take_back(better, "leads into the middle of other blocks")
             return better
+        if first is not None and self._too_small():
+            resumed = self.cover.next_start(payload) or layout.end
+            self._take_back(resumed, f"less than the {self.proven[walk.payloads[-1]].size:,} bytes of its allocation")
+            return resumed
         resumed = self.cover.next_start(payload + layout.smallest) or layout.end
         why = size_problem(layout, payload, word) or "not a block"
         self._break(Break(payload, word, why, walk.payloads[-1] if walk.payloads else None, resumed))
@@ -183,8 +188,13 @@ class _Walker:
             return None
         return better if self.cover.weight_from(better) >= self.cover.weight_from(payload) + 2 else None
 
-    def _take_back(self, better: int) -> None:
-        """The size word of the block that holds `better` is wrong: it leads past blocks that are proven."""
+    def _too_small(self) -> bool:
+        """Whether the last block, behind which there is no header, is smaller than the trace says it was made."""
+        known = self.proven.get(self.walk.payloads[-1])
+        return known is not None and (self.walk.words[-1] & ~FLAG_BITS) < known.size
+
+    def _take_back(self, better: int, why: str) -> None:
+        """The size word of the last block before `better` is wrong: the blocks behind it begin there."""
         walk = self.walk
         first = bisect_left(walk.payloads, better) - 1
         start, word = walk.payloads[first], walk.words[first]
@@ -192,7 +202,7 @@ class _Walker:
         before = walk.payloads[first - 1] if first else None
         del walk.payloads[first:]
         del walk.words[first:]
-        self._break(Break(start, word, "leads into the middle of other blocks", before, better))
+        self._break(Break(start, word, why, before, better))
 
 
 def _agrees(word: int, following: int) -> bool:

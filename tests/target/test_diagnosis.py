@@ -1,0 +1,270 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who did it: each scenario through real GDB on QEMU, on the data of the report.
+
+For each bug: one group of damage, the likeliest explanation, the culprit's and the victim's lines, tasks and states;
+and, where the bytes cannot tell, that nobody is named first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.gdb import Capture
+from tests.support.markers import marked_line
+from tests.support.paths import ROOT
+from tests.support.scenario import run_scenario
+
+SCENARIOS = ROOT / "tests" / "target" / "scenarios"
+SOURCES = sorted(SCENARIOS.glob("*.c"))
+VARIANTS = ["default", "os", "nofp"]
+Report = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Party:
+    """A block that the report must name, by the marked lines that its stacks contain."""
+
+    state: str
+    allocated: str | None
+    freed: str | None = None
+    task: str = "main"
+
+
+@dataclass(frozen=True)
+class Bug:
+    """A scenario with what the report must say of it, likeliest party first."""
+
+    scenario: str
+    kind: str
+    rule: str
+    first: Party
+    second: Party | None = None
+    asserts: bool = True
+    heap: int = 0
+
+
+def packets(kind: str, scenario: str, rule: str = "block-size", **more: Any) -> Bug:
+    """A bug of overflow.c: two packets side by side, the right one is freed."""
+    left = Party("used", "overflow-alloc")
+    return Bug(scenario, kind, rule, left, Party("freeing", "overflow-alloc", "overflow-free"), **more)
+
+
+BUGS = [
+    Bug(
+        "seed",
+        "write-after-free",
+        "block-size",
+        Party("freed", "seed-alloc-data", "seed-free-data"),
+        Party("freeing", "seed-alloc-next", "seed-free-next"),
+    ),
+    packets("overflow", "overflow-1"),
+    packets("overflow", "overflow-4"),
+    packets("overflow", "overflow-16"),
+    Bug("overflow-1-nul", "overflow", "block-size", Party("used", "overflow-alloc"), asserts=False),
+    Bug("realloc-overflow", "overflow", "block-size", Party("used", "realloc-grow")),
+    packets("overflow", "header-zeroed"),
+    Bug("underflow-1", "underflow", "block-size", Party("freeing", "underflow-alloc", "overflow-free")),
+    Bug("underflow-2", "underflow", "block-size", Party("freeing", "underflow-alloc", "overflow-free")),
+    Bug("uaf-links", "write-after-free", "list-link", Party("freed", "node-alloc", "node-free")),
+    Bug("uaf-links-text", "write-after-free", "list-link", Party("freed", "node-alloc", "node-free"), asserts=False),
+    Bug(
+        "double-free",
+        "double-free",
+        "double-free",
+        Party("freed", "node-alloc", "node-free"),
+        Party("freeing", "node-alloc", "double-free-second"),
+    ),
+    Bug("two-heaps-overflow", "overflow", "block-size", Party("used", "two-heaps-alloc"), heap=1),
+    Bug("isr-overflow", "overflow", "block-size", Party("used", "isr-alloc", task="(interrupt)")),
+    Bug(
+        "tasks-overflow",
+        "overflow",
+        "block-size",
+        Party("used", "tasks-log-alloc", task="logger"),
+        Party("freeing", "tasks-produce", "tasks-consume", task="producer"),
+    ),
+    Bug("inlined", "overflow", "block-size", Party("used", "inlined-alloc")),
+]
+
+
+def check(scenario: str, *options: str, **settings: Any) -> Report:
+    """`heap-check --json` at the scenario's end."""
+    command = Capture(" ".join(["heap-check --json", *options]))
+    done = run_scenario(scenario, [command], before=["break scenario_done"], **settings)
+    report = done.json()
+    assert isinstance(report, dict), done.stderr
+    return report
+
+
+def damage(report: Report) -> list[dict[str, Any]]:
+    """Every damage finding, with the position of its heap."""
+    found = []
+    for position, heap in enumerate(report["heaps"]):
+        found += [{**finding, "heap": position} for finding in heap["findings"] if finding["severity"] == "damage"]
+    return found
+
+
+def place(marker: str) -> tuple[str, int]:
+    """File and line of a marker, in whichever source it stands."""
+    for source in SOURCES:
+        if f"LINE: {marker} " in source.read_text():
+            return source.name, marked_line(source, marker)
+    raise KeyError(marker)
+
+
+def places(stack: list[dict[str, Any]]) -> list[tuple[str, int]]:
+    """File and line of each frame."""
+    return [(Path(frame["file"]).name, frame["line"]) for frame in stack if frame["file"]]
+
+
+def assert_party(suspect: dict[str, Any], party: Party) -> None:
+    """The suspect is this party: its state, task and the lines in its stacks."""
+    assert (suspect["state"], suspect["task"]) == (party.state, party.task)
+    if party.allocated is not None:
+        assert place(party.allocated) in places(suspect["allocated"])
+    if party.freed is not None:
+        assert place(party.freed) in places(suspect["freed"])
+    assert suspect["seq"] is not None
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.scenario)
+def test_the_report_names_who_did_it(bug: Bug, variant: str) -> None:
+    report = check(bug.scenario, variant=variant)
+    findings = damage(report)
+    assert {finding["group"] for finding in findings} == {1}
+    primary = findings[0]
+    assert (primary["rule"], primary["heap"]) == (bug.rule, bug.heap)
+    assert primary["explanations"][0]["kind"] == bug.kind
+    assert primary["explanations"][0]["payload"] == primary["suspects"][0]["payload"]
+    assert primary["explanations"][0]["evidence"]
+    assert_party(primary["suspects"][0], bug.first)
+    if bug.second is not None:
+        assert any(matches(suspect, bug.second) for suspect in primary["suspects"][1:])
+    assert (report["assertion"] is not None) == bug.asserts
+
+
+def matches(suspect: dict[str, Any], party: Party) -> bool:
+    """Whether the suspect is this party."""
+    try:
+        assert_party(suspect, party)
+    except AssertionError:
+        return False
+    return True
+
+
+def test_the_seed_case_in_full() -> None:
+    report = check("seed", "--blocks")
+    assert report["assertion"]["function"] == "tlsf_free"
+    assert "block already marked as free" in report["assertion"]["text"]
+    primary = damage(report)[0]
+    data, following = primary["suspects"][:2]
+    assert following["payload"] == data["payload"] + 1028
+    assert (data["size"], following["size"]) == (1024, 1024)
+    assert (primary["block"], primary["address"], primary["length"]) == (
+        following["payload"],
+        following["payload"] - 4,
+        4,
+    )
+    assert primary["bytes"] == "ffffffff"
+    assert (primary["extent"]["start"], primary["extent"]["end"]) == (data["payload"], data["payload"] + 1028)
+    assert [frame["function"] for frame in data["allocated"]] == ["test_used_after_free", "app_main"]
+    assert data["seq"] < data["freed_seq"] < following["freed_seq"] < report["assertion"]["seq"]
+    heap = report["heaps"][0]
+    assert heap["gaps"] == [{"start": following["payload"] - 4, "end": following["payload"] + 1024}]
+    assert heap["resumed"] == [following["payload"] + 1028]
+    used = [block["payload"] for block in heap["blocks"] if block["state"] == "used"]
+    assert len(used) == heap["used_blocks"] >= 30
+
+
+@pytest.mark.parametrize("scenario", ["stray", "stray-assert"])
+def test_a_stray_write_blames_nobody_first(scenario: str) -> None:
+    primary = damage(check(scenario))[0]
+    best = primary["explanations"][0]
+    assert (best["kind"], best["payload"]) == ("stray-write", None)
+    assert {finding["group"] for finding in damage(check(scenario))} == {1}
+    assert place("node-alloc") in places(primary["suspects"][0]["allocated"])
+
+
+def test_an_address_with_a_new_owner_names_both() -> None:
+    primary = damage(check("reused"))[0]
+    owners = [suspect for suspect in primary["suspects"] if suspect["payload"] == primary["suspects"][0]["payload"]]
+    assert {suspect["state"] for suspect in owners} == {"used", "freed"}
+    lines = [place_ for suspect in owners for place_ in places(suspect["allocated"])]
+    assert {place("reused-first-alloc"), place("reused-second-alloc")} <= set(lines)
+    stale = [told for told in primary["explanations"] if told["kind"] == "write-after-free"]
+    assert "cannot tell the two owners apart" in " ".join(stale[0]["evidence"])
+
+
+def test_a_culprit_older_than_the_ring_is_said_to_be() -> None:
+    report = check("overwritten")
+    primary = damage(report)[0]
+    assert report["trace"]["lost"] > 0
+    assert primary["suspects"][0]["allocated"] == []
+    assert "older events were overwritten" in primary["suspects"][0]["why"]
+    assert primary["explanations"][0]["kind"] == "overflow"
+
+
+def test_a_live_table_remembers_the_culprit() -> None:
+    done = run_scenario("overwritten live=512", [Capture("heap-check --json")])
+    primary = damage(done.json())[0]
+    assert place("overflow-alloc") in places(primary["suspects"][0]["allocated"])
+
+
+def test_inlined_functions_are_named() -> None:
+    primary = damage(check("inlined"))[0]
+    frames = primary["suspects"][0]["allocated"]
+    names = [frame["function"] for frame in frames]
+    assert names[:2] == ["inlined_pixels_allocate", "inlined_canvas_create"]
+    assert [frame["inlined"] for frame in frames[:2]] == [True, True]
+    assert not frames[2]["inlined"]
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize(
+    "scenario", ["clean", "leak", "exhaustion", "random", "two-heaps", "isr", "tasks", "smp pairs=2000"]
+)
+def test_a_sound_heap_has_no_finding(scenario: str, variant: str) -> None:
+    report = check(scenario, variant=variant)
+    assert [heap["status"] for heap in report["heaps"]] == ["clean", "clean"]
+    assert [heap["findings"] for heap in report["heaps"]] == [[], []]
+    assert report["skipped"] == []
+
+
+def last(scenario: str, expression: str, **settings: Any) -> Report:
+    """`last-malloc EXPRESSION --json` at the scenario's end."""
+    command = Capture(f"last-malloc {expression} --json")
+    report = run_scenario(scenario, [command], before=["break scenario_done"], **settings).json()
+    assert isinstance(report, dict)
+    return report
+
+
+def test_last_malloc_tells_all_lives_of_an_address() -> None:
+    seed = damage(check("seed"))[0]["suspects"][0]
+    report = last("seed", hex(seed["payload"] + 100))
+    assert report["block"]["state"] == "free"
+    assert (report["block"]["payload"], report["block"]["offset"]) == (seed["payload"], 100)
+    newest, older = report["generations"][:2]
+    assert place("seed-alloc-data") in places(newest["allocated"])
+    assert place("seed-free-data") in places(newest["freed"])
+    assert (newest["size"], newest["seq"], newest["freed_seq"]) == (1024, seed["seq"], seed["freed_seq"])
+    assert older["freed_seq"] < newest["seq"]
+
+
+def test_last_malloc_outside_every_heap() -> None:
+    report = last("clean", "$pc")
+    assert (report["block"], report["generations"]) == (None, [])
+
+
+@pytest.mark.parametrize("variant", ["default", "nofp"])
+def test_depth_of_stacks(variant: str, build_firmware: Callable[[str], Path]) -> None:
+    """With frame pointers whole stacks; without, exactly the caller."""
+    primary = damage(check("overflow-4", variant=variant))[0]
+    names = [frame["function"] for frame in primary["suspects"][0]["allocated"]]
+    whole = ["packet_allocate", "left_create", "test_overflow_4", "app_main"]
+    assert names == (whole if variant == "default" else whole[:1])
