@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the recorder costs a chip: instructions an event, bytes of code, bytes of stack, bytes of the ring.
+
+Instructions are counted by the emulated core (minstret under -icount shift=0) around each call of the recorder in the
+firmware's scenario `bench`: random operations under stacks of 1 to 16 frames.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+import subprocess
+import tempfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from statistics import median
+
+from tests.support import firmware
+from tests.support.bench import Row
+from tests.support.gdb import remote, run_gdb
+from tests.support.paths import ROOT
+from tests.support.qemu import Qemu
+
+CC = "riscv64-unknown-elf-gcc"
+RECORDER = ROOT / "c_helpers" / "recorder"
+FLAGS = [
+    "-march=rv32imac",
+    "-mabi=ilp32",
+    "-misa-spec=2.2",
+    "--specs=picolibc.specs",
+    "-std=c11",
+    "-ffunction-sections",
+]
+FOLDERS = ("c_helpers/include", "c_helpers", "tests/target/rv32_virt", "tests/target", "tests/target/rtos")
+BASE = ["-DMEMTRACE_FILTERS=0", "-DMEMTRACE_LIVE=0"]
+DEEPEST = 16
+
+
+def rows() -> Iterable[Row]:
+    """Every number of the recorder that has a bound, and the worst cases beside them."""
+    yield from _instruction_rows("bench", "base features", bound=True)
+    yield from _instruction_rows("bench-full", "all features", bound=False)
+    yield Row("recorder text, -Os, base", _text_bytes([*BASE, "-DMEMTRACE_QUICK=0"]), 2048, "bytes", "MEMTRACE_QUICK=0")
+    yield Row("recorder text, -Os, all", _text_bytes(["-DMEMTRACE_QUICK=0"]), 3072, "bytes", "MEMTRACE_QUICK=0")
+    yield Row("recorder text, -O2, base", _text_bytes([*BASE], "-O2"), None, "bytes", "as measured above")
+    for optimise in ("-O2", "-Os"):
+        yield Row(f"recorder stack, {optimise}, depth 16", _stack_bytes(optimise), 160, "bytes", "deepest path")
+    yield Row("ring memory, an event", 16, 16, "bytes", "a stack is stored once; docs/FORMAT.md")
+
+
+def _instruction_rows(variant: str, name: str, *, bound: bool) -> Iterable[Row]:
+    samples = _samples(variant)
+    typical = {depth: median(values) for depth, values in samples.items()}
+    further = (typical[DEEPEST] - typical[1]) / (DEEPEST - 1)
+    worst = max(max(values) for values in samples.values())
+    note = f"median of {len(samples[1]):,} events; worst at depth 1: {max(samples[1]):,}"
+    yield Row(f"an event with one PC, {name}", typical[1], 80 if bound else None, "instructions", note)
+    yield Row(f"each further frame, {name}", further, 20 if bound else None, "instructions", f"worst event: {worst:,}")
+
+
+def _samples(variant: str) -> Mapping[int, list[int]]:
+    """Instructions of each event by the depth of its stack, without what the counting itself costs."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Qemu(firmware.build(variant), append="scenario=bench", icount="shift=0") as chip,
+    ):
+        dump = Path(folder) / "samples"
+        commands = [remote(chip.remote), "break scenario_done", "continue", "p bench_count", "p bench_overhead"]
+        commands.append(f"dump binary memory {dump} &bench_samples[0] &bench_samples[bench_count]")
+        done = run_gdb(commands, elf=firmware.build(variant))
+        overhead = int(re.findall(r"\$2 = (\d+)", done.stdout)[0])
+        data = dump.read_bytes()
+    samples: dict[int, list[int]] = {}
+    for instructions, _, depth in struct.iter_unpack("<HBB", data):
+        samples.setdefault(depth, []).append(instructions - overhead)
+    return samples
+
+
+def _compile(folder: Path, defines: list[str], optimise: str) -> list[Path]:
+    includes = [f"-I{ROOT / name}" for name in FOLDERS]
+    objects = []
+    for source in sorted(RECORDER.glob("*.c")):
+        made = folder / f"{source.stem}.o"
+        command = [CC, *FLAGS, optimise, *defines, *includes, "-fstack-usage", "-c", str(source), "-o", str(made)]
+        subprocess.run(command, check=True, cwd=folder)
+        objects.append(made)
+    return objects
+
+
+def _text_bytes(defines: list[str], optimise: str = "-Os") -> int:
+    """Code and constants of the recorder's objects."""
+    with tempfile.TemporaryDirectory() as folder:
+        objects = _compile(Path(folder), defines, optimise)
+        listing = subprocess.run(
+            ["riscv64-unknown-elf-size", *map(str, objects)], check=True, capture_output=True, text=True
+        ).stdout
+    return sum(int(line.split()[0]) for line in listing.splitlines()[1:])
+
+
+def _stack_bytes(optimise: str) -> int:
+    """The deepest sum of frames from any entry, by -fstack-usage and the calls in the objects."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        objects = _compile(folder, [], optimise)
+        frames = _frames(folder)
+        calls = _calls(objects)
+    entries = ("memtrace_alloc", "memtrace_free", "memtrace_realloc_begin", "memtrace_realloc_end")
+    return max(_deepest(entry, frames, calls, ()) for entry in entries)
+
+
+def _frames(folder: Path) -> dict[str, int]:
+    lines = [line.split("\t") for path in folder.glob("*.su") for line in path.read_text().splitlines()]
+    return {place.split(":")[-1].split(".")[0]: int(size) for place, size, _ in lines}
+
+
+def _calls(objects: list[Path]) -> dict[str, set[str]]:
+    """Which function calls or jumps to which, from the disassembly with its relocations."""
+    calls: dict[str, set[str]] = {}
+    for path in objects:
+        command = ["riscv64-unknown-elf-objdump", "-dr", str(path)]
+        listing = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        function = ""
+        for line in listing.splitlines():
+            if head := re.match(r"[0-9a-f]+ <(\w+)[^>]*>:", line):
+                function = head[1].split(".")[0]
+            elif call := re.search(r"R_RISCV_(?:CALL\w*|JAL|RVC_JUMP)\s+(\w+)", line):
+                calls.setdefault(function, set()).add(call[1].split(".")[0])
+    return calls
+
+
+def _deepest(function: str, frames: dict[str, int], calls: dict[str, set[str]], path: tuple[str, ...]) -> int:
+    if function in path:
+        return 0
+    below = (_deepest(callee, frames, calls, (*path, function)) for callee in calls.get(function, ()))
+    return frames.get(function, 0) + max(below, default=0)
