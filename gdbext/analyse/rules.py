@@ -376,7 +376,7 @@ def _not_checked(facts: HeapFacts) -> List[Skipped]:
     for broken in unread:
         skipped.append(Skipped("blocks", f"memory from {facts.header_of(broken.payload):#x} on could not be read"))
     if walk.cut_slots:
-        what = f"{len(walk.cut_slots)} free list(s) could not be followed to the end"
+        what = f"{len(walk.cut_slots)} of the free lists could not be followed to the end"
         skipped.append(Skipped("free-not-listed", f"{what}: free blocks that belong there were not looked for"))
     if facts.info is not None and not headers_sound(facts):
         skipped.append(Skipped("free-bytes", "the used blocks cannot be summed up before their headers are sound"))

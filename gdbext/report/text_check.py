@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Dict, Iterator, List, Tuple
 
 from gdbext.model import CheckReport, Explanation, Finding, HeapReport, Suspect
-from gdbext.report.words import cost_words, owner_words, size_words, stack_words, trace_words
+from gdbext.report.words import cost_words, counted, owner_words, size_words, stack_words, trace_words
 
 _CONSEQUENCES_SHOWN = 3
 
@@ -27,7 +27,7 @@ def _heap_lines(heap: HeapReport) -> Iterator[str]:
     total = heap.used_blocks + heap.free_blocks
     what = f"({heap.kind}, {heap.layout}, {size_words(heap.end - heap.start)})"
     name = f" {heap.name}" if heap.name else ""
-    blocks = f"{total:,} blocks, {heap.used_blocks:,} used"
+    blocks = f"{counted(total, 'block')}, {heap.used_blocks:,} used"
     yield f"heap{name} {heap.start:#x}..{heap.end:#x} {what}: {blocks}; {heap.status}"
     for group in _groups(heap.findings):
         yield from _group_lines(group)

@@ -18,9 +18,14 @@ def size_words(size: int) -> str:
     return f"{size / 1024:,.1f} KiB" if size < 1 << 20 else f"{size / (1 << 20):,.1f} MiB"
 
 
+def counted(number: int, noun: str) -> str:
+    """A number with its noun: 1 block, 1,028 blocks."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def cost_words(cost: Cost) -> str:
     """What a report cost the link."""
-    return f"{size_words(cost.bytes)} in {cost.reads} read{'' if cost.reads == 1 else 's'}"
+    return f"{size_words(cost.bytes)} in {counted(cost.reads, 'read')}"
 
 
 def frame_name(frame: Frame) -> str:

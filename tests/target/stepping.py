@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Sourced into GDB by test_stepping.py: one instruction, one `heap-check`, until `step_end`."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+
+import gdb
+
+LIMIT = 20_000
+
+
+def check_at_every_instruction(path: str) -> None:
+    """Steps from here to step_end; writes how often each verdict came, and the first report with damage."""
+    end = int(gdb.parse_and_eval("(unsigned long)&step_end"))
+    verdicts: Counter[str] = Counter()
+    rules: Counter[str] = Counter()
+    bad = None
+    for _ in range(LIMIT):
+        gdb.execute("stepi", to_string=True)
+        report = json.loads(gdb.execute("heap-check --json", to_string=True))
+        verdicts[report["heaps"][0]["status"]] += 1
+        rules.update(f"{found['severity']}:{found['rule']}" for found in report["heaps"][0]["findings"])
+        if bad is None and report["heaps"][0]["status"] != "clean":
+            bad = {"pc": hex(int(gdb.parse_and_eval("$pc"))), "where": gdb.newest_frame().name(), **report["heaps"][0]}
+        if int(gdb.parse_and_eval("(unsigned long)$pc")) == end:
+            break
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump({"verdicts": verdicts, "rules": rules, "bad": bad}, file)

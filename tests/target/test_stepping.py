@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A heap caught in the act is not damaged: `heap-check` at every instruction of one malloc and one free."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.support.scenario import run_scenario
+
+DRIVER = Path(__file__).with_name("stepping.py")
+
+
+@pytest.mark.parametrize("variant", ["default", "os", "nofp-os"])
+def test_never_damaged_between_two_instructions(variant: str, tmp_path: Path) -> None:
+    result = tmp_path / "verdicts.json"
+    done = run_scenario(
+        "step",
+        [f"source {DRIVER}", f"python check_at_every_instruction({str(result)!r})"],
+        variant=variant,
+        before=["set pagination off", "break step_begin"],
+        timeout=280,
+    )
+    found = json.loads(result.read_text()) if result.exists() else {"bad": done.stderr, "verdicts": {}}
+    assert found["bad"] is None
+    assert found["verdicts"]["clean"] > 300
+    # The test would prove nothing if the heap were never seen half changed.
+    assert any(rule.startswith("note:") for rule in found["rules"]), found["rules"]
