@@ -245,8 +245,11 @@ def last(scenario: str, expression: str, **settings: Any) -> Report:
 
 
 def test_last_malloc_tells_all_lives_of_an_address() -> None:
-    seed = damage(check("seed"))[0]["suspects"][0]
-    report = last("seed", hex(seed["payload"] + 100))
+    ask = Capture("last-malloc $_memtrace_culprit --json")
+    find = "python import json; report = json.loads(gdb.execute('heap-check --json', to_string=True))"
+    keep = "python gdb.set_convenience_variable('_memtrace_culprit', %s['suspects'][0]['payload'] + 100)"
+    done = run_scenario("seed", [find, keep % "report['heaps'][0]['findings'][0]", Capture("heap-check --json"), ask])
+    seed, report = damage(done.json())[0]["suspects"][0], done.json(1)
     assert report["block"]["state"] == "free"
     assert (report["block"]["payload"], report["block"]["offset"]) == (seed["payload"], 100)
     newest, older = report["generations"][:2]
