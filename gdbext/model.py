@@ -263,6 +263,150 @@ class LastReport:
     address: int
     block: Optional[Place]
     generations: Tuple[Life, ...]
+    older: int  # generations that are not listed
     trace: Optional[TraceInfo]
     skipped: Tuple[Skipped, ...]
     cost: Cost
+
+
+@dataclass(frozen=True)
+class Owner:
+    """Who allocated a block, as the trace knows."""
+
+    seq: Optional[int]
+    task: Optional[str]
+    allocated: Stack
+
+
+@dataclass(frozen=True)
+class BlockEntry:
+    """One block of `blocks`."""
+
+    heap: int
+    payload: int
+    raw: int
+    size: int
+    requested: Optional[int]
+    state: str
+    owner: Optional[Owner]
+
+
+@dataclass(frozen=True)
+class BlocksTotal:
+    """How many blocks the filters let through, and how many bytes they are."""
+
+    blocks: int
+    bytes: int
+
+
+@dataclass(frozen=True)
+class BlocksReport:
+    """The twin of `heap-blocks`. `shown` blocks are listed of `total`."""
+
+    blocks: Tuple[BlockEntry, ...]
+    total: BlocksTotal
+    trace: Optional[TraceInfo]
+    skipped: Tuple[Skipped, ...]
+    cost: Cost
+
+
+@dataclass(frozen=True)
+class HeapTotals:
+    """One heap in numbers."""
+
+    kind: str
+    layout: str
+    name: Optional[str]
+    address: int
+    start: int
+    end: int
+    used_blocks: int
+    free_blocks: int
+    used_bytes: int
+    free_bytes: int
+    largest_free: int
+    minimum_free: Optional[int]
+    fragmentation: float  # share of the free bytes that the largest free block does not hold
+
+
+@dataclass(frozen=True)
+class FreeReport:
+    """The twin of `heap-free`."""
+
+    heaps: Tuple[HeapTotals, ...]
+    trace: Optional[TraceInfo]
+    skipped: Tuple[Skipped, ...]
+    cost: Cost
+
+
+@dataclass(frozen=True)
+class LogEntry:
+    """One event of `log`."""
+
+    seq: int
+    kind: str
+    payload: int
+    size: int
+    task: Optional[str]
+    core: int
+    time: Optional[int]
+    stack: Stack
+
+
+@dataclass(frozen=True)
+class LogReport:
+    """The twin of `malloc-log`: the newest events that the filters let through, oldest first."""
+
+    events: Tuple[LogEntry, ...]
+    matching: int
+    trace: Optional[TraceInfo]
+    skipped: Tuple[Skipped, ...]
+    cost: Cost
+
+
+@dataclass(frozen=True)
+class HeapStatus:
+    """A heap that was found, or not recognised, and why."""
+
+    kind: str
+    layout: str
+    address: int
+    start: int
+    end: int
+    why: str
+
+
+@dataclass(frozen=True)
+class RingStatus:
+    """The ring, if there is one."""
+
+    address: int
+    capacity: int
+    stacks_used: int
+    stacks_size: int
+    build_id: str
+    pending: Optional[str]
+    requests_obeyed: int
+
+
+@dataclass(frozen=True)
+class StatusReport:
+    """The twin of `memtrace status`: what was found, what is missing, and how to get it."""
+
+    heaps: Tuple[HeapStatus, ...]
+    ring: Optional[RingStatus]
+    trace: Optional[TraceInfo]
+    facts: Tuple[str, ...]  # of the program and the debugger
+    skipped: Tuple[Skipped, ...]
+    cost: Cost
+
+
+@dataclass(frozen=True)
+class ControlReport:
+    """What `start`, `stop`, `frees-only` or `mark` asked of the recorder."""
+
+    request: str
+    name: Optional[str]
+    ring: int
+    state: str
+    text: str

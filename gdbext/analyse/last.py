@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import Optional, Sequence, Tuple
+from typing import Dict, Optional, Sequence
 
 from gdbext.analyse.suspects import Frames
 from gdbext.heap.facts import HeapFacts
@@ -28,13 +28,13 @@ def find_place(heaps: Sequence[HeapFacts], history: History, address: int) -> Op
     return None
 
 
-def find_lives(heaps: Sequence[HeapFacts], history: History, frames: Frames, address: int) -> Tuple[Life, ...]:
-    """Every generation that held the address, newest first."""
-    sizes = {payload: size for facts in heaps for payload, size in facts.sizes().items()}
-    return tuple(_life(life, frames) for life in history.holding(address, sizes))
+def sizes_of(heaps: Sequence[HeapFacts]) -> Dict[int, int]:
+    """Bytes behind the user's pointer of every used block."""
+    return {payload: size for facts in heaps for payload, size in facts.sizes().items()}
 
 
-def _life(life: Generation, frames: Frames) -> Life:
+def life_of(life: Generation, frames: Frames) -> Life:
+    """A generation with its stacks made readable."""
     freed = None if life.freed is None else frames(life.freed)
     return Life(
         life.payload, life.size, life.task, life.seq, frames(life.allocated),

@@ -14,6 +14,7 @@ from typing import List, Optional, Sequence, Tuple
 
 from gdbext.analyse.check import Operation
 from gdbext.commands.host import Found, UserError
+from gdbext.commands.settings import Settings
 from gdbext.commands.table import COMMANDS, Argument, Command, help_of, parser_of, render
 from gdbext.model import CheckReport, Frame, Stack
 from gdbext.source.images import ImageSource
@@ -25,6 +26,7 @@ _IMAGE = Argument(
     {"action": "append", "default": [], "metavar": "BASE=FILE"},
 )
 _LARGEST_IMAGE = 1 << 30
+_OFFLINE = tuple(command for command in COMMANDS if not command.writes)
 
 
 class ImageHost:
@@ -38,6 +40,16 @@ class ImageHost:
     def memory(self) -> Memory:
         """The images' bytes."""
         return self._memory
+
+    settings = Settings()
+
+    def write(self, address: int, data: bytes) -> None:
+        """Images are not written."""
+        raise UserError("an image cannot be asked: this needs a live target in GDB")
+
+    def facts(self) -> Tuple[str, ...]:
+        """Images say nothing of a program."""
+        return ("images no symbols: addresses are shown as they are",)
 
     def find_heaps(self) -> Found:
         """Nothing leads to heaps without symbols."""
@@ -88,7 +100,7 @@ def _status(report: object) -> int:
 
 
 def _usage() -> str:
-    lines = [f"  memtrace {command.name:<8} {command.summary}" for command in COMMANDS]
+    lines = [f"  memtrace {command.name:<8} {command.summary}" for command in _OFFLINE]
     return "\n".join(["usage: memtrace COMMAND --image BASE=FILE [--heap KIND@ADDRESS] ...", *lines])
 
 
@@ -104,7 +116,7 @@ def _run(command: Command, words: List[str]) -> int:
 def main(arguments: Optional[List[str]] = None) -> int:
     """The shell's entry point: exit status as documented above."""
     words = sys.argv[1:] if arguments is None else arguments
-    command = next((command for command in COMMANDS if words[:1] == [command.name]), None)
+    command = next((command for command in _OFFLINE if words[:1] == [command.name]), None)
     if command is None:
         print(_usage(), file=sys.stderr)
         return 0 if words[:1] == ["--help"] else 2

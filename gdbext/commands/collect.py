@@ -34,8 +34,7 @@ class Collected:
 
 def collect(host: Host, named_heaps: Sequence[str], ring: Optional[str]) -> Collected:
     """Reads the trace, then the heaps with what the trace proves."""
-    found = Collected()
-    _collect_trace(host, ring, found)
+    found = collect_trace(host, ring)
     proven = _proven(found.history)
     for region in _regions(host, named_heaps, found):
         heap = read_heap(host.memory(), region, proven)
@@ -46,22 +45,22 @@ def collect(host: Host, named_heaps: Sequence[str], ring: Optional[str]) -> Coll
     return found
 
 
-def _collect_trace(host: Host, ring: Optional[str], found: Collected) -> None:
+def collect_trace(host: Host, ring: Optional[str]) -> Collected:
+    """Reads the trace alone; why there is none is among what was skipped."""
     address = host.address(ring) if ring is not None else host.find_ring()
     if address is None:
-        found.skipped.append(
-            Skipped("trace", "no symbol memtrace_ring: link the recorder, or name the ring with --ring")
-        )
-        return
+        return _without_trace("no symbol memtrace_ring: link the recorder, or name the ring with --ring")
     if address == 0:
-        found.skipped.append(Skipped("trace", "the ring has not been started yet: memtrace_init has not run"))
-        return
+        return _without_trace("the ring has not been started yet: memtrace_init has not run")
     try:
-        found.trace = read_ring(host.memory(), address)
+        trace = read_ring(host.memory(), address)
     except FormatError as problem:
-        found.skipped.append(Skipped("trace", f"no ring at {address:#x}: {problem}"))
-        return
-    found.history = History(found.trace.events, found.trace.live)
+        return _without_trace(f"no ring at {address:#x}: {problem}")
+    return Collected(trace=trace, history=History(trace.events, trace.live))
+
+
+def _without_trace(why: str) -> Collected:
+    return Collected(skipped=[Skipped("trace", why)])
 
 
 def _proven(history: History) -> Dict[int, Proven]:

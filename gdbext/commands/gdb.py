@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """The table of commands in GDB: registers them, and reports at the stop of a heap assertion.
 
-Approach: one prefix with a subcommand for each row of the table, dashed aliases for daily use, one internal
-breakpoint for the assertion's stop hook. Everything that was read is kept until the target runs or its memory
-changes.
+Approach: one prefix with a subcommand for each row of the table, dashed aliases for daily use, real `set memtrace`
+parameters, one internal breakpoint for the assertion. Everything that was read is kept until the target runs or its
+memory changes.
 Rejected: gdb.post_event for the report (never runs in batch mode, and can crash GDB 13 at exit).
+Cost: a stop that is not ours compares breakpoints, and touches neither frames nor memory.
 """
 
 from __future__ import annotations
 
+import os
+import re
 import shlex
 from typing import Any, Dict, List, Optional, Tuple
 
@@ -16,16 +19,20 @@ import gdb
 
 from gdbext.analyse.check import Operation
 from gdbext.analyse.suspects import Frames
+from gdbext.commands.complete import complete
 from gdbext.commands.host import Found, UserError
+from gdbext.commands.settings import Settings
 from gdbext.commands.table import COMMANDS, Command, help_of, parser_of, render
 from gdbext.heap.caps import read_registered
 from gdbext.model import Skipped
+from gdbext.report.style import coloured
 from gdbext.source.gdb_inferior import GdbSource, NoTarget
 from gdbext.source.memory import Memory
 from gdbext.symbols.gdb_symbols import GdbSymbols, address_of
 from gdbext.symbols.names import is_allocator
 
-STOP_FUNCTION = "memtrace_assert_stop"
+# Where a heap assertion stops, best first: the recorder's hook, the C library's assert, its abort.
+STOP_FUNCTIONS = ("memtrace_assert_stop", "__assert_func", "abort")
 _FRAMES_LOOKED_AT = 12
 
 
@@ -33,6 +40,7 @@ class GdbHost:
     """GDB as the world of a command."""
 
     def __init__(self) -> None:
+        self.settings = Settings()
         self._memory: Optional[Memory] = None
         self._symbols = GdbSymbols()
 
@@ -49,10 +57,40 @@ class GdbHost:
         """The selected inferior's memory, kept until it may change."""
         if self._memory is None:
             try:
-                self._memory = Memory(GdbSource())
+                self._memory = Memory(GdbSource(), self.say)
             except NoTarget as problem:
                 raise UserError(str(problem)) from None
         return self._memory
+
+    @staticmethod
+    def say(text: str) -> None:
+        """A line for the user, at once: progress and costs, apart from the report."""
+        gdb.write(f"memtrace: {text}\n", gdb.STDERR)
+        gdb.flush(gdb.STDERR)
+
+    def write(self, address: int, data: bytes) -> None:
+        """Writes to the live target; a core is refused."""
+        self.memory()
+        connection = getattr(gdb.selected_inferior(), "connection", None)
+        if connection is not None and connection.type == "core":
+            raise UserError("a core dump cannot be asked: this needs a live target")
+        try:
+            gdb.selected_inferior().write_memory(address, data)
+        except gdb.error as problem:
+            raise UserError(f"{address:#x} cannot be written: {problem}") from None
+        self.forget()
+
+    def facts(self) -> Tuple[str, ...]:
+        """The program, its debug information, and the automatic breakpoint."""
+        space = gdb.current_progspace()
+        program = space.filename if space is not None else None
+        if program is None:
+            symbols = "symbols none: load the program with `file APP.elf`"
+        elif gdb.lookup_global_symbol("main") is None:
+            symbols = f"symbols {program} has no debug information for main: stacks show functions without lines"
+        else:
+            symbols = f"symbols {program}"
+        return (symbols, f"stop   {STOPS.describe()}")
 
     def find_heaps(self) -> Found:
         """The heaps that symbols lead to."""
@@ -120,77 +158,179 @@ class TableCommand(gdb.Command):
     """A row of the table as a GDB command."""
 
     def __init__(self, command: Command) -> None:
-        self.__doc__ = help_of(command, command.alias or f"memtrace {command.name}")
         self._command = command
-        super().__init__(f"memtrace {command.name}", gdb.COMMAND_DATA, gdb.COMPLETE_EXPRESSION)
+        self._prog = command.alias or f"memtrace {command.name}"
+        self.__doc__ = help_of(command, self._prog)
+        super().__init__(f"memtrace {command.name}", gdb.COMMAND_DATA)
 
     def invoke(self, argument: str, from_tty: bool) -> None:
-        """Runs the command; what the user can mend comes as one line."""
-        prog = self._command.alias or f"memtrace {self._command.name}"
+        """Runs the command; whatever goes wrong comes as one line."""
         try:
-            options = parser_of(self._command, prog).parse_args(shlex.split(argument))
+            options = parser_of(self._command, self._prog).parse_args(shlex.split(argument))
             text = render(self._command, self._command.run(HOST, options), options)
         except (UserError, ValueError) as problem:
             raise gdb.GdbError(f"memtrace: {problem}") from None
-        gdb.write(text + "\n")
+        except gdb.error as problem:
+            raise gdb.GdbError(f"memtrace: GDB says: {_one_line(problem)}") from None
+        gdb.write((coloured(text) if _wants_colour() and not options.json else text) + "\n")
+
+    def complete(self, text: str, word: str) -> Any:
+        """Options, heaps, tasks; GDB's own expressions where an address may stand."""
+        found = complete(self._command, text, word)
+        return found if found is not None else gdb.COMPLETE_EXPRESSION
+
+
+def _one_line(problem: BaseException) -> str:
+    return " ".join(str(problem).split())
+
+
+def _wants_colour() -> bool:
+    if HOST.settings.color != "auto":
+        return HOST.settings.color == "on"
+    return bool(gdb.parameter("style enabled")) and "NO_COLOR" not in os.environ
 
 
 class Prefix(gdb.Command):
-    """memtrace: who broke the heap, who leaks it. Every command of memtrace begins with this word."""
+    """memtrace: who broke the heap, who leaks it. Every command of memtrace begins with this word.
+
+    After a heap assertion: heap-check shows the damage and who did it, last-malloc ADDRESS the owners of an address.
+    heap-blocks, heap-free and malloc-log list blocks, totals and events; memtrace status says what was found.
+    """
 
     def __init__(self) -> None:
         super().__init__("memtrace", gdb.COMMAND_DATA, gdb.COMPLETE_NONE, True)
 
 
-class AssertionStop(gdb.Breakpoint):
-    """The one automatic breakpoint: where the recorder says that the allocator has asserted."""
+class SetPrefix(gdb.Command):
+    """Settings of memtrace."""
 
-    def __init__(self) -> None:
-        super().__init__(STOP_FUNCTION, gdb.BP_BREAKPOINT, internal=True)
+    def __init__(self, name: str) -> None:
+        super().__init__(name, gdb.COMMAND_DATA, gdb.COMPLETE_NONE, True)
+
+
+class Setting(gdb.Parameter):
+    """A field of Settings as a GDB parameter."""
+
+    def __init__(self, name: str, kind: int, what: str, choices: Optional[List[str]] = None) -> None:
+        self.set_doc = f"Set {what}."
+        self.show_doc = f"Show {what}."
+        self._what = what
+        self._field = name.replace("-", "_")
+        if choices is not None:
+            super().__init__(f"memtrace {name}", gdb.COMMAND_DATA, kind, choices)
+        else:
+            super().__init__(f"memtrace {name}", gdb.COMMAND_DATA, kind)
+        self.value = getattr(HOST.settings, self._field)
+
+    def get_set_string(self) -> str:
+        """Takes the new value over."""
+        setattr(HOST.settings, self._field, self.value)
+        if self._field == "auto_stop":
+            STOPS.arm()
+        HOST.forget()
+        return ""
+
+    def get_show_string(self, value: str) -> str:
+        """One line for `show memtrace`."""
+        return f"{self._what[0].upper()}{self._what[1:]}: {value}."
+
+
+class AssertionStop(gdb.Breakpoint):
+    """The one automatic breakpoint: where a heap assertion stops."""
+
+    def __init__(self, function: str) -> None:
+        super().__init__(function, gdb.BP_BREAKPOINT, internal=True)
         self.silent = True
+        self.function = function
 
 
 class Stops:
-    """Arms the automatic breakpoint and reports when it is hit."""
+    """Arms the automatic breakpoint and reports when it is hit, once for each assertion."""
 
     def __init__(self) -> None:
         self.registered = False
         self._breakpoint: Optional[AssertionStop] = None
+        self._reported: Optional[Tuple[str, str]] = None
 
     def arm(self, *_: Any) -> None:
-        """Sets the breakpoint once the program has the stop hook."""
-        alive = self._breakpoint is not None and self._breakpoint.is_valid()
-        if not alive and address_of(STOP_FUNCTION) is not None:
-            self._breakpoint = AssertionStop()
+        """Sets the breakpoint on the best function that the program has; removes it when the setting is off."""
+        wanted = next((name for name in STOP_FUNCTIONS if address_of(name) is not None), None)
+        if self._breakpoint is not None and self._breakpoint.is_valid():
+            if HOST.settings.auto_stop and self._breakpoint.function == wanted:
+                return
+            self._breakpoint.delete()
+        self._breakpoint = AssertionStop(wanted) if HOST.settings.auto_stop and wanted is not None else None
+
+    def describe(self) -> str:
+        """Where the automatic breakpoint is, for `memtrace status`."""
+        if self._breakpoint is not None and self._breakpoint.is_valid():
+            return f"automatic breakpoint at {self._breakpoint.function}"
+        if not HOST.settings.auto_stop:
+            return "no automatic breakpoint: `set memtrace auto-stop on` sets it"
+        return f"no automatic breakpoint: the program has none of {', '.join(STOP_FUNCTIONS)}"
 
     def stopped(self, event: gdb.Event) -> None:
         """Reports at our own breakpoint; any other stop costs nothing."""
-        if isinstance(event, gdb.BreakpointEvent) and self._breakpoint in event.breakpoints:
-            gdb.execute("memtrace check")
+        if not isinstance(event, gdb.BreakpointEvent) or self._breakpoint not in event.breakpoints:
+            return
+        if not HOST.settings.auto_report:
+            gdb.write("memtrace: a heap assertion has stopped the target; heap-check shows the report\n")
+            return
+        try:
+            self._report()
+        except gdb.error as problem:
+            gdb.write(f"{_one_line(problem)}\n", gdb.STDERR)
+
+    def _report(self) -> None:
+        text = gdb.execute("memtrace check", to_string=True)
+        key = (text.split("\n", 1)[0], re.sub(r"; read .*", "", text))
+        if key == self._reported:
+            gdb.write("memtrace: the same assertion as before; heap-check shows its report again\n")
+            return
+        self._reported = key
+        gdb.write(text)
 
 
 STOPS = Stops()
 
 
-def _aliases() -> List[Tuple[str, str]]:
-    return [(command.alias, f"memtrace {command.name}") for command in COMMANDS if command.alias]
+def _add_aliases() -> None:
+    for command in COMMANDS:
+        if command.alias is None:
+            continue
+        try:
+            gdb.execute(f"alias {command.alias} = memtrace {command.name}")
+        except gdb.error:
+            gdb.write(f"memtrace: {command.alias} is taken; use `memtrace {command.name}`\n", gdb.STDERR)
+
+
+def _add_settings() -> None:
+    SetPrefix("set memtrace")
+    SetPrefix("show memtrace")
+    Setting("auto-stop", gdb.PARAM_BOOLEAN, "whether memtrace stops at heap assertions")
+    Setting("auto-report", gdb.PARAM_BOOLEAN, "whether memtrace reports when a heap assertion has stopped the target")
+    Setting("limit", gdb.PARAM_ZUINTEGER, "how many entries lists show (0: all)")
+    Setting("color", gdb.PARAM_ENUM, "whether reports are coloured", ["auto", "on", "off"])
+    Setting("memory", gdb.PARAM_STRING_NOESCAPE, "further memory that may be read (START,END [START,END ...])")
+    Setting("plan", gdb.PARAM_ENUM, "how heaps are read", ["auto", "bulk", "headers"])
 
 
 def register() -> None:
-    """Adds commands, aliases and event handlers; a second call changes nothing."""
+    """Adds commands, aliases, settings and event handlers; a second call changes nothing."""
     if STOPS.registered:
         return
     STOPS.registered = True
     Prefix()
     for command in COMMANDS:
         TableCommand(command)
-    for alias, target in _aliases():
-        gdb.execute(f"alias {alias} = {target}")
+    _add_aliases()
+    _add_settings()
     events: Dict[Any, Any] = {
         gdb.events.cont: HOST.forget,
         gdb.events.memory_changed: HOST.forget,
         gdb.events.exited: HOST.forget,
         gdb.events.stop: STOPS.stopped,
+        gdb.events.clear_objfiles: HOST.forget_symbols,
     }
     for registry, handler in events.items():
         registry.connect(handler)

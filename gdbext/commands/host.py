@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
-from typing import List, NamedTuple, Optional, Protocol
+from typing import List, NamedTuple, Optional, Protocol, Tuple
 
 from gdbext.analyse.check import Operation
 from gdbext.analyse.suspects import Frames
+from gdbext.commands.settings import Settings
 from gdbext.heap.facts import Region
 from gdbext.model import Skipped
 from gdbext.source.memory import Memory
@@ -26,8 +27,16 @@ class Found(NamedTuple):
 class Host(Protocol):
     """The world of a command."""
 
+    settings: Settings
+
     def memory(self) -> Memory:
         """The target's memory, or UserError."""
+
+    def write(self, address: int, data: bytes) -> None:
+        """Writes to the target; only what the user asked for by name. UserError where that cannot be."""
+
+    def facts(self) -> Tuple[str, ...]:
+        """What there is to know of the program and of the debugger, a line each."""
 
     def find_heaps(self) -> Found:
         """The heaps that symbols lead to."""

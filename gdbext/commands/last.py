@@ -5,10 +5,14 @@ from __future__ import annotations
 
 from argparse import Namespace
 
-from gdbext.analyse.last import find_lives, find_place
+from gdbext.analyse.last import find_place, life_of, sizes_of
 from gdbext.commands.collect import collect
+from gdbext.commands.filters import limit_of
 from gdbext.commands.host import Host
 from gdbext.model import LastReport
+
+# The newest owner and some before it; a busy address has hundreds.
+_LIVES_SHOWN = 5
 
 
 def run_last(host: Host, options: Namespace) -> LastReport:
@@ -18,5 +22,8 @@ def run_last(host: Host, options: Namespace) -> LastReport:
     address = host.address(options.address)
     found = collect(host, options.heap, options.ring)
     place = find_place(found.heaps, found.history, address)
-    lives = find_lives(found.heaps, found.history, host.frames, address)
-    return LastReport(address, place, lives, found.trace_info, tuple(found.skipped), memory.cost_since(mark))
+    lives = found.history.holding(address, sizes_of(found.heaps))
+    shown = lives[: limit_of(options, _LIVES_SHOWN)]
+    generations = tuple(life_of(life, host.frames) for life in shown)
+    cost, skipped = memory.cost_since(mark), tuple(found.skipped)
+    return LastReport(address, place, generations, len(lives) - len(shown), found.trace_info, skipped, cost)

@@ -10,12 +10,18 @@ from argparse import ArgumentParser, Namespace
 from dataclasses import dataclass
 from typing import Any, Callable, Dict, Iterable, NoReturn, Optional, Tuple
 
+from gdbext.commands.blocks import run_blocks, run_free
 from gdbext.commands.check import run_check
+from gdbext.commands.control import run_request
 from gdbext.commands.host import Host, UserError
 from gdbext.commands.last import run_last
+from gdbext.commands.log import run_log
+from gdbext.commands.status import run_status
 from gdbext.report.as_json import to_json
 from gdbext.report.text_check import check_lines
 from gdbext.report.text_last import last_lines
+from gdbext.report.text_lists import blocks_lines, control_lines, free_lines, log_lines, status_lines
+from gdbext.trace.format import EVENT_KINDS
 
 
 @dataclass(frozen=True)
@@ -37,6 +43,7 @@ class Command:
     arguments: Tuple[Argument, ...]
     run: Callable[[Host, Namespace], Any]
     render: Callable[[Any], Iterable[str]]
+    writes: bool = False  # to the target, and only what the user asked for by its name
 
 
 _HEAP = Argument(
@@ -50,13 +57,30 @@ _RING = Argument(
 _JSON = Argument("--json", "the report as JSON", {"action": "store_true"})
 _BLOCKS = Argument("--blocks", "list every block in the JSON", {"action": "store_true"})
 _ADDRESS = Argument("address", "any address in or around the block", {"metavar": "ADDRESS"})
+_ALL = Argument("--all", "list everything", {"action": "store_true"})
+_LIMIT = Argument("--limit", "list at most N entries (default: the setting `limit`)", {"metavar": "N"})
+_SIZE = Argument("--size", "bytes: MIN:MAX, MIN:, :MAX or N", {"metavar": "RANGE"})
+_WHERE = Argument("--address", "addresses: START:END, START:, :END", {"metavar": "RANGE"})
+_TASK = Argument("--task", "of this task only", {"metavar": "NAME"})
+_CALLER = Argument("--caller", "only where a frame's function or file contains TEXT", {"metavar": "TEXT"})
+_STATE = Argument("--state", "used or free blocks only", {"choices": ["used", "free"]})
+_SEQ = Argument("--seq", "sequence numbers: FIRST:LAST, FIRST:, :LAST", {"metavar": "RANGE"})
+_KIND = Argument("--kind", "events of this kind only", {"metavar": "KIND", "choices": EVENT_KINDS})
+_NAME = Argument("name", "the mark's name, at most 20 bytes", {"metavar": "NAME"})
+_SOURCES = (_HEAP, _RING, _JSON)
+
+
+def _request(name: str) -> Argument:
+    """An argument that nobody types: which request a control command makes."""
+    return Argument("--request", argparse.SUPPRESS, {"default": name})
+
 
 COMMANDS: Tuple[Command, ...] = (
     Command(
         "check",
         "heap-check",
         "Walk every heap, check all invariants, and name who damaged it.",
-        (_HEAP, _RING, _BLOCKS, _JSON),
+        (*_SOURCES, _BLOCKS),
         run_check,
         check_lines,
     ),
@@ -64,9 +88,77 @@ COMMANDS: Tuple[Command, ...] = (
         "last",
         "last-malloc",
         "Show the block that holds an address or held it last, with its owners and their stacks.",
-        (_ADDRESS, _HEAP, _RING, _JSON),
+        (_ADDRESS, *_SOURCES, _LIMIT, _ALL),
         run_last,
         last_lines,
+    ),
+    Command(
+        "blocks",
+        "heap-blocks",
+        "List the blocks of every heap with their owners.",
+        (*_SOURCES, _SIZE, _STATE, _TASK, _WHERE, _CALLER, _LIMIT, _ALL),
+        run_blocks,
+        blocks_lines,
+    ),
+    Command(
+        "free",
+        "heap-free",
+        "Show each heap in numbers: used, free, largest free block, tightest moment, fragmentation.",
+        _SOURCES,
+        run_free,
+        free_lines,
+    ),
+    Command(
+        "log",
+        "malloc-log",
+        "Show the last events of the ring.",
+        (_RING, _JSON, _KIND, _SIZE, _TASK, _WHERE, _CALLER, _SEQ, _LIMIT, _ALL),
+        run_log,
+        log_lines,
+    ),
+    Command(
+        "status",
+        None,
+        "Show what was found (heaps, layouts, ring, symbols), what is missing and how to get it.",
+        _SOURCES,
+        run_status,
+        status_lines,
+    ),
+    Command(
+        "start",
+        None,
+        "Ask the recorder to record, also after an assertion has frozen the ring. Writes to the target.",
+        (_RING, _JSON, _request("start")),
+        run_request,
+        control_lines,
+        writes=True,
+    ),
+    Command(
+        "stop",
+        None,
+        "Ask the recorder to stop recording. Writes to the target.",
+        (_RING, _JSON, _request("stop")),
+        run_request,
+        control_lines,
+        writes=True,
+    ),
+    Command(
+        "frees-only",
+        None,
+        "Ask the recorder to record frees but no new allocations. Writes to the target.",
+        (_RING, _JSON, _request("frees-only")),
+        run_request,
+        control_lines,
+        writes=True,
+    ),
+    Command(
+        "mark",
+        None,
+        "Ask the recorder to put a named mark into the ring. Writes to the target.",
+        (_NAME, _RING, _JSON, _request("mark")),
+        run_request,
+        control_lines,
+        writes=True,
     ),
 )
 

@@ -14,6 +14,8 @@ def last_lines(report: LastReport) -> Iterator[str]:
     yield f"{report.address:#x}: {_place_words(report)}"
     for number, life in enumerate(report.generations):
         yield from _life_lines(life, number)
+    if report.older:
+        yield f"  ... {report.older:,} more (--all)"
     if not report.generations:
         yield "  no event of the trace is about it"
     for skipped in report.skipped:

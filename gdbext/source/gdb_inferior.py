@@ -21,8 +21,6 @@ class NoTarget(Exception):
 class GdbSource:
     """The selected inferior as a source."""
 
-    largest_read = 1 << 30
-
     def __init__(self) -> None:
         if gdb.selected_inferior().pid == 0 or not gdb.selected_inferior().threads():
             raise NoTarget("no target: connect first (`target remote HOST:PORT` or `core-file FILE`)")
@@ -33,5 +31,5 @@ class GdbSource:
         """Exactly `length` bytes, or None."""
         try:
             return bytes(gdb.selected_inferior().read_memory(address, length))
-        except gdb.MemoryError:
+        except gdb.error:  # gdb.MemoryError, or what GDB makes of a link that no longer answers
             return None

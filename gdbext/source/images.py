@@ -11,8 +11,6 @@ from gdbext.source.snapshot import ByteOrder, Snapshot
 class ImageSource:
     """Memory that lies in files or in a test."""
 
-    largest_read = 1 << 30
-
     def __init__(
         self, images: Iterable[Tuple[int, bytes]], pointer_size: int = 4, byte_order: ByteOrder = "little"
     ) -> None:

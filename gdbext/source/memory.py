@@ -12,13 +12,20 @@ in vain; what is then left counts as unreadable.
 from __future__ import annotations
 
 import time
-from typing import List, Optional, Protocol, Tuple
+from typing import Callable, List, Optional, Protocol, Tuple
 
 from gdbext.model import Cost
 from gdbext.source.snapshot import ByteOrder, Snapshot
 
 # A hole is narrowed down to this many bytes; smaller answers are not worth their round trips.
 _SMALLEST_READ = 64
+
+# One request carries at most this much, so that Ctrl-C and a first measure of the link do not wait for a whole heap.
+_PIECE = 32 << 10
+
+# A link is measured by this many bytes, and a read worth a word beforehand if it takes this many seconds.
+_TELLING_BYTES = 512
+_WORTH_SAYING = 2.0
 
 # Failed reads that one fetch may cost: enough for some holes, few for a range that is not there at all.
 _MOST_FAILURES = 48
@@ -29,28 +36,35 @@ class Source(Protocol):
 
     pointer_size: int
     byte_order: ByteOrder
-    largest_read: int  # bytes that one request carries; more are several requests
 
     def read(self, address: int, length: int) -> Optional[bytes]:
         """Exactly `length` bytes, or None."""
 
 
+def _pieces(start: int, end: int) -> List[Tuple[int, int]]:
+    return [(low, min(end, low + _PIECE)) for low in range(start, end, _PIECE)]
+
+
 class Memory:
     """A source with a memory: nothing is read twice."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, say: Optional[Callable[[str], None]] = None) -> None:
         self.source = source
+        self._say = say
         self.snapshot = Snapshot(source.pointer_size, source.byte_order)
         self._failed: List[Tuple[int, int]] = []
         self._bytes = 0
+        self._spent = 0.0  # seconds in the source
+        self.interrupted = False  # by Ctrl-C: nothing more is read
         self._reads = 0
 
     def fetch(self, address: int, length: int) -> None:
         """Makes start..end known as far as it can be read."""
         wanted = self.snapshot.missing(address, address + max(0, length))
-        left = [hole for start, end in wanted for hole in self._not_failed(start, end)]
+        left = [piece for start, end in wanted for hole in self._not_failed(start, end) for piece in _pieces(*hole)]
+        self._announce(sum(end - start for start, end in left))
         failures = 0
-        while left and failures < _MOST_FAILURES:
+        while left and failures < _MOST_FAILURES and not self.interrupted:
             start, end = left.pop(0)
             if self._read(start, end):
                 continue
@@ -71,9 +85,23 @@ class Memory:
                 return [(start, low), *self._not_failed(low, end)]
         return [(start, end)] if start < end else []
 
+    def _announce(self, size: int) -> None:
+        """Says beforehand what a slow read will take; Ctrl-C then keeps what has come."""
+        rate = self._bytes / self._spent if self._bytes >= _TELLING_BYTES and self._spent else 0
+        if self._say is not None and rate and size / rate > _WORTH_SAYING:
+            self._say(
+                f"reading {size:,} bytes at {rate / 1000:,.1f} KB/s takes about {size / rate:.0f} s (Ctrl-C: stop here)"
+            )
+
     def _read(self, start: int, end: int) -> bool:
-        self._reads += -(-(end - start) // self.source.largest_read)
-        data = self.source.read(start, end - start)
+        self._reads += 1
+        began = time.monotonic()
+        try:
+            data = self.source.read(start, end - start)
+        except KeyboardInterrupt:
+            self.interrupted = True
+            data = None
+        self._spent += time.monotonic() - began
         if data is None or len(data) != end - start:
             return False
         self._bytes += len(data)

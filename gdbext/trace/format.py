@@ -43,6 +43,8 @@ KINDS: Dict[int, str] = {
     31: "busy",
 }
 
+EVENT_KINDS = ["alloc", "free", "realloc-begin", "realloc-end", "alloc-failed", "mark", "assert", "control"]
+
 _TABLES = ("events", "stacks", "stack_index", "names", "live")
 _INDEX_BITS = 20
 _INDEX_MASK = (1 << _INDEX_BITS) - 1

@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`memtrace blocks` and `memtrace free`: what is in the heaps, block by block and in numbers."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from typing import Iterator, List, Optional
+
+from gdbext.analyse.check import list_blocks
+from gdbext.commands.collect import Collected, collect
+from gdbext.commands.filters import called_by, decimal, limit_of, parse_range, within
+from gdbext.commands.host import Host
+from gdbext.heap.facts import HeapFacts
+from gdbext.model import Block, BlockEntry, BlocksReport, BlocksTotal, FreeReport, HeapTotals, Owner, Skipped
+
+
+def run_blocks(host: Host, options: Namespace) -> BlocksReport:
+    """Collects, filters; the report's data."""
+    memory = host.memory()
+    mark = memory.mark()
+    found = collect(host, options.heap, options.ring)
+    say_unreadable(found)
+    entries = [entry for facts in found.heaps for entry in _entries(host, found, facts)]
+    kept = [entry for entry in entries if _matches(host, options, entry)]
+    total = BlocksTotal(len(kept), sum(entry.size for entry in kept))
+    shown = kept[: limit_of(options, host.settings.limit)]
+    return BlocksReport(tuple(shown), total, found.trace_info, tuple(found.skipped), memory.cost_since(mark))
+
+
+def say_unreadable(found: Collected) -> None:
+    """Heaps that could not be read, and gaps, belong to what a list does not show."""
+    for heap in found.unreadable:
+        found.skipped.append(Skipped(f"heap {heap.region.address:#x}", heap.why))
+    for facts in found.heaps:
+        for gap in facts.walk.gaps():
+            found.skipped.append(Skipped("blocks", f"no block could be proven in {gap.start:#x}..{gap.end:#x}"))
+
+
+def _entries(host: Host, found: Collected, facts: HeapFacts) -> Iterator[BlockEntry]:
+    for block in list_blocks(facts, found.history):
+        owner = _owner(host, found, block)
+        yield BlockEntry(
+            facts.region.address, block.payload, block.raw, block.size, block.requested, block.state, owner
+        )
+
+
+def _owner(host: Host, found: Collected, block: Block) -> Optional[Owner]:
+    life = found.history.newest(block.payload) if block.state == "used" else None
+    if life is None or life.freed_seq is not None:
+        return None
+    return Owner(life.seq, life.task, host.frames(life.allocated))
+
+
+def _matches(host: Host, options: Namespace, entry: BlockEntry) -> bool:
+    owner = entry.owner
+    addresses = parse_range("--address", options.address, host.address)
+    return (
+        within(entry.size, parse_range("--size", options.size, decimal))
+        and options.state in (None, entry.state)
+        and (
+            options.address is None or (addresses[0] < entry.raw + entry.size and within(entry.raw, (0, addresses[1])))
+        )
+        and (options.task is None or (owner is not None and owner.task == options.task))
+        and (options.caller is None or (owner is not None and called_by(owner.allocated, options.caller)))
+    )
+
+
+def run_free(host: Host, options: Namespace) -> FreeReport:
+    """Collects, sums up; the report's data."""
+    memory = host.memory()
+    mark = memory.mark()
+    found = collect(host, options.heap, options.ring)
+    say_unreadable(found)
+    heaps: List[HeapTotals] = [_totals(facts) for facts in found.heaps]
+    return FreeReport(tuple(heaps), found.trace_info, tuple(found.skipped), memory.cost_since(mark))
+
+
+def _totals(facts: HeapFacts) -> HeapTotals:
+    used, free, info = facts.used_sizes(), facts.free_sizes(), facts.info
+    largest = max(free, default=0)
+    return HeapTotals(
+        facts.region.kind, facts.layout.name, facts.region.name, facts.region.address, facts.start, facts.end,
+        len(used), len(free), sum(used), info.free_bytes if info is not None else sum(free), largest,
+        info.minimum_free if info is not None else None, round(1 - largest / sum(free), 3) if sum(free) else 0.0,
+    )  # fmt: skip

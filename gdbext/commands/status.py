@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`memtrace status`: what was found, what is missing, and how to get it."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from typing import Optional, Tuple
+
+from gdbext.commands.collect import collect
+from gdbext.commands.control import pending_request
+from gdbext.commands.host import Host
+from gdbext.heap.facts import HeapFacts
+from gdbext.heap.registry import Unreadable
+from gdbext.model import HeapStatus, RingStatus, StatusReport
+from gdbext.trace.ring import Trace
+
+
+def run_status(host: Host, options: Namespace) -> StatusReport:
+    """Collects; the report's data."""
+    memory = host.memory()
+    mark = memory.mark()
+    found = collect(host, options.heap, options.ring)
+    heaps = tuple(_heap(facts) for facts in found.heaps) + tuple(_unknown(heap) for heap in found.unreadable)
+    ring = _ring(found.trace)
+    skipped = tuple(found.skipped)
+    return StatusReport(heaps, ring, found.trace_info, host.facts(), skipped, memory.cost_since(mark))
+
+
+def _heap(facts: HeapFacts) -> HeapStatus:
+    flaws = len(facts.layout.flaws)
+    why = "its control block agrees with itself" if not flaws else f"{flaws} of its control words disagree"
+    layout = facts.layout
+    return HeapStatus(facts.region.kind, layout.name, facts.region.address, facts.start, facts.end, why)
+
+
+def _unknown(heap: Unreadable) -> HeapStatus:
+    region = heap.region
+    start, end = _span(region.address, region.start, region.end)
+    return HeapStatus(region.kind, heap.status, region.address, start, end, heap.why)
+
+
+def _span(address: int, start: Optional[int], end: Optional[int]) -> Tuple[int, int]:
+    return (address if start is None else start), (address if end is None else end)
+
+
+def _ring(trace: Optional[Trace]) -> Optional[RingStatus]:
+    if trace is None:
+        return None
+    header = trace.header
+    used, size = header.control.stack_words_used, header.tables["stacks"].entries
+    pending, obeyed = pending_request(header), header.control.request_done
+    return RingStatus(header.address, header.capacity, min(used, size), size, header.build_id, pending, obeyed)
