@@ -51,6 +51,10 @@ class ImageHost:
         """Images say nothing of a program."""
         return ("images no symbols: addresses are shown as they are",)
 
+    def build_id(self) -> Optional[str]:
+        """There is no program."""
+        return None
+
     def find_heaps(self) -> Found:
         """Nothing leads to heaps without symbols."""
         return Found([], [])

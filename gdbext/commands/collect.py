@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Dict, List, Optional, Sequence, Tuple
+from typing import Dict, Iterator, List, Optional, Sequence, Tuple
 
 from gdbext.commands.host import Host, UserError
 from gdbext.heap.cover import Proven
@@ -40,9 +40,15 @@ def collect(host: Host, named_heaps: Sequence[str], ring: Optional[str]) -> Coll
         heap = read_heap(host.memory(), region, proven)
         if isinstance(heap, HeapFacts):
             found.heaps.append(heap)
+            found.skipped += _unread(host, heap)
         else:
             found.unreadable.append(heap)
     return found
+
+
+def _unread(host: Host, heap: HeapFacts) -> Iterator[Skipped]:
+    for start, end in host.memory().snapshot.missing(heap.start, heap.layout.end):
+        yield Skipped("memory", f"{end - start:,} bytes at {start:#x} could not be read")
 
 
 def collect_trace(host: Host, ring: Optional[str]) -> Collected:
@@ -56,7 +62,12 @@ def collect_trace(host: Host, ring: Optional[str]) -> Collected:
         trace = read_ring(host.memory(), address)
     except FormatError as problem:
         return _without_trace(f"no ring at {address:#x}: {problem}")
-    return Collected(trace=trace, history=History(trace.events, trace.live))
+    found = Collected(trace=trace, history=History(trace.events, trace.live))
+    recorded, loaded = trace.header.build_id, host.build_id()
+    if loaded and recorded.strip("0") and loaded != recorded:
+        why = "the program loaded here is not the program that recorded: load the right ELF with `file`"
+        found.skipped.append(Skipped("symbols", f"functions and lines are wrong: {why}"))
+    return found
 
 
 def _without_trace(why: str) -> Collected:

@@ -34,6 +34,8 @@ from gdbext.symbols.names import is_allocator
 # Where a heap assertion stops, best first: the recorder's hook, the C library's assert, its abort.
 STOP_FUNCTIONS = ("memtrace_assert_stop", "__assert_func", "abort")
 _FRAMES_LOOKED_AT = 12
+_MACHINES = {243: "riscv", 94: "xtensa"}  # e_machine of ELF
+_DEBUGGERS = {"riscv": "gdb-multiarch or riscv32-esp-elf-gdb", "xtensa": "xtensa-esp-elf-gdb"}
 
 
 class GdbHost:
@@ -59,7 +61,7 @@ class GdbHost:
             try:
                 self._memory = Memory(GdbSource(), self.say)
             except NoTarget as problem:
-                raise UserError(str(problem)) from None
+                raise UserError(f"{problem}{_missing_architecture()}") from None
         return self._memory
 
     @staticmethod
@@ -91,6 +93,11 @@ class GdbHost:
         else:
             symbols = f"symbols {program}"
         return (symbols, f"stop   {STOPS.describe()}")
+
+    def build_id(self) -> Optional[str]:
+        """The loaded program's build-id."""
+        programs = (objfile for objfile in gdb.objfiles() if objfile.is_valid() and objfile.owner is None)
+        return next((objfile.build_id for objfile in programs if objfile.build_id), None)
 
     def find_heaps(self) -> Found:
         """The heaps that symbols lead to."""
@@ -135,6 +142,20 @@ class GdbHost:
             raise UserError(f"{text}: {problem}") from None
 
 
+def _missing_architecture() -> str:
+    """Which other GDB the loaded program needs, if this one does not know its machine."""
+    program = gdb.current_progspace()
+    if program is None or program.filename is None:
+        return ""
+    with open(program.filename, "rb") as file:
+        head = file.read(20)
+    little = head[5:6] != b"\2"
+    name = _MACHINES.get(int.from_bytes(head[18:20], "little" if little else "big"))
+    if name is None or gdb.execute(f"complete set architecture {name}", to_string=True):
+        return ""
+    return f"; this GDB knows no {name}: use {_DEBUGGERS[name]}"
+
+
 def _allocator_frame() -> Optional[str]:
     """The allocator's function that the selected thread is in, or None."""
     frame: Optional[gdb.Frame] = gdb.newest_frame()
@@ -168,7 +189,7 @@ class TableCommand(gdb.Command):
         try:
             options = parser_of(self._command, self._prog).parse_args(shlex.split(argument))
             text = render(self._command, self._command.run(HOST, options), options)
-        except (UserError, ValueError) as problem:
+        except (UserError, NoTarget, ValueError) as problem:
             raise gdb.GdbError(f"memtrace: {problem}") from None
         except gdb.error as problem:
             raise gdb.GdbError(f"memtrace: GDB says: {_one_line(problem)}") from None

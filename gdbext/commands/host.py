@@ -38,6 +38,9 @@ class Host(Protocol):
     def facts(self) -> Tuple[str, ...]:
         """What there is to know of the program and of the debugger, a line each."""
 
+    def build_id(self) -> Optional[str]:
+        """The build-id of the program whose symbols are used, as hex; None: unknown."""
+
     def find_heaps(self) -> Found:
         """The heaps that symbols lead to."""
 

@@ -7,7 +7,7 @@ import json
 from dataclasses import asdict, is_dataclass
 from typing import Any, Dict
 
-from gdbext.model import HeapReport
+from gdbext.model import CheckReport, HeapReport
 
 VERSION = 1
 
@@ -20,8 +20,9 @@ def to_json(report: Any) -> str:
 def _plain(value: Any) -> Dict[str, Any]:
     assert is_dataclass(value) and not isinstance(value, type)
     data = asdict(value)
-    for heap, report in zip(data.get("heaps", ()), getattr(value, "heaps", ())):
-        _shape_heap(heap, report)
+    if isinstance(value, CheckReport):
+        for heap, report in zip(data["heaps"], value.heaps):
+            _shape_heap(heap, report)
     return data
 
 

@@ -22,7 +22,7 @@ class GdbSource:
     """The selected inferior as a source."""
 
     def __init__(self) -> None:
-        if gdb.selected_inferior().pid == 0 or not gdb.selected_inferior().threads():
+        if not _is_alive():
             raise NoTarget("no target: connect first (`target remote HOST:PORT` or `core-file FILE`)")
         self.pointer_size = int(gdb.parse_and_eval("sizeof(void *)"))
         self.byte_order: ByteOrder = "big" if "big endian" in gdb.execute("show endian", to_string=True) else "little"
@@ -32,4 +32,11 @@ class GdbSource:
         try:
             return bytes(gdb.selected_inferior().read_memory(address, length))
         except gdb.error:  # gdb.MemoryError, or what GDB makes of a link that no longer answers
+            if not _is_alive():
+                raise NoTarget("the connection to the target is gone: connect again, then repeat the command") from None
             return None
+
+
+def _is_alive() -> bool:
+    inferior = gdb.selected_inferior()
+    return inferior.pid != 0 and len(inferior.threads()) > 0

@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The stop at an assertion, however GDB is run, and every stop that is not ours."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support import firmware
+from tests.support.gdb import SOURCE, Capture, GdbSession, remote, run_gdb
+from tests.support.qemu import Qemu
+from tests.support.rsp_proxy import RspProxy
+from tests.support.scenario import run_scenario, talk_to_scenario
+
+HEADLINE = "memtrace: heap assertion in tlsf_free: block already marked as free"
+
+
+def test_in_batch_the_report_comes_from_the_stop_itself() -> None:
+    done = run_scenario("seed", [])
+    assert done.stdout.count(HEADLINE) == 1
+    assert "DAMAGE 1" in done.stdout
+
+
+def test_with_commands_piped_in() -> None:
+    elf = firmware.build("default")
+    with Qemu(elf, append="scenario=seed") as chip:
+        lines = [SOURCE, "target " + remote(chip.remote).split(" ", 1)[1], "continue", "kill", "quit"]
+        done = run_gdb([], elf=elf, stdin="\n".join(lines) + "\n")
+    assert done.stdout.count(HEADLINE) == 1
+
+
+@pytest.mark.parametrize("tty", [True, False])
+def test_in_a_session(tty: bool) -> None:
+    with talk_to_scenario("seed", tty=tty) as (gdb, _):
+        assert gdb.command("continue", timeout=60).count(HEADLINE) == 1
+
+
+def test_under_execute_to_string() -> None:
+    command = "python text = gdb.execute('continue', to_string=True); print('GOT', 'DAMAGE 1' in text)"
+    elf = firmware.build("default")
+    with Qemu(elf, append="scenario=seed") as chip:
+        done = run_gdb([SOURCE, remote(chip.remote), command], elf=elf)
+    assert "GOT True" in done.stdout
+
+
+def test_with_one_hardware_breakpoint() -> None:
+    before = ["set remote hardware-breakpoint-limit 1", "set breakpoint auto-hw on"]
+    assert HEADLINE in run_scenario("seed", [], before=before).stdout
+
+
+def test_off_by_setting() -> None:
+    done = run_scenario("seed", ["echo ended\\n"], before=["set memtrace auto-stop off", "break board_exit"])
+    assert HEADLINE not in done.stdout
+    quiet = run_scenario("seed", [], before=["set memtrace auto-report off"])
+    assert "heap-check shows the report" in quiet.stdout
+    assert "DAMAGE" not in quiet.stdout
+
+
+def test_one_assertion_one_report() -> None:
+    with talk_to_scenario("seed") as (gdb, _):
+        gdb.command("continue", timeout=60)
+        gdb.command("set $pc = memtrace_assert_stop")  # arrives there once more
+        gdb.command("stepi")
+        gdb.command("set $pc = memtrace_assert_stop - 2")
+        again = gdb.command("python STOPS = __import__('gdbext.commands.gdb', fromlist=['x']).STOPS; STOPS._report()")
+    assert "the same assertion as before" in again
+    assert "DAMAGE" not in again
+
+
+def stop_traffic(source: bool) -> dict[str, int]:
+    """Packets of two stops at a user's breakpoint, by kind, after the first of them."""
+    elf = firmware.build("default")
+    with Qemu(elf, append="scenario=clean") as chip, RspProxy(chip.remote) as proxy, GdbSession(elf=elf) as gdb:
+        if source:
+            gdb.command(SOURCE)
+        gdb.command(remote(proxy.remote))
+        gdb.command("break malloc")
+        gdb.command("continue")
+        proxy.forget()
+        for _ in range(3):
+            gdb.command("continue")
+        return dict(proxy.counts())
+
+
+def test_a_stop_that_is_not_ours_costs_nothing() -> None:
+    with_us, without = stop_traffic(True), stop_traffic(False)
+    foreign = {kind: count for kind, count in with_us.items() if kind[0] not in "Zz"}
+    assert foreign == {kind: count for kind, count in without.items() if kind[0] not in "Zz"}
+
+
+def test_a_second_command_at_the_same_stop_costs_nothing() -> None:
+    with talk_to_scenario("seed") as (gdb, proxy):
+        gdb.command("continue", timeout=60)
+        proxy.forget()
+        assert "DAMAGE 1" in gdb.command("heap-check")
+        gdb.command("heap-blocks")
+        gdb.command("last-malloc 0x801017f4")
+        assert proxy.count_except() == 0
+
+
+def test_without_the_hook_the_c_library_s_abort_is_taken() -> None:
+    elf = firmware.build("default")
+    hide = "python import gdbext.commands.gdb as m; m.STOP_FUNCTIONS = ('no_such', 'abort'); m.STOPS.arm()"
+    with Qemu(elf, append="scenario=seed") as chip:
+        done = run_gdb([SOURCE, hide, remote(chip.remote), "continue", Capture("memtrace status")], elf=elf)
+    assert "DAMAGE 1" in done.stdout
+    assert "automatic breakpoint at abort" in done.captured[0].output

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "world.h"
+
+#include <pthread.h>
+#include <string.h>
+
+_Thread_local struct here here;
+uint64_t world_time;
+unsigned world_locks;
+
+static _Thread_local uintptr_t frames[STACK_WORDS];
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static void *memory;
+
+unsigned memtrace_port_core(void)
+{
+    return here.core;
+}
+
+uint64_t memtrace_port_time_full(void)
+{
+    return __atomic_load_n(&world_time, __ATOMIC_RELAXED);
+}
+
+uint32_t memtrace_port_time(void)
+{
+    return (uint32_t)memtrace_port_time_full();
+}
+
+uintptr_t memtrace_port_context(void)
+{
+    return here.context;
+}
+
+/* One task in eight has no name. */
+const char *memtrace_port_task_name(uintptr_t handle)
+{
+    static _Thread_local char name[32];
+    uintptr_t number = (handle - TASK(0)) / 16;
+    if (number % 8 == 7)
+        return NULL;
+    snprintf(name, sizeof name, "task %lu", (unsigned long)number);
+    return name;
+}
+
+struct memtrace_span memtrace_port_stack(void)
+{
+    return here.stack;
+}
+
+bool memtrace_port_is_code(uintptr_t pc)
+{
+    return (pc & 0xffffffffu) >= CODE && (pc & 0xffffffffu) < CODE_END;
+}
+
+uintptr_t memtrace_port_lock(void)
+{
+    pthread_mutex_lock(&lock);
+    CHECK(world_locks == 0);
+    world_locks++;
+    return 77;
+}
+
+void memtrace_port_unlock(uintptr_t saved)
+{
+    CHECK(saved == 77 && world_locks == 1);
+    world_locks--;
+    pthread_mutex_unlock(&lock);
+}
+
+void memtrace_port_build_id(uint8_t out[20])
+{
+    memset(out, 0xbd, 20);
+}
+
+void *ring_start(size_t bytes, const struct memtrace_config *config)
+{
+    ring_end();
+    memory = malloc(bytes);
+    CHECK(memory != NULL);
+    memset(memory, 0xa5, bytes);
+    return memtrace_init(memory, bytes, config) ? memory : NULL;
+}
+
+void ring_start_default(void)
+{
+    CHECK(ring_start(RING_BYTES, NULL) != NULL);
+}
+
+void ring_start_events(uint32_t events)
+{
+    struct memtrace_config config = {.stack_bytes = 1024, .names = 16};
+    CHECK(ring_start(RING_BYTES, &config) != NULL);
+    size_t spare = memtrace_ring->events.count - events;
+    CHECK(ring_start(RING_BYTES - spare * memtrace_ring->event_size, &config) != NULL);
+    CHECK(memtrace_ring->events.count == events);
+}
+
+void ring_end(void)
+{
+    memtrace_ring = NULL;
+    free(memory);
+    memory = NULL;
+}
+
+/* A frame is two words: the next frame, and the return address of the function whose frame it is. pcs[0] is the caller's own,
+ * which the recorder gets from the compiler; the first frame is that of the allocator's entry. */
+struct memtrace_caller stack_of(const uintptr_t *pcs, unsigned depth)
+{
+    memset(frames, 0, sizeof frames);
+    for (unsigned i = 0; i < depth; i++) {
+        frames[4 * i] = i + 1 < depth ? (uintptr_t)&frames[4 * (i + 1)] : 0;
+        frames[4 * i + 1] = pcs[i];
+    }
+    here.stack = (struct memtrace_span){(uintptr_t)frames, (uintptr_t)&frames[STACK_WORDS]};
+    return (struct memtrace_caller){pcs[0], (uintptr_t)frames};
+}
+
+struct memtrace_caller caller_at(uintptr_t number)
+{
+    uintptr_t pc = CODE + number;
+    return stack_of(&pc, 1);
+}
+
+void *block_at(uintptr_t number)
+{
+    return (void *)(0x40000000u + number * 16);
+}

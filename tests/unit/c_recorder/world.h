@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The world that the recorder finds itself in under test: who runs on which core, what time it is, what stands on the stack.
+ * Stacks are chains of frames in an array, so a test knows every PC, and ASan sees every word read outside of it.
+ */
+#ifndef WORLD_H
+#define WORLD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "memtrace.h"
+#include "memtrace_port.h"
+
+#define CHECK(condition) \
+    do { \
+        if (!(condition)) { \
+            fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition); \
+            exit(1); \
+        } \
+    } while (0)
+
+enum { RING_BYTES = 16384, STACK_WORDS = 256 };
+
+/* PCs from here on are code. */
+#define CODE ((uintptr_t)0x10000)
+#define CODE_END ((uintptr_t)0x800000)
+
+/* Handles of tasks; each is named by its number. */
+#define TASK(number) ((uintptr_t)0x2000 + (uintptr_t)(number)*16)
+
+/* What runs on this thread, which stands for a core. */
+struct here {
+    unsigned core;
+    uintptr_t context;
+    struct memtrace_span stack;
+};
+
+extern _Thread_local struct here here;
+extern uint64_t world_time;
+extern unsigned world_locks; /* held now; only with MEMTRACE_ATOMICS_BY_LOCK */
+
+/* A ring in memory of exactly `bytes`, from the heap so that ASan guards both its ends. */
+void *ring_start(size_t bytes, const struct memtrace_config *config);
+void ring_start_default(void);
+
+/* The smallest ring of `events` events, with room for a few stacks. */
+void ring_start_events(uint32_t events);
+void ring_end(void);
+
+/* A stack of `depth` frames whose return addresses are pcs[0], pcs[1], …, innermost first. */
+struct memtrace_caller stack_of(const uintptr_t *pcs, unsigned depth);
+
+/* The caller at CODE + number, on a stack of its own. */
+struct memtrace_caller caller_at(uintptr_t number);
+
+void *block_at(uintptr_t number);
+
+#endif
