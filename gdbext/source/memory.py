@@ -18,7 +18,7 @@ from gdbext.model import Cost
 from gdbext.source.snapshot import ByteOrder, Snapshot
 
 # A hole is narrowed down to this many bytes; smaller answers are not worth their round trips.
-_SMALLEST_READ = 64
+_SMALLEST_READ = 8
 
 # One request carries at most this much, so that Ctrl-C and a first measure of the link do not wait for a whole heap.
 _PIECE = 32 << 10
