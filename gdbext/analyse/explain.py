@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Callable, Dict, List, Optional, Sequence, Tuple
 
-from gdbext.analyse.rules import Fault
+from gdbext.analyse.faults import Fault
 from gdbext.analyse.suspects import Witness
 from gdbext.model import Explanation, Extent, Generation, Suspect
 
@@ -155,7 +155,7 @@ def _accuse_left(case: _Case, left: int) -> None:
 
 def _accuse_hit(case: _Case, crossed: bool) -> None:
     """The block whose header was hit: its own owner may have written before its start."""
-    start = case.facts.header_of(case.block) + case.facts.layout.word
+    start = case.block
     goes_on = case.extent.end - start if not crossed and case.extent.look != "zero" else 0
     reaches = case.fault.address + case.fault.length == start
     score = _RUN if goes_on > 0 else _NEAR - 0.1 if reaches and not crossed else _WEAK - 0.4

@@ -13,11 +13,15 @@ from argparse import Namespace
 from typing import List, Optional, Sequence, Tuple
 
 from gdbext.analyse.check import Operation
+from gdbext.commands.collect import region_named
 from gdbext.commands.host import Found, UserError
 from gdbext.commands.table import COMMANDS, Argument, Command, help_of, parser_of, render
+from gdbext.heap.facts import Region
+from gdbext.heap.registry import weight_of
 from gdbext.model import CheckReport, Frame, Stack
 from gdbext.source.images import ImageSource
 from gdbext.source.memory import Memory
+from gdbext.source.snapshot import ByteOrder
 
 _IMAGE = Argument(
     "--image",
@@ -30,10 +34,11 @@ _LARGEST_IMAGE = 1 << 30
 class ImageHost:
     """Raw images as the world of a command."""
 
-    def __init__(self, images: Sequence[str]) -> None:
+    def __init__(self, images: Sequence[str], heaps: Sequence[str] = ()) -> None:
         if not images:
             raise UserError("no memory to look at: give --image BASE=FILE")
-        self._memory = Memory(ImageSource([_load_image(text) for text in images]))
+        loaded = [_load_image(text) for text in images]
+        self._memory = _best_memory(loaded, [region_named(self, text) for text in heaps])
 
     def memory(self) -> Memory:
         """The images' bytes."""
@@ -62,6 +67,15 @@ class ImageHost:
             return int(text, 0)
         except ValueError:
             raise UserError(f"{text} is not an address: give 0x... or a decimal number") from None
+
+
+_FORMATS: Tuple[Tuple[int, ByteOrder], ...] = ((4, "little"), (8, "little"), (4, "big"), (8, "big"))
+
+
+def _best_memory(images: Sequence[Tuple[int, bytes]], regions: Sequence[Region]) -> Memory:
+    """Bytes do not say how wide a pointer is, nor its byte order: the format in which most of the heaps are read."""
+    tried = [Memory(ImageSource(images, width, order)) for width, order in _FORMATS]
+    return max(tried, key=lambda memory: sum(weight_of(memory, region) for region in regions))
 
 
 def _load_image(text: str) -> Tuple[int, bytes]:
@@ -96,7 +110,7 @@ def _run(command: Command, words: List[str]) -> int:
     prog = f"memtrace {command.name}"
     parser = parser_of(command, prog, _IMAGE)
     options: Namespace = parser.parse_args(words)
-    report = command.run(ImageHost(options.image), options)
+    report = command.run(ImageHost(options.image, options.heap), options)
     print(render(command, report, options))
     return _status(report)
 
