@@ -13,8 +13,9 @@ from typing import Callable, Iterable, List, Optional, Sequence, Tuple
 
 from gdbext.analyse.evidence import extent_of
 from gdbext.analyse.explain import explain
+from gdbext.analyse.faults import Fault
 from gdbext.analyse.groups import group_faults
-from gdbext.analyse.rules import Fault, run_rules
+from gdbext.analyse.rules import run_rules
 from gdbext.analyse.suspects import Frames, Witness
 from gdbext.heap.facts import HeapFacts
 from gdbext.model import Block, Extent, Finding, HeapReport, Skipped, TraceInfo
@@ -141,7 +142,7 @@ def _report(facts: HeapFacts, findings: Sequence[Finding], known: Known) -> Heap
         start=facts.start,
         end=facts.end,
         status=status,
-        poisoning="none",
+        poisoning=facts.poison.kind,
         used_blocks=len(used),
         free_blocks=len(free),
         used_bytes=sum(used),
@@ -155,11 +156,18 @@ def _report(facts: HeapFacts, findings: Sequence[Finding], known: Known) -> Heap
     )
 
 
+def requested_of(facts: HeapFacts, history: History, raw: int) -> Optional[int]:
+    """What was asked for: as the poison of the block says, else the trace."""
+    life = history.newest(facts.user(raw))
+    told = life.size if life is not None and life.freed_seq is None else None
+    poisoned = facts.requested(raw)
+    return poisoned if poisoned is not None else told
+
+
 def list_blocks(facts: HeapFacts, history: History) -> Iterable[Block]:
     """Every proven block, with what was asked for where the trace tells."""
     for raw in facts.walk.payloads:
         free = facts.is_free(raw)
         payload = raw if free else facts.user(raw)
-        life = None if free else history.newest(payload)
-        requested = life.size if life is not None and life.freed_seq is None else None
+        requested = None if free else requested_of(facts, history, raw)
         yield Block(payload, raw, facts.size_of(raw), requested, "free" if free else "used")

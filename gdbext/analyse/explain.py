@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Callable, Dict, List, Optional, Sequence, Tuple
 
-from gdbext.analyse.rules import Fault
+from gdbext.analyse.faults import Fault
 from gdbext.analyse.suspects import Witness, counted
 from gdbext.model import Explanation, Extent, Generation, Suspect
 
@@ -163,7 +163,7 @@ def _accuse_left(case: _Case, left: int) -> None:
 
 def _accuse_hit(case: _Case, crossed: bool) -> None:
     """The block whose header was hit: its own owner may have written before its start."""
-    start = case.facts.header_of(case.block) + case.facts.layout.word
+    start = case.block
     goes_on = case.extent.end - start if case.extent.look != "zero" else 0
     reaches = case.fault.address + case.fault.length == start
     score = _NEAR - 0.1 if reaches and not crossed else _WEAK - 0.4

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from typing import Dict, Hashable, List, Sequence
 
-from gdbext.analyse.rules import RULES, Fault
+from gdbext.analyse.faults import Fault
+from gdbext.analyse.rules import RULES
 from gdbext.model import Extent
 
 _RANK = {rule.id: position for position, rule in enumerate(RULES)}

@@ -66,7 +66,7 @@ class Witness:
         if life is not None and life.size is not None:
             return self.facts.layout.rounded(life.size + self.facts.shift)
         breaks = self.facts.walk.breaks
-        return next((gap.next - self.facts.layout.word - raw for gap in breaks if gap.payload == raw), 0)
+        return next((gap.next - self.facts.layout.header - raw for gap in breaks if gap.payload == raw), 0)
 
     def _unknown(self, why: str) -> str:
         if self.trace is None:

@@ -13,12 +13,16 @@ from argparse import Namespace
 from typing import List, Optional, Sequence, Tuple
 
 from gdbext.analyse.check import Operation
+from gdbext.commands.collect import region_named
 from gdbext.commands.host import Found, UserError
 from gdbext.commands.settings import Settings
 from gdbext.commands.table import COMMANDS, Argument, Command, help_of, parser_of, render
+from gdbext.heap.facts import Region
+from gdbext.heap.registry import weight_of
 from gdbext.model import CheckReport, Frame, Stack
 from gdbext.source.images import ImageSource
 from gdbext.source.memory import Memory
+from gdbext.source.snapshot import ByteOrder
 
 _IMAGE = Argument(
     "--image",
@@ -32,15 +36,15 @@ _OFFLINE = tuple(command for command in COMMANDS if not command.writes)
 class ImageHost:
     """Raw images as the world of a command."""
 
-    def __init__(self, images: Sequence[Tuple[int, bytes]]) -> None:
-        self._memory = Memory(ImageSource(images))
+    def __init__(self, images: Sequence[Tuple[int, bytes]], heaps: Sequence[str] = ()) -> None:
+        self._memory = _best_memory(images, [region_named(self, text) for text in heaps])
 
     @classmethod
-    def of_options(cls, images: Sequence[str]) -> ImageHost:
-        """The host for `--image BASE=FILE ...`."""
+    def of_options(cls, images: Sequence[str], heaps: Sequence[str]) -> ImageHost:
+        """The host for `--image BASE=FILE ... --heap ...`."""
         if not images:
             raise UserError("no memory to look at: give --image BASE=FILE")
-        return cls([_load_image(text) for text in images])
+        return cls([_load_image(text) for text in images], heaps)
 
     def memory(self) -> Memory:
         """The images' bytes."""
@@ -85,6 +89,15 @@ class ImageHost:
             raise UserError(f"{text} is not an address: give 0x... or a decimal number") from None
 
 
+_FORMATS: Tuple[Tuple[int, ByteOrder], ...] = ((4, "little"), (8, "little"), (4, "big"), (8, "big"))
+
+
+def _best_memory(images: Sequence[Tuple[int, bytes]], regions: Sequence[Region]) -> Memory:
+    """Bytes do not say how wide a pointer is, nor its byte order: the format in which most of the heaps are read."""
+    tried = [Memory(ImageSource(images, width, order)) for width, order in _FORMATS]
+    return max(tried, key=lambda memory: sum(weight_of(memory, region) for region in regions))
+
+
 def _load_image(text: str) -> Tuple[int, bytes]:
     base, equals, path = text.partition("=")
     try:
@@ -117,7 +130,7 @@ def _run(command: Command, words: List[str]) -> int:
     prog = f"memtrace {command.name}"
     parser = parser_of(command, prog, _IMAGE)
     options: Namespace = parser.parse_args(words)
-    report = command.run(ImageHost.of_options(options.image), options)
+    report = command.run(ImageHost.of_options(options.image, options.heap), options)
     print(render(command, report, options))
     return _status(report)
 

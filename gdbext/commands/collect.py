@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Dict, Iterator, List, Optional, Sequence, Tuple
+from typing import Dict, Iterator, List, Optional, Protocol, Sequence
 
 from gdbext.commands.host import Host, UserError
 from gdbext.heap.cover import Proven
@@ -82,7 +82,7 @@ def _proven(history: History) -> Dict[int, Proven]:
 
 def _regions(host: Host, named: Sequence[str], found: Collected) -> List[Region]:
     if named:
-        return [Region(kind, address) for kind, address in (_named_heap(host, text) for text in named)]
+        return [region_named(host, text) for text in named]
     heaps = host.find_heaps()
     found.skipped += heaps.skipped
     if not heaps.regions and not heaps.skipped:
@@ -90,8 +90,16 @@ def _regions(host: Host, named: Sequence[str], found: Collected) -> List[Region]
     return heaps.regions
 
 
-def _named_heap(host: Host, text: str) -> Tuple[str, int]:
+class AddressReader(Protocol):
+    """What reads an address as its user writes it."""
+
+    def address(self, text: str) -> int:
+        """An address, or UserError."""
+
+
+def region_named(host: AddressReader, text: str) -> Region:
+    """What --heap KIND@ADDRESS asks for."""
     kind, at, address = text.partition("@")
     if not at or kind not in KINDS:
         raise UserError(f"--heap {text}: give KIND@ADDRESS with KIND one of {', '.join(KINDS)}")
-    return kind, host.address(address)
+    return Region(kind, host.address(address))

@@ -12,12 +12,18 @@ Assumptions: at least one true header behind the damage is intact.
 
 from __future__ import annotations
 
-from typing import Dict, FrozenSet, List, Mapping, NamedTuple, Optional
+from typing import Callable, Dict, FrozenSet, List, Mapping, NamedTuple, Optional
 
-from gdbext.heap.layout import FLAG_BITS, FREE_BIT, TlsfLayout
+from gdbext.heap.layout import FLAG_BITS, FREE_BIT, Geometry, Pool
 from gdbext.source.snapshot import WordReader
 
+# Whether what lies around a block agrees with its header word: its payload, its word, the payload behind it.
+Agrees = Callable[[int, int, int], bool]
+
 _PLAIN, _CONTRADICTED, _LISTED, _TRACED = 1, -2, 3, 5
+
+# The first word of a used block with poisoning. Alone it proves nothing: freed blocks keep it.
+HEAD_CANARY, _POISONED = 0xABBA1234, 1
 
 
 class Proven(NamedTuple):
@@ -31,10 +37,18 @@ class Cover:
     """Which payloads behind a break can be proven, and how well."""
 
     def __init__(
-        self, layout: TlsfLayout, read: WordReader, listed: FrozenSet[int], proven: Mapping[int, Proven]
+        self,
+        layout: Geometry,
+        pool: Pool,
+        read: WordReader,
+        agrees: Agrees,
+        listed: FrozenSet[int],
+        proven: Mapping[int, Proven],
     ) -> None:
         self._layout = layout
+        self._pool = pool
         self._read = read
+        self._agrees = agrees
         self._listed = listed
         self._proven = proven
         self._gain: Dict[int, int] = {}
@@ -42,14 +56,14 @@ class Cover:
         self._best: List[int] = []
 
     def build(self, low: int) -> None:
-        """Weighs every payload from the end of the heap down to `low`; once is enough, later breaks lie behind."""
+        """Weighs every payload from the end of the pool down to `low`; once is enough, later breaks lie behind."""
         if self._gain:
             return
         layout, read, gain = self._layout, self._read, self._gain
-        step, end, smallest, odd = layout.word, layout.end, layout.smallest, layout.align - 1
+        step, end, smallest, odd = layout.header, self._pool.end, layout.smallest, layout.align - 1
         gain[end] = 0
         best = 0
-        for payload in range(end - smallest - step, low - 1, -layout.align):
+        for payload in range(end - smallest - step, max(low, self._pool.first) - 1, -layout.align):
             word = read(payload - step)
             if word is None:
                 continue
@@ -75,17 +89,11 @@ class Cover:
             own = _TRACED
         after = self._gain.get(following)
         if after is not None:
-            return after + own + (0 if self._edge_agrees(payload, word, following) else _CONTRADICTED)
+            own += _POISONED if not word & FREE_BIT and self._read(payload) == HEAD_CANARY else 0
+            return after + own + (0 if self._agrees(payload, word, following) else _CONTRADICTED)
         if own > _PLAIN:
             return own + self.weight_from(following)
         return None
-
-    def _edge_agrees(self, payload: int, word: int, following: int) -> bool:
-        layout = self._layout
-        after = self._read(following - layout.word)
-        if after is None or (after >> 1 & 1) != (word & FREE_BIT):
-            return False
-        return not word & FREE_BIT or self._read(following - 2 * layout.word) == payload - 2 * layout.word
 
     def _position(self, low: int) -> int:
         """How many of the descending starts lie at or above `low`."""
@@ -115,3 +123,16 @@ class Cover:
         if payload in self._listed:
             return "it is on a free list"
         return "its chain of size words ends exactly at the heap's end"
+
+
+def neighbour_agrees(layout: Geometry, read: WordReader) -> Agrees:
+    """TLSF: the prev-free bit of the next header, and a free block's address behind it, repeat what its word says."""
+    step = layout.word
+
+    def agrees(payload: int, word: int, following: int) -> bool:
+        after = read(following - step)
+        if after is None or (after >> 1 & 1) != (word & FREE_BIT):
+            return False
+        return not word & FREE_BIT or read(following - 2 * step) == payload - 2 * step
+
+    return agrees

@@ -7,7 +7,8 @@ from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from typing import Dict, List, Optional
 
-from gdbext.heap.layout import FLAG_BITS, FREE_BIT, MultiHeap, TlsfLayout
+from gdbext.heap.layout import FLAG_BITS, FREE_BIT, Geometry, MultiHeap
+from gdbext.heap.poison import Poison, requested_of
 from gdbext.heap.walk import Node, Walk
 from gdbext.source.snapshot import Snapshot, WordReader
 
@@ -29,18 +30,19 @@ class HeapFacts:
     def __init__(
         self,
         region: Region,
-        layout: TlsfLayout,
+        layout: Geometry,
         info: Optional[MultiHeap],
         walk: Walk,
         held: Snapshot,
-        shift: int,
+        poison: Optional[Poison] = None,
     ) -> None:
         self.region = region
         self.layout = layout
         self.info = info
         self.walk = walk
         self.snapshot = held
-        self.shift = shift  # bytes from the allocator's payload (raw) to the user's
+        self.poison = poison or Poison()
+        self.shift = self.poison.shift  # bytes from the allocator's payload (raw) to the user's
         self.read: WordReader = held.word_reader(layout.control, layout.end)
         self.position: Dict[int, int] = walk.index()
         self.listed: Dict[int, Node] = {node.payload: node for node in walk.nodes}
@@ -48,7 +50,7 @@ class HeapFacts:
     @property
     def start(self) -> int:
         """The heap's first byte."""
-        return self.region.start if self.region.start is not None else self.region.address
+        return self.region.start if self.region.start is not None else min(self.region.address, self.layout.control)
 
     @property
     def end(self) -> int:
@@ -68,12 +70,24 @@ class HeapFacts:
         return bool(self.word_of(payload) & FREE_BIT)
 
     def header_of(self, payload: int) -> int:
+        """Where its header begins: where the block before it ends."""
+        return payload - self.layout.header
+
+    def place_of_size(self, payload: int) -> int:
         """The address of its size word."""
-        return payload - self.layout.word
+        return self.layout.place_of_size(payload)
+
+    def stored_size(self, payload: int) -> int:
+        """Its size word as it stands in memory."""
+        return self.read(self.layout.place_of_size(payload)) or 0
+
+    def requested(self, payload: int) -> Optional[int]:
+        """What the user of a proven used block asked for, where poison tells."""
+        return requested_of(self.snapshot, payload, self.size_of(payload), self.poison)
 
     def user(self, raw: int) -> int:
         """The pointer that the block's user holds; an end marker has no user."""
-        return raw if raw >= self.layout.end else raw + self.shift
+        return raw if self.layout.is_end(raw) else raw + self.shift
 
     def raw(self, payload: int) -> int:
         """The allocator's payload of a user's pointer."""
@@ -97,7 +111,7 @@ class HeapFacts:
         if index < 0:
             return None
         before = self.walk.payloads[index]
-        return before if self.end_of(before) == payload - self.layout.word else None
+        return before if self.end_of(before) == self.header_of(payload) else None
 
     def sizes(self) -> Dict[int, int]:
         """Bytes behind the user's pointer of every used block."""

@@ -1,15 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a recognised TLSF heap looks like: every number that the walk and the checks need.
+"""What a recognised heap looks like: every number that the walk and the checks need.
 
-Approach: one description for all TLSF layouts; recognisers (one function a layout) fill it in and say what did not
-agree.
-Rejected: a class a version. The versions differ in where four tables lie, not in how blocks work.
+Approach: one description of how blocks follow each other for every allocator (Geometry), and what each adds to it:
+TLSF its lists, FreeRTOS its chain. Recognisers (one function a layout) fill it in and say what did not agree.
+Rejected: a class a version. The versions differ in where tables lie, not in how blocks work.
+Assumptions: everywhere above the recognisers a block's header is one word: its size in bytes, counted from its payload,
+with FREE_BIT and PREV_FREE_BIT. TLSF stores just that; `header_reader` makes it of what FreeRTOS stores.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Optional, Tuple
+
+from gdbext.source.snapshot import WordReader
 
 FREE_BIT = 1
 PREV_FREE_BIT = 2
@@ -27,41 +31,73 @@ class Flaw:
 
 
 @dataclass(frozen=True)
-class TlsfLayout:
-    """The constants of one TLSF control block and where its tables and its pool lie."""
+class Pool:
+    """Memory that blocks fill without a hole."""
+
+    first: int  # payload address of the first block
+    end: int  # payload address of the end marker; TLSF: also the address behind the pool's last word
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """How the blocks of one heap lie in memory, and how their headers are read."""
 
     name: str
     word: int
     align: int
-    control: int
+    header: int  # bytes from the end of one payload to the next payload
+    smallest: int
+    control: int  # the lowest address that matters; TLSF: the control block, which is also the null block
+    pools: Tuple[Pool, ...]  # in address order
+    flaws: Tuple[Flaw, ...]
+
+    @property
+    def first(self) -> int:
+        """Payload address of the first block."""
+        return self.pools[0].first
+
+    @property
+    def end(self) -> int:
+        """Payload address of the last end marker."""
+        return self.pools[-1].end
+
+    def pool_of(self, payload: int) -> Optional[Pool]:
+        """The pool in which a block with this payload may lie."""
+        return next((pool for pool in self.pools if pool.first <= payload < pool.end), None)
+
+    def is_end(self, payload: int) -> bool:
+        """Whether this is the payload address of an end marker."""
+        return any(pool.end == payload for pool in self.pools)
+
+    def place_of_size(self, payload: int) -> int:
+        """Address of a block's size word: the last word of its header."""
+        return payload - self.word
+
+    def header_reader(self, read: WordReader) -> WordReader:
+        """What reads the header of the block whose payload is `header` bytes behind an address."""
+        return read
+
+    def rounded(self, requested: int) -> int:
+        """The least that the allocator holds for a request."""
+        return max(self.smallest, (requested + self.align - 1) // self.align * self.align)
+
+
+@dataclass(frozen=True)
+class TlsfLayout(Geometry):
+    """The constants of one TLSF control block and where its tables lie."""
+
     fl_count: int
     sl_log2: int
     shift: int
     fl_bitmap: int
     sl_bitmaps: int
     lists: int
-    pool: int
-    end: int  # address behind the pool's last word: also the payload address of the end marker
-    flaws: Tuple[Flaw, ...] = ()
+    control_end: int
 
     @property
     def sl_count(self) -> int:
         """Lists a first level."""
         return 1 << self.sl_log2
-
-    @property
-    def smallest(self) -> int:
-        """The smallest block: its links and its last word must fit."""
-        return 3 * self.word
-
-    @property
-    def first(self) -> int:
-        """Payload address of the first block."""
-        return self.pool + self.word
-
-    def rounded(self, requested: int) -> int:
-        """The least that the allocator holds for a request."""
-        return max(self.smallest, (requested + self.align - 1) // self.align * self.align)
 
     def slot_of(self, size: int) -> int:
         """Number of the list that a free block of this size belongs to."""
@@ -75,6 +111,39 @@ class TlsfLayout:
     def slot_words(self, slot: int) -> Tuple[int, int]:
         """Where a list's head lies, and where the bitmap word of its first level."""
         return self.lists + slot * self.word, self.sl_bitmaps + (slot >> self.sl_log2) * 4
+
+
+@dataclass(frozen=True)
+class FreeRtosLayout(Geometry):
+    """heap_4 or heap_5: a chain through the free blocks in address order, each pointer masked with a canary (or 0)."""
+
+    canary: int
+    used_next: int  # what used blocks keep as their next pointer: 0, or the canary
+
+    def place_of_size(self, payload: int) -> int:
+        """Address of a block's size word: behind its next pointer."""
+        return payload - self.header + self.word
+
+    def next_place(self, payload: int) -> int:
+        """Address of a block's next pointer."""
+        return payload - self.header
+
+    def stored(self, payload: Optional[int]) -> int:
+        """A pointer to a block as the heap stores it; None is NULL."""
+        return (0 if payload is None else payload - self.header) ^ self.canary
+
+    def header_reader(self, read: WordReader) -> WordReader:
+        """Sizes count from the payload, the allocated bit becomes the absence of FREE_BIT; nonsense becomes size 4."""
+        word, header, odd = self.word, self.header, self.align - 1
+        allocated = 1 << (8 * word - 1)
+
+        def read_header(address: int) -> Optional[int]:
+            value = read(address + word)
+            if not value or value & odd or (value & ~allocated) < header:
+                return value and 4
+            return (value & ~allocated) - header | (0 if value & allocated else FREE_BIT)
+
+        return read_header
 
 
 @dataclass(frozen=True)

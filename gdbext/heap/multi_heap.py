@@ -1,25 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Recognises Espressif's multi_heap over its dynamic TLSF.
+"""Espressif's multi_heap: its struct multi_heap_info, and the TLSF behind it.
 
-Approach: the control block says the same thing several times (bitfields, size, two pointers). Every pair of
-constants is tried and the one that most of these agree with wins; what disagrees becomes a flaw of its own, not a
-reason to give up.
-Rejected: computing the constants from the pool's size (max_bytes may be larger than the pool).
-Assumptions: struct multi_heap_info is at the start of its region and the control block behind it.
+Assumptions: struct multi_heap_info is at the start of its region and the control block behind it; what it says of
+itself (heap_data, pool_size) is checked, not needed.
 """
 
 from __future__ import annotations
 
-from typing import List, Optional, Tuple
+from dataclasses import replace
+from typing import Optional, Tuple
 
-from gdbext.heap.layout import Flaw, MultiHeap, TlsfLayout
+from gdbext.heap.ends import known_until, paged_reader
+from gdbext.heap.layout import FLAG_BITS, FREE_BIT, Flaw, MultiHeap, Pool, TlsfLayout
+from gdbext.heap.tlsf import first_payload, pool_end, reads_empty, recognise_tlsf, tlsf_layout
 from gdbext.source.memory import Memory
 
 _INFO_WORDS = 5
-_CONTROL_BYTES = 36
-_MOST_LISTS = 30
-# Facts that must agree before a control block is believed to be there: of bitfields, size, and two pointers.
-_FACTS_NEEDED = 2
+_NAMES = ("espressif-static", "espressif-static")
+# How far behind a pool_size that is too small the end is looked for.
+_BEYOND = 1 << 20
 
 
 def read_multi_heap(memory: Memory, address: int) -> Optional[MultiHeap]:
@@ -37,71 +36,52 @@ def read_multi_heap(memory: Memory, address: int) -> Optional[MultiHeap]:
     return MultiHeap(address, lock, free_bytes, minimum, pool_size, tuple(flaws))
 
 
-def recognise_dynamic(memory: Memory, info: MultiHeap) -> Optional[TlsfLayout]:
-    """The layout of a dynamic TLSF control block behind `info`, or None."""
-    control = info.address + _INFO_WORDS * memory.source.pointer_size
-    memory.fetch(control, _CONTROL_BYTES)
-    words = [memory.word(control + 4 * position) for position in range(_CONTROL_BYTES // 4)]
-    known = [word for word in words if word is not None]
-    if len(known) < len(words):
+def recognise_multi_heap(memory: Memory, info: MultiHeap, limit: int) -> Optional[Tuple[TlsfLayout, MultiHeap]]:
+    """The TLSF behind `info`, or None; and `info` with a pool size that fits it, if its own cannot be."""
+    word = memory.source.pointer_size
+    control = info.address + _INFO_WORDS * word
+    high = max(control + info.pool_size, min(limit, known_until(memory, control, info.pool_size + _BEYOND)))
+    tables = recognise_tlsf(memory, control, control, high, _NAMES, pool_end(control, info.pool_size, word))
+    if tables is None:
         return None
-    levels, second = _best_constants(known, control)
-    flaws = _control_flaws(known, control, levels, second)
-    if len(flaws) > 4 - _FACTS_NEEDED:
+    last = pool_end(tables.end, control + info.pool_size - tables.end, word)
+    layout = tlsf_layout(tables, control, word, (Pool(first_payload(tables, word), max(last, tables.end + 2 * word)),))
+    true_end = _true_end(memory, layout, info, high)
+    if true_end is not None:
+        info = _corrected(info, true_end, control, word)
+        layout = replace(layout, pools=(Pool(layout.first, true_end),))
+    return (layout, info) if layout.end > layout.first else None
+
+
+def _corrected(info: MultiHeap, end: int, control: int, word: int) -> MultiHeap:
+    text = f"pool_size is {info.pool_size:#x}, but the heap ends at {end:#x}"
+    flaw = Flaw("pool-size", info.address + 3 * word, word, text)
+    return replace(info, pool_size=end - control, flaws=(*info.flaws, flaw))
+
+
+def _true_end(memory: Memory, layout: TlsfLayout, info: MultiHeap, high: int) -> Optional[int]:
+    """Where the chain of blocks ends on an end marker, if that is not where pool_size says but the counters say so."""
+    read = paged_reader(memory)
+    used, blocks, payload = 0, 0, layout.first
+    while payload < high:
+        stored = read(payload - layout.word)
+        size = 0 if stored is None else stored & ~FLAG_BITS
+        if payload == layout.end or size < layout.smallest or size % layout.align:
+            break
+        used, blocks = (used, blocks) if stored is None or stored & FREE_BIT else (used + size, blocks + 1)
+        payload += size + layout.word
+    if payload == layout.end or not reads_empty(read, payload - layout.word) or payload == layout.first:
         return None
-    return _dynamic_layout(info, control, levels, second, tuple(flaws))
+    free = payload - layout.control_end - used
+    counted = info.free_bytes - free in range(4) or info.free_bytes - free + layout.word * blocks in range(4)
+    marker = read(layout.end - layout.word)
+    return payload if counted or (marker is not None and marker & ~2) else None
 
 
-def _expected(control: int, levels: int, second: int) -> Tuple[int, int, int, int]:
-    """What the bitfields, the size and the two pointers must be for these constants."""
-    shift = second + 2
-    bits = levels | shift << 5 | (levels + shift - 1) << 8 | 1 << second << 14 | second << 20 | 1 << shift << 23
-    lists = control + _CONTROL_BYTES + 4 * levels
-    return bits & 0x7FFFFFFF, lists - control + (4 * levels << second), control + _CONTROL_BYTES, lists
-
-
-def _facts(words: List[int]) -> Tuple[int, int, int, int]:
-    return words[4] & 0x7FFFFFFF, words[5], words[7], words[8]
-
-
-def _best_constants(words: List[int], control: int) -> Tuple[int, int]:
-    """The number of first-level lists and log2 of the second-level ones that most facts agree with."""
-    facts = _facts(words)
-    pairs = [(levels, second) for second in (5, 4, 3) for levels in range(1, _MOST_LISTS)]
-    return max(pairs, key=lambda pair: sum(map(int.__eq__, facts, _expected(control, *pair))))
-
-
-def _control_flaws(words: List[int], control: int, levels: int, second: int) -> List[Flaw]:
-    names = ("its bit fields", "its size", "its pointer to the bitmaps", "its pointer to the lists")
-    places = (16, 20, 28, 32)
-    flaws = []
-    for name, place, have, want in zip(names, places, _facts(words), _expected(control, levels, second)):
-        if have != want:
-            text = f"{name} say {have:#x}, the rest of the control block says {want:#x}"
-            flaws.append(Flaw("control-constants", control + place, 4, text))
-    return flaws
-
-
-def _dynamic_layout(
-    info: MultiHeap, control: int, levels: int, second: int, flaws: Tuple[Flaw, ...]
-) -> Optional[TlsfLayout]:
-    _, size, bitmaps, lists = _expected(control, levels, second)
-    pool = control + size
-    usable = (info.pool_size - size - 8) & ~3
-    if usable < 12:
-        return None
-    return TlsfLayout(
-        name="espressif-dynamic",
-        word=4,
-        align=4,
-        control=control,
-        fl_count=levels,
-        sl_log2=second,
-        shift=second + 2,
-        fl_bitmap=control + 24,
-        sl_bitmaps=bitmaps,
-        lists=lists,
-        pool=pool,
-        end=pool + usable + 8,
-        flaws=flaws,
-    )
+def limit_pool(info: MultiHeap, limit: int) -> MultiHeap:
+    """A pool size that the region, or sense, forbids is not followed into other memory; the flaw says what it was."""
+    if info.pool_size <= limit:
+        return info
+    text = f"pool_size is {info.pool_size:#x}, the heap ends {limit:#x} bytes behind its control block"
+    flaw = Flaw("pool-size", info.address + 12, 4, text)
+    return replace(info, pool_size=limit, flaws=(*info.flaws, flaw))

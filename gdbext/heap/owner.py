@@ -27,10 +27,11 @@ def owner_bytes(walk: Walk, read: WordReader) -> int:
     """Bytes between the allocator's payload and the user's: one word with task tracking, else none."""
     firsts = [read(payload) for payload, word in zip(walk.payloads, walk.words) if not word & FREE_BIT]
     known = [word for word in firsts if word is not None]
-    return walk.layout.word if _are_owners(known, walk.layout.word) else 0
+    return walk.layout.word if are_owners(known, walk.layout.word) else 0
 
 
-def _are_owners(words: List[int], width: int) -> bool:
+def are_owners(words: List[int], width: int) -> bool:
+    """Whether these are the handles of a few tasks, each of many blocks."""
     if len(words) < _FEWEST_BLOCKS:
         return False
     handles = Counter(word for word in words if word >= _LOWEST_POINTER and word % width == 0)

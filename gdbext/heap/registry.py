@@ -1,22 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
 """Recognises heaps and reads them: from an address and a kind to facts.
 
-Approach: each kind has a short list of recognisers; each verifies what it claims, the first that holds wins. What could
-not be recognised is said with its reason, never guessed.
+Approach: each kind has its recogniser; each verifies what it claims. `auto` tries them all and takes the one that most
+of the bytes speak for. What could not be recognised is said with its reason, never guessed.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Dict, Mapping, Tuple, Union
+from typing import Callable, Dict, Mapping, NamedTuple, Optional, Union
 
 from gdbext.heap.cover import Proven
 from gdbext.heap.facts import HeapFacts, Region
-from gdbext.heap.layout import Flaw, MultiHeap, TlsfLayout
-from gdbext.heap.multi_heap import read_multi_heap, recognise_dynamic
-from gdbext.heap.owner import owner_bytes
-from gdbext.heap.walk import walk_pool
+from gdbext.heap.freertos import recognise_freertos, walk_freertos
+from gdbext.heap.layout import FreeRtosLayout, Geometry, MultiHeap, TlsfLayout
+from gdbext.heap.multi_heap import limit_pool, read_multi_heap, recognise_multi_heap
+from gdbext.heap.plain_tlsf import recognise_plain
+from gdbext.heap.poison import find_poison
+from gdbext.heap.walk import Walk, walk_tlsf
 from gdbext.source.memory import Memory
+from gdbext.source.snapshot import WordReader
 
 # More than any heap that a 32-bit chip holds, less than a corrupt length may ask for.
 _LARGEST_HEAP = 64 << 20
@@ -32,47 +35,105 @@ class Unreadable:
     why: str
 
 
-KINDS: Dict[str, str] = {"multi_heap": "Espressif's multi_heap: the address of its struct multi_heap_info"}
+class Recognised(NamedTuple):
+    """What a recogniser found, and how much speaks for it: lists or blocks that fit."""
+
+    kind: str
+    layout: Geometry
+    info: Optional[MultiHeap]
+    weight: int
+
+
+KINDS: Dict[str, str] = {
+    "auto": "whatever is recognised at this address",
+    "multi_heap": "Espressif's multi_heap: the address of its struct multi_heap_info",
+    "tlsf": "a TLSF on its own: the address of its control block",
+    "freertos_heap_4": "FreeRTOS heap_4: the address of its first block header",
+    "freertos_heap_5": "FreeRTOS heap_5: the address of the first region's first block header",
+}
 
 
 def read_heap(memory: Memory, region: Region, proven: Mapping[int, Proven]) -> Union[HeapFacts, Unreadable]:
     """One heap with all its blocks. `proven`: payloads that the trace knows to be blocks, and what it knows of them."""
-    found = _recognise(memory, region)
+    found = recognise(memory, region)
     if isinstance(found, Unreadable):
         return found
-    info, layout = found
-    memory.fetch(region.address, layout.end - region.address)
+    layout, info = found.layout, found.info
+    region = replace(region, kind=found.kind)
+    memory.fetch(region.address, layout.pools[0].end - region.address)
+    for pool in layout.pools[1:]:
+        memory.fetch(pool.first - layout.header, pool.end - pool.first + layout.header)
     read = memory.snapshot.word_reader(layout.control, layout.end)
-    walk = walk_pool(layout, read, proven)
-    shift = owner_bytes(walk, read)
-    if shift and walk.breaks:
+    walk = _walk(layout, read, proven)
+    poison = find_poison(walk, read, memory.snapshot) if info is not None else None
+    if poison is not None and poison.shift and walk.breaks:
+        shift = poison.shift
         moved = {payload - shift: Proven(known.size + shift, known.why) for payload, known in proven.items()}
-        walk = walk_pool(layout, read, moved)
-    return HeapFacts(region, layout, info, walk, memory.snapshot, shift)
+        walk = _walk(layout, read, moved)
+    return HeapFacts(region, layout, info, walk, memory.snapshot, poison)
 
 
-def _recognise(memory: Memory, region: Region) -> Union[Tuple[MultiHeap, TlsfLayout], Unreadable]:
+def _walk(layout: Geometry, read: WordReader, proven: Mapping[int, Proven]) -> Walk:
+    if isinstance(layout, FreeRtosLayout):
+        return walk_freertos(layout, read, proven)
+    assert isinstance(layout, TlsfLayout)
+    return walk_tlsf(layout, read, proven)
+
+
+def recognise(memory: Memory, region: Region) -> Union[Recognised, Unreadable]:
+    """What is at a region's address, read only as far as recognising it needs."""
+    if memory.word(region.address) is None:
+        return Unreadable(region, "unreadable", f"its memory at {region.address:#x} cannot be read")
+    kinds = list(_RECOGNISERS) if region.kind == "auto" else [region.kind]
+    tried = [_RECOGNISERS[kind](memory, region) for kind in kinds]
+    found = [one for one in tried if isinstance(one, Recognised)]
+    if found:
+        return max(found, key=lambda one: one.weight)
+    return next(one for one in tried if isinstance(one, Unreadable))
+
+
+def weight_of(memory: Memory, region: Region) -> int:
+    """How much speaks for a heap being there in this memory's word format."""
+    found = recognise(memory, region)
+    return found.weight if isinstance(found, Recognised) else 0
+
+
+def _recognise_multi_heap(memory: Memory, region: Region) -> Union[Recognised, Unreadable]:
     info = read_multi_heap(memory, region.address)
     if info is None:
         return Unreadable(region, "unreadable", f"its memory at {region.address:#x} cannot be read")
-    limited = _limit_pool(info, region)
-    layout = recognise_dynamic(memory, limited)
-    if layout is None:
-        return Unreadable(region, *_unrecognised(info, region))
-    return limited, layout
-
-
-def _limit_pool(info: MultiHeap, region: Region) -> MultiHeap:
-    """A pool size that the region, or sense, forbids is not followed into other memory; the flaw says what it was."""
-    limit = (region.end - region.address if region.end is not None else _LARGEST_HEAP) - _INFO_BYTES
-    if info.pool_size <= limit:
-        return info
-    text = f"pool_size is {info.pool_size:#x}, the heap ends {limit:#x} bytes behind its control block"
-    flaw = Flaw("pool-size", info.address + 12, 4, text)
-    return replace(info, pool_size=limit, flaws=(*info.flaws, flaw))
-
-
-def _unrecognised(info: MultiHeap, region: Region) -> Tuple[str, str]:
     if not (info.free_bytes or info.minimum_free or info.pool_size):
-        return "uninitialised", "not initialised yet: continue to main, then look again"
-    return "unreadable", f"no multi_heap with a dynamic TLSF control block at {region.address:#x}"
+        return Unreadable(region, "uninitialised", "not initialised yet: continue to main, then look again")
+    end = region.end if region.end is not None else region.address + _LARGEST_HEAP
+    found = recognise_multi_heap(memory, limit_pool(info, end - region.address - _INFO_BYTES), end)
+    if found is None:
+        why = f"no multi_heap with a TLSF control block behind it at {region.address:#x}"
+        return Unreadable(region, "unreadable", why)
+    layout, info = found
+    return Recognised("multi_heap", layout, info, layout.fl_count << layout.sl_log2)
+
+
+def _recognise_tlsf(memory: Memory, region: Region) -> Union[Recognised, Unreadable]:
+    layout = recognise_plain(memory, region.address, _LARGEST_HEAP)
+    if layout is None:
+        return Unreadable(region, "unreadable", f"no TLSF control block with its pool at {region.address:#x}")
+    return Recognised("tlsf", layout, None, layout.fl_count << layout.sl_log2)
+
+
+def _freertos(version: int) -> Callable[[Memory, Region], Union[Recognised, Unreadable]]:
+    def recognise_version(memory: Memory, region: Region) -> Union[Recognised, Unreadable]:
+        found = recognise_freertos(memory, region.address, version, _LARGEST_HEAP)
+        if found is None:
+            why = f"no chain of FreeRTOS blocks from {region.address:#x} to an end marker"
+            return Unreadable(region, "unreadable", why)
+        return Recognised(f"freertos_heap_{version}", found.layout, None, found.blocks)
+
+    return recognise_version
+
+
+_RECOGNISERS: Dict[str, Callable[[Memory, Region], Union[Recognised, Unreadable]]] = {
+    "multi_heap": _recognise_multi_heap,
+    "tlsf": _recognise_tlsf,
+    "freertos_heap_4": _freertos(4),
+    "freertos_heap_5": _freertos(5),
+}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Walks a TLSF pool and its free lists, and goes on after damage.
+"""Walks the pools of a heap, and goes on after damage; follows the free lists of TLSF.
 
 Approach: one forward walk over the size words. Where a size word cannot be right, the rest of the heap is covered by
 the best chain of blocks that the bytes, the free lists and the trace can prove (cover.py), and the walk resumes
@@ -16,8 +16,8 @@ from bisect import bisect_left
 from dataclasses import dataclass, field
 from typing import Dict, List, Mapping, Optional, Set, Tuple
 
-from gdbext.heap.cover import Cover, Proven
-from gdbext.heap.layout import FLAG_BITS, FREE_BIT, TlsfLayout
+from gdbext.heap.cover import Agrees, Cover, Proven, neighbour_agrees
+from gdbext.heap.layout import FLAG_BITS, FREE_BIT, Geometry, Pool, TlsfLayout
 from gdbext.model import Gap, Resume
 from gdbext.source.snapshot import WordReader
 
@@ -60,9 +60,9 @@ class LinkFault:
 
 @dataclass
 class Walk:
-    """What one pool holds: payloads and size words of its blocks in address order, its lists, and its breaks."""
+    """What a heap holds: payloads and header words of its blocks in address order, its lists, and its breaks."""
 
-    layout: TlsfLayout
+    layout: Geometry
     payloads: List[int] = field(default_factory=list)
     words: List[int] = field(default_factory=list)
     breaks: List[Break] = field(default_factory=list)
@@ -78,59 +78,73 @@ class Walk:
         """Whether every byte of the pool is accounted for."""
         return not self.breaks
 
+    @property
+    def known(self) -> Set[int]:
+        """Payloads of all blocks."""
+        return set(self.payloads)
+
     def index(self) -> Dict[int, int]:
         """Position of each block by its payload."""
         return {payload: position for position, payload in enumerate(self.payloads)}
 
     def gaps(self) -> Tuple[Gap, ...]:
         """Memory in which no block could be proven."""
-        word = self.layout.word
-        return tuple(Gap(broken.payload - word, broken.next - word) for broken in self.breaks)
+        header = self.layout.header
+        return tuple(Gap(broken.payload - header, broken.next - header) for broken in self.breaks)
 
 
-def size_problem(layout: TlsfLayout, payload: int, word: Optional[int]) -> Optional[str]:
+def size_problem(layout: Geometry, pool: Pool, payload: int, word: Optional[int]) -> Optional[str]:
     """Why this cannot be the size word of a block at `payload`; None if it can."""
     if word is None:
         return "could not be read"
     size = word & ~FLAG_BITS
     if size == 0:
         return "says that the heap ends here, which it does not"
-    if size > layout.end - layout.pool:
+    if size > pool.end - pool.first:
         return "larger than the heap"
     if size % layout.align or size < layout.smallest:
         return "not a size that the allocator makes"
-    if payload + size + layout.word > layout.end:
+    if payload + size + layout.header > pool.end:
         return "reaches past the end of the heap"
     return None
 
 
-def walk_pool(layout: TlsfLayout, read: WordReader, proven: Mapping[int, Proven]) -> Walk:
-    """Every block that can be proven. `proven` maps payloads that the trace knows to what it knows of them."""
+def walk_tlsf(layout: TlsfLayout, read: WordReader, proven: Mapping[int, Proven]) -> Walk:
+    """Every block of a TLSF heap that can be proven, and its lists."""
     walk = Walk(layout)
-    read_lists(walk, read)
-    walker = _Walker(walk, read, proven)
-    payload = layout.first
-    while payload < layout.end:
-        payload, word = walker.run(payload)
-        if payload < layout.end:
-            payload = walker.resume(payload, word)
+    read_lists(walk, layout, read)
+    walk_pools(walk, read, neighbour_agrees(layout, read), proven)
     return walk
+
+
+def walk_pools(walk: Walk, read: WordReader, agrees: Agrees, proven: Mapping[int, Proven]) -> None:
+    """Adds every block that can be proven. `proven` maps payloads that the trace knows to what it knows of them."""
+    for pool in walk.layout.pools:
+        walker = _Walker(walk, pool, walk.layout.header_reader(read), agrees, proven)
+        payload = pool.first
+        while payload < pool.end:
+            payload, word = walker.run(payload)
+            if payload < pool.end:
+                payload = walker.resume(payload, word)
 
 
 class _Walker:
     """The forward walk and what it falls back on; each run begins behind the one before, so that it ends."""
 
-    def __init__(self, walk: Walk, read: WordReader, proven: Mapping[int, Proven]) -> None:
+    def __init__(self, walk: Walk, pool: Pool, read: WordReader, agrees: Agrees, proven: Mapping[int, Proven]) -> None:
         self.walk = walk
+        self.pool = pool
         self.proven = proven
         self.read = read
-        self.cover = Cover(walk.layout, read, frozenset(node.payload for node in walk.nodes), proven)
-        self.run_start = 0  # position in walk.payloads
+        listed = frozenset(node.payload for node in walk.nodes)
+        self.cover = Cover(walk.layout, pool, read, agrees, listed, proven)
+        self.agrees = agrees
+        self.start = self.run_start = len(walk.payloads)  # positions in walk.payloads
 
     def run(self, payload: int) -> Tuple[int, Optional[int]]:
         """Follows good size words; returns the first payload whose word is not one, or the end."""
         layout, read = self.walk.layout, self.read
-        end, step, largest = layout.end, layout.word, layout.end - layout.pool
+        end, step, largest = self.pool.end, layout.header, self.pool.end - self.pool.first
         smallest, odd = layout.smallest, layout.align - 1
         add_payload, add_word = self.walk.payloads.append, self.walk.words.append
         self.run_start = len(self.walk.payloads)
@@ -158,18 +172,22 @@ class _Walker:
             self._take_back(better, "leads into the middle of other blocks")
             return better
         if first is not None and self._too_small():
-            resumed = self.cover.next_start(payload) or layout.end
+            resumed = self.cover.next_start(payload) or self.pool.end
             self._take_back(resumed, f"less than the {self.proven[walk.payloads[-1]].size:,} bytes of its allocation")
             return resumed
-        resumed = self.cover.next_start(payload + layout.smallest) or layout.end
-        why = size_problem(layout, payload, word) or "not a block"
-        self._break(Break(payload, word, why, walk.payloads[-1] if walk.payloads else None, resumed))
+        resumed = self.cover.next_start(payload + layout.smallest) or self.pool.end
+        why = size_problem(layout, self.pool, payload, word) or "not a block"
+        self._break(Break(payload, word, why, self._before(len(walk.payloads)), resumed))
         return resumed
 
     def _break(self, broken: Break) -> None:
         self.walk.breaks.append(broken)
-        if broken.next < self.walk.layout.end:
+        if broken.next < self.pool.end:
             self.walk.resumed.append(Resume(broken.next, self.cover.why(broken.next)))
+
+    def _before(self, position: int) -> Optional[int]:
+        """Payload of the block of this pool that stands before a position."""
+        return self.walk.payloads[position - 1] if position > self.start else None
 
     def _last_doubtful(self) -> Optional[int]:
         """How far back this run may have gone wrong: its earliest block from which on no flag agrees."""
@@ -177,7 +195,10 @@ class _Walker:
         position = len(words) - 1
         if position < self.run_start:
             return None
-        while position > self.run_start and not _agrees(words[position - 1], words[position]):
+        payloads = self.walk.payloads
+        while position > self.run_start and not self.agrees(
+            payloads[position - 1], words[position - 1], payloads[position]
+        ):
             position -= 1
         return position
 
@@ -198,20 +219,15 @@ class _Walker:
         walk = self.walk
         first = bisect_left(walk.payloads, better) - 1
         start, word = walk.payloads[first], walk.words[first]
-        walk.proven_sizes[start] = better - walk.layout.word - start
-        before = walk.payloads[first - 1] if first else None
+        walk.proven_sizes[start] = better - walk.layout.header - start
+        before = self._before(first)
         del walk.payloads[first:]
         del walk.words[first:]
         self._break(Break(start, word, why, before, better))
 
 
-def _agrees(word: int, following: int) -> bool:
-    return (word & FREE_BIT) == (following >> 1 & 1)
-
-
-def read_lists(walk: Walk, read: WordReader) -> None:
+def read_lists(walk: Walk, layout: TlsfLayout, read: WordReader) -> None:
     """Follows every free list; each node is visited once in the whole heap."""
-    layout = walk.layout
     seen: Set[int] = set()
     for slot in range(layout.fl_count << layout.sl_log2):
         address = layout.lists + slot * layout.word
@@ -248,7 +264,7 @@ def _follow(walk: Walk, read: WordReader, slot: int, address: int, value: int, s
         address, value, previous = payload, following, payload
 
 
-def _is_node(layout: TlsfLayout, read: WordReader, node: Node) -> bool:
+def _is_node(layout: Geometry, read: WordReader, node: Node) -> bool:
     """Whether a block on a list may be there: it is marked free, or at least linked back to where the list came."""
     word = read(node.payload - layout.word)
     back = layout.control if node.previous is None else node.previous - 2 * layout.word
@@ -260,7 +276,7 @@ def _link_fault(
 ) -> Optional[LinkFault]:
     layout = walk.layout
     payload = value + 2 * layout.word
-    if not layout.first <= payload < layout.end or payload % layout.align:
+    if payload % layout.align or layout.pool_of(payload) is None:
         text = "is no address of a block" if payload % layout.align else "leads outside the heap"
         return LinkFault("list-link", address, value, slot, previous, None, text)
     if payload in seen:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import Iterable, Optional, Tuple
+from typing import Iterable, List, Optional, Tuple
 
 from gdbext.source.snapshot import ByteOrder, Snapshot
 
@@ -19,6 +19,10 @@ class ImageSource:
         self._held = Snapshot(pointer_size, byte_order)
         for base, data in images:
             self._held.add(base, data)
+
+    def extents(self) -> List[Tuple[int, int]]:
+        """Start and end of every range that there is."""
+        return self._held.extents()
 
     def read(self, address: int, length: int) -> Optional[bytes]:
         """Exactly `length` bytes, or None."""

@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The invariants of FreeRTOS's heap_4 and heap_5: one chain through the free blocks, NULL in the used ones.
+
+Approach: the chain runs in address order, so every free block's pointer must lead to the next free block in memory; no
+chain need be followed to see where it does not. A block whose allocated bit and whose pointer disagree is judged by
+what the pointer before it says.
+Limits: the head of the chain (xStart) is in no heap, so the first free block counts as chained.
+"""
+
+from __future__ import annotations
+
+from typing import Iterator, List, Optional, Set
+
+from gdbext.analyse.faults import Fault, first_difference, touching
+from gdbext.heap.facts import HeapFacts
+from gdbext.heap.freertos import target_of
+from gdbext.heap.layout import FREE_BIT, FreeRtosLayout
+
+
+def _layout(facts: HeapFacts) -> FreeRtosLayout:
+    assert isinstance(facts.layout, FreeRtosLayout)
+    return facts.layout
+
+
+def _next_of(facts: HeapFacts, payload: int) -> Optional[int]:
+    return facts.read(_layout(facts).next_place(payload))
+
+
+def _leads_on(facts: HeapFacts, payload: int) -> bool:
+    """Whether a block's next pointer leads to a free block behind it, or to an end marker."""
+    target = target_of(_layout(facts), _next_of(facts, payload))
+    if target is None or target <= payload:
+        return False
+    return facts.layout.is_end(target) or (target in facts.position and facts.is_free(target))
+
+
+def wrong_flags(facts: HeapFacts) -> Set[int]:
+    """Blocks whose allocated bit is contradicted by their own pointer and by the chain."""
+    layout, found = _layout(facts), set()
+    chained = {node.payload for node in facts.walk.nodes}
+    pointed = {target_of(layout, _next_of(facts, payload)) for payload in facts.walk.payloads if facts.is_free(payload)}
+    for payload, word in zip(facts.walk.payloads, facts.walk.words):
+        value = _next_of(facts, payload)
+        if (word & FREE_BIT and value in (0, layout.canary, layout.used_next) and payload not in chained) or (
+            not word & FREE_BIT and value != layout.used_next and payload in pointed and _leads_on(facts, payload)
+        ):
+            found.add(payload)
+    return found
+
+
+def check_flags(facts: HeapFacts) -> Iterator[Fault]:
+    """The allocated bit against the pointers."""
+    layout = _layout(facts)
+    for payload in sorted(wrong_flags(facts)):
+        says, are = ("free", "used") if facts.is_free(payload) else ("used", "free")
+        place = layout.place_of_size(payload)
+        offset = 0 if facts.snapshot.byte_order == "big" else layout.word - 1
+        word = f"its size word {facts.stored_size(payload):#010x}"
+        text = f"{word} says that it is {says}; its next pointer and the chain say {are}"
+        yield Fault("free-flag", place + offset, 1, payload, text, touching(payload))
+
+
+def check_used(facts: HeapFacts) -> Iterator[Fault]:
+    """Used blocks keep NULL."""
+    layout, wrong = _layout(facts), wrong_flags(facts)
+    for payload, word in zip(facts.walk.payloads, facts.walk.words):
+        value = _next_of(facts, payload)
+        if word & FREE_BIT or payload in wrong or value is None or value == layout.used_next:
+            continue
+        place = layout.next_place(payload)
+        offset, length = first_difference(value, layout.used_next, layout.word, facts.snapshot.byte_order)
+        text = f"its next pointer at {place:#x} is {value:#010x}, used blocks keep {layout.used_next:#x}"
+        yield Fault("used-link", place + offset, length, payload, text, touching(payload))
+
+
+def _free_blocks(facts: HeapFacts) -> List[int]:
+    wrong = wrong_flags(facts)
+    return [payload for payload in facts.walk.payloads if facts.is_free(payload) != (payload in wrong)]
+
+
+def check_chain(facts: HeapFacts) -> Iterator[Fault]:
+    """Each free block's pointer leads to the next free block in memory."""
+    layout = _layout(facts)
+    free = _free_blocks(facts)
+    for one, other in zip(free, [*free[1:], None]):
+        value = _next_of(facts, one)
+        if value is None or facts.is_free(one) is False:
+            continue
+        wanted = _allowed(facts, one, other)
+        target = target_of(layout, value)
+        if target in wanted or _in_gap(facts, one, target):
+            continue
+        place = layout.next_place(one)
+        text = f"its next pointer at {place:#x} is {value:#010x}, {_where(facts, one, target)}"
+        touched = touching(one, other, target if target is not None and not layout.is_end(target) else None)
+        yield Fault("list-link", place, layout.word, one, text, touched)
+
+
+def _allowed(facts: HeapFacts, payload: int, following: Optional[int]) -> Set[Optional[int]]:
+    """Where a free block's pointer may lead: the next free block, or an end marker that comes before it."""
+    ends = [pool.end for pool in facts.layout.pools if pool.end > payload]
+    before = [end for end in ends if following is None or end < following]
+    return {following, *before[:1]} if following is not None else set(before)
+
+
+def _in_gap(facts: HeapFacts, payload: int, target: Optional[int]) -> bool:
+    """Whether a pointer leads on into memory where no block could be proven."""
+    if target is None or target <= payload:
+        return False
+    header = facts.layout.header
+    broken = [gap for gap in facts.walk.gaps() if gap.start > payload - header and gap.start <= target]
+    return any(gap.start <= target - header < gap.end for gap in broken)
+
+
+def _where(facts: HeapFacts, payload: int, target: Optional[int]) -> str:
+    if target is None:
+        return "which leads outside the heap"
+    if target <= payload:
+        return "which leads back: the chain never ends"
+    if target in facts.position and facts.is_free(target):
+        return "past a free block: that one is not in the chain"
+    return f"which leads to {target:#x}, no free block"
+
+
+def check_marker(facts: HeapFacts) -> Iterator[Fault]:
+    """The end marker: size 0, and for a heap of one region no next pointer."""
+    layout = _layout(facts)
+    for pool in layout.pools:
+        size, value = facts.read(layout.place_of_size(pool.end)), facts.read(layout.next_place(pool.end))
+        place = layout.next_place(pool.end)
+        if size:
+            text = f"the end marker at {place:#x} has a size of {size:#x}, not 0"
+            yield Fault(
+                "end-marker", layout.place_of_size(pool.end), layout.word, pool.end, text, touching(pool.end), False
+            )
+        elif "heap4" in layout.name and value is not None and value != layout.canary:
+            text = f"the end marker at {place:#x} has a next pointer, {value:#010x}"
+            yield Fault("end-marker", place, layout.word, pool.end, text, touching(pool.end), False)

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The invariants of ESP-IDF's heap poisoning: canaries around used blocks, fills in free ones and in slack."""
+
+from __future__ import annotations
+
+from typing import Iterator, Optional, Tuple
+
+from gdbext.analyse.faults import Fault, first_difference, touching
+from gdbext.heap.facts import HeapFacts
+from gdbext.heap.layout import FREE_BIT
+from gdbext.heap.poison import FREE_FILL, HEAD, TAIL, fill_of, word_at
+
+_WIDTH = 4
+
+
+def _used(facts: HeapFacts) -> Iterator[Tuple[int, int]]:
+    for payload, word in zip(facts.walk.payloads, facts.walk.words):
+        if not word & FREE_BIT:
+            yield payload, facts.size_of(payload)
+
+
+def check_head(facts: HeapFacts) -> Iterator[Fault]:
+    """The head canary of used blocks."""
+    for payload, _ in _used(facts):
+        value = word_at(facts.snapshot, payload)
+        if value is not None and value != HEAD:
+            offset, length = first_difference(value, HEAD, _WIDTH, facts.snapshot.byte_order)
+            text = f"the canary in front of it, at {payload:#x}, is {value:#010x}, not {HEAD:#x}"
+            yield Fault("poison-head", payload + offset, length, payload, text, touching(payload))
+
+
+def _length_of(facts: HeapFacts, payload: int, size: int) -> Optional[int]:
+    length = word_at(facts.snapshot, facts.poison.length_place(payload))
+    return length if length is not None and facts.poison.owner <= length <= size - facts.poison.around else None
+
+
+def check_length(facts: HeapFacts) -> Iterator[Fault]:
+    """The requested length that the poison keeps."""
+    for payload, size in _used(facts):
+        place = facts.poison.length_place(payload)
+        value = word_at(facts.snapshot, place)
+        if value is not None and _length_of(facts, payload, size) is None:
+            text = f"its requested length at {place:#x} is {value:#x}, more than its {size:,} bytes hold"
+            yield Fault("poison-length", place, _WIDTH, payload, text, touching(payload))
+
+
+def check_tail(facts: HeapFacts) -> Iterator[Fault]:
+    """The tail canary of used blocks."""
+    for payload, size in _used(facts):
+        length = _length_of(facts, payload, size)
+        if length is None:
+            continue
+        place = payload + facts.poison.head + length
+        value = word_at(facts.snapshot, place)
+        if value is not None and value != TAIL:
+            offset, count = first_difference(value, TAIL, _WIDTH, facts.snapshot.byte_order)
+            text = f"the canary behind it, at {place:#x}, is {value:#010x}, not {TAIL:#x}"
+            following = payload + size + facts.layout.header
+            yield Fault("poison-tail", place + offset, count, payload, text, touching(payload, following))
+
+
+def check_fill(facts: HeapFacts) -> Iterator[Fault]:
+    """The fills of comprehensive poisoning."""
+    if facts.poison.kind != "comprehensive":
+        return
+    for payload, word in zip(facts.walk.payloads, facts.walk.words):
+        fill = fill_of(facts.snapshot, payload, word, facts.poison)
+        if fill is None:
+            continue
+        start, data = fill
+        changed = len(data) - len(data.lstrip(bytes([FREE_FILL])))
+        if changed == len(data):
+            continue
+        length = len(data.rstrip(bytes([FREE_FILL]))) - changed
+        where = "inside the free block" if word & FREE_BIT else "behind its end"
+        changes = f"{length:,} bytes from {start + changed:#x} on, {where}, were changed"
+        text = f"{changes}: they were filled with {FREE_FILL:#x}"
+        rule = "poison-fill" if word & FREE_BIT else "poison-slack"
+        following = payload + facts.size_of(payload) + facts.layout.header
+        yield Fault(rule, start + changed, length, payload, text, touching(payload, following))
+
+
+def check_slack(facts: HeapFacts) -> Iterator[Fault]:
+    """The part of `check_fill` that is about used blocks."""
+    return (fault for fault in check_fill(facts) if fault.rule == "poison-slack")
+
+
+def check_free_fill(facts: HeapFacts) -> Iterator[Fault]:
+    """The part of `check_fill` that is about free blocks."""
+    return (fault for fault in check_fill(facts) if fault.rule == "poison-fill")

@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where a heap ends when nothing says so: candidates, and how to choose among them.
+
+Approach: a heap ends where its chain of blocks stops at an end marker, unless the marker is a damaged header: then
+blocks lie behind it. So the place where the chain stops, the end of the memory that is known, and the best chain that
+ends on any marker nearby are walked in full, and the one with the fewest contradictions wins; the nearest among equals.
+Rejected: the first word of zero (a cleared header would hide the rest of the heap); the end of the image (it may hold
+more than the heap).
+Cost: one walk a candidate, at most three; one pass over 64 KiB.
+"""
+
+from __future__ import annotations
+
+from typing import Callable, Dict, List, Optional, Tuple
+
+from gdbext.heap.cover import Agrees
+from gdbext.heap.layout import FLAG_BITS, FREE_BIT, PREV_FREE_BIT, Geometry
+from gdbext.source.memory import Memory
+from gdbext.source.snapshot import WordReader
+
+_PAGE = 1024
+_LOOK_AHEAD = 64 << 10
+# Blocks that must follow each other behind a marker before it counts as a damaged header.
+_CONVINCING = 4
+# No control data is smaller; a heap of its own behind this one begins with some.
+_FOREIGN_RUN = 8
+
+
+def paged_reader(memory: Memory) -> WordReader:
+    """Words of a target by pages: headers far apart cost a page each, near ones share it."""
+    known = memory.snapshot.word
+
+    def read(address: int) -> Optional[int]:
+        value = known(address)
+        if value is None:
+            memory.fetch(address & -_PAGE, _PAGE)
+            value = known(address)
+        return value
+
+    return read
+
+
+def follow(layout: Geometry, header: WordReader, payload: int, high: int) -> Tuple[int, Optional[int], int]:
+    """Follows good headers: the payload where they stop, its header word, and how many there were."""
+    step, smallest, odd, count = layout.header, layout.smallest, layout.align - 1, 0
+    while True:
+        word = header(payload - step) if payload <= high else None
+        size = 0 if word is None else word & ~FLAG_BITS
+        if size < smallest or size & odd or payload + size + step > high:
+            return payload, word, count
+        payload += size + step
+        count += 1
+
+
+def ranges_of(memory: Memory) -> List[Tuple[int, int]]:
+    """Start and end of everything that the source holds, if it knows; a live target does not."""
+    extents: Callable[[], List[Tuple[int, int]]] = getattr(memory.source, "extents", list)
+    return extents()
+
+
+def known_until(memory: Memory, address: int, most: int) -> int:
+    """The end of the known memory around an address; where the source does not tell, `most` bytes on."""
+    ranges = ranges_of(memory)
+    ends = [end for start, end in ranges if start <= address < end]
+    if ranges:
+        return min(ends[0], address + most) if ends else address
+    return address + most
+
+
+def chains_behind(
+    layout: Geometry, header: WordReader, agrees: Agrees, is_end: Callable[[int], bool], low: int, high: int
+) -> Optional[int]:
+    """The end marker behind the longest chain of sound blocks in low..high; None if none is convincing."""
+    step, smallest, odd = layout.header, layout.smallest, layout.align - 1
+    chains: Dict[int, Tuple[int, int]] = {}
+    best: Tuple[int, int] = (0, 0)
+    for payload in range(high - high % layout.align, low - 1, -layout.align):
+        word = header(payload - step)
+        if word is None:
+            continue
+        size = word & ~FLAG_BITS
+        if not size:
+            if not word & FREE_BIT and is_end(payload):
+                chains[payload] = (0, payload)
+            continue
+        after = chains.get(payload + size + step)
+        if after is None or size < smallest or size & odd or not agrees(payload, word, payload + size + step):
+            continue
+        chains[payload] = (after[0] + 1, after[1])
+        best = max(best, chains[payload])
+    return best[1] if best[0] >= _CONVINCING else None
+
+
+def tlsf_ends(layout: Geometry, read: WordReader, agrees: Agrees, stop: int, high: int) -> List[int]:
+    """Payloads at which a TLSF pool that stops at `stop` may end, nearest first."""
+
+    def is_end(payload: int) -> bool:
+        value = read(payload - layout.word)
+        return value is not None and not value & ~PREV_FREE_BIT
+
+    found = [stop] if is_end(stop) else []
+    last = high - high % layout.word
+    behind = chains_behind(layout, read, agrees, is_end, stop + layout.word, min(last, stop + _LOOK_AHEAD))
+    found += [end for end in (behind, last) if end is not None and end not in found and end > stop]
+    return [end for end in found if end == stop or not _foreign(read, stop, end, layout)]
+
+
+def _foreign(read: WordReader, low: int, high: int, layout: Geometry) -> bool:
+    """Whether another control block lies in low..high: words that hold one address near in front of them."""
+    run, before = 0, 0
+    for address in range(low, min(high, low + _LOOK_AHEAD), layout.word):
+        value = read(address)
+        run = run + 1 if value is not None and value == before and low <= value < address else 0
+        before = value or 0
+        if run >= _FOREIGN_RUN:
+            return True
+    return False

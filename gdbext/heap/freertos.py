@@ -1,0 +1,229 @@
+# SPDX-License-Identifier: Apache-2.0
+"""FreeRTOS heap_4 and heap_5, of any alignment, with or without the heap protector.
+
+Approach: blocks follow each other by their sizes up to an end marker of size 0; free blocks are chained in address
+order. So each free block's next pointer must lead to the next free block in memory, and what stands there instead of
+its address is the protector's canary: the value that most pairs agree on. Used blocks keep NULL, plain or masked.
+Rejected: following the chain from xStart (no symbol in an image; one bad pointer hides the rest); a canary from the
+end marker alone (it may be what was damaged).
+Cost: two walks a region.
+Assumptions: the address given is that of the first header. heap_5: another region is found by the chain that leads
+there, or as an image of its own; its end marker's pointer says nothing once it has left the chain.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from typing import Iterator, List, Mapping, NamedTuple, Optional, Set, Tuple
+
+from gdbext.heap.cover import Agrees, Proven
+from gdbext.heap.ends import chains_behind, follow, known_until, paged_reader, ranges_of
+from gdbext.heap.layout import FREE_BIT, FreeRtosLayout, Pool
+from gdbext.heap.walk import Node, Walk, walk_pools
+from gdbext.source.memory import Memory
+from gdbext.source.snapshot import WordReader
+
+_ALIGNMENTS = {4: (8, 16, 4, 32), 8: (16, 8, 32)}
+_LOOK_AHEAD = 64 << 10
+_MOST_REGIONS = 32
+
+
+class FreeRtos(NamedTuple):
+    """A recognised heap and how many of its blocks speak for it."""
+
+    layout: FreeRtosLayout
+    blocks: int
+
+
+def recognise_freertos(memory: Memory, address: int, version: int, largest: int) -> Optional[FreeRtos]:
+    """The layout of the heap whose first header is at `address`, or None. Version 5 may have several regions."""
+    memory.fetch(address, 2 * memory.source.pointer_size)
+    found = [_with_alignment(memory, address, version, largest, a) for a in _ALIGNMENTS[memory.source.pointer_size]]
+    return max((one for one in found if one is not None), key=lambda one: one.blocks, default=None)
+
+
+def _with_alignment(memory: Memory, address: int, version: int, largest: int, align: int) -> Optional[FreeRtos]:
+    word = memory.source.pointer_size
+    header = (2 * word + align - 1) // align * align
+    if address % align:
+        return None
+    high = known_until(memory, address, largest)
+    last = (high - header) // align * align + header
+    layout = FreeRtosLayout(
+        name="", word=word, align=align, header=header, smallest=align, control=address,
+        pools=(Pool(address + header, last),), flaws=(), canary=0, used_next=0,
+    )  # fmt: skip
+    settled = _settled(memory, layout, last)
+    if settled is None:
+        return None
+    if version == 5:
+        settled = _with_more_regions(memory, settled)
+    return _judged(memory, settled, version)
+
+
+def _settled(memory: Memory, layout: FreeRtosLayout, last: int) -> Optional[FreeRtosLayout]:
+    """The layout with the end of its only pool and its canary found."""
+    read, first = paged_reader(memory), layout.first
+    stop = follow(layout, layout.header_reader(read), first, last)[0]
+    candidates = [replace(layout, pools=(Pool(first, end),)) for end in _ends(layout, read, stop, last) if end > first]
+    masked = [_with_canary(candidate, read) for candidate in candidates]
+    return min(masked, key=lambda candidate: _spoiled(candidate, read, stop), default=None)
+
+
+def _ends(layout: FreeRtosLayout, read: WordReader, stop: int, last: int) -> List[int]:
+    """Payloads of what may be the end marker."""
+
+    def is_end(payload: int) -> bool:
+        return read(layout.place_of_size(payload)) == 0
+
+    found = [stop] if is_end(stop) else []
+    behind = chains_behind(
+        layout, layout.header_reader(read), lambda *_: True, is_end, stop + layout.align, min(last, stop + _LOOK_AHEAD)
+    )
+    return found + [end for end in (behind, last) if end is not None and end not in found and end >= stop]
+
+
+def _spoiled(layout: FreeRtosLayout, read: WordReader, stop: int) -> float:
+    """How much speaks against an end: breaks, pointers that lead out of the heap, blocks that disagree."""
+    walk = walk_freertos(layout, read)
+    agrees = chain_agrees(layout, read)
+    wrong = sum(1 for payload, word in zip(walk.payloads, walk.words) if not agrees(payload, word, 0))
+    behind = sum(1 for payload in walk.payloads if payload > stop)
+    marker = 2 if read(layout.place_of_size(layout.end)) else 0
+    gaps = sum(gap.end - gap.start for gap in walk.gaps())
+    return 4 * len(walk.breaks) + 3 * wrong + marker + gaps / 4096 - min(behind, 8)
+
+
+def _with_canary(layout: FreeRtosLayout, read: WordReader) -> FreeRtosLayout:
+    walk = Walk(layout)
+    walk_pools(walk, read, lambda *_: True, {})
+    votes = Counter(_canary_votes(layout, walk, read))
+    used = Counter(
+        read(layout.next_place(payload)) for payload, word in zip(walk.payloads, walk.words) if not word & FREE_BIT
+    )
+    canary = max(votes, key=lambda value: (votes[value], value == 0), default=0)
+    return replace(layout, canary=canary, used_next=canary if used[canary] > used[0] else 0)
+
+
+def _canary_votes(layout: FreeRtosLayout, walk: Walk, read: WordReader) -> Iterator[int]:
+    free = [payload for payload, word in zip(walk.payloads, walk.words) if word & FREE_BIT]
+    for one, other in zip(free, [*free[1:], layout.end]):
+        value = read(layout.next_place(one))
+        if value is not None:
+            yield value ^ (other - layout.header)
+    marker = read(layout.next_place(layout.end))
+    if marker is not None and read(layout.place_of_size(layout.end)) == 0:
+        yield marker
+
+
+def target_of(layout: FreeRtosLayout, value: Optional[int]) -> Optional[int]:
+    """Payload of the block or end marker that a stored pointer leads to; None if it leads nowhere in this heap."""
+    if value is None:
+        return None
+    payload = (value ^ layout.canary) + layout.header
+    if payload % layout.align != layout.first % layout.align:
+        return None
+    return payload if layout.pool_of(payload) is not None or layout.is_end(payload) else None
+
+
+def chain_agrees(layout: FreeRtosLayout, read: WordReader) -> Agrees:
+    """Whether a block's next pointer is what its allocated bit asks for."""
+
+    def agrees(payload: int, word: int, _: int) -> bool:
+        value = read(layout.next_place(payload))
+        if not word & FREE_BIT:
+            return value == layout.used_next
+        target = target_of(layout, value)
+        return target is not None and target > payload
+
+    return agrees
+
+
+def walk_freertos(layout: FreeRtosLayout, read: WordReader, proven: Optional[Mapping[int, Proven]] = None) -> Walk:
+    """Every block that can be proven, with the chain of the free ones as its only list."""
+    agrees = chain_agrees(layout, read)
+    walk = Walk(layout)
+    walk_pools(walk, read, agrees, proven or {})
+    nodes = list(_nodes(layout, walk, read))
+    if walk.breaks:
+        walk = Walk(layout, nodes=nodes)
+        walk_pools(walk, read, agrees, proven or {})
+        nodes = list(_nodes(layout, walk, read))
+    walk.nodes = nodes
+    return walk
+
+
+def _nodes(layout: FreeRtosLayout, walk: Walk, read: WordReader) -> Iterator[Node]:
+    """The blocks that next pointers of free ones lead to."""
+    header = layout.header_reader(read)
+    seen: Set[int] = set()
+    for payload, word in zip(walk.payloads, walk.words):
+        place = layout.next_place(payload)
+        target = target_of(layout, read(place)) if word & FREE_BIT else None
+        if target is None or target <= payload or target in seen or layout.is_end(target):
+            continue
+        seen.add(target)
+        after = header(target - layout.header)
+        if after is not None and after & FREE_BIT:
+            yield Node(target, 0, place, payload, read(layout.next_place(target)), None)
+
+
+def _with_more_regions(memory: Memory, layout: FreeRtosLayout) -> FreeRtosLayout:
+    for start in _region_starts(memory, layout):
+        if len(layout.pools) < _MOST_REGIONS and layout.pool_of(start + layout.header) is None:
+            pool = _region_at(memory, layout, start)
+            if pool is not None:
+                pools = tuple(sorted((*layout.pools, pool), key=lambda pool: pool.first))
+                layout = replace(layout, pools=pools, control=min(layout.control, pool.first - layout.header))
+    return layout
+
+
+def _region_starts(memory: Memory, layout: FreeRtosLayout) -> Iterator[int]:
+    """Where another region may begin: behind the first, and at the begin of every known range."""
+    yield layout.end
+    for start, _ in ranges_of(memory):
+        yield (start + layout.align - 1) // layout.align * layout.align
+
+
+def _region_at(memory: Memory, layout: FreeRtosLayout, start: int) -> Optional[Pool]:
+    high = known_until(memory, start, 1 << 26)
+    last = (high - layout.header) // layout.align * layout.align + layout.header
+    first = start + layout.header
+    if last <= first:
+        return None
+    alone = replace(layout, pools=(Pool(first, last),))
+    read = paged_reader(memory)
+    stop = follow(alone, alone.header_reader(read), first, last)[0]
+    for end in _ends(alone, read, stop, last):
+        one = replace(alone, pools=(Pool(first, end),))
+        both = tuple(sorted((*layout.pools, *one.pools), key=lambda pool: pool.first))
+        good, blocks = _agreeing(replace(one, pools=both), read, one)
+        convincing = 4 * good >= 3 * blocks if good >= 2 else good == blocks and _is_led_to(layout, read, start)
+        if convincing and read(layout.place_of_size(end)) == 0:
+            return Pool(first, end)
+    return None
+
+
+def _is_led_to(layout: FreeRtosLayout, read: WordReader, start: int) -> bool:
+    """Whether the chain of the known regions leads to a block at `start`."""
+    walk = walk_freertos(layout, read)
+    free = [payload for payload, word in zip(walk.payloads, walk.words) if word & FREE_BIT]
+    ends = [pool.end for pool in layout.pools]
+    return any(read(layout.next_place(payload)) == start ^ layout.canary for payload in (*free, *ends))
+
+
+def _agreeing(layout: FreeRtosLayout, read: WordReader, part: FreeRtosLayout) -> Tuple[int, int]:
+    walk = walk_freertos(part, read)
+    agrees = chain_agrees(layout, read)
+    good = sum(1 for payload, word in zip(walk.payloads, walk.words) if agrees(payload, word, 0))
+    return good, len(walk.payloads) + 4 * len(walk.breaks)
+
+
+def _judged(memory: Memory, layout: FreeRtosLayout, version: int) -> Optional[FreeRtos]:
+    good, blocks = _agreeing(layout, paged_reader(memory), layout)
+    if not good or 2 * good < blocks:
+        return None
+    guard = "-protector" if layout.canary else ""
+    name = f"freertos-heap{version}-{8 * layout.word}{guard}"
+    return FreeRtos(replace(layout, name=name), good)

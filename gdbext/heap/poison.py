@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What lies between the allocator's payload and the user's: ESP-IDF's poison words and owner words.
+
+Approach: each form (none, head canary with and without an owner in it, an owner word of its own) is tried on every used
+block, and the one whose canaries are found at both ends of most blocks is the heap's. Comprehensive is light whose
+free blocks are filled.
+Rejected: asking debug information; the options leave few types behind, and images have none.
+Cost: some words a block; the fills are compared as whole slices.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import List, Optional, Tuple
+
+from gdbext.heap.layout import FLAG_BITS, FREE_BIT
+from gdbext.heap.owner import are_owners, owner_bytes
+from gdbext.heap.walk import Walk
+from gdbext.source.snapshot import Snapshot, WordReader
+
+HEAD, TAIL = 0xABBA1234, 0xBAAD5678
+FREE_FILL = 0xFE
+_WIDTH = 4
+
+
+@dataclass(frozen=True)
+class Poison:
+    """One form of poisoning, by its bytes: `head` canary, owner and length; `owner` bytes between head and user."""
+
+    kind: str = "none"  # "light" or "comprehensive"
+    head: int = 0
+    owner: int = 0
+
+    @property
+    def shift(self) -> int:
+        """From the allocator's payload to the user's."""
+        return self.head + self.owner
+
+    @property
+    def around(self) -> int:
+        """Bytes of poison in every used block."""
+        return self.head + _WIDTH if self.head else 0
+
+    def length_place(self, raw: int) -> int:
+        """Where a used block keeps its requested length (with the owner's word, if that is apart)."""
+        return raw + self.head - _WIDTH
+
+
+def word_at(held: Snapshot, address: int) -> Optional[int]:
+    """A 32-bit word at any address."""
+    data = held.get(address, _WIDTH)
+    return None if data is None else int.from_bytes(data, held.byte_order)
+
+
+def find_poison(walk: Walk, read: WordReader, held: Snapshot) -> Poison:
+    """What the blocks of a heap carry."""
+    pairs = zip(walk.payloads, walk.words)
+    used = [(raw, word & ~FLAG_BITS) for raw, word in pairs if not word & FREE_BIT]
+    heads = sum(1 for raw, _ in used if read(raw) == HEAD)
+    if not heads or 2 * heads < len(used):
+        return Poison(owner=owner_bytes(walk, read))
+    head = max((8, 12), key=lambda head: _tails(held, used, head))
+    poison = Poison("light", head, _owner_behind(read, used) if head == 8 else 0)
+    return Poison("comprehensive", head, poison.owner) if _is_filled(walk, held, used, poison) else poison
+
+
+def _tails(held: Snapshot, used: List[Tuple[int, int]], head: int) -> int:
+    """How many used blocks have their tail canary where this form puts it."""
+    found = 0
+    for raw, size in used:
+        length = word_at(held, raw + head - _WIDTH)
+        if length is not None and length <= size - head - _WIDTH and word_at(held, raw + head + length) == TAIL:
+            found += 1
+    return found
+
+
+def _owner_behind(read: WordReader, used: List[Tuple[int, int]]) -> int:
+    """The owner's word in front of the user's bytes, where tasks are tracked."""
+    words = [read(raw + 8) for raw, _ in used if (read(raw + 4) or 0) >= _WIDTH]
+    least = all((read(raw + 4) or _WIDTH) >= _WIDTH for raw, _ in used)
+    return _WIDTH if least and are_owners([word for word in words if word is not None], _WIDTH) else 0
+
+
+def _is_filled(walk: Walk, held: Snapshot, used: List[Tuple[int, int]], poison: Poison) -> bool:
+    """Whether the bytes that comprehensive poisoning fills are filled, in most blocks that have such."""
+    full = empty = 0
+    for raw, word in zip(walk.payloads, walk.words):
+        fill = fill_of(held, raw, word, poison)
+        if fill and fill[1]:
+            same = fill[1].count(FREE_FILL)
+            full, empty = (full + 1, empty) if 2 * same > len(fill[1]) else (full, empty + 1)
+    return full > 2 * empty
+
+
+def fill_of(held: Snapshot, raw: int, word: int, poison: Poison) -> Optional[Tuple[int, bytes]]:
+    """Start and content of what comprehensive poisoning keeps filled: a free block's inside, a used block's slack."""
+    size = word & ~FLAG_BITS
+    start, end = raw + 8, raw + size - _WIDTH
+    if not word & FREE_BIT:
+        length = word_at(held, poison.length_place(raw))
+        if length is None or length > size - poison.around:
+            return None
+        start = raw + poison.around + length
+    if end <= start:
+        return None
+    data = held.get(start, end - start)
+    return None if data is None else (start, data)
+
+
+def requested_of(held: Snapshot, raw: int, size: int, poison: Poison) -> Optional[int]:
+    """What the user of a used block asked for, as its poison says."""
+    if not poison.head:
+        return None
+    length = word_at(held, poison.length_place(raw))
+    return None if length is None or not poison.owner <= length <= size - poison.around else length - poison.owner
