@@ -16,7 +16,7 @@
 #define FRAME_ALIGNMENT 16u
 #define FRAME_BYTES_BELOW (2u * sizeof(uintptr_t)) /* what is read under the frame's address */
 #define FRAME_BYTES_ABOVE 0u                       /* and from it on */
-#define FRAME_PC_ALIGNMENT 2u /* with or without compressed instructions */
+#define FRAME_PC_ALIGNMENT 2u                      /* with or without compressed instructions */
 
 static inline uintptr_t frame_pc(uintptr_t frame)
 {

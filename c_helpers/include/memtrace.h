@@ -97,11 +97,28 @@ void memtrace_free(struct memtrace_caller caller, void *block, unsigned heap);
 struct memtrace_realloc memtrace_realloc_begin(struct memtrace_caller caller, void *block, size_t size, unsigned heap);
 void memtrace_realloc_end(struct memtrace_realloc begun, void *old_block, void *new_block, size_t size, unsigned heap);
 
-/* Control. What a host asks through header.request does the same. */
-void memtrace_start(void);
-void memtrace_stop(void);
-void memtrace_frees_only(void);
-void memtrace_mark(const char *name);
+/* Control: what a host may ask through header.request. `name` is for a mark. */
+void memtrace_control(enum memtrace_request request, const char *name);
+
+static inline void memtrace_start(void)
+{
+    memtrace_control(MEMTRACE_REQUEST_START, NULL);
+}
+
+static inline void memtrace_stop(void)
+{
+    memtrace_control(MEMTRACE_REQUEST_STOP, NULL);
+}
+
+static inline void memtrace_frees_only(void)
+{
+    memtrace_control(MEMTRACE_REQUEST_FREES_ONLY, NULL);
+}
+
+static inline void memtrace_mark(const char *name)
+{
+    memtrace_control(MEMTRACE_REQUEST_MARK, name);
+}
 
 /* A port calls it when a task ends, so that its handle can be another task's without taking over its name. */
 void memtrace_task_deleted(uintptr_t handle);

@@ -17,8 +17,9 @@
 
 #define MEMTRACE_FORMAT_VERSION 1u
 
-/* 0x89 keeps it out of text, the newline shows a log that went through a text conversion. */
-#define MEMTRACE_MAGIC {0x89, 'M', 'E', 'M', 'T', 'R', 'C', '\n'}
+/* The magic's eight bytes. 0x89 keeps it out of text, the newline shows a log that went through a text conversion. */
+#define MEMTRACE_MAGIC_FIRST 0x89u
+#define MEMTRACE_MAGIC_REST 'M', 'E', 'M', 'T', 'R', 'C', '\n'
 
 enum memtrace_byte_order { MEMTRACE_LITTLE = 1, MEMTRACE_BIG = 2 };
 
@@ -45,21 +46,21 @@ enum memtrace_kind {
     MEMTRACE_ALLOC = 1,         /* address and size of a block that the allocator has just given */
     MEMTRACE_FREE = 2,          /* address that is about to be given back; recorded before the allocator is called */
     MEMTRACE_REALLOC_BEGIN = 3, /* old address, new size; recorded before the allocator is called */
-    MEMTRACE_REALLOC_END = 4,   /* new address (0: failed, the old block lives on); stack: events back to its BEGIN */
-    MEMTRACE_ALLOC_FAILED = 5,  /* size that could not be had */
-    MEMTRACE_MARK = 6,          /* address: number of its name; all ones: the table of names was full */
-    MEMTRACE_ASSERT = 7,        /* address: 0, or what the allocator was called with; size: line; the last before a freeze */
-    MEMTRACE_SYNC = 8,          /* words[0], words[1]: full time, low 32 bits and the rest; words[2] in a ring: time units
-                                   since the event before it (all ones: or more), in a log: low 32 bits of its sequence */
-    MEMTRACE_CALLER = 9,        /* address: the PC that called for the event of the next sequence number, whose stack
-                                   found no room in the table */
-    MEMTRACE_CONTROL = 10,      /* address: the new enum memtrace_state */
+    MEMTRACE_REALLOC_END = 4, /* new address (0: failed, the old block lives on); stack: low bits of its BEGIN's slot */
+    MEMTRACE_ALLOC_FAILED = 5, /* size that could not be had */
+    MEMTRACE_MARK = 6,         /* address: number of its name; all ones: the table of names was full */
+    MEMTRACE_ASSERT = 7,   /* address: 0, or what the allocator was called with; size: line; the last before a freeze */
+    MEMTRACE_SYNC = 8,     /* words[0], words[1]: full time, low 32 bits and the rest; words[2] in a ring: time units
+                                   since the event before it (all ones: unknown), in a log: low 32 bits of its sequence */
+    MEMTRACE_CALLER = 9,   /* address: the PC that called for an event before it, whose stack found no room in the
+                                   table; stack: low bits of that event's slot */
+    MEMTRACE_CONTROL = 10, /* address: the new enum memtrace_state */
 
     MEMTRACE_DEF_STACK = 16,  /* address: number; payload: PCs, innermost first */
     MEMTRACE_DEF_NAME = 17,   /* address: number, heap field: enum memtrace_name_kind; payload: UTF-8, NUL-padded */
     MEMTRACE_DEF_MODULE = 18, /* address: load base; payload: build-id length, build-id, path */
 
-    MEMTRACE_BUSY = 31 /* claimed by a writer that has not finished; the slot's other bits say nothing */
+    MEMTRACE_BUSY = 31 /* claimed by a writer that has not finished: the word is all ones */
 };
 
 enum memtrace_name_kind {
@@ -80,24 +81,27 @@ enum memtrace_context {
 };
 
 enum memtrace_state {
-    MEMTRACE_RECORDING = 0,  /* 0, so that one test covers state and request on the way of every event */
+    MEMTRACE_RECORDING = 0,
     MEMTRACE_FREES_ONLY = 1, /* allocations are not recorded, frees and reallocations are */
     MEMTRACE_STOPPED = 2,
     MEMTRACE_FROZEN = 3 /* an assertion failed: nothing is recorded until a start */
 };
 
-/* What a host may ask by writing header.request; obeyed at the next event, echoed in header.request_done. */
+/* What a host may ask by writing header.request; obeyed at the next event, counted in header.request_done. The first three
+ * have the order of enum memtrace_state. All lie above 31, so that the recorder's quick way compares this word with the
+ * bits of a size that must be 0, and has tested both. */
 enum memtrace_request {
     MEMTRACE_REQUEST_NONE = 0,
-    MEMTRACE_REQUEST_START = 1,
-    MEMTRACE_REQUEST_STOP = 2,
-    MEMTRACE_REQUEST_FREES_ONLY = 3,
-    MEMTRACE_REQUEST_MARK = 4 /* its name is in header.request_name */
+    MEMTRACE_REQUEST_LOOK = 0x100, /* the recorder's own: not everything is recorded, each event must look */
+    MEMTRACE_REQUEST_START = 0x101,
+    MEMTRACE_REQUEST_FREES_ONLY = 0x102,
+    MEMTRACE_REQUEST_STOP = 0x103,
+    MEMTRACE_REQUEST_MARK = 0x104 /* its name is in header.request_name */
 };
 
 enum memtrace_flags { MEMTRACE_FLAG_LOG = 1 /* a log: events follow the header, there are no tables */ };
 
-/* Widths of the event's fields in bits. word 1: size | heap; word 2: stack | context | tag; word 3: time | seq | core | kind;
+/* Widths of the event's fields in bits. word 1: size | heap; word 2: context | tag | stack; word 3: kind | core | seq | time;
  * the first named field is in the lowest bits. A 64-bit event has the same four words, twice as wide. */
 #define MEMTRACE_KIND_BITS 5u
 #define MEMTRACE_CORE_BITS 3u
@@ -133,9 +137,9 @@ struct memtrace_event64 {
 
 /* A table inside the ring's memory. */
 struct memtrace_table {
-    uint32_t offset;     /* bytes from the header's first byte; 0: there is no such table */
+    uint32_t offset;     /* bytes from the header's first byte */
     uint32_t entry_size; /* bytes */
-    uint32_t count;      /* entries */
+    uint32_t count;      /* entries; 0: there is no such table */
 };
 
 struct memtrace_name {
@@ -159,57 +163,57 @@ struct memtrace_live64 {
     uint64_t seq;
 };
 
-/* Stack table: an arena of pointer-sized words. Stack number n starts at word n: one word `depth | hash << 8` (the hash in
- * bits 8..31), then `depth` PCs, innermost first. Word 0 is never used: stack 0 means none.
- * stack_index: 32-bit slots of an open-addressed hash table, each a stack's number; 0: free. It is the recorder's own; a
- * reader needs only the arena. */
+/* Stack table: an arena of pointer-sized words. Stack number n starts at word n: one word with the depth in its low 8 bits
+ * (the upper half is the number of the next stack of the same hash, the recorder's own), then `depth` PCs, innermost
+ * first, then a word 0. Word 0 is never used: stack 0 means none.
+ * stack_index: 32-bit words, for each hash value the number of its first stack. A reader needs only the arena. */
 
 struct memtrace_header {
-    uint8_t magic[8];      /* written last by memtrace_init */
-    uint8_t byte_order;    /* enum memtrace_byte_order */
-    uint8_t pointer_size;  /* bytes: 4 or 8 */
-    uint8_t arch;          /* enum memtrace_arch */
-    uint8_t abi;           /* enum memtrace_abi */
-    uint16_t version;      /* MEMTRACE_FORMAT_VERSION */
-    uint16_t header_size;  /* bytes, to be trusted over sizeof: later versions append */
-    uint8_t event_size;    /* bytes: 16 or 32 */
-    uint8_t flags;         /* enum memtrace_flags */
-    uint8_t size_bits;     /* widths of the event's fields; those of heap and kind are what is left */
+    uint8_t magic[8];     /* written last by memtrace_init */
+    uint8_t byte_order;   /* enum memtrace_byte_order */
+    uint8_t pointer_size; /* bytes: 4 or 8 */
+    uint8_t arch;         /* enum memtrace_arch */
+    uint8_t abi;          /* enum memtrace_abi */
+    uint16_t version;     /* MEMTRACE_FORMAT_VERSION */
+    uint16_t header_size; /* bytes, to be trusted over sizeof: later versions append */
+    uint8_t event_size;   /* bytes: 16 or 32 */
+    uint8_t flags;        /* enum memtrace_flags */
+    uint8_t size_bits;    /* widths of the event's fields; those of heap and kind are what is left */
     uint8_t stack_bits;
     uint8_t context_bits;
     uint8_t time_bits;
     uint8_t seq_bits;
     uint8_t core_bits;
-    uint64_t self;         /* address of this header where it was recorded; 0 in a log */
-    uint32_t total_size;   /* bytes of the ring with all its tables; 0 in a log */
-    uint32_t tick_hz;      /* time units a second; 0: the target has no clock */
+    uint64_t self;                             /* address of this header where it was recorded; 0 in a log */
+    uint32_t total_size;                       /* bytes of the ring with all its tables; 0 in a log */
+    uint32_t tick_hz;                          /* time units a second; 0: the target has no clock */
     uint8_t build_id[MEMTRACE_BUILD_ID_BYTES]; /* of the program; zeros: unknown */
     struct memtrace_table events;
     struct memtrace_table stacks;
     struct memtrace_table stack_index;
-    struct memtrace_table names;
     struct memtrace_table live;
+    struct memtrace_table names;
     uint32_t stack_words_used; /* words of the arena in use, counted from its start; past its end: it is full */
     uint32_t head;             /* the reservation that the next event will get: index | lap << 20 */
     uint32_t laps_high;        /* how often the lap's low 11 bits wrapped; its bit 0 is head's bit 31, or about to be */
     uint32_t state;            /* enum memtrace_state */
-    uint32_t request;          /* enum memtrace_request; written by the host, cleared by the recorder */
+    uint32_t request;          /* enum memtrace_request; written by the host, taken by the recorder */
     uint32_t request_done;     /* requests obeyed so far */
     char request_name[MEMTRACE_NAME_BYTES];
-    uint32_t lost_busy;    /* sequence numbers without an event: another writer held the slot */
-    uint32_t lost_stopped; /* events that came while stopped or frozen */
-    uint32_t filtered;     /* allocations that a filter or a pause (frees only) kept out: meant, not lost */
-    uint32_t stacks_full;  /* events kept with their caller's PC alone */
-    uint32_t names_full;   /* names that found no entry */
-    uint32_t live_full;    /* blocks that found no entry in the live table */
-    uint32_t size_capped;  /* events whose size did not fit: they say the largest size */
-    uint32_t min_size;     /* filter, bytes: smaller allocations are not recorded */
-    uint32_t heap_mask;    /* filter: bit n set: heap n is recorded */
+    uint32_t lost_busy;       /* sequence numbers without an event: another writer held the slot */
+    uint32_t lost_stopped;    /* events that came while stopped or frozen */
+    uint32_t filtered;        /* allocations that a filter or a pause (frees only) kept out: meant, not lost */
+    uint32_t stacks_full;     /* events kept with their caller's PC alone */
+    uint32_t names_full;      /* names that found no entry */
+    uint32_t live_full;       /* blocks that found no entry in the live table */
+    uint32_t size_capped;     /* events whose size did not fit: they say the largest size */
+    uint32_t min_size;        /* filter, bytes: smaller allocations are not recorded */
+    uint32_t heap_mask;       /* filter: bit n set: heap n is recorded */
     uint32_t context_mask[8]; /* filter: bit n set: context n is recorded */
-    uint32_t time_low;     /* newest time, low 32 bits; in full: sync + (time_low - sync_low modulo 2^32) */
-    uint32_t sync_high;    /* full time of the last SYNC, or of memtrace_init: upper half */
-    uint32_t assert_head;  /* reservation of the assertion's event */
-    uint32_t assert_line;  /* 0: no assertion has failed */
+    uint32_t time_low;        /* newest time, low 32 bits; in full: sync + (time_low - sync_low modulo 2^32) */
+    uint32_t sync_high;       /* full time of the last SYNC, or 0: upper half */
+    uint32_t assert_head;     /* reservation of the assertion's event */
+    uint32_t assert_line;     /* 0: no assertion has failed */
     char assert_text[MEMTRACE_ASSERT_TEXT_BYTES];
     char assert_function[MEMTRACE_ASSERT_FUNCTION_BYTES];
     uint32_t sync_low; /* lower half of sync_high's time */

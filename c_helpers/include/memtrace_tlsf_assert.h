@@ -22,8 +22,7 @@ static inline void memtrace_tlsf_assertion(struct memtrace_caller caller, const 
 }
 
 /* Macros because the expression's text and place are wanted. */
-#define tlsf_assert(condition)                                                                           \
-    ((condition) ? (void)0                                                                               \
-                 : memtrace_tlsf_assertion(MEMTRACE_CALLER(), #condition, (unsigned)__LINE__, __func__))
+#define tlsf_assert(condition) \
+    ((condition) ? (void)0 : memtrace_tlsf_assertion(MEMTRACE_CALLER(), #condition, (unsigned)__LINE__, __func__))
 
 #endif

@@ -62,15 +62,30 @@ static inline void word_publish(memtrace_word *place, memtrace_word value)
 #endif
 }
 
-/* Keeps the stores before it in front of those after it. */
+static inline void u32_publish(uint32_t *place, uint32_t value)
+{
+#ifdef __riscv
+    __atomic_thread_fence(__ATOMIC_RELEASE);
+    *(volatile uint32_t *)place = value;
+#else
+    __atomic_store_n(place, value, __ATOMIC_RELEASE);
+#endif
+}
+
+/* Keeps an exchange before it in front of the stores after it, for who reads the slot meanwhile. RISC-V's amoswap.aq does
+ * that by itself, and a core without it is alone. */
 static inline void stores_order(void)
 {
-#ifndef __SANITIZE_THREAD__ /* it does not know fences; the exchange before and the publication after suffice for it */
+#if defined(__riscv)
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+#elif !defined( \
+    __SANITIZE_THREAD__) /* it does not know fences; the exchange before and the publication after suffice for it */
     __atomic_thread_fence(__ATOMIC_RELEASE);
 #endif
 }
 
-#if defined(MEMTRACE_TEST_PLAIN_ATOMICS) || (defined(__riscv) && !defined(__riscv_atomic)) || defined(MEMTRACE_ATOMICS_BY_LOCK)
+#if defined(MEMTRACE_TEST_PLAIN_ATOMICS) || (defined(__riscv) && !defined(__riscv_atomic)) || \
+    defined(MEMTRACE_ATOMICS_BY_LOCK)
 
 /* The test that replaces the atomics by plain steps takes the lock away and keeps the rest. */
 static inline uintptr_t section_enter(void)

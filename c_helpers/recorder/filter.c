@@ -11,15 +11,13 @@
 
 #if MEMTRACE_FILTERS
 
-bool filters_admit(struct recorder *ring, size_t size, unsigned heap)
+bool filters_admit(struct recorder *ring, memtrace_word size_heap)
 {
     const struct memtrace_header *header = &ring->header;
     uint32_t context = task_number(ring, memtrace_port_context());
-    bool admitted = size >= u32_load(&header->min_size) && (u32_load(&header->heap_mask) >> (heap & 31u) & 1u) != 0 &&
-                    (u32_load(&header->context_mask[context / 32u]) >> (context % 32u) & 1u) != 0;
-    if (!admitted)
-        counter_add(&ring->header.filtered);
-    return admitted;
+    return (size_heap & SIZE_MAX_RECORDED) >= u32_load(&header->min_size) &&
+           (u32_load(&header->heap_mask) >> (size_heap >> SIZE_BITS) & 1u) != 0 &&
+           (u32_load(&header->context_mask[context / 32u]) >> (context % 32u) & 1u) != 0;
 }
 
 static void filters_use(struct recorder *ring)

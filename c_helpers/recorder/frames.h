@@ -8,8 +8,8 @@
  * Rejected: PCs in an array (64 bytes of stack); proving by the instruction before the return address that it was a call
  * (reads code, which a flash cache may not serve now).
  * Cost: docs/PERFORMANCE.md, instructions a further frame.
- * Assumptions: code without frame pointers leaves something else in their register, which nearly always fails the tests;
- * MEMTRACE_DEPTH=1 leaves no doubt.
+ * Assumptions: the first frame is the one that MEMTRACE_CALLER stands in, so it can be read. Code without frame pointers
+ * leaves something else in their register, which nearly always fails the tests; MEMTRACE_DEPTH=1 leaves no doubt.
  */
 #ifndef MEMTRACE_FRAMES_H
 #define MEMTRACE_FRAMES_H
@@ -32,25 +32,21 @@ _Static_assert(MEMTRACE_DEPTH >= 1 && MEMTRACE_DEPTH <= 32, "frames a stack");
 
 #define MEMTRACE_ABI_ID (MEMTRACE_DEPTH == 1 ? MEMTRACE_ABI_CALLER_ONLY : MEMTRACE_ABI_FRAME_POINTER)
 
-/* May the first frame be read? */
-static inline bool frame_is_inside(struct memtrace_span stack, uintptr_t frame)
+/* The highest address that a frame above `frame` may have; 0: it is not in the stack in use, nothing above it is known. */
+static inline uintptr_t frames_limit(uintptr_t frame)
 {
-    return frame - FRAME_BYTES_BELOW >= stack.low && frame + FRAME_BYTES_ABOVE <= stack.high;
+    struct memtrace_span stack = memtrace_port_stack();
+    return frame >= stack.low ? stack.high - FRAME_BYTES_ABOVE : 0;
 }
 
 /* May the frame that another one names be read? Always further up, so every walk ends. */
-static inline bool frame_is_above(struct memtrace_span stack, uintptr_t frame, uintptr_t next)
+static inline bool frame_is_above(uintptr_t limit, uintptr_t frame, uintptr_t next)
 {
-    return next > frame && next <= stack.high - FRAME_BYTES_ABOVE && next % FRAME_ALIGNMENT == 0;
+    return next <= limit && next > frame && next % FRAME_ALIGNMENT == 0;
 }
 
-/* Does the chain go on behind `frame`? */
-static inline bool frame_has_next(struct memtrace_span stack, uintptr_t frame)
+static inline bool pc_is_code(uintptr_t pc)
 {
-    uintptr_t next = frame_next(frame);
-    if (!frame_is_above(stack, frame, next))
-        return false;
-    uintptr_t pc = frame_pc(next);
     return pc % FRAME_PC_ALIGNMENT == 0 && memtrace_port_is_code(pc);
 }
 

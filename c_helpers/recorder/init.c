@@ -2,7 +2,8 @@
  *
  * Dividing the user's memory: the recorder's own part, names, live table, stacks with their index, and events in the rest.
  *
- * Approach: one cursor moves through the memory and leaves a table's description in the header at each step.
+ * Approach: the header's first bytes are copied from a constant; then a cursor walks over the descriptions of the tables,
+ * from the last to the first, and gives each its place.
  * Rejected: fixed arrays sized at compile time (the user knows his memory, not we his tables).
  * Assumptions: nobody else records while it runs.
  */
@@ -13,140 +14,118 @@
 
 #define NAMES_DEFAULT 16u
 #define NAMES_MAX 250u
-#define STACK_BYTES_MIN 64u
-#define MEMORY_MAX ((size_t)1 << 30)
+#define STACK_BYTES_MIN (64u * (uint32_t)sizeof(memtrace_word))
+#define STACK_BYTES_MAX ((uint64_t)(STACK_MASK & ~(memtrace_word)1) * sizeof(memtrace_word))
+#define INDEX_WORDS 16u /* of the arena, for each word of its index */
+#define MEMORY_MAX ((size_t)1 << 28)
 
+/* The start of struct memtrace_header but for the magic's first byte: an image of the program is no ring. */
+struct description {
+    uint8_t magic[8];
+    uint8_t byte_order, pointer_size, arch, abi;
+    uint16_t version, header_size;
+    uint8_t event_size, flags, size_bits, stack_bits, context_bits, time_bits, seq_bits, core_bits;
+};
+
+_Static_assert(sizeof(struct description) == offsetof(struct memtrace_header, self), "the header's start");
+_Static_assert(offsetof(struct description, event_size) == offsetof(struct memtrace_header, event_size),
+               "and its order");
 _Static_assert(sizeof(struct recorder) % _Alignof(uint64_t) == 0, "the names follow");
 _Static_assert(MEMTRACE_PORT_CORES <= 1u << MEMTRACE_CORE_BITS, "cores that an event can name");
+_Static_assert(STACK_BYTES_MIN / sizeof(memtrace_word) > MEMTRACE_DEPTH + 2u, "any stack fits an empty arena");
 
-/* The table's place in the ring's memory; the next one's is returned. */
-static uint32_t table_place(struct memtrace_table *table, uint32_t offset, uint32_t entry_size, uint32_t count)
-{
-    *table = (struct memtrace_table){count != 0 ? offset : 0, entry_size, count};
-    return offset + entry_size * count;
-}
+static const struct description description = {
+    .magic = {0, MEMTRACE_MAGIC_REST},
+    .byte_order = __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? MEMTRACE_LITTLE : MEMTRACE_BIG,
+    .pointer_size = sizeof(uintptr_t),
+    .arch = MEMTRACE_ARCH_ID,
+    .abi = MEMTRACE_ABI_ID,
+    .version = MEMTRACE_FORMAT_VERSION,
+    .header_size = sizeof(struct memtrace_header),
+    .event_size = sizeof(memtrace_event),
+    .size_bits = SIZE_BITS,
+    .stack_bits = STACK_BITS,
+    .context_bits = CONTEXT_BITS,
+    .time_bits = TIME_BITS,
+    .seq_bits = SEQ_BITS,
+    .core_bits = MEMTRACE_CORE_BITS,
+};
 
-/* Slots of the index: the power of two that takes between an eighth and a quarter of the stacks' bytes. */
-static uint32_t index_slots(uint32_t stack_bytes)
+/* How many entries each table has, but for the events; false: that is too few, or surely too many. */
+static bool tables_count(struct memtrace_header *header, size_t bytes, const struct memtrace_config *config)
 {
-    uint32_t slots = 1;
-    while (slots * 2 * sizeof(uint32_t) <= stack_bytes / 4)
-        slots *= 2;
-    return slots;
-}
-
-static uint32_t arena_words(uint32_t bytes)
-{
-    uint32_t words = bytes / (uint32_t)sizeof(memtrace_word);
-    return words < STACK_MASK ? words : (uint32_t)STACK_MASK;
-}
-
-static bool config_fits(const struct memtrace_config *config, size_t bytes)
-{
-    return config->names <= NAMES_MAX && config->names >= MEMTRACE_CONTEXT_FIRST_TASK &&
-           config->stack_bytes >= STACK_BYTES_MIN && config->stack_bytes <= bytes &&
-           config->live <= bytes / sizeof(memtrace_live);
-}
-
-/* Every table's place; false: too few events are left. */
-static bool tables_place(struct memtrace_header *header, size_t bytes, const struct memtrace_config *config)
-{
-    uint32_t stacks = (uint32_t)config->stack_bytes & ~7u;
-    uint32_t slots = index_slots(stacks);
-    uint32_t live = MEMTRACE_LIVE ? config->live & ~(LIVE_WAYS - 1u) : 0;
-    uint32_t at = table_place(&header->names, sizeof(struct recorder), sizeof(struct memtrace_name), config->names);
-    at = table_place(&header->live, at, sizeof(memtrace_live), live);
-    at = table_place(&header->stack_index, at, sizeof(uint32_t), slots);
-    at = table_place(&header->stacks, at, sizeof(memtrace_word), arena_words(stacks - slots * (uint32_t)sizeof(uint32_t)));
-    at = (at + 7u) & ~7u;
-    if (bytes < at + EVENTS_MIN * sizeof(memtrace_event))
+    size_t stack_bytes = config->stack_bytes != 0 ? config->stack_bytes : bytes / 4;
+    uint32_t names = config->names != 0 ? config->names : NAMES_DEFAULT;
+    if (stack_bytes < STACK_BYTES_MIN || stack_bytes > bytes || config->live > bytes / sizeof(memtrace_live) ||
+        names - MEMTRACE_CONTEXT_FIRST_TASK > NAMES_MAX - MEMTRACE_CONTEXT_FIRST_TASK)
         return false;
-    uint32_t events = ((uint32_t)bytes - at) / (uint32_t)sizeof(memtrace_event);
-    header->total_size = table_place(&header->events, at, sizeof(memtrace_event), events < EVENTS_MAX ? events : EVENTS_MAX);
+    if (stack_bytes > STACK_BYTES_MAX)
+        stack_bytes = STACK_BYTES_MAX;
+    header->names.count = names;
+    header->live.count = MEMTRACE_LIVE ? config->live & ~(LIVE_WAYS - 1u) : 0;
+    header->stacks.count = (uint32_t)(stack_bytes / sizeof(memtrace_word)) & ~1u;
+    header->stack_index.count = header->stacks.count / INDEX_WORDS & ~1u;
     return true;
 }
 
-static void header_describe(struct memtrace_header *header)
+/* Every table's place; false: too few events are left. */
+static bool tables_place(struct memtrace_header *header, uint32_t bytes)
 {
-    header->byte_order = __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? MEMTRACE_LITTLE : MEMTRACE_BIG;
-    header->pointer_size = sizeof(uintptr_t);
-    header->arch = MEMTRACE_ARCH_ID;
-    header->abi = MEMTRACE_ABI_ID;
-    header->version = MEMTRACE_FORMAT_VERSION;
-    header->header_size = sizeof(struct memtrace_header);
-    header->event_size = sizeof(memtrace_event);
-    header->size_bits = SIZE_BITS;
-    header->stack_bits = STACK_BITS;
-    header->context_bits = CONTEXT_BITS;
-    header->time_bits = TIME_BITS;
-    header->seq_bits = SEQ_BITS;
-    header->core_bits = MEMTRACE_CORE_BITS;
-    header->self = (uintptr_t)header;
-    header->tick_hz = MEMTRACE_PORT_TICK_HZ;
-    header->heap_mask = UINT32_MAX;
-    memset(header->context_mask, 0xff, sizeof header->context_mask);
+    static const uint8_t sizes[] = {sizeof(memtrace_event), sizeof(memtrace_word), sizeof(uint32_t),
+                                    sizeof(memtrace_live), sizeof(struct memtrace_name)};
+    uint32_t at = sizeof(struct recorder);
+    struct memtrace_table *table = &header->names;
+    for (unsigned i = sizeof sizes - 1;; i--, table--) {
+        table->offset = at;
+        table->entry_size = sizes[i];
+        if (i == 0)
+            break;
+        at += table->count * sizes[i];
+    }
+    if (at + EVENTS_MIN * sizeof(memtrace_event) > bytes)
+        return false;
+    uint32_t events = (bytes - at) / (uint32_t)sizeof(memtrace_event);
+    header->events.count = events < EVENTS_MAX ? events : EVENTS_MAX;
+    header->total_size = at + header->events.count * (uint32_t)sizeof(memtrace_event);
+    return true;
 }
 
-static void time_start(struct memtrace_header *header)
-{
-    uint64_t now = MEMTRACE_PORT_TICK_HZ != 0 ? memtrace_port_time_full() : 0;
-    header->time_low = header->sync_low = (uint32_t)now;
-    header->sync_high = (uint32_t)(now >> 32);
-}
-
-/* Word 0 of the arena is a key of no depth, and the first PC behind it must be none. */
+/* Word 0 of the arena is a stack of no depth, and the PC behind it must be none. The fixed contexts have
+ * keys, for the quick way, and no names: a reader knows them. */
 static void recorder_fill(struct recorder *ring)
 {
-    const struct memtrace_header *header = &ring->header;
+    struct memtrace_header *header = &ring->header;
     char *base = (char *)ring;
     ring->states = (memtrace_word *)(void *)(base + header->events.offset) + STATE_WORD;
     ring->arena = (memtrace_word *)(void *)(base + header->stacks.offset);
     ring->stack_index = (uint32_t *)(void *)(base + header->stack_index.offset);
-    ring->index_mask = header->stack_index.count - 1u;
     ring->index_limit = header->events.count << MEMTRACE_LAP_BITS;
-    ring->header.stack_words_used = 2;
-    gate_update(ring);
-}
-
-static void contexts_name(struct recorder *ring)
-{
-    static const char names[MEMTRACE_CONTEXT_FIRST_TASK][8] = {"startup", "ISR", "other"};
-    for (unsigned i = 0; i < MEMTRACE_CONTEXT_FIRST_TASK; i++)
-        (void)name_number(ring, MEMTRACE_NAME_CONTEXT, i, names[i]);
-}
-
-/* The magic's bytes stand inverted in the program, where the compiler cannot see them together: images are searched for it. */
-static void magic_write(struct memtrace_header *header)
-{
-    static const uint8_t inverted[sizeof header->magic] = {0x76, 0xb2, 0xba, 0xb2, 0xab, 0xad, 0xbc, 0xf5};
-    uint8_t ones = 0xff;
-    __asm__ volatile("" : "+r"(ones));
-    stores_order();
-    for (unsigned i = 0; i < sizeof header->magic; i++)
-        header->magic[i] = inverted[i] ^ ones;
+    header->stack_words_used = 2;
+    header->self = (uintptr_t)header;
+    header->tick_hz = MEMTRACE_PORT_TICK_HZ;
+    memset(&header->heap_mask, 0xff, sizeof header->heap_mask + sizeof header->context_mask);
+    *name_key(&ring->names[MEMTRACE_CONTEXT_ISR]) = MEMTRACE_CONTEXT_ISR;
+    *name_key(&ring->names[MEMTRACE_CONTEXT_OTHER]) = WORD_ONES;
+    memtrace_port_build_id(header->build_id);
 }
 
 bool memtrace_init(void *memory, size_t bytes, const struct memtrace_config *config)
 {
+    static const struct memtrace_config defaults = {0};
     struct recorder *ring = memory;
-    size_t usable = bytes < MEMORY_MAX ? bytes : MEMORY_MAX;
-    struct memtrace_config wanted = {0};
     if (memory == NULL || (uintptr_t)memory % _Alignof(uint64_t) != 0 || bytes < sizeof *ring)
         return false;
-    if (config != NULL)
-        wanted = *config;
-    wanted.stack_bytes = wanted.stack_bytes != 0 ? wanted.stack_bytes : usable / 4;
-    wanted.names = wanted.names != 0 ? wanted.names : NAMES_DEFAULT;
+    if (bytes > MEMORY_MAX)
+        bytes = MEMORY_MAX;
     memtrace_ring = NULL;
-    memset(memory, 0, usable);
-    if (!config_fits(&wanted, usable) || !tables_place(&ring->header, usable, &wanted))
+    memset(memory, 0, bytes);
+    if (!tables_count(&ring->header, bytes, config != NULL ? config : &defaults) ||
+        !tables_place(&ring->header, (uint32_t)bytes))
         return false;
-    header_describe(&ring->header);
+    memcpy(memory, &description, sizeof description);
     recorder_fill(ring);
-    contexts_name(ring);
-    time_start(&ring->header);
-    memtrace_port_build_id(ring->header.build_id);
-    magic_write(&ring->header);
+    stores_order();
+    *(volatile uint8_t *)ring->header.magic = MEMTRACE_MAGIC_FIRST;
     __atomic_store_n(&memtrace_ring, &ring->header, __ATOMIC_RELEASE);
     return true;
 }

@@ -64,7 +64,8 @@ void live_insert(struct recorder *ring, uintptr_t block, size_t size, unsigned h
 {
     memtrace_live *entry = ring->header.live.count != 0 ? live_claim(ring, block) : NULL;
     if (entry == NULL) {
-        counter_add(&ring->header.live_full);
+        if (ring->header.live.count != 0)
+            counter_add(&ring->header.live_full);
         return;
     }
     entry->size_heap = (size < SIZE_MAX_RECORDED ? size : SIZE_MAX_RECORDED) | (memtrace_word)heap << SIZE_BITS;

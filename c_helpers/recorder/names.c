@@ -15,13 +15,13 @@
 
 static bool text_equals(const char *padded, const char *text)
 {
-    unsigned left = MEMTRACE_NAME_BYTES;
-    while (left > 0 && *padded == *text && *text != '\0') {
-        left--;
-        padded++;
-        text++;
+    for (const char *end = padded + MEMTRACE_NAME_BYTES; padded != end; padded++, text++) {
+        if (*padded != *text)
+            return false;
+        if (*text == '\0')
+            break;
     }
-    return left == 0 || *padded == *text;
+    return true;
 }
 
 void text_copy(char *target, size_t bytes, const char *text)
@@ -30,34 +30,28 @@ void text_copy(char *target, size_t bytes, const char *text)
         *target++ = *text++;
 }
 
+/* Of a deleted task's entry, too: it is given back to who has its name. */
 static bool name_is(struct memtrace_name *name, memtrace_word key, const char *text)
 {
-    memtrace_word found = word_load(name_key(name));
-    if ((found != key && found != KEY_DELETED) || !text_equals(name->text, text))
-        return false;
-    return found == key || word_replace(name_key(name), KEY_DELETED, key);
-}
-
-static bool name_claim(struct memtrace_name *name, enum memtrace_name_kind kind, memtrace_word key, const char *text)
-{
-    if (!u32_replace(&name->kind, MEMTRACE_NAME_NONE, MEMTRACE_NAME_BUSY))
-        return false;
-    text_copy(name->text, sizeof name->text, text);
-    *name_key(name) = key;
-    __atomic_store_n(&name->kind, (uint32_t)kind, __ATOMIC_RELEASE);
-    return true;
+    return text_equals(name->text, text) &&
+           (word_load(name_key(name)) == key || word_replace(name_key(name), KEY_DELETED, key));
 }
 
 uint32_t name_number(struct recorder *ring, enum memtrace_name_kind kind, memtrace_word key, const char *text)
 {
-    for (uint32_t number = 0; number < ring->header.names.count; number++) {
+    for (uint32_t number = MEMTRACE_CONTEXT_FIRST_TASK; number < ring->header.names.count; number++) {
         struct memtrace_name *name = name_at(ring, number);
-        uint32_t found = __atomic_load_n(&name->kind, __ATOMIC_ACQUIRE);
-        if (found == kind ? name_is(name, key, text) : found == MEMTRACE_NAME_NONE && name_claim(name, kind, key, text))
+        if (u32_replace(&name->kind, MEMTRACE_NAME_NONE, MEMTRACE_NAME_BUSY)) {
+            text_copy(name->text, sizeof name->text, text);
+            *name_key(name) = key;
+            u32_publish(&name->kind, kind);
+            return number;
+        }
+        if (__atomic_load_n(&name->kind, __ATOMIC_RELAXED) == kind && name_is(name, key, text))
             return number;
     }
     counter_add(&ring->header.names_full);
-    return NAME_NONE;
+    return kind == MEMTRACE_NAME_MARK ? NAME_NONE : MEMTRACE_CONTEXT_OTHER;
 }
 
 uint32_t task_number(struct recorder *ring, memtrace_word handle)
@@ -65,8 +59,7 @@ uint32_t task_number(struct recorder *ring, memtrace_word handle)
     if (handle <= MEMTRACE_CONTEXT_ISR)
         return (uint32_t)handle;
     const char *text = memtrace_port_task_name((uintptr_t)handle);
-    uint32_t number = name_number(ring, MEMTRACE_NAME_CONTEXT, handle, text != NULL ? text : "");
-    return number != NAME_NONE ? number : MEMTRACE_CONTEXT_OTHER;
+    return name_number(ring, MEMTRACE_NAME_CONTEXT, handle, text != NULL ? text : "");
 }
 
 void memtrace_task_deleted(uintptr_t handle)

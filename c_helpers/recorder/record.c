@@ -22,30 +22,15 @@ static memtrace_word size_word(struct recorder *ring, size_t size, unsigned heap
     return (memtrace_word)size | (memtrace_word)heap << SIZE_BITS;
 }
 
-static memtrace_word context_word(struct recorder *ring)
+memtrace_word context_word(struct recorder *ring)
 {
-    return (memtrace_word)task_number(ring, memtrace_port_context()) << STACK_BITS;
+    return task_number(ring, memtrace_port_context());
 }
 
-/* Any event, past the gate; one with a caller's PC has a stack. If the table has no room for it, its caller goes into a
- * record before it, with the sequence number before its own. */
-struct put event_put(struct recorder *ring, struct memtrace_caller caller, memtrace_word address, memtrace_word size_heap,
-                     enum memtrace_kind kind)
+/* The slot of an event, for the place of a stack's number in another one. */
+static memtrace_word slot_link(uint32_t reservation)
 {
-    memtrace_word state = state_now(ring, kind);
-    memtrace_word owner = context_word(ring);
-    uint32_t stack = caller.pc != 0 ? stack_intern(ring, caller) : 0;
-    if (caller.pc == 0 || stack != 0)
-        return slot_put(head_reserve(ring, 1), owner | stack, address, size_heap, state, ring);
-    uint32_t first = head_reserve(ring, 2);
-    memtrace_word caller_state = (state & ~KIND_WORD(MEMTRACE_BUSY)) | KIND_WORD(MEMTRACE_CALLER);
-    (void)slot_put(first, owner, caller.pc, 0, caller_state, ring);
-    return slot_put(first + 1, owner, address, size_heap, state, ring);
-}
-
-static bool kind_is_filtered(enum memtrace_kind kind)
-{
-    return MEMTRACE_FILTERS && (kind == MEMTRACE_ALLOC || kind == MEMTRACE_ALLOC_FAILED);
+    return (memtrace_word)(reservation & INDEX_MASK) << STACK_SHIFT;
 }
 
 #if MEMTRACE_QUICK
@@ -53,56 +38,95 @@ static bool kind_is_filtered(enum memtrace_kind kind)
  * mostly the same call again. */
 static inline memtrace_word *guess_at(struct recorder *ring, struct memtrace_caller caller)
 {
-    return &ring->guesses[((caller.pc >> 1) ^ (caller.frame >> 4)) % GUESSES];
+    uintptr_t mixed = (caller.pc ^ caller.frame) & (GUESSES - 1u) * 4u;
+    return (memtrace_word *)(void *)((char *)ring->guesses + mixed * (sizeof(memtrace_word) / 4u));
 }
 
-/* The guess, if it is true: the context still runs, and the whole stack is the one above us. Else 0. */
-static inline memtrace_word guess_verified(struct recorder *ring, struct memtrace_caller caller)
+/* Is the guess true: does its context still run, and is its whole stack the one above us? Stack 0 has no PC. */
+static inline bool guess_is_true(struct recorder *ring, memtrace_word owner, struct memtrace_caller caller)
 {
-    memtrace_word owner = __atomic_load_n(guess_at(ring, caller), ORDER_BY_ADDRESS);
-    memtrace_word context = (owner >> STACK_BITS) & (((memtrace_word)1 << CONTEXT_BITS) - 1u);
-    if (__atomic_load_n(name_key(name_at(ring, (uint32_t)context)), __ATOMIC_RELAXED) != memtrace_port_context() ||
-        !stack_is_above(ring, owner & STACK_MASK, caller))
-        return 0;
-    return owner;
+    struct memtrace_name *name = name_at(ring, (uint32_t)owner & (((uint32_t)1 << CONTEXT_BITS) - 1u));
+    if (__atomic_load_n(name_key(name), __ATOMIC_RELAXED) != memtrace_port_context())
+        return false;
+    struct memtrace_span stack = memtrace_port_stack();
+    const memtrace_word *entry = &ring->arena[owner >> STACK_SHIFT];
+    return (MEMTRACE_DEPTH == 1 || caller.frame >= stack.low) &&
+           stack_is_above(entry, caller, stack.high - FRAME_BYTES_ABOVE);
 }
 #endif
 
-static __attribute__((noinline)) struct put event_slow(struct memtrace_caller caller, uintptr_t address, size_t size,
-                                                       unsigned heap, enum memtrace_kind kind)
+/* An allocation of nothing has failed. A reallocation's end has its owner word in place of a caller. If the table of stacks
+ * has no room, a record that names the event's slot follows it with the caller. */
+__attribute__((cold)) struct put event_slow(struct memtrace_caller caller, uintptr_t address, size_t size,
+                                            unsigned heap, enum memtrace_kind kind)
 {
     struct recorder *ring = recorder_get();
-    if (ring == NULL || !gate_admits(ring, kind) || (kind_is_filtered(kind) && !filters_admit(ring, size, heap)))
+    if (ring == NULL)
         return NOT_RECORDED;
-    struct put put = event_put(ring, caller, address, size_word(ring, size, heap), kind);
+    if (kind == MEMTRACE_ALLOC && address == 0)
+        kind = MEMTRACE_ALLOC_FAILED;
+    memtrace_word size_heap = size_word(ring, size, heap);
+    if (!gate_admits(ring, kind, size_heap))
+        return NOT_RECORDED;
+    memtrace_word owner = caller.frame;
+    if (caller.pc != 0) {
+        owner = context_word(ring) | (memtrace_word)stack_intern(ring, caller) << STACK_SHIFT;
 #if MEMTRACE_QUICK
-    __atomic_store_n(guess_at(ring, caller), put.owner, __ATOMIC_RELEASE);
+        __atomic_store_n(guess_at(ring, caller), owner, __ATOMIC_RELEASE);
 #endif
-    return put;
+    }
+    uint32_t reservation = event_put(ring, owner, address, size_heap, kind);
+    if (caller.pc != 0 && owner <= OWNER_MASK)
+        (void)event_put(ring, owner | slot_link(reservation), caller.pc, 0, MEMTRACE_CALLER);
+    return (struct put){reservation, owner};
 }
 
-static struct put event_record(struct memtrace_caller caller, uintptr_t address, size_t size, unsigned heap,
-                               enum memtrace_kind kind)
-{
+/* Inlined where speed is wanted, so that what is constant there costs nothing. false: it must go the slow way. */
 #if MEMTRACE_QUICK
+static inline __attribute__((always_inline)) bool event_quick(struct memtrace_caller caller, uintptr_t address,
+                                                              size_t size, unsigned heap, enum memtrace_kind kind,
+                                                              struct put *put)
+{
     struct recorder *ring = recorder_get();
-    if (ring != NULL && size < ring->quick_size && u32_load(&ring->header.request) == 0) {
-        uint32_t now = memtrace_port_time();
-        memtrace_word owner = guess_verified(ring, caller);
-        if (owner != 0 && now - u32_load(&ring->header.time_low) < TIME_NEAR) {
-            u32_store(&ring->header.time_low, now);
-            return slot_put(head_reserve(ring, 1), owner, address, size | (memtrace_word)heap << SIZE_BITS,
-                            state_make(now, memtrace_port_core(), KIND_WORD(kind)), ring);
-        }
-    }
+    if (ring == NULL || size >> SIZE_BITS != u32_load(&ring->header.request))
+        return false;
+    uint32_t now = memtrace_port_time();
+    memtrace_word owner = __atomic_load_n(guess_at(ring, caller), ORDER_BY_ADDRESS);
+    if (!guess_is_true(ring, owner, caller) || now - u32_load(&ring->header.time_low) >= TIME_NEAR)
+        return false;
+    u32_store(&ring->header.time_low, now);
+    uint32_t reservation = head_reserve(ring);
+    memtrace_word size_heap = size | (memtrace_word)heap << SIZE_BITS;
+    memtrace_word state = state_make(now, memtrace_port_core(), kind);
+    if (__builtin_expect(reservation_is_past(ring, reservation), 0))
+        reservation = slot_put(reservation, owner, address, size_heap, state, ring);
+    else
+        reservation = slot_write(reservation, owner, address, size_heap, state, ring);
+    *put = (struct put){reservation, owner};
+    return true;
+}
+#else
+static inline bool event_quick(struct memtrace_caller caller, uintptr_t address, size_t size, unsigned heap,
+                               enum memtrace_kind kind, struct put *put)
+{
+    (void)caller, (void)address, (void)size, (void)heap, (void)kind, (void)put;
+    return false;
+}
 #endif
-    return event_slow(caller, address, size, heap, kind);
+
+static inline __attribute__((always_inline)) struct put event_record(struct memtrace_caller caller, uintptr_t address,
+                                                                     size_t size, unsigned heap,
+                                                                     enum memtrace_kind kind)
+{
+    struct put put;
+    return event_quick(caller, address, size, heap, kind, &put) ? put : event_slow(caller, address, size, heap, kind);
 }
 
 void memtrace_alloc(struct memtrace_caller caller, void *block, size_t size, unsigned heap)
 {
-    enum memtrace_kind kind = block != NULL ? MEMTRACE_ALLOC : MEMTRACE_ALLOC_FAILED;
-    struct put put = event_record(caller, (uintptr_t)block, size, heap, kind);
+    struct put put;
+    if (block == NULL || !event_quick(caller, (uintptr_t)block, size, heap, MEMTRACE_ALLOC, &put))
+        put = event_slow(caller, (uintptr_t)block, size, heap, MEMTRACE_ALLOC);
     if (MEMTRACE_LIVE && block != NULL && put.reservation != RESERVATION_NONE)
         live_insert(recorder_get(), (uintptr_t)block, size, heap, put);
 }
@@ -119,47 +143,40 @@ void memtrace_free(struct memtrace_caller caller, void *block, unsigned heap)
 struct memtrace_realloc memtrace_realloc_begin(struct memtrace_caller caller, void *block, size_t size, unsigned heap)
 {
     struct put put = NOT_RECORDED;
-    if (block != NULL && size == 0) {
-        memtrace_free(caller, block, heap);
-    } else if (block != NULL) {
-        put = event_record(caller, (uintptr_t)block, size, heap, MEMTRACE_REALLOC_BEGIN);
+    if (block != NULL) {
+        put = event_record(caller, (uintptr_t)block, size, heap, size != 0 ? MEMTRACE_REALLOC_BEGIN : MEMTRACE_FREE);
         if (MEMTRACE_LIVE)
-            live_change((uintptr_t)block, (uintptr_t)block | LIVE_MOVING);
+            live_change((uintptr_t)block, size != 0 ? (uintptr_t)block | LIVE_MOVING : 0);
+        if (size == 0)
+            put.reservation = RESERVATION_NONE;
     }
     return (struct memtrace_realloc){caller, (uintptr_t)put.owner, put.reservation};
 }
 
-/* Events from `begin` to `end`, for the place of a stack's number. */
-static memtrace_word reservations_distance(const struct recorder *ring, uint32_t begin, uint32_t end)
+/* Apart from memtrace_realloc_end, which has no frame of its own then. */
+static __attribute__((noinline)) void realloc_end_put(struct put begun, uintptr_t old_block, uintptr_t new_block,
+                                                      size_t size, unsigned heap)
 {
-    uint32_t laps = ((end >> MEMTRACE_INDEX_BITS) - (begin >> MEMTRACE_INDEX_BITS)) & (UINT32_MAX >> MEMTRACE_INDEX_BITS);
-    uint32_t distance = laps * ring->header.events.count + (end & INDEX_MASK) - (begin & INDEX_MASK);
-    return distance < STACK_MASK ? distance : STACK_MASK;
-}
-
-static struct put realloc_end_put(struct recorder *ring, struct memtrace_realloc begun, uintptr_t block, size_t size,
-                                  unsigned heap)
-{
-    memtrace_word state = state_now(ring, MEMTRACE_REALLOC_END);
-    uint32_t reservation = head_reserve(ring, 1);
-    memtrace_word link = (begun.owner & ~STACK_MASK) | reservations_distance(ring, begun.reservation, reservation);
-    return slot_put(reservation, link, block, size_word(ring, size, heap), state, ring);
+    struct put put = NOT_RECORDED;
+    if (begun.reservation != RESERVATION_NONE) {
+        memtrace_word owner = (begun.owner & OWNER_MASK) | slot_link(begun.reservation);
+        put = event_slow((struct memtrace_caller){0, owner}, new_block, size, heap, MEMTRACE_REALLOC_END);
+    }
+#if MEMTRACE_LIVE
+    live_change(old_block | LIVE_MOVING, new_block != 0 ? 0 : old_block);
+    if (new_block != 0 && put.reservation != RESERVATION_NONE)
+        live_insert(recorder_get(), new_block, size, heap, (struct put){put.reservation, begun.owner});
+#else
+    (void)put;
+    (void)old_block;
+#endif
 }
 
 void memtrace_realloc_end(struct memtrace_realloc begun, void *old_block, void *new_block, size_t size, unsigned heap)
 {
-    struct recorder *ring = recorder_get();
-    if (ring == NULL)
-        return;
-    if (old_block == NULL || (size == 0 && new_block != NULL)) {
+    struct put put = {begun.reservation, begun.owner};
+    if (old_block == NULL || (size == 0 && new_block != NULL))
         memtrace_alloc(begun.caller, new_block, size, heap);
-        return;
-    }
-    struct put put = NOT_RECORDED;
-    if (begun.reservation != RESERVATION_NONE && gate_admits(ring, MEMTRACE_REALLOC_END))
-        put = realloc_end_put(ring, begun, (uintptr_t)new_block, size, heap);
-    if (MEMTRACE_LIVE)
-        live_change((uintptr_t)old_block | LIVE_MOVING, new_block != NULL ? 0 : (uintptr_t)old_block);
-    if (MEMTRACE_LIVE && new_block != NULL && put.reservation != RESERVATION_NONE)
-        live_insert(ring, (uintptr_t)new_block, size, heap, (struct put){put.reservation, begun.owner});
+    else
+        realloc_end_put(put, (uintptr_t)old_block, (uintptr_t)new_block, size, heap);
 }

@@ -14,8 +14,8 @@
 #ifndef MEMTRACE_RING_H
 #define MEMTRACE_RING_H
 
-#include "memtrace.h"
 #include "atomic.h"
+#include "memtrace.h"
 
 #if UINTPTR_MAX > 0xffffffffu
 typedef struct memtrace_event64 memtrace_event;
@@ -37,11 +37,11 @@ typedef struct memtrace_live32 memtrace_live;
 #define WORD_ONES ((memtrace_word)-1)
 #define SIZE_BITS (WORD_BITS - MEMTRACE_HEAP_BITS)
 #define SIZE_MAX_RECORDED (WORD_ONES >> MEMTRACE_HEAP_BITS)
-#define CORE_SHIFT (TIME_BITS + SEQ_BITS)
-#define KIND_SHIFT (CORE_SHIFT + MEMTRACE_CORE_BITS)
-#define KIND_WORD(kind) ((memtrace_word)(kind) << KIND_SHIFT)
-#define TIME_MASK (((memtrace_word)1 << TIME_BITS) - 1u)
-#define STACK_MASK (((memtrace_word)1 << STACK_BITS) - 1u)
+#define LAP_SHIFT (MEMTRACE_KIND_BITS + MEMTRACE_CORE_BITS)
+#define TIME_SHIFT (LAP_SHIFT + SEQ_BITS)
+#define STACK_MASK (WORD_ONES >> STACK_SHIFT)
+#define STACK_SHIFT (CONTEXT_BITS + MEMTRACE_TAG_BITS)
+#define OWNER_MASK (((memtrace_word)1 << STACK_SHIFT) - 1u)
 /* Two events closer than this can be put in order of time by their low bits alone. */
 #define TIME_NEAR ((uint32_t)1 << (TIME_BITS - 1u))
 
@@ -51,7 +51,7 @@ typedef struct memtrace_live32 memtrace_live;
 #define EVENTS_MAX ((uint32_t)1 << 19)
 #define RESERVATION_NONE UINT32_MAX
 
-#define EVENT_WORDS 4u
+#define EVENT_SHIFT (UINTPTR_MAX > 0xffffffffu ? 5u : 4u) /* an event's bytes are two to this */
 #define STATE_WORD 3
 
 /* Entries of the table of guesses: which owner the last event from this place had. */
@@ -61,13 +61,11 @@ typedef struct memtrace_live32 memtrace_live;
 /* The header, then what only the recorder reads. The table of names follows. */
 struct recorder {
     struct memtrace_header header;
-    memtrace_word *states;    /* the last word of slot 0 */
-    memtrace_word *arena;     /* word 0 of the stack table */
-    uint32_t *stack_index;    /* hash slots */
-    uint32_t index_mask;      /* of a slot's number */
-    uint32_t index_limit;     /* events in the ring, shifted up as a reservation's index is by dropping its lap */
-    memtrace_word quick_size; /* smallest size that goes the slow way; 0: every event does */
-    uint32_t filtering;       /* 1: some filter is set */
+    memtrace_word *states; /* the last word of slot 0 */
+    memtrace_word *arena;  /* word 0 of the stack table */
+    uint32_t *stack_index; /* the first stack of each hash value */
+    uint32_t index_limit;  /* events in the ring, shifted up as a reservation's index is by dropping its lap */
+    uint32_t filtering;    /* 1: some filter is set */
 #if MEMTRACE_QUICK
     memtrace_word guesses[GUESSES]; /* stack and context, to be verified */
 #endif
@@ -85,9 +83,10 @@ static inline struct recorder *recorder_get(void)
     return (struct recorder *)__atomic_load_n(&memtrace_ring, ORDER_BY_ADDRESS);
 }
 
-static inline memtrace_word state_make(uint32_t now, unsigned core, memtrace_word kind)
+/* An event's last word but for its lap. */
+static inline memtrace_word state_make(uint32_t now, unsigned core, enum memtrace_kind kind)
 {
-    return (now & TIME_MASK) | (memtrace_word)core << CORE_SHIFT | kind;
+    return (memtrace_word)now << TIME_SHIFT | (memtrace_word)core << MEMTRACE_KIND_BITS | (memtrace_word)kind;
 }
 
 static inline void counter_add(uint32_t *counter)
@@ -95,10 +94,9 @@ static inline void counter_add(uint32_t *counter)
     (void)u32_add(counter, 1);
 }
 
-/* Sequence numbers for `count` events in a row. */
-static inline uint32_t head_reserve(struct recorder *ring, uint32_t count)
+static inline uint32_t head_reserve(struct recorder *ring)
 {
-    return u32_add(&ring->header.head, count);
+    return u32_add(&ring->header.head, 1);
 }
 
 static inline struct memtrace_name *name_at(struct recorder *ring, uint32_t number)
@@ -113,17 +111,59 @@ static inline memtrace_word *name_key(struct memtrace_name *name)
     return (memtrace_word *)(void *)&name->key + half;
 }
 
+/* The reservation's lap, where a state word has it. */
+static inline uint32_t lap_of(uint32_t reservation)
+{
+    return reservation >> MEMTRACE_INDEX_BITS << LAP_SHIFT;
+}
+
 /* ring.c */
-struct put slot_put(uint32_t reservation, memtrace_word owner, memtrace_word address, memtrace_word size_heap,
-                    memtrace_word state, struct recorder *ring);
-memtrace_word state_now(struct recorder *ring, enum memtrace_kind kind);
+uint32_t slot_refuse(uint32_t reservation, memtrace_word *slot, memtrace_word old, struct recorder *ring);
+uint32_t slot_put(uint32_t reservation, memtrace_word owner, memtrace_word address, memtrace_word size_heap,
+                  memtrace_word state, struct recorder *ring);
+uint32_t event_put(struct recorder *ring, memtrace_word owner, memtrace_word address, memtrace_word size_heap,
+                   enum memtrace_kind kind);
+
+/* Does the reservation lie past the ring's end, so that slot_put must make a slot of it? */
+static inline bool reservation_is_past(const struct recorder *ring, uint32_t reservation)
+{
+    return reservation << MEMTRACE_LAP_BITS >= ring->index_limit;
+}
+
+/* Writes the event that the reservation is for. Nothing here is called but in the end, so that the quick way saves nothing.
+ *
+ * The lap decides whether the slot holds an older event: with kind and core below it, the difference of two state words is
+ * positive if the lap is later, whatever stands in those bits of the older word. */
+static inline __attribute__((always_inline)) uint32_t slot_write(uint32_t reservation, memtrace_word owner,
+                                                                 memtrace_word address, memtrace_word size_heap,
+                                                                 memtrace_word state, struct recorder *ring)
+{
+    uint32_t offset = reservation << MEMTRACE_LAP_BITS >> (MEMTRACE_LAP_BITS - EVENT_SHIFT);
+    memtrace_word *slot = (memtrace_word *)(void *)((char *)ring->states + offset);
+    uint32_t lap = lap_of(reservation);
+    memtrace_word old = word_swap(slot, WORD_ONES);
+    bool later = (int32_t)((lap - (uint32_t)old) << (32u - MEMTRACE_LAP_BITS - LAP_SHIFT)) > 0;
+    if (__builtin_expect(old == WORD_ONES || (!later && old != 0), 0))
+        return slot_refuse(reservation, slot, old, ring);
+    stores_order();
+    slot[-3] = address;
+    slot[-2] = size_heap;
+    slot[-1] = owner;
+    word_publish(slot, state | lap);
+    return reservation;
+}
+
+/* record.c */
+struct put event_slow(struct memtrace_caller caller, uintptr_t address, size_t size, unsigned heap,
+                      enum memtrace_kind kind);
+memtrace_word context_word(struct recorder *ring);
 
 /* control.c */
-bool gate_admits(struct recorder *ring, enum memtrace_kind kind);
+bool gate_admits(struct recorder *ring, enum memtrace_kind kind, memtrace_word size_heap);
 void gate_update(struct recorder *ring);
 
 /* filter.c */
-bool filters_admit(struct recorder *ring, size_t size, unsigned heap);
+bool filters_admit(struct recorder *ring, memtrace_word size_heap);
 
 /* names.c */
 uint32_t name_number(struct recorder *ring, enum memtrace_name_kind kind, memtrace_word key, const char *text);
@@ -132,9 +172,5 @@ void text_copy(char *target, size_t bytes, const char *text);
 
 /* stack.c */
 uint32_t stack_intern(struct recorder *ring, struct memtrace_caller caller);
-
-/* record.c */
-struct put event_put(struct recorder *ring, struct memtrace_caller caller, memtrace_word address, memtrace_word size_heap,
-                     enum memtrace_kind kind);
 
 #endif

@@ -2,103 +2,80 @@
  *
  * The table of call stacks: each stored once, named by its number.
  *
- * Approach: an arena that only grows, and an open-addressed hash table of numbers in front of it. A stack is compared by its
- * key (depth, 24 bits of hash) and then in full. Entering one needs no lock: its words are reserved, written, and then
- * published by putting its number into a free slot; who loses that race may find that the winner entered the same stack.
- * Rejected: a parent-linked tree of PCs (smaller, but a search and a race for every frame); evicting old stacks (events
- * name them).
- * Cost: docs/PERFORMANCE.md. A lost race leaves one stack's words in the arena unused.
+ * Approach: an arena that only grows. Stacks of one hash value form a list, whose first number stands in the index; so no
+ * stack is refused while the arena has room. A stack is compared in full. Entering one needs no lock: its words are
+ * reserved, written, and then published by putting its number in front of the list; who loses that race looks again.
+ * Rejected: open addressing (full at some probe while there is room, or slots for the smallest stacks that could come); a
+ * parent-linked tree of PCs (smaller, but a search and a race for every frame); evicting old stacks (events name them).
+ * Cost: docs/PERFORMANCE.md. A lost race for the same stack leaves one stack's words in the arena unused.
  * Assumptions: none about the hash but speed. Frames may be overwritten by others between two walks: each checks anew.
  */
 #include "stack.h"
 
-#define PROBES 8u
-#define HASH_FACTOR 1663u /* odd, so that no PC's low bits are lost */
+#define LIST_MAX 64u            /* stacks of one hash value, to bound the search; the index makes it two on average */
+#define HASH_FACTOR 2654435761u /* Knuth's: its product's upper bits depend on all of a PC's */
 
-enum frames_step { FRAMES_COMPARE, FRAMES_STORE };
+enum visit { VISIT_NONE, VISIT_COMPARE, VISIT_STORE };
 
-/* The word in front of a stack's PCs: its hash and depth. */
-static uint32_t frames_key(struct memtrace_span stack, struct memtrace_caller caller)
+/* Hash and depth of the stack above a caller, its PCs compared with those behind `entry` or written there; 0: they differ. */
+static __attribute__((noinline)) uint32_t frames_walk(struct memtrace_caller caller, uintptr_t limit,
+                                                      memtrace_word *entry, uint32_t most, enum visit visit)
 {
-    uint32_t hash = (uint32_t)caller.pc;
-    uint32_t depth = 1;
-    uintptr_t frame = caller.frame;
-    if (!frame_is_inside(stack, frame))
-        return hash << STACK_DEPTH_BITS | depth;
-    for (; depth < MEMTRACE_DEPTH && frame_has_next(stack, frame); depth++) {
-        frame = frame_next(frame);
-        hash = hash * HASH_FACTOR + (uint32_t)frame_pc(frame);
-    }
-    return hash << STACK_DEPTH_BITS | depth;
-}
-
-/* Compares or stores as many PCs as the entry's key says. */
-static bool frames_visit(struct memtrace_span stack, struct memtrace_caller caller, memtrace_word *entry, enum frames_step step)
-{
-    uintptr_t pc = caller.pc;
-    uintptr_t frame = caller.frame;
-    for (uint32_t left = (uint32_t)*entry & STACK_DEPTH_MASK;;) {
+    uint32_t hash = 0;
+    uint32_t depth = 0;
+    for (;;) {
+        hash = (hash + (uint32_t)caller.pc) * HASH_FACTOR;
         entry++;
-        if (step == FRAMES_STORE)
-            *entry = pc;
-        else if (*entry != pc)
-            return false;
-        if (--left == 0)
-            return true;
-        uintptr_t next = frame_next(frame);
-        if (!frame_is_above(stack, frame, next))
-            return false;
-        frame = next;
-        pc = frame_pc(frame);
+        if (visit == VISIT_STORE)
+            *entry = caller.pc;
+        else if (visit == VISIT_COMPARE && *entry != caller.pc)
+            return 0;
+        if (++depth == most)
+            break;
+        uintptr_t next = frame_next(caller.frame);
+        if (!frame_is_above(limit, caller.frame, next))
+            break;
+        caller = (struct memtrace_caller){frame_pc(next), next};
+        if (!pc_is_code(caller.pc))
+            break;
     }
+    return (hash & ~STACK_DEPTH_MASK) | depth;
 }
 
 /* Words of the arena, or 0. */
 static uint32_t arena_reserve(struct recorder *ring, uint32_t words)
 {
     uint32_t limit = ring->header.stacks.count - words;
-    if (u32_load(&ring->header.stack_words_used) > limit)
-        return 0;
-    uint32_t number = u32_add(&ring->header.stack_words_used, words);
+    uint32_t number = u32_load(&ring->header.stack_words_used);
+    if (number <= limit)
+        number = u32_add(&ring->header.stack_words_used, words);
     return number <= limit ? number : 0;
-}
-
-static uint32_t stack_store(struct recorder *ring, struct memtrace_span stack, struct memtrace_caller caller, uint32_t key)
-{
-    uint32_t number = arena_reserve(ring, (key & STACK_DEPTH_MASK) + 1);
-    if (number != 0) {
-        ring->arena[number] = key;
-        (void)frames_visit(stack, caller, &ring->arena[number], FRAMES_STORE);
-    }
-    return number;
-}
-
-static uint32_t index_load(const uint32_t *slot)
-{
-    return __atomic_load_n(slot, ORDER_BY_ADDRESS);
 }
 
 /* Its number, entered now if it is new; 0, and counted, if the table has no room for it. */
 uint32_t stack_intern(struct recorder *ring, struct memtrace_caller caller)
 {
-    struct memtrace_span stack = memtrace_port_stack();
-    uint32_t key = frames_key(stack, caller);
-    uint32_t own = 0;
-    for (uint32_t probe = 0; probe < PROBES; probe++) {
-        uint32_t *slot = &ring->stack_index[((key >> STACK_DEPTH_BITS) + probe) & ring->index_mask];
-        uint32_t number = index_load(slot);
-        if (number == 0) {
-            own = own != 0 ? own : stack_store(ring, stack, caller, key);
-            if (own == 0)
-                break;
-            if (u32_replace(slot, 0, own))
-                return own;
-            number = index_load(slot);
+    uintptr_t limit = frames_limit(caller.frame);
+    uint32_t key = frames_walk(caller, limit, NULL, MEMTRACE_DEPTH, VISIT_NONE);
+    uint32_t depth = key & STACK_DEPTH_MASK;
+    uint32_t *place = &ring->stack_index[(uint64_t)key * ring->header.stack_index.count >> 32];
+    for (;;) {
+        uint32_t first = __atomic_load_n(place, ORDER_BY_ADDRESS);
+        uint32_t left = LIST_MAX;
+        for (uint32_t number = first; number != 0 && left != 0; left--) {
+            memtrace_word *entry = &ring->arena[number];
+            if ((*entry & STACK_DEPTH_MASK) == depth && frames_walk(caller, limit, entry, depth, VISIT_COMPARE) == key)
+                return number;
+            number = (uint32_t)(*entry >> STACK_BITS);
         }
-        memtrace_word *entry = &ring->arena[number];
-        if (*entry == key && frames_visit(stack, caller, entry, FRAMES_COMPARE))
-            return number;
+        uint32_t own = arena_reserve(ring, depth + 2);
+        if (own == 0) {
+            counter_add(&ring->header.stacks_full);
+            return 0;
+        }
+        ring->arena[own] = (memtrace_word)first << STACK_BITS | depth;
+        (void)frames_walk(caller, limit, &ring->arena[own], depth, VISIT_STORE);
+        if (u32_replace(place, first, own))
+            return own;
     }
-    counter_add(&ring->header.stacks_full);
-    return 0;
 }

@@ -21,7 +21,7 @@ HEADER_BYTES = 384
 FLAG_LOG = 1
 FROZEN = 3
 STATES = {0: "recording", 1: "frees only", 2: "stopped", 3: "frozen"}
-REQUESTS = {"start": 1, "stop": 2, "frees-only": 3, "mark": 4}
+REQUESTS = {"start": 0x101, "frees-only": 0x102, "stop": 0x103, "mark": 0x104}
 NAME_BYTES = 20
 REQUEST_OFFSET = 136
 REQUEST_NAME_OFFSET = 144
@@ -45,7 +45,7 @@ KINDS: Dict[int, str] = {
 
 EVENT_KINDS = ["alloc", "free", "realloc-begin", "realloc-end", "alloc-failed", "mark", "assert", "control"]
 
-_TABLES = ("events", "stacks", "stack_index", "names", "live")
+_TABLES = ("events", "stacks", "stack_index", "live", "names")
 _INDEX_BITS = 20
 _INDEX_MASK = (1 << _INDEX_BITS) - 1
 _LAP_MASK = 0xFFF
@@ -256,6 +256,7 @@ class EventCodec:
         words = "4I" if header.pointer_size == 4 else "4Q"
         self._struct = struct.Struct(("<" if header.byte_order == "little" else ">") + words)
         self._widths = header.widths
+        self._bits = 8 * header.pointer_size
 
     def words(self, data: bytes, offset: int) -> Tuple[int, ...]:
         """The four words of the event at `offset`."""
@@ -265,11 +266,11 @@ class EventCodec:
         """The fields of an event's four words."""
         widths = self._widths
         size, heap = _split(words[1], widths.size)
-        stack, rest = _split(words[2], widths.stack)
-        context, tag = _split(rest, widths.context)
-        time, rest = _split(words[3], widths.time)
-        seq, rest = _split(rest, widths.seq)
-        core, kind = _split(rest, widths.core)
+        context, rest = _split(words[2], widths.context)
+        tag, stack = _split(rest, self._bits - widths.context - widths.stack)
+        kind, rest = _split(words[3], self._bits - widths.core - widths.seq - widths.time)
+        core, rest = _split(rest, widths.core)
+        seq, time = _split(rest, widths.seq)
         return RawEvent(kind, words[0], size, heap, stack, context, tag, time, seq, core)
 
 

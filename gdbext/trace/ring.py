@@ -3,7 +3,9 @@
 
 Approach: the head says which sequence number each slot must hold; a slot that does not (another lap, being written,
 empty) is counted as lost, never guessed. Sequence numbers order the cores; times are unwrapped from the newest event
-backwards, by the nearest distance, with sync records for the long gaps.
+backwards, by the nearest distance; a sync record says its whole time and how long before it the event before it was.
+A record that belongs to an earlier one (a reallocation's end, a caller) names that one's slot: the newest event before
+it in that slot, if it is still there and of the same context.
 Rejected: trusting the order of slots (two cores and interrupts finish out of order).
 Cost: one bulk read of the ring; about 3 microseconds an event.
 Assumptions: the header was verified; everything behind it is hostile.
@@ -32,6 +34,7 @@ from gdbext.trace.format import (
 _BUSY = 31
 _CALLER = 9
 _SYNC = 8
+_REALLOC_BEGIN = 3
 _REALLOC_END = 4
 _MOST_FRAMES = 64
 
@@ -80,9 +83,11 @@ class _Ring:
         self.names = self._names()
         self.arena = self._arena()
         self.half_written = 0
+        self.by_seq: Dict[int, RawEvent] = {}
 
     def trace(self) -> Trace:
         raw = self._slots()
+        self.by_seq = dict(raw)
         events = self._events(raw)
         kept, issued = len(raw), self.header.issued
         return Trace(self.header, events, self._live(), self._info(kept, issued, raw), self._assertion())
@@ -116,31 +121,38 @@ class _Ring:
             if offset + size > len(data):
                 continue
             raw = self.codec.decode(self.codec.words(data, offset))
-            if raw.seq & lap_mask != seq // header.capacity & lap_mask or raw.kind == 0:
-                continue
             if raw.kind == _BUSY:
                 self.half_written += 1
-            elif raw.kind in KINDS:
+            elif raw.kind in KINDS and raw.seq & lap_mask == seq // header.capacity & lap_mask:
                 found.append((seq, raw))
         return found
 
     def _events(self, raw: List[Tuple[int, RawEvent]]) -> Tuple[Event, ...]:
         times = _unwrap(self.header, raw)
-        callers: Dict[int, Tuple[RawEvent, int]] = {}
-        events = []
-        for (seq, fields), moment in zip(raw, times):
-            if fields.kind == _CALLER:
-                callers[seq + 1] = (fields, fields.address)
-            elif fields.kind != _SYNC:
-                events.append(self._event(seq, fields, moment, callers.get(seq)))
-        return tuple(events)
+        callers = {self._linked(seq, fields): fields.address for seq, fields in raw if fields.kind == _CALLER}
+        return tuple(
+            self._event(seq, fields, moment, callers.get(seq))
+            for (seq, fields), moment in zip(raw, times)
+            if fields.kind not in (_SYNC, _CALLER)
+        )
 
-    def _event(self, seq: int, raw: RawEvent, moment: Optional[int], caller: Optional[Tuple[RawEvent, int]]) -> Event:
+    def _linked(self, seq: int, raw: RawEvent) -> Optional[int]:
+        """The event that this one belongs to, whose slot its stack field names; None: it is no longer there."""
+        capacity = self.header.capacity
+        for slot in range(raw.stack, capacity, 1 << self.header.widths.stack):
+            before = seq - 1 - (seq - 1 - slot) % capacity
+            found = self.by_seq.get(before)
+            begins = raw.kind != _REALLOC_END or (found is not None and found.kind == _REALLOC_BEGIN)
+            if found is not None and found.context == raw.context and begins:
+                return before
+        return None
+
+    def _event(self, seq: int, raw: RawEvent, moment: Optional[int], caller: Optional[int]) -> Event:
         link, stack = None, self._stack(raw.stack)
         if raw.kind == _REALLOC_END:
-            link, stack = (seq - raw.stack if raw.stack != (1 << self.header.widths.stack) - 1 else None), ()
-        if caller and (caller[0].context, caller[0].core) == (raw.context, raw.core) and not stack:
-            stack = (caller[1],)
+            link, stack = self._linked(seq, raw), ()
+        if caller is not None and not stack:
+            stack = (caller,)
         task = self._task(raw.context)
         kind = KINDS[raw.kind]
         return Event(
@@ -213,16 +225,27 @@ def _nearest_below(low: int, limit: int) -> int:
 
 
 def _unwrap(header: Header, raw: List[Tuple[int, RawEvent]]) -> List[Optional[int]]:
-    """Whole times, newest first from the header's time; a sync record sets the time anew."""
+    """Whole times, newest first from the header's time; None before a sync record that does not know its gap."""
     if not header.tick_hz:
         return [None] * len(raw)
     span = 1 << header.widths.time
-    moment = header.time
+    moment: Optional[int] = header.time
     times: List[Optional[int]] = []
     for _, fields in reversed(raw):
         if fields.kind == _SYNC:
-            moment = fields.address | fields.size << (8 * header.pointer_size)
-        else:
+            now, gap = _sync(header, fields)
+            times.append(now)
+            moment = now - gap if gap is not None else None
+            continue
+        if moment is not None:
             moment += (fields.time - moment + span // 2) % span - span // 2
         times.append(moment)
     return times[::-1]
+
+
+def _sync(header: Header, raw: RawEvent) -> Tuple[int, Optional[int]]:
+    """The time that a sync record says, and how long before it the event before it was; None: unknown."""
+    widths, bits = header.widths, 8 * header.pointer_size
+    high = raw.size | raw.heap << widths.size
+    gap = raw.context | raw.tag << widths.context | raw.stack << (bits - widths.stack)
+    return raw.address | high << 32, gap if gap != (1 << bits) - 1 else None

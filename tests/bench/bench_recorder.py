@@ -34,6 +34,11 @@ FLAGS = [
 FOLDERS = ("c_helpers/include", "c_helpers", "tests/target/rv32_virt", "tests/target", "tests/target/rtos")
 BASE = ["-DMEMTRACE_FILTERS=0", "-DMEMTRACE_LIVE=0"]
 DEEPEST = 16
+# An instruction with the relocation of a call; a far call is a pair, whose second half says whether it links.
+CALL = re.compile(
+    r"\t(\w+)\t[^\n]*\n\s+[0-9a-f]+: R_RISCV_(?:CALL\w*|JAL|RVC_JUMP)\t([\w.]+)"
+    r"(?:[^\n]*\n\s+[0-9a-f]+: R_RISCV_RELAX[^\n]*)?(?:\n\s+[0-9a-f]+:\t(jalr|jr)\b)?"
+)
 
 
 def rows() -> Iterable[Row]:
@@ -88,13 +93,27 @@ def _compile(folder: Path, defines: list[str], optimise: str) -> list[Path]:
 
 
 def _text_bytes(defines: list[str], optimise: str = "-Os") -> int:
-    """Code and constants of the recorder's objects."""
-    with tempfile.TemporaryDirectory() as folder:
-        objects = _compile(Path(folder), defines, optimise)
-        listing = subprocess.run(
-            ["riscv64-unknown-elf-size", *map(str, objects)], check=True, capture_output=True, text=True
-        ).stdout
-    return sum(int(line.split()[0]) for line in listing.splitlines()[1:])
+    """Code and constants of the recorder as they end in a firmware: linked, so calls have the length that they need."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        objects = [str(path) for path in _compile(folder, defines, optimise)]
+        elf = str(folder / "linked.elf")
+        script = [
+            "-T",
+            str(ROOT / "tests/target/rv32_virt/link.ld"),
+            "-Wl,--no-warn-rwx-segments,--no-gc-sections,--defsym=_start=0",
+        ]
+        symbols = [f"-Wl,--defsym={name}=0x80080000" for name in ("board_running", "memtrace_port_build_id")]
+        subprocess.run([CC, *FLAGS, "-nostartfiles", *script, *symbols, *objects, "-o", elf], check=True)
+        own = {words[-1] for words in _symbols(objects) if words[-2] in "TtRrWw"}
+        sizes = [int(words[1]) for words in _symbols([elf, "--print-size"]) if len(words) == 4 and words[3] in own]
+    return sum(sizes)
+
+
+def _symbols(arguments: list[str]) -> list[list[str]]:
+    command = ["riscv64-unknown-elf-nm", "--radix=d", *arguments]
+    listing = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    return [words for line in listing.splitlines() if len(words := line.split()) >= 2]
 
 
 def _stack_bytes(optimise: str) -> int:
@@ -113,23 +132,28 @@ def _frames(folder: Path) -> dict[str, int]:
     return {place.split(":")[-1].split(".")[0]: int(size) for place, size, _ in lines}
 
 
-def _calls(objects: list[Path]) -> dict[str, set[str]]:
-    """Which function calls or jumps to which, from the disassembly with its relocations."""
-    calls: dict[str, set[str]] = {}
+def _calls(objects: list[Path]) -> dict[str, set[tuple[str, bool]]]:
+    """Which function calls which, by the disassembly with relocations; True: it jumps, its own frame is gone."""
+    calls: dict[str, set[tuple[str, bool]]] = {}
     for path in objects:
-        command = ["riscv64-unknown-elf-objdump", "-dr", str(path)]
+        command = ["riscv64-unknown-elf-objdump", "-dr", "--no-show-raw-insn", str(path)]
         listing = subprocess.run(command, check=True, capture_output=True, text=True).stdout
         function = ""
-        for line in listing.splitlines():
-            if head := re.match(r"[0-9a-f]+ <(\w+)[^>]*>:", line):
+        for text in re.split(r"\n(?=[0-9a-f]+ <)", listing):
+            if head := re.match(r"[0-9a-f]+ <(\w+)[^>]*>:", text):
                 function = head[1].split(".")[0]
-            elif call := re.search(r"R_RISCV_(?:CALL\w*|JAL|RVC_JUMP)\s+(\w+)", line):
-                calls.setdefault(function, set()).add(call[1].split(".")[0])
+            for instruction, callee, second in re.findall(CALL, text):
+                links = "jal" in (second or instruction)
+                calls.setdefault(function, set()).add((callee.split(".")[0], not links))
     return calls
 
 
-def _deepest(function: str, frames: dict[str, int], calls: dict[str, set[str]], path: tuple[str, ...]) -> int:
+def _deepest(
+    function: str, frames: dict[str, int], calls: dict[str, set[tuple[str, bool]]], path: tuple[str, ...]
+) -> int:
     if function in path:
         return 0
-    below = (_deepest(callee, frames, calls, (*path, function)) for callee in calls.get(function, ()))
-    return frames.get(function, 0) + max(below, default=0)
+    own, most = frames.get(function, 0), 0
+    for callee, jumps in calls.get(function, ()):
+        most = max(most, _deepest(callee, frames, calls, (*path, function)) + (0 if jumps else own))
+    return max(own, most)

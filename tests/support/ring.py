@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 MAGIC = b"\x89MEMTRC\n"
 HEADER = 384
 KINDS = {"alloc": 1, "free": 2, "realloc-begin": 3, "realloc-end": 4, "alloc-failed": 5, "mark": 6, "assert": 7}
-KINDS |= {"sync": 8, "caller": 9, "control": 10, "busy": 31}
+KINDS |= {"sync": 8, "caller": 9, "control": 10}
 
 
 @dataclass
@@ -45,7 +45,7 @@ class Ring:
     def stack(self, *pcs: int) -> int:
         """Adds a stack; its number."""
         number = len(self.arena)
-        self.arena += [len(pcs) | 0xABC << 8, *pcs]
+        self.arena += [len(pcs) | 0xABC << 8, *pcs, 0]
         return number
 
     def event(
@@ -70,21 +70,30 @@ class Ring:
         self, kind: int, address: int, size: int, stack: int, context: int, heap: int, core: int, lap: int
     ) -> tuple[int, ...]:
         bits = 64 if self.wide else 32
-        stack_bits, time_bits, seq_bits = (32, 28, 28) if self.wide else (16, 12, 12)
-        last = self.time & ((1 << time_bits) - 1) | (lap & 0xFFF) << time_bits
-        last |= core << (time_bits + seq_bits) | kind << (bits - 5)
-        return address, size | heap << (bits - 5), stack | context << stack_bits, last
+        stack_bits, time_bits = (32, 28) if self.wide else (16, 12)
+        time = self.time & ((1 << time_bits) - 1)
+        last = kind | core << 5 | (lap & 0xFFF) << 8 | time << (bits - time_bits)
+        return address, size | heap << (bits - 5), context | stack << (bits - stack_bits), last
 
     def skip(self) -> int:
         """Reserves a sequence number and writes nothing: an event that was dropped."""
         self.issued += 1
         return self.issued - 1
 
-    def sync(self, time: int) -> None:
-        """Adds a sync record and moves the time."""
+    def busy(self) -> int:
+        """Reserves a sequence number whose writer has not finished."""
+        seq = self.issued
+        self.slots[seq % self.capacity] = ((1 << 8 * self.pointer_size) - 1,) * 4
+        self.issued += 1
+        return seq
+
+    def sync(self, time: int, gap: int | None) -> None:
+        """Adds a sync record and moves the time; gap None: unknown."""
         self.time = time
-        bits = 8 * self.pointer_size
-        self.event("sync", time & ((1 << bits) - 1), time >> bits)
+        seq = self.event("sync")
+        unknown = (1 << 8 * self.pointer_size) - 1
+        last = self.slots[seq % self.capacity][3]
+        self.slots[seq % self.capacity] = (time & 0xFFFFFFFF, time >> 32, unknown if gap is None else gap, last)
 
     def data(self) -> bytes:
         """The ring's bytes."""
@@ -115,7 +124,7 @@ class Ring:
         parts = [MAGIC, struct.pack("4B", order, self.pointer_size, 1, 1)]
         parts.append(struct.pack(mark + "HH8B", 1, HEADER, 4 * self.pointer_size, 0, *widths))
         parts.append(struct.pack(mark + "QII20s", self.address, total, self.tick_hz, b"\1" * 20))
-        for name in ("events", "stacks", "stack_index", "names", "live"):
+        for name in ("events", "stacks", "stack_index", "live", "names"):
             parts.append(struct.pack(mark + "3I", *tables.get(name, (0, 4, 0))))
         head = index | (lap & 0xFFF) << 20
         parts.append(struct.pack(mark + "6I20s", len(self.arena), head, lap >> 11, self.state, 0, 0, b""))

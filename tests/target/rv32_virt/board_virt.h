@@ -7,30 +7,37 @@
 
 #include <stdint.h>
 
+#include "board.h"
+
 #define VIRT_MTIME 0x200bff8u
+
+/* What runs on this core: start.S points tp at its core's entry once and for all. */
+register struct board_running *virt_here __asm__("tp");
 
 static inline unsigned virt_core(void)
 {
     unsigned core;
-    __asm__ volatile("csrr %0, mhartid" : "=r"(core));
+    __asm__("csrr %0, mhartid" : "=r"(core));
     return core;
 }
 
+/* mtime, whose register the CSR shows. */
 static inline uint32_t virt_time_low(void)
 {
-    return *(volatile uint32_t *)(uintptr_t)VIRT_MTIME;
+    uint32_t low;
+    __asm__ volatile("csrr %0, time" : "=r"(low));
+    return low;
 }
 
 /* Read again until no carry came between the halves. */
 static inline uint64_t virt_time_full(void)
 {
-    volatile uint32_t *time = (volatile uint32_t *)(uintptr_t)VIRT_MTIME;
-    uint32_t high;
     uint32_t low;
+    uint32_t high;
+    uint32_t again;
     do {
-        high = time[1];
-        low = time[0];
-    } while (high != time[1]);
+        __asm__ volatile("csrr %0, timeh\n\tcsrr %1, time\n\tcsrr %2, timeh" : "=&r"(high), "=&r"(low), "=r"(again));
+    } while (high != again);
     return (uint64_t)high << 32 | low;
 }
 

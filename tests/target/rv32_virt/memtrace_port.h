@@ -8,7 +8,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <string.h>
 
 #include "board.h"
 #include "board_virt.h"
@@ -24,8 +23,6 @@ struct memtrace_span {
 
 extern const char board_code_start[];
 extern const char board_code_end[];
-extern const uint8_t board_build_id_start[];
-extern const uint8_t board_build_id_end[];
 
 static inline unsigned memtrace_port_core(void)
 {
@@ -44,7 +41,7 @@ static inline uint64_t memtrace_port_time_full(void)
 
 static inline uintptr_t memtrace_port_context(void)
 {
-    return board_running[virt_core()].context;
+    return virt_here->context;
 }
 
 static inline const char *memtrace_port_task_name(uintptr_t handle)
@@ -54,8 +51,7 @@ static inline const char *memtrace_port_task_name(uintptr_t handle)
 
 static inline struct memtrace_span memtrace_port_stack(void)
 {
-    const struct board_running *running = &board_running[virt_core()];
-    return (struct memtrace_span){running->low, running->high};
+    return (struct memtrace_span){virt_here->low, virt_here->high};
 }
 
 static inline bool memtrace_port_is_code(uintptr_t pc)
@@ -73,13 +69,6 @@ static inline void memtrace_port_unlock(uintptr_t state)
     virt_interrupts_restore((uint32_t)state);
 }
 
-/* The note is three words, "GNU\0", and the 20 bytes. */
-static inline void memtrace_port_build_id(uint8_t out[20])
-{
-    enum { NOTE_HEAD = 16 };
-    if ((size_t)(board_build_id_end - board_build_id_start) >= NOTE_HEAD + 20) {
-        memcpy(out, board_build_id_start + NOTE_HEAD, 20);
-    }
-}
+void memtrace_port_build_id(uint8_t out[20]);
 
 #endif

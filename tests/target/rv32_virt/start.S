@@ -21,6 +21,9 @@ _start:
     csrw mtvec, t0
     csrr t0, mhartid
     li s0, 0
+    la tp, board_running
+    slli t1, t0, 4
+    add tp, tp, t1
     la sp, board_stacks_start
     lw t1, board_stack_bytes
     addi t2, t0, 1
