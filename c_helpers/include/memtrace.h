@@ -55,7 +55,8 @@ extern "C" {
 #define MEMTRACE_DEPTH 16 /* frames a stack, 1..32 */
 #endif
 
-/* Who called the allocator: the return address and the frame address of its entry function. */
+/* Who called the allocator: the return address and the frame address of its entry function, as MEMTRACE_CALLER() gives
+ * them. A frame of one's own making must lie in the stack in use: the quick way reads it unasked. */
 struct __attribute__((aligned(2 * sizeof(void *)))) memtrace_caller {
     uintptr_t pc;
     uintptr_t frame;

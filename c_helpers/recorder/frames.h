@@ -36,7 +36,8 @@ _Static_assert(MEMTRACE_DEPTH >= 1 && MEMTRACE_DEPTH <= 32, "frames a stack");
 static inline uintptr_t frames_limit(uintptr_t frame)
 {
     struct memtrace_span stack = memtrace_port_stack();
-    return frame >= stack.low ? stack.high - FRAME_BYTES_ABOVE : 0;
+    uintptr_t limit = stack.high - FRAME_BYTES_ABOVE;
+    return frame >= stack.low + FRAME_BYTES_BELOW && frame <= limit ? limit : 0;
 }
 
 /* May the frame that another one names be read? Always further up, so every walk ends. */

@@ -72,7 +72,8 @@ __attribute__((cold)) struct put event_slow(struct memtrace_caller caller, uintp
     if (caller.pc != 0) {
         owner = context_word(ring) | (memtrace_word)stack_intern(ring, caller) << STACK_SHIFT;
 #if MEMTRACE_QUICK
-        __atomic_store_n(guess_at(ring, caller), owner, __ATOMIC_RELEASE);
+        if (frames_limit(caller.frame) != 0) /* the quick way reads the frame unasked */
+            __atomic_store_n(guess_at(ring, caller), owner, __ATOMIC_RELEASE);
 #endif
     }
     uint32_t reservation = event_put(ring, owner, address, size_heap, kind);

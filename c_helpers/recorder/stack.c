@@ -30,7 +30,7 @@ static __attribute__((noinline)) uint32_t frames_walk(struct memtrace_caller cal
             *entry = caller.pc;
         else if (visit == VISIT_COMPARE && *entry != caller.pc)
             return 0;
-        if (++depth == most)
+        if (++depth == most || limit == 0)
             break;
         uintptr_t next = frame_next(caller.frame);
         if (!frame_is_above(limit, caller.frame, next))

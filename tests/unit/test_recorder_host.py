@@ -45,7 +45,7 @@ BUILDS = (
 PLAIN = Build("plain", ("-m64", "-O1", "-DMEMTRACE_TEST_PLAIN_ATOMICS"))
 # Bugs that these cases found in the recorder and that its rework must end: stacks whose PCs are congruent modulo the
 # index crowd into one place of it; a frame at either end of the address space is read.
-OPEN = frozenset({"stack_of_many_frames", "frame_outside"})
+OPEN: frozenset[str] = frozenset()
 PLAIN_TRIES = 100  # threads must meet; on a busy machine they seldom do
 
 

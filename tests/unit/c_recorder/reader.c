@@ -66,21 +66,22 @@ void reader_close(struct reader *reader)
 static void decode_state(const struct reader *reader, struct seen *seen)
 {
     const struct memtrace_header *header = &reader->header;
-    unsigned core_shift = header->time_bits + header->seq_bits;
-    unsigned kind_shift = core_shift + header->core_bits;
-    seen->time = (uint32_t)bits(seen->words[3], 0, header->time_bits);
-    seen->lap = (uint32_t)bits(seen->words[3], header->time_bits, header->seq_bits);
+    unsigned time_shift = word_bits(reader) - header->time_bits;
+    unsigned seq_shift = time_shift - header->seq_bits;
+    unsigned core_shift = seq_shift - header->core_bits;
+    seen->kind = (unsigned)bits(seen->words[3], 0, core_shift);
     seen->core = (unsigned)bits(seen->words[3], core_shift, header->core_bits);
-    seen->kind = (unsigned)bits(seen->words[3], kind_shift, word_bits(reader) - kind_shift);
+    seen->lap = (uint32_t)bits(seen->words[3], seq_shift, header->seq_bits);
+    seen->time = (uint32_t)bits(seen->words[3], time_shift, header->time_bits);
 }
 
 static void decode_owner(const struct reader *reader, struct seen *seen)
 {
     const struct memtrace_header *header = &reader->header;
-    unsigned tag_shift = header->stack_bits + header->context_bits;
-    seen->stack = bits(seen->words[2], 0, header->stack_bits);
-    seen->context = (unsigned)bits(seen->words[2], header->stack_bits, header->context_bits);
-    seen->tag = (unsigned)bits(seen->words[2], tag_shift, word_bits(reader) - tag_shift);
+    unsigned stack_shift = word_bits(reader) - header->stack_bits;
+    seen->context = (unsigned)bits(seen->words[2], 0, header->context_bits);
+    seen->tag = (unsigned)bits(seen->words[2], header->context_bits, stack_shift - header->context_bits);
+    seen->stack = bits(seen->words[2], stack_shift, header->stack_bits);
 }
 
 static struct seen decode(const struct reader *reader, size_t offset)
@@ -179,15 +180,18 @@ static unsigned stack_of_number(const struct reader *reader, uint64_t number, ui
 unsigned reader_stack(const struct reader *reader, uint64_t sequence, uint64_t pcs[32])
 {
     struct seen seen;
-    struct seen before;
+    struct seen after;
     CHECK(reader_event(reader, sequence, &seen));
     if (seen.stack != 0)
         return stack_of_number(reader, seen.stack, pcs);
-    if (sequence == 0 || !reader_event(reader, sequence - 1, &before) || before.kind != MEMTRACE_CALLER ||
-        before.core != seen.core || before.context != seen.context)
-        return 0;
-    pcs[0] = before.address;
-    return 1;
+    uint64_t slot = sequence % reader->header.events.count & (((uint64_t)1 << reader->header.stack_bits) - 1);
+    for (uint64_t at = sequence + 1; at < reader->issued; at++) {
+        if (reader_event(reader, at, &after) && after.kind == MEMTRACE_CALLER && after.stack == slot) {
+            pcs[0] = after.address;
+            return 1;
+        }
+    }
+    return 0;
 }
 
 int64_t reader_link(const struct reader *reader, uint64_t sequence)
@@ -195,10 +199,12 @@ int64_t reader_link(const struct reader *reader, uint64_t sequence)
     struct seen seen;
     struct seen begin;
     CHECK(reader_event(reader, sequence, &seen) && seen.kind == MEMTRACE_REALLOC_END);
-    if (seen.stack == ((uint64_t)1 << reader->header.stack_bits) - 1 || seen.stack > sequence)
-        return LINK_NONE;
-    uint64_t found = sequence - seen.stack;
-    return reader_event(reader, found, &begin) && begin.kind == MEMTRACE_REALLOC_BEGIN ? (int64_t)found : LINK_NONE;
+    for (uint64_t found = sequence; found-- > reader_first(reader);) {
+        uint64_t slot = found % reader->header.events.count & (((uint64_t)1 << reader->header.stack_bits) - 1);
+        if (slot == seen.stack && reader_event(reader, found, &begin))
+            return begin.kind == MEMTRACE_REALLOC_BEGIN ? (int64_t)found : LINK_NONE;
+    }
+    return LINK_NONE;
 }
 
 /* ---- time: from the newest backwards, by the nearest distance; a SYNC says the time before it ---- */
