@@ -47,7 +47,7 @@ uint32_t name_number(struct recorder *ring, enum memtrace_name_kind kind, memtra
             u32_publish(&name->kind, kind);
             return number;
         }
-        if (__atomic_load_n(&name->kind, __ATOMIC_RELAXED) == kind && name_is(name, key, text))
+        if (__atomic_load_n(&name->kind, __ATOMIC_ACQUIRE) == kind && name_is(name, key, text))
             return number;
     }
     counter_add(&ring->header.names_full);
