@@ -48,7 +48,7 @@ enum memtrace_kind {
     MEMTRACE_REALLOC_BEGIN = 3, /* old address, new size; recorded before the allocator is called */
     MEMTRACE_REALLOC_END = 4, /* new address (0: failed, the old block lives on); stack: low bits of its BEGIN's slot */
     MEMTRACE_ALLOC_FAILED = 5, /* size that could not be had */
-    MEMTRACE_MARK = 6,         /* address: number of its name; all ones: the table of names was full */
+    MEMTRACE_MARK = 6,         /* address: number of its name; 0xffffffff: the table of names was full */
     MEMTRACE_ASSERT = 7,   /* address: 0, or what the allocator was called with; size: line; the last before a freeze */
     MEMTRACE_SYNC = 8,     /* words[0], words[1]: full time, low 32 bits and the rest; words[2] in a ring: time units
                                    since the event before it (all ones: unknown), in a log: low 32 bits of its sequence */

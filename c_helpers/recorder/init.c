@@ -30,7 +30,7 @@ struct description {
 _Static_assert(sizeof(struct description) == offsetof(struct memtrace_header, self), "the header's start");
 _Static_assert(offsetof(struct description, event_size) == offsetof(struct memtrace_header, event_size),
                "and its order");
-_Static_assert(sizeof(struct recorder) % _Alignof(uint64_t) == 0, "the names follow");
+_Static_assert(offsetof(struct recorder, names) % 8u == 0, "tables are aligned to 8 bytes");
 _Static_assert(MEMTRACE_PORT_CORES <= 1u << MEMTRACE_CORE_BITS, "cores that an event can name");
 _Static_assert(STACK_BYTES_MIN / sizeof(memtrace_word) > MEMTRACE_DEPTH + 2u, "any stack fits an empty arena");
 
@@ -73,7 +73,7 @@ static bool tables_place(struct memtrace_header *header, uint32_t bytes)
 {
     static const uint8_t sizes[] = {sizeof(memtrace_event), sizeof(memtrace_word), sizeof(uint32_t),
                                     sizeof(memtrace_live), sizeof(struct memtrace_name)};
-    uint32_t at = sizeof(struct recorder);
+    uint32_t at = offsetof(struct recorder, names);
     struct memtrace_table *table = &header->names;
     for (unsigned i = sizeof sizes - 1;; i--, table--) {
         table->offset = at;
@@ -113,7 +113,7 @@ bool memtrace_init(void *memory, size_t bytes, const struct memtrace_config *con
 {
     static const struct memtrace_config defaults = {0};
     struct recorder *ring = memory;
-    if (memory == NULL || (uintptr_t)memory % _Alignof(uint64_t) != 0 || bytes < sizeof *ring)
+    if (memory == NULL || (uintptr_t)memory % 8u != 0 || bytes < sizeof *ring)
         return false;
     if (bytes > MEMORY_MAX)
         bytes = MEMORY_MAX;

@@ -69,7 +69,7 @@ struct recorder {
 #if MEMTRACE_QUICK
     memtrace_word guesses[GUESSES]; /* stack and context, to be verified */
 #endif
-    struct memtrace_name names[];
+    _Alignas(8) struct memtrace_name names[];
 };
 
 /* What an event became. */

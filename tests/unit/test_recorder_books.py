@@ -1,0 +1,363 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The recorder compiled for this machine, 32 and 64 bits wide: its bytes, its tables, its limits, and threads as cores.
+
+tests/unit/c/recorder_run.c runs a scenario, prints what it asked for and writes the ring; the reader of rings must find
+just that. The layout itself is checked here with nothing but `struct`, so that a misreading cannot hide in both.
+"""
+
+from __future__ import annotations
+
+import struct
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from gdbext.model import Event
+from gdbext.source.images import ImageSource
+from gdbext.source.memory import Memory
+from gdbext.trace.ring import Trace, read_ring
+from tests.support.paths import ROOT
+
+WARNINGS = ["-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror"]
+INCLUDES = [f"-I{ROOT / name}" for name in ("tests/unit/c", "c_helpers/include", "c_helpers/recorder")]
+SOURCES = [*sorted((ROOT / "c_helpers/recorder").glob("*.c")), ROOT / "tests/unit/c/recorder_run.c"]
+ADDRESS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+THREAD = ("-fsanitize=thread",)
+PLAIN = ("-DMEMTRACE_TEST_PLAIN_ATOMICS",)
+BY_LOCK = ("-DMEMTRACE_ATOMICS_BY_LOCK",)
+BUILDS = [
+    pytest.param(bits, (*ADDRESS, f"-DMEMTRACE_QUICK={quick}"), id=f"{bits}-{'quick' if quick else 'small'}")
+    for bits in (32, 64)
+    for quick in (0, 1)
+]
+builds = pytest.mark.parametrize(("bits", "flags"), BUILDS)
+Expected = tuple[str, int, int, int, str, int, int, tuple[int, ...]]
+
+
+@cache
+def build(bits: int, flags: Sequence[str]) -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="memtrace-recorder-"))
+    options = [
+        "-std=gnu11",
+        "-g",
+        "-O1",
+        f"-m{bits}",
+        "-fno-omit-frame-pointer",
+        "-pthread",
+        *WARNINGS,
+        *INCLUDES,
+        *flags,
+    ]
+    made = folder / "run"
+    command = ["gcc", *options, *map(str, SOURCES), "-o", str(made)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return made
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a scenario printed, and its ring's bytes."""
+
+    bits: int
+    lines: tuple[str, ...]
+    address: int
+    data: bytes
+
+    @property
+    def expected(self) -> list[Expected]:
+        return [parsed for line in self.lines for parsed in _parsed(line)]
+
+    def number(self, name: str) -> int:
+        return next(int(line.split()[1]) for line in self.lines if line.startswith(name + " "))
+
+    def trace(self) -> Trace:
+        return read_ring(Memory(ImageSource([(self.address, self.data)], self.bits // 8, "little")), self.address)
+
+
+def _parsed(line: str) -> Iterator[Expected]:
+    """A line of bookkeeping; names of tasks may have blanks."""
+    words = line.split(" ")
+    if len(words) < 8:
+        return
+    kind, address, size, heap = words[0], *map(int, words[1:4])
+    core, time, pcs = int(words[-3]), int(words[-2]), words[-1]
+    yield kind, address, size, heap, " ".join(words[4:-3]), core, time, tuple(int(pc) for pc in pcs.split(",") if pc)
+
+
+def run(bits: int, flags: Sequence[str], scenario: str) -> Run:
+    with tempfile.NamedTemporaryFile() as file:
+        command = [str(build(bits, tuple(flags))), scenario, file.name]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=240)
+        assert done.returncode == 0, done.stderr
+        lines = tuple(done.stdout.splitlines())
+        return Run(bits, lines, int(lines[-1].split()[1]), Path(file.name).read_bytes())
+
+
+def found(event: Event) -> Expected:
+    assert event.task is not None and event.time is not None
+    return event.kind, event.address, event.size, event.heap, event.task, event.core, event.time, event.stack
+
+
+def all_found(ran: Run) -> Trace:
+    """The ring must hold just what was asked for."""
+    trace = ran.trace()
+    assert [found(event) for event in trace.events] == ran.expected
+    return trace
+
+
+def slots(ran: Run) -> Iterator[tuple[int, ...]]:
+    offset, size, count = struct.unpack_from("<3I", ran.data, 60)
+    for index in range(count):
+        yield struct.unpack_from("<4I" if ran.bits == 32 else "<4Q", ran.data, offset + index * size)
+
+
+def counter(ran: Run, name: str) -> int:
+    order = ["lost_busy", "lost_stopped", "filtered", "stacks_full", "names_full", "live_full", "size_capped"]
+    return int(struct.unpack_from("<I", ran.data, 164 + 4 * order.index(name))[0])
+
+
+@builds
+def test_every_kind_by_its_bytes(bits: int, flags: Sequence[str]) -> None:
+    ran = run(bits, flags, "kinds")
+    heap, stack, time = bits - 5, bits // 2, 20 if bits == 32 else 36
+    # address, size, heap, kind, time, core, context; the stack is looked up below
+    rows = [
+        (0x20000010, 100, 1, 1, 5, 0, 3),
+        (0x20000010, 0, 1, 2, 8, 0, 3),
+        (0x20000100, 33 << 20, 2, 3, 8, 0, 3),
+        (0x20000200, 33 << 20, 2, 4, 8, 0, 3),
+        (0, 1 << 20, 31, 5, 8, 1, 1),
+        (4, 0, 0, 6, 8, 1, 1),
+        (0, 812, 0, 7, 8, 1, 1),
+    ]
+    words = list(slots(ran))[:7]
+    for (address, size, number, kind, when, core, context), word in zip(rows, words, strict=True):
+        assert word[0] == address
+        assert word[1] == size | number << heap
+        assert word[2] & (1 << stack) - 1 == context
+        assert word[3] == kind | core << 5 | when << time
+    assert words[3][2] >> stack == 2  # the slot of its begin
+    arena, _, _ = struct.unpack_from("<3I", ran.data, 72)
+    width = bits // 8
+    pcs = []
+    for word in words:
+        at = arena + (word[2] >> stack) * width
+        depth = ran.data[at]
+        pcs.append(struct.unpack_from(f"<{depth}{'I' if bits == 32 else 'Q'}", ran.data, at + width))
+    assert pcs[0] == pcs[4] == (0x4000, 0x4010, 0x4020)
+    assert (pcs[1], pcs[2], pcs[6]) == ((0x5000, 0x5010), (0x4100,), (0x6000, 0x6010))
+    assert words[0][2] >> stack == words[4][2] >> stack
+
+
+@builds
+def test_every_kind_by_the_reader(bits: int, flags: Sequence[str]) -> None:
+    trace = all_found(run(bits, flags, "kinds"))
+    assert trace.assertion is not None
+    assert (trace.assertion.text, trace.assertion.function, trace.assertion.seq) == (
+        "!block_is_free(block)",
+        "tlsf_free",
+        6,
+    )
+    assert (trace.header.failure.line, trace.info.state, trace.header.build_id) == (812, "frozen", "b1" * 20)
+    assert trace.events[3].link == 2
+
+
+@builds
+def test_random_runs_agree_with_their_own_books(bits: int, flags: Sequence[str]) -> None:
+    """Over many laps: what is kept is the end of what was asked; a time is whole unless 2^32 units passed after it."""
+    ran = run(bits, flags, "random")
+    trace = ran.trace()
+    assert trace.info.kept + trace.info.lost == trace.header.issued > 60000
+    assert trace.info.dropped == trace.info.half_written == 0
+    expected = ran.expected[-len(trace.events) :]
+    known, later, short = True, expected[-1][6], 0
+    for event, wanted in reversed(list(zip(trace.events, expected, strict=True))):
+        known = known and later - wanted[6] < 0xFFFFFFFF
+        later = wanted[6]
+        assert (event.kind, event.address, event.size, event.heap) == wanted[:4]
+        assert (event.task, event.core, event.time) == (*wanted[4:6], wanted[6] if known else None)
+        short += event.stack != wanted[7]
+        assert event.stack in (wanted[7], wanted[7][:1])
+    assert short <= trace.info.stacks_full
+    begins = {event.seq for event in trace.events if event.kind == "realloc-begin"}
+    links = [event.link for event in trace.events[2:] if event.kind == "realloc-end"]
+    assert links and set(links) <= begins
+
+
+@builds
+def test_a_stack_is_stored_once(bits: int, flags: Sequence[str]) -> None:
+    ran = run(bits, flags, "stacks")
+    trace = all_found(ran)
+    words = sum(2 + 1 + i % 6 for i in range(400)) + 18
+    assert trace.header.control.stack_words_used == 2 + words
+    assert counter(ran, "stacks_full") == 0
+
+
+@builds
+def test_one_hash_is_not_one_stack(bits: int, flags: Sequence[str]) -> None:
+    trace = all_found(run(bits, flags, "collision"))
+    assert len({event.stack for event in trace.events}) == 5
+    assert trace.header.control.stack_words_used == 2 + 5 * 3
+
+
+@builds
+def test_a_full_table_keeps_the_caller_and_says_so(bits: int, flags: Sequence[str]) -> None:
+    ran = run(bits, flags, "stacks-full")
+    all_found(ran)
+    assert counter(ran, "stacks_full") == 60 - 62 // 3  # it is used to its last words
+    callers = [word for word in slots(ran) if word[3] & 31 == 9]
+    assert len(callers) == 40
+    assert all(word[2] >> bits // 2 == 20 + 2 * i for i, word in enumerate(callers))
+
+
+@builds
+def test_chains_that_are_none_end_where_they_stop_making_sense(bits: int, flags: Sequence[str]) -> None:
+    all_found(run(bits, flags, "chains"))
+
+
+@builds
+def test_the_lap_wraps_into_its_upper_part(bits: int, flags: Sequence[str]) -> None:
+    ran = run(bits, flags, "laps")
+    trace = ran.trace()
+    assert trace.header.issued == 200003
+    assert trace.header.control.laps_high == (200003 // 8) >> 11 > 2
+    assert [(event.seq, event.address) for event in trace.events] == [(i, i + 1) for i in range(199995, 200003)]
+    assert {event.stack for event in trace.events} == {(0x2000,), (0x2002,), (0x2004,)}
+
+
+@builds
+def test_filters_keep_out_allocations_only(bits: int, flags: Sequence[str]) -> None:
+    ran = run(bits, flags, "filters")
+    all_found(ran)
+    assert counter(ran, "filtered") == 4
+
+
+@builds
+def test_requests_are_obeyed_and_counted(bits: int, flags: Sequence[str]) -> None:
+    ran = run(bits, flags, "requests")
+    trace = all_found(ran)
+    assert (counter(ran, "lost_stopped"), counter(ran, "filtered")) == (3, 1)
+    names, size, _ = struct.unpack_from("<3I", ran.data, 108)
+    assert ran.data[names + 3 * size + 12 :][:20] == b"a mark of twenty chr"
+    assert trace.header.control.request_done == 5
+
+
+@builds
+def test_the_live_table_is_what_lives(bits: int, flags: Sequence[str]) -> None:
+    """A block that found no room is missing and counted; whatever has an entry has its newest one."""
+    ran = run(bits, flags, "live")
+    trace = ran.trace()
+    alive: dict[int, tuple[int, int]] = {}
+    moving = 0
+    for kind, address, size, heap, *_ in ran.expected:
+        if kind == "alloc":
+            alive[address] = (size, heap)
+        elif kind == "free":
+            del alive[address]
+        elif kind == "realloc-begin":
+            moving = address
+        elif address:
+            del alive[moving]
+            alive[address] = (size, heap)
+    entries = {entry.address: (entry.size, entry.heap) for entry in trace.live}
+    assert entries.items() <= alive.items()
+    assert counter(ran, "live_full") >= ran.number("overflow") >= 200 - 64
+    assert len(entries) > 20
+    assert {entry.task for entry in trace.live} == {"main"}
+    by_seq = {event.seq: event for event in trace.events}
+    assert all(by_seq[entry.seq].address == entry.address for entry in trace.live)
+    assert all(entry.stack == (0x2000,) for entry in trace.live)
+
+
+def test_no_live_table_is_no_loss() -> None:
+    assert counter(run(64, ADDRESS, "random"), "live_full") == 0
+
+
+@builds
+def test_names_that_find_no_room(bits: int, flags: Sequence[str]) -> None:
+    ran = run(bits, flags, "names")
+    all_found(ran)
+    assert counter(ran, "names_full") == 4
+
+
+@builds
+def test_memory_of_every_size_is_refused_or_kept_to(bits: int, flags: Sequence[str]) -> None:
+    run(bits, flags, "init")
+
+
+def torn(event: Event) -> bool:
+    """Whether a field of a thread's event does not follow from its address (recorder_run.c)."""
+    core, interrupt, number = event.address >> 27 & 3, event.address >> 26 & 1, event.address >> 4 & 0xFFFFF
+    size = ((event.address >> 4) * 2654435761 & 0xFFFFFFFF) >> 8
+    task = "(interrupt)" if interrupt else f"task {core}"
+    head = 0x2000 + number % 7 * 4
+    stack = (head,) if number % 7 == 0 else (head, 0x3010, 0x3020)
+    stacks = (stack, (head, 0x3020), (head, 0x3010, 0x3020))
+    return (
+        event.kind not in ("alloc", "free")
+        or event.size != (size if event.kind == "alloc" else 0)
+        or (event.heap, event.core, event.task) != (core * 2 + interrupt, core, task)
+        or event.stack not in stacks
+    )
+
+
+def out_of_order(events: Sequence[Event]) -> list[Event]:
+    """Events that do not come after the one before them of the same thread: allocation, free, next number."""
+    last: dict[int, tuple[int, bool]] = {}
+    wrong = []
+    for event in events:
+        thread, place = event.address >> 26, (event.address, event.kind == "free")
+        if last.get(thread, (0, False)) >= place:
+            wrong.append(event)
+        last[thread] = place
+    return wrong
+
+
+def judged(ran: Run) -> list[str]:
+    """What is wrong with a run of threads."""
+    trace = ran.trace()
+    wrong = []
+    syncs = sum(word[3] & 31 == 8 for word in slots(ran))
+    issued, asked = trace.header.issued, ran.number("issued")
+    if not asked <= issued <= asked + asked // 10 or (syncs == 0 and issued != asked):
+        wrong.append(f"issued {issued:,} of {asked:,}")
+    if trace.info.kept + trace.info.lost != issued:
+        wrong.append("kept and lost are not what was issued")
+    if trace.info.kept < trace.header.capacity * 3 // 4:
+        wrong.append(f"only {trace.info.kept:,} of {trace.header.capacity:,} kept")
+    wrong += [f"torn {event}" for event in trace.events if torn(event)]
+    wrong += [f"out of order {event}" for event in out_of_order(trace.events)]
+    return wrong
+
+
+THREADED = [
+    pytest.param(64, ("-DMEMTRACE_QUICK=1",), id="64"),
+    pytest.param(32, ("-DMEMTRACE_QUICK=1",), id="32"),
+    pytest.param(64, ("-DMEMTRACE_QUICK=0",), id="64-small"),
+    pytest.param(64, (*THREAD, "-DMEMTRACE_QUICK=1"), id="64-tsan"),
+    pytest.param(64, (*THREAD, "-DMEMTRACE_QUICK=0"), id="64-small-tsan"),
+    pytest.param(64, BY_LOCK, id="64-by-lock"),
+]
+
+
+@pytest.mark.parametrize("scenario", ["threads", "threads-tiny"])
+@pytest.mark.parametrize(("bits", "flags"), THREADED)
+def test_a_million_events_of_four_threads(bits: int, flags: Sequence[str], scenario: str) -> None:
+    assert judged(run(bits, flags, scenario)) == []
+
+
+def test_plain_stores_in_place_of_atomics_are_noticed() -> None:
+    """Whether two threads meet in an instruction is chance where others compute, too: it gets some."""
+    assert any(judged(run(64, PLAIN, "threads")) for _ in range(40))
+
+
+@pytest.mark.parametrize("bits", [32, 64])
+@pytest.mark.parametrize("quick", [0, 1])
+def test_interrupts_at_any_instruction(bits: int, quick: int) -> None:
+    assert judged(run(bits, (f"-DMEMTRACE_QUICK={quick}",), "signal")) == []
