@@ -15,11 +15,12 @@ from gdbext.heap.facts import HeapFacts, Region
 from gdbext.heap.layout import Flaw, MultiHeap, TlsfLayout
 from gdbext.heap.multi_heap import read_multi_heap, recognise_dynamic
 from gdbext.heap.owner import owner_bytes
+from gdbext.heap.reading import fetch_heap
 from gdbext.heap.walk import walk_pool
 from gdbext.source.memory import Memory
 
 # More than any heap that a 32-bit chip holds, less than a corrupt length may ask for.
-_LARGEST_HEAP = 64 << 20
+LARGEST_HEAP = 64 << 20
 _INFO_BYTES = 20
 
 
@@ -41,7 +42,8 @@ def read_heap(memory: Memory, region: Region, proven: Mapping[int, Proven]) -> U
     if isinstance(found, Unreadable):
         return found
     info, layout = found
-    memory.fetch(region.address, layout.end - region.address)
+    memory.allow(region.address, layout.end)
+    fetch_heap(memory, region.address, layout, proven)
     read = memory.snapshot.word_reader(layout.control, layout.end)
     walk = walk_pool(layout, read, proven)
     shift = owner_bytes(walk, read)
@@ -64,7 +66,7 @@ def _recognise(memory: Memory, region: Region) -> Union[Tuple[MultiHeap, TlsfLay
 
 def _limit_pool(info: MultiHeap, region: Region) -> MultiHeap:
     """A pool size that the region, or sense, forbids is not followed into other memory; the flaw says what it was."""
-    limit = (region.end - region.address if region.end is not None else _LARGEST_HEAP) - _INFO_BYTES
+    limit = (region.end - region.address if region.end is not None else LARGEST_HEAP) - _INFO_BYTES
     if info.pool_size <= limit:
         return info
     text = f"pool_size is {info.pool_size:#x}, the heap ends {limit:#x} bytes behind its control block"
