@@ -32,10 +32,15 @@ _OFFLINE = tuple(command for command in COMMANDS if not command.writes)
 class ImageHost:
     """Raw images as the world of a command."""
 
-    def __init__(self, images: Sequence[str]) -> None:
+    def __init__(self, images: Sequence[Tuple[int, bytes]]) -> None:
+        self._memory = Memory(ImageSource(images))
+
+    @classmethod
+    def of_options(cls, images: Sequence[str]) -> ImageHost:
+        """The host for `--image BASE=FILE ...`."""
         if not images:
             raise UserError("no memory to look at: give --image BASE=FILE")
-        self._memory = Memory(ImageSource([_load_image(text) for text in images]))
+        return cls([_load_image(text) for text in images])
 
     def memory(self) -> Memory:
         """The images' bytes."""
@@ -112,7 +117,7 @@ def _run(command: Command, words: List[str]) -> int:
     prog = f"memtrace {command.name}"
     parser = parser_of(command, prog, _IMAGE)
     options: Namespace = parser.parse_args(words)
-    report = command.run(ImageHost(options.image), options)
+    report = command.run(ImageHost.of_options(options.image), options)
     print(render(command, report, options))
     return _status(report)
 

@@ -31,7 +31,7 @@ from gdbext.source.gdb_inferior import GdbSource, NoTarget, inferior_key, is_cor
 from gdbext.source.known import parse_ranges
 from gdbext.source.memory import Memory
 from gdbext.symbols.gdb_symbols import GdbSymbols, address_of
-from gdbext.symbols.names import is_allocator
+from gdbext.symbols.names import is_allocator, is_assertion
 
 # Where a heap assertion stops, best first: the recorder's hook, the C library's assert, its abort.
 STOP_FUNCTIONS = ("memtrace_assert_stop", "__assert_func", "abort")
@@ -139,9 +139,11 @@ class GdbHost:
         try:
             for thread in gdb.selected_inferior().threads():
                 thread.switch()
-                name = _allocator_frame()
-                if name is not None:
-                    return Operation(True, f"the target stopped in {name}")
+                names = _innermost_functions()
+                inside = next((name for name in names if is_allocator(name)), None)
+                if inside is not None:
+                    asserted = any(is_assertion(name) for name in names[: names.index(inside)])
+                    return Operation(True, f"the target stopped in {inside}", asserted)
         finally:
             chosen.switch()
         return Operation()
@@ -168,20 +170,17 @@ def _missing_architecture() -> str:
     return f"; this GDB knows no {name}: use {_DEBUGGERS[name]}"
 
 
-def _allocator_frame() -> Optional[str]:
-    """The allocator's function that the selected thread is in, or None."""
+def _innermost_functions() -> List[str]:
+    """Names of the selected thread's functions, innermost first, as far as they are worth unwinding."""
+    names: List[str] = []
     frame: Optional[gdb.Frame] = gdb.newest_frame()
-    for _ in range(_FRAMES_LOOKED_AT):
-        if frame is None:
-            return None
-        name = frame.name()
-        if name is not None and is_allocator(name):
-            return name
+    while frame is not None and len(names) < _FRAMES_LOOKED_AT:
+        names.append(frame.name() or "")
         try:
             frame = frame.older()
         except gdb.error:
-            return None
-    return None
+            break
+    return names
 
 
 HOST = GdbHost()

@@ -20,7 +20,7 @@ from gdbext.source.link import Link, Progress, Say
 from gdbext.source.snapshot import ByteOrder, Snapshot
 
 # A hole is narrowed down to this many bytes; smaller answers are not worth their round trips.
-_SMALLEST_READ = 64
+_SMALLEST_READ = 8
 
 # Failed reads that one fetch may cost: enough for some holes, few for a range that is not there at all.
 _MOST_FAILURES = 48

@@ -15,6 +15,14 @@ _ALLOCATOR = re.compile(
 )
 
 
+_ASSERTION = re.compile(r"memtrace_assert\w*|__assert\w*|_*abort|panic_abort|esp_system_abort|raise|vAssertCalled")
+
+
+def is_assertion(function: str) -> bool:
+    """Whether a function is on the way of a failed assertion."""
+    return _ASSERTION.fullmatch(function) is not None
+
+
 def is_allocator(function: str) -> bool:
     """Whether a function belongs to an allocator."""
     return _ALLOCATOR.fullmatch(function) is not None

@@ -104,3 +104,16 @@ def test_without_the_hook_the_c_library_s_abort_is_taken() -> None:
         done = run_gdb([SOURCE, hide, remote(chip.remote), "continue", Capture("memtrace status")], elf=elf)
     assert "DAMAGE 1" in done.stdout
     assert "automatic breakpoint at abort" in done.captured[0].output
+
+
+def test_an_assertion_is_seen_without_the_recorder() -> None:
+    """At abort, below the allocator's frames: what is broken is damage, not an operation in progress."""
+    ask = (
+        "python import gdbext.commands.gdb as m; o = m.HOST.operation(); print('OPERATION', o.in_allocator, o.asserted)"
+    )
+    done = run_scenario("seed", [ask], before=["set memtrace auto-stop off", "break abort"])
+    assert "OPERATION True True" in done.stdout
+    busy = run_scenario("clean", [ask], before=["break tlsf_malloc"])
+    assert "OPERATION True False" in busy.stdout
+    idle = run_scenario("clean", [ask], before=["break scenario_done"])
+    assert "OPERATION False False" in idle.stdout

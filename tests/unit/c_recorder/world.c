@@ -6,6 +6,7 @@
 
 _Thread_local struct here here;
 uint64_t world_time;
+bool world_code_everywhere;
 unsigned world_locks;
 
 static _Thread_local uintptr_t frames[STACK_WORDS];
@@ -50,7 +51,8 @@ struct memtrace_span memtrace_port_stack(void)
 
 bool memtrace_port_is_code(uintptr_t pc)
 {
-    return (pc & 0xffffffffu) >= CODE && (pc & 0xffffffffu) < CODE_END;
+    uint32_t low = (uint32_t)pc;
+    return world_code_everywhere || (low >= CODE && low < CODE_END);
 }
 
 uintptr_t memtrace_port_lock(void)

@@ -40,6 +40,7 @@ struct here {
 
 extern _Thread_local struct here here;
 extern uint64_t world_time;
+extern bool world_code_everywhere; /* every PC is code, not only those of the tests */
 extern unsigned world_locks; /* held now; only with MEMTRACE_ATOMICS_BY_LOCK */
 
 /* A ring in memory of exactly `bytes`, from the heap so that ASan guards both its ends. */
