@@ -220,7 +220,8 @@ def _one_line(problem: BaseException) -> str:
 def _wants_colour() -> bool:
     if HOST.settings.color != "auto":
         return HOST.settings.color == "on"
-    return bool(gdb.parameter("style enabled")) and "NO_COLOR" not in os.environ
+    plain = "NO_COLOR" in os.environ or os.environ.get("TERM", "dumb") == "dumb"
+    return bool(gdb.parameter("style enabled")) and not plain
 
 
 class Prefix(gdb.Command):

@@ -41,6 +41,12 @@ class Known:
         clipped = ((max(start, low), min(end, high)) for low, high in self._ranges)
         return [(low, high) for low, high in clipped if low < high]
 
+    def outside(self, start: int, end: int) -> List[Range]:
+        """The parts of a range that may not be read."""
+        parts = [*self.clip(start, end), (end, end)]
+        gaps = zip([start, *(high for _, high in parts)], (low for low, _ in parts))
+        return [(low, high) for low, high in gaps if low < high]
+
 
 def parse_ranges(text: str) -> List[Range]:
     """Ranges as the user writes them: START,END [START,END ...]. ValueError says what is wrong."""

@@ -5,8 +5,8 @@ Approach: everything above reads through one Memory, which asks its source only 
 outside of known memory, and counts each request. A read that fails is split by halves, so that one hole costs its own
 bytes and not the heap around it. Ctrl-C ends the reading, not the report: what was read stays, a later report reads on.
 Rejected: reading field by field (one round trip a word; measured 2,048 packets against 16 for the same list).
-Cost: a failed range of n bytes costs at most 2 * log2(n) further reads for each of its edges, and no fetch more than 48
-in vain; what is then left counts as unreadable.
+Cost: a hole in a range of n bytes costs at most 2 * log2(n) further reads for each of its ends, and no fetch more than
+48 in vain; what is then left counts as unreadable.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ from gdbext.source.known import Known, Range
 from gdbext.source.link import Link, Progress, Say
 from gdbext.source.snapshot import ByteOrder, Snapshot
 
-# A hole is narrowed down to this many bytes; smaller answers are not worth their round trips.
-_SMALLEST_READ = 8
+# A hole is narrowed down to this many bytes by halves; then its two ends are, by ever smaller steps, to a word.
+_SMALLEST_READ = 64
+_STEPS = (32, 16, 8, 4)
 
 # Failed reads that one fetch may cost: enough for some holes, few for a range that is not there at all.
 _MOST_FAILURES = 48
@@ -34,6 +35,23 @@ class Source(Protocol):
 
     def read(self, address: int, length: int) -> Optional[bytes]:
         """Exactly `length` bytes, or None. KeyboardInterrupt when the user has had enough."""
+
+
+def _split(start: int, end: int, left: List[Range]) -> None:
+    """Puts the halves of a range that failed back."""
+    middle = (start + (end - start) // 2) & -_STEPS[0]
+    left[:0] = [(start, middle), (middle, end)] if start < middle < end else [(start, end)]
+
+
+def _joined(ranges: List[Range]) -> List[Range]:
+    """Ranges in order, those that touch made one."""
+    joined: List[Range] = []
+    for start, end in sorted(ranges):
+        if joined and start <= joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(end, joined[-1][1]))
+        else:
+            joined.append((start, end))
+    return joined
 
 
 class Memory:
@@ -60,13 +78,14 @@ class Memory:
             self._known.allow(start, end)
 
     def fetch(self, address: int, length: int) -> None:
-        """Makes start..end known as far as it can be read."""
+        """Makes a range known as far as it can be read."""
         wanted = self.snapshot.missing(address, address + max(0, length))
         left = [part for hole in wanted for known in self._clip(*hole) for part in self._not_failed(*known)]
         self._fetch(left, sum(end - start for start, end in left))
 
     def _fetch(self, left: List[Range], total: int) -> None:
         failures, done, announced = 0, 0, False
+        holes: List[Range] = []
         while left and failures < _MOST_FAILURES and not self.interrupted:
             if not announced and self.link.is_slow(total - done):
                 announced, total, done = True, total - done, 0
@@ -80,28 +99,34 @@ class Memory:
                 self.progress.tell(done, total)
             elif not self.interrupted:
                 failures += 1
-                self._split(start, end, left)
+                if end - start <= _SMALLEST_READ or self._goes_on(holes, start, end):
+                    holes.append((start, end))
+                else:
+                    _split(start, end, left)
         if not self.interrupted:
-            self._failed += left
+            self._failed += [*(self._narrowed(start, end) for start, end in _joined(holes)), *left]
 
-    def _split(self, start: int, end: int, left: List[Range]) -> None:
-        if end - start <= _SMALLEST_READ:
-            self._failed.append((start, end))
-        else:
-            middle = (start + (end - start) // 2) & ~(_SMALLEST_READ // 2 - 1)
-            left[:0] = [(start, middle), (middle, end)]
+    def _goes_on(self, holes: List[Range], start: int, end: int) -> bool:
+        """Whether a hole that ends at `start` reaches at least to `end`: an island within it would be missed."""
+        return bool(holes) and holes[-1][1] == start and not self._read(end - _SMALLEST_READ, end)
+
+    def _narrowed(self, start: int, end: int) -> Range:
+        """A hole without what can be read at its two ends."""
+        for step in _STEPS:
+            start += step if end - start > step and self._read(start, start + step) else 0
+            end -= step if end - start > step and self._read(end - step, end) else 0
+        return start, end
 
     def _clip(self, start: int, end: int) -> List[Range]:
         """The parts of a range that are known memory; the rest is said, once."""
         if self._known is None:
             return [(start, end)]
-        parts = self._known.clip(start, end)
-        if sum(high - low for low, high in parts) < end - start:
+        for low, high in self._known.outside(start, end):
             self.remark(
-                f"{start:#x}..{end:#x} lies outside of the memory that is known here and was not read; "
-                f"if it is there: set memtrace memory {start:#x},{end:#x}"
+                f"{low:#x}..{high:#x} lies outside of the memory that is known here and was not read; "
+                f"if it is there: set memtrace memory {low:#x},{high:#x}"
             )
-        return parts
+        return self._known.clip(start, end)
 
     def _not_failed(self, start: int, end: int) -> List[Range]:
         """The parts of a range that have not been tried in vain."""
@@ -114,7 +139,7 @@ class Memory:
 
     def failed(self, start: int, end: int) -> List[Range]:
         """The parts of a range that were tried in vain."""
-        parts = ((max(start, low), min(end, high)) for low, high in sorted(self._failed))
+        parts = ((max(start, low), min(end, high)) for low, high in _joined(self._failed))
         return [(low, high) for low, high in parts if low < high]
 
     def _read(self, start: int, end: int) -> bool:

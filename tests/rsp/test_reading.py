@@ -161,9 +161,9 @@ def test_memory_that_nobody_named_is_not_read() -> None:
 
 
 def test_holes_are_said_and_cost_little() -> None:
-    image = LARGE.images[0]
+    image, header = LARGE.images[0], LARGE.truth.blocks[1200].raw - 4
     memory = Memory.of([(image.base, image.data)])
-    memory.unmap(image.base + 200_000, image.base + 200_100)
+    memory.unmap(header - 40, header + 4)
     with RspStub(memory, Core(4), Link()) as stub:
         report, _ = ask(stub, LARGE.heap.option)
         assert len(heap_reads(stub, image.base, image.base + len(image.data))) <= len(image.data) / 2048 + 8 + 48
@@ -180,3 +180,14 @@ def test_a_link_that_stalls_is_one_line_and_not_a_heap() -> None:
         said = gdb.command(f"heap-check --heap {LARGE.heap.option}")
         assert "the target does not answer" in said
         assert "DAMAGE" not in said and "Traceback" not in said
+
+
+def test_the_last_header_of_memory_is_read_by_itself() -> None:
+    """Headers are read with the words behind them; at the end of what is there, these are missing."""
+    image = LARGE.images[0]
+    data = bytearray(image.data)
+    data[12:16] = (int.from_bytes(data[12:16], "little") + (1 << 20)).to_bytes(4, "little")  # pool_size
+    with stub_of([(image.base, bytes(data))]) as stub:
+        report, _ = ask(stub, LARGE.heap.option, "set memtrace plan headers")
+    assert report["heaps"][0]["status"] == "damaged"
+    assert {finding["rule"] for finding in report["heaps"][0]["findings"]} == {"pool-size"}
