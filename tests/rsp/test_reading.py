@@ -19,7 +19,7 @@ BASE = 0x3C00_0000
 LARGE = case("a016")  # 300 KiB, 2,043 used blocks and 206 free ones
 UART = Link(packet_size=None, bandwidth=115_200.0)  # ten times the speed of a console: the same packets in less time
 # A chip of 24 blocks in 33 MB: buffers of a camera.
-BUFFERS = heap_image(BASE, [(size, used) for _ in range(12) for size, used in ((1_400_000, True), (1_440_000, False))])
+BUFFERS = heap_image(BASE, [(1_400_000, True), (1_440_000, False)] * 12)
 
 
 def ask(stub: RspStub, heap: str, *before: str, options: str = "--json") -> tuple[Any, str]:
