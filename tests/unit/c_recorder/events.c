@@ -154,7 +154,7 @@ void test_size_capped(void)
 
 void test_header(void)
 {
-    static const unsigned char magic[8] = MEMTRACE_MAGIC;
+    static const unsigned char magic[8] = {0x89, 'M', 'E', 'M', 'T', 'R', 'C', '\n'};
     ring_start_default();
     const struct memtrace_header *header = memtrace_ring;
     unsigned bits = 8u * header->pointer_size;
@@ -163,8 +163,8 @@ void test_header(void)
     CHECK(header->version == 1 && header->header_size == sizeof *header && header->flags == 0);
     CHECK(header->arch == MEMTRACE_ARCH_X86 && header->abi == MEMTRACE_ABI_FRAME_POINTER);
     CHECK(header->size_bits + MEMTRACE_HEAP_BITS == bits);
-    CHECK(header->stack_bits + header->context_bits + MEMTRACE_TAG_BITS == bits);
-    CHECK(header->time_bits + header->seq_bits + header->core_bits + MEMTRACE_KIND_BITS == bits);
+    CHECK((unsigned)header->stack_bits + header->context_bits + MEMTRACE_TAG_BITS == bits);
+    CHECK((unsigned)header->time_bits + header->seq_bits + header->core_bits + MEMTRACE_KIND_BITS == bits);
     CHECK(header->tick_hz == MEMTRACE_PORT_TICK_HZ && header->build_id[0] == 0xbd && header->build_id[19] == 0xbd);
     CHECK(header->events.entry_size == header->event_size && header->names.entry_size == 32);
     CHECK(header->total_size <= RING_BYTES && header->total_size + header->event_size > RING_BYTES);

@@ -7,7 +7,10 @@
 #include "cases.h"
 #include "world.h"
 
-#define CASE(name) {#name, test_##name}
+#define CASE(name) \
+    { \
+#name, test_##name \
+    }
 
 static const struct {
     const char *name;

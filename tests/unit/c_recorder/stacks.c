@@ -44,7 +44,7 @@ static void pcs_fill(uintptr_t *pcs, unsigned count, uintptr_t first)
 void test_stack_of_many_frames(void)
 {
     uintptr_t pcs[40];
-    ring_start_default();
+    CHECK(ring_start(8 * RING_BYTES, NULL) != NULL);
     for (unsigned depth = 1; depth <= 40; depth++) {
         pcs_fill(pcs, depth, 0x1000u * depth);
         for (unsigned again = 0; again < 2; again++) {
@@ -77,7 +77,7 @@ void test_stack_is_stored_once(void)
  * tiny index makes all stacks meet. */
 void test_stacks_of_one_hash(void)
 {
-    struct memtrace_config config = {.stack_bytes = 128, .names = 4};
+    struct memtrace_config config = {.stack_bytes = 512, .names = 8};
     CHECK(ring_start(RING_BYTES, &config) != NULL);
     uintptr_t high = sizeof(uintptr_t) > 4 ? (uintptr_t)1 << (sizeof(uintptr_t) * 8 - 16) : 0x1000;
     uintptr_t first[2] = {CODE, CODE + 0x20};
@@ -141,8 +141,15 @@ void test_stacks_full(void)
 static void break_chain(uintptr_t *frame, unsigned way)
 {
     uintptr_t end = here.stack.high;
-    const uintptr_t next[] = {0, (uintptr_t)frame, (uintptr_t)frame - sizeof *frame, frame[0] + 1, end,
-                              end - sizeof *frame, UINTPTR_MAX, UINTPTR_MAX - sizeof *frame + 1, here.stack.low};
+    const uintptr_t next[] = {0,
+                              (uintptr_t)frame,
+                              (uintptr_t)frame - sizeof *frame,
+                              frame[0] + 1,
+                              end,
+                              end - sizeof *frame,
+                              UINTPTR_MAX,
+                              UINTPTR_MAX - sizeof *frame + 1,
+                              here.stack.low};
     const uintptr_t returns[] = {0, CODE - 1, CODE_END, (uintptr_t)frame};
     unsigned nexts = sizeof next / sizeof *next;
     if (way < nexts)

@@ -2,16 +2,19 @@
 #include "world.h"
 
 #include <pthread.h>
+#include <signal.h>
 #include <string.h>
 
 _Thread_local struct here here;
 uint64_t world_time;
 bool world_code_everywhere;
-unsigned world_locks;
 
 static _Thread_local uintptr_t frames[STACK_WORDS];
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static unsigned locks_held;
 static void *memory;
+
+enum { LOCK_INSIDE = 77, LOCK_OUTSIDE = 78 }; /* an interrupt, or what it may interrupt */
 
 unsigned memtrace_port_core(void)
 {
@@ -55,19 +58,29 @@ bool memtrace_port_is_code(uintptr_t pc)
     return world_code_everywhere || (low >= CODE && low < CODE_END);
 }
 
+/* Interrupts off, and no other core: what a port of a chip without atomics does. */
 uintptr_t memtrace_port_lock(void)
 {
-    pthread_mutex_lock(&lock);
-    CHECK(world_locks == 0);
-    world_locks++;
-    return 77;
+    sigset_t interrupt;
+    sigset_t before;
+    sigemptyset(&interrupt);
+    sigaddset(&interrupt, WORLD_INTERRUPT);
+    CHECK(pthread_sigmask(SIG_BLOCK, &interrupt, &before) == 0 && pthread_mutex_lock(&lock) == 0);
+    CHECK(locks_held == 0);
+    locks_held++;
+    return sigismember(&before, WORLD_INTERRUPT) ? LOCK_INSIDE : LOCK_OUTSIDE;
 }
 
 void memtrace_port_unlock(uintptr_t saved)
 {
-    CHECK(saved == 77 && world_locks == 1);
-    world_locks--;
-    pthread_mutex_unlock(&lock);
+    sigset_t interrupt;
+    sigemptyset(&interrupt);
+    sigaddset(&interrupt, WORLD_INTERRUPT);
+    CHECK((saved == LOCK_INSIDE || saved == LOCK_OUTSIDE) && locks_held == 1);
+    locks_held--;
+    CHECK(pthread_mutex_unlock(&lock) == 0);
+    if (saved == LOCK_OUTSIDE)
+        CHECK(pthread_sigmask(SIG_UNBLOCK, &interrupt, NULL) == 0);
 }
 
 void memtrace_port_build_id(uint8_t out[20])

@@ -24,6 +24,9 @@
 
 enum { RING_BYTES = 16384, STACK_WORDS = 256 };
 
+/* The signal that stands for an interrupt. */
+#define WORLD_INTERRUPT SIGUSR1
+
 /* PCs from here on are code. */
 #define CODE ((uintptr_t)0x10000)
 #define CODE_END ((uintptr_t)0x800000)
@@ -41,7 +44,6 @@ struct here {
 extern _Thread_local struct here here;
 extern uint64_t world_time;
 extern bool world_code_everywhere; /* every PC is code, not only those of the tests */
-extern unsigned world_locks; /* held now; only with MEMTRACE_ATOMICS_BY_LOCK */
 
 /* A ring in memory of exactly `bytes`, from the heap so that ASan guards both its ends. */
 void *ring_start(size_t bytes, const struct memtrace_config *config);
