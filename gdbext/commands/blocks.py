@@ -24,7 +24,7 @@ def run_blocks(host: Host, options: Namespace) -> BlocksReport:
     kept = [entry for entry in entries if _matches(host, options, entry)]
     total = BlocksTotal(len(kept), sum(entry.size for entry in kept))
     shown = kept[: limit_of(options, host.settings.limit)]
-    return BlocksReport(tuple(shown), total, found.trace_info, tuple(found.skipped), memory.cost_since(mark))
+    return BlocksReport(tuple(shown), total, *found.closing(memory, mark))
 
 
 def say_unreadable(found: Collected) -> None:
@@ -72,7 +72,7 @@ def run_free(host: Host, options: Namespace) -> FreeReport:
     found = collect(host, options.heap, options.ring)
     say_unreadable(found)
     heaps: List[HeapTotals] = [_totals(facts) for facts in found.heaps]
-    return FreeReport(tuple(heaps), found.trace_info, tuple(found.skipped), memory.cost_since(mark))
+    return FreeReport(tuple(heaps), *found.closing(memory, mark))
 
 
 def _totals(facts: HeapFacts) -> HeapTotals:

@@ -8,8 +8,11 @@ from functools import lru_cache
 from typing import List
 
 from gdbext.analyse.check import Known, Operation, check_heap
+from gdbext.analyse.rules import run_rules
 from gdbext.commands.collect import Collected, collect
 from gdbext.commands.host import Host
+from gdbext.heap.facts import HeapFacts
+from gdbext.heap.reading import fetch_evidence
 from gdbext.heap.registry import Unreadable
 from gdbext.model import CheckReport, HeapReport, Skipped
 
@@ -21,7 +24,7 @@ def run_check(host: Host, options: Namespace) -> CheckReport:
     found = collect(host, options.heap, options.ring)
     heaps = _analyse(host, found, options.blocks)
     assertion = found.trace.assertion if found.trace is not None else None
-    return CheckReport(assertion, tuple(heaps), found.trace_info, tuple(found.skipped), memory.cost_since(mark))
+    return CheckReport(assertion, tuple(heaps), *found.closing(memory, mark))
 
 
 def _analyse(host: Host, found: Collected, with_blocks: bool) -> List[HeapReport]:
@@ -35,6 +38,7 @@ def _analyse(host: Host, found: Collected, with_blocks: bool) -> List[HeapReport
     heaps: List[HeapReport] = []
     group = 1
     for facts in found.heaps:
+        _read_evidence(host, facts)
         heap, skipped = check_heap(facts, known, group)
         heaps.append(heap)
         found.skipped += skipped
@@ -43,6 +47,13 @@ def _analyse(host: Host, found: Collected, with_blocks: bool) -> List[HeapReport
         heaps.append(_unreadable_heap(heap_without))
         found.skipped.append(Skipped(f"heap {heap_without.region.address:#x}", heap_without.why))
     return heaps
+
+
+def _read_evidence(host: Host, facts: HeapFacts) -> None:
+    """The bytes around damage, where the heap was not read whole: what is concluded from them needs them there."""
+    if host.memory().snapshot.missing(facts.start, facts.layout.end):
+        places = [(fault.address, fault.length) for fault in run_rules(facts)[0]]
+        fetch_evidence(host.memory(), places, facts.start, facts.layout.end)
 
 
 def _unreadable_heap(heap: Unreadable) -> HeapReport:

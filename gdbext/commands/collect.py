@@ -4,14 +4,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Dict, Iterator, List, Optional, Protocol, Sequence
+from typing import Dict, Iterator, List, Optional, Protocol, Sequence, Tuple
 
 from gdbext.commands.host import Host, UserError
 from gdbext.heap.cover import Proven
 from gdbext.heap.facts import HeapFacts, Region
-from gdbext.heap.registry import KINDS, Unreadable, read_heap
-from gdbext.model import Skipped, TraceInfo
-from gdbext.trace.format import FormatError
+from gdbext.heap.registry import KINDS, LARGEST_HEAP, Unreadable, read_heap
+from gdbext.model import Cost, Skipped, TraceInfo
+from gdbext.source.memory import Memory
+from gdbext.trace.format import HEADER_BYTES, FormatError
 from gdbext.trace.history import History
 from gdbext.trace.ring import Trace, read_ring
 
@@ -25,6 +26,11 @@ class Collected:
     trace: Optional[Trace] = None
     history: History = field(default_factory=History)
     skipped: List[Skipped] = field(default_factory=list)
+
+    def closing(self, memory: Memory, mark: Cost) -> Tuple[Optional[TraceInfo], Tuple[Skipped, ...], Cost]:
+        """What every report ends with: the trace, what was not looked at and why, and the cost since its mark."""
+        remarks = (Skipped("memory", remark) for remark in memory.remarks())
+        return self.trace_info, (*self.skipped, *remarks), memory.cost_since(mark)
 
     @property
     def trace_info(self) -> Optional[TraceInfo]:
@@ -47,7 +53,7 @@ def collect(host: Host, named_heaps: Sequence[str], ring: Optional[str]) -> Coll
 
 
 def _unread(host: Host, heap: HeapFacts) -> Iterator[Skipped]:
-    for start, end in host.memory().snapshot.missing(heap.start, heap.layout.end):
+    for start, end in host.memory().failed(heap.start, heap.layout.end):
         yield Skipped("memory", f"{end - start:,} bytes at {start:#x} could not be read")
 
 
@@ -58,6 +64,8 @@ def collect_trace(host: Host, ring: Optional[str]) -> Collected:
         return _without_trace("no symbol memtrace_ring: link the recorder, or name the ring with --ring")
     if address == 0:
         return _without_trace("the ring has not been started yet: memtrace_init has not run")
+    if ring is not None:
+        host.memory().allow(address, address + HEADER_BYTES)
     try:
         trace = read_ring(host.memory(), address)
     except FormatError as problem:
@@ -82,7 +90,10 @@ def _proven(history: History) -> Dict[int, Proven]:
 
 def _regions(host: Host, named: Sequence[str], found: Collected) -> List[Region]:
     if named:
-        return [region_named(host, text) for text in named]
+        regions = [region_named(host, text) for text in named]
+        for region in regions:
+            host.memory().allow(region.address, region.address + LARGEST_HEAP)
+        return regions
     heaps = host.find_heaps()
     found.skipped += heaps.skipped
     if not heaps.regions and not heaps.skipped:

@@ -53,6 +53,8 @@ def _ring_header(host: Host, ring: Optional[str]) -> Header:
         raise UserError("no symbol memtrace_ring: link the recorder, or name the ring with --ring")
     if address == 0:
         raise UserError("the ring has not been started yet: let the target run to its memtrace_init")
+    if ring is not None:
+        host.memory().allow(address, address + HEADER_BYTES)
     data = host.memory().get(address, HEADER_BYTES)
     if data is None:
         raise UserError(f"the ring at {address:#x} cannot be read")

@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import sys
 from typing import Any, Dict, List, Optional, Tuple
 
 import gdb
@@ -26,7 +27,8 @@ from gdbext.commands.table import COMMANDS, Command, help_of, parser_of, render
 from gdbext.heap.caps import read_registered
 from gdbext.model import Skipped
 from gdbext.report.style import coloured
-from gdbext.source.gdb_inferior import GdbSource, NoTarget
+from gdbext.source.gdb_inferior import GdbSource, NoTarget, inferior_key, is_core, known_memory
+from gdbext.source.known import parse_ranges
 from gdbext.source.memory import Memory
 from gdbext.symbols.gdb_symbols import GdbSymbols, address_of
 from gdbext.symbols.names import is_allocator, is_assertion
@@ -43,7 +45,9 @@ class GdbHost:
 
     def __init__(self) -> None:
         self.settings = Settings()
+        self.aside = False  # whether lines for the user must stay out of GDB's output
         self._memory: Optional[Memory] = None
+        self._of: Optional[Tuple[int, int, int]] = None  # which inferior's memory that is
         self._symbols = GdbSymbols()
 
     def forget(self, *_: Any) -> None:
@@ -57,24 +61,27 @@ class GdbHost:
 
     def memory(self) -> Memory:
         """The selected inferior's memory, kept until it may change."""
-        if self._memory is None:
+        if self._memory is None or self._of != inferior_key():
             try:
-                self._memory = Memory(GdbSource(), self.say)
+                source = GdbSource()
             except NoTarget as problem:
                 raise UserError(f"{problem}{_missing_architecture()}") from None
+            known = known_memory(parse_ranges(self.settings.memory))
+            self._memory, self._of = Memory(source, self.say, known, self.settings.plan), inferior_key()
         return self._memory
 
-    @staticmethod
-    def say(text: str) -> None:
-        """A line for the user, at once: progress and costs, apart from the report."""
-        gdb.write(f"memtrace: {text}\n", gdb.STDERR)
-        gdb.flush(gdb.STDERR)
+    def say(self, text: str) -> None:
+        """A line for the user, at once: progress and costs. Past GDB where its output is data."""
+        if self.aside and sys.__stderr__ is not None:
+            print(f"memtrace: {text}", file=sys.__stderr__, flush=True)
+        else:
+            gdb.write(f"memtrace: {text}\n", gdb.STDERR)
+            gdb.flush(gdb.STDERR)
 
     def write(self, address: int, data: bytes) -> None:
         """Writes to the live target; a core is refused."""
         self.memory()
-        connection = getattr(gdb.selected_inferior(), "connection", None)
-        if connection is not None and connection.type == "core":
+        if is_core():
             raise UserError("a core dump cannot be asked: this needs a live target")
         try:
             gdb.selected_inferior().write_memory(address, data)
@@ -105,6 +112,8 @@ class GdbHost:
         if head is None:
             return Found([], [])
         regions, problem = read_registered(self.memory(), head)
+        for region in regions:
+            self.memory().allow(region.start or region.address, region.end or region.address)
         if problem is not None:
             return Found(regions, [Skipped("heaps", problem)])
         if not regions:
@@ -114,7 +123,10 @@ class GdbHost:
     def find_ring(self) -> Optional[int]:
         """What memtrace_ring points to."""
         symbol = address_of("memtrace_ring")
-        return None if symbol is None else self.memory().word(symbol)
+        if symbol is None:
+            return None
+        self.find_heaps()  # the ring may lie in one: their memory is known from here on
+        return self.memory().word(symbol)
 
     @property
     def frames(self) -> Frames:
@@ -187,6 +199,7 @@ class TableCommand(gdb.Command):
         """Runs the command; whatever goes wrong comes as one line."""
         try:
             options = parser_of(self._command, self._prog).parse_args(shlex.split(argument))
+            HOST.aside = options.json
             text = render(self._command, self._command.run(HOST, options), options)
         except (UserError, NoTarget, ValueError) as problem:
             raise gdb.GdbError(f"memtrace: {problem}") from None
@@ -207,7 +220,8 @@ def _one_line(problem: BaseException) -> str:
 def _wants_colour() -> bool:
     if HOST.settings.color != "auto":
         return HOST.settings.color == "on"
-    return bool(gdb.parameter("style enabled")) and "NO_COLOR" not in os.environ
+    plain = "NO_COLOR" in os.environ or os.environ.get("TERM", "dumb") == "dumb"
+    return bool(gdb.parameter("style enabled")) and not plain
 
 
 class Prefix(gdb.Command):

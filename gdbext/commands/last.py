@@ -25,5 +25,4 @@ def run_last(host: Host, options: Namespace) -> LastReport:
     lives = found.history.holding(address, sizes_of(found.heaps))
     shown = lives[: limit_of(options, _LIVES_SHOWN)]
     generations = tuple(life_of(life, host.frames) for life in shown)
-    cost, skipped = memory.cost_since(mark), tuple(found.skipped)
-    return LastReport(address, place, generations, len(lives) - len(shown), found.trace_info, skipped, cost)
+    return LastReport(address, place, generations, len(lives) - len(shown), *found.closing(memory, mark))

@@ -21,7 +21,7 @@ def run_log(host: Host, options: Namespace) -> LogReport:
     limit = limit_of(options, host.settings.limit)
     shown = kept if limit is None else kept[-limit:]
     entries = tuple(_entry(host, event) for event in shown)
-    return LogReport(entries, len(kept), found.trace_info, tuple(found.skipped), memory.cost_since(mark))
+    return LogReport(entries, len(kept), *found.closing(memory, mark))
 
 
 def _entry(host: Host, event: Event) -> LogEntry:

@@ -22,8 +22,8 @@ def run_status(host: Host, options: Namespace) -> StatusReport:
     found = collect(host, options.heap, options.ring)
     heaps = tuple(_heap(facts) for facts in found.heaps) + tuple(_unknown(heap) for heap in found.unreadable)
     ring = _ring(found.trace)
-    skipped = tuple(found.skipped)
-    return StatusReport(heaps, ring, found.trace_info, host.facts(), skipped, memory.cost_since(mark))
+    trace, skipped, cost = found.closing(memory, mark)
+    return StatusReport(heaps, ring, trace, host.facts(), skipped, cost)
 
 
 def _heap(facts: HeapFacts) -> HeapStatus:

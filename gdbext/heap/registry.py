@@ -17,12 +17,13 @@ from gdbext.heap.layout import FreeRtosLayout, Geometry, MultiHeap, TlsfLayout
 from gdbext.heap.multi_heap import limit_pool, read_multi_heap, recognise_multi_heap
 from gdbext.heap.plain_tlsf import recognise_plain
 from gdbext.heap.poison import find_poison
+from gdbext.heap.reading import fetch_heap
 from gdbext.heap.walk import Walk, walk_tlsf
 from gdbext.source.memory import Memory
 from gdbext.source.snapshot import WordReader
 
 # More than any heap that a 32-bit chip holds, less than a corrupt length may ask for.
-_LARGEST_HEAP = 64 << 20
+LARGEST_HEAP = 64 << 20
 _INFO_BYTES = 20
 
 
@@ -60,9 +61,7 @@ def read_heap(memory: Memory, region: Region, proven: Mapping[int, Proven]) -> U
         return found
     layout, info = found.layout, found.info
     region = replace(region, kind=found.kind)
-    memory.fetch(region.address, layout.pools[0].end - region.address)
-    for pool in layout.pools[1:]:
-        memory.fetch(pool.first - layout.header, pool.end - pool.first + layout.header)
+    _fetch(memory, region, layout, proven)
     read = memory.snapshot.word_reader(layout.control, layout.end)
     walk = _walk(layout, read, proven)
     poison = find_poison(walk, read, memory.snapshot) if info is not None else None
@@ -71,6 +70,18 @@ def read_heap(memory: Memory, region: Region, proven: Mapping[int, Proven]) -> U
         moved = {payload - shift: Proven(known.size + shift, known.why) for payload, known in proven.items()}
         walk = _walk(layout, read, moved)
     return HeapFacts(region, layout, info, walk, memory.snapshot, poison)
+
+
+def _fetch(memory: Memory, region: Region, layout: Geometry, proven: Mapping[int, Proven]) -> None:
+    """What the walk and the checks need. FreeRTOS heaps are small, and their next pointers lie in the headers."""
+    for pool in layout.pools:
+        memory.allow(pool.first - layout.header, pool.end)
+    memory.allow(region.address, layout.first)
+    if isinstance(layout, TlsfLayout):
+        fetch_heap(memory, region.address, layout, proven)
+        return
+    for pool in layout.pools:
+        memory.fetch(pool.first - layout.header, pool.end - pool.first + layout.header)
 
 
 def _walk(layout: Geometry, read: WordReader, proven: Mapping[int, Proven]) -> Walk:
@@ -104,7 +115,7 @@ def _recognise_multi_heap(memory: Memory, region: Region) -> Union[Recognised, U
         return Unreadable(region, "unreadable", f"its memory at {region.address:#x} cannot be read")
     if not (info.free_bytes or info.minimum_free or info.pool_size):
         return Unreadable(region, "uninitialised", "not initialised yet: continue to main, then look again")
-    end = region.end if region.end is not None else region.address + _LARGEST_HEAP
+    end = region.end if region.end is not None else region.address + LARGEST_HEAP
     found = recognise_multi_heap(memory, limit_pool(info, end - region.address - _INFO_BYTES), end)
     if found is None:
         why = f"no multi_heap with a TLSF control block behind it at {region.address:#x}"
@@ -114,7 +125,7 @@ def _recognise_multi_heap(memory: Memory, region: Region) -> Union[Recognised, U
 
 
 def _recognise_tlsf(memory: Memory, region: Region) -> Union[Recognised, Unreadable]:
-    layout = recognise_plain(memory, region.address, _LARGEST_HEAP)
+    layout = recognise_plain(memory, region.address, LARGEST_HEAP)
     if layout is None:
         return Unreadable(region, "unreadable", f"no TLSF control block with its pool at {region.address:#x}")
     return Recognised("tlsf", layout, None, layout.fl_count << layout.sl_log2)
@@ -122,7 +133,7 @@ def _recognise_tlsf(memory: Memory, region: Region) -> Union[Recognised, Unreada
 
 def _freertos(version: int) -> Callable[[Memory, Region], Union[Recognised, Unreadable]]:
     def recognise_version(memory: Memory, region: Region) -> Union[Recognised, Unreadable]:
-        found = recognise_freertos(memory, region.address, version, _LARGEST_HEAP)
+        found = recognise_freertos(memory, region.address, version, LARGEST_HEAP)
         if found is None:
             why = f"no chain of FreeRTOS blocks from {region.address:#x} to an end marker"
             return Unreadable(region, "unreadable", why)

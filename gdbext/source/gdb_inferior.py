@@ -7,11 +7,16 @@ not the target's.
 
 from __future__ import annotations
 
-from typing import Optional
+import re
+from typing import List, Optional, Tuple
 
 import gdb
 
+from gdbext.source.known import Known, Range
 from gdbext.source.snapshot import ByteOrder
+
+_SECTION = re.compile(r"(0x[0-9a-f]+)->(0x[0-9a-f]+) at 0x[0-9a-f]+: \S+ (.*\bALLOC\b.*)")
+_REGION = re.compile(r"^\d+\s+y\s+(0x[0-9a-f]+)\s+(0x[0-9a-f]+)", re.MULTILINE)
 
 
 class NoTarget(Exception):
@@ -31,12 +36,56 @@ class GdbSource:
         """Exactly `length` bytes, or None."""
         try:
             return bytes(gdb.selected_inferior().read_memory(address, length))
-        except gdb.error:  # gdb.MemoryError, or what GDB makes of a link that no longer answers
+        except gdb.MemoryError:
+            if _is_alive():
+                return None
+            raise NoTarget("the connection to the target is gone: connect again, then repeat the command") from None
+        except gdb.error as problem:  # not about memory: GDB 13 says "Invalid hex digit 116" for "timeout"
             if not _is_alive():
                 raise NoTarget("the connection to the target is gone: connect again, then repeat the command") from None
-            return None
+            raise NoTarget(
+                f"the target does not answer (GDB says: {' '.join(str(problem).split())}): look at the link, raise "
+                "`set remotetimeout`, then repeat the command"
+            ) from None
 
 
 def _is_alive() -> bool:
     inferior = gdb.selected_inferior()
     return inferior.pid != 0 and len(inferior.threads()) > 0
+
+
+def inferior_key() -> Tuple[int, int, int]:
+    """What tells the selected inferior and its connection from others."""
+    inferior = gdb.selected_inferior()
+    connection = inferior.connection_num if hasattr(inferior, "connection_num") else 0
+    return inferior.num, inferior.pid, connection or 0
+
+
+def is_core() -> bool:
+    """Whether the selected inferior is a core dump."""
+    connection = getattr(gdb.selected_inferior(), "connection", None)
+    return connection is not None and connection.type == "core"
+
+
+def known_memory(named: List[Range]) -> Optional[Known]:
+    """Memory that the program and the target name, and `named` by the user; None where nothing needs to be named.
+
+    A process of this machine fails cleanly wherever nothing is. A core has its own sections; the writable ones of the
+    program are not its: GDB would answer them from the file. `maint info sections` and `info mem` read no memory.
+    """
+    connection = getattr(gdb.selected_inferior(), "connection", None)
+    if connection is not None and connection.type == "native":
+        return None
+    program, _, core = gdb.execute("maint info sections", to_string=True).partition("Core file:")
+    sections = _sections(program)
+    writable = [(start, end) for start, end, flags in sections if "READONLY" not in flags]
+    if is_core():
+        kept = [(start, end) for start, end, flags in sections if "READONLY" in flags]
+        return Known([*kept, *((start, end) for start, end, _ in _sections(core)), *named])
+    regions = _REGION.findall(gdb.execute("info mem", to_string=True))
+    mapped = [(int(start, 16), int(end, 16)) for start, end in regions]
+    return Known([*((start, end) for start, end, _ in sections), *mapped, *named], writable)
+
+
+def _sections(text: str) -> List[Tuple[int, int, str]]:
+    return [(int(start, 16), int(end, 16), flags) for start, end, flags in _SECTION.findall(text)]

@@ -1,31 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
 """Memory of a target: what has been read, how to read more, and what that cost.
 
-Approach: everything above reads through one Memory, which asks its source only for what the snapshot lacks and
-counts each request. A read that fails is split by halves, so that one hole costs its own bytes and not the heap
-around it.
+Approach: everything above reads through one Memory, which asks its source only for what the snapshot lacks, never
+outside of known memory, and counts each request. A read that fails is split by halves, so that one hole costs its own
+bytes and not the heap around it. Ctrl-C ends the reading, not the report: what was read stays, a later report reads on.
 Rejected: reading field by field (one round trip a word; measured 2,048 packets against 16 for the same list).
-Cost: a failed range of n bytes costs at most 2 * log2(n) further reads for each of its edges, and no fetch more than 48
-in vain; what is then left counts as unreadable.
+Cost: a hole in a range of n bytes costs at most 2 * log2(n) further reads for each of its ends, and no fetch more than
+48 in vain; what is then left counts as unreadable.
 """
 
 from __future__ import annotations
 
 import time
-from typing import Callable, List, Optional, Protocol, Tuple
+from typing import List, Optional, Protocol
 
 from gdbext.model import Cost
+from gdbext.source.known import Known, Range
+from gdbext.source.link import Link, Progress, Say
 from gdbext.source.snapshot import ByteOrder, Snapshot
 
-# A hole is narrowed down to this many bytes; smaller answers are not worth their round trips.
-_SMALLEST_READ = 8
-
-# One request carries at most this much, so that Ctrl-C and a first measure of the link do not wait for a whole heap.
-_PIECE = 32 << 10
-
-# A link is measured by this many bytes, and a read worth a word beforehand if it takes this many seconds.
-_TELLING_BYTES = 512
-_WORTH_SAYING = 2.0
+# A hole is narrowed down to this many bytes by halves; then its two ends are, by ever smaller steps, to a word.
+_SMALLEST_READ = 64
+_STEPS = (32, 16, 8, 4)
 
 # Failed reads that one fetch may cost: enough for some holes, few for a range that is not there at all.
 _MOST_FAILURES = 48
@@ -38,45 +34,101 @@ class Source(Protocol):
     byte_order: ByteOrder
 
     def read(self, address: int, length: int) -> Optional[bytes]:
-        """Exactly `length` bytes, or None."""
+        """Exactly `length` bytes, or None. KeyboardInterrupt when the user has had enough."""
 
 
-def _pieces(start: int, end: int) -> List[Tuple[int, int]]:
-    return [(low, min(end, low + _PIECE)) for low in range(start, end, _PIECE)]
+def _split(start: int, end: int, left: List[Range]) -> None:
+    """Puts the halves of a range that failed back."""
+    middle = (start + (end - start) // 2) & -_STEPS[0]
+    left[:0] = [(start, middle), (middle, end)] if start < middle < end else [(start, end)]
+
+
+def _joined(ranges: List[Range]) -> List[Range]:
+    """Ranges in order, those that touch made one."""
+    joined: List[Range] = []
+    for start, end in sorted(ranges):
+        if joined and start <= joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(end, joined[-1][1]))
+        else:
+            joined.append((start, end))
+    return joined
 
 
 class Memory:
-    """A source with a memory: nothing is read twice."""
+    """A source with a memory: nothing is read twice. Without `known` everything may be read, as in images."""
 
-    def __init__(self, source: Source, say: Optional[Callable[[str], None]] = None) -> None:
+    def __init__(
+        self, source: Source, say: Optional[Say] = None, known: Optional[Known] = None, plan: str = "auto"
+    ) -> None:
         self.source = source
-        self._say = say
+        self.plan = plan
+        self.link = Link()
+        self.progress = Progress(say, time.monotonic)
         self.snapshot = Snapshot(source.pointer_size, source.byte_order)
-        self._failed: List[Tuple[int, int]] = []
+        self.interrupted = False  # by Ctrl-C: nothing more is read for this report
+        self._known = known
+        self._failed: List[Range] = []
+        self._remarks: List[str] = []
         self._bytes = 0
-        self._spent = 0.0  # seconds in the source
-        self.interrupted = False  # by Ctrl-C: nothing more is read
         self._reads = 0
 
-    def fetch(self, address: int, length: int) -> None:
-        """Makes start..end known as far as it can be read."""
-        wanted = self.snapshot.missing(address, address + max(0, length))
-        left = [piece for start, end in wanted for hole in self._not_failed(start, end) for piece in _pieces(*hole)]
-        self._announce(sum(end - start for start, end in left))
-        failures = 0
-        while left and failures < _MOST_FAILURES and not self.interrupted:
-            start, end = left.pop(0)
-            if self._read(start, end):
-                continue
-            failures += 1
-            if end - start <= _SMALLEST_READ:
-                self._failed.append((start, end))
-            else:
-                middle = (start + (end - start) // 2) & ~(_SMALLEST_READ // 2 - 1)
-                left[:0] = [(start, middle), (middle, end)]
-        self._failed += left
+    def allow(self, start: int, end: int) -> None:
+        """Makes a range known memory: the user has named it, or something was recognised there."""
+        if self._known is not None:
+            self._known.allow(start, end)
 
-    def _not_failed(self, start: int, end: int) -> List[Tuple[int, int]]:
+    def fetch(self, address: int, length: int) -> None:
+        """Makes a range known as far as it can be read."""
+        wanted = self.snapshot.missing(address, address + max(0, length))
+        left = [part for hole in wanted for known in self._clip(*hole) for part in self._not_failed(*known)]
+        self._fetch(left, sum(end - start for start, end in left))
+
+    def _fetch(self, left: List[Range], total: int) -> None:
+        failures, done, announced = 0, 0, False
+        holes: List[Range] = []
+        while left and failures < _MOST_FAILURES and not self.interrupted:
+            if not announced and self.link.is_slow(total - done):
+                announced, total, done = True, total - done, 0
+                self.progress.announce(f"reading {total:,} bytes", self.link.seconds(total))
+            start, end = left.pop(0)
+            if end - start > self.link.piece():
+                left.insert(0, (start + self.link.piece(), end))
+                end = left[0][0]
+            if self._read(start, end):
+                done += end - start
+                self.progress.tell(done, total)
+            elif not self.interrupted:
+                failures += 1
+                if end - start <= _SMALLEST_READ or self._goes_on(holes, start, end):
+                    holes.append((start, end))
+                else:
+                    _split(start, end, left)
+        if not self.interrupted:
+            self._failed += [*(self._narrowed(start, end) for start, end in _joined(holes)), *left]
+
+    def _goes_on(self, holes: List[Range], start: int, end: int) -> bool:
+        """Whether a hole that ends at `start` reaches at least to `end`: an island within it would be missed."""
+        return bool(holes) and holes[-1][1] == start and not self._read(end - _SMALLEST_READ, end)
+
+    def _narrowed(self, start: int, end: int) -> Range:
+        """A hole without what can be read at its two ends."""
+        for step in _STEPS:
+            start += step if end - start > step and self._read(start, start + step) else 0
+            end -= step if end - start > step and self._read(end - step, end) else 0
+        return start, end
+
+    def _clip(self, start: int, end: int) -> List[Range]:
+        """The parts of a range that are known memory; the rest is said, once."""
+        if self._known is None:
+            return [(start, end)]
+        for low, high in self._known.outside(start, end):
+            self.remark(
+                f"{low:#x}..{high:#x} lies outside of the memory that is known here and was not read; "
+                f"if it is there: set memtrace memory {low:#x},{high:#x}"
+            )
+        return self._known.clip(start, end)
+
+    def _not_failed(self, start: int, end: int) -> List[Range]:
         """The parts of a range that have not been tried in vain."""
         for low, high in sorted(self._failed):
             if low <= start < high:
@@ -85,13 +137,10 @@ class Memory:
                 return [(start, low), *self._not_failed(low, end)]
         return [(start, end)] if start < end else []
 
-    def _announce(self, size: int) -> None:
-        """Says beforehand what a slow read will take; Ctrl-C then keeps what has come."""
-        rate = self._bytes / self._spent if self._bytes >= _TELLING_BYTES and self._spent else 0
-        if self._say is not None and rate and size / rate > _WORTH_SAYING:
-            self._say(
-                f"reading {size:,} bytes at {rate / 1000:,.1f} KB/s takes about {size / rate:.0f} s (Ctrl-C: stop here)"
-            )
+    def failed(self, start: int, end: int) -> List[Range]:
+        """The parts of a range that were tried in vain."""
+        parts = ((max(start, low), min(end, high)) for low, high in _joined(self._failed))
+        return [(low, high) for low, high in parts if low < high]
 
     def _read(self, start: int, end: int) -> bool:
         self._reads += 1
@@ -100,13 +149,24 @@ class Memory:
             data = self.source.read(start, end - start)
         except KeyboardInterrupt:
             self.interrupted = True
-            data = None
-        self._spent += time.monotonic() - began
+            self.remark("interrupted: what was not read is not judged; the same command again reads on")
+            return False
         if data is None or len(data) != end - start:
             return False
+        self.link.learn(len(data), time.monotonic() - began)
         self._bytes += len(data)
         self.snapshot.add(start, data)
         return True
+
+    def remark(self, text: str) -> None:
+        """Keeps what a report must say about the reading."""
+        if text not in self._remarks:
+            self._remarks.append(text)
+
+    def remarks(self) -> List[str]:
+        """What a report must say about the reading; each is handed out once."""
+        said, self._remarks = self._remarks, []
+        return said
 
     def get(self, address: int, length: int) -> Optional[bytes]:
         """`length` bytes at `address`, read if need be; None unless all of them can be had."""
@@ -127,7 +187,9 @@ class Memory:
         return None if data is None else data.split(b"\0")[0].decode("utf-8", "replace")
 
     def mark(self) -> Cost:
-        """What was asked of the source so far, and now: the start of a report's cost."""
+        """What was asked of the source so far, and now: the start of a report and of its cost."""
+        self.interrupted = False
+        self._remarks.clear()
         return Cost(self._bytes, self._reads, time.monotonic())
 
     def cost_since(self, mark: Cost) -> Cost:

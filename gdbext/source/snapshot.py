@@ -64,12 +64,14 @@ class Snapshot:
     def missing(self, start: int, end: int) -> List[Tuple[int, int]]:
         """The parts of start..end that are not known."""
         gaps = []
-        for low, high in self.extents():
-            if high <= start or low >= end:
-                continue
+        index = max(0, bisect_right(self._starts, start) - 1)
+        while index < len(self._starts) and self._starts[index] < end and start < end:
+            low = self._starts[index]
+            high = low + len(self._data[index])
             if low > start:
                 gaps.append((start, low))
-            start = high
+            start = max(start, high)
+            index += 1
         if start < end:
             gaps.append((start, end))
         return gaps

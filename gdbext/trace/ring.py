@@ -74,9 +74,22 @@ def read_ring(memory: Memory, address: int) -> Trace:
     return _Ring(memory, header).trace()
 
 
+def _fetch_tables(memory: Memory, header: Header) -> None:
+    """The whole ring in one read; over a slow link only what has been written of it."""
+    if not memory.link.is_slow(header.total_size):
+        memory.fetch(header.address, header.total_size)
+        return
+    written = {"stacks": header.control.stack_words_used, "events": header.issued}
+    for name in ("names", "stacks", "live", "events"):
+        table = header.tables[name]
+        entries = min(table.entries, written.get(name, table.entries))
+        memory.fetch(header.address + table.offset, entries * table.entry_size)
+
+
 class _Ring:
     def __init__(self, memory: Memory, header: Header) -> None:
-        memory.fetch(header.address, header.total_size)
+        memory.allow(header.address, header.address + header.total_size)
+        _fetch_tables(memory, header)
         self.memory = memory
         self.header = header
         self.codec = EventCodec(header)

@@ -33,15 +33,16 @@ def run_scenario(
 
 @contextmanager
 def talk_to_scenario(
-    name: str, *, variant: str = firmware.DEFAULT, tty: bool = True, **machine: Any
+    name: str, *, variant: str = firmware.DEFAULT, tty: bool = True, sourced: bool = True, **machine: Any
 ) -> Iterator[tuple[GdbSession, RspProxy]]:
-    """An open GDB, extension sourced, connected at reset through a counting proxy."""
+    """An open GDB, extension sourced (or not), connected at reset through a counting proxy."""
     elf = firmware.build(variant)
     with (
         Qemu(elf, append=f"scenario={name}", **machine) as chip,
         RspProxy(chip.remote) as proxy,
         GdbSession(elf=elf, tty=tty) as gdb,
     ):
-        gdb.command(SOURCE)
+        if sourced:
+            gdb.command(SOURCE)
         gdb.command(remote(proxy.remote))
         yield gdb, proxy

@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reads a TLSF heap with as little traffic as its link makes worth while; nothing is judged here.
+
+Approach: two plans. `bulk` reads the whole heap: best where a round trip is dear and bytes are cheap. `headers` reads
+the control block and three words a block, and more only where something is wrong. `auto` reads what bulk reads within
+a second; else it follows headers and goes over to bulk once these prove dearer. The walk and the checks then find all
+that they look at in the snapshot, so that they need not know of plans.
+Rejected: a walk that reads as it goes (every check would have to say what it will look at, and Ctrl-C would strike in
+the middle of a conclusion).
+Cost: headers: 3 words a block, one more behind each free one. Damage costs a scan of the bytes behind it; where that
+would take too long, only of what lists and trace prove.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Iterable, Optional, Tuple
+
+from gdbext.heap.layout import FLAG_BITS, FREE_BIT, TlsfLayout
+from gdbext.source.memory import Memory
+
+PLANS = ("auto", "bulk", "headers")
+
+_LARGEST_BULK = 1 << 20  # `auto` looks at headers first in a larger heap, however fast the link seems
+_BULK_SECONDS = 1.0
+_SCAN_SECONDS = 20.0  # that the bytes behind damage may cost
+_SCAN_BYTES = 4096  # and what is read of them in any case
+_FEW_BLOCKS = 32  # after so many headers `auto` looks back at what they cost
+
+_AROUND = 1024  # bytes on each side of a damaged place
+_FURTHEST = 1 << 16
+_MOST_PLACES = 16
+
+
+def fetch_heap(memory: Memory, start: int, layout: TlsfLayout, proven: Iterable[int]) -> None:
+    """Fetches what the walk and the checks of one heap need. `proven`: payloads that the trace knows."""
+    memory.fetch(start, layout.first - start)  # also tells how fast the link is
+    if _reads_all(memory, layout.end - layout.first):
+        memory.fetch(start, layout.end - start)
+        return
+    headers = _Headers(memory, layout, proven)
+    headers.follow_blocks()
+    headers.follow_lists()
+
+
+def _reads_all(memory: Memory, size: int) -> bool:
+    if memory.plan != "auto":
+        return memory.plan == "bulk"
+    return size <= _LARGEST_BULK and (memory.link.seconds(size) or 0.0) <= _BULK_SECONDS
+
+
+class _Headers:
+    """The plan that reads headers."""
+
+    def __init__(self, memory: Memory, layout: TlsfLayout, proven: Iterable[int]) -> None:
+        self.memory = memory
+        self.layout = layout
+        self.candidates = set(proven)  # payloads that lists or the trace have for blocks
+        self.began = time.monotonic()
+        self.blocks = 0
+
+    def follow_blocks(self) -> None:
+        """Reads the header of each block; where one cannot be right, what is needed to go on behind it."""
+        layout, before = self.layout, 0
+        payload = doubtful = layout.first
+        while payload < layout.end and not self.memory.interrupted:
+            word = self._header(payload, bool(before & FREE_BIT))
+            following = self._following(payload, word)
+            if word is None or following is None:
+                self._fetch_behind(doubtful, payload)
+                return
+            if word >> 1 & 1 == before & FREE_BIT:
+                doubtful = payload
+            before, payload = word, following
+            self.blocks += 1
+            if self.blocks % _FEW_BLOCKS == 0 and self._is_dear(payload):
+                self.memory.fetch(payload - layout.word, layout.end - payload + layout.word)
+                return
+        self._header(layout.end, bool(before & FREE_BIT))
+
+    def _header(self, payload: int, behind_free: bool) -> Optional[int]:
+        """The size word of a block, read with two words behind it, and the one before it if a free block ends there."""
+        layout = self.layout
+        low = payload - layout.word * (2 if behind_free else 1)
+        self.memory.fetch(low, min(payload + 2 * layout.word, layout.end) - low)
+        return self.memory.snapshot.word(payload - layout.word)
+
+    def _following(self, payload: int, word: Optional[int]) -> Optional[int]:
+        """The payload behind this block; None if its size cannot be right."""
+        layout, size = self.layout, (word or 0) & ~FLAG_BITS
+        if size < layout.smallest or size % layout.align or payload + size + layout.word > layout.end:
+            return None
+        return payload + size + layout.word
+
+    def _is_dear(self, payload: int) -> bool:
+        """Whether the rest is cheaper in one piece, by what the headers so far have cost; else what it will take."""
+        layout = self.layout
+        left = layout.end - payload
+        expected = (time.monotonic() - self.began) / (payload - layout.first) * left
+        if self.blocks == _FEW_BLOCKS:
+            self.memory.progress.announce(
+                f"following {left // ((payload - layout.first) // _FEW_BLOCKS):,} block headers", expected
+            )
+        self.memory.progress.tell(payload - layout.first, layout.end - layout.first)
+        bulk = self.memory.link.seconds(left)
+        return self.memory.plan == "auto" and bulk is not None and bulk < expected
+
+    def _fetch_behind(self, doubtful: int, payload: int) -> None:
+        """Reads what a walk needs to go on behind damage: all of it, or what can be proven there."""
+        low, end = doubtful - self.layout.word, self.layout.end
+        if (self.memory.link.seconds(end - low) or 0.0) <= _SCAN_SECONDS:
+            self.memory.fetch(low, end - low)
+            return
+        self.memory.fetch(low, min(_SCAN_BYTES, end - low))
+        self.follow_lists()
+        for candidate in sorted(self.candidates):
+            self._follow_chain(candidate, payload)
+        self.memory.remark(
+            f"behind the damage at {payload - self.layout.word:#x} only {_SCAN_BYTES:,} bytes and what lists and trace "
+            f"prove were read; to read all {end - payload:,} bytes: set memtrace plan bulk"
+        )
+
+    def _follow_chain(self, payload: int, low: int) -> None:
+        """Reads the chain of headers from a place that may be a block, up to what is known already."""
+        known = False
+        while low < payload < self.layout.end and not known and not self.memory.interrupted:
+            payload = self._following(payload, self._header(payload, True)) or 0
+            known = payload > 0 and self.memory.snapshot.word(payload - self.layout.word) is not None
+
+    def follow_lists(self) -> None:
+        """Reads the nodes of the free lists that are not blocks met so far: damage has led there, or hides them."""
+        layout = self.layout
+        for slot in range(layout.fl_count << layout.sl_log2):
+            node = self.memory.snapshot.word(layout.lists + slot * layout.word)
+            for _ in range(self.blocks + _FEW_BLOCKS):
+                payload = 0 if node is None else node + 2 * layout.word
+                if not layout.first <= payload < layout.end or payload % layout.align:
+                    break
+                self.candidates.add(payload)
+                self._header(payload, False)
+                node = self.memory.snapshot.word(payload)
+
+
+def fetch_evidence(memory: Memory, places: Iterable[Tuple[int, int]], low: int, high: int) -> None:
+    """Fetches the bytes around damaged places (address, length), further where the damage goes on as it is."""
+    for address, length in list(places)[:_MOST_PLACES]:
+        start, end = max(low, address - _AROUND), min(high, address + length + _AROUND)
+        memory.fetch(start, end - start)
+        for reach in (_AROUND << shift for shift in range((_FURTHEST // _AROUND).bit_length())):
+            _fetch_further(memory, (address - reach, address + length), max(low, address - 2 * reach))
+            _fetch_further(memory, (address, address + length + reach), min(high, address + length + 2 * reach))
+
+
+def _fetch_further(memory: Memory, span: Tuple[int, int], limit: int) -> None:
+    """Fetches from a span of known bytes on to a limit, if they are all one run."""
+    data = memory.snapshot.get(span[0], span[1] - span[0])
+    if data and (len(set(data)) == 1 or (data.isascii() and data.decode("ascii").isprintable())):
+        memory.fetch(min(limit, span[1]), max(limit, span[1]) - min(limit, span[1]))

@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The page cache: what is asked of the source, what a hole costs, and what is never asked."""
+
+from __future__ import annotations
+
+import pytest
+
+from gdbext.source.known import Known, parse_ranges
+from gdbext.source.link import Link, Progress
+from gdbext.source.memory import Memory
+
+BASE, SIZE = 0x2000_0000, 256 << 10
+
+
+class Chip:
+    """A source with holes that remembers what it was asked for."""
+
+    pointer_size = 4
+    byte_order = "little"
+
+    def __init__(self, *holes: tuple[int, int]) -> None:
+        self.holes = holes
+        self.asked: list[tuple[int, int]] = []
+        self.interrupt_after = -1
+
+    def read(self, address: int, length: int) -> bytes | None:
+        self.asked.append((address, length))
+        if self.interrupt_after == len(self.asked):
+            raise KeyboardInterrupt
+        end = address + length
+        inside = address >= BASE and end <= BASE + SIZE
+        if not inside or any(address < high and low < end for low, high in self.holes):
+            return None
+        return bytes(length)
+
+
+@pytest.mark.parametrize("hole", [(0, 4), (60, 100), (5000, 5004), (70000, 70256), (4096, 200_000), (SIZE - 4, SIZE)])
+def test_a_hole_costs_its_own_bytes_and_few_reads(hole: tuple[int, int]) -> None:
+    low, high = BASE + hole[0], BASE + hole[1]
+    chip = Chip((low, high))
+    memory = Memory(chip)  # type: ignore[arg-type]
+    memory.fetch(BASE, SIZE)
+    unread = memory.snapshot.missing(BASE, BASE + SIZE)
+    assert sum(end - start for start, end in unread) <= high - low
+    assert unread == memory.failed(BASE, BASE + SIZE)
+    assert len(chip.asked) <= 90
+    asked = len(chip.asked)
+    memory.fetch(BASE, SIZE)
+    assert len(chip.asked) == asked, "what failed is not asked for again"
+
+
+def test_what_nobody_has_named_is_not_asked_for() -> None:
+    chip = Chip()
+    memory = Memory(chip, known=Known([(BASE, BASE + 64)]))  # type: ignore[arg-type]
+    assert memory.get(BASE + 32, 64) is None
+    assert chip.asked == [(BASE + 32, 32)]
+    assert [remark for remark in memory.remarks() if "set memtrace memory 0x20000040,0x20000060" in remark]
+    memory.allow(BASE + 64, BASE + 128)
+    assert memory.get(BASE + 32, 64) == bytes(64)
+
+
+def test_small_structures_near_writable_sections_are_known() -> None:
+    known = Known([], writable=[(BASE, BASE + 16)])
+    assert known.clip(BASE + 0x1000, BASE + 0x1100) == [(BASE + 0x1000, BASE + 0x1100)]
+    assert known.clip(BASE + 0x1000, BASE + 0x9000) == []
+    assert known.clip(BASE + (4 << 20), BASE + (4 << 20) + 4) == []
+
+
+def test_ctrl_c_ends_the_reading_and_the_next_report_reads_on() -> None:
+    chip = Chip()
+    memory = Memory(chip)  # type: ignore[arg-type]
+    chip.interrupt_after = 3
+    memory.fetch(BASE, SIZE)
+    memory.fetch(BASE, SIZE)
+    assert len(chip.asked) == 3
+    assert memory.interrupted
+    assert len(memory.remarks()) == 1
+    memory.mark()
+    memory.fetch(BASE, SIZE)
+    assert memory.get(BASE, SIZE) == bytes(SIZE)
+    assert sum(length for _, length in chip.asked) == SIZE + chip.asked[2][1]
+
+
+def test_progress_is_told_ever_less_often() -> None:
+    said: list[str] = []
+    now = [0.0]
+    progress = Progress(said.append, lambda: now[0])
+    progress.announce("reading", 0.5)
+    assert said == []
+    progress.announce("reading", 60.4)
+    for second in range(60):
+        now[0] = second
+        progress.tell(second, 60)
+    assert said[0] == "reading takes about 60 s (Ctrl-C keeps what is there)"
+    assert said[1:] == [f"{done} of 60 bytes, about {60 - done} s left" for done in (1, 2, 4, 8, 16, 32)]
+
+
+def test_a_link_is_learnt_from_its_reads() -> None:
+    link = Link()
+    assert (link.seconds(1000), link.piece()) == (None, 32 << 10)
+    link.learn(4, 0.5)
+    assert link.seconds(1000) is None
+    link.learn(1000, 0.25)
+    assert link.seconds(4000) == 1.0
+    assert not link.is_slow(4000)
+    assert link.is_slow(4001)
+    assert link.piece() == 4096
+
+
+@pytest.mark.parametrize("text", ["here", "1", "1,", "5,4", "4,4", "-1,4"])
+def test_ranges_that_are_none(text: str) -> None:
+    with pytest.raises(ValueError, match="give START,END"):
+        parse_ranges(text)
+
+
+def test_ranges() -> None:
+    assert parse_ranges("0x10,0x20  48,64") == [(16, 32), (48, 64)]
+    assert parse_ranges("") == []
