@@ -67,4 +67,4 @@ def _ring_header(host: Host, ring: Optional[str]) -> Header:
 def pending_request(header: Header) -> Optional[str]:
     """What was asked and not yet obeyed."""
     names = {number: name for name, number in REQUESTS.items()}
-    return names.get(header.control.request, "?") if header.control.request else None
+    return names.get(header.control.request)
