@@ -23,7 +23,7 @@ from gdbext.analyse.check import Operation
 from gdbext.analyse.suspects import Frames
 from gdbext.commands.complete import complete
 from gdbext.commands.host import Found, UserError
-from gdbext.commands.settings import Settings
+from gdbext.commands.settings import SETTINGS, SettingRow, Settings
 from gdbext.commands.table import COMMANDS, Command, help_of, parser_of, render
 from gdbext.heap.caps import read_registered
 from gdbext.model import CheckReport, Skipped
@@ -40,6 +40,7 @@ from gdbext.trace.ring import read_ring
 # Where a heap assertion stops, best first: the recorder's hook, the C library's assert, its abort.
 STOP_FUNCTIONS = ("memtrace_assert_stop", "__assert_func", "abort")
 _FRAMES_LOOKED_AT = 12
+_KINDS = {bool: gdb.PARAM_BOOLEAN, int: gdb.PARAM_ZUINTEGER, str: gdb.PARAM_STRING_NOESCAPE}
 _MACHINES = {243: "riscv", 94: "xtensa"}  # e_machine of ELF
 _DEBUGGERS = {"riscv": "gdb-multiarch or riscv32-esp-elf-gdb", "xtensa": "xtensa-esp-elf-gdb"}
 
@@ -307,16 +308,17 @@ class SetPrefix(gdb.Command):
 class Setting(gdb.Parameter):
     """A field of Settings as a GDB parameter."""
 
-    def __init__(self, name: str, kind: int, what: str, choices: Optional[List[str]] = None) -> None:
-        self.set_doc = f"Set {what}."
-        self.show_doc = f"Show {what}."
-        self._what = what
-        self._field = name.replace("-", "_")
-        if choices is not None:
-            super().__init__(f"memtrace {name}", gdb.COMMAND_DATA, kind, choices)
+    def __init__(self, row: SettingRow) -> None:
+        self.set_doc = f"Set {row.what}."
+        self.show_doc = f"Show {row.what}."
+        self._what = row.what
+        self._field = row.name.replace("-", "_")
+        value = getattr(HOST.settings, self._field)
+        if row.choices and not isinstance(value, bool):
+            super().__init__(f"memtrace {row.name}", gdb.COMMAND_DATA, gdb.PARAM_ENUM, row.choices)
         else:
-            super().__init__(f"memtrace {name}", gdb.COMMAND_DATA, kind)
-        self.value = getattr(HOST.settings, self._field)
+            super().__init__(f"memtrace {row.name}", gdb.COMMAND_DATA, _KINDS[type(value)])
+        self.value = value
 
     def get_set_string(self) -> str:
         """Takes the new value over, or puts the old one back."""
@@ -420,12 +422,8 @@ def _add_aliases() -> None:
 def _add_settings() -> None:
     SetPrefix("set memtrace")
     SetPrefix("show memtrace")
-    Setting("auto-stop", gdb.PARAM_BOOLEAN, "whether memtrace stops at heap assertions")
-    Setting("auto-report", gdb.PARAM_BOOLEAN, "whether memtrace reports when a heap assertion has stopped the target")
-    Setting("limit", gdb.PARAM_ZUINTEGER, "how many entries lists show (0: all)")
-    Setting("color", gdb.PARAM_ENUM, "whether reports are coloured", ["auto", "on", "off"])
-    Setting("memory", gdb.PARAM_STRING_NOESCAPE, "further memory that may be read (START,END [START,END ...])")
-    Setting("plan", gdb.PARAM_ENUM, "how heaps are read", ["auto", "bulk", "headers"])
+    for row in SETTINGS:
+        Setting(row)
 
 
 def register() -> None:

@@ -45,6 +45,7 @@ def test_one_assertion_one_report_however_often_it_stops_there() -> None:
         again = gdb.command("jump memtrace_assert_stop")
         assert "memtrace: the same assertion as before; heap-check shows its report again" in again
         assert HEADLINE not in again
+        gdb.command("set confirm off")
         gdb.command("stepi")
         assert gdb.command("jump *memtrace_assert_stop").count(HEADLINE) == 1, "after another stop it is news"
 
