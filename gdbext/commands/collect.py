@@ -93,7 +93,12 @@ def _search_ring(host: Host, text: str) -> int:
 
 def collect_trace(host: Host, ring: Optional[str]) -> Collected:
     """Reads the trace alone; why there is none is among what was skipped."""
-    address = ring_address(host, ring)
+    try:
+        address = ring_address(host, ring)
+    except UserError as problem:
+        if ring is not None:
+            raise
+        return _without_trace(str(problem))
     if address is None:
         return _without_trace("no symbol memtrace_ring: link the recorder, or name the ring with --ring")
     if address == 0:

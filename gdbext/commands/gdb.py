@@ -131,7 +131,10 @@ class GdbHost:
         if symbol is None:
             return None
         self.find_heaps()  # the ring may lie in one: their memory is known from here on
-        return self.memory().word(symbol)
+        ring = self.memory().word(symbol)
+        if ring is None:
+            raise UserError(f"the pointer memtrace_ring at {symbol:#x} cannot be read")
+        return ring
 
     def known_heaps(self) -> List[str]:
         """The registered heaps as --heap takes them, as far as they have been read."""
