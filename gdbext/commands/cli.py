@@ -139,6 +139,9 @@ def main(arguments: Optional[List[str]] = None) -> int:
     """The shell's entry point: exit status as documented above."""
     words = sys.argv[1:] if arguments is None else arguments
     command = next((command for command in _OFFLINE if words[:1] == [command.name]), None)
+    if any(command.writes and words[:1] == [command.name] for command in COMMANDS):
+        print(f"memtrace: {words[0]} asks a live target, which images are not: use it in GDB", file=sys.stderr)
+        return 2
     if command is None:
         print(_usage(), file=sys.stderr)
         return 0 if words[:1] == ["--help"] else 2

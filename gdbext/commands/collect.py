@@ -14,7 +14,10 @@ from gdbext.model import Cost, Skipped, TraceInfo
 from gdbext.source.memory import Memory
 from gdbext.trace.format import HEADER_BYTES, FormatError
 from gdbext.trace.history import History
-from gdbext.trace.ring import Trace, read_ring
+from gdbext.trace.ring import Trace, find_rings, read_ring
+
+SEARCH = "search "  # what a ring's address begins with when it is a range to be searched
+_FIRST_LOOK = 4096
 
 
 @dataclass
@@ -57,15 +60,49 @@ def _unread(host: Host, heap: HeapFacts) -> Iterator[Skipped]:
         yield Skipped("memory", f"{end - start:,} bytes at {start:#x} could not be read")
 
 
+def ring_address(host: Host, ring: Optional[str]) -> Optional[int]:
+    """Where the ring is: what the symbol points to, or where the user says it is or may be found. None: no symbol."""
+    if ring is None:
+        return host.find_ring()
+    if ring.startswith(SEARCH):
+        return _search_ring(host, ring[len(SEARCH) :])
+    address = host.address(ring)
+    host.memory().allow(address, address + HEADER_BYTES)
+    return address
+
+
+def _search_ring(host: Host, text: str) -> int:
+    first, comma, last = text.rpartition(",")
+    if not comma:
+        raise UserError(f"--search {text}: give START,END")
+    start, end, memory = host.address(first), host.address(last), host.memory()
+    if not start < end <= start + LARGEST_HEAP:
+        raise UserError(f"--search {text}: START must lie below END, by {LARGEST_HEAP >> 20} MiB at most")
+    memory.allow(start, end)
+    memory.fetch(start, min(end - start, _FIRST_LOOK))  # tells how fast the link is
+    seconds = memory.link.seconds(end - start)
+    memory.progress.say(f"searching {end - start:,} bytes for a ring" + (f", about {seconds:.1f} s" if seconds else ""))
+    memory.fetch(start, end - start)
+    found = find_rings(memory.snapshot, start, end)
+    if not found:
+        raise UserError(f"no ring between {start:#x} and {end:#x}: has memtrace_init run? is the ring in there?")
+    if len(found) > 1:
+        memory.remark(f"{len(found)} rings were found, this is the first: {', '.join(map(hex, found))} (--ring)")
+    return found[0]
+
+
 def collect_trace(host: Host, ring: Optional[str]) -> Collected:
     """Reads the trace alone; why there is none is among what was skipped."""
-    address = host.address(ring) if ring is not None else host.find_ring()
+    try:
+        address = ring_address(host, ring)
+    except UserError as problem:
+        if ring is not None:
+            raise
+        return _without_trace(str(problem))
     if address is None:
         return _without_trace("no symbol memtrace_ring: link the recorder, or name the ring with --ring")
     if address == 0:
         return _without_trace("the ring has not been started yet: memtrace_init has not run")
-    if ring is not None:
-        host.memory().allow(address, address + HEADER_BYTES)
     try:
         trace = read_ring(host.memory(), address)
     except FormatError as problem:

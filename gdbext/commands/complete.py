@@ -8,7 +8,7 @@ the whole word behind the last break.
 from __future__ import annotations
 
 import re
-from typing import List, Optional
+from typing import List, Optional, Sequence
 
 from gdbext.commands.table import Argument, Command
 from gdbext.heap.registry import KINDS
@@ -16,23 +16,25 @@ from gdbext.heap.registry import KINDS
 _BREAK = re.compile(r"[-@:,]")
 
 
-def complete(command: Command, text: str, word: str) -> Optional[List[str]]:
-    """The completions of the last word; None where an expression may stand."""
+def complete(command: Command, text: str, heaps: Sequence[str] = (), tasks: Sequence[str] = ()) -> Optional[List[str]]:
+    """The completions of the last word, with the heaps and tasks that are known; None where an expression may stand."""
     words = text.split(" ")
     typed, before = words[-1], words[-2] if len(words) > 1 else ""
     options = [argument for argument in command.arguments if argument.name.startswith("--")]
     value_of = next((argument for argument in options if argument.name == before), None)
     if value_of is not None and value_of.settings.get("action") != "store_true":
-        return _after_break(_values(value_of), typed)
+        return _after_break(_values(value_of, heaps, tasks), typed)
     if typed.startswith("-"):
         visible = [argument.name for argument in options if argument.name != "--request"]
         return _after_break(visible, typed)
     return None
 
 
-def _values(argument: Argument) -> List[str]:
+def _values(argument: Argument, heaps: Sequence[str], tasks: Sequence[str]) -> List[str]:
     if argument.name == "--heap":
-        return [f"{kind}@" for kind in KINDS]
+        return list(heaps) or [f"{kind}@" for kind in KINDS]
+    if argument.name == "--task":
+        return list(tasks)
     return list(argument.settings.get("choices", ()))
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from argparse import Namespace
 from typing import Optional
 
+from gdbext.commands.collect import ring_address
 from gdbext.commands.host import Host, UserError
 from gdbext.model import ControlReport
 from gdbext.trace.format import (
@@ -48,13 +49,11 @@ def _name_bytes(name: str) -> bytes:
 
 
 def _ring_header(host: Host, ring: Optional[str]) -> Header:
-    address = host.address(ring) if ring is not None else host.find_ring()
+    address = ring_address(host, ring)
     if address is None:
         raise UserError("no symbol memtrace_ring: link the recorder, or name the ring with --ring")
     if address == 0:
         raise UserError("the ring has not been started yet: let the target run to its memtrace_init")
-    if ring is not None:
-        host.memory().allow(address, address + HEADER_BYTES)
     data = host.memory().get(address, HEADER_BYTES)
     if data is None:
         raise UserError(f"the ring at {address:#x} cannot be read")

@@ -11,10 +11,11 @@ Cost: a stop that is not ours compares breakpoints, and touches neither frames n
 from __future__ import annotations
 
 import os
-import re
 import shlex
 import sys
-from typing import Any, Dict, List, Optional, Tuple
+from argparse import Namespace
+from contextlib import contextmanager
+from typing import Any, Dict, Hashable, Iterator, List, Optional, Tuple
 
 import gdb
 
@@ -22,20 +23,24 @@ from gdbext.analyse.check import Operation
 from gdbext.analyse.suspects import Frames
 from gdbext.commands.complete import complete
 from gdbext.commands.host import Found, UserError
-from gdbext.commands.settings import Settings
+from gdbext.commands.settings import SETTINGS, SettingRow, Settings
 from gdbext.commands.table import COMMANDS, Command, help_of, parser_of, render
 from gdbext.heap.caps import read_registered
-from gdbext.model import Skipped
+from gdbext.model import CheckReport, Skipped
 from gdbext.report.style import coloured
 from gdbext.source.gdb_inferior import GdbSource, NoTarget, inferior_key, is_core, known_memory
+from gdbext.source.images import HeldSource
 from gdbext.source.known import parse_ranges
 from gdbext.source.memory import Memory
 from gdbext.symbols.gdb_symbols import GdbSymbols, address_of
 from gdbext.symbols.names import is_allocator, is_assertion
+from gdbext.trace.format import FormatError
+from gdbext.trace.ring import read_ring
 
 # Where a heap assertion stops, best first: the recorder's hook, the C library's assert, its abort.
 STOP_FUNCTIONS = ("memtrace_assert_stop", "__assert_func", "abort")
 _FRAMES_LOOKED_AT = 12
+_KINDS = {bool: gdb.PARAM_BOOLEAN, int: gdb.PARAM_ZUINTEGER, str: gdb.PARAM_STRING_NOESCAPE}
 _MACHINES = {243: "riscv", 94: "xtensa"}  # e_machine of ELF
 _DEBUGGERS = {"riscv": "gdb-multiarch or riscv32-esp-elf-gdb", "xtensa": "xtensa-esp-elf-gdb"}
 
@@ -126,7 +131,32 @@ class GdbHost:
         if symbol is None:
             return None
         self.find_heaps()  # the ring may lie in one: their memory is known from here on
-        return self.memory().word(symbol)
+        ring = self.memory().word(symbol)
+        if ring is None:
+            raise UserError(f"the pointer memtrace_ring at {symbol:#x} cannot be read")
+        return ring
+
+    def known_heaps(self) -> List[str]:
+        """The registered heaps as --heap takes them, as far as they have been read."""
+        head, held = address_of("registered_heaps"), self._held()
+        regions = read_registered(held, head)[0] if head is not None and held is not None else []
+        return [f"{region.kind}@{region.address:#x}" for region in regions]
+
+    def known_tasks(self) -> List[str]:
+        """The tasks of the ring, as far as it has been read."""
+        symbol, held = address_of("memtrace_ring"), self._held()
+        ring = held.word(symbol) if symbol is not None and held is not None else None
+        try:
+            events = read_ring(held, ring).events if held is not None and ring else ()
+        except FormatError:
+            return []
+        return sorted({event.task for event in events if event.task})
+
+    def _held(self) -> Optional[Memory]:
+        """What has been read of the target, as a memory that reads nothing more."""
+        if self._memory is None or self._of != inferior_key():
+            return None
+        return Memory(HeldSource(self._memory.snapshot))
 
     @property
     def frames(self) -> Frames:
@@ -161,8 +191,11 @@ def _missing_architecture() -> str:
     program = gdb.current_progspace()
     if program is None or program.filename is None:
         return ""
-    with open(program.filename, "rb") as file:
-        head = file.read(20)
+    try:
+        with open(program.filename, "rb") as file:
+            head = file.read(20)
+    except OSError:
+        return ""
     little = head[5:6] != b"\2"
     name = _MACHINES.get(int.from_bytes(head[18:20], "little" if little else "big"))
     if name is None or gdb.execute(f"complete set architecture {name}", to_string=True):
@@ -197,20 +230,53 @@ class TableCommand(gdb.Command):
 
     def invoke(self, argument: str, from_tty: bool) -> None:
         """Runs the command; whatever goes wrong comes as one line."""
-        try:
-            options = parser_of(self._command, self._prog).parse_args(shlex.split(argument))
-            HOST.aside = options.json
-            text = render(self._command, self._command.run(HOST, options), options)
-        except (UserError, NoTarget, ValueError) as problem:
-            raise gdb.GdbError(f"memtrace: {problem}") from None
-        except gdb.error as problem:
-            raise gdb.GdbError(f"memtrace: GDB says: {_one_line(problem)}") from None
-        gdb.write((coloured(text) if _wants_colour() and not options.json else text) + "\n")
+        with _errors_as_lines():
+            options = parser_of(self._command, self._prog).parse_args(_split(argument))
+            _show(self._command, _report_of(self._command, options), options)
 
     def complete(self, text: str, word: str) -> Any:
-        """Options, heaps, tasks; GDB's own expressions where an address may stand."""
-        found = complete(self._command, text, word)
+        """Options, heaps, tasks; GDB's own expressions where an address may stand. Nothing is read for it."""
+        found = complete(self._command, text, HOST.known_heaps(), HOST.known_tasks())
         return found if found is not None else gdb.COMPLETE_EXPRESSION
+
+
+def _split(argument: str) -> List[str]:
+    try:
+        return shlex.split(argument)
+    except ValueError as problem:
+        raise UserError(str(problem)) from None
+
+
+def _report_of(command: Command, options: Namespace) -> Any:
+    HOST.aside = options.json
+    return command.run(HOST, options)
+
+
+def _show(command: Command, report: Any, options: Namespace) -> None:
+    text = render(command, report, options)
+    gdb.write((coloured(text) if _wants_colour() and not options.json else text) + "\n")
+
+
+@contextmanager
+def _errors_as_lines() -> Iterator[None]:
+    """Whatever goes wrong inside is one line to its user; GDB's own switch shows where a bug of ours lies."""
+    try:
+        yield
+    except gdb.GdbError:
+        raise
+    except (UserError, NoTarget) as problem:
+        raise gdb.GdbError(f"memtrace: {problem}") from None
+    except KeyboardInterrupt:
+        raise gdb.GdbError("memtrace: interrupted; nothing is lost: the same command again reads on") from None
+    except gdb.error as problem:
+        raise gdb.GdbError(f"memtrace: GDB says: {_one_line(problem)}") from None
+    except Exception as problem:
+        if gdb.parameter("python print-stack") == "full":
+            raise
+        raise gdb.GdbError(
+            f"memtrace: a bug of memtrace: {type(problem).__name__}: {_one_line(problem)}; "
+            "`set python print-stack full`, then the same command again, shows where"
+        ) from None
 
 
 def _one_line(problem: BaseException) -> str:
@@ -245,20 +311,27 @@ class SetPrefix(gdb.Command):
 class Setting(gdb.Parameter):
     """A field of Settings as a GDB parameter."""
 
-    def __init__(self, name: str, kind: int, what: str, choices: Optional[List[str]] = None) -> None:
-        self.set_doc = f"Set {what}."
-        self.show_doc = f"Show {what}."
-        self._what = what
-        self._field = name.replace("-", "_")
-        if choices is not None:
-            super().__init__(f"memtrace {name}", gdb.COMMAND_DATA, kind, choices)
+    def __init__(self, row: SettingRow) -> None:
+        self.set_doc = f"Set {row.what}."
+        self.show_doc = f"Show {row.what}."
+        self._what = row.what
+        self._field = row.name.replace("-", "_")
+        value = getattr(HOST.settings, self._field)
+        if row.choices and not isinstance(value, bool):
+            super().__init__(f"memtrace {row.name}", gdb.COMMAND_DATA, gdb.PARAM_ENUM, row.choices)
         else:
-            super().__init__(f"memtrace {name}", gdb.COMMAND_DATA, kind)
-        self.value = getattr(HOST.settings, self._field)
+            super().__init__(f"memtrace {row.name}", gdb.COMMAND_DATA, _KINDS[type(value)])
+        self.value = value
 
     def get_set_string(self) -> str:
-        """Takes the new value over."""
-        setattr(HOST.settings, self._field, self.value)
+        """Takes the new value over, or puts the old one back."""
+        if self._field == "memory":
+            try:
+                parse_ranges(str(self.value or ""))
+            except ValueError as problem:
+                self.value = HOST.settings.memory
+                raise gdb.GdbError(f"memtrace: {problem}") from None
+        setattr(HOST.settings, self._field, self.value or "" if self._field == "memory" else self.value)
         if self._field == "auto_stop":
             STOPS.arm()
         HOST.forget()
@@ -284,7 +357,7 @@ class Stops:
     def __init__(self) -> None:
         self.registered = False
         self._breakpoint: Optional[AssertionStop] = None
-        self._reported: Optional[Tuple[str, str]] = None
+        self._reported: Optional[Hashable] = None
 
     def arm(self, *_: Any) -> None:
         """Sets the breakpoint on the best function that the program has; removes it when the setting is off."""
@@ -306,23 +379,34 @@ class Stops:
     def stopped(self, event: gdb.Event) -> None:
         """Reports at our own breakpoint; any other stop costs nothing."""
         if not isinstance(event, gdb.BreakpointEvent) or self._breakpoint not in event.breakpoints:
+            self._reported = None  # somebody looks around, or has reset the target: the next assertion is news
             return
         if not HOST.settings.auto_report:
             gdb.write("memtrace: a heap assertion has stopped the target; heap-check shows the report\n")
             return
         try:
-            self._report()
-        except gdb.error as problem:
-            gdb.write(f"{_one_line(problem)}\n", gdb.STDERR)
+            with _errors_as_lines():
+                self._report()
+        except gdb.GdbError as problem:
+            gdb.write(f"{problem}\n", gdb.STDERR)
 
     def _report(self) -> None:
-        text = gdb.execute("memtrace check", to_string=True)
-        key = (text.split("\n", 1)[0], re.sub(r"; read .*", "", text))
-        if key == self._reported:
+        command = next(command for command in COMMANDS if command.name == "check")
+        options = parser_of(command, "heap-check").parse_args([])
+        report = _report_of(command, options)
+        what = _failure_of(report)
+        if what == self._reported:
             gdb.write("memtrace: the same assertion as before; heap-check shows its report again\n")
             return
-        self._reported = key
-        gdb.write(text)
+        self._reported = what
+        _show(command, report, options)
+
+
+def _failure_of(report: CheckReport) -> Hashable:
+    """What makes two stops one failure: the assertion that froze the ring, else the damage that is seen."""
+    if report.assertion is not None:
+        return report.assertion
+    return tuple((finding.rule, finding.address) for heap in report.heaps for finding in heap.findings)
 
 
 STOPS = Stops()
@@ -341,12 +425,8 @@ def _add_aliases() -> None:
 def _add_settings() -> None:
     SetPrefix("set memtrace")
     SetPrefix("show memtrace")
-    Setting("auto-stop", gdb.PARAM_BOOLEAN, "whether memtrace stops at heap assertions")
-    Setting("auto-report", gdb.PARAM_BOOLEAN, "whether memtrace reports when a heap assertion has stopped the target")
-    Setting("limit", gdb.PARAM_ZUINTEGER, "how many entries lists show (0: all)")
-    Setting("color", gdb.PARAM_ENUM, "whether reports are coloured", ["auto", "on", "off"])
-    Setting("memory", gdb.PARAM_STRING_NOESCAPE, "further memory that may be read (START,END [START,END ...])")
-    Setting("plan", gdb.PARAM_ENUM, "how heaps are read", ["auto", "bulk", "headers"])
+    for row in SETTINGS:
+        Setting(row)
 
 
 def register() -> None:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple, Tuple
 
 
 @dataclass
@@ -16,3 +17,21 @@ class Settings:
     color: str = "auto"  # auto, on, off
     memory: str = ""  # further memory that may be read: START,END [START,END ...]
     plan: str = "auto"  # how heaps are read: auto, bulk, headers
+
+
+class SettingRow(NamedTuple):
+    """One setting as `set memtrace NAME` has it; its default is that of the field of Settings."""
+
+    name: str
+    what: str
+    choices: Tuple[str, ...] = ()
+
+
+SETTINGS = (
+    SettingRow("auto-stop", "whether memtrace stops at heap assertions", ("on", "off")),
+    SettingRow("auto-report", "whether memtrace reports when a heap assertion has stopped the target", ("on", "off")),
+    SettingRow("limit", "how many entries lists show (0: all)"),
+    SettingRow("color", "whether reports are coloured", ("auto", "on", "off")),
+    SettingRow("memory", "further memory that may be read (START,END [START,END ...])"),
+    SettingRow("plan", "how heaps are read", ("auto", "bulk", "headers")),
+)

@@ -27,6 +27,9 @@ class GdbSource:
     """The selected inferior as a source."""
 
     def __init__(self) -> None:
+        thread = gdb.selected_thread()  # asking the inferior for its threads would ask a running target
+        if thread is not None and thread.is_running():
+            raise NoTarget("the target is running: stop it first (Ctrl-C or `interrupt`)")
         if not _is_alive():
             raise NoTarget("no target: connect first (`target remote HOST:PORT` or `core-file FILE`)")
         self.pointer_size = int(gdb.parse_and_eval("sizeof(void *)"))

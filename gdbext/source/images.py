@@ -27,3 +27,16 @@ class ImageSource:
     def read(self, address: int, length: int) -> Optional[bytes]:
         """Exactly `length` bytes, or None."""
         return self._held.get(address, length)
+
+
+class HeldSource:
+    """What has been read of another source, and nothing more."""
+
+    def __init__(self, held: Snapshot) -> None:
+        self.pointer_size = held.pointer_size
+        self.byte_order = held.byte_order
+        self._held = held
+
+    def read(self, address: int, length: int) -> Optional[bytes]:
+        """Exactly `length` bytes, or None."""
+        return self._held.get(address, length)

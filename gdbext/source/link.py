@@ -68,6 +68,11 @@ class Progress:
         self._clock = clock
         self._began, self._next = 0.0, float("inf")
 
+    def say(self, text: str) -> None:
+        """A line, now."""
+        if self._say is not None:
+            self._say(text)
+
     def announce(self, what: str, seconds: Optional[float]) -> None:
         """Says what comes, if it is worth a word."""
         self._began = self._clock()

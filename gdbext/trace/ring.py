@@ -19,10 +19,12 @@ from typing import Dict, List, Optional, Tuple
 
 from gdbext.model import Assertion, Event, TraceInfo
 from gdbext.source.memory import Memory
+from gdbext.source.snapshot import Snapshot
 from gdbext.trace.format import (
     FROZEN,
     HEADER_BYTES,
     KINDS,
+    MAGIC,
     STATES,
     EventCodec,
     FormatError,
@@ -72,6 +74,26 @@ def read_ring(memory: Memory, address: int) -> Trace:
     if header.address != address:
         raise FormatError(f"its header says that it lies at {header.address:#x}: a copy")
     return _Ring(memory, header).trace()
+
+
+def find_rings(held: Snapshot, start: int, end: int) -> List[int]:
+    """Where rings begin in known memory: magic and a header that says that it lies there."""
+    found = []
+    for low, high in held.extents():
+        data = held.get(low, high - low) or b""
+        place = data.find(MAGIC, max(0, start - low))
+        while 0 <= place < end - low:
+            if _is_ring(data[place : place + HEADER_BYTES], low + place):
+                found.append(low + place)
+            place = data.find(MAGIC, place + 1)
+    return found
+
+
+def _is_ring(data: bytes, address: int) -> bool:
+    try:
+        return parse_header(data).address == address
+    except FormatError:
+        return False
 
 
 def _fetch_tables(memory: Memory, header: Header) -> None:

@@ -57,17 +57,6 @@ def test_off_by_setting() -> None:
     assert "DAMAGE" not in quiet.stdout
 
 
-def test_one_assertion_one_report() -> None:
-    with talk_to_scenario("seed") as (gdb, _):
-        gdb.command("continue", timeout=60)
-        gdb.command("set $pc = memtrace_assert_stop")  # arrives there once more
-        gdb.command("stepi")
-        gdb.command("set $pc = memtrace_assert_stop - 2")
-        again = gdb.command("python STOPS = __import__('gdbext.commands.gdb', fromlist=['x']).STOPS; STOPS._report()")
-    assert "the same assertion as before" in again
-    assert "DAMAGE" not in again
-
-
 def stop_traffic(source: bool) -> Counter[bytes]:
     """Packets of three stops at a user's breakpoint, without those that set and remove breakpoints.
 

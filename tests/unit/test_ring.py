@@ -7,10 +7,11 @@ import random
 
 import pytest
 
+from gdbext.model import Cost
 from gdbext.source.images import ImageSource
 from gdbext.source.memory import Memory
 from gdbext.trace.format import FormatError
-from gdbext.trace.ring import Trace, read_ring
+from gdbext.trace.ring import Trace, find_rings, read_ring
 from tests.support.ring import Ring
 
 SHAPES = [(4, "little"), (4, "big"), (8, "little"), (8, "big")]
@@ -201,3 +202,25 @@ def test_a_bad_header_is_refused_with_its_reason(offset: int, value: int, words:
     data[offset] = value
     with pytest.raises(FormatError, match=words):
         read(Ring(), bytes(data))
+
+
+def test_a_ring_is_found_by_its_magic_and_its_own_address() -> None:
+    ring = Ring(address=0x20000100)
+    copy = Ring(address=0x20009000).data()  # a header that says that it lies elsewhere
+    memory = b"\0" * 0x100 + ring.data() + copy
+    held = Memory(ImageSource([(0x20000000, memory)]))
+    held.fetch(0x20000000, len(memory))
+    assert find_rings(held.snapshot, 0x20000000, 0x20000000 + len(memory)) == [0x20000100]
+    assert find_rings(held.snapshot, 0x20000104, 0x20000000 + len(memory)) == []
+
+
+def test_over_a_slow_link_only_what_was_written_is_read() -> None:
+    ring = Ring(capacity=4096)
+    for number in range(10):
+        ring.event("alloc", 0x1000 + number, 4)
+    data = ring.data()
+    memory = Memory(ImageSource([(ring.address, data)]))
+    memory.link.learn(1000, 1.0)
+    slow = read_ring(memory, ring.address)
+    assert slow.events == read(ring).events
+    assert memory.cost_since(Cost(0, 0, 0.0)).bytes < 1024 < len(data)

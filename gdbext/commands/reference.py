@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""docs/COMMANDS.md and docs/CHECKS.md, made of the tables that the program itself works from.
+
+    python3 -m gdbext.commands.reference docs
+
+writes both. Rejected: argparse's own help texts, which differ from one Python to the next.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Dict, Iterator, List
+
+from gdbext.analyse.rules import RULES
+from gdbext.commands.settings import SETTINGS, Settings
+from gdbext.commands.table import COMMANDS, Argument, Command
+
+_NOTE = "<!-- Written by `python3 -m gdbext.commands.reference docs`; a test compares. -->"
+_HEAD = """\
+In GDB each command has its long name, and daily ones a short one. The shell knows the long names, over images
+(`--image BASE=FILE`), without those that write to a target."""
+
+
+def commands_page() -> str:
+    """docs/COMMANDS.md."""
+    rows = [
+        f"| {f'`{command.alias}`' if command.alias else ''} | `memtrace {command.name}` | {command.summary} |"
+        for command in COMMANDS
+    ]
+    head = ["# Commands", "", _NOTE, "", _HEAD, ""]
+    table = ["| short | command | what |", "|---|---|---|", *rows]
+    return "\n".join([*head, *table, *(line for command in COMMANDS for line in _command(command)), *_settings(), ""])
+
+
+def _visible(command: Command) -> List[Argument]:
+    return [argument for argument in command.arguments if argument.help != argparse.SUPPRESS]
+
+
+def _spelled(argument: Argument) -> str:
+    value = argument.settings.get("metavar") or "\\|".join(argument.settings.get("choices", ()))
+    return " ".join(filter(None, (argument.name if argument.name.startswith("--") else "", value)))
+
+
+def _command(command: Command) -> Iterator[str]:
+    yield from ("", f"## {command.alias or f'memtrace {command.name}'}", "", command.summary, "")
+    yield from ("| argument | what |", "|---|---|")
+    for argument in _visible(command):
+        choices = argument.settings.get("choices")
+        more = f": {', '.join(choices)}" if choices and "metavar" in argument.settings else ""
+        yield f"| `{_spelled(argument)}` | {argument.help}{more} |"
+
+
+def _settings() -> Iterator[str]:
+    yield from ("", "## Settings", "", "`set memtrace NAME VALUE`, `show memtrace NAME`, in GDB.", "")
+    yield from ("| name | what | values | at first |", "|---|---|---|---|")
+    for row in SETTINGS:
+        value = getattr(Settings(), row.name.replace("-", "_"))
+        first = {True: "on", False: "off"}[value] if isinstance(value, bool) else str(value)
+        yield f"| `{row.name}` | {row.what} | {', '.join(row.choices)} | {first} |"
+
+
+def checks_page() -> str:
+    """docs/CHECKS.md."""
+    rows = [f"| `{rule.id}` | {rule.sentence} | {rule.severity} |" for rule in RULES]
+    what = "What `heap-check` holds against a heap; the id stands in `rule` of its `--json`."
+    head = ["# Checks", "", _NOTE, "", what, ""]
+    return "\n".join([*head, "| id | what must be so | else |", "|---|---|---|", *rows, ""])
+
+
+def pages() -> Dict[str, str]:
+    """The pages by the names of their files."""
+    return {"COMMANDS.md": commands_page(), "CHECKS.md": checks_page()}
+
+
+if __name__ == "__main__":
+    for name, text in pages().items():
+        Path(sys.argv[1], name).write_text(text, encoding="utf-8")
