@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Two cores and their timer interrupts write a million events at once; the emulator really runs them at the same time.
+
+scenarios/smp.c says what each event must hold. What the ring kept and what it says it lost must be what was issued, no
+event may be torn, and each core's events, and each interrupt's, must be in order.
+"""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from gdbext.model import Event
+from gdbext.source.images import ImageSource
+from gdbext.source.memory import Memory
+from gdbext.trace.ring import Trace, read_ring
+from tests.support.gdb import remote, run_gdb
+from tests.support.qemu import Qemu
+
+RING = 0x8020_0000
+COMMON = 1 << 16
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The ring at the end, and how many events each core gave to the recorder, tasks and interrupts."""
+
+    trace: Trace
+    issued: tuple[int, ...]
+
+
+def outcome(elf: Path, arguments: str, *, smp: int = 2, cpu: str = "rv32", ring: int = COMMON) -> Outcome:
+    append = f"scenario=smp ring={ring} {arguments}"
+    with tempfile.TemporaryDirectory() as folder, Qemu(elf, append=append, smp=smp, cpu=cpu) as chip:
+        dump = Path(folder) / "ring"
+        commands = [remote(chip.remote), "break scenario_done", "continue", "print smp_issued"]
+        commands.append(f"dump binary memory {dump} {RING} {RING + ring}")
+        done = run_gdb(commands, elf=elf)
+        data = dump.read_bytes()
+    numbers = re.search(r"\$1 = \{\{(\d+), (\d+)\}, \{(\d+), (\d+)\}\}", done.stdout)
+    assert numbers is not None, done.stdout
+    trace = read_ring(Memory(ImageSource([(RING, data)], 4, "little")), RING)
+    return Outcome(trace, tuple(int(number) for number in numbers.groups()))
+
+
+def torn(event: Event) -> bool:
+    """Whether a field of an event does not follow from its address."""
+    core, interrupt, task = event.address >> 27 & 1, event.address >> 26 & 1, event.address >> 24 & 3
+    size = ((event.address >> 4) * 2654435761 & 0xFFFFFFFF) >> 8
+    return (
+        event.kind not in ("alloc", "free")
+        or event.size != (size if event.kind == "alloc" else 0)
+        or (event.heap, event.core) != (core << 3 | interrupt << 2 | task, core)
+        or event.task != ("(interrupt)" if interrupt else f"smp-{core}-{task}")
+        or not event.stack
+    )
+
+
+def disorder(events: tuple[Event, ...]) -> list[Event]:
+    """Events that do not follow the one before them of the same core and level, as far as their numbers tell."""
+    last: dict[int, int] = {}
+    wrong = []
+    for event in events:
+        line = event.address >> 26
+        step = ((event.address >> 4 & 0xFFFFF) << 1 | (event.kind == "free")) & 0x1FFFFF
+        if line in last and not 0 < (step - last[line]) % (1 << 21) < 1 << 20:
+            wrong.append(event)
+        last[line] = step
+    return wrong
+
+
+def faults(result: Outcome, *, whole: bool = False) -> list[str]:
+    """What is wrong with a run."""
+    trace, asked = result.trace, sum(result.issued)
+    boot = next(i for i, event in enumerate(trace.events) if event.address >> 28 == 4)  # the firmware's own, before
+    events, others = trace.events[boot:], trace.info.kept - len(trace.events) + boot
+    wrong = [f"torn {event}" for event in events if torn(event)]
+    wrong += [f"out of order {event}" for event in disorder(events)]
+    if trace.info.kept + trace.info.lost != trace.header.issued:
+        wrong.append("kept and lost are not what was issued")
+    extra = trace.header.issued - asked
+    if not 0 <= extra <= (others if whole else asked // 50):
+        wrong.append(f"{asked:,} events were asked for, {trace.header.issued:,} issued")
+    if whole and len(events) + trace.info.dropped < asked:
+        wrong.append(f"{len(events):,} of {asked:,} are there, {trace.info.dropped:,} were refused")
+    if trace.info.half_written or trace.info.dropped > trace.header.capacity // 10:
+        wrong.append(f"{trace.info.half_written:,} half written, {trace.info.dropped:,} refused")
+    return wrong
+
+
+def test_a_million_events_of_two_cores(build_firmware: Callable[[str], Path]) -> None:
+    result = outcome(build_firmware("default"), "pairs=250000")
+    assert min(result.issued) > 100 and sum(result.issued) >= 1_000_000
+    assert faults(result) == []
+
+
+def test_a_ring_that_holds_them_all_holds_them_all(build_firmware: Callable[[str], Path]) -> None:
+    result = outcome(build_firmware("default"), "pairs=50000", ring=5 << 20)
+    assert faults(result, whole=True) == []
+    assert result.trace.info.overwritten == 0
+
+
+def test_a_core_without_atomic_instructions(build_firmware: Callable[[str], Path]) -> None:
+    result = outcome(build_firmware("imc"), "pairs=50000", smp=1, cpu="rv32,a=false")
+    assert faults(result) == []
+
+
+def test_plain_stores_are_noticed(build_firmware: Callable[[str], Path]) -> None:
+    """With the atomic instructions replaced by plain ones the same test must fail."""
+    elf = build_firmware("plain")
+    assert any(faults(outcome(elf, "pairs=250000")) for _ in range(5))
+
+
+@pytest.mark.parametrize("variant", ["os", "nofp"])
+def test_other_builds(build_firmware: Callable[[str], Path], variant: str) -> None:
+    assert faults(outcome(build_firmware(variant), "pairs=50000")) == []
