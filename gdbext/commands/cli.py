@@ -130,7 +130,7 @@ def _run(command: Command, words: List[str]) -> int:
     prog = f"memtrace {command.name}"
     parser = parser_of(command, prog, _IMAGE)
     options: Namespace = parser.parse_args(words)
-    report = command.run(ImageHost.of_options(options.image, options.heap), options)
+    report = command.run(ImageHost.of_options(options.image, getattr(options, "heap", [])), options)
     print(render(command, report, options))
     return _status(report)
 

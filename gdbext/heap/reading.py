@@ -98,9 +98,9 @@ class _Headers:
         left = layout.end - payload
         expected = (time.monotonic() - self.began) / (payload - layout.first) * left
         if self.blocks == _FEW_BLOCKS:
-            self.memory.progress.announce(
-                f"following {left // ((payload - layout.first) // _FEW_BLOCKS):,} block headers", expected
-            )
+            blocks = left // ((payload - layout.first) // _FEW_BLOCKS)
+            by_link = self.memory.link.seconds(3 * layout.word * blocks) or 0.0
+            self.memory.progress.announce(f"following {blocks:,} block headers", max(expected, by_link))
         self.memory.progress.tell(payload - layout.first, layout.end - layout.first)
         bulk = self.memory.link.seconds(left)
         return self.memory.plan == "auto" and bulk is not None and bulk < expected

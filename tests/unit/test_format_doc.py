@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""docs/FORMAT.md is true: its examples are parsed and compared, its header table with the compiler, its ring with a run."""
+"""The examples of docs/FORMAT.md are bytes of real rings: each is parsed, and is what the document says of it."""
 
 from __future__ import annotations
 
