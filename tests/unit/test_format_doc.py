@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""docs/FORMAT.md is true: its examples are parsed and compared, its header table with the compiler, its ring with a run."""
+"""docs/FORMAT.md is true: its examples are parsed, its header table compiled, its ring compared with a run."""
 
 from __future__ import annotations
 
