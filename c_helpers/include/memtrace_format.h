@@ -48,7 +48,7 @@ enum memtrace_kind {
     MEMTRACE_REALLOC_BEGIN = 3, /* old address, new size; recorded before the allocator is called */
     MEMTRACE_REALLOC_END = 4, /* new address (0: failed, the old block lives on); stack: low bits of its BEGIN's slot */
     MEMTRACE_ALLOC_FAILED = 5, /* size that could not be had */
-    MEMTRACE_MARK = 6,         /* address: number of its name; 0xffffffff: the table of names was full */
+    MEMTRACE_MARK = 6,         /* address: number of its name; 2: the table of names was full */
     MEMTRACE_ASSERT = 7,   /* address: 0, or what the allocator was called with; size: line; the last before a freeze */
     MEMTRACE_SYNC = 8,     /* words[0], words[1]: full time, low 32 bits and the rest; words[2] in a ring: time units
                                    since the event before it (all ones: unknown), in a log: low 32 bits of its sequence */
@@ -76,7 +76,7 @@ enum memtrace_name_kind {
 enum memtrace_context {
     MEMTRACE_CONTEXT_STARTUP = 0, /* before the scheduler runs */
     MEMTRACE_CONTEXT_ISR = 1,
-    MEMTRACE_CONTEXT_OTHER = 2, /* a task that found the table of names full */
+    MEMTRACE_CONTEXT_OTHER = 2, /* a task, or a mark, that found the table of names full */
     MEMTRACE_CONTEXT_FIRST_TASK = 3
 };
 

@@ -51,6 +51,20 @@ static inline memtrace_word word_load(const memtrace_word *place)
     return __atomic_load_n(place, __ATOMIC_ACQUIRE);
 }
 
+static inline memtrace_word word_peek(const memtrace_word *place)
+{
+    return __atomic_load_n(place, __ATOMIC_RELAXED);
+}
+
+static inline void word_store(memtrace_word *place, memtrace_word value)
+{
+#ifdef __riscv
+    *(volatile memtrace_word *)place = value;
+#else
+    __atomic_store_n(place, value, __ATOMIC_RELAXED);
+#endif
+}
+
 /* Stores after everything that this core stored before. */
 static inline void word_publish(memtrace_word *place, memtrace_word value)
 {

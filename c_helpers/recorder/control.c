@@ -18,36 +18,40 @@ void gate_update(struct recorder *ring)
     (void)u32_replace(&ring->header.request, look ^ MEMTRACE_REQUEST_LOOK, look);
 }
 
-/* A frozen ring is evidence: only a start opens it. STOPPED records no mark, whoever asks for it. */
-static void request_do(struct recorder *ring, uint32_t request, const char *name)
+/* A frozen ring is evidence: only a start opens it. STOPPED records no mark, whoever asks for it. The event comes last, and
+ * past the gate, so that it is jumped to. */
+void memtrace_control(enum memtrace_request request, const char *name)
 {
-    uint32_t state = u32_load(&ring->header.state);
-    enum memtrace_kind kind = MEMTRACE_MARK;
-    uint32_t what = request - MEMTRACE_REQUEST_START;
-    if (request == MEMTRACE_REQUEST_MARK) {
-        if (state >= MEMTRACE_STOPPED) {
-            counter_add(&ring->header.lost_stopped);
-            return;
-        }
+    struct recorder *ring = recorder_get();
+    if (ring == NULL)
+        return;
+    struct memtrace_header *header = &ring->header;
+    uint32_t state = u32_load(&header->state);
+    uint32_t what = (uint32_t)request - MEMTRACE_REQUEST_START;
+    enum memtrace_kind kind = MEMTRACE_EMPTY;
+    if (request == MEMTRACE_REQUEST_MARK && state >= MEMTRACE_STOPPED) {
+        counter_add(&header->lost_stopped);
+    } else if (request == MEMTRACE_REQUEST_MARK) {
         what = name_number(ring, MEMTRACE_NAME_MARK, 0, name);
-    } else {
-        if (what > MEMTRACE_STOPPED || (state == MEMTRACE_FROZEN && what != MEMTRACE_RECORDING))
-            return;
+        kind = MEMTRACE_MARK;
+    } else if (what < MEMTRACE_FROZEN && (state != MEMTRACE_FROZEN || what == MEMTRACE_RECORDING)) {
         if (MEMTRACE_LIVE && state == MEMTRACE_FROZEN)
             live_clear(ring);
-        u32_store(&ring->header.state, what);
+        u32_store(&header->state, what);
+        u32_store(&header->assert_line, 0);
         kind = MEMTRACE_CONTROL;
     }
-    (void)event_put(ring, context_word(ring), what, 0, kind);
+    gate_update(ring);
+    if (kind != MEMTRACE_EMPTY)
+        (void)event_put(ring, context_word(ring), what, 0, kind);
 }
 
 static void request_obey(struct recorder *ring, uint32_t request)
 {
     if (request == MEMTRACE_REQUEST_LOOK || !u32_replace(&ring->header.request, request, MEMTRACE_REQUEST_LOOK))
         return;
-    request_do(ring, request, ring->header.request_name);
-    counter_add(&ring->header.request_done);
-    gate_update(ring);
+    (void)u32_add(&ring->header.request_done, 1);
+    memtrace_control((enum memtrace_request)request, ring->header.request_name);
 }
 
 /* Counts what it turns away. */
@@ -67,15 +71,6 @@ __attribute__((cold)) bool gate_admits(struct recorder *ring, enum memtrace_kind
         return true;
     }
     return false;
-}
-
-void memtrace_control(enum memtrace_request request, const char *name)
-{
-    struct recorder *ring = recorder_get();
-    if (ring == NULL)
-        return;
-    request_do(ring, request, name);
-    gate_update(ring);
 }
 
 /* The statement keeps the calls to it: the debugger must find it on the way. */

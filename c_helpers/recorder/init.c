@@ -16,8 +16,8 @@
 #define NAMES_MAX 250u
 #define STACK_BYTES_MIN (64u * (uint32_t)sizeof(memtrace_word))
 #define STACK_BYTES_MAX ((uint64_t)(STACK_MASK & ~(memtrace_word)1) * sizeof(memtrace_word))
-#define INDEX_WORDS 16u /* of the arena, for each word of its index */
-#define MEMORY_MAX ((size_t)1 << 28)
+#define INDEX_WORDS 16u                                          /* of the arena, for each word of its index */
+#define MEMORY_MAX ((size_t)EVENTS_MAX * sizeof(memtrace_event)) /* what is more stays unused */
 
 /* The start of struct memtrace_header but for the magic's first byte: an image of the program is no ring. */
 struct description {
@@ -84,8 +84,7 @@ static bool tables_place(struct memtrace_header *header, uint32_t bytes)
     }
     if (at + EVENTS_MIN * sizeof(memtrace_event) > bytes)
         return false;
-    uint32_t events = (bytes - at) / (uint32_t)sizeof(memtrace_event);
-    header->events.count = events < EVENTS_MAX ? events : EVENTS_MAX;
+    header->events.count = (bytes - at) / (uint32_t)sizeof(memtrace_event);
     header->total_size = at + header->events.count * (uint32_t)sizeof(memtrace_event);
     return true;
 }
@@ -109,6 +108,16 @@ static void recorder_fill(struct recorder *ring)
     memtrace_port_build_id(header->build_id);
 }
 
+static void ring_publish(struct memtrace_header *header)
+{
+#ifdef __riscv /* where GCC 12 makes an amoswap of it */
+    __atomic_thread_fence(__ATOMIC_RELEASE);
+    *(struct memtrace_header *volatile *)&memtrace_ring = header;
+#else
+    __atomic_store_n(&memtrace_ring, header, __ATOMIC_RELEASE);
+#endif
+}
+
 bool memtrace_init(void *memory, size_t bytes, const struct memtrace_config *config)
 {
     static const struct memtrace_config defaults = {0};
@@ -126,6 +135,6 @@ bool memtrace_init(void *memory, size_t bytes, const struct memtrace_config *con
     recorder_fill(ring);
     stores_order();
     *(volatile uint8_t *)ring->header.magic = MEMTRACE_MAGIC_FIRST;
-    __atomic_store_n(&memtrace_ring, &ring->header, __ATOMIC_RELEASE);
+    ring_publish(&ring->header);
     return true;
 }

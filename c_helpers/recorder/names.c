@@ -7,7 +7,7 @@
  * Rejected: taking over deleted entries when the table is full (old events would name the wrong task); hashing by handle
  * (the quick way does not come here, and some twenty entries are soon compared).
  * Cost: ten instructions an entry passed.
- * Assumptions: no task's handle is 0, 1, 2 or all ones. Two cores that name one task at the same time may make two entries.
+ * Assumptions: no task's handle is 0, 1 or all ones. Two cores that name one task at the same time may make two entries.
  */
 #include "ring.h"
 
@@ -30,11 +30,14 @@ void text_copy(char *target, size_t bytes, const char *text)
         *target++ = *text++;
 }
 
-/* Of a deleted task's entry, too: it is given back to who has its name. */
+/* A deleted task's entry is given to who has its name. */
 static bool name_is(struct memtrace_name *name, memtrace_word key, const char *text)
 {
-    return text_equals(name->text, text) &&
-           (word_load(name_key(name)) == key || word_replace(name_key(name), KEY_DELETED, key));
+    memtrace_word found = word_peek(name_key(name));
+    if ((found != key && found != KEY_DELETED) || !text_equals(name->text, text))
+        return false;
+    word_store(name_key(name), key);
+    return true;
 }
 
 uint32_t name_number(struct recorder *ring, enum memtrace_name_kind kind, memtrace_word key, const char *text)
@@ -43,7 +46,7 @@ uint32_t name_number(struct recorder *ring, enum memtrace_name_kind kind, memtra
         struct memtrace_name *name = name_at(ring, number);
         if (u32_replace(&name->kind, MEMTRACE_NAME_NONE, MEMTRACE_NAME_BUSY)) {
             text_copy(name->text, sizeof name->text, text);
-            *name_key(name) = key;
+            word_store(name_key(name), key);
             u32_publish(&name->kind, kind);
             return number;
         }
@@ -51,20 +54,24 @@ uint32_t name_number(struct recorder *ring, enum memtrace_name_kind kind, memtra
             return number;
     }
     counter_add(&ring->header.names_full);
-    return kind == MEMTRACE_NAME_MARK ? NAME_NONE : MEMTRACE_CONTEXT_OTHER;
+    return MEMTRACE_CONTEXT_OTHER;
 }
 
 uint32_t task_number(struct recorder *ring, memtrace_word handle)
 {
     if (handle <= MEMTRACE_CONTEXT_ISR)
         return (uint32_t)handle;
-    const char *text = memtrace_port_task_name((uintptr_t)handle);
-    return name_number(ring, MEMTRACE_NAME_CONTEXT, handle, text != NULL ? text : "");
+    return name_number(ring, MEMTRACE_NAME_CONTEXT, handle, memtrace_port_task_name((uintptr_t)handle));
 }
 
 void memtrace_task_deleted(uintptr_t handle)
 {
     struct recorder *ring = recorder_get();
-    for (uint32_t number = 0; ring != NULL && number < ring->header.names.count; number++)
-        (void)word_replace(name_key(name_at(ring, number)), handle, KEY_DELETED);
+    if (ring == NULL)
+        return;
+    for (uint32_t number = ring->header.names.count; number-- > MEMTRACE_CONTEXT_FIRST_TASK;) {
+        memtrace_word *key = name_key(name_at(ring, number));
+        if (word_peek(key) == handle)
+            word_store(key, KEY_DELETED);
+    }
 }

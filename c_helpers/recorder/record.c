@@ -46,7 +46,7 @@ static inline memtrace_word *guess_at(struct recorder *ring, struct memtrace_cal
 static inline bool guess_is_true(struct recorder *ring, memtrace_word owner, struct memtrace_caller caller)
 {
     struct memtrace_name *name = name_at(ring, (uint32_t)owner & (((uint32_t)1 << CONTEXT_BITS) - 1u));
-    if (__atomic_load_n(name_key(name), __ATOMIC_RELAXED) != memtrace_port_context())
+    if (word_peek(name_key(name)) != memtrace_port_context())
         return false;
     struct memtrace_span stack = memtrace_port_stack();
     const memtrace_word *entry = &ring->arena[owner >> STACK_SHIFT];

@@ -56,7 +56,6 @@ typedef struct memtrace_live32 memtrace_live;
 
 /* Entries of the table of guesses: which owner the last event from this place had. */
 #define GUESSES 64u
-#define NAME_NONE UINT32_MAX
 
 /* The header, then what only the recorder reads. The table of names follows. */
 struct recorder {

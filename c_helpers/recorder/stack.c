@@ -4,7 +4,9 @@
  *
  * Approach: an arena that only grows. Stacks of one hash value form a list, whose first number stands in the index; so no
  * stack is refused while the arena has room. A stack is compared in full. Entering one needs no lock: its words are
- * reserved, written, and then published by putting its number in front of the list; who loses that race looks again.
+ * reserved, written, and then published by putting its number in front of the list; who loses that race looks again. A
+ * list's numbers fall, because each was reserved after the one that it points to was seen: so a search ends, whatever
+ * somebody's stray write made of the arena.
  * Rejected: open addressing (full at some probe while there is room, or slots for the smallest stacks that could come); a
  * parent-linked tree of PCs (smaller, but a search and a race for every frame); evicting old stacks (events name them).
  * Cost: docs/PERFORMANCE.md. A lost race for the same stack leaves one stack's words in the arena unused.
@@ -12,7 +14,6 @@
  */
 #include "stack.h"
 
-#define LIST_MAX 64u            /* stacks of one hash value, to bound the search; the index makes it two on average */
 #define HASH_FACTOR 2654435761u /* Knuth's: its product's upper bits depend on all of a PC's */
 
 enum visit { VISIT_NONE, VISIT_COMPARE, VISIT_STORE };
@@ -25,10 +26,10 @@ static __attribute__((noinline)) uint32_t frames_walk(struct memtrace_caller cal
     uint32_t depth = 0;
     for (;;) {
         hash = (hash + (uint32_t)caller.pc) * HASH_FACTOR;
-        entry++;
+        entry++; // cppcheck-suppress nullPointerArithmetic
         if (visit == VISIT_STORE)
             *entry = caller.pc;
-        else if (visit == VISIT_COMPARE && *entry != caller.pc)
+        if (visit != VISIT_NONE && *entry != caller.pc)
             return 0;
         if (++depth == most || limit == 0)
             break;
@@ -42,34 +43,28 @@ static __attribute__((noinline)) uint32_t frames_walk(struct memtrace_caller cal
     return (hash & ~STACK_DEPTH_MASK) | depth;
 }
 
-/* Words of the arena, or 0. */
-static uint32_t arena_reserve(struct recorder *ring, uint32_t words)
-{
-    uint32_t limit = ring->header.stacks.count - words;
-    uint32_t number = u32_load(&ring->header.stack_words_used);
-    if (number <= limit)
-        number = u32_add(&ring->header.stack_words_used, words);
-    return number <= limit ? number : 0;
-}
-
 /* Its number, entered now if it is new; 0, and counted, if the table has no room for it. */
 uint32_t stack_intern(struct recorder *ring, struct memtrace_caller caller)
 {
     uintptr_t limit = frames_limit(caller.frame);
-    uint32_t key = frames_walk(caller, limit, NULL, MEMTRACE_DEPTH, VISIT_NONE);
+    uint32_t key = frames_walk(caller, limit, ring->arena, MEMTRACE_DEPTH, VISIT_NONE);
     uint32_t depth = key & STACK_DEPTH_MASK;
     uint32_t *place = &ring->stack_index[(uint64_t)key * ring->header.stack_index.count >> 32];
     for (;;) {
         uint32_t first = __atomic_load_n(place, ORDER_BY_ADDRESS);
-        uint32_t left = LIST_MAX;
-        for (uint32_t number = first; number != 0 && left != 0; left--) {
+        uint32_t number = first;
+        for (uint32_t before = UINT32_MAX; number != 0 && number < before;
+             number = (uint32_t)(ring->arena[before] >> STACK_BITS)) {
             memtrace_word *entry = &ring->arena[number];
             if ((*entry & STACK_DEPTH_MASK) == depth && frames_walk(caller, limit, entry, depth, VISIT_COMPARE) == key)
                 return number;
-            number = (uint32_t)(*entry >> STACK_BITS);
+            before = number;
         }
-        uint32_t own = arena_reserve(ring, depth + 2);
-        if (own == 0) {
+        uint32_t last = ring->header.stacks.count - depth - 2;
+        uint32_t own = u32_load(&ring->header.stack_words_used);
+        if (own <= last)
+            own = u32_add(&ring->header.stack_words_used, depth + 2);
+        if (own > last) {
             counter_add(&ring->header.stacks_full);
             return 0;
         }

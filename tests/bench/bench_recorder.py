@@ -33,6 +33,7 @@ FLAGS = [
 ]
 FOLDERS = ("c_helpers/include", "c_helpers", "tests/target/rv32_virt", "tests/target", "tests/target/rtos")
 BASE = ["-DMEMTRACE_FILTERS=0", "-DMEMTRACE_LIVE=0"]
+SMALL = ["-msave-restore"]  # what docs/porting.md recommends with -Os
 DEEPEST = 16
 # An instruction with the relocation of a call; a far call is a pair, whose second half says whether it links.
 CALL = re.compile(
@@ -45,11 +46,16 @@ def rows() -> Iterable[Row]:
     """Every number of the recorder that has a bound, and the worst cases beside them."""
     yield from _instruction_rows("bench", "base features", bound=True)
     yield from _instruction_rows("bench-full", "all features", bound=False)
-    yield Row("recorder text, -Os, base", _text_bytes([*BASE, "-DMEMTRACE_QUICK=0"]), 2048, "bytes", "MEMTRACE_QUICK=0")
-    yield Row("recorder text, -Os, all", _text_bytes(["-DMEMTRACE_QUICK=0"]), 3072, "bytes", "MEMTRACE_QUICK=0")
-    yield Row("recorder text, -O2, base", _text_bytes([*BASE], "-O2"), None, "bytes", "as measured above")
-    for optimise in ("-O2", "-Os"):
-        yield Row(f"recorder stack, {optimise}, depth 16", _stack_bytes(optimise), 160, "bytes", "deepest path")
+    base, full = [*BASE, "-DMEMTRACE_QUICK=0"], ["-DMEMTRACE_QUICK=0"]
+    yield Row("recorder text, -Os, base", _text_bytes([*base, *SMALL]), 2048, "bytes", " ".join(SMALL))
+    yield Row("recorder text, -Os, all", _text_bytes([*full, *SMALL]), 3072, "bytes", " ".join(SMALL))
+    yield Row("the same, base", _text_bytes(base), None, "bytes", f"without {' '.join(SMALL)}")
+    yield Row("the same, all", _text_bytes(full), None, "bytes", f"without {' '.join(SMALL)}")
+    yield Row("recorder text, -O2, base", _text_bytes(BASE, "-O2"), None, "bytes", "as measured above")
+    yield Row("recorder text, -O2, all", _text_bytes([], "-O2"), None, "bytes", "as measured above")
+    for flags in (["-O2"], ["-Os"], ["-Os", *SMALL]):
+        name = " ".join(flags)
+        yield Row(f"recorder stack, {name}, depth 16", _stack_bytes(*flags), 160, "bytes", "deepest path")
     yield Row("ring memory, an event", 16, 16, "bytes", "a stack is stored once; docs/FORMAT.md")
 
 
@@ -116,11 +122,11 @@ def _symbols(arguments: list[str]) -> list[list[str]]:
     return [words for line in listing.splitlines() if len(words := line.split()) >= 2]
 
 
-def _stack_bytes(optimise: str) -> int:
+def _stack_bytes(optimise: str, *flags: str) -> int:
     """The deepest sum of frames from any entry, by -fstack-usage and the calls in the objects."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        objects = _compile(folder, [], optimise)
+        objects = _compile(folder, [*flags], optimise)
         frames = _frames(folder)
         calls = _calls(objects)
     entries = ("memtrace_alloc", "memtrace_free", "memtrace_realloc_begin", "memtrace_realloc_end")

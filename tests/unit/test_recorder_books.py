@@ -291,6 +291,23 @@ def test_memory_of_every_size_is_refused_or_kept_to(bits: int, flags: Sequence[s
     run(bits, flags, "init")
 
 
+@pytest.mark.parametrize("depth", [1, 2, 32])
+@pytest.mark.parametrize("quick", [0, 1])
+def test_other_depths(depth: int, quick: int) -> None:
+    ran = run(
+        32, (*ADDRESS, f"-DMEMTRACE_DEPTH={depth}", f"-DMEMTRACE_QUICK={quick}"), "chains" if depth < 32 else "kinds"
+    )
+    assert [event.stack for event in ran.trace().events] == [expected[-1][:depth] for expected in ran.expected]
+
+
+def test_without_its_options() -> None:
+    """Base features: what is left out is not there, and the rest stays."""
+    for flags in (("-DMEMTRACE_FILTERS=1", "-DMEMTRACE_LIVE=0"), ("-DMEMTRACE_FILTERS=1", "-DMEMTRACE_LIVE=1")):
+        ran = run(32, (*ADDRESS, *flags), "live")
+        assert bool(ran.trace().live) == (flags[1] == "-DMEMTRACE_LIVE=1")
+        assert len(ran.trace().events) == len(ran.expected)
+
+
 def torn(event: Event) -> bool:
     """Whether a field of a thread's event does not follow from its address (recorder_run.c)."""
     core, interrupt, number = event.address >> 27 & 3, event.address >> 26 & 1, event.address >> 4 & 0xFFFFF

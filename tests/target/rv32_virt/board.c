@@ -76,7 +76,7 @@ uint32_t board_time(void)
 
 uint32_t board_instructions(void)
 {
-    uint32_t count;
+    uint32_t count = 0;
     __asm__ volatile("csrr %0, minstret" : "=r"(count));
     return count;
 }
@@ -261,7 +261,7 @@ unsigned board_core_count(void)
 void memtrace_port_build_id(uint8_t out[20])
 {
     enum { NOTE_HEAD = 16 };
-    if ((size_t)(board_build_id_end - board_build_id_start) >= NOTE_HEAD + 20) {
+    if ((uintptr_t)board_build_id_end - (uintptr_t)board_build_id_start >= NOTE_HEAD + 20) {
         memcpy(out, board_build_id_start + NOTE_HEAD, 20);
     }
 }

@@ -11,12 +11,14 @@
 
 #define VIRT_MTIME 0x200bff8u
 
+/* Variables that an instruction sets are initialised for cppcheck alone. */
+
 /* What runs on this core: start.S points tp at its core's entry once and for all. */
 register struct board_running *virt_here __asm__("tp");
 
 static inline unsigned virt_core(void)
 {
-    unsigned core;
+    unsigned core = 0;
     __asm__("csrr %0, mhartid" : "=r"(core));
     return core;
 }
@@ -24,7 +26,7 @@ static inline unsigned virt_core(void)
 /* mtime, whose register the CSR shows. */
 static inline uint32_t virt_time_low(void)
 {
-    uint32_t low;
+    uint32_t low = 0;
     __asm__ volatile("csrr %0, time" : "=r"(low));
     return low;
 }
@@ -32,9 +34,9 @@ static inline uint32_t virt_time_low(void)
 /* Read again until no carry came between the halves. */
 static inline uint64_t virt_time_full(void)
 {
-    uint32_t low;
-    uint32_t high;
-    uint32_t again;
+    uint32_t low = 0;
+    uint32_t high = 0;
+    uint32_t again = 0;
     do {
         __asm__ volatile("csrr %0, timeh\n\tcsrr %1, time\n\tcsrr %2, timeh" : "=&r"(high), "=&r"(low), "=r"(again));
     } while (high != again);
@@ -44,7 +46,7 @@ static inline uint64_t virt_time_full(void)
 /* mstatus.MIE, bit 3. */
 static inline uint32_t virt_interrupts_off(void)
 {
-    uint32_t state;
+    uint32_t state = 0;
     __asm__ volatile("csrrci %0, mstatus, 8" : "=r"(state)::"memory");
     return state & 8u;
 }
