@@ -28,9 +28,9 @@ from gdbext.commands.table import COMMANDS, Command, help_of, parser_of, render
 from gdbext.heap.caps import read_registered
 from gdbext.model import CheckReport, Skipped
 from gdbext.report.style import coloured
-from gdbext.source.gdb_inferior import GdbSource, NoTarget, inferior_key, is_core, known_memory
+from gdbext.source.gdb_inferior import GdbSource, NamedMemory, NoTarget, inferior_key, is_core, named_memory
 from gdbext.source.images import HeldSource
-from gdbext.source.known import parse_ranges
+from gdbext.source.known import Known, parse_ranges
 from gdbext.source.memory import Memory
 from gdbext.symbols.gdb_symbols import GdbSymbols, address_of
 from gdbext.symbols.names import is_allocator, is_assertion
@@ -53,6 +53,8 @@ class GdbHost:
         self.aside = False  # whether lines for the user must stay out of GDB's output
         self._memory: Optional[Memory] = None
         self._of: Optional[Tuple[int, int, int]] = None  # which inferior's memory that is
+        self._named: Optional[NamedMemory] = None
+        self._named_by: Optional[Tuple[int, int, int]] = None
         self._symbols = GdbSymbols()
 
     def forget(self, *_: Any) -> None:
@@ -62,7 +64,7 @@ class GdbHost:
     def forget_symbols(self, *_: Any) -> None:
         """The program changed."""
         self._symbols = GdbSymbols()
-        self._memory = None
+        self._memory = self._named_by = None
 
     def memory(self) -> Memory:
         """The selected inferior's memory, kept until it may change."""
@@ -71,9 +73,17 @@ class GdbHost:
                 source = GdbSource()
             except NoTarget as problem:
                 raise UserError(f"{problem}{_missing_architecture()}") from None
-            known = known_memory(parse_ranges(self.settings.memory))
-            self._memory, self._of = Memory(source, self.say, known, self.settings.plan), inferior_key()
+            self._memory = Memory(source, self.say, self._known(), self.settings.plan)
+            self._of = inferior_key()
         return self._memory
+
+    def _known(self) -> Optional[Known]:
+        """What may be read: asked for once a program and target, not at every stop."""
+        if self._named_by != inferior_key():
+            self._named, self._named_by = named_memory(), inferior_key()
+        if self._named is None:
+            return None
+        return Known([*self._named.ranges, *parse_ranges(self.settings.memory)], self._named.writable)
 
     def say(self, text: str) -> None:
         """A line for the user, at once: progress and costs. Past GDB where its output is data."""

@@ -8,14 +8,13 @@ writes both. Rejected: argparse's own help texts, which differ from one Python t
 
 from __future__ import annotations
 
-import argparse
 import sys
 from pathlib import Path
-from typing import Dict, Iterator, List
+from typing import Dict, Iterator
 
 from gdbext.analyse.rules import RULES
 from gdbext.commands.settings import SETTINGS, Settings
-from gdbext.commands.table import COMMANDS, Argument, Command
+from gdbext.commands.table import COMMANDS, Command, spelled, visible
 
 _NOTE = "<!-- Written by `python3 -m gdbext.commands.reference docs`; a test compares. -->"
 _HEAD = """\
@@ -34,22 +33,14 @@ def commands_page() -> str:
     return "\n".join([*head, *table, *(line for command in COMMANDS for line in _command(command)), *_settings(), ""])
 
 
-def _visible(command: Command) -> List[Argument]:
-    return [argument for argument in command.arguments if argument.help != argparse.SUPPRESS]
-
-
-def _spelled(argument: Argument) -> str:
-    value = argument.settings.get("metavar") or "\\|".join(argument.settings.get("choices", ()))
-    return " ".join(filter(None, (argument.name if argument.name.startswith("--") else "", value)))
-
-
 def _command(command: Command) -> Iterator[str]:
     yield from ("", f"## {command.alias or f'memtrace {command.name}'}", "", command.summary, "")
     yield from ("| argument | what |", "|---|---|")
-    for argument in _visible(command):
+    for argument in visible(command.arguments):
+        escaped = spelled(argument).replace("|", "\\|")
         choices = argument.settings.get("choices")
         more = f": {', '.join(choices)}" if choices and "metavar" in argument.settings else ""
-        yield f"| `{_spelled(argument)}` | {argument.help}{more} |"
+        yield f"| `{escaped}` | {argument.help}{more} |"
 
 
 def _settings() -> Iterator[str]:

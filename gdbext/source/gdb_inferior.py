@@ -8,11 +8,11 @@ not the target's.
 from __future__ import annotations
 
 import re
-from typing import List, Optional, Tuple
+from typing import List, NamedTuple, Optional, Tuple
 
 import gdb
 
-from gdbext.source.known import Known, Range
+from gdbext.source.known import Range
 from gdbext.source.snapshot import ByteOrder
 
 _SECTION = re.compile(r"(0x[0-9a-f]+)->(0x[0-9a-f]+) at 0x[0-9a-f]+: \S+ (.*\bALLOC\b.*)")
@@ -70,8 +70,15 @@ def is_core() -> bool:
     return connection is not None and connection.type == "core"
 
 
-def known_memory(named: List[Range]) -> Optional[Known]:
-    """Memory that the program and the target name, and `named` by the user; None where nothing needs to be named.
+class NamedMemory(NamedTuple):
+    """Memory that the program and the target name; `writable`: sections in whose neighbourhood structures may lie."""
+
+    ranges: List[Range]
+    writable: List[Range]
+
+
+def named_memory() -> Optional[NamedMemory]:
+    """Memory that the program and the target name; None where nothing needs to be named.
 
     A process of this machine fails cleanly wherever nothing is. A core has its own sections; the writable ones of the
     program are not its: GDB would answer them from the file. `maint info sections` and `info mem` read no memory.
@@ -84,10 +91,10 @@ def known_memory(named: List[Range]) -> Optional[Known]:
     writable = [(start, end) for start, end, flags in sections if "READONLY" not in flags]
     if is_core():
         kept = [(start, end) for start, end, flags in sections if "READONLY" in flags]
-        return Known([*kept, *((start, end) for start, end, _ in _sections(core)), *named])
+        return NamedMemory([*kept, *((start, end) for start, end, _ in _sections(core))], [])
     regions = _REGION.findall(gdb.execute("info mem", to_string=True))
     mapped = [(int(start, 16), int(end, 16)) for start, end in regions]
-    return Known([*((start, end) for start, end, _ in sections), *mapped, *named], writable)
+    return NamedMemory([*((start, end) for start, end, _ in sections), *mapped], writable)
 
 
 def _sections(text: str) -> List[Tuple[int, int, str]]:

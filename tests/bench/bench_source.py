@@ -11,7 +11,8 @@ from tests.support.gdb import SOURCE, run_gdb
 
 def rows() -> Iterable[Row]:
     """Median of seven starts with and without; the first start, which writes the byte code, is not counted."""
-    run_gdb([SOURCE])
-    empty = median_of(lambda: run_gdb([]).seconds)
-    loaded = median_of(lambda: run_gdb([SOURCE]).seconds)
+    env = {"PYTHONDONTWRITEBYTECODE": ""}
+    run_gdb([SOURCE], env=env)
+    empty = median_of(lambda: run_gdb([], env=env).seconds)
+    loaded = median_of(lambda: run_gdb([SOURCE], env=env).seconds)
     yield Row("source gdbext/memtrace.py", loaded - empty, 0.15, "s", f"over an empty GDB ({empty:.3f} s)")

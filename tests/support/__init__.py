@@ -3,6 +3,8 @@
 
 paths       where things are; the one place that knows of the shared fixtures
 fixtures    heap images with their truth, as dataclasses
+tlsf_image  builds heap images of any size
+core        writes ELF core files
 firmware    builds the test firmware, once, under a lock
 qemu        a chip in QEMU with its gdb stub
 gdb         GDB run in batch, and GDB kept open as a session

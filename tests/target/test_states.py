@@ -149,3 +149,13 @@ def test_help_leads_on() -> None:
     assert re.search(r"memtrace check, heap-check -- Walk every heap", done.stdout)
     assert "--caller TEXT" in done.stdout
     assert "set memtrace auto-stop -- " in done.stdout
+
+
+def test_the_plan_changes_what_is_read_and_not_what_is_said() -> None:
+    commands = ["set memtrace plan bulk", Capture("heap-check --json"), "set memtrace plan headers"]
+    done = run_scenario("seed", [*commands, Capture("heap-check --json")])
+    bulk, headers = done.json(0), done.json(1)
+    assert headers["cost"]["bytes"] < bulk["cost"]["bytes"], "of the damaged heap all behind the damage is read"
+    for report in (bulk, headers):
+        del report["cost"]
+    assert bulk == headers
