@@ -61,7 +61,8 @@ uint32_t task_number(struct recorder *ring, memtrace_word handle)
 {
     if (handle <= MEMTRACE_CONTEXT_ISR)
         return (uint32_t)handle;
-    return name_number(ring, MEMTRACE_NAME_CONTEXT, handle, memtrace_port_task_name((uintptr_t)handle));
+    const char *text = memtrace_port_task_name((uintptr_t)handle);
+    return name_number(ring, MEMTRACE_NAME_CONTEXT, handle, text != NULL ? text : "");
 }
 
 void memtrace_task_deleted(uintptr_t handle)
