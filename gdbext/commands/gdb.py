@@ -28,10 +28,10 @@ from gdbext.commands.table import COMMANDS, Command, help_of, parser_of, render
 from gdbext.heap.caps import read_registered
 from gdbext.model import CheckReport, Skipped
 from gdbext.report.style import coloured
-from gdbext.source.gdb_inferior import GdbSource, NamedMemory, NoTarget, inferior_key, is_core, named_memory
+from gdbext.source.gdb_inferior import GdbSource, NamedMemory, inferior_key, is_core, named_memory
 from gdbext.source.images import HeldSource
 from gdbext.source.known import Known, parse_ranges
-from gdbext.source.memory import Memory
+from gdbext.source.memory import Memory, NoTarget
 from gdbext.symbols.gdb_symbols import GdbSymbols, address_of
 from gdbext.symbols.names import is_allocator, is_assertion
 from gdbext.trace.format import FormatError

@@ -13,14 +13,11 @@ from typing import List, NamedTuple, Optional, Tuple
 import gdb
 
 from gdbext.source.known import Range
+from gdbext.source.memory import NoTarget
 from gdbext.source.snapshot import ByteOrder
 
 _SECTION = re.compile(r"(0x[0-9a-f]+)->(0x[0-9a-f]+) at 0x[0-9a-f]+: \S+ (.*\bALLOC\b.*)")
 _REGION = re.compile(r"^\d+\s+y\s+(0x[0-9a-f]+)\s+(0x[0-9a-f]+)", re.MULTILINE)
-
-
-class NoTarget(Exception):
-    """There is nothing to read from; the text says what to do."""
 
 
 class GdbSource:

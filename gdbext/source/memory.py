@@ -27,6 +27,10 @@ _STEPS = (32, 16, 8, 4)
 _MOST_FAILURES = 48
 
 
+class NoTarget(Exception):
+    """There is nothing to read from, or no more; the text is one line and says what to do."""
+
+
 class Source(Protocol):
     """Somewhere that bytes come from. `read` returns None where it cannot."""
 
