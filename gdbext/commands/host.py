@@ -12,6 +12,13 @@ from gdbext.heap.facts import Region
 from gdbext.model import Skipped
 from gdbext.source.memory import Memory
 
+FRAGILE = "a small stub, as in a chip's panic handler: nothing runs or breaks there; block headers are read, no more"
+NEVER_RUNS = "this is a small stub, as in a chip's panic handler: nothing runs there any more that could obey"
+UNKNOWN_OPERATION = (
+    "whether the target stands inside of the allocator is not known over this link: what an unfinished malloc or free "
+    "leaves half done looks like damage"
+)
+
 
 class UserError(Exception):
     """Something the user can mend; the text is one line and says how."""

@@ -63,6 +63,11 @@ _SEARCH = Argument(
     "look for the ring between START and END, by its magic; what that costs is said first",
     {"metavar": "START,END", "dest": "ring", "type": SEARCH.__add__},
 )
+_RSP = Argument(
+    "--rsp",
+    "read the target at HOST:PORT by memtrace's own client of the remote protocol: QEMU, OpenOCD, a stub on the chip",
+    {"metavar": "HOST:PORT"},
+)
 _JSON = Argument("--json", "the report as JSON", {"action": "store_true"})
 _BLOCKS = Argument("--blocks", "list every block in the JSON", {"action": "store_true"})
 _ADDRESS = Argument("address", "any address in or around the block", {"metavar": "ADDRESS"})
@@ -78,7 +83,7 @@ _STATE = Argument("--state", "used or free blocks only", {"choices": ["used", "f
 _SEQ = Argument("--seq", "sequence numbers: FIRST:LAST, FIRST:, :LAST", {"metavar": "RANGE"})
 _KIND = Argument("--kind", "events of this kind only", {"metavar": "KIND", "choices": EVENT_KINDS})
 _NAME = Argument("name", "the mark's name, at most 20 bytes", {"metavar": "NAME"})
-_SOURCES = (_HEAP, _RING, _SEARCH, _JSON)
+_SOURCES = (_HEAP, _RING, _SEARCH, _RSP, _JSON)
 
 
 def _request(name: str) -> Argument:
@@ -123,7 +128,7 @@ COMMANDS: Tuple[Command, ...] = (
         "log",
         "malloc-log",
         "Show the last events of the ring.",
-        (_RING, _SEARCH, _JSON, _KIND, _SIZE, _TASK, _WHERE, _CALLER, _SEQ, _LIMIT, _ALL),
+        (_RING, _SEARCH, _RSP, _JSON, _KIND, _SIZE, _TASK, _WHERE, _CALLER, _SEQ, _LIMIT, _ALL),
         run_log,
         log_lines,
     ),
@@ -139,7 +144,7 @@ COMMANDS: Tuple[Command, ...] = (
         "start",
         None,
         "Ask the recorder to record, also after an assertion has frozen the ring. Writes to the target.",
-        (_RING, _SEARCH, _JSON, _request("start")),
+        (_RING, _SEARCH, _RSP, _JSON, _request("start")),
         run_request,
         control_lines,
         writes=True,
@@ -148,7 +153,7 @@ COMMANDS: Tuple[Command, ...] = (
         "stop",
         None,
         "Ask the recorder to stop recording. Writes to the target.",
-        (_RING, _SEARCH, _JSON, _request("stop")),
+        (_RING, _SEARCH, _RSP, _JSON, _request("stop")),
         run_request,
         control_lines,
         writes=True,
@@ -157,7 +162,7 @@ COMMANDS: Tuple[Command, ...] = (
         "frees-only",
         None,
         "Ask the recorder to record frees but no new allocations. Writes to the target.",
-        (_RING, _SEARCH, _JSON, _request("frees-only")),
+        (_RING, _SEARCH, _RSP, _JSON, _request("frees-only")),
         run_request,
         control_lines,
         writes=True,
@@ -166,7 +171,7 @@ COMMANDS: Tuple[Command, ...] = (
         "mark",
         None,
         "Ask the recorder to put a named mark into the ring. Writes to the target.",
-        (_NAME, _RING, _SEARCH, _JSON, _request("mark")),
+        (_NAME, _RING, _SEARCH, _RSP, _JSON, _request("mark")),
         run_request,
         control_lines,
         writes=True,

@@ -12,11 +12,13 @@ from __future__ import annotations
 from typing import List, Optional, Set, Tuple
 
 from gdbext.heap.facts import Region
+from gdbext.source.known import Range
 from gdbext.source.memory import Memory
 
 _MOST_HEAPS = 64
 _LAYOUTS = (0, 4)  # bytes before caps: none, or a name's pointer
 _NODE_BYTES = 36
+_MOST_REGIONS = 64
 
 
 def read_registered(memory: Memory, head: int) -> Tuple[List[Region], Optional[str]]:
@@ -54,3 +56,13 @@ def _region(memory: Memory, node: int, shift: int) -> Optional[Tuple[Optional[Re
     if heap and not start <= heap < end:
         return None
     return (Region("multi_heap", heap, start, end) if heap else None), following
+
+
+def read_chip_memory(memory: Memory, table: int, element: int, count: int) -> List[Range]:
+    """The chip's memories by its table `soc_memory_regions`, whose elements begin with a start and a size."""
+    found = []
+    for place in range(table, table + element * min(count, _MOST_REGIONS), element):
+        start, size = memory.word(place), memory.word(place + memory.source.pointer_size)
+        if start and size:
+            found.append((start, start + size))
+    return found

@@ -17,6 +17,7 @@ from gdbext.source.memory import NoTarget
 from gdbext.source.snapshot import ByteOrder
 
 _SECTION = re.compile(r"(0x[0-9a-f]+)->(0x[0-9a-f]+) at 0x[0-9a-f]+: \S+ (.*\bALLOC\b.*)")
+_REMOTE = ("remote", "extended-remote")
 _REGION = re.compile(r"^\d+\s+y\s+(0x[0-9a-f]+)\s+(0x[0-9a-f]+)", re.MULTILINE)
 
 
@@ -67,6 +68,14 @@ def is_core() -> bool:
     return connection is not None and connection.type == "core"
 
 
+def is_fragile() -> bool:
+    """Whether the other side is a small stub, as in a chip's panic handler: others know qSupported. Asks nothing."""
+    connection = getattr(gdb.selected_inferior(), "connection", None)
+    if gdb.selected_inferior().pid == 0 or (connection is not None and connection.type not in _REMOTE):
+        return False
+    return "disabled" in gdb.execute("show remote supported-packets-packet", to_string=True)
+
+
 class NamedMemory(NamedTuple):
     """Memory that the program and the target name; `writable`: sections in whose neighbourhood structures may lie."""
 
@@ -84,14 +93,24 @@ def named_memory() -> Optional[NamedMemory]:
     if connection is not None and connection.type == "native":
         return None
     program, _, core = gdb.execute("maint info sections", to_string=True).partition("Core file:")
-    sections = _sections(program)
-    writable = [(start, end) for start, end, flags in sections if "READONLY" not in flags]
     if is_core():
-        kept = [(start, end) for start, end, flags in sections if "READONLY" in flags]
+        kept = [(start, end) for start, end, flags in _sections(program) if "READONLY" in flags]
         return NamedMemory([*kept, *((start, end) for start, end, _ in _sections(core))], [])
+    named = _named_by(program)
     regions = _REGION.findall(gdb.execute("info mem", to_string=True))
     mapped = [(int(start, 16), int(end, 16)) for start, end in regions]
-    return NamedMemory([*((start, end) for start, end, _ in sections), *mapped], writable)
+    return NamedMemory([*named.ranges, *mapped], named.writable)
+
+
+def program_memory() -> NamedMemory:
+    """Memory that the program alone names: for a target that this GDB is not connected to."""
+    return _named_by(gdb.execute("maint info sections", to_string=True).partition("Core file:")[0])
+
+
+def _named_by(text: str) -> NamedMemory:
+    sections = _sections(text)
+    writable = [(start, end) for start, end, flags in sections if "READONLY" not in flags]
+    return NamedMemory([(start, end) for start, end, _ in sections], writable)
 
 
 def _sections(text: str) -> List[Tuple[int, int, str]]:
