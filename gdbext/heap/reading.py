@@ -108,7 +108,7 @@ class _Headers:
     def _fetch_behind(self, doubtful: int, payload: int) -> None:
         """Reads what a walk needs to go on behind damage: all of it, or what can be proven there."""
         low, end = doubtful - self.layout.word, self.layout.end
-        if (self.memory.link.seconds(end - low) or 0.0) <= _SCAN_SECONDS:
+        if not self.memory.fragile and (self.memory.link.seconds(end - low) or 0.0) <= _SCAN_SECONDS:
             self.memory.fetch(low, end - low)
             return
         self.memory.fetch(low, min(_SCAN_BYTES, end - low))
