@@ -9,6 +9,7 @@ from typing import List
 
 from gdbext.analyse.check import Known, Operation, check_heap
 from gdbext.analyse.rules import run_rules
+from gdbext.analyse.watch import plan_damage
 from gdbext.commands.collect import Collected, collect
 from gdbext.commands.host import Host
 from gdbext.heap.facts import HeapFacts
@@ -24,6 +25,9 @@ def run_check(host: Host, options: Namespace) -> CheckReport:
     found = collect(host, options.heap, options.ring)
     heaps = _analyse(host, found, options.blocks)
     assertion = found.trace.assertion if found.trace is not None else None
+    plan = plan_damage(heaps, found.past, memory.source.pointer_size)
+    if plan is not None:
+        host.keep_plan(plan)
     return CheckReport(assertion, tuple(heaps), *found.closing(memory, mark))
 
 

@@ -14,8 +14,9 @@ from contextlib import contextmanager
 from typing import Iterator, List, Optional, Sequence, Tuple
 
 from gdbext.analyse.check import Operation
+from gdbext.analyse.watch import WatchPlan
 from gdbext.commands.collect import region_named
-from gdbext.commands.host import FRAGILE, NEVER_RUNS, UNKNOWN_OPERATION, Found, UserError
+from gdbext.commands.host import FRAGILE, NEVER_RUNS, UNKNOWN_OPERATION, Found, UserError, Watcher
 from gdbext.commands.settings import Settings
 from gdbext.commands.table import COMMANDS, Argument, Command, help_of, parser_of, render
 from gdbext.heap.facts import Region
@@ -33,6 +34,7 @@ _IMAGE = Argument(
     {"action": "append", "default": [], "metavar": "BASE=FILE"},
 )
 _LARGEST_IMAGE = 1 << 30
+_NEEDS_GDB = "breakpoints and watchpoints are GDB's: use this command there"
 
 
 class ImageHost:
@@ -57,6 +59,14 @@ class ImageHost:
     def write(self, address: int, data: bytes) -> None:
         """Images are not written."""
         raise UserError("an image cannot be asked: this needs a live target in GDB")
+
+    def keep_plan(self, plan: WatchPlan) -> None:
+        """Nothing runs again here."""
+
+    @property
+    def watcher(self) -> Watcher:
+        """Nothing runs here."""
+        raise UserError(_NEEDS_GDB)
 
     def facts(self) -> Tuple[str, ...]:
         """Images say nothing of a program."""
@@ -191,6 +201,8 @@ def _run(command: Command, words: List[str]) -> int:
     prog = f"memtrace {command.name}"
     parser = parser_of(command, prog, _IMAGE)
     options: Namespace = parser.parse_args(words)
+    if command.gdb_only:
+        raise UserError(_NEEDS_GDB)
     if command.writes and options.rsp is None:
         raise UserError(
             f"{command.name} asks a live target, which images are not: use it in GDB, or give --rsp HOST:PORT"

@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Dict, Iterator, List, Optional, Protocol, Sequence, Tuple
 
+from gdbext.analyse.watch import Past
 from gdbext.commands.host import Host, UserError
 from gdbext.heap.cover import Proven
 from gdbext.heap.facts import HeapFacts, Region
@@ -34,6 +35,14 @@ class Collected:
         """What every report ends with: the trace, what was not looked at and why, and the cost since its mark."""
         remarks = (Skipped("memory", remark) for remark in memory.remarks())
         return self.trace_info, (*self.skipped, *remarks), memory.cost_since(mark)
+
+    @property
+    def past(self) -> Past:
+        """What the trace holds."""
+        if self.trace is None:
+            return Past(self.history, (), False)
+        complete = self.trace.info.lost == self.trace.info.half_written == 0
+        return Past(self.history, self.trace.events, complete)
 
     @property
     def trace_info(self) -> Optional[TraceInfo]:

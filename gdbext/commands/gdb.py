@@ -16,7 +16,7 @@ import shlex
 import sys
 from argparse import Namespace
 from contextlib import contextmanager
-from typing import Any, Dict, Hashable, Iterator, List, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Callable, Dict, Hashable, Iterator, List, Optional, Tuple
 
 import gdb
 
@@ -47,6 +47,10 @@ from gdbext.symbols.names import is_allocator, is_assertion
 from gdbext.trace.format import FormatError
 from gdbext.trace.ring import read_ring
 
+if TYPE_CHECKING:
+    from gdbext.analyse.watch import WatchPlan
+    from gdbext.commands.gdb_watch import GdbWatcher
+
 # Where a heap assertion stops, best first: the recorder's hook, the C library's assert, its abort.
 STOP_FUNCTIONS = ("memtrace_assert_stop", "__assert_func", "abort")
 _FRAMES_LOOKED_AT = 12
@@ -68,6 +72,36 @@ class GdbHost:
         self._named: Optional[NamedMemory] = None
         self._named_by: Optional[Tuple[int, int, int]] = None
         self._symbols = GdbSymbols()
+        self._at_condition = False
+        self._watcher: Optional[GdbWatcher] = None
+
+    @contextmanager
+    def at_condition(self) -> Iterator[None]:
+        """While a breakpoint's condition is asked: what is read inside is read anew, and not kept."""
+        self.forget()
+        self._at_condition = True
+        try:
+            yield
+        finally:
+            self._at_condition = False
+            self.forget()
+
+    @property
+    def watcher(self) -> GdbWatcher:
+        """What watches memory; made, and its module loaded, when it is first wanted."""
+        if self._watcher is None:
+            from gdbext.commands.gdb_watch import GdbWatcher
+
+            self._watcher = GdbWatcher(self)
+        return self._watcher
+
+    def is_watched_for(self, event: gdb.Event) -> bool:
+        """Whether a stop is the one that `memtrace watch` was armed for."""
+        return self._watcher is not None and self._watcher.is_hit_by(event)
+
+    def keep_plan(self, plan: WatchPlan) -> None:
+        """Keeps what `memtrace watch last-damage` needs of a report."""
+        self.watcher.last_damage = plan
 
     def forget(self, *_: Any) -> None:
         """What was read is no longer true: the target runs, or somebody wrote to it."""
@@ -82,7 +116,7 @@ class GdbHost:
         """The selected inferior's memory, kept until it may change."""
         if self._memory is None or self._of != inferior_key():
             try:
-                source = GdbSource()
+                source = GdbSource(self._at_condition)
             except NoTarget as problem:
                 raise UserError(f"{problem}{_missing_architecture()}") from None
             fragile = is_fragile()
@@ -359,7 +393,7 @@ def _split(argument: str) -> List[str]:
 def _host_of(options: Namespace) -> Iterator[GdbHost]:
     """The world that a command asks for: GDB's target, or one that GDB is not connected to."""
     HOST.aside = options.json
-    if options.rsp is None:
+    if getattr(options, "rsp", None) is None:
         yield HOST
         return
     host = RspHost(HOST, options.rsp)
@@ -504,6 +538,9 @@ class Stops:
 
     def stopped(self, event: gdb.Event) -> None:
         """Reports at our own breakpoint; any other stop costs nothing."""
+        if HOST.is_watched_for(event):
+            _aloud(lambda: _show(*_report_of("watch")))
+            return
         if not isinstance(event, gdb.BreakpointEvent) or self._breakpoint not in event.breakpoints:
             if self._breakpoint is None:
                 self.arm()  # it had been taken away from another target
@@ -512,23 +549,33 @@ class Stops:
         if not HOST.settings.auto_report:
             gdb.write("memtrace: a heap assertion has stopped the target; heap-check shows the report\n")
             return
-        try:
-            with _errors_as_lines():
-                self._report()
-        except gdb.GdbError as problem:
-            gdb.write(f"{problem}\n", gdb.STDERR)
+        _aloud(self._report)
 
     def _report(self) -> None:
-        command = next(command for command in COMMANDS if command.name == "check")
-        options = parser_of(command, "heap-check").parse_args([])
-        HOST.aside = False
-        report = command.run(HOST, options)
+        command, report, options = _report_of("check")
         what = _failure_of(report)
         if what == self._reported:
             gdb.write("memtrace: the same assertion as before; heap-check shows its report again\n")
             return
         self._reported = what
         _show(command, report, options)
+
+
+def _report_of(name: str) -> Tuple[Command, Any, Namespace]:
+    """A command's report without arguments, as a stop shows it."""
+    command = next(command for command in COMMANDS if command.name == name)
+    options = parser_of(command, name).parse_args([])
+    HOST.aside = False
+    return command, command.run(HOST, options), options
+
+
+def _aloud(report: Callable[[], None]) -> None:
+    """Reports in a stop handler, from where GDB would drop errors."""
+    try:
+        with _errors_as_lines():
+            report()
+    except gdb.GdbError as problem:
+        gdb.write(f"{problem}\n", gdb.STDERR)
 
 
 def _failure_of(report: CheckReport) -> Hashable:

@@ -7,6 +7,7 @@ from typing import List, NamedTuple, Optional, Protocol, Tuple
 
 from gdbext.analyse.check import Operation
 from gdbext.analyse.suspects import Frames
+from gdbext.analyse.watch import WatchPlan
 from gdbext.commands.settings import Settings
 from gdbext.heap.facts import Region
 from gdbext.model import Skipped
@@ -31,6 +32,38 @@ class Found(NamedTuple):
     skipped: List[Skipped]
 
 
+class Watched(NamedTuple):
+    """How far a watch has come."""
+
+    state: str = "off"  # "waiting", "watching" or "written"
+    address: Optional[int] = None
+    plan: Optional[WatchPlan] = None
+    before: Optional[int] = None
+    after: Optional[int] = None
+    stack: Tuple[int, ...] = ()
+    thread: Optional[str] = None
+    by_allocator: int = 0
+    by_owner: int = 0
+
+
+class Watcher(Protocol):
+    """A debugger's breakpoints and watchpoints, as far as a watch needs them."""
+
+    last_damage: Optional[WatchPlan]
+
+    def arm(self, plan: WatchPlan) -> None:
+        """Waits for the plan's call; without one watches its word at once. UserError where no unit is left."""
+
+    def go_on(self) -> None:
+        """The call has been reached: watches the word."""
+
+    def disarm(self) -> None:
+        """Watches nothing."""
+
+    def watched(self) -> Watched:
+        """How far it has come."""
+
+
 class Host(Protocol):
     """The world of a command."""
 
@@ -41,6 +74,13 @@ class Host(Protocol):
 
     def write(self, address: int, data: bytes) -> None:
         """Writes to the target; only what the user asked for by name. UserError where that cannot be."""
+
+    def keep_plan(self, plan: WatchPlan) -> None:
+        """Keeps what `memtrace watch last-damage` needs of a report."""
+
+    @property
+    def watcher(self) -> Watcher:
+        """What watches memory; UserError where nothing can."""
 
     def facts(self) -> Tuple[str, ...]:
         """What there is to know of the program and of the debugger, a line each."""

@@ -19,10 +19,12 @@ from gdbext.commands.host import Host, UserError
 from gdbext.commands.last import run_last
 from gdbext.commands.log import run_log
 from gdbext.commands.status import run_status
+from gdbext.commands.watch import run_watch
 from gdbext.report.as_json import to_json
 from gdbext.report.text_check import check_lines
 from gdbext.report.text_last import last_lines
 from gdbext.report.text_lists import blocks_lines, control_lines, free_lines, log_lines, status_lines
+from gdbext.report.text_watch import watch_lines
 from gdbext.trace.format import EVENT_KINDS
 
 
@@ -46,6 +48,7 @@ class Command:
     run: Callable[[Host, Namespace], Any]
     render: Callable[[Any], Iterable[str]]
     writes: bool = False  # to the target, and only what the user asked for by its name
+    gdb_only: bool = False
 
 
 _NO_BREAK = "\xa0"
@@ -83,6 +86,11 @@ _STATE = Argument("--state", "used or free blocks only", {"choices": ["used", "f
 _SEQ = Argument("--seq", "sequence numbers: FIRST:LAST, FIRST:, :LAST", {"metavar": "RANGE"})
 _KIND = Argument("--kind", "events of this kind only", {"metavar": "KIND", "choices": EVENT_KINDS})
 _NAME = Argument("name", "the mark's name, at most 20 bytes", {"metavar": "NAME"})
+_WATCHED = Argument(
+    "what",
+    "an address, or the word that the last report found damaged, or off; without it: how far the watch has come",
+    {"metavar": "ADDRESS|last-damage|off", "nargs": "?"},
+)
 _SOURCES = (_HEAP, _RING, _SEARCH, _RSP, _JSON)
 
 
@@ -139,6 +147,15 @@ COMMANDS: Tuple[Command, ...] = (
         _SOURCES,
         run_status,
         status_lines,
+    ),
+    Command(
+        "watch",
+        None,
+        "Stop at whoever writes over a block: in the next run after a report of damage, or from now on.",
+        (_WATCHED, _RING, _SEARCH, _JSON, Argument("--go", argparse.SUPPRESS, {"action": "store_true"})),
+        run_watch,
+        watch_lines,
+        gdb_only=True,
     ),
     Command(
         "start",

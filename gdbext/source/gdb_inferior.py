@@ -24,9 +24,10 @@ _REGION = re.compile(r"^\d+\s+y\s+(0x[0-9a-f]+)\s+(0x[0-9a-f]+)", re.MULTILINE)
 class GdbSource:
     """The selected inferior as a source."""
 
-    def __init__(self) -> None:
+    def __init__(self, at_condition: bool = False) -> None:
+        """`at_condition`: a breakpoint's condition asks. The target stands then, though GDB calls it running."""
         thread = gdb.selected_thread()  # asking the inferior for its threads would ask a running target
-        if thread is not None and thread.is_running():
+        if thread is not None and thread.is_running() and not at_condition:
             raise NoTarget("the target is running: stop it first (Ctrl-C or `interrupt`)")
         if not _is_alive():
             raise NoTarget("no target: connect first (`target remote HOST:PORT` or `core-file FILE`)")
