@@ -9,7 +9,6 @@ from typing import List
 
 from gdbext.analyse.check import Known, Operation, check_heap
 from gdbext.analyse.rules import run_rules
-from gdbext.analyse.watch import plan_damage
 from gdbext.commands.collect import Collected, collect
 from gdbext.commands.host import Host
 from gdbext.heap.facts import HeapFacts
@@ -25,10 +24,18 @@ def run_check(host: Host, options: Namespace) -> CheckReport:
     found = collect(host, options.heap, options.ring)
     heaps = _analyse(host, found, options.blocks)
     assertion = found.trace.assertion if found.trace is not None else None
-    plan = plan_damage(heaps, found.past, memory.source.pointer_size)
+    if any(heap.status == "damaged" for heap in heaps):
+        _keep_plan(host, heaps, found)
+    return CheckReport(assertion, tuple(heaps), *found.closing(memory, mark))
+
+
+def _keep_plan(host: Host, heaps: List[HeapReport], found: Collected) -> None:
+    """Keeps what `memtrace watch last-damage` will ask for: after a restart the trace is gone."""
+    from gdbext.analyse.watch import plan_damage  # not needed by those who only load us
+
+    plan = plan_damage(heaps, found.past, host.memory().source.pointer_size)
     if plan is not None:
         host.keep_plan(plan)
-    return CheckReport(assertion, tuple(heaps), *found.closing(memory, mark))
 
 
 def _analyse(host: Host, found: Collected, with_blocks: bool) -> List[HeapReport]:

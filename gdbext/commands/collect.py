@@ -4,9 +4,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Dict, Iterator, List, Optional, Protocol, Sequence, Tuple
+from typing import TYPE_CHECKING, Dict, Iterator, List, Optional, Protocol, Sequence, Tuple
 
-from gdbext.analyse.watch import Past
 from gdbext.commands.host import Host, UserError
 from gdbext.heap.cover import Proven
 from gdbext.heap.facts import HeapFacts, Region
@@ -16,6 +15,9 @@ from gdbext.source.memory import Memory
 from gdbext.trace.format import HEADER_BYTES, FormatError
 from gdbext.trace.history import History
 from gdbext.trace.ring import Trace, find_rings, read_ring
+
+if TYPE_CHECKING:
+    from gdbext.analyse.watch import Past
 
 SEARCH = "search "  # what a ring's address begins with when it is a range to be searched
 _FIRST_LOOK = 4096
@@ -39,6 +41,8 @@ class Collected:
     @property
     def past(self) -> Past:
         """What the trace holds."""
+        from gdbext.analyse.watch import Past  # not needed by those who only load us
+
         if self.trace is None:
             return Past(self.history, (), False)
         complete = self.trace.info.lost == self.trace.info.half_written == 0

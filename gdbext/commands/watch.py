@@ -4,19 +4,23 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from typing import Optional
+from typing import TYPE_CHECKING, Optional
 
 from gdbext.analyse.last import life_of
-from gdbext.analyse.watch import WatchPlan, owners_around, plan_address
 from gdbext.commands.collect import collect_trace
 from gdbext.commands.host import Host, UserError, Watched
 from gdbext.model import WatchedCall, WatchedWrite, WatchReport
+
+if TYPE_CHECKING:
+    from gdbext.analyse.watch import WatchPlan
 
 LAST_DAMAGE = "last-damage"
 
 
 def run_watch(host: Host, options: Namespace) -> WatchReport:
     """Arms, goes on, disarms or only looks, as it is asked; the report's data."""
+    from gdbext.analyse.watch import owners_around, plan_address  # not needed by those who only load us
+
     memory = host.memory()
     mark = memory.mark()
     found = collect_trace(host, options.ring)
