@@ -61,7 +61,7 @@ def _foreign_stops(sourced: bool) -> int:
 
 
 def _packets(gdb: GdbSession, proxy: Any) -> int:
-    """GDB itself reads the instruction under each breakpoint that it sets, to see how long it is."""
+    """Without what GDB itself reads: the instruction under a breakpoint, to see how long it is."""
     hook = int(gdb.command("p/x (unsigned long)&memtrace_assert_stop").split("0x")[1].split()[0], 16)
     gdb.command("break malloc")
     gdb.command("continue")
