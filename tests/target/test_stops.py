@@ -102,6 +102,7 @@ def test_without_the_hook_the_c_library_s_functions_are_taken(hidden: str, taken
         commands = [SOURCE, f"python import gdbext.commands.gdb as m; {hide}", remote(chip.remote), "continue"]
         done = run_gdb([*commands, Capture("memtrace status")], elf=elf)
     assert done.stdout.count("DAMAGE 1 ") == 1
+    assert done.stdout.count("memtrace: heap assertion in tlsf_free: block already marked as free") == 1
     assert f"automatic breakpoint at {taken}" in done.captured[0].output
 
 
