@@ -20,10 +20,10 @@ def watch_lines(report: WatchReport) -> Iterator[str]:
         for life in report.owners:
             yield from _owner_lines(life, report.address or 0)
     elif report.state == "waiting" and report.call is not None:
-        yield f"waiting for a call, to watch {where or 'a word'} from then on: restart the target, then continue"
+        yield f"waiting for a call, to watch {report.length} bytes from then on: restart the target, then continue"
         yield f"  {_call_words(report.call)}"
     elif report.state == "watching":
-        yield f"watching {where}: continue"
+        yield f"memtrace: watching {where} for a write from outside of the allocator"
     else:
         yield "nothing is watched"
     if report.by_allocator or report.by_owner:
