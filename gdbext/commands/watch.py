@@ -7,7 +7,7 @@ from argparse import Namespace
 from typing import TYPE_CHECKING, Optional
 
 from gdbext.analyse.last import life_of
-from gdbext.commands.collect import collect_trace
+from gdbext.commands.collect import Collected, collect_trace
 from gdbext.commands.host import Host, UserError, Watched
 from gdbext.model import WatchedCall, WatchedWrite, WatchReport
 
@@ -23,7 +23,7 @@ def run_watch(host: Host, options: Namespace) -> WatchReport:
 
     memory = host.memory()
     mark = memory.mark()
-    found = collect_trace(host, options.ring)
+    found = Collected() if options.go else collect_trace(host, options.ring)
     if options.go:
         host.watcher.go_on()
     elif options.what == "off":

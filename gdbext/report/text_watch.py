@@ -31,7 +31,8 @@ def watch_lines(report: WatchReport) -> Iterator[str]:
         yield f"  let pass {counted(report.by_allocator, 'write')} of the allocator{own}"
     for skipped in report.skipped:
         yield f"not checked: {skipped.check}: {skipped.why}"
-    yield f"{trace_words(report.trace)}; read {cost_words(report.cost)}"
+    if report.trace is not None or report.state != "watching":
+        yield f"{trace_words(report.trace)}; read {cost_words(report.cost)}"
 
 
 def _value(word: Optional[int]) -> str:
