@@ -57,6 +57,7 @@ _FRAMES_LOOKED_AT = 12
 _KINDS = {bool: gdb.PARAM_BOOLEAN, int: gdb.PARAM_ZUINTEGER, str: gdb.PARAM_STRING_NOESCAPE}
 _MACHINES = {243: "riscv", 94: "xtensa"}  # e_machine of ELF
 _ELF_64, _ELF_BIG = 2, 2
+_TEXTS = ("memory", "rsp")  # settings that may be empty
 _NAME = re.compile(r"&?[A-Za-z_]\w*")
 _DEBUGGERS = {"riscv": "gdb-multiarch or riscv32-esp-elf-gdb", "xtensa": "xtensa-esp-elf-gdb"}
 
@@ -401,10 +402,11 @@ def _split(argument: str) -> List[str]:
 def _host_of(options: Namespace) -> Iterator[GdbHost]:
     """The world that a command asks for: GDB's target, or one that GDB is not connected to."""
     HOST.aside = options.json
-    if getattr(options, "rsp", None) is None:
+    address = getattr(options, "rsp", None) or (HOST.settings.rsp if hasattr(options, "rsp") else "")
+    if not address:
         yield HOST
         return
-    host = RspHost(HOST, options.rsp)
+    host = RspHost(HOST, address)
     try:
         yield host
     finally:
@@ -490,7 +492,7 @@ class Setting(gdb.Parameter):
             except ValueError as problem:
                 self.value = HOST.settings.memory
                 raise gdb.GdbError(f"memtrace: {problem}") from None
-        setattr(HOST.settings, self._field, self.value or "" if self._field == "memory" else self.value)
+        setattr(HOST.settings, self._field, self.value or "" if self._field in _TEXTS else self.value)
         if self._field == "auto_stop":
             STOPS.arm()
         HOST.forget()

@@ -7,7 +7,6 @@ import json
 import re
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +15,13 @@ import pytest
 from tests.support import firmware
 from tests.support.fixtures import case
 from tests.support.gdb import SOURCE, Capture, GdbSession, remote, run_gdb
+from tests.support.panic_case import SECTION, Panic, panic_case
 from tests.support.panic_stub import PanicStub
 from tests.support.paths import ROOT
 from tests.support.qemu import Qemu
 from tests.support.rsp_stub import UART, Link
-from tests.support.rsp_target import Core, Memory
+from tests.support.rsp_target import Memory
 
-SECTION = re.compile(r"(0x[0-9a-f]+)->(0x[0-9a-f]+) at \S+: \S+ .*ALLOC")
-REGISTERS = ("pc", "sp", "ra", "fp")
 HEAP_OPTIONS = ("--heap", "multi_heap@0x80100000", "--ring", "0x80200000")
 FEW_BYTES = 48 << 10  # the ring's events and the heaps' headers; both whole are 368 KiB
 FASTER = Link(packet_size=None, bandwidth=200_000.0)
@@ -33,32 +31,9 @@ HARMLESS = {"qSupported", "vMustReplyEmpty", "H", "?", "g", "m", "T", "D"}
 HARMLESS |= {"qTStatus", "qAttached", "qC", "qfThreadInfo", "qsThreadInfo", "qThreadExtraInfo", "qOffsets", "qSymbol"}
 
 
-@dataclass(frozen=True)
-class Panic:
-    """A chip that stands at the seed case's assertion: its memories and registers, and the report of a fast link."""
-
-    images: tuple[tuple[int, bytes], ...]
-    registers: dict[str, int]
-    report: Any
-
-    def stub(self, link: Link) -> PanicStub:
-        core = Core(4, dict(self.registers))
-        return PanicStub(Memory.of(self.images), core, link, valid=range(0x2000_0000, 0x9000_0000))
-
-
 @pytest.fixture(scope="module")
 def panic(tmp_path_factory: pytest.TempPathFactory) -> Panic:
-    elf, folder = firmware.build(firmware.DEFAULT), tmp_path_factory.mktemp("panic")
-    listed = run_gdb(["maint info sections"], elf=elf).stdout
-    spans = [(int(start, 16), int(end, 16)) for start, end in SECTION.findall(listed) if start != end]
-    dumps = [f"dump binary memory {folder}/{start:x} {start:#x} {end:#x}" for start, end in spans]
-    words = [Capture(f"p/x ${name}") for name in REGISTERS]
-    with Qemu(elf, append="scenario=seed") as chip:
-        lines = [SOURCE, remote(chip.remote), "continue", *dumps, Capture("heap-check --json"), *words]
-        done = run_gdb(lines, elf=elf)
-    values = [int(one.output.split("=")[1], 16) for one in done.captured[1:]]
-    images = tuple((start, (folder / f"{start:x}").read_bytes()) for start, _ in spans)
-    return Panic(images, dict(zip(REGISTERS, values, strict=True)), done.json())
+    return panic_case(tmp_path_factory.mktemp("panic"))
 
 
 def assert_unharmed(stub: PanicStub) -> None:

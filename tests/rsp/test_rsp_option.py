@@ -48,11 +48,13 @@ def by_gdb(stopped: str) -> Any:
 def test_an_unconnected_gdb_sees_what_a_connected_one_sees(stopped: str, by_gdb: Any) -> None:
     elf = firmware.build(firmware.DEFAULT)
     lines = [SOURCE, Capture(f"heap-check --json --rsp {stopped}"), Capture("heap-check"), "info threads"]
+    lines += [f"set memtrace rsp {stopped}", Capture("heap-check --json")]
     done = run_gdb(lines, elf=elf)
     report = done.json()
     for key in ("assertion", "heaps", "trace"):
         assert report[key] == by_gdb[key], key
     assert done.captured[1].error is not None and "no target: connect first" in done.captured[1].error
+    assert done.json(2)["heaps"] == by_gdb["heaps"], "said once for all commands"
     assert "No threads" in done.stdout, "GDB itself has not connected"
 
 
