@@ -73,7 +73,13 @@ def known_until(memory: Memory, address: int, most: int) -> int:
 
 
 def chains_behind(
-    layout: Geometry, header: WordReader, agrees: Agrees, is_end: Callable[[int], bool], low: int, high: int
+    layout: Geometry,
+    header: WordReader,
+    agrees: Agrees,
+    is_end: Callable[[int], bool],
+    low: int,
+    high: int,
+    convincing: int = _CONVINCING,
 ) -> Optional[int]:
     """The end marker behind the longest chain of sound blocks in low..high; None if none is convincing."""
     step, smallest, odd = layout.header, layout.smallest, layout.align - 1
@@ -93,7 +99,7 @@ def chains_behind(
             continue
         chains[payload] = (after[0] + 1, after[1])
         best = max(best, chains[payload])
-    return best[1] if best[0] >= _CONVINCING else None
+    return best[1] if best[0] >= convincing else None
 
 
 def tlsf_ends(layout: Geometry, read: WordReader, agrees: Agrees, stop: int, high: int) -> List[int]:

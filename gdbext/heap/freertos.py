@@ -15,9 +15,9 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
-from typing import Iterator, List, Mapping, NamedTuple, Optional, Set, Tuple
+from typing import Iterator, List, NamedTuple, Optional, Set, Tuple
 
-from gdbext.heap.cover import Agrees, Proven
+from gdbext.heap.cover import NOTHING_KNOWN, Agrees, Evidence
 from gdbext.heap.ends import chains_behind, follow, known_until, paged_reader, ranges_of
 from gdbext.heap.layout import FREE_BIT, FreeRtosLayout, Pool
 from gdbext.heap.walk import Node, Walk, walk_pools
@@ -40,7 +40,12 @@ def recognise_freertos(memory: Memory, address: int, version: int, largest: int)
     """The layout of the heap whose first header is at `address`, or None. Version 5 may have several regions."""
     memory.fetch(address, 2 * memory.source.pointer_size)
     found = [_with_alignment(memory, address, version, largest, a) for a in _ALIGNMENTS[memory.source.pointer_size]]
-    return max((one for one in found if one is not None), key=lambda one: one.blocks, default=None)
+    return max((one for one in found if one is not None), key=_worth, default=None)
+
+
+def _worth(found: FreeRtos) -> int:
+    """An alignment below a header's size is rare, and finds a few blocks more where another one has met damage."""
+    return found.blocks if found.layout.align >= found.layout.header else found.blocks - found.blocks // 10 - 1
 
 
 def _with_alignment(memory: Memory, address: int, version: int, largest: int, align: int) -> Optional[FreeRtos]:
@@ -97,7 +102,7 @@ def _spoiled(layout: FreeRtosLayout, read: WordReader, stop: int) -> float:
 
 def _with_canary(layout: FreeRtosLayout, read: WordReader) -> FreeRtosLayout:
     walk = Walk(layout)
-    walk_pools(walk, read, lambda *_: True, {})
+    walk_pools(walk, read, lambda *_: True)
     votes = Counter(_canary_votes(layout, walk, read))
     used = Counter(
         read(layout.next_place(payload)) for payload, word in zip(walk.payloads, walk.words) if not word & FREE_BIT
@@ -140,15 +145,15 @@ def chain_agrees(layout: FreeRtosLayout, read: WordReader) -> Agrees:
     return agrees
 
 
-def walk_freertos(layout: FreeRtosLayout, read: WordReader, proven: Optional[Mapping[int, Proven]] = None) -> Walk:
+def walk_freertos(layout: FreeRtosLayout, read: WordReader, evidence: Evidence = NOTHING_KNOWN) -> Walk:
     """Every block that can be proven, with the chain of the free ones as its only list."""
     agrees = chain_agrees(layout, read)
     walk = Walk(layout)
-    walk_pools(walk, read, agrees, proven or {})
+    walk_pools(walk, read, agrees, evidence._replace(held=None))
     nodes = list(_nodes(layout, walk, read))
     if walk.breaks:
         walk = Walk(layout, nodes=nodes)
-        walk_pools(walk, read, agrees, proven or {})
+        walk_pools(walk, read, agrees, evidence._replace(held=None))
         nodes = list(_nodes(layout, walk, read))
     walk.nodes = nodes
     return walk

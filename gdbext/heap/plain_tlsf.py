@@ -49,7 +49,7 @@ def _first_end(memory: Memory, layout: TlsfLayout, high: int) -> Optional[int]:
         return ends[0]
 
     def spoiled(end: int) -> Tuple[float, int]:
-        walk = walk_tlsf(replace(layout, pools=(Pool(layout.first, end),)), read, {})
+        walk = walk_tlsf(replace(layout, pools=(Pool(layout.first, end),)), read)
         return _spoiled(walk, stop), end
 
     return min(ends, key=spoiled)
@@ -66,7 +66,7 @@ def _spoiled(walk: Walk, stop: int) -> float:
 
 def _with_more_pools(memory: Memory, layout: TlsfLayout) -> TlsfLayout:
     for _ in range(_MOST_POOLS):
-        walk = walk_tlsf(layout, paged_reader(memory, layout.control), {})
+        walk = walk_tlsf(layout, paged_reader(memory, layout.control))
         more = [fault.value for fault in walk.faults if fault.rule == "list-link" and fault.value % layout.align == 0]
         pools = [pool for pool in (_pool_around(memory, layout, value) for value in more) if pool is not None]
         if not pools:
