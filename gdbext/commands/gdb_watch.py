@@ -13,7 +13,8 @@ Cost: at each return to that place a header and 16 events of the ring; at each w
 from __future__ import annotations
 
 import re
-from typing import ContextManager, List, Optional, Protocol, Tuple
+from itertools import islice
+from typing import ContextManager, Iterator, Optional, Protocol, Tuple
 
 import gdb
 
@@ -132,8 +133,7 @@ class GdbWatcher:
 
     def is_foreign(self) -> bool:
         """Whether a write that has just been made is neither the allocator's nor an owner's into its own block."""
-        pcs, names = _stack()
-        if any(is_allocator(name) for name in names[:_FRAMES_LOOKED_AT]):
+        if any(is_allocator(frame.name() or "") for frame in islice(_frames(), _FRAMES_LOOKED_AT)):
             self._now = self._now._replace(by_allocator=self._now.by_allocator + 1, before=self._value())
             return False
         with self._world.at_condition():
@@ -146,6 +146,8 @@ class GdbWatcher:
             return False
         thread = gdb.selected_thread()
         name = thread.name if thread is not None else None
+        frames = islice(_frames(), _MOST_FRAMES)
+        pcs = tuple(frame.pc() for frame in frames if frame.type() != gdb.INLINE_FRAME)
         self._now = self._now._replace(state="written", after=after, stack=pcs, thread=name)
         return True
 
@@ -182,7 +184,7 @@ class GdbWatcher:
             return False
         try:
             trace = read_ring(self._world.memory(), ring)
-        except FormatError:
+        except (FormatError, NoTarget):
             return False
         return owner_writes(address, plan.width, History(trace.events, trace.live))
 
@@ -211,20 +213,15 @@ class GdbWatcher:
             return None
 
 
-def _stack() -> Tuple[Tuple[int, ...], List[str]]:
-    """PCs of the selected thread's frames and the functions' names, inlined ones included, innermost first."""
-    pcs: List[int] = []
-    names: List[str] = []
-    frame: Optional[gdb.Frame] = gdb.newest_frame()
-    while frame is not None and len(names) < _MOST_FRAMES:
-        names.append(frame.name() or "")
-        if frame.type() != gdb.INLINE_FRAME:
-            pcs.append(frame.pc())
-        try:
+def _frames() -> Iterator[gdb.Frame]:
+    """The selected thread's frames, inlined ones included, innermost first, as far as they can be told."""
+    try:
+        frame: Optional[gdb.Frame] = gdb.newest_frame()
+        while frame is not None:
+            yield frame
             frame = frame.older()
-        except gdb.error:
-            break
-    return tuple(pcs), names
+    except gdb.error:
+        return
 
 
 def _delete(point: Optional[gdb.Breakpoint]) -> None:
