@@ -133,7 +133,7 @@ def _report(facts: HeapFacts, findings: Sequence[Finding], known: Known) -> Heap
     used, free = facts.used_sizes(), facts.free_sizes()
     info = facts.info
     damaged = any(finding.severity == "damage" for finding in findings)
-    unread = any(broken.word is None for broken in facts.walk.breaks)
+    unread = any(broken.word is None for broken in facts.walk.breaks) or facts.ends_unread
     status = "damaged" if damaged else "unreadable" if unread else "clean"
     return HeapReport(
         kind=facts.region.kind,

@@ -29,6 +29,7 @@ class Collected:
     trace: Optional[Trace] = None
     history: History = field(default_factory=History)
     skipped: List[Skipped] = field(default_factory=list)
+    heaps_missing: bool = False  # and why is among what was skipped
 
     def closing(self, memory: Memory, mark: Cost) -> Tuple[Optional[TraceInfo], Tuple[Skipped, ...], Cost]:
         """What every report ends with: the trace, what was not looked at and why, and the cost since its mark."""
@@ -46,11 +47,14 @@ class Collected:
         return self.trace.assertion if self.trace is not None else None
 
 
-def collect(host: Host, named_heaps: Sequence[str], ring: Optional[str]) -> Collected:
-    """Reads the trace, then the heaps with what the trace proves."""
+def collect(host: Host, named_heaps: Sequence[str], ring: Optional[str], needed: bool = True) -> Collected:
+    """Reads the trace, then the heaps with what the trace proves. UserError without any heap, if one is needed."""
     found = collect_trace(host, ring)
     proven = _proven(found.history)
-    for region in _regions(host, named_heaps, found):
+    regions = _regions(host, named_heaps, found)
+    if needed and not regions and not found.heaps_missing:
+        raise UserError("no heap found: no symbol registered_heaps; name one with --heap KIND@ADDRESS")
+    for region in regions:
         heap = read_heap(host.memory(), region, proven)
         if isinstance(heap, HeapFacts):
             found.heaps.append(heap)
@@ -138,8 +142,7 @@ def _regions(host: Host, named: Sequence[str], found: Collected) -> List[Region]
         return regions
     heaps = host.find_heaps()
     found.skipped += heaps.skipped
-    if not heaps.regions and not heaps.skipped:
-        raise UserError("no heap found: no symbol registered_heaps; name one with --heap KIND@ADDRESS")
+    found.heaps_missing = bool(heaps.skipped)
     return heaps.regions
 
 

@@ -22,11 +22,11 @@ import gdb
 from gdbext.analyse.check import Operation
 from gdbext.analyse.suspects import Frames
 from gdbext.commands.complete import complete
-from gdbext.commands.host import Found, UserError
+from gdbext.commands.host import Found, UserError, found_registered
 from gdbext.commands.settings import SETTINGS, SettingRow, Settings
 from gdbext.commands.table import COMMANDS, Command, help_of, parser_of, render
 from gdbext.heap.caps import read_registered
-from gdbext.model import Assertion, CheckReport, Skipped
+from gdbext.model import Assertion, CheckReport
 from gdbext.report.style import coloured
 from gdbext.source.gdb_inferior import GdbSource, NamedMemory, NoTarget, inferior_key, is_core, named_memory
 from gdbext.source.images import HeldSource
@@ -125,16 +125,7 @@ class GdbHost:
     def find_heaps(self) -> Found:
         """The heaps that symbols lead to."""
         head = address_of("registered_heaps")
-        if head is None:
-            return Found([], [])
-        regions, problem = read_registered(self.memory(), head)
-        for region in regions:
-            self.memory().allow(region.start or region.address, region.end or region.address)
-        if problem is not None:
-            return Found(regions, [Skipped("heaps", problem)])
-        if not regions:
-            return Found([], [Skipped("heaps", "no heap is registered yet: continue to main, then look again")])
-        return Found(regions, [])
+        return Found([], []) if head is None else found_registered(self.memory(), head)
 
     def find_ring(self) -> Optional[int]:
         """What memtrace_ring points to."""

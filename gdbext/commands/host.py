@@ -8,6 +8,7 @@ from typing import List, NamedTuple, Optional, Protocol, Tuple
 from gdbext.analyse.check import Operation
 from gdbext.analyse.suspects import Frames
 from gdbext.commands.settings import Settings
+from gdbext.heap.caps import read_registered
 from gdbext.heap.facts import Region
 from gdbext.model import Skipped
 from gdbext.source.memory import Memory
@@ -22,6 +23,18 @@ class Found(NamedTuple):
 
     regions: List[Region]
     skipped: List[Skipped]
+
+
+def found_registered(memory: Memory, head: int) -> Found:
+    """The heaps on ESP-IDF's list, whose head is at `head`."""
+    regions, problem = read_registered(memory, head)
+    for region in regions:
+        memory.allow(region.start or region.address, region.end or region.address)
+    if problem is not None:
+        return Found(regions, [Skipped("heaps", problem)])
+    if not regions:
+        return Found([], [Skipped("heaps", "no heap is registered yet: continue to main, then look again")])
+    return Found(regions, [])
 
 
 class Host(Protocol):

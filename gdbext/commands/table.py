@@ -208,7 +208,8 @@ def spelled(argument: Argument) -> str:
 def help_of(command: Command, prog: str, *more: Argument) -> str:
     """The command's help: a sentence, how to call it, and its arguments. (argparse's takes 10 ms a dozen commands.)"""
     arguments = visible((*command.arguments, *more))
-    words = [spelled(one) if not one.name.startswith("--") else f"[{spelled(one)}]" for one in arguments]
+    needed = [not one.name.startswith("--") and one.settings.get("nargs") != "?" for one in arguments]
+    words = [spelled(one) if must else f"[{spelled(one)}]" for one, must in zip(arguments, needed)]
     width = max((len(spelled(one)) for one in arguments), default=0)
     rows = [f"  {spelled(one):<{width}}  {one.help}" for one in arguments]
     unbroken = [word.replace(" ", _NO_BREAK) for word in (f"usage: {prog}", *words)]
