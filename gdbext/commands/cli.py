@@ -13,24 +13,23 @@ from typing import List, Optional, Sequence, Tuple
 
 from gdbext.analyse.check import Operation
 from gdbext.analyse.suspects import Frames
-from gdbext.commands.collect import region_named
+from gdbext.commands.collect import newest_ring, region_named
 from gdbext.commands.dumps import (
     Dump,
     dump_facts,
     foreign_program,
     load_image,
-    newest_ring,
     open_dump,
     open_program,
     operation_of,
     panic_of,
 )
-from gdbext.commands.host import Found, UserError, found_registered
+from gdbext.commands.host import Found, UserError, found_registered, found_saved
 from gdbext.commands.settings import Settings
 from gdbext.commands.table import COMMANDS, Argument, Command, help_of, parser_of, render
 from gdbext.heap.facts import Region
 from gdbext.heap.registry import weight_of
-from gdbext.model import CheckReport, Frame, Skipped, Stack
+from gdbext.model import CheckReport, Frame, Stack
 from gdbext.source.images import ImageSource
 from gdbext.source.memory import Memory
 from gdbext.source.snapshot import ByteOrder
@@ -110,7 +109,7 @@ class ImageHost:
         """The heaps that were known when the core was saved, else those that symbols lead to."""
         saved = None if self._dump is None else self._dump.saved
         if saved is not None:
-            return Found([Region(*heap) for heap in saved.heaps], [Skipped(*missing) for missing in saved.skipped])
+            return found_saved(saved)
         head = None if self._program is None else self._program.address_of("registered_heaps")
         return Found([], []) if head is None else found_registered(self._memory, head)
 
@@ -159,7 +158,7 @@ def _memory_of(
     if dump is not None:
         return Memory(dump.source)
     if program is not None:
-        return Memory(ImageSource(images, program.pointer_size, program.byte_order))
+        return Memory(ImageSource([*program.constants(), *images], program.pointer_size, program.byte_order))
     return _best_memory(images, regions)
 
 

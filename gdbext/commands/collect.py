@@ -14,7 +14,7 @@ from gdbext.model import Assertion, Cost, Skipped, TraceInfo
 from gdbext.source.memory import Memory
 from gdbext.trace.format import HEADER_BYTES, FormatError
 from gdbext.trace.history import History
-from gdbext.trace.ring import Trace, find_rings, read_ring
+from gdbext.trace.ring import Rings, Trace, find_rings, read_ring, search_rings
 
 SEARCH = "search "  # what a ring's address begins with when it is a range to be searched
 _FIRST_LOOK = 4096
@@ -144,6 +144,24 @@ def _regions(host: Host, named: Sequence[str], found: Collected) -> List[Region]
     found.skipped += heaps.skipped
     found.heaps_missing = bool(heaps.skipped)
     return heaps.regions
+
+
+def newest_ring(memory: Memory) -> Optional[int]:
+    """The ring that magic and a sound header show; of several the newest, and the others are said."""
+    rings = search_rings(memory)
+    if not rings.found:
+        _say_copies(memory, rings)
+        return None
+    chosen, others = rings.found[0].address, [header.address for header in rings.found[1:]]
+    if others:
+        listed = ", ".join(map(hex, others))
+        memory.remark(f"{len(rings.found)} rings were found: this is the newest, at {chosen:#x}; --ring for {listed}")
+    return chosen
+
+
+def _say_copies(memory: Memory, rings: Rings) -> None:
+    for place, told in rings.copies[:1]:
+        memory.remark(f"a ring lies at {place:#x} that says it lies at {told:#x}: is the image's BASE right?")
 
 
 class AddressReader(Protocol):

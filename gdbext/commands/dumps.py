@@ -17,12 +17,11 @@ from gdbext.model import Assertion
 from gdbext.report.words import counted, size_words
 from gdbext.source.core import Core, CoreError, CoreSource, parse_core
 from gdbext.source.files import FileError, load_core, load_file
-from gdbext.source.memory import Memory
 from gdbext.source.registers import machine_of, threads_of
 from gdbext.source.saved import Saved, read_saved, saved_ring
 from gdbext.symbols.elf_file import ElfFile, ProgramError
 from gdbext.symbols.names import is_allocator
-from gdbext.trace.ring import Rings, message_of, search_rings
+from gdbext.trace.ring import message_of
 
 _AUXV, _AT_ENTRY = 6, 9
 _ESP_INFO, _ESP_PANIC = 8266, 679
@@ -90,6 +89,8 @@ def open_program(path: str, dump: Optional[Dump]) -> ElfFile:
     if (program.pointer_size, program.byte_order) != (core.pointer_size, core.byte_order):
         raise UserError(f"--elf {path} is not the program of {dump.path}: one is of {_bits(core)}, the other is not")
     program.bias = _bias(core, program)
+    for address, data in program.constants():
+        dump.source.add(address, data)
     return program
 
 
@@ -151,21 +152,3 @@ def panic_of(dump: Dump) -> Optional[Assertion]:
     text = (dump.core.note("ESP_PANIC_DETAILS", _ESP_PANIC) or b"").split(b"\0")[0].decode("utf-8", "replace")
     found = _ASSERTED.search(text)
     return None if found is None else Assertion(message_of(found.group(2)), found.group(1), None)
-
-
-def newest_ring(memory: Memory) -> Optional[int]:
-    """The ring that magic and a sound header show; of several the newest, and the others are said."""
-    rings = search_rings(memory)
-    if not rings.found:
-        _say_copies(memory, rings)
-        return None
-    chosen, others = rings.found[0].address, [header.address for header in rings.found[1:]]
-    if others:
-        listed = ", ".join(map(hex, others))
-        memory.remark(f"{len(rings.found)} rings were found: this is the newest, at {chosen:#x}; --ring for {listed}")
-    return chosen
-
-
-def _say_copies(memory: Memory, rings: Rings) -> None:
-    for place, told in rings.copies[:1]:
-        memory.remark(f"a ring lies at {place:#x} that says it lies at {told:#x}: is the image's BASE right?")

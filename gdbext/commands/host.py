@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import List, NamedTuple, Optional, Protocol, Tuple
+from typing import TYPE_CHECKING, List, NamedTuple, Optional, Protocol, Tuple
 
 from gdbext.analyse.check import Operation
 from gdbext.analyse.suspects import Frames
@@ -12,6 +12,9 @@ from gdbext.heap.caps import read_registered
 from gdbext.heap.facts import Region
 from gdbext.model import Skipped
 from gdbext.source.memory import Memory
+
+if TYPE_CHECKING:
+    from gdbext.source.saved import Saved
 
 
 class UserError(Exception):
@@ -35,6 +38,11 @@ def found_registered(memory: Memory, head: int) -> Found:
     if not regions:
         return Found([], [Skipped("heaps", "no heap is registered yet: continue to main, then look again")])
     return Found(regions, [])
+
+
+def found_saved(saved: Saved) -> Found:
+    """The heaps that were known when a core was saved."""
+    return Found([Region(*heap) for heap in saved.heaps], [Skipped(*missing) for missing in saved.skipped])
 
 
 class Host(Protocol):

@@ -177,16 +177,30 @@ def _notes(data: Bytes, raw: List[_Raw], mark: str) -> Iterator[Note]:
             at, count = body + (size + 3 & ~3), count + 1
 
 
+_Piece = Tuple[int, int, int, Bytes]  # start, end, place in the bytes, the bytes
+
+
 class CoreSource:
-    """The memory of a core as a source, with further ranges beside it where it has none."""
+    """The memory of a core as a source; ranges beside it count where it has none."""
 
     def __init__(self, data: Bytes, core: Core, beside: Iterable[Tuple[int, bytes]] = ()) -> None:
         self.pointer_size = core.pointer_size
         self.byte_order = core.byte_order
         self.core = core
-        pieces: List[Tuple[int, int, int, Bytes]] = [(*segment, data) for segment in core.segments]
-        pieces += [(base, base + len(more), 0, more) for base, more in beside]
-        self._pieces = list(_without_overlaps(pieces))
+        self._pieces = list(_without_overlaps((*segment, data) for segment in core.segments))
+        for base, more in beside:
+            self.add(base, more)
+        self._starts = [piece[0] for piece in self._pieces]
+
+    def add(self, base: int, data: bytes) -> None:
+        """Adds bytes where there are none."""
+        low, gaps = base, []
+        for start, end, _, _ in self._pieces:
+            gaps.append((low, min(start, base + len(data))))
+            low = max(low, end)
+        gaps.append((low, base + len(data)))
+        self._pieces += [(low, high, low - base, data) for low, high in gaps if low < high]
+        self._pieces.sort(key=lambda piece: piece[0])
         self._starts = [piece[0] for piece in self._pieces]
 
     def extents(self) -> List[Tuple[int, int]]:
@@ -221,7 +235,7 @@ class CoreSource:
         return b"".join(parts)
 
 
-def _without_overlaps(pieces: List[Tuple[int, int, int, Bytes]]) -> Iterator[Tuple[int, int, int, Bytes]]:
+def _without_overlaps(pieces: Iterable[_Piece]) -> Iterator[_Piece]:
     """Pieces in address order, each without what one before it has already."""
     done = 0
     for start, end, offset, data in sorted(pieces, key=lambda piece: piece[0]):

@@ -18,6 +18,7 @@ from gdbext.source.snapshot import ByteOrder
 
 _FUNCTION, _OBJECT, _NO_TYPE = 2, 1, 0
 _UNDEFINED = 0
+_ALLOCATED, _CODE = 2, 4  # flags of a section; 1: written to
 _MAPPING = ("$", ".L")  # symbols of the assembler's own
 
 
@@ -79,7 +80,7 @@ class ElfFile:
 
     def _code_ranges(self) -> List[Tuple[int, int]]:
         sections = (section.header for section in self.elf.iter_sections())
-        return [(one.sh_addr, one.sh_addr + one.sh_size) for one in sections if one.sh_flags & 4 and one.sh_size]
+        return [(one.sh_addr, one.sh_addr + one.sh_size) for one in sections if one.sh_flags & _CODE and one.sh_size]
 
     def _name(self, symbol: Symbol) -> str:
         end = self._names.find(b"\0", symbol.name)
@@ -128,6 +129,11 @@ class ElfFile:
         """Of the whole file: cores of ESP-IDF name their program by it."""
         self.elf.stream.seek(0)
         return hashlib.sha256(self.elf.stream.read()).hexdigest()
+
+    def constants(self) -> List[Tuple[int, bytes]]:
+        """What no program writes to, code and constants, at their addresses; cores leave it out."""
+        fixed = (one for one in self.elf.iter_sections() if one.header.sh_type == "SHT_PROGBITS")
+        return [(one.header.sh_addr + self.bias, one.data()) for one in fixed if one.header.sh_flags & 3 == _ALLOCATED]
 
 
 def _open(path: str) -> Any:

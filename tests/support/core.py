@@ -27,24 +27,30 @@ def core_bytes(
     machine: int = RISCV,
     notes: Sequence[Note] = (),
     physical: bool = False,
+    empty: Sequence[tuple[int, int]] = (),
 ) -> bytes:
-    """A core whose one thread stands at `pc`, with exactly these ranges; `physical`: as an emulator without an MMU."""
+    """A core whose one thread stands at `pc`, with exactly these ranges.
+
+    `physical`: with physical addresses only, as an emulator without an MMU; `empty`: address and size of segments of
+    which the file has no bytes.
+    """
     mark = "<" if order == "little" else ">"
     body = b"".join(_note(mark, *note) for note in (_status(mark, word, pc), *notes))
-    parts = [(PT_NOTE, 0, body), *((PT_LOAD, address, data) for address, data in ranges)]
+    parts = [(PT_NOTE, 0, body, 0), *((PT_LOAD, address, data, len(data)) for address, data in ranges)]
+    parts += [(PT_LOAD, address, b"", size) for address, size in empty]
     header, entry = (52, 32) if word == 4 else (64, 56)
     at, headers = header + entry * len(parts), b""
-    for kind, address, data in parts:
+    for kind, address, data, size in parts:
         virtual = 0 if physical else address
         if word == 4:
-            headers += struct.pack(mark + "8I", kind, at, virtual, address, len(data), len(data), 6, 4)
+            headers += struct.pack(mark + "8I", kind, at, virtual, address, len(data), size, 6, 4)
         else:
-            headers += struct.pack(mark + "2I6Q", kind, 6, at, virtual, address, len(data), len(data), 4)
+            headers += struct.pack(mark + "2I6Q", kind, 6, at, virtual, address, len(data), size, 4)
         at += len(data)
     ident = bytes([0x7F, 0x45, 0x4C, 0x46, word // 4, 1 if order == "little" else 2, 1]) + bytes(9)
     sizes = (header, entry, len(parts), 0, 0, 0)
     head = struct.pack(mark + ("HHI3IIHHHHHH" if word == 4 else "HHI3QIHHHHHH"), 4, machine, 1, 0, header, 0, 0, *sizes)
-    return ident + head + headers + b"".join(data for _, _, data in parts)
+    return ident + head + headers + b"".join(data for _, _, data, _ in parts)
 
 
 def _status(mark: str, word: int, pc: int) -> Note:
