@@ -24,7 +24,7 @@ from gdbext.commands.dumps import (
     operation_of,
     panic_of,
 )
-from gdbext.commands.host import Found, UserError, found_registered, found_saved
+from gdbext.commands.host import Found, Live, UserError, found_registered, found_saved
 from gdbext.commands.settings import Settings
 from gdbext.commands.table import COMMANDS, Argument, Command, help_of, parser_of, render
 from gdbext.heap.facts import Region
@@ -49,7 +49,7 @@ _IMAGE = Argument(
 )
 _ELF = Argument("--elf", "the program: its symbols and lines", {"metavar": "FILE"})
 _OURS = (_CORE, _IMAGE, _ELF)
-_OFFLINE = tuple(command for command in COMMANDS if not command.writes)
+_OFFLINE = tuple(command for command in COMMANDS if not command.writes and not command.live)
 
 
 class ImageHost:
@@ -92,6 +92,10 @@ class ImageHost:
     def write(self, address: int, data: bytes) -> None:
         """Files are not written."""
         raise UserError("an image cannot be asked: this needs a live target in GDB")
+
+    def live(self) -> Live:
+        """Files are saved already."""
+        raise UserError("this is a file already: only a target in GDB is saved")
 
     def facts(self) -> Tuple[str, ...]:
         """What the core says of itself, and whose symbols are used."""
@@ -192,7 +196,7 @@ def _usage() -> str:
 def _run(command: Command, words: List[str]) -> int:
     prog = f"memtrace {command.name}"
     parser = parser_of(command, prog, *_OURS)
-    options: Namespace = parser.parse_args(words)
+    options: Namespace = parser.parse_intermixed_args(words)
     report = command.run(ImageHost.of_options(options), options)
     print(render(command, report, options))
     return _status(report)
@@ -202,7 +206,7 @@ def main(arguments: Optional[List[str]] = None) -> int:
     """The shell's entry point: exit status as documented above."""
     words = sys.argv[1:] if arguments is None else arguments
     command = next((command for command in _OFFLINE if words[:1] == [command.name]), None)
-    if any(command.writes and words[:1] == [command.name] for command in COMMANDS):
+    if any(command not in _OFFLINE and words[:1] == [command.name] for command in COMMANDS):
         print(f"memtrace: {words[0]} asks a live target, which files are not: use it in GDB", file=sys.stderr)
         return 2
     if command is None:

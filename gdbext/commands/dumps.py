@@ -8,7 +8,6 @@ symbols lead to comes first, then what the file notes of itself, then what its b
 from __future__ import annotations
 
 import re
-import struct
 from typing import NamedTuple, Optional, Sequence, Tuple
 
 from gdbext.analyse.check import Operation
@@ -17,13 +16,13 @@ from gdbext.model import Assertion
 from gdbext.report.words import counted, size_words
 from gdbext.source.core import Core, CoreError, CoreSource, parse_core
 from gdbext.source.files import FileError, load_core, load_file
-from gdbext.source.registers import machine_of, threads_of
+from gdbext.source.registers import auxiliary_of, machine_of, threads_of
 from gdbext.source.saved import Saved, read_saved, saved_ring
 from gdbext.symbols.elf_file import ElfFile, ProgramError
 from gdbext.symbols.names import is_allocator
 from gdbext.trace.ring import message_of
 
-_AUXV, _AT_ENTRY = 6, 9
+_AT_ENTRY = 9
 _ESP_INFO, _ESP_PANIC = 8266, 679
 _ASSERTED = re.compile(r"assert failed: (\w+) [^(]*\((.*)\)", re.DOTALL)
 _LEAST_DIGEST = 8
@@ -100,17 +99,16 @@ def _bits(core: Core) -> str:
 
 def _bias(core: Core, program: ElfFile) -> int:
     """How far from where it was linked a program ran: its entry as the kernel told it, less the one it has."""
-    data, word = core.note("CORE", _AUXV) or b"", core.pointer_size
-    shape = ("<" if core.byte_order == "little" else ">") + ("II" if word == 4 else "QQ")
-    pairs = struct.iter_unpack(shape, data[: len(data) // (2 * word) * 2 * word])
-    return next((value - program.entry for kind, value in pairs if kind == _AT_ENTRY), 0)
+    told = auxiliary_of(core).get(_AT_ENTRY)
+    return 0 if told is None else told - program.entry
 
 
 def dump_facts(dump: Dump) -> Tuple[str, ...]:
     """What a core is, a line."""
-    core, extents = dump.core, dump.source.extents()
+    core = dump.core
     machine = _MACHINE_NAMES.get(core.machine, f"machine {core.machine}")
-    memory = f"{size_words(sum(end - start for start, end in extents))} in {counted(len(extents), 'range')}"
+    size = size_words(sum(one.end - one.start for one in core.segments))
+    memory = f"{size} in {counted(len(core.segments), 'segment')}"
     threads = f", {counted(len(threads_of(core)), 'thread')}" if threads_of(core) else ""
     saved = ", saved by memtrace" if dump.saved is not None else ""
     return (f"core   {dump.path}: {machine}, {_bits(core)}: {memory}{threads}{saved}",)

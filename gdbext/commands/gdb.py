@@ -23,13 +23,24 @@ from gdbext.analyse.check import Operation
 from gdbext.analyse.suspects import Frames
 from gdbext.commands.collect import newest_ring
 from gdbext.commands.complete import complete
-from gdbext.commands.host import Found, UserError, found_registered, found_saved
+from gdbext.commands.host import Found, Live, UserError, found_registered, found_saved
 from gdbext.commands.settings import SETTINGS, SettingRow, Settings
 from gdbext.commands.table import COMMANDS, Command, help_of, parser_of, render
 from gdbext.heap.caps import read_registered
 from gdbext.model import Assertion, CheckReport
 from gdbext.report.style import coloured
-from gdbext.source.gdb_inferior import NamedMemory, NoTarget, inferior_key, is_core, named_memory, selected_source
+from gdbext.source.gdb_inferior import (
+    NamedMemory,
+    NoTarget,
+    auxiliary_vector,
+    inferior_key,
+    is_core,
+    machine_number,
+    named_memory,
+    selected_source,
+    thread_registers,
+    writable_sections,
+)
 from gdbext.source.images import HeldSource
 from gdbext.source.known import Known, parse_ranges
 from gdbext.source.memory import Memory
@@ -108,6 +119,18 @@ class GdbHost:
         except gdb.error as problem:
             raise UserError(f"{address:#x} cannot be written: {problem}") from None
         self.forget()
+
+    def live(self) -> Live:
+        """The stopped target: registers of its threads, the sections that its program writes to."""
+        from gdbext.source.registers import machine_of  # not needed by those who only load us
+
+        self.memory()
+        if is_core():
+            raise UserError("this is a core already: copy its file")
+        number = machine_number()
+        machine = machine_of(number, self.memory().source.pointer_size)
+        threads = [] if machine is None else thread_registers(filter(None, machine.registers))
+        return Live(number, machine, threads, writable_sections(), auxiliary_vector())
 
     def facts(self) -> Tuple[str, ...]:
         """The program, its debug information, and the automatic breakpoint."""

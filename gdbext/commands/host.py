@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, List, NamedTuple, Optional, Protocol, Tuple
+from typing import TYPE_CHECKING, Dict, List, NamedTuple, Optional, Protocol, Tuple
 
 from gdbext.analyse.check import Operation
 from gdbext.analyse.suspects import Frames
@@ -14,6 +14,7 @@ from gdbext.model import Skipped
 from gdbext.source.memory import Memory
 
 if TYPE_CHECKING:
+    from gdbext.source.registers import Machine
     from gdbext.source.saved import Saved
 
 
@@ -45,6 +46,16 @@ def found_saved(saved: Saved) -> Found:
     return Found([Region(*heap) for heap in saved.heaps], [Skipped(*missing) for missing in saved.skipped])
 
 
+class Live(NamedTuple):
+    """A stopped target beside its memory, for saving it."""
+
+    number: int  # of its machine, as ELF has it
+    machine: Optional[Machine]  # None: its registers cannot be saved
+    threads: List[Dict[str, int]]  # registers by name, the selected thread first
+    writable: List[Tuple[int, int]]  # sections of the program that it writes to
+    auxiliary: List[Tuple[int, int]]  # what the kernel told a process, by number
+
+
 class Host(Protocol):
     """The world of a command."""
 
@@ -61,6 +72,9 @@ class Host(Protocol):
 
     def build_id(self) -> Optional[str]:
         """The build-id of the program whose symbols are used, as hex; None: unknown."""
+
+    def live(self) -> Live:
+        """Threads and globals of a stopped target. UserError where there is none."""
 
     def find_heaps(self) -> Found:
         """The heaps that symbols lead to."""

@@ -10,7 +10,7 @@ not the target's.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, List, NamedTuple, Optional, Tuple, Union
+from typing import TYPE_CHECKING, Dict, Iterable, List, NamedTuple, Optional, Tuple, Union
 
 import gdb
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 _SECTION = re.compile(r"(0x[0-9a-f]+)->(0x[0-9a-f]+) at 0x[0-9a-f]+: \S+ (.*\bALLOC\b.*)")
 _CORE_FILE = "Core file:"
+_AUXILIARY = re.compile(r"^(\d+)\s+AT_.*\s(0x[0-9a-f]+|\d+)$", re.MULTILINE)
+_MACHINES = {"riscv": 243, "i386:x86-64": 62, "i386": 3, "aarch64": 183, "arm": 40, "xtensa": 94}  # by GDB's names
 _REGION = re.compile(r"^\d+\s+y\s+(0x[0-9a-f]+)\s+(0x[0-9a-f]+)", re.MULTILINE)
 
 
@@ -133,14 +135,57 @@ def named_memory() -> Optional[NamedMemory]:
         return None
     program, _, core = gdb.execute("maint info sections", to_string=True).partition(_CORE_FILE)
     sections = _sections(program)
-    writable = [(start, end) for start, end, flags in sections if "READONLY" not in flags]
     if is_core():
         kept = [(start, end) for start, end, flags in sections if "READONLY" in flags]
         held = [(start, end) for start, end, flags in _sections(core) if "HAS_CONTENTS" in flags]
         return NamedMemory([*kept, *held], [])
     regions = _REGION.findall(gdb.execute("info mem", to_string=True))
     mapped = [(int(start, 16), int(end, 16)) for start, end in regions]
-    return NamedMemory([*((start, end) for start, end, _ in sections), *mapped], writable)
+    return NamedMemory([*((start, end) for start, end, _ in sections), *mapped], writable_sections())
+
+
+def writable_sections() -> List[Range]:
+    """Sections of the program that it writes to."""
+    sections = _sections(gdb.execute("maint info sections", to_string=True).partition(_CORE_FILE)[0])
+    return [(start, end) for start, end, flags in sections if "READONLY" not in flags]
+
+
+def machine_number() -> int:
+    """The machine of the selected thread, as ELF numbers them; 0: another one."""
+    name = gdb.newest_frame().architecture().name()
+    return next((number for start, number in _MACHINES.items() if name.startswith(start)), 0)
+
+
+def thread_registers(names: Iterable[str]) -> List[Dict[str, int]]:
+    """The registers of every thread by name, the selected thread first."""
+    chosen, wanted = gdb.selected_thread(), tuple(names)
+    threads = sorted(gdb.selected_inferior().threads(), key=lambda thread: (thread.num != chosen.num, thread.num))
+    frame = gdb.selected_frame()
+    try:
+        return [_registers_of(thread, wanted) for thread in threads]
+    finally:
+        chosen.switch()
+        frame.select()
+
+
+def _registers_of(thread: gdb.InferiorThread, names: Iterable[str]) -> Dict[str, int]:
+    thread.switch()
+    frame, found = gdb.newest_frame(), {}
+    for name in names:
+        try:
+            found[name] = int(frame.read_register(name).cast(gdb.lookup_type("unsigned long long")))
+        except (gdb.error, ValueError):
+            pass  # a register that this GDB or this target does not have stays zero
+    return found
+
+
+def auxiliary_vector() -> List[Tuple[int, int]]:
+    """What the kernel told a process, by number; a chip has no kernel."""
+    try:
+        text = gdb.execute("info auxv", to_string=True)
+    except gdb.error:
+        return []
+    return [(int(number), int(value, 0)) for number, value in _AUXILIARY.findall(text)]
 
 
 def _sections(text: str) -> List[Tuple[int, int, str]]:

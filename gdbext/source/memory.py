@@ -93,6 +93,11 @@ class Memory:
             self.interrupted = True
             self.remark("interrupted: what was not read is not judged; the same command again reads on")
 
+    def fetch_known(self, start: int, end: int) -> None:
+        """Makes known what of a range is known memory; the rest is nobody's fault."""
+        for low, high in [(start, end)] if self._known is None else self._known.clip(start, end):
+            self.fetch(low, high - low)
+
     def _fetch(self, left: List[Range], total: int) -> None:
         failures, done, announced = 0, 0, False
         holes: List[Range] = []

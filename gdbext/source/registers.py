@@ -7,14 +7,13 @@ way. The program counter and the stack pointer are all that is asked of them her
 
 from __future__ import annotations
 
-from typing import Dict, List, Mapping, NamedTuple, Optional, Tuple
+from typing import Dict, Iterable, List, Mapping, NamedTuple, Optional, Tuple
 
 from gdbext.source.core import Core, Note
 from gdbext.source.snapshot import ByteOrder
 
-PRSTATUS = 1
+PRSTATUS, AUXILIARY = 1, 6
 OWNER = "CORE"
-_SIGNAL_AT = 12
 _ID_AT = {4: 24, 8: 32}
 _FIRST_AT = {4: 72, 8: 112}
 _BEHIND = {4: 4, 8: 8}  # pr_fpvalid, padded
@@ -60,16 +59,28 @@ def machine_of(number: int, word: int) -> Optional[Machine]:
     return next((one for one in MACHINES if (one.number, one.word) == (number, word)), None)
 
 
-def prstatus(machine: Machine, order: ByteOrder, thread: int, signal: int, values: Mapping[str, int]) -> Note:
+def prstatus(machine: Machine, order: ByteOrder, thread: int, values: Mapping[str, int]) -> Note:
     """The note of one thread."""
     word, at = machine.word, _FIRST_AT[machine.word]
     data = bytearray(at + word * len(machine.registers) + _BEHIND[word])
-    data[_SIGNAL_AT : _SIGNAL_AT + 2] = signal.to_bytes(2, order)
     data[_ID_AT[word] : _ID_AT[word] + 4] = thread.to_bytes(4, order)
     for position, name in enumerate(machine.registers):
         value = values.get(name or "", 0) & ((1 << 8 * word) - 1)
         data[at + position * word : at + (position + 1) * word] = value.to_bytes(word, order)
     return Note(OWNER, PRSTATUS, bytes(data))
+
+
+def auxiliary_note(pairs: Iterable[Tuple[int, int]], word: int, order: ByteOrder) -> Note:
+    """What the kernel told a process: where it was loaded, among other things."""
+    numbers = [number for pair in (*pairs, (0, 0)) for number in pair]
+    return Note(OWNER, AUXILIARY, b"".join(number.to_bytes(word, order) for number in numbers))
+
+
+def auxiliary_of(core: Core) -> Dict[int, int]:
+    """The same, read."""
+    data, word = core.note(OWNER, AUXILIARY) or b"", core.pointer_size
+    numbers = [int.from_bytes(data[at : at + word], core.byte_order) for at in range(0, len(data) // word * word, word)]
+    return dict(zip(numbers[::2], numbers[1::2]))
 
 
 def threads_of(core: Core) -> List[Dict[str, int]]:

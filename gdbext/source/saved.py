@@ -14,7 +14,7 @@ from gdbext.source.core import Core, Note
 from gdbext.source.snapshot import ByteOrder
 
 OWNER = "memtrace"
-KNOWLEDGE, RING = 1, 2
+KNOWLEDGE, RING = 0x4D540001, 0x4D540002  # debuggers take small numbers for registers, whoever owns them
 _VERSION = 1
 _ADDRESS_BYTES = 8
 _MOST_HEAPS = 1024

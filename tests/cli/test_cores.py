@@ -205,3 +205,14 @@ def test_a_packed_image_that_is_cut_off_is_read_as_far_as_it_goes(tmp_path: Path
     assert said.status == 2 and any("cut off" in item["why"] for item in said.json()["skipped"])
     file.write_bytes(gzip.compress(data[:5000]) + gzip.compress(data[5000:]))
     assert check(CLEAN, f"--image={base:#x}={file}").status == 0
+
+
+def test_an_address_and_a_core_stand_in_any_company(tmp_path: Path) -> None:
+    core, block = write_core(tmp_path / "core", ranges(CLEAN)), hex(CLEAN.truth.blocks[0].payload)
+    heap = ("--heap", CLEAN.heap.option)
+    said = [
+        memtrace("last", block, core, *heap, "--json").same(),
+        memtrace("last", *heap, "--json", block, "--all", core).same(),
+        memtrace("last", block, *heap, core, "--json").same(),
+    ]
+    assert said[0] == said[1] == said[2] and said[0]["block"]["state"] == "used"
