@@ -8,6 +8,7 @@ from typing import Dict, Iterator, List, Optional, Protocol, Sequence, Tuple
 
 from gdbext.commands.host import Host, UserError
 from gdbext.heap.cover import Proven
+from gdbext.heap.dumped import ABSENT, DumpedLayout
 from gdbext.heap.facts import HeapFacts, Region
 from gdbext.heap.registry import KINDS, LARGEST_HEAP, Unreadable, read_heap
 from gdbext.model import Assertion, Cost, Skipped, TraceInfo
@@ -18,6 +19,7 @@ from gdbext.trace.ring import Rings, Trace, find_rings, read_ring, search_rings
 
 SEARCH = "search "  # what a ring's address begins with when it is a range to be searched
 _FIRST_LOOK = 4096
+_HOLES_SAID = 8
 
 
 @dataclass
@@ -65,8 +67,15 @@ def collect(host: Host, named_heaps: Sequence[str], ring: Optional[str], needed:
 
 
 def _unread(host: Host, heap: HeapFacts) -> Iterator[Skipped]:
-    for start, end in host.memory().failed(heap.start, heap.layout.end):
+    if isinstance(heap.layout, DumpedLayout):
+        yield Skipped(f"heap {heap.region.address:#x}", ABSENT)
+        return
+    holes = host.memory().failed(heap.start, heap.layout.end)
+    for start, end in holes[:_HOLES_SAID]:
         yield Skipped("memory", f"{end - start:,} bytes at {start:#x} could not be read")
+    if holes[_HOLES_SAID:]:
+        left = sum(end - start for start, end in holes[_HOLES_SAID:])
+        yield Skipped("memory", f"{left:,} bytes more at {len(holes) - _HOLES_SAID:,} places could not be read")
 
 
 def ring_address(host: Host, ring: Optional[str]) -> Optional[int]:

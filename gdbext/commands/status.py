@@ -9,6 +9,7 @@ from typing import Optional, Tuple
 from gdbext.commands.collect import collect
 from gdbext.commands.control import pending_request
 from gdbext.commands.host import Host
+from gdbext.heap.dumped import DumpedLayout
 from gdbext.heap.facts import HeapFacts
 from gdbext.heap.registry import Unreadable
 from gdbext.model import HeapStatus, RingStatus, StatusReport
@@ -30,6 +31,7 @@ def _heap(facts: HeapFacts) -> HeapStatus:
     flaws = len(facts.layout.flaws)
     why = "its control block agrees with itself" if not flaws else f"{flaws} of its control words disagree"
     layout = facts.layout
+    why = "each used block is a segment of the core" if isinstance(layout, DumpedLayout) else why
     return HeapStatus(facts.region.kind, layout.name, facts.region.address, facts.start, facts.end, why)
 
 

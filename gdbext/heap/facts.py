@@ -110,11 +110,6 @@ class HeapFacts:
         """What the user of a proven used block asked for, where poison tells."""
         return requested_of(self.snapshot, payload, self.size_of(payload), self.poison)
 
-    @property
-    def ends_unread(self) -> bool:
-        """Whether the word that ends a pool could not be read: nobody knows then whether the last block ends there."""
-        return any(self.read(self.place_of_size(pool.end)) is None for pool in self.layout.pools)
-
     def user(self, raw: int) -> int:
         """The pointer that the block's user holds; an end marker has no user."""
         return raw if self.layout.is_end(raw) else raw + self.shift

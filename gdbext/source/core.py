@@ -218,7 +218,7 @@ class CoreSource:
         inside = sorted((low, -high) for low, high, _ in self.core.segments if start <= low and high <= end)
         found: List[Tuple[int, int]] = []
         for low, high in inside:
-            if not found or -high > found[-1][1]:
+            if not found or low >= found[-1][1]:
                 found.append((low, -high))
         return found
 

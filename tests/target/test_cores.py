@@ -10,7 +10,7 @@ import pytest
 
 from tests.cli.shell import memtrace
 from tests.support import firmware
-from tests.support.core import write_core
+from tests.support.core import core_bytes, esp_partition, write_core
 from tests.support.gdb import SOURCE, Capture, remote, run_gdb
 from tests.support.qemu import Qemu
 
@@ -110,3 +110,36 @@ def test_gdb_and_the_shell_say_the_same_of_a_core(dumps: dict[str, tuple[int, by
         told = json.loads(said)
         del told["cost"]
         assert shell.same() == told
+
+
+def used_blocks(dumps: dict[str, tuple[int, bytes]], core: Path) -> list[tuple[int, bytes]]:
+    """What ESP-IDF dumps of a heap with CAPTURE_DRAM: each used block as a segment, and a task's stack once more."""
+    report = memtrace("check", core, "--elf", firmware.build("default"), "--json", "--blocks").json()
+    found = []
+    for heap in report["heaps"]:
+        name = "heap" if heap["address"] == dumps["heap"][0] else "second"
+        base, data = dumps[name]
+        blocks = [(one["payload"], one["size"]) for one in heap["blocks"] if one["state"] == "used"]
+        found += [(start, data[start - base : start - base + size]) for start, size in blocks]
+    start, data = max(found, key=lambda one: len(one[1]))
+    return [*found, (start + 16, data[16:-8])]
+
+
+def test_a_dump_of_used_blocks_lists_them(dumps: dict[str, tuple[int, bytes]], tmp_path: Path) -> None:
+    whole = write_core(tmp_path / "whole", list(dumps.values()))
+    blocks = used_blocks(dumps, whole)
+    partition = tmp_path / "partition"
+    elf = core_bytes([*blocks[-1:], dumps["data"], *blocks[:-1], dumps["ring"]])
+    partition.write_bytes(esp_partition(elf, header=24, sha=True))
+    program = ("--elf", firmware.build("default"), "--json")
+    report = memtrace("check", partition, *program, "--blocks").json()
+    heap = report["heaps"][0]
+    assert (heap["layout"], heap["status"], heap["findings"]) == ("used-blocks", "clean", [])
+    assert [(one["payload"], one["size"]) for one in heap["blocks"]] == [(at, len(data)) for at, data in blocks[:-1]]
+    assert any("used blocks alone" in item["why"] for item in report["skipped"])
+    inside = blocks[3][0] + 1
+    last = memtrace("last", hex(inside), partition, *program).json()
+    assert (last["block"]["payload"], last["block"]["offset"], last["block"]["state"]) == (blocks[3][0], 1, "used")
+    owners = memtrace("blocks", partition, *program, "--all").json()["blocks"]
+    told = memtrace("blocks", whole, *program, "--all", "--state", "used").json()["blocks"]
+    assert [(one["payload"], one["owner"]) for one in owners] == [(one["payload"], one["owner"]) for one in told]
