@@ -122,7 +122,7 @@ def test_freertos_heaps_are_named_so_too(name: str) -> None:
     ids=["clean", "damaged", "clean-and-unreadable", "damaged-and-unreadable", "unreadable"],
 )
 def test_the_status_of_check(cases: tuple[fixtures.Case | None, ...], status: int) -> None:
-    """1 if any is damaged, else 2 if one that was asked for is unreadable, else 0; the report is printed in any case."""
+    """1 if any is damaged, else 2 if one that was asked for is unreadable, else 0; the report comes in any case."""
     words = [image(case or CLEAN) for case in cases]
     heaps = [word for case in cases for word in ("--heap", case.heap.option if case else "multi_heap@0x10")]
     said = memtrace("check", *words, *heaps, "--json")
