@@ -9,6 +9,7 @@ from typing import Optional, Tuple
 from gdbext.commands.collect import collect
 from gdbext.commands.control import pending_request
 from gdbext.commands.host import Host
+from gdbext.heap.dumped import DumpedLayout
 from gdbext.heap.facts import HeapFacts
 from gdbext.heap.registry import Unreadable
 from gdbext.model import HeapStatus, RingStatus, StatusReport
@@ -19,7 +20,7 @@ def run_status(host: Host, options: Namespace) -> StatusReport:
     """Collects; the report's data."""
     memory = host.memory()
     mark = memory.mark()
-    found = collect(host, options.heap, options.ring)
+    found = collect(host, options.heap, options.ring, needed=False)
     heaps = tuple(_heap(facts) for facts in found.heaps) + tuple(_unknown(heap) for heap in found.unreadable)
     ring = _ring(found.trace)
     trace, skipped, cost = found.closing(memory, mark)
@@ -30,6 +31,7 @@ def _heap(facts: HeapFacts) -> HeapStatus:
     flaws = len(facts.layout.flaws)
     why = "its control block agrees with itself" if not flaws else f"{flaws} of its control words disagree"
     layout = facts.layout
+    why = "each used block is a segment of the core" if isinstance(layout, DumpedLayout) else why
     return HeapStatus(facts.region.kind, layout.name, facts.region.address, facts.start, facts.end, why)
 
 
