@@ -17,9 +17,11 @@ from gdbext.commands.collect import region_named
 from gdbext.commands.host import Found, UserError
 from gdbext.commands.settings import Settings
 from gdbext.commands.table import COMMANDS, Argument, Command, help_of, parser_of, render
+from gdbext.heap.ends import ranges_of
 from gdbext.heap.facts import Region
 from gdbext.heap.registry import weight_of
-from gdbext.model import CheckReport, Frame, Stack
+from gdbext.heap.search import search_heaps
+from gdbext.model import CheckReport, Frame, Skipped, Stack
 from gdbext.source.images import ImageSource
 from gdbext.source.memory import Memory
 from gdbext.source.snapshot import ByteOrder
@@ -65,8 +67,9 @@ class ImageHost:
         return None
 
     def find_heaps(self) -> Found:
-        """Nothing leads to heaps without symbols."""
-        return Found([], [])
+        """The heaps that the images show by themselves."""
+        searched = search_heaps(self._memory, ranges_of(self._memory))
+        return Found(searched.regions, [Skipped("heaps", why) for why in searched.left_out])
 
     def find_ring(self) -> Optional[int]:
         """Nothing leads to the ring without symbols."""
@@ -93,9 +96,14 @@ _FORMATS: Tuple[Tuple[int, ByteOrder], ...] = ((4, "little"), (8, "little"), (4,
 
 
 def _best_memory(images: Sequence[Tuple[int, bytes]], regions: Sequence[Region]) -> Memory:
-    """Bytes do not say how wide a pointer is, nor its byte order: the format in which most of the heaps are read."""
+    """Bytes do not say how wide a pointer is, nor its byte order: the format in which most of the heaps are read.
+
+    Where none is named, the first in which some are found.
+    """
     tried = [Memory(ImageSource(images, width, order)) for width, order in _FORMATS]
-    return max(tried, key=lambda memory: sum(weight_of(memory, region) for region in regions))
+    if regions:
+        return max(tried, key=lambda memory: sum(weight_of(memory, region) for region in regions))
+    return next((memory for memory in tried if search_heaps(memory, ranges_of(memory)).regions), tried[0])
 
 
 def _load_image(text: str) -> Tuple[int, bytes]:

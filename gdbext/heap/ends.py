@@ -20,6 +20,8 @@ from gdbext.source.snapshot import WordReader
 
 _PAGE = 1024
 _LOOK_AHEAD = 64 << 10
+# A heap in a larger image does not end with it: walking all of that as if it did takes seconds.
+_FAR = 1 << 20
 # Blocks that must follow each other behind a marker before it counts as a damaged header.
 _CONVINCING = 4
 # No control data is smaller; a heap of its own behind this one begins with some.
@@ -101,8 +103,16 @@ def tlsf_ends(layout: Geometry, read: WordReader, agrees: Agrees, stop: int, hig
     found = [stop] if is_end(stop) else []
     last = high - high % layout.word
     behind = chains_behind(layout, read, agrees, is_end, stop + layout.word, min(last, stop + _LOOK_AHEAD))
-    found += [end for end in (behind, last) if end is not None and end not in found and end > stop]
+    found += [end for end in (behind,) if end is not None and end > stop]
+    found = with_last(found, stop, last)
     return [end for end in found if end == stop or not _foreign(read, stop, end, layout)]
+
+
+def with_last(found: List[int], stop: int, last: int) -> List[int]:
+    """Candidates for an end, and the end of what is known; that is not looked for further off than it must be."""
+    if last - stop > _FAR:
+        return found or [stop + _FAR]
+    return found if last in found or last < stop else [*found, last]
 
 
 def _foreign(read: WordReader, low: int, high: int, layout: Geometry) -> bool:

@@ -12,7 +12,7 @@ Cost: a hole in a range of n bytes costs at most 2 * log2(n) further reads for e
 from __future__ import annotations
 
 import time
-from typing import List, Optional, Protocol
+from typing import Callable, Iterable, List, Optional, Protocol
 
 from gdbext.model import Cost
 from gdbext.source.known import Known, Range
@@ -175,6 +175,25 @@ class Memory:
             return known
         self.fetch(address, length)
         return self.snapshot.get(address, length)
+
+    def whole(self, ranges: Iterable[Range]) -> Snapshot:
+        """All that can be read of some ranges, for a search. What a file holds is looked at where it is, not kept."""
+        held = Snapshot(self.source.pointer_size, self.source.byte_order)
+        extents: Optional[Callable[[], List[Range]]] = getattr(self.source, "extents", None)
+        for start, end in ranges:
+            if extents is None:
+                self.fetch(start, end - start)
+            there = self.snapshot.extents() if extents is None else extents()
+            for low, high in ((max(start, low), min(end, high)) for low, high in there if low < end and start < high):
+                data = self.snapshot.get(low, high - low) if extents is None else self._look(low, high)
+                held.add(low, data or b"")
+        return held
+
+    def _look(self, start: int, end: int) -> Optional[bytes]:
+        """Bytes of a file, without keeping them."""
+        self._reads += 1
+        self._bytes += end - start
+        return self.source.read(start, end - start)
 
     def word(self, address: int) -> Optional[int]:
         """The pointer-sized word at `address`, read if need be."""
