@@ -12,10 +12,10 @@ Assumptions: at least one true header behind the damage is intact.
 
 from __future__ import annotations
 
-from typing import Callable, Dict, FrozenSet, List, Mapping, NamedTuple, Optional
+from typing import Callable, Dict, FrozenSet, Iterable, List, Mapping, NamedTuple, Optional, Tuple
 
 from gdbext.heap.layout import FLAG_BITS, FREE_BIT, Geometry, Pool
-from gdbext.source.snapshot import WordReader
+from gdbext.source.snapshot import Snapshot, WordReader
 
 # Whether what lies around a block agrees with its header word: its payload, its word, the payload behind it.
 Agrees = Callable[[int, int, int], bool]
@@ -44,6 +44,7 @@ class Cover:
         agrees: Agrees,
         listed: FrozenSet[int],
         proven: Mapping[int, Proven],
+        held: Optional[Snapshot],
     ) -> None:
         self._layout = layout
         self._pool = pool
@@ -51,6 +52,7 @@ class Cover:
         self._agrees = agrees
         self._listed = listed
         self._proven = proven
+        self._held = held  # where headers are words as they stand in memory: the fastest way to all of them
         self._gain: Dict[int, int] = {}
         self._starts: List[int] = []  # descending payloads at which a new best chain begins
         self._best: List[int] = []
@@ -59,17 +61,12 @@ class Cover:
         """Weighs every payload from the end of the pool down to `low`; once is enough, later breaks lie behind."""
         if self._gain:
             return
-        layout, read, gain = self._layout, self._read, self._gain
-        step, end, smallest, odd = layout.header, self._pool.end, layout.smallest, layout.align - 1
+        gain, step, end, odd = self._gain, self._layout.header, self._pool.end, self._layout.align - 1
         gain[end] = 0
         best = 0
-        for payload in range(end - smallest - step, max(low, self._pool.first) - 1, -layout.align):
-            word = read(payload - step)
-            if word is None:
-                continue
-            size = word & ~FLAG_BITS
-            following = payload + size + step
-            if size < smallest or size & odd or following > end:
+        for payload, word in self._candidates(max(low, self._pool.first), end - self._layout.smallest - step):
+            following = payload + (word & ~FLAG_BITS) + step
+            if word & ~FLAG_BITS & odd or following > end:
                 continue
             weight = self._weigh(payload, word, following)
             if weight is None:
@@ -79,6 +76,17 @@ class Cover:
                 best = weight
                 self._starts.append(payload)
                 self._best.append(weight)
+
+    def _candidates(self, low: int, high: int) -> Iterable[Tuple[int, int]]:
+        """The payloads of low..high, from the last on, whose header may be one by its size, with it."""
+        step, align, smallest = self._layout.header, self._layout.align, self._layout.smallest
+        words = self._held.words(low - step, high) if self._held is not None and step == align else None
+        largest = self._pool.end - self._pool.first | FLAG_BITS
+        if words is None:
+            found = ((payload, self._read(payload - step)) for payload in range(high, low - 1, -align))
+            return ((payload, word) for payload, word in found if word is not None and smallest <= word <= largest)
+        fit = [(index, word) for index, word in enumerate(words) if smallest <= word <= largest]
+        return ((low + index * step, word) for index, word in reversed(fit))
 
     def _weigh(self, payload: int, word: int, following: int) -> Optional[int]:
         """What the chain that begins here is worth; None if nothing proves it."""

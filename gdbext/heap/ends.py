@@ -28,9 +28,14 @@ _CONVINCING = 4
 _FOREIGN_RUN = 8
 
 
-def paged_reader(memory: Memory) -> WordReader:
-    """Words of a target by pages: headers far apart cost a page each, near ones share it."""
-    known = memory.snapshot.word
+def paged_reader(memory: Memory, around: int) -> WordReader:
+    """Words of a target by pages: headers far apart cost a page each, near ones share it. What a source holds is taken
+    whole: pages would be joined one by one.
+    """
+    for start, end in ranges_of(memory):
+        if start <= around < end:
+            memory.fetch(start, end - start)
+    known = memory.snapshot.word_reader(around, around)
 
     def read(address: int) -> Optional[int]:
         value = known(address)

@@ -70,7 +70,7 @@ def _with_alignment(memory: Memory, address: int, version: int, largest: int, al
 
 def _settled(memory: Memory, layout: FreeRtosLayout, last: int) -> Optional[FreeRtosLayout]:
     """The layout with the end of its only pool and its canary found."""
-    read, first = paged_reader(memory), layout.first
+    read, first = paged_reader(memory, layout.first), layout.first
     stop = follow(layout, layout.header_reader(read), first, last)[0]
     candidates = [replace(layout, pools=(Pool(first, end),)) for end in _ends(layout, read, stop, last) if end > first]
     masked = [_with_canary(candidate, read) for candidate in candidates]
@@ -202,7 +202,7 @@ def _region_at(memory: Memory, layout: FreeRtosLayout, start: int) -> Optional[P
     if last <= first:
         return None
     alone = replace(layout, pools=(Pool(first, last),))
-    read = paged_reader(memory)
+    read = paged_reader(memory, first)
     stop = follow(alone, alone.header_reader(read), first, last)[0]
     for end in (end for end in _ends(alone, read, stop, last) if read(layout.place_of_size(end)) == 0):
         one = replace(alone, pools=(Pool(first, end),))
@@ -230,7 +230,7 @@ def _agreeing(layout: FreeRtosLayout, read: WordReader, part: FreeRtosLayout) ->
 
 
 def _judged(memory: Memory, layout: FreeRtosLayout, version: int) -> Optional[FreeRtos]:
-    good, blocks = _agreeing(layout, paged_reader(memory), layout)
+    good, blocks = _agreeing(layout, paged_reader(memory, layout.first), layout)
     if not good or 2 * good < blocks:
         return None
     guard = "-protector" if layout.canary else ""

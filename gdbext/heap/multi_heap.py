@@ -67,15 +67,16 @@ def _true_end(memory: Memory, layout: TlsfLayout, info: MultiHeap, high: int) ->
     memory.fetch(layout.end - layout.word, layout.word)
     if not ranges_of(memory) and reads_empty(memory.snapshot.word, layout.end - layout.word):
         return None
-    read = paged_reader(memory)
+    read = paged_reader(memory, layout.control)
+    end, step, smallest, odd = layout.end, layout.word, layout.smallest, layout.align - 1
     used, blocks, payload = 0, 0, layout.first
     while payload < high:
-        stored = read(payload - layout.word)
+        stored = read(payload - step)
         size = 0 if stored is None else stored & ~FLAG_BITS
-        if payload == layout.end or size < layout.smallest or size % layout.align:
+        if payload == end or size < smallest or size & odd:
             break
         used, blocks = (used, blocks) if stored is None or stored & FREE_BIT else (used + size, blocks + 1)
-        payload += size + layout.word
+        payload += size + step
     if payload == layout.end or not reads_empty(read, payload - layout.word) or payload == layout.first:
         return None
     free = payload - layout.control_end - used

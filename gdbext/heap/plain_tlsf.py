@@ -40,7 +40,7 @@ def recognise_plain(memory: Memory, control: int, largest: int) -> Optional[Tlsf
 
 
 def _first_end(memory: Memory, layout: TlsfLayout, high: int) -> Optional[int]:
-    read = paged_reader(memory)
+    read = paged_reader(memory, layout.first)
     stop, _, count = follow(layout, read, layout.first, high)
     ends = [end for end in tlsf_ends(layout, read, neighbour_agrees(layout, read), stop, high) if end > layout.first]
     if not ends:
@@ -66,7 +66,7 @@ def _spoiled(walk: Walk, stop: int) -> float:
 
 def _with_more_pools(memory: Memory, layout: TlsfLayout) -> TlsfLayout:
     for _ in range(_MOST_POOLS):
-        walk = walk_tlsf(layout, paged_reader(memory), {})
+        walk = walk_tlsf(layout, paged_reader(memory, layout.control), {})
         more = [fault.value for fault in walk.faults if fault.rule == "list-link" and fault.value % layout.align == 0]
         pools = [pool for pool in (_pool_around(memory, layout, value) for value in more) if pool is not None]
         if not pools:
@@ -77,7 +77,7 @@ def _with_more_pools(memory: Memory, layout: TlsfLayout) -> TlsfLayout:
 
 def _pool_around(memory: Memory, layout: TlsfLayout, header: int) -> Optional[Pool]:
     """The pool of a free block that a list leads to, if it is one: linked back, followed by blocks to an end marker."""
-    read = paged_reader(memory)
+    read = paged_reader(memory, header)
     payload = header + 2 * layout.word
     word = read(payload - layout.word)
     if word is None or not word & FREE_BIT or payload <= layout.control < payload + (word & ~3):
@@ -91,7 +91,7 @@ def _pool_around(memory: Memory, layout: TlsfLayout, header: int) -> Optional[Po
 
 def _pool_start(memory: Memory, layout: TlsfLayout, payload: int) -> int:
     """Payload of the first block of the pool that holds `payload`: at its memory's begin, or behind another pool."""
-    read = paged_reader(memory)
+    read = paged_reader(memory, payload)
     starts: List[int] = [start for start, end in ranges_of(memory) if start <= payload < end]
     starts += [pool.end for pool in layout.pools if pool.end <= payload]
     for start in starts:

@@ -20,7 +20,7 @@ from gdbext.heap.poison import find_poison
 from gdbext.heap.reading import fetch_heap
 from gdbext.heap.walk import Walk, walk_tlsf
 from gdbext.source.memory import Memory
-from gdbext.source.snapshot import WordReader
+from gdbext.source.snapshot import Snapshot, WordReader
 
 # More than any heap that a 32-bit chip holds, less than a corrupt length may ask for.
 LARGEST_HEAP = 64 << 20
@@ -63,12 +63,12 @@ def read_heap(memory: Memory, region: Region, proven: Mapping[int, Proven]) -> U
     region = replace(region, kind=found.kind)
     _fetch(memory, region, layout, proven)
     read = memory.snapshot.word_reader(layout.control, layout.end)
-    walk = _walk(layout, read, proven)
+    walk = _walk(layout, read, proven, memory.snapshot)
     poison = find_poison(walk, read, memory.snapshot) if info is not None else None
     if poison is not None and poison.shift and walk.breaks:
         shift = poison.shift
         moved = {payload - shift: Proven(known.size + shift, known.why) for payload, known in proven.items()}
-        walk = _walk(layout, read, moved)
+        walk = _walk(layout, read, moved, memory.snapshot)
     return HeapFacts(region, layout, info, walk, memory.snapshot, poison)
 
 
@@ -84,11 +84,11 @@ def _fetch(memory: Memory, region: Region, layout: Geometry, proven: Mapping[int
         memory.fetch(pool.first - layout.header, pool.end - pool.first + layout.header)
 
 
-def _walk(layout: Geometry, read: WordReader, proven: Mapping[int, Proven]) -> Walk:
+def _walk(layout: Geometry, read: WordReader, proven: Mapping[int, Proven], held: Snapshot) -> Walk:
     if isinstance(layout, FreeRtosLayout):
         return walk_freertos(layout, read, proven)
     assert isinstance(layout, TlsfLayout)
-    return walk_tlsf(layout, read, proven)
+    return walk_tlsf(layout, read, proven, held)
 
 
 def recognise(memory: Memory, region: Region) -> Union[Recognised, Unreadable]:

@@ -19,7 +19,7 @@ from typing import Dict, List, Mapping, Optional, Set, Tuple
 from gdbext.heap.cover import Agrees, Cover, Proven, neighbour_agrees
 from gdbext.heap.layout import FLAG_BITS, FREE_BIT, Geometry, Pool, TlsfLayout
 from gdbext.model import Gap, Resume
-from gdbext.source.snapshot import WordReader
+from gdbext.source.snapshot import Snapshot, WordReader
 
 
 @dataclass(frozen=True)
@@ -109,18 +109,22 @@ def size_problem(layout: Geometry, pool: Pool, payload: int, word: Optional[int]
     return None
 
 
-def walk_tlsf(layout: TlsfLayout, read: WordReader, proven: Mapping[int, Proven]) -> Walk:
-    """Every block of a TLSF heap that can be proven, and its lists."""
+def walk_tlsf(
+    layout: TlsfLayout, read: WordReader, proven: Mapping[int, Proven], held: Optional[Snapshot] = None
+) -> Walk:
+    """Every block of a TLSF heap that can be proven, and its lists. `held`, if given, is what `read` reads from."""
     walk = Walk(layout)
     read_lists(walk, layout, read)
-    walk_pools(walk, read, neighbour_agrees(layout, read), proven)
+    walk_pools(walk, read, neighbour_agrees(layout, read), proven, held)
     return walk
 
 
-def walk_pools(walk: Walk, read: WordReader, agrees: Agrees, proven: Mapping[int, Proven]) -> None:
+def walk_pools(
+    walk: Walk, read: WordReader, agrees: Agrees, proven: Mapping[int, Proven], held: Optional[Snapshot] = None
+) -> None:
     """Adds every block that can be proven. `proven` maps payloads that the trace knows to what it knows of them."""
     for pool in walk.layout.pools:
-        walker = _Walker(walk, pool, walk.layout.header_reader(read), agrees, proven)
+        walker = _Walker(walk, pool, walk.layout.header_reader(read), agrees, proven, held)
         payload = pool.first
         while payload < pool.end:
             payload, word = walker.run(payload)
@@ -131,13 +135,21 @@ def walk_pools(walk: Walk, read: WordReader, agrees: Agrees, proven: Mapping[int
 class _Walker:
     """The forward walk and what it falls back on; each run begins behind the one before, so that it ends."""
 
-    def __init__(self, walk: Walk, pool: Pool, read: WordReader, agrees: Agrees, proven: Mapping[int, Proven]) -> None:
+    def __init__(
+        self,
+        walk: Walk,
+        pool: Pool,
+        read: WordReader,
+        agrees: Agrees,
+        proven: Mapping[int, Proven],
+        held: Optional[Snapshot],
+    ) -> None:
         self.walk = walk
         self.pool = pool
         self.proven = proven
         self.read = read
         listed = frozenset(node.payload for node in walk.nodes)
-        self.cover = Cover(walk.layout, pool, read, agrees, listed, proven)
+        self.cover = Cover(walk.layout, pool, read, agrees, listed, proven, held)
         self.agrees = agrees
         self.start = self.run_start = len(walk.payloads)  # positions in walk.payloads
 

@@ -79,14 +79,20 @@ class Memory:
 
     def fetch(self, address: int, length: int) -> None:
         """Makes a range known as far as it can be read."""
+        if self.interrupted:
+            return
         wanted = self.snapshot.missing(address, address + max(0, length))
         left = [part for hole in wanted for known in self._clip(*hole) for part in self._not_failed(*known)]
-        self._fetch(left, sum(end - start for start, end in left))
+        try:
+            self._fetch(left, sum(end - start for start, end in left))
+        except KeyboardInterrupt:  # wherever it struck: what was read stays
+            self.interrupted = True
+            self.remark("interrupted: what was not read is not judged; the same command again reads on")
 
     def _fetch(self, left: List[Range], total: int) -> None:
         failures, done, announced = 0, 0, False
         holes: List[Range] = []
-        while left and failures < _MOST_FAILURES and not self.interrupted:
+        while left and failures < _MOST_FAILURES:
             if not announced and self.link.is_slow(total - done):
                 announced, total, done = True, total - done, 0
                 self.progress.announce(f"reading {total:,} bytes", self.link.seconds(total))
@@ -97,14 +103,13 @@ class Memory:
             if self._read(start, end):
                 done += end - start
                 self.progress.tell(done, total)
-            elif not self.interrupted:
+            else:
                 failures += 1
                 if end - start <= _SMALLEST_READ or self._goes_on(holes, start, end):
                     holes.append((start, end))
                 else:
                     _split(start, end, left)
-        if not self.interrupted:
-            self._failed += [*(self._narrowed(start, end) for start, end in _joined(holes)), *left]
+        self._failed += [*(self._narrowed(start, end) for start, end in _joined(holes)), *left]
 
     def _goes_on(self, holes: List[Range], start: int, end: int) -> bool:
         """Whether a hole that ends at `start` reaches at least to `end`: an island within it would be missed."""
@@ -145,12 +150,7 @@ class Memory:
     def _read(self, start: int, end: int) -> bool:
         self._reads += 1
         began = time.monotonic()
-        try:
-            data = self.source.read(start, end - start)
-        except KeyboardInterrupt:
-            self.interrupted = True
-            self.remark("interrupted: what was not read is not judged; the same command again reads on")
-            return False
+        data = self.source.read(start, end - start)
         if data is None or len(data) != end - start:
             return False
         self.link.learn(len(data), time.monotonic() - began)
