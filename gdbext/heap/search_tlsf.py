@@ -97,7 +97,7 @@ def heap_at_control(memory: Memory, control: int, origin: str) -> Optional[Found
     if tables is None or tables.end + 4 * word > end:
         return None
     layout = tlsf_layout(tables, control, word, (Pool(first_payload(tables, word), end - end % word),))
-    read = paged_reader(memory)
+    read = paged_reader(memory, control)
     stop = _believed_until(memory, layout, read)
     if stop is None:
         return None
