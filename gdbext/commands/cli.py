@@ -17,7 +17,6 @@ from gdbext.commands.collect import region_named
 from gdbext.commands.host import Found, UserError
 from gdbext.commands.settings import Settings
 from gdbext.commands.table import COMMANDS, Argument, Command, help_of, parser_of, render
-from gdbext.heap.ends import ranges_of
 from gdbext.heap.facts import Region
 from gdbext.heap.registry import weight_of
 from gdbext.heap.search import search_heaps
@@ -68,7 +67,7 @@ class ImageHost:
 
     def find_heaps(self) -> Found:
         """The heaps that the images show by themselves."""
-        searched = search_heaps(self._memory, ranges_of(self._memory))
+        searched = search_heaps(self._memory, self._memory.ranges())
         return Found(searched.regions, [Skipped("heaps", why) for why in searched.left_out])
 
     def find_ring(self) -> Optional[int]:
@@ -105,7 +104,7 @@ def _best_memory(images: Sequence[Tuple[int, bytes]], regions: Sequence[Region])
     tried = [Memory(ImageSource(images, width, order)) for width, order in _FORMATS]
     if regions:
         return max(tried, key=lambda memory: sum(weight_of(memory, region) for region in regions))
-    return next((memory for memory in tried if search_heaps(memory, ranges_of(memory)).regions), tried[0])
+    return next((memory for memory in tried if search_heaps(memory, memory.ranges()).regions), tried[0])
 
 
 def _load_image(text: str) -> Tuple[int, bytes]:

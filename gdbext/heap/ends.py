@@ -29,19 +29,18 @@ _FOREIGN_RUN = 8
 
 
 def paged_reader(memory: Memory, around: int) -> WordReader:
-    """Words of a target by pages: headers far apart cost a page each, near ones share it. What a source holds is taken
-    whole: pages would be joined one by one.
+    """Words of a target by pages: headers far apart cost a page each, near ones share it. A file is looked at where it
+    is: pages would be joined one by one.
     """
-    for start, end in ranges_of(memory):
-        if start <= around < end:
-            memory.fetch(start, end - start)
-    known = memory.snapshot.word_reader(around, around)
+    known = (memory.held_around(around) or memory.snapshot).word_reader(around, around)
 
     def read(address: int) -> Optional[int]:
         value = known(address)
         if value is None:
-            memory.fetch(address & -_PAGE, _PAGE)
-            value = known(address)
+            held = memory.held_around(address)
+            if held is None:
+                memory.fetch(address & -_PAGE, _PAGE)
+            value = (held or memory.snapshot).word(address)
         return value
 
     return read
@@ -59,15 +58,9 @@ def follow(layout: Geometry, header: WordReader, payload: int, high: int) -> Tup
         count += 1
 
 
-def ranges_of(memory: Memory) -> List[Tuple[int, int]]:
-    """Start and end of everything that the source holds, if it knows; a live target does not."""
-    extents: Callable[[], List[Tuple[int, int]]] = getattr(memory.source, "extents", list)
-    return extents()
-
-
 def known_until(memory: Memory, address: int, most: int) -> int:
     """The end of the known memory around an address; where the source does not tell, `most` bytes on."""
-    ranges = ranges_of(memory)
+    ranges = memory.ranges()
     ends = [end for start, end in ranges if start <= address < end]
     if ranges:
         return min(ends[0], address + most) if ends else address

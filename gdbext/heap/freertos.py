@@ -18,7 +18,7 @@ from dataclasses import replace
 from typing import Iterator, List, Mapping, NamedTuple, Optional, Set, Tuple
 
 from gdbext.heap.cover import Agrees, Proven
-from gdbext.heap.ends import chains_behind, follow, known_until, paged_reader, ranges_of, with_last
+from gdbext.heap.ends import chains_behind, follow, known_until, paged_reader, with_last
 from gdbext.heap.layout import FREE_BIT, FreeRtosLayout, Pool
 from gdbext.heap.walk import Node, Walk, walk_pools
 from gdbext.source.memory import Memory
@@ -191,7 +191,7 @@ def _with_more_regions(memory: Memory, layout: FreeRtosLayout) -> FreeRtosLayout
 def _region_starts(memory: Memory, layout: FreeRtosLayout) -> Iterator[int]:
     """Where another region may begin: behind the first, and at the begin of every known range."""
     yield layout.end
-    for start, _ in ranges_of(memory):
+    for start, _ in memory.ranges():
         yield (start + layout.align - 1) // layout.align * layout.align
 
 

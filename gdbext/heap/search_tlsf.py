@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 from typing import Iterator, List, NamedTuple, Optional, Pattern, Set, Tuple
 
-from gdbext.heap.ends import follow, known_until, paged_reader, ranges_of
+from gdbext.heap.ends import follow, known_until, paged_reader
 from gdbext.heap.facts import Region
 from gdbext.heap.layout import FLAG_BITS, FREE_BIT, PREV_FREE_BIT, Pool, TlsfLayout
 from gdbext.heap.multi_heap import read_multi_heap
@@ -90,7 +90,7 @@ def heap_at_control(memory: Memory, control: int, origin: str) -> Optional[Found
     """The heap whose control block is at `control`, if its lists and its blocks agree; with its multi_heap if any."""
     word = memory.source.pointer_size
     memory.fetch(control, word)
-    ranges = ranges_of(memory) or [(control, known_until(memory, control, LARGEST_HEAP))]
+    ranges = memory.ranges() or [(control, known_until(memory, control, LARGEST_HEAP))]
     low, high = min(start for start, _ in ranges), max(end for _, end in ranges)
     tables = recognise_tlsf(memory, control, low, high, ("", ""), None)
     end = known_until(memory, control, LARGEST_HEAP)

@@ -12,7 +12,7 @@ Cost: a hole in a range of n bytes costs at most 2 * log2(n) further reads for e
 from __future__ import annotations
 
 import time
-from typing import Callable, Iterable, List, Optional, Protocol
+from typing import Callable, Dict, Iterable, List, Optional, Protocol
 
 from gdbext.model import Cost
 from gdbext.source.known import Known, Range
@@ -68,6 +68,7 @@ class Memory:
         self.interrupted = False  # by Ctrl-C: nothing more is read for this report
         self._known = known
         self._failed: List[Range] = []
+        self._held: Dict[int, Snapshot] = {}  # of a file, by where they begin
         self._remarks: List[str] = []
         self._bytes = 0
         self._reads = 0
@@ -176,16 +177,31 @@ class Memory:
         self.fetch(address, length)
         return self.snapshot.get(address, length)
 
-    def whole(self, ranges: Iterable[Range]) -> Snapshot:
-        """All that can be read of some ranges, for a search. What a file holds is looked at where it is, not kept."""
-        held = Snapshot(self.source.pointer_size, self.source.byte_order)
+    def ranges(self) -> List[Range]:
+        """Start and end of everything that the source holds, if it is a file; a live target does not know."""
         extents: Optional[Callable[[], List[Range]]] = getattr(self.source, "extents", None)
+        return extents() if extents is not None else []
+
+    def held_around(self, address: int) -> Optional[Snapshot]:
+        """What a file holds around an address, looked at where it is: it costs no link. None: there is no file."""
+        for start, end in self.ranges():
+            if start <= address < end:
+                if start not in self._held:
+                    self._held[start] = Snapshot(self.source.pointer_size, self.source.byte_order)
+                    self._held[start].add(start, self.source.read(start, end - start) or b"")
+                return self._held[start]
+        return None
+
+    def whole(self, ranges: Iterable[Range]) -> Snapshot:
+        """All that can be read of some ranges, for a search. What a file holds is not kept."""
+        held = Snapshot(self.source.pointer_size, self.source.byte_order)
+        files = self.ranges()
         for start, end in ranges:
-            if extents is None:
+            if not files:
                 self.fetch(start, end - start)
-            there = self.snapshot.extents() if extents is None else extents()
+            there = files or self.snapshot.extents()
             for low, high in ((max(start, low), min(end, high)) for low, high in there if low < end and start < high):
-                data = self.snapshot.get(low, high - low) if extents is None else self._look(low, high)
+                data = self._look(low, high) if files else self.snapshot.get(low, high - low)
                 held.add(low, data or b"")
         return held
 

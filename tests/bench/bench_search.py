@@ -9,7 +9,6 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from gdbext.heap.ends import ranges_of
 from gdbext.heap.search import search_heaps
 from gdbext.source.images import ImageSource
 from gdbext.source.memory import Memory
@@ -47,7 +46,7 @@ def _row(what: str, data: bytes) -> Row:
     def measure() -> float:
         memory = Memory(ImageSource([(base, data)]))
         began = time.monotonic()
-        found.append(len(search_heaps(memory, ranges_of(memory)).regions))
+        found.append(len(search_heaps(memory, memory.ranges()).regions))
         return time.monotonic() - began
 
     seconds = median_of(measure, 3)

@@ -15,7 +15,6 @@ from typing import Any
 
 import pytest
 
-from gdbext.heap.ends import ranges_of
 from gdbext.heap.search import Searched, search_heaps
 from gdbext.source.images import ImageSource
 from gdbext.source.memory import Memory
@@ -34,7 +33,7 @@ BUFFERS = heap_image(BASE, [(1_400_000, True), (1_440_000, False)] * 12)
 
 def search(images: Iterable[tuple[int, bytes]], width: int = 4, order: ByteOrder = "little") -> Searched:
     memory = Memory(ImageSource(images, width, order))
-    return search_heaps(memory, ranges_of(memory))
+    return search_heaps(memory, memory.ranges())
 
 
 def places(found: Searched) -> set[tuple[str, int]]:
