@@ -5,12 +5,15 @@ from __future__ import annotations
 
 from typing import Iterator
 
+from gdbext.heap.dumped import DumpedLayout
 from gdbext.heap.facts import HeapFacts
 from gdbext.heap.layout import FreeRtosLayout, TlsfLayout
 
 
 def evidence_of(facts: HeapFacts) -> str:
     """The agreement of control data, lists and blocks, in words."""
+    if isinstance(facts.layout, DumpedLayout):
+        return "each used block is a segment of the core"
     return "; ".join((*_control_words(facts), _blocks_words(facts)))
 
 

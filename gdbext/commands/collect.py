@@ -8,6 +8,7 @@ from typing import Dict, Iterator, List, Optional, Protocol, Sequence, Tuple
 
 from gdbext.commands.host import Host, UserError
 from gdbext.heap.cover import Proven
+from gdbext.heap.dumped import ABSENT, DumpedLayout
 from gdbext.heap.facts import HeapFacts, Region
 from gdbext.heap.registry import KINDS, LARGEST_HEAP, Unreadable, read_heap
 from gdbext.heap.search import Searched, search_heaps
@@ -15,10 +16,11 @@ from gdbext.model import Assertion, Cost, Skipped, TraceInfo
 from gdbext.source.memory import Memory
 from gdbext.trace.format import HEADER_BYTES, FormatError
 from gdbext.trace.history import History
-from gdbext.trace.ring import Trace, find_rings, read_ring
+from gdbext.trace.ring import Rings, Trace, find_rings, read_ring, search_rings
 
 SEARCH = "search "  # what a ring's address begins with when it is a range to be searched
 _FIRST_LOOK = 4096
+_HOLES_SAID = 8
 _NO_HEAP = (
     "no heap found: no symbol leads to one, and nothing that was searched looks like one; search memory with "
     "--search START,END, or name one with --heap KIND@ADDRESS"
@@ -34,6 +36,7 @@ class Collected:
     trace: Optional[Trace] = None
     history: History = field(default_factory=History)
     skipped: List[Skipped] = field(default_factory=list)
+    heaps_missing: bool = False  # and why is among what was skipped
 
     def closing(self, memory: Memory, mark: Cost) -> Tuple[Optional[TraceInfo], Tuple[Skipped, ...], Cost]:
         """What every report ends with: the trace, what was not looked at and why, and the cost since its mark."""
@@ -51,15 +54,21 @@ class Collected:
         return self.trace.assertion if self.trace is not None else None
 
 
-def collect(host: Host, named_heaps: Sequence[str], ring: Optional[str]) -> Collected:
-    """Reads the trace, then the heaps with what the trace proves. A range to be searched may hold either."""
+def collect(host: Host, named_heaps: Sequence[str], ring: Optional[str], needed: bool = True) -> Collected:
+    """Reads the trace, then the heaps with what the trace proves. UserError without any heap, if one is needed.
+
+    A range to be searched may hold either.
+    """
     span = _span(host, ring)
     try:
         found = collect_trace(host, ring)
     except NoRingThere as problem:
         found = _without_trace(str(problem))
     proven = _proven(found.history)
-    for region in _regions(host, named_heaps, found, span):
+    regions = _regions(host, named_heaps, found, span)
+    if needed and not regions and not found.heaps_missing:
+        raise UserError(_NO_HEAP)
+    for region in regions:
         heap = read_heap(host.memory(), region, proven)
         if isinstance(heap, HeapFacts):
             found.heaps.append(heap)
@@ -70,8 +79,15 @@ def collect(host: Host, named_heaps: Sequence[str], ring: Optional[str]) -> Coll
 
 
 def _unread(host: Host, heap: HeapFacts) -> Iterator[Skipped]:
-    for start, end in host.memory().failed(heap.start, heap.layout.end):
+    if isinstance(heap.layout, DumpedLayout):
+        yield Skipped(f"heap {heap.region.address:#x}", ABSENT)
+        return
+    holes = host.memory().failed(heap.start, heap.layout.end)
+    for start, end in holes[:_HOLES_SAID]:
         yield Skipped("memory", f"{end - start:,} bytes at {start:#x} could not be read")
+    if holes[_HOLES_SAID:]:
+        left = sum(end - start for start, end in holes[_HOLES_SAID:])
+        yield Skipped("memory", f"{left:,} bytes more at {len(holes) - _HOLES_SAID:,} places could not be read")
 
 
 class NoRingThere(UserError):
@@ -162,11 +178,27 @@ def _regions(host: Host, named: Sequence[str], found: Collected, span: Optional[
     heaps = host.find_heaps()
     searched = search_heaps(host.memory(), [span]) if span is not None else Searched([], [])
     found.skipped += [*heaps.skipped, *(Skipped("heaps", why) for why in searched.left_out)]
+    found.heaps_missing = bool(heaps.skipped)
     known = {region.address for region in heaps.regions}
-    regions = [*heaps.regions, *(region for region in searched.regions if region.address not in known)]
-    if not regions and not heaps.skipped:
-        raise UserError(_NO_HEAP)
-    return regions
+    return [*heaps.regions, *(region for region in searched.regions if region.address not in known)]
+
+
+def newest_ring(memory: Memory) -> Optional[int]:
+    """The ring that magic and a sound header show; of several the newest, and the others are said."""
+    rings = search_rings(memory)
+    if not rings.found:
+        _say_copies(memory, rings)
+        return None
+    chosen, others = rings.found[0].address, [header.address for header in rings.found[1:]]
+    if others:
+        listed = ", ".join(map(hex, others))
+        memory.remark(f"{len(rings.found)} rings were found: this is the newest, at {chosen:#x}; --ring for {listed}")
+    return chosen
+
+
+def _say_copies(memory: Memory, rings: Rings) -> None:
+    for place, told in rings.copies[:1]:
+        memory.remark(f"a ring lies at {place:#x} that says it lies at {told:#x}: is the image's BASE right?")
 
 
 class AddressReader(Protocol):

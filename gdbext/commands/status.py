@@ -20,7 +20,7 @@ def run_status(host: Host, options: Namespace) -> StatusReport:
     """Collects; the report's data."""
     memory = host.memory()
     mark = memory.mark()
-    found = collect(host, options.heap, options.ring)
+    found = collect(host, options.heap, options.ring, needed=False)
     heaps = tuple(_heap(facts) for facts in found.heaps) + tuple(_unknown(heap) for heap in found.unreadable)
     ring = _ring(found.trace)
     trace, skipped, cost = found.closing(memory, mark)

@@ -14,6 +14,7 @@ from gdbext.model import (
     LogEntry,
     LogReport,
     RingStatus,
+    SaveReport,
     Skipped,
     StatusReport,
     TraceInfo,
@@ -113,3 +114,12 @@ def _ring_lines(ring: Optional[RingStatus], trace: Optional[TraceInfo]) -> Itera
 def control_lines(report: ControlReport) -> Iterator[str]:
     """What was asked."""
     yield report.text
+
+
+def save_lines(report: SaveReport) -> Iterator[str]:
+    """What is in the file, and how to open it."""
+    yield from _skipped_lines(report.skipped)
+    parts = [counted(report.heaps, "heap"), f"{size_words(report.bytes)} in {counted(report.ranges, 'range')}"]
+    parts.append(counted(report.threads, "thread") if report.threads else "no registers: this machine is not known")
+    yield f"saved {report.file}: {', '.join(parts)}; {trace_words(report.trace)}; read {cost_words(report.cost)}"
+    yield f"open it with `core-file {report.file}`, or in the shell: memtrace check {report.file} --elf APP.elf"
