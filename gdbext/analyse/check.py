@@ -18,7 +18,7 @@ from gdbext.analyse.groups import group_faults
 from gdbext.analyse.rules import run_rules
 from gdbext.analyse.suspects import Frames, Witness
 from gdbext.heap.facts import HeapFacts
-from gdbext.model import Block, Extent, Finding, HeapReport, Skipped, TraceInfo
+from gdbext.model import Assertion, Block, Extent, Finding, HeapReport, Skipped, TraceInfo
 from gdbext.trace.history import History
 
 _BYTES_SHOWN = 16
@@ -32,6 +32,7 @@ class Operation:
     in_allocator: bool = False
     why: str = ""
     asserted: bool = False
+    assertion: Optional[Assertion] = None  # as the debugger sees it
 
 
 @dataclass(frozen=True)

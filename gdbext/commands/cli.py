@@ -77,6 +77,8 @@ class ImageHost:
         """Without symbols a frame is its PC."""
         return tuple(Frame(pc) for pc in pcs)
 
+    at_assertion = False
+
     def operation(self) -> Operation:
         """An image does not say what its target was doing."""
         return Operation()

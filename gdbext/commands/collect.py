@@ -10,7 +10,7 @@ from gdbext.commands.host import Host, UserError
 from gdbext.heap.cover import Proven
 from gdbext.heap.facts import HeapFacts, Region
 from gdbext.heap.registry import KINDS, LARGEST_HEAP, Unreadable, read_heap
-from gdbext.model import Cost, Skipped, TraceInfo
+from gdbext.model import Assertion, Cost, Skipped, TraceInfo
 from gdbext.source.memory import Memory
 from gdbext.trace.format import HEADER_BYTES, FormatError
 from gdbext.trace.history import History
@@ -39,6 +39,11 @@ class Collected:
     def trace_info(self) -> Optional[TraceInfo]:
         """What the trace holds and lost."""
         return self.trace.info if self.trace is not None else None
+
+    @property
+    def assertion(self) -> Optional[Assertion]:
+        """The assertion that froze the trace."""
+        return self.trace.assertion if self.trace is not None else None
 
 
 def collect(host: Host, named_heaps: Sequence[str], ring: Optional[str]) -> Collected:

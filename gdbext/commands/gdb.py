@@ -26,16 +26,16 @@ from gdbext.commands.host import Found, UserError
 from gdbext.commands.settings import SETTINGS, SettingRow, Settings
 from gdbext.commands.table import COMMANDS, Command, help_of, parser_of, render
 from gdbext.heap.caps import read_registered
-from gdbext.model import CheckReport, Skipped
+from gdbext.model import Assertion, CheckReport, Skipped
 from gdbext.report.style import coloured
 from gdbext.source.gdb_inferior import GdbSource, NamedMemory, NoTarget, inferior_key, is_core, named_memory
 from gdbext.source.images import HeldSource
 from gdbext.source.known import Known, parse_ranges
 from gdbext.source.memory import Memory
-from gdbext.symbols.gdb_symbols import GdbSymbols, address_of
+from gdbext.symbols.gdb_symbols import GdbSymbols, address_of, failed_assertion
 from gdbext.symbols.names import is_allocator, is_assertion
 from gdbext.trace.format import FormatError
-from gdbext.trace.ring import read_ring
+from gdbext.trace.ring import message_of, read_ring
 
 # Where a heap assertion stops, best first: the recorder's hook, the C library's assert, its abort.
 STOP_FUNCTIONS = ("memtrace_assert_stop", "__assert_func", "abort")
@@ -50,6 +50,7 @@ class GdbHost:
 
     def __init__(self) -> None:
         self.settings = Settings()
+        self.at_assertion = False
         self.aside = False  # whether lines for the user must stay out of GDB's output
         self._memory: Optional[Memory] = None
         self._of: Optional[Tuple[int, int, int]] = None  # which inferior's memory that is
@@ -183,7 +184,8 @@ class GdbHost:
                 inside = next((name for name in names if is_allocator(name)), None)
                 if inside is not None:
                     asserted = any(is_assertion(name) for name in names[: names.index(inside)])
-                    return Operation(True, f"the target stopped in {inside}", asserted)
+                    assertion = _assertion(inside) if asserted else None
+                    return Operation(True, f"the target stopped in {inside}", asserted, assertion)
         finally:
             chosen.switch()
         return Operation()
@@ -211,6 +213,12 @@ def _missing_architecture() -> str:
     if name is None or gdb.execute(f"complete set architecture {name}", to_string=True):
         return ""
     return f"; this GDB knows no {name}: use {_DEBUGGERS[name]}"
+
+
+def _assertion(inside: str) -> Assertion:
+    """The assertion that the selected thread stands in, as far as its debug information tells."""
+    function, condition = failed_assertion() or (inside, "")
+    return Assertion(message_of(condition), function, None)
 
 
 def _innermost_functions() -> List[str]:
@@ -388,7 +396,8 @@ class Stops:
 
     def stopped(self, event: gdb.Event) -> None:
         """Reports at our own breakpoint; any other stop costs nothing."""
-        if not isinstance(event, gdb.BreakpointEvent) or self._breakpoint not in event.breakpoints:
+        HOST.at_assertion = isinstance(event, gdb.BreakpointEvent) and self._breakpoint in event.breakpoints
+        if not HOST.at_assertion:
             self._reported = None  # somebody looks around, or has reset the target: the next assertion is news
             return
         if not HOST.settings.auto_report:
@@ -414,7 +423,7 @@ class Stops:
 
 def _failure_of(report: CheckReport) -> Hashable:
     """What makes two stops one failure: the assertion that froze the ring, else the damage that is seen."""
-    if report.assertion is not None:
+    if report.assertion is not None and report.assertion.seq is not None:
         return report.assertion
     return tuple((finding.rule, finding.address) for heap in report.heaps for finding in heap.findings)
 

@@ -51,8 +51,12 @@ class Host(Protocol):
     def frames(self) -> Frames:
         """Stacks to frames."""
 
+    @property
+    def at_assertion(self) -> bool:
+        """Whether the automatic breakpoint has just stopped the target."""
+
     def operation(self) -> Operation:
-        """What the target was doing when it stopped; asked only when there is a finding that this may explain."""
+        """What the target was doing when it stopped; asked only at an assertion, or where it may explain a finding."""
 
     def address(self, text: str) -> int:
         """An address as the user writes it."""

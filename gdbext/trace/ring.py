@@ -244,10 +244,10 @@ class _Ring:
         header, failure = self.header, self.header.failure
         if header.control.state != FROZEN or not (failure.line or failure.function):
             return None
-        return Assertion(_message(failure.text), failure.function, header.seq_of(failure.reservation))
+        return Assertion(message_of(failure.text), failure.function, header.seq_of(failure.reservation))
 
 
-def _message(text: str) -> str:
+def message_of(text: str) -> str:
     """What an assertion says: the message in `condition && "message"`, else the condition."""
     parts = text.split('"')
     return parts[-2] if len(parts) > 2 and parts[-2] else text

@@ -59,6 +59,7 @@ class Variant:
     march: str = "rv32imac"
     optimise: str = "-O2"
     frame_pointers: bool = True
+    hook: bool = True
     defines: tuple[str, ...] = ()
 
 
@@ -70,6 +71,7 @@ VARIANTS = {
     "nofp-os": Variant("-Os without frame pointers", optimise="-Os", frame_pointers=False),
     "imc": Variant("no A extension: -cpu rv32,a=false, one hart", march="rv32imc"),
     "plain": Variant("plain stores, no atomics: must fail the SMP test", defines=("-DMEMTRACE_TEST_PLAIN_ATOMICS",)),
+    "hookless": Variant("the allocator asserts as the C library does", hook=False),
     "base": Variant("no filters, no live table", defines=BASE_FEATURES),
     "bench": Variant("base features; counts instructions per event", defines=(*BASE_FEATURES, "-DMEMTRACE_TEST_BENCH")),
     "bench-full": Variant("all features; counts instructions per event", defines=("-DMEMTRACE_TEST_BENCH",)),
@@ -93,7 +95,7 @@ def part_flags(source: Path, variant: Variant) -> tuple[str, ...]:
     if source.suffix == ".S":
         return ()
     if source.parent == TARGET / "heap":
-        return (*frames, *ALLOCATOR_FLAGS)
+        return (*frames, *(ALLOCATOR_FLAGS if variant.hook else ()))
     if source.parent == TARGET / "scenarios":
         return (*frames, *SCENARIO_FLAGS)
     return (*frames, "-fno-optimize-sibling-calls", "-fno-builtin-malloc")
