@@ -65,7 +65,7 @@ class Builder:
 
     def copy_headers(self) -> None:
         """Into the folder where the new compiler looks by itself."""
-        asked = [f"{CALL0_TARGET}-gcc", "--specs=picolibc.specs", "-E", "-include", "string.h", "-xc", "/dev/null"]
+        asked = [f"{CALL0_TARGET}-gcc", "-E", "-include", "string.h", "-xc", "/dev/null"]
         text = subprocess.run(asked, capture_output=True, text=True, check=True).stdout
         include = next(Path(found[1]) for found in re.finditer(r'"(/.*)/string\.h"', text))
         shutil.copytree(include, self.prefix / TARGET / "include", dirs_exist_ok=True)

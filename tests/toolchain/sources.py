@@ -3,7 +3,8 @@
 
 Approach: QEMU's own description of its cores (in its source package) goes into the files by which binutils, GCC and GDB
 are configured. The source package is asked for with lists of our own, made from the machine's: `deb-src` needs to be
-enabled nowhere, and nobody needs to be root. Rejected: `apt-get source` with the machine's lists (not enabled as a rule).
+enabled nowhere, and nobody needs to be root. Rejected: `apt-get source` with the machine's lists (not enabled as a
+rule).
 Cost: 24 MB fetched, some 15 s of unpacking.
 Assumptions: the cores in QEMU's source are those in its binary, which is built from it.
 """
@@ -21,6 +22,8 @@ TARBALLS = {
     "gcc": "/usr/src/gcc-12/gcc-12*.tar.xz",
     "gdb": "/usr/src/gdb.tar.xz",
 }
+# Debian takes the manuals out of the archive, and builds without them by this.
+PATCHES = {"gcc": "/usr/src/gcc-12/patches/gcc-gfdl-build.diff"}
 LOG_TAIL = 25
 LIST_FORMAT = "deb-src $(REPO_URI) $(RELEASE) $(COMPONENT)"
 DEFINE = re.compile(r"^(#define\s+(XCHAL_\w+)\s+)(\S+)", re.MULTILINE)
@@ -50,6 +53,8 @@ def unpack(part: str, folder: Path) -> None:
     (archive,) = pattern.parent.glob(pattern.name)
     folder.mkdir(parents=True, exist_ok=True)
     run(["tar", "xf", str(archive), "--strip-components=1"], folder)
+    if part in PATCHES:
+        run(["patch", "-p2", "-i", PATCHES[part]], folder)
 
 
 def fetch_cores(folder: Path) -> None:
@@ -79,13 +84,17 @@ def configure_isa(config: Path, core: Path) -> None:
     """Give each macro of include/xtensa-config.h the core's value, where the core has one."""
     values = {name: value for _, name, value in DEFINE.findall((core / "core-isa.h").read_text())}
     text = DEFINE.sub(lambda found: str(found[1]) + values.get(str(found[2]), str(found[3])), config.read_text())
+    if values["XCHAL_HAVE_WINDOWED"] == "0":
+        text = re.sub(r"(#define XSHAL_ABI\s+)\w+", r"\1XTHAL_ABI_CALL0", text)
     config.write_text(text)
 
 
 def configure_instructions(modules: Path, core: Path) -> None:
-    """bfd's tables of instructions are the core's."""
+    """bfd's tables of instructions are the core's, which QEMU keeps to one file."""
     text = (core / "xtensa-modules.c.inc").read_text()
-    modules.write_text(text.replace('"qemu/osdep.h"', '"ansidecl.h"'))
+    for old, new in (('#include "qemu/osdep.h"\n', ""), ("static xtensa_isa_internal", "xtensa_isa_internal")):
+        text = text.replace(old, new)
+    modules.write_text('#include "ansidecl.h"\n' + text)
 
 
 def configure_registers(config: Path, core: Path) -> None:
