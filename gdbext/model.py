@@ -374,6 +374,8 @@ class HeapStatus:
     start: int
     end: int
     why: str
+    origin: str  # what led to it
+    name: Optional[str]
 
 
 @dataclass(frozen=True)
@@ -446,6 +448,20 @@ class WatchReport:
     owners: Tuple[Life, ...]
     by_allocator: int  # writes of the allocator that were let pass
     by_owner: int  # writes of an owner into its own block that were let pass
+    trace: Optional[TraceInfo]
+    skipped: Tuple[Skipped, ...]
+    cost: Cost
+
+
+@dataclass(frozen=True)
+class SaveReport:
+    """What `save` has put into its file."""
+
+    file: str
+    bytes: int
+    ranges: int
+    threads: int
+    heaps: int
     trace: Optional[TraceInfo]
     skipped: Tuple[Skipped, ...]
     cost: Cost

@@ -14,6 +14,7 @@ from typing import Iterator, List, Optional, Tuple
 
 from gdbext.analyse import rules_freertos, rules_poison
 from gdbext.analyse.faults import Fault, Rule, first_difference, touching
+from gdbext.heap.dumped import DumpedLayout
 from gdbext.heap.facts import HeapFacts
 from gdbext.heap.layout import FLAG_BITS, FREE_BIT, PREV_FREE_BIT, FreeRtosLayout, TlsfLayout
 from gdbext.heap.walk import Break
@@ -378,11 +379,11 @@ RULES: Tuple[Rule, ...] = (
 
 
 def _applies(rule: Rule, facts: HeapFacts) -> bool:
-    tlsf = isinstance(facts.layout, TlsfLayout)
+    layout = facts.layout
     return {
-        "all": True,
-        _TLSF: tlsf,
-        _FREERTOS: not tlsf,
+        "all": not isinstance(layout, DumpedLayout),
+        _TLSF: isinstance(layout, TlsfLayout),
+        _FREERTOS: isinstance(layout, FreeRtosLayout),
         _MULTI: facts.info is not None,
         _POISONED: facts.poison.head > 0,
     }[rule.allocators]

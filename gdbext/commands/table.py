@@ -20,10 +20,11 @@ from gdbext.commands.last import run_last
 from gdbext.commands.log import run_log
 from gdbext.commands.status import run_status
 from gdbext.commands.watch import run_watch
+from gdbext.model import SaveReport
 from gdbext.report.as_json import to_json
 from gdbext.report.text_check import check_lines
 from gdbext.report.text_last import last_lines
-from gdbext.report.text_lists import blocks_lines, control_lines, free_lines, log_lines, status_lines
+from gdbext.report.text_lists import blocks_lines, control_lines, free_lines, log_lines, save_lines, status_lines
 from gdbext.report.text_watch import watch_lines
 from gdbext.trace.format import EVENT_KINDS
 
@@ -48,7 +49,7 @@ class Command:
     run: Callable[[Host, Namespace], Any]
     render: Callable[[Any], Iterable[str]]
     writes: bool = False  # to the target, and only what the user asked for by its name
-    gdb_only: bool = False
+    live: bool = False  # of a debugger's target only
 
 
 _NO_BREAK = "\xa0"
@@ -63,7 +64,7 @@ _RING = Argument(
 )
 _SEARCH = Argument(
     "--search",
-    "look for the ring between START and END, by its magic; what that costs is said first",
+    "look for heaps and the ring between START and END; what that costs is said first",
     {"metavar": "START,END", "dest": "ring", "type": SEARCH.__add__},
 )
 _RSP = Argument(
@@ -91,12 +92,20 @@ _WATCHED = Argument(
     "an address, or the word that the last report found damaged, or off; without it: how far the watch has come",
     {"metavar": "ADDRESS|last-damage|off", "nargs": "?"},
 )
+_FILE = Argument("file", "the file to write; a core that is there is replaced", {"metavar": "FILE"})
 _SOURCES = (_HEAP, _RING, _SEARCH, _RSP, _JSON)
 
 
 def _request(name: str) -> Argument:
     """An argument that nobody types: which request a control command makes."""
     return Argument("--request", argparse.SUPPRESS, {"default": name})
+
+
+def _run_save(host: Host, options: Namespace) -> SaveReport:
+    """What it takes to write a core is loaded when it is asked for."""
+    from gdbext.commands.save import run_save
+
+    return run_save(host, options)
 
 
 COMMANDS: Tuple[Command, ...] = (
@@ -155,7 +164,16 @@ COMMANDS: Tuple[Command, ...] = (
         (_WATCHED, _RING, _SEARCH, _JSON, Argument("--go", argparse.SUPPRESS, {"action": "store_true"})),
         run_watch,
         watch_lines,
-        gdb_only=True,
+        live=True,
+    ),
+    Command(
+        "save",
+        None,
+        "Save heaps, ring, globals, stacks and registers as an ELF core that GDB and every command opens.",
+        (_FILE, _JSON),
+        _run_save,
+        save_lines,
+        live=True,
     ),
     Command(
         "start",
@@ -230,7 +248,8 @@ def spelled(argument: Argument) -> str:
 def help_of(command: Command, prog: str, *more: Argument) -> str:
     """The command's help: a sentence, how to call it, and its arguments. (argparse's takes 10 ms a dozen commands.)"""
     arguments = visible((*command.arguments, *more))
-    words = [spelled(one) if not one.name.startswith("--") else f"[{spelled(one)}]" for one in arguments]
+    needed = [not one.name.startswith("--") and one.settings.get("nargs") != "?" for one in arguments]
+    words = [spelled(one) if must else f"[{spelled(one)}]" for one, must in zip(arguments, needed)]
     width = max((len(spelled(one)) for one in arguments), default=0)
     rows = [f"  {spelled(one):<{width}}  {one.help}" for one in arguments]
     unbroken = [word.replace(" ", _NO_BREAK) for word in (f"usage: {prog}", *words)]

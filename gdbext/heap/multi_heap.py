@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Optional, Tuple
 
 from gdbext.heap.cover import neighbour_agrees
-from gdbext.heap.ends import chains_behind, known_until, paged_reader, ranges_of
+from gdbext.heap.ends import chains_behind, known_until, paged_reader
 from gdbext.heap.layout import FLAG_BITS, FREE_BIT, Flaw, MultiHeap, Pool, TlsfLayout
 from gdbext.heap.tlsf import first_payload, pool_end, reads_empty, recognise_tlsf, tlsf_layout
 from gdbext.source.memory import Memory
@@ -69,7 +69,7 @@ def _true_end(memory: Memory, layout: TlsfLayout, info: MultiHeap, high: int) ->
     On a live target it is looked for only where pool_size leads to no end marker: it costs a walk.
     """
     memory.fetch(layout.end - layout.word, layout.word)
-    if not ranges_of(memory) and reads_empty(memory.snapshot.word, layout.end - layout.word):
+    if not memory.ranges() and reads_empty(memory.snapshot.word, layout.end - layout.word):
         return None
     read = paged_reader(memory, layout.control)
     end, step, smallest, odd = layout.end, layout.word, layout.smallest, layout.align - 1

@@ -126,6 +126,8 @@ class _Headers:
         while low < payload < self.layout.end and not known and not self.memory.interrupted:
             payload = self._following(payload, self._header(payload, True)) or 0
             known = payload > 0 and self.memory.snapshot.word(payload - self.layout.word) is not None
+        if payload == self.layout.end and not self.memory.interrupted:
+            self._header(payload, True)
 
     def follow_lists(self) -> None:
         """Reads the nodes of the free lists that are not blocks met so far: damage has led there, or hides them."""

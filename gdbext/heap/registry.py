@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Callable, Dict, Mapping, NamedTuple, Optional, Union
 
 from gdbext.heap.cover import Evidence, Proven
+from gdbext.heap.dumped import read_dumped
 from gdbext.heap.facts import HeapFacts, Region
 from gdbext.heap.freertos import recognise_freertos, walk_freertos
 from gdbext.heap.layout import FreeRtosLayout, Geometry, MultiHeap, TlsfLayout
@@ -58,7 +59,7 @@ def read_heap(memory: Memory, region: Region, proven: Mapping[int, Proven]) -> U
     """One heap with all its blocks. `proven`: payloads that the trace knows to be blocks, and what it knows of them."""
     found = recognise(memory, region)
     if isinstance(found, Unreadable):
-        return found
+        return read_dumped(memory, region) or found
     layout, info = found.layout, found.info
     region = replace(region, kind=found.kind)
     _fetch(memory, region, layout, proven)

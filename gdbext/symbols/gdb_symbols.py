@@ -100,10 +100,9 @@ def address_of(name: str) -> Optional[int]:
         return None
 
 
-def array_shape(name: str) -> Optional[Tuple[int, int]]:
-    """Bytes an element and the number of elements of an array of the program, by its types. No memory is read."""
+def size_of(name: str) -> Optional[int]:
+    """Bytes of a variable of the program, by its type. No memory is read."""
     try:
-        element, whole = (int(gdb.parse_and_eval(f"sizeof({part})")) for part in (f"{name}[0]", name))
+        return int(gdb.parse_and_eval(f"sizeof({name})"))
     except gdb.error:
         return None
-    return (element, whole // element) if element else None

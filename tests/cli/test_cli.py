@@ -25,14 +25,14 @@ def test_an_image_cannot_be_asked(command: str) -> None:
     assert done.returncode == 2
     assert (
         done.stderr
-        == f"memtrace: {command} asks a live target, which images are not: use it in GDB, or give --rsp HOST:PORT\n"
+        == f"memtrace: {command} asks a live target, which files are not: use it in GDB, or give --rsp HOST:PORT\n"
     )
 
 
 @pytest.mark.parametrize(
     ("words", "line"),
     [
-        (("check",), "no memory to look at: give --image BASE=FILE or --rsp HOST:PORT"),
+        (("check",), "no memory to look at: give a core, --image BASE=FILE or --rsp HOST:PORT"),
         (("check", "--image", "here"), "--image here: give BASE=FILE, the base as 0x... or a decimal number"),
         (("last", IMAGE), "the following arguments are required: ADDRESS; see `help memtrace last`"),
         (("log", IMAGE, "--search", "0"), "--search 0: give START,END"),

@@ -147,9 +147,11 @@ def test_the_chips_memories_are_those_of_its_table(tmp_path: Path) -> None:
     program = [(low, section_bytes(tmp_path / "a.elf", low, high)) for low, high in spans]
     with PanicStub(Memory.of([(node, entry), (image.base, image.data), *program]), link=FASTER) as stub:
         done = run_gdb([SOURCE, Capture(f"heap-check --json --rsp {stub.remote}")], elf=tmp_path / "a.elf")
+        in_shell, _ = ask_shell("check", stub.remote, "--elf", str(tmp_path / "a.elf"), "--json")
         assert stub.deaths == []
-    assert [one["address"] for one in done.json()["heaps"]] == [heap.heap.address]
-    assert done.json()["heaps"][0]["status"] != "unreadable"
+    for report in (done.json(), in_shell):
+        assert [one["address"] for one in report["heaps"]] == [heap.heap.address]
+        assert report["heaps"][0]["status"] != "unreadable"
 
 
 def section_bytes(elf: Path, low: int, high: int) -> bytes:

@@ -71,6 +71,17 @@ def test_the_shell_sees_the_same_addresses(stopped: str, by_gdb: Any) -> None:
     assert json.loads(log.stdout)["matching"] == 1
 
 
+def test_the_shell_with_the_program_sees_what_gdb_sees(stopped: str, by_gdb: Any) -> None:
+    elf = str(firmware.build(firmware.DEFAULT))
+    done = memtrace("check", "--rsp", stopped, "--elf", elf, "--json")
+    assert done.returncode == 1, done.stderr
+    report = json.loads(done.stdout)
+    for key in ("assertion", "heaps", "trace"):
+        assert report[key] == by_gdb[key], key
+    status = memtrace("status", "--rsp", stopped, "--elf", elf).stdout
+    assert f"symbols {elf}" in status and "QEMU's stub" in status
+
+
 def test_reading_costs_what_the_plan_says_and_writes_nothing(stopped: str) -> None:
     with RspProxy(stopped) as proxy:
         done = memtrace("check", "--rsp", proxy.remote, *HEAP_OPTIONS, "--json")
@@ -100,7 +111,10 @@ def test_a_mark_is_written_because_it_was_asked_for() -> None:
             "cannot connect to 127.0.0.1:1 (connection refused): is OpenOCD, QEMU or a",
         ),
         (("check", "--rsp", "x"), "x: give HOST:PORT, as GDB's `target remote` takes it"),
-        (("check", "--rsp", ":1", "--image", "0=x"), "--rsp and --image name two different memories: give one of them"),
+        (
+            ("check", "--rsp", ":1", "--image", "0=x"),
+            "--rsp is a live target, and a core or --image a file: give one of them",
+        ),
     ],
 )
 def test_wrong_words_are_one_line(words: tuple[str, ...], line: str) -> None:
