@@ -28,22 +28,22 @@ void memtrace_control(enum memtrace_request request, const char *name)
     struct memtrace_header *header = &ring->header;
     uint32_t state = u32_load(&header->state);
     uint32_t what = (uint32_t)request - MEMTRACE_REQUEST_START;
-    enum memtrace_kind kind = MEMTRACE_EMPTY;
-    if (request == MEMTRACE_REQUEST_MARK && state >= MEMTRACE_STOPPED) {
+    bool marks = request == MEMTRACE_REQUEST_MARK;
+    bool allowed = marks ? state < MEMTRACE_STOPPED
+                         : what < MEMTRACE_FROZEN && (state != MEMTRACE_FROZEN || what == MEMTRACE_RECORDING);
+    if (marks && !allowed) {
         counter_add(&header->lost_stopped);
-    } else if (request == MEMTRACE_REQUEST_MARK) {
+    } else if (marks) {
         what = name_number(ring, MEMTRACE_NAME_MARK, 0, name);
-        kind = MEMTRACE_MARK;
-    } else if (what < MEMTRACE_FROZEN && (state != MEMTRACE_FROZEN || what == MEMTRACE_RECORDING)) {
+    } else if (allowed) {
         if (MEMTRACE_LIVE && state == MEMTRACE_FROZEN)
             live_clear(ring);
         u32_store(&header->state, what);
         u32_store(&header->assert_line, 0);
-        kind = MEMTRACE_CONTROL;
     }
     gate_update(ring);
-    if (kind != MEMTRACE_EMPTY)
-        (void)event_put(ring, context_word(ring), what, 0, kind);
+    if (allowed)
+        (void)event_put(ring, context_word(ring), what, 0, marks ? MEMTRACE_MARK : MEMTRACE_CONTROL);
 }
 
 static void request_obey(struct recorder *ring, uint32_t request)

@@ -42,8 +42,8 @@ static bool name_is(struct memtrace_name *name, memtrace_word key, const char *t
 
 uint32_t name_number(struct recorder *ring, enum memtrace_name_kind kind, memtrace_word key, const char *text)
 {
-    for (uint32_t number = MEMTRACE_CONTEXT_FIRST_TASK; number < ring->header.names.count; number++) {
-        struct memtrace_name *name = name_at(ring, number);
+    struct memtrace_name *name = name_at(ring, MEMTRACE_CONTEXT_FIRST_TASK);
+    for (uint32_t number = MEMTRACE_CONTEXT_FIRST_TASK; number < ring->header.names.count; number++, name++) {
         if (u32_replace(&name->kind, MEMTRACE_NAME_NONE, MEMTRACE_NAME_BUSY)) {
             text_copy(name->text, sizeof name->text, text);
             word_store(name_key(name), key);

@@ -48,6 +48,7 @@ static inline bool guess_is_true(struct recorder *ring, memtrace_word owner, str
     struct memtrace_name *name = name_at(ring, (uint32_t)owner & (((uint32_t)1 << CONTEXT_BITS) - 1u));
     if (word_peek(name_key(name)) != memtrace_port_context())
         return false;
+    frames_save();
     struct memtrace_span stack = memtrace_port_stack();
     const memtrace_word *entry = &ring->arena[owner >> STACK_SHIFT];
     return (MEMTRACE_DEPTH == 1 || caller.frame >= stack.low) &&
@@ -154,23 +155,16 @@ struct memtrace_realloc memtrace_realloc_begin(struct memtrace_caller caller, vo
     return (struct memtrace_realloc){caller, (uintptr_t)put.owner, put.reservation};
 }
 
-/* Apart from memtrace_realloc_end, which has no frame of its own then. */
-static __attribute__((noinline)) void realloc_end_put(struct put begun, uintptr_t old_block, uintptr_t new_block,
-                                                      size_t size, unsigned heap)
+static void realloc_end_put(struct put begun, uintptr_t old_block, uintptr_t new_block, size_t size, unsigned heap)
 {
-    struct put put = NOT_RECORDED;
-    if (begun.reservation != RESERVATION_NONE) {
-        memtrace_word owner = (begun.owner & OWNER_MASK) | slot_link(begun.reservation);
-        put = event_slow((struct memtrace_caller){0, owner}, new_block, size, heap, MEMTRACE_REALLOC_END);
-    }
-#if MEMTRACE_LIVE
-    live_change(old_block | LIVE_MOVING, new_block != 0 ? 0 : old_block);
-    if (new_block != 0 && put.reservation != RESERVATION_NONE)
+    if (MEMTRACE_LIVE)
+        live_change(old_block | LIVE_MOVING, new_block != 0 ? 0 : old_block);
+    if (begun.reservation == RESERVATION_NONE)
+        return;
+    struct memtrace_caller link = {0, (begun.owner & OWNER_MASK) | slot_link(begun.reservation)};
+    struct put put = event_slow(link, new_block, size, heap, MEMTRACE_REALLOC_END);
+    if (MEMTRACE_LIVE && new_block != 0 && put.reservation != RESERVATION_NONE)
         live_insert(recorder_get(), new_block, size, heap, (struct put){put.reservation, begun.owner});
-#else
-    (void)put;
-    (void)old_block;
-#endif
 }
 
 void memtrace_realloc_end(struct memtrace_realloc begun, void *old_block, void *new_block, size_t size, unsigned heap)

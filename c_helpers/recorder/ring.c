@@ -22,15 +22,6 @@ static inline uint32_t head_turn(struct recorder *ring, uint32_t reservation)
     return reservation;
 }
 
-/* Another writer has the slot, or has filled it in a later lap: then it gets its event back. */
-uint32_t slot_refuse(uint32_t reservation, memtrace_word *slot, memtrace_word old, struct recorder *ring)
-{
-    if (old != WORD_ONES)
-        word_publish(slot, old);
-    counter_add(&ring->header.lost_busy);
-    return reservation;
-}
-
 /* The arguments stand in the order in which the callers hold them in registers. */
 uint32_t slot_put(uint32_t reservation, memtrace_word owner, memtrace_word address, memtrace_word size_heap,
                   memtrace_word state, struct recorder *ring)

@@ -117,7 +117,6 @@ static inline uint32_t lap_of(uint32_t reservation)
 }
 
 /* ring.c */
-uint32_t slot_refuse(uint32_t reservation, memtrace_word *slot, memtrace_word old, struct recorder *ring);
 uint32_t slot_put(uint32_t reservation, memtrace_word owner, memtrace_word address, memtrace_word size_heap,
                   memtrace_word state, struct recorder *ring);
 uint32_t event_put(struct recorder *ring, memtrace_word owner, memtrace_word address, memtrace_word size_heap,
@@ -129,7 +128,16 @@ static inline bool reservation_is_past(const struct recorder *ring, uint32_t res
     return reservation << MEMTRACE_LAP_BITS >= ring->index_limit;
 }
 
-/* Writes the event that the reservation is for. Nothing here is called but in the end, so that the quick way saves nothing.
+/* Another writer has the slot, or has filled it in a later lap: then it gets its event back. */
+static inline __attribute__((always_inline)) void slot_refuse(memtrace_word *slot, memtrace_word old,
+                                                              struct recorder *ring)
+{
+    if (old != WORD_ONES)
+        word_publish(slot, old);
+    counter_add(&ring->header.lost_busy);
+}
+
+/* Writes the event that the reservation is for. Nothing here is called, so that the quick way saves nothing.
  *
  * The lap decides whether the slot holds an older event: with kind and core below it, the difference of two state words is
  * positive if the lap is later, whatever stands in those bits of the older word. */
@@ -142,8 +150,10 @@ static inline __attribute__((always_inline)) uint32_t slot_write(uint32_t reserv
     uint32_t lap = lap_of(reservation);
     memtrace_word old = word_swap(slot, WORD_ONES);
     bool later = (int32_t)((lap - (uint32_t)old) << (32u - MEMTRACE_LAP_BITS - LAP_SHIFT)) > 0;
-    if (__builtin_expect(old == WORD_ONES || (!later && old != 0), 0))
-        return slot_refuse(reservation, slot, old, ring);
+    if (__builtin_expect(old == WORD_ONES || (!later && old != 0), 0)) {
+        slot_refuse(slot, old, ring);
+        return reservation;
+    }
     stores_order();
     slot[-3] = address;
     slot[-2] = size_heap;

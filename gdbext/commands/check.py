@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from argparse import Namespace
 from functools import lru_cache
-from typing import List
+from typing import Callable, List
 
 from gdbext.analyse.check import Known, Operation, check_heap
 from gdbext.analyse.rules import run_rules
@@ -22,18 +22,26 @@ def run_check(host: Host, options: Namespace) -> CheckReport:
     memory = host.memory()
     mark = memory.mark()
     found = collect(host, options.heap, options.ring)
-    heaps = _analyse(host, found, options.blocks)
-    assertion = found.trace.assertion if found.trace is not None else None
+    operation = _asked_once(host, found)
+    heaps = _analyse(host, found, operation, options.blocks)
+    damaged = any(heap.findings for heap in heaps)
+    assertion = operation().assertion if damaged or host.at_assertion else found.assertion
     return CheckReport(assertion, tuple(heaps), *found.closing(memory, mark))
 
 
-def _analyse(host: Host, found: Collected, with_blocks: bool) -> List[HeapReport]:
-    asserted = found.trace is not None and found.trace.assertion is not None
+def _asked_once(host: Host, found: Collected) -> Callable[[], Operation]:
+    """What the target was doing, from the trace if it has the assertion; else the debugger is asked, at most once."""
 
     @lru_cache(maxsize=1)
     def operation() -> Operation:
-        return Operation(True, "the allocator has asserted", True) if asserted else host.operation()
+        if found.assertion is None:
+            return host.operation()
+        return Operation(True, "the allocator has asserted", True, found.assertion)
 
+    return operation
+
+
+def _analyse(host: Host, found: Collected, operation: Callable[[], Operation], with_blocks: bool) -> List[HeapReport]:
     known = Known(found.history, host.frames, operation, found.trace_info, with_blocks)
     heaps: List[HeapReport] = []
     group = 1

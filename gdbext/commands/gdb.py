@@ -15,27 +15,42 @@ import shlex
 import sys
 from argparse import Namespace
 from contextlib import contextmanager
-from typing import Any, Dict, Hashable, Iterator, List, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Dict, Hashable, Iterator, List, Optional, Tuple
 
 import gdb
 
 from gdbext.analyse.check import Operation
 from gdbext.analyse.suspects import Frames
+from gdbext.commands.collect import newest_ring
 from gdbext.commands.complete import complete
-from gdbext.commands.host import Found, UserError
+from gdbext.commands.host import Found, Live, UserError, found_registered, found_saved
 from gdbext.commands.settings import SETTINGS, SettingRow, Settings
 from gdbext.commands.table import COMMANDS, Command, help_of, parser_of, render
 from gdbext.heap.caps import read_registered
-from gdbext.model import CheckReport, Skipped
+from gdbext.model import Assertion, CheckReport
 from gdbext.report.style import coloured
-from gdbext.source.gdb_inferior import GdbSource, NamedMemory, NoTarget, inferior_key, is_core, named_memory
+from gdbext.source.gdb_inferior import (
+    NamedMemory,
+    NoTarget,
+    auxiliary_vector,
+    inferior_key,
+    is_core,
+    machine_number,
+    named_memory,
+    selected_source,
+    thread_registers,
+    writable_sections,
+)
 from gdbext.source.images import HeldSource
 from gdbext.source.known import Known, parse_ranges
 from gdbext.source.memory import Memory
-from gdbext.symbols.gdb_symbols import GdbSymbols, address_of
+from gdbext.symbols.gdb_symbols import GdbSymbols, address_of, failed_assertion
 from gdbext.symbols.names import is_allocator, is_assertion
 from gdbext.trace.format import FormatError
-from gdbext.trace.ring import read_ring
+from gdbext.trace.ring import message_of, read_ring
+
+if TYPE_CHECKING:
+    from gdbext.source.saved import Saved
 
 # Where a heap assertion stops, best first: the recorder's hook, the C library's assert, its abort.
 STOP_FUNCTIONS = ("memtrace_assert_stop", "__assert_func", "abort")
@@ -50,6 +65,7 @@ class GdbHost:
 
     def __init__(self) -> None:
         self.settings = Settings()
+        self.at_assertion = False
         self.aside = False  # whether lines for the user must stay out of GDB's output
         self._memory: Optional[Memory] = None
         self._of: Optional[Tuple[int, int, int]] = None  # which inferior's memory that is
@@ -70,7 +86,7 @@ class GdbHost:
         """The selected inferior's memory, kept until it may change."""
         if self._memory is None or self._of != inferior_key():
             try:
-                source = GdbSource()
+                source = selected_source()
             except NoTarget as problem:
                 raise UserError(f"{problem}{_missing_architecture()}") from None
             self._memory = Memory(source, self.say, self._known(), self.settings.plan)
@@ -104,6 +120,18 @@ class GdbHost:
             raise UserError(f"{address:#x} cannot be written: {problem}") from None
         self.forget()
 
+    def live(self) -> Live:
+        """The stopped target: registers of its threads, the sections that its program writes to."""
+        from gdbext.source.registers import machine_of  # not needed by those who only load us
+
+        self.memory()
+        if is_core():
+            raise UserError("this is a core already: copy its file")
+        number = machine_number()
+        machine = machine_of(number, self.memory().source.pointer_size)
+        threads = [] if machine is None else thread_registers(filter(None, machine.registers))
+        return Live(number, machine, threads, writable_sections(), auxiliary_vector())
+
     def facts(self) -> Tuple[str, ...]:
         """The program, its debug information, and the automatic breakpoint."""
         space = gdb.current_progspace()
@@ -122,29 +150,33 @@ class GdbHost:
         return next((objfile.build_id for objfile in programs if objfile.build_id), None)
 
     def find_heaps(self) -> Found:
-        """The heaps that symbols lead to."""
-        head = address_of("registered_heaps")
-        if head is None:
-            return Found([], [])
-        regions, problem = read_registered(self.memory(), head)
-        for region in regions:
-            self.memory().allow(region.start or region.address, region.end or region.address)
-        if problem is not None:
-            return Found(regions, [Skipped("heaps", problem)])
-        if not regions:
-            return Found([], [Skipped("heaps", "no heap is registered yet: continue to main, then look again")])
-        return Found(regions, [])
+        """The heaps that symbols lead to; without symbols those that a saved core names."""
+        head, saved = address_of("registered_heaps"), self._saved()
+        if head is not None:
+            return found_registered(self.memory(), head)
+        return Found([], []) if saved is None else found_saved(saved)
 
     def find_ring(self) -> Optional[int]:
         """What memtrace_ring points to."""
         symbol = address_of("memtrace_ring")
         if symbol is None:
-            return None
+            return newest_ring(self.memory()) if is_core() else None
         self.find_heaps()  # the ring may lie in one: their memory is known from here on
         ring = self.memory().word(symbol)
+        if ring is None and is_core():
+            ring = newest_ring(self.memory())
         if ring is None:
             raise UserError(f"the pointer memtrace_ring at {symbol:#x} cannot be read")
         return ring
+
+    def _saved(self) -> Optional[Saved]:
+        """What `memtrace save` has noted in this core."""
+        core = getattr(self.memory().source, "core", None)
+        if core is None:
+            return None
+        from gdbext.source.saved import read_saved  # not needed by those who only load us
+
+        return read_saved(core)
 
     def known_heaps(self) -> List[str]:
         """The registered heaps as --heap takes them, as far as they have been read."""
@@ -183,7 +215,8 @@ class GdbHost:
                 inside = next((name for name in names if is_allocator(name)), None)
                 if inside is not None:
                     asserted = any(is_assertion(name) for name in names[: names.index(inside)])
-                    return Operation(True, f"the target stopped in {inside}", asserted)
+                    assertion = _assertion(inside) if asserted else None
+                    return Operation(True, f"the target stopped in {inside}", asserted, assertion)
         finally:
             chosen.switch()
         return Operation()
@@ -211,6 +244,12 @@ def _missing_architecture() -> str:
     if name is None or gdb.execute(f"complete set architecture {name}", to_string=True):
         return ""
     return f"; this GDB knows no {name}: use {_DEBUGGERS[name]}"
+
+
+def _assertion(inside: str) -> Assertion:
+    """The assertion that the selected thread stands in, as far as its debug information tells."""
+    function, condition = failed_assertion() or (inside, "")
+    return Assertion(message_of(condition), function, None)
 
 
 def _innermost_functions() -> List[str]:
@@ -388,7 +427,8 @@ class Stops:
 
     def stopped(self, event: gdb.Event) -> None:
         """Reports at our own breakpoint; any other stop costs nothing."""
-        if not isinstance(event, gdb.BreakpointEvent) or self._breakpoint not in event.breakpoints:
+        HOST.at_assertion = isinstance(event, gdb.BreakpointEvent) and self._breakpoint in event.breakpoints
+        if not HOST.at_assertion:
             self._reported = None  # somebody looks around, or has reset the target: the next assertion is news
             return
         if not HOST.settings.auto_report:
@@ -414,7 +454,7 @@ class Stops:
 
 def _failure_of(report: CheckReport) -> Hashable:
     """What makes two stops one failure: the assertion that froze the ring, else the damage that is seen."""
-    if report.assertion is not None:
+    if report.assertion is not None and report.assertion.seq is not None:
         return report.assertion
     return tuple((finding.rule, finding.address) for heap in report.heaps for finding in heap.findings)
 

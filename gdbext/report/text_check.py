@@ -14,7 +14,8 @@ _CONSEQUENCES_SHOWN = 3
 def check_lines(report: CheckReport) -> Iterator[str]:
     """The whole report, line by line."""
     if report.assertion is not None:
-        yield f"memtrace: heap assertion in {report.assertion.function}: {report.assertion.text}"
+        text = report.assertion.text or "its condition is not known"
+        yield f"memtrace: heap assertion in {report.assertion.function}: {text}"
     for heap in report.heaps:
         yield from _heap_lines(heap)
     for skipped in report.skipped:

@@ -15,6 +15,9 @@ import gdb
 from gdbext.model import Frame, Stack
 from gdbext.symbols.names import without_allocator
 
+# Where the C libraries' assertions have the function's name and the condition among their arguments.
+_ASSERT_ARGUMENTS = {"__assert_func": (2, 3), "__assert_fail": (3, 0)}
+
 
 class GdbSymbols:
     """Frames of stacks, each PC looked up once."""
@@ -72,6 +75,21 @@ def _nearest_symbol(place: int) -> Optional[str]:
     """The ELF symbol that holds an address without debug information."""
     text = gdb.execute(f"info symbol {place:#x}", to_string=True)
     return None if text.startswith("No symbol") else text.split(" in section")[0].split(" + ")[0].strip()
+
+
+def failed_assertion() -> Optional[Tuple[str, str]]:
+    """Function and condition that the C library's assert was called with, if the selected thread is in it."""
+    frame: Optional[gdb.Frame] = gdb.newest_frame()
+    while frame is not None and frame.name() not in _ASSERT_ARGUMENTS:
+        frame = frame.older()
+    if frame is None or frame.function() is None:
+        return None
+    arguments = [symbol for symbol in frame.block() if symbol.is_argument]
+    try:
+        words = [arguments[place].value(frame).string() for place in _ASSERT_ARGUMENTS[frame.name() or ""]]
+    except (gdb.error, IndexError, UnicodeDecodeError):
+        return None
+    return words[0], words[1]
 
 
 def address_of(name: str) -> Optional[int]:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
-from typing import Dict, List, Optional, Tuple
+from typing import Dict, List, NamedTuple, Optional, Tuple
 
 from gdbext.model import Assertion, Event, TraceInfo
 from gdbext.source.memory import Memory
@@ -39,6 +39,8 @@ _SYNC = 8
 _REALLOC_BEGIN = 3
 _REALLOC_END = 4
 _MOST_FRAMES = 64
+_MOST_RINGS = 64
+_PIECE = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,29 @@ def find_rings(held: Snapshot, start: int, end: int) -> List[int]:
                 found.append(low + place)
             place = data.find(MAGIC, place + 1)
     return found
+
+
+class Rings(NamedTuple):
+    """Rings that a file holds: those at home, newest first, and copies: where they lie, and where they say they do."""
+
+    found: List[Header]
+    copies: List[Tuple[int, int]]
+
+
+def search_rings(memory: Memory) -> Rings:
+    """Every ring in the files that a memory is made of, by magic; each header is verified in full."""
+    headers: Dict[int, Header] = {}
+    for low, data in memory.pieces(_PIECE, HEADER_BYTES):
+        place = data.find(MAGIC)
+        while place >= 0 and len(headers) < _MOST_RINGS:
+            try:
+                headers[low + place] = parse_header(data[place : place + HEADER_BYTES])
+            except FormatError:
+                pass  # a magic in a program's constants, or a ring that was overwritten
+            place = data.find(MAGIC, place + 1)
+    home = [header for address, header in headers.items() if header.address == address and not header.is_log]
+    copies = [(address, header.address) for address, header in headers.items() if header.address != address]
+    return Rings(sorted(home, key=lambda header: (header.time, header.issued), reverse=True), copies)
 
 
 def _is_ring(data: bytes, address: int) -> bool:
@@ -164,7 +189,11 @@ class _Ring:
 
     def _events(self, raw: List[Tuple[int, RawEvent]]) -> Tuple[Event, ...]:
         times = _unwrap(self.header, raw)
-        callers = {self._linked(seq, fields): fields.address for seq, fields in raw if fields.kind == _CALLER}
+        callers = {
+            self._linked(seq, fields): self.header.code_address(fields.address)
+            for seq, fields in raw
+            if fields.kind == _CALLER
+        }
         return tuple(
             self._event(seq, fields, moment, callers.get(seq))
             for (seq, fields), moment in zip(raw, times)
@@ -204,7 +233,7 @@ class _Ring:
         if not 0 < number < len(self.arena):
             return ()
         depth = min(self.arena[number] & 0xFF, _MOST_FRAMES)
-        return self.arena[number + 1 : number + 1 + depth]
+        return tuple(map(self.header.code_address, self.arena[number + 1 : number + 1 + depth]))
 
     def _live(self) -> Tuple[LiveEntry, ...]:
         data, size = self._table("live"), self.header.event_size
@@ -244,10 +273,10 @@ class _Ring:
         header, failure = self.header, self.header.failure
         if header.control.state != FROZEN or not (failure.line or failure.function):
             return None
-        return Assertion(_message(failure.text), failure.function, header.seq_of(failure.reservation))
+        return Assertion(message_of(failure.text), failure.function, header.seq_of(failure.reservation))
 
 
-def _message(text: str) -> str:
+def message_of(text: str) -> str:
     """What an assertion says: the message in `condition && "message"`, else the condition."""
     parts = text.split('"')
     return parts[-2] if len(parts) > 2 and parts[-2] else text

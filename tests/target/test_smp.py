@@ -77,7 +77,11 @@ def disorder(events: tuple[Event, ...]) -> list[Event]:
 def faults(result: Outcome, *, whole: bool = False) -> list[str]:
     """What is wrong with a run."""
     trace, asked = result.trace, sum(result.issued)
-    boot = next(i for i, event in enumerate(trace.events) if event.address >> 28 == 4)  # the firmware's own, before
+    boot = next(
+        (i for i, event in enumerate(trace.events) if event.address >> 28 == 4), None
+    )  # the firmware's own, before
+    if boot is None:
+        return ["none of the scenario's events is there"]
     events, others = trace.events[boot:], trace.info.kept - len(trace.events) + boot
     wrong = [f"torn {event}" for event in events if torn(event)]
     wrong += [f"out of order {event}" for event in disorder(events)]

@@ -93,13 +93,17 @@ def test_a_second_command_at_the_same_stop_costs_nothing() -> None:
         assert proxy.count_except() == 0
 
 
-def test_without_the_hook_the_c_library_s_abort_is_taken() -> None:
-    elf = firmware.build("default")
-    hide = "python import gdbext.commands.gdb as m; m.STOP_FUNCTIONS = ('no_such', 'abort'); m.STOPS.arm()"
+@pytest.mark.parametrize(("hidden", "taken"), [("", "__assert_func"), ("__assert_func", "abort")])
+def test_without_the_hook_the_c_library_s_functions_are_taken(hidden: str, taken: str) -> None:
+    """The firmware calls no hook; the second case stands for a C library whose assert has another name."""
+    elf = firmware.build("hookless")
+    hide = f"m.STOP_FUNCTIONS = tuple(name for name in m.STOP_FUNCTIONS if name != {hidden!r}); m.STOPS.arm()"
     with Qemu(elf, append="scenario=seed") as chip:
-        done = run_gdb([SOURCE, hide, remote(chip.remote), "continue", Capture("memtrace status")], elf=elf)
-    assert "DAMAGE 1" in done.stdout
-    assert "automatic breakpoint at abort" in done.captured[0].output
+        commands = [SOURCE, f"python import gdbext.commands.gdb as m; {hide}", remote(chip.remote), "continue"]
+        done = run_gdb([*commands, Capture("memtrace status")], elf=elf)
+    assert done.stdout.count("DAMAGE 1 ") == 1
+    assert done.stdout.count("memtrace: heap assertion in tlsf_free: block already marked as free") == 1
+    assert f"automatic breakpoint at {taken}" in done.captured[0].output
 
 
 def test_an_assertion_is_seen_without_the_recorder() -> None:
