@@ -20,12 +20,18 @@ def openocd_on(
     scenario: str, *arguments: str, run: bool = False, **machine: Any
 ) -> Iterator[tuple[OpenOcd, DebugModule]]:
     """OpenOCD on a simulated chip that runs this scenario."""
+    with simulated_chip(scenario, run=run, **machine) as module, OpenOcd([*module.config, *arguments]) as openocd:
+        yield openocd, module
+
+
+@contextmanager
+def simulated_chip(scenario: str, *, run: bool = False, **machine: Any) -> Iterator[DebugModule]:
+    """The chip alone: its JTAG port waits for an OpenOCD."""
     with (
         Qemu(firmware.build("default"), append=f"scenario={scenario}", **machine) as chip,
         DebugModule(chip.remote, run=run) as module,
-        OpenOcd([*module.config, *arguments]) as openocd,
     ):
-        yield openocd, module
+        yield module
 
 
 def debug(scenario: str, commands: Sequence[str | Capture], *arguments: str) -> tuple[GdbResult, Counts]:
