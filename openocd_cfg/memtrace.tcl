@@ -70,14 +70,17 @@ proc memtrace_take_symbols {table wanted} {
 	}
 }
 
+# Little-endian, of 32 bits.
+proc memtrace_is_elf {head} {
+	return [expr {[string bytelength $head] == 52 && [string range $head 1 3] eq "ELF" &&
+		[unpack $head -uintle 32 8] == 1 && [unpack $head -uintle 40 8] == 1}]
+}
+
 proc memtrace_elf {path} {
 	global memtrace_symbols memtrace_program
 	set file [open $path rb]
 	set head [$file read 52]
-	set tables {}
-	if {[string range $head 1 3] eq "ELF" && [unpack $head -uintle 32 8] == 1 && [unpack $head -uintle 40 8] == 1} {
-		set tables [memtrace_sections $file $head 2]
-	}
+	set tables [expr {[memtrace_is_elf $head] ? [memtrace_sections $file $head 2] : {}}]
 	foreach table $tables {
 		lassign $table offset size link
 		lassign [lindex [memtrace_sections $file $head -1] $link] strings_offset strings_size
@@ -85,11 +88,9 @@ proc memtrace_elf {path} {
 		memtrace_take_symbols [memtrace_bytes $file $offset $size] $wanted
 	}
 	$file close
+	if {$tables eq {}} { return "$path is no little-endian ELF file of 32 bits with symbols" }
 	set memtrace_program $path
-	if {[dict size $memtrace_symbols] == 0} {
-		return -code error "memtrace: $path is no little-endian ELF file of 32 bits with symbols of a heap"
-	}
-	return "memtrace: [dict size $memtrace_symbols] symbols of $path"
+	return "[dict size $memtrace_symbols] addresses known: [join [dict keys $memtrace_symbols] {, }]"
 }
 
 # The address of a symbol, "" if it is not known.
