@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """`make demo`: a broken heap on an emulated chip, and who broke it, typed into a real GDB before the reader's eyes.
+`make demo-watch`: the same, then a second run that stops at the line that does it.
 
 Nothing is staged: the firmware asserts where its allocator found the damage, and everything printed after a prompt is
 what GDB printed. GDB runs in a pty so that it prints as for a person; its output is passed through as it comes. The
@@ -13,6 +14,7 @@ import re
 import shlex
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from tests.support import firmware
@@ -23,6 +25,10 @@ from tests.support.qemu import Qemu
 INTRODUCTION = """\
 Two blocks of 1,024 bytes. The first is freed, then filled with 1,028 bytes of ff through the stale pointer; the second
 is freed, and the allocator asserts. The question is not where it stopped but who did it.
+
+"""
+SECOND_RUN = """\
+The report names the block and its owners. Now the chip is started once more, to stop where it is done.
 
 """
 NEXT = re.compile(r"next: (last-malloc 0x[0-9a-f]+)")
@@ -39,7 +45,7 @@ def show_shell(words: list[str], *, background: bool = False) -> None:
     show(f"$ {shlex.join(words)}{' &' if background else ''}\n")
 
 
-def tell(gdb: GdbSession, chip: Qemu) -> str | None:
+def tell_owners(gdb: GdbSession, chip: Qemu) -> str | None:
     """Type the story; return what is wrong with it, None if nothing is."""
     for command in (f"source {EXTENSION.relative_to(ROOT)}", remote(chip.remote)):
         gdb.command(command)
@@ -51,7 +57,22 @@ def tell(gdb: GdbSession, chip: Qemu) -> str | None:
     return None if "allocated" in answer else f"{advice[1]} named no allocation"
 
 
-def play(elf: Path) -> str | None:
+def tell_writer(gdb: GdbSession, chip: Qemu) -> str | None:
+    """The same with a second run, which stops at the writer."""
+    for command in (f"source {EXTENSION.relative_to(ROOT)}", remote(chip.remote)):
+        gdb.command(command)
+    gdb.command("continue", timeout=60.0)
+    show(f"\n{SECOND_RUN}(gdb) ")
+    for command in ("memtrace watch last-damage", "monitor system_reset", "maintenance flush register-cache"):
+        gdb.command(command)
+    written = gdb.command("continue", timeout=60.0)
+    return None if "written from outside of the allocator" in written else "nobody was caught writing"
+
+
+STORIES = {"owners": tell_owners, "writer": tell_writer}
+
+
+def play(elf: Path, tell: Callable[[GdbSession, Qemu], str | None]) -> str | None:
     """Start the chip and GDB as a person would, and tell the story to its end."""
     with Qemu(elf, tcp=True) as chip:
         show_shell([*chip.machine, "-gdb", f"tcp:{chip.remote}"], background=True)
@@ -69,7 +90,8 @@ def main() -> int:
     os.chdir(ROOT)
     show(INTRODUCTION)
     try:
-        problem = play(firmware.build(firmware.DEFAULT).relative_to(ROOT))
+        story = STORIES[sys.argv[1] if len(sys.argv) > 1 else "owners"]
+        problem = play(firmware.build(firmware.DEFAULT).relative_to(ROOT), story)
     except firmware.FirmwareError as error:
         problem = str(error)
     except (GdbTimeoutError, EOFError) as error:
