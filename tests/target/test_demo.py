@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.support.markers import marked_line
 from tests.support.paths import ROOT
 
@@ -26,10 +28,11 @@ def processes_with(mark: str) -> list[str]:
     return [line for line in found if line]
 
 
-def test_demo_names_allocation_and_free_of_the_culprit() -> None:
-    mark = f"demo-{os.getpid()}"
+@pytest.mark.parametrize("chip", ["rv32", "esp32-like", "esp8266-like"])
+def test_demo_names_allocation_and_free_of_the_culprit(chip: str) -> None:
+    mark = f"demo-{chip}-{os.getpid()}"
     env = {**os.environ, "MEMTRACE_TEST_MARK": mark}
-    demo = [sys.executable, "-m", "tests.demo"]
+    demo = [sys.executable, "-m", "tests.demo", chip]
     done = subprocess.run(demo, cwd=ROOT, env=env, capture_output=True, text=True, timeout=200)
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
     for marker in ("seed-alloc-data", "seed-free-data"):
