@@ -374,6 +374,8 @@ class HeapStatus:
     start: int
     end: int
     why: str
+    origin: str  # what led to it
+    name: Optional[str]
 
 
 @dataclass(frozen=True)
@@ -410,3 +412,17 @@ class ControlReport:
     ring: int
     state: str
     text: str
+
+
+@dataclass(frozen=True)
+class SaveReport:
+    """What `save` has put into its file."""
+
+    file: str
+    bytes: int
+    ranges: int
+    threads: int
+    heaps: int
+    trace: Optional[TraceInfo]
+    skipped: Tuple[Skipped, ...]
+    cost: Cost

@@ -17,6 +17,7 @@ from gdbext.analyse.faults import Fault
 from gdbext.analyse.groups import group_faults
 from gdbext.analyse.rules import run_rules
 from gdbext.analyse.suspects import Frames, Witness
+from gdbext.heap.dumped import DumpedLayout
 from gdbext.heap.facts import HeapFacts
 from gdbext.model import Assertion, Block, Extent, Finding, HeapReport, Skipped, TraceInfo
 from gdbext.trace.history import History
@@ -133,7 +134,7 @@ def _report(facts: HeapFacts, findings: Sequence[Finding], known: Known) -> Heap
     used, free = facts.used_sizes(), facts.free_sizes()
     info = facts.info
     damaged = any(finding.severity == "damage" for finding in findings)
-    unread = any(broken.word is None for broken in facts.walk.breaks)
+    unread = any(broken.word is None for broken in facts.walk.breaks) or ends_unread(facts)
     status = "damaged" if damaged else "unreadable" if unread else "clean"
     return HeapReport(
         kind=facts.region.kind,
@@ -155,6 +156,12 @@ def _report(facts: HeapFacts, findings: Sequence[Finding], known: Known) -> Heap
         resumed=tuple(facts.walk.resumed),
         blocks=tuple(list_blocks(facts, known.history)) if known.with_blocks else None,
     )
+
+
+def ends_unread(facts: HeapFacts) -> bool:
+    """Whether the word that ends a pool could not be read: nobody knows then whether the last block ends there."""
+    ends = [] if isinstance(facts.layout, DumpedLayout) else facts.layout.pools
+    return any(facts.read(facts.place_of_size(pool.end)) is None for pool in ends)
 
 
 def requested_of(facts: HeapFacts, history: History, raw: int) -> Optional[int]:

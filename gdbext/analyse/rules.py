@@ -14,6 +14,7 @@ from typing import Iterator, List, Optional, Tuple
 
 from gdbext.analyse import rules_freertos, rules_poison
 from gdbext.analyse.faults import Fault, Rule, first_difference, touching
+from gdbext.heap.dumped import DumpedLayout
 from gdbext.heap.facts import HeapFacts
 from gdbext.heap.layout import FLAG_BITS, FREE_BIT, PREV_FREE_BIT, FreeRtosLayout, TlsfLayout
 from gdbext.heap.walk import Break
@@ -95,24 +96,8 @@ def _end_marker(facts: HeapFacts) -> Iterator[Fault]:
             yield Fault("end-marker", address, facts.layout.word, pool.end, text, touching(pool.end), False)
 
 
-def _edges(facts: HeapFacts) -> Iterator[Tuple[int, int, int, int]]:
-    """Each block with the header behind it: payload, word, next payload, next word."""
-    payloads, words, step = facts.walk.payloads, facts.walk.words, facts.layout.header
-    ends = {pool.end for pool in facts.layout.pools}
-    last = len(payloads) - 1
-    for position, payload in enumerate(payloads):
-        word = words[position]
-        following = payload + (word & ~FLAG_BITS) + step
-        if position < last and payloads[position + 1] == following:
-            yield payload, word, following, words[position + 1]
-        elif following in ends:
-            marker = facts.read(facts.layout.place_of_size(following))
-            if marker is not None and not marker & ~FLAG_BITS:
-                yield payload, word, following, marker
-
-
 def _flags(facts: HeapFacts) -> Iterator[Fault]:
-    for payload, word, following, next_word in _edges(facts):
+    for payload, word, following, next_word in facts.edges:
         if (word & FREE_BIT) == (next_word >> 1 & 1):
             continue
         listed = payload in facts.listed
@@ -130,7 +115,7 @@ def _flags(facts: HeapFacts) -> Iterator[Fault]:
 
 def _previous_link(facts: HeapFacts) -> Iterator[Fault]:
     layout = _tlsf(facts)
-    for payload, word, following, _ in _edges(facts):
+    for payload, word, following, _ in facts.edges:
         if not word & FREE_BIT:
             continue
         address = following - 2 * layout.word
@@ -141,7 +126,7 @@ def _previous_link(facts: HeapFacts) -> Iterator[Fault]:
 
 
 def _free_neighbours(facts: HeapFacts) -> Iterator[Fault]:
-    for payload, word, following, next_word in _edges(facts):
+    for payload, word, following, next_word in facts.edges:
         if word & next_word & FREE_BIT:
             text = f"it and the block behind it, {facts.user(following):#x}, are both free and were not joined"
             yield Fault("free-neighbours", facts.place_of_size(payload), 4, payload, text, touching(payload, following))
@@ -394,11 +379,11 @@ RULES: Tuple[Rule, ...] = (
 
 
 def _applies(rule: Rule, facts: HeapFacts) -> bool:
-    tlsf = isinstance(facts.layout, TlsfLayout)
+    layout = facts.layout
     return {
-        "all": True,
-        _TLSF: tlsf,
-        _FREERTOS: not tlsf,
+        "all": not isinstance(layout, DumpedLayout),
+        _TLSF: isinstance(layout, TlsfLayout),
+        _FREERTOS: isinstance(layout, FreeRtosLayout),
         _MULTI: facts.info is not None,
         _POISONED: facts.poison.head > 0,
     }[rule.allocators]

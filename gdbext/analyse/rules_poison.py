@@ -3,26 +3,20 @@
 
 from __future__ import annotations
 
-from typing import Iterator, Optional, Tuple
+from typing import Iterator, Optional
 
 from gdbext.analyse.faults import Fault, first_difference, touching
 from gdbext.heap.facts import HeapFacts
 from gdbext.heap.layout import FREE_BIT
-from gdbext.heap.poison import FREE_FILL, HEAD, TAIL, fill_of, word_at
+from gdbext.heap.poison import FREE_FILL, HEAD, TAIL, fill_of
 
 _WIDTH = 4
 
 
-def _used(facts: HeapFacts) -> Iterator[Tuple[int, int]]:
-    for payload, word in zip(facts.walk.payloads, facts.walk.words):
-        if not word & FREE_BIT:
-            yield payload, facts.size_of(payload)
-
-
 def check_head(facts: HeapFacts) -> Iterator[Fault]:
     """The head canary of used blocks."""
-    for payload, _ in _used(facts):
-        value = word_at(facts.snapshot, payload)
+    for payload, _ in facts.used:
+        value = facts.read32(payload)
         if value is not None and value != HEAD:
             offset, length = first_difference(value, HEAD, _WIDTH, facts.snapshot.byte_order)
             text = f"the canary in front of it, at {payload:#x}, is {value:#010x}, not {HEAD:#x}"
@@ -30,15 +24,15 @@ def check_head(facts: HeapFacts) -> Iterator[Fault]:
 
 
 def _length_of(facts: HeapFacts, payload: int, size: int) -> Optional[int]:
-    length = word_at(facts.snapshot, facts.poison.length_place(payload))
+    length = facts.read32(facts.poison.length_place(payload))
     return length if length is not None and facts.poison.owner <= length <= size - facts.poison.around else None
 
 
 def check_length(facts: HeapFacts) -> Iterator[Fault]:
     """The requested length that the poison keeps."""
-    for payload, size in _used(facts):
+    for payload, size in facts.used:
         place = facts.poison.length_place(payload)
-        value = word_at(facts.snapshot, place)
+        value = facts.read32(place)
         if value is not None and _length_of(facts, payload, size) is None:
             text = f"its requested length at {place:#x} is {value:#x}, more than its {size:,} bytes hold"
             yield Fault("poison-length", place, _WIDTH, payload, text, touching(payload))
@@ -46,12 +40,12 @@ def check_length(facts: HeapFacts) -> Iterator[Fault]:
 
 def check_tail(facts: HeapFacts) -> Iterator[Fault]:
     """The tail canary of used blocks."""
-    for payload, size in _used(facts):
+    for payload, size in facts.used:
         length = _length_of(facts, payload, size)
         if length is None:
             continue
         place = payload + facts.poison.head + length
-        value = word_at(facts.snapshot, place)
+        value = facts.read32(place)
         if value is not None and value != TAIL:
             offset, count = first_difference(value, TAIL, _WIDTH, facts.snapshot.byte_order)
             text = f"the canary behind it, at {place:#x}, is {value:#010x}, not {TAIL:#x}"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The table of commands in the shell, over raw memory images.
+"""The table of commands in the shell, over cores and raw memory images.
 
 Exit status of `check`: 1 if any heap is damaged, else 2 if one that was asked for is unreadable, else 0. Others: 0
 or 2.
@@ -7,81 +7,145 @@ or 2.
 
 from __future__ import annotations
 
-import gzip
 import sys
 from argparse import Namespace
 from typing import List, Optional, Sequence, Tuple
 
 from gdbext.analyse.check import Operation
-from gdbext.commands.collect import region_named
-from gdbext.commands.host import Found, UserError
+from gdbext.analyse.suspects import Frames
+from gdbext.commands.collect import newest_ring, region_named
+from gdbext.commands.dumps import (
+    Dump,
+    dump_facts,
+    foreign_program,
+    load_image,
+    open_dump,
+    open_program,
+    operation_of,
+    panic_of,
+)
+from gdbext.commands.host import Found, Live, UserError, found_registered, found_saved
 from gdbext.commands.settings import Settings
 from gdbext.commands.table import COMMANDS, Argument, Command, help_of, parser_of, render
 from gdbext.heap.facts import Region
 from gdbext.heap.registry import weight_of
-from gdbext.model import CheckReport, Frame, Stack
+from gdbext.heap.search import search_heaps
+from gdbext.model import CheckReport, Frame, Skipped, Stack
 from gdbext.source.images import ImageSource
 from gdbext.source.memory import Memory
 from gdbext.source.snapshot import ByteOrder
+from gdbext.symbols.elf_file import ElfFile
+from gdbext.symbols.elf_symbols import ElfSymbols
+from gdbext.trace.ring import search_rings
 
+_CORE = Argument(
+    "core",
+    "an ELF core: of Linux, of an emulator, saved by memtrace; of ESP-IDF also as flash image or as log text",
+    {"nargs": "?", "metavar": "CORE"},
+)
 _IMAGE = Argument(
     "--image",
     "raw memory at an address, gzip or plain; repeatable",
     {"action": "append", "default": [], "metavar": "BASE=FILE"},
 )
-_LARGEST_IMAGE = 1 << 30
-_OFFLINE = tuple(command for command in COMMANDS if not command.writes)
+_ELF = Argument("--elf", "the program: its symbols and lines", {"metavar": "FILE"})
+_OURS = (_CORE, _IMAGE, _ELF)
+_OFFLINE = tuple(command for command in COMMANDS if not command.writes and not command.live)
 
 
 class ImageHost:
-    """Raw images as the world of a command."""
+    """Raw images, a core, or both as the world of a command."""
 
-    def __init__(self, images: Sequence[Tuple[int, bytes]], heaps: Sequence[str] = ()) -> None:
-        self._memory = _best_memory(images, [region_named(self, text) for text in heaps])
+    def __init__(
+        self,
+        images: Sequence[Tuple[int, bytes]],
+        heaps: Sequence[str] = (),
+        dump: Optional[Dump] = None,
+        program: Optional[ElfFile] = None,
+    ) -> None:
+        self._dump, self._program = dump, program
+        self._symbols = None if program is None else ElfSymbols(program)
+        regions = [region_named(self, text) for text in heaps]
+        self._memory = _memory_of(images, regions, dump, program)
+        self._memory.standing += dump.remarks if dump is not None else ()
+        foreign = foreign_program(dump, program) if dump is not None and program is not None else None
+        self._memory.standing += [foreign] if foreign is not None else []
 
     @classmethod
-    def of_options(cls, images: Sequence[str], heaps: Sequence[str]) -> ImageHost:
-        """The host for `--image BASE=FILE ... --heap ...`."""
-        if not images:
-            raise UserError("no memory to look at: give --image BASE=FILE")
-        return cls([_load_image(text) for text in images], heaps)
+    def of_options(cls, options: Namespace) -> ImageHost:
+        """The host for `CORE --image BASE=FILE ... --elf FILE --heap ...`."""
+        if options.core is None and not options.image:
+            raise UserError("no memory to look at: give a core, or --image BASE=FILE")
+        loaded = [load_image(text) for text in options.image]
+        images = [(base, data) for base, data, _ in loaded]
+        dump = None if options.core is None else open_dump(options.core, images)
+        program = None if options.elf is None else open_program(options.elf, dump)
+        host = cls(images, getattr(options, "heap", []), dump, program)
+        host._memory.standing += [remark for _, _, remarks in loaded for remark in remarks]
+        return host
 
     def memory(self) -> Memory:
-        """The images' bytes."""
+        """The files' bytes."""
         return self._memory
 
     settings = Settings()
 
     def write(self, address: int, data: bytes) -> None:
-        """Images are not written."""
+        """Files are not written."""
         raise UserError("an image cannot be asked: this needs a live target in GDB")
 
+    def live(self) -> Live:
+        """Files are saved already."""
+        raise UserError("this is a file already: only a target in GDB is saved")
+
     def facts(self) -> Tuple[str, ...]:
-        """Images say nothing of a program."""
-        return ("images no symbols: addresses are shown as they are",)
+        """What the core says of itself, and whose symbols are used."""
+        core = () if self._dump is None else dump_facts(self._dump)
+        if self._program is None or self._symbols is None:
+            return (*core, "symbols none: addresses are shown as they are; --elf APP.elf names the program")
+        lines = "" if self._symbols.has_lines else ": no debug information: functions are shown without lines"
+        return (*core, f"symbols {self._program.path}{lines}")
 
     def build_id(self) -> Optional[str]:
-        """There is no program."""
-        return None
+        """The program's build-id."""
+        return None if self._program is None else self._program.build_id
 
     def find_heaps(self) -> Found:
-        """Nothing leads to heaps without symbols."""
-        return Found([], [])
+        """The heaps known when the core was saved, else those that symbols lead to, else those that show themselves."""
+        saved = None if self._dump is None else self._dump.saved
+        if saved is not None:
+            return found_saved(saved)
+        head = None if self._program is None else self._program.address_of("registered_heaps")
+        if head is not None:
+            return found_registered(self._memory, head)
+        searched = search_heaps(self._memory, self._memory.ranges())
+        return Found(searched.regions, [Skipped("heaps", why) for why in searched.left_out])
 
     def find_ring(self) -> Optional[int]:
-        """Nothing leads to the ring without symbols."""
-        return None
+        """What memtrace_ring points to, or what a saved core says; else by its magic."""
+        symbol = None if self._program is None else self._program.address_of("memtrace_ring")
+        told = None if symbol is None else self._memory.word(symbol)
+        if told is None and self._dump is not None and self._dump.saved is not None:
+            told = self._dump.saved.ring
+        if told is None:
+            told = newest_ring(self._memory)
+        if told is None:
+            raise UserError("no ring was found by its magic; has memtrace_init run? name it with --ring")
+        return told
 
-    @staticmethod
-    def frames(pcs: Tuple[int, ...]) -> Stack:
-        """Without symbols a frame is its PC."""
-        return tuple(Frame(pc) for pc in pcs)
+    @property
+    def at_assertion(self) -> bool:
+        """Whether the core was made by an assertion, and says so."""
+        return self._dump is not None and panic_of(self._dump) is not None
 
-    at_assertion = False
+    @property
+    def frames(self) -> Frames:
+        """Stacks to frames; without symbols a frame is its PC."""
+        return _bare_frames if self._symbols is None else self._symbols.frames
 
     def operation(self) -> Operation:
-        """An image does not say what its target was doing."""
-        return Operation()
+        """What the target was doing, as far as a core tells."""
+        return operation_of(self._dump, self._program)
 
     def address(self, text: str) -> int:
         """0x... or decimal."""
@@ -91,29 +155,46 @@ class ImageHost:
             raise UserError(f"{text} is not an address: give 0x... or a decimal number") from None
 
 
+def _bare_frames(pcs: Tuple[int, ...]) -> Stack:
+    return tuple(Frame(pc) for pc in pcs)
+
+
+def _memory_of(
+    images: Sequence[Tuple[int, bytes]], regions: Sequence[Region], dump: Optional[Dump], program: Optional[ElfFile]
+) -> Memory:
+    """The files as a memory in the word format that the core or the program tells, or that fits best."""
+    if dump is not None:
+        return Memory(dump.source)
+    if program is not None:
+        return Memory(ImageSource([*program.constants(), *images], program.pointer_size, program.byte_order))
+    return _best_memory(images, regions)
+
+
 _FORMATS: Tuple[Tuple[int, ByteOrder], ...] = ((4, "little"), (8, "little"), (4, "big"), (8, "big"))
 
 
 def _best_memory(images: Sequence[Tuple[int, bytes]], regions: Sequence[Region]) -> Memory:
-    """Bytes do not say how wide a pointer is, nor its byte order: the format in which most of the heaps are read."""
+    """Bytes do not say how wide a pointer is, nor its byte order: the format in which most of the heaps are read.
+
+    Where none is named, the first in which some are found.
+    """
     tried = [Memory(ImageSource(images, width, order)) for width, order in _FORMATS]
-    return max(tried, key=lambda memory: sum(weight_of(memory, region) for region in regions))
+    if not regions:
+        return _first_with_heaps(tried)
+    weights = [sum(weight_of(memory, region) for region in regions) for memory in tried]
+    return tried[weights.index(max(weights))] if any(weights) else _first_with_rings(tried)
 
 
-def _load_image(text: str) -> Tuple[int, bytes]:
-    base, equals, path = text.partition("=")
-    try:
-        address = int(base, 0)
-    except ValueError:
-        equals = ""
-    if not equals:
-        raise UserError(f"--image {text}: give BASE=FILE, the base as 0x... or a decimal number")
-    try:
-        with open(path, "rb") as file:
-            data = file.read(_LARGEST_IMAGE)
-        return address, gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data
-    except (OSError, EOFError) as problem:
-        raise UserError(f"--image {text}: {problem}") from None
+def _first_with_heaps(tried: Sequence[Memory]) -> Memory:
+    found = (memory for memory in tried if search_heaps(memory, memory.ranges()).regions)
+    return next(found, None) or _first_with_rings(tried)
+
+
+def _first_with_rings(tried: Sequence[Memory]) -> Memory:
+    """A ring says its format."""
+    rings = search_rings(tried[0]).found
+    told = [(rings[0].pointer_size, rings[0].byte_order)] if rings else _FORMATS[:1]
+    return tried[_FORMATS.index(told[0])]
 
 
 def _status(report: object) -> int:
@@ -125,14 +206,15 @@ def _status(report: object) -> int:
 
 def _usage() -> str:
     lines = [f"  memtrace {command.name:<8} {command.summary}" for command in _OFFLINE]
-    return "\n".join(["usage: memtrace COMMAND --image BASE=FILE [--heap KIND@ADDRESS] ...", *lines])
+    usage = "usage: memtrace COMMAND [CORE] [--image BASE=FILE ...] [--elf APP.elf] [--heap KIND@ADDRESS] ..."
+    return "\n".join([usage, *lines])
 
 
 def _run(command: Command, words: List[str]) -> int:
     prog = f"memtrace {command.name}"
-    parser = parser_of(command, prog, _IMAGE)
-    options: Namespace = parser.parse_args(words)
-    report = command.run(ImageHost.of_options(options.image, getattr(options, "heap", [])), options)
+    parser = parser_of(command, prog, *_OURS)
+    options: Namespace = parser.parse_intermixed_args(words)
+    report = command.run(ImageHost.of_options(options), options)
     print(render(command, report, options))
     return _status(report)
 
@@ -141,14 +223,14 @@ def main(arguments: Optional[List[str]] = None) -> int:
     """The shell's entry point: exit status as documented above."""
     words = sys.argv[1:] if arguments is None else arguments
     command = next((command for command in _OFFLINE if words[:1] == [command.name]), None)
-    if any(command.writes and words[:1] == [command.name] for command in COMMANDS):
-        print(f"memtrace: {words[0]} asks a live target, which images are not: use it in GDB", file=sys.stderr)
+    if any(command not in _OFFLINE and words[:1] == [command.name] for command in COMMANDS):
+        print(f"memtrace: {words[0]} asks a live target, which files are not: use it in GDB", file=sys.stderr)
         return 2
     if command is None:
         print(_usage(), file=sys.stderr)
         return 0 if words[:1] == ["--help"] else 2
     if "--help" in words:
-        print(help_of(command, f"memtrace {command.name}", _IMAGE))
+        print(help_of(command, f"memtrace {command.name}", *_OURS))
         return 0
     try:
         return _run(command, words[1:])

@@ -8,16 +8,23 @@ from typing import Dict, Iterator, List, Optional, Protocol, Sequence, Tuple
 
 from gdbext.commands.host import Host, UserError
 from gdbext.heap.cover import Proven
+from gdbext.heap.dumped import ABSENT, DumpedLayout
 from gdbext.heap.facts import HeapFacts, Region
 from gdbext.heap.registry import KINDS, LARGEST_HEAP, Unreadable, read_heap
+from gdbext.heap.search import Searched, search_heaps
 from gdbext.model import Assertion, Cost, Skipped, TraceInfo
 from gdbext.source.memory import Memory
 from gdbext.trace.format import HEADER_BYTES, FormatError
 from gdbext.trace.history import History
-from gdbext.trace.ring import Trace, find_rings, read_ring
+from gdbext.trace.ring import Rings, Trace, find_rings, read_ring, search_rings
 
 SEARCH = "search "  # what a ring's address begins with when it is a range to be searched
 _FIRST_LOOK = 4096
+_HOLES_SAID = 8
+_NO_HEAP = (
+    "no heap found: no symbol leads to one, and nothing that was searched looks like one; search memory with "
+    "--search START,END, or name one with --heap KIND@ADDRESS"
+)
 
 
 @dataclass
@@ -29,6 +36,7 @@ class Collected:
     trace: Optional[Trace] = None
     history: History = field(default_factory=History)
     skipped: List[Skipped] = field(default_factory=list)
+    heaps_missing: bool = False  # and why is among what was skipped
 
     def closing(self, memory: Memory, mark: Cost) -> Tuple[Optional[TraceInfo], Tuple[Skipped, ...], Cost]:
         """What every report ends with: the trace, what was not looked at and why, and the cost since its mark."""
@@ -46,11 +54,21 @@ class Collected:
         return self.trace.assertion if self.trace is not None else None
 
 
-def collect(host: Host, named_heaps: Sequence[str], ring: Optional[str]) -> Collected:
-    """Reads the trace, then the heaps with what the trace proves."""
-    found = collect_trace(host, ring)
+def collect(host: Host, named_heaps: Sequence[str], ring: Optional[str], needed: bool = True) -> Collected:
+    """Reads the trace, then the heaps with what the trace proves. UserError without any heap, if one is needed.
+
+    A range to be searched may hold either.
+    """
+    span = _span(host, ring)
+    try:
+        found = collect_trace(host, ring)
+    except NoRingThere as problem:
+        found = _without_trace(str(problem))
     proven = _proven(found.history)
-    for region in _regions(host, named_heaps, found):
+    regions = _regions(host, named_heaps, found, span)
+    if needed and not regions and not found.heaps_missing:
+        raise UserError(_NO_HEAP)
+    for region in regions:
         heap = read_heap(host.memory(), region, proven)
         if isinstance(heap, HeapFacts):
             found.heaps.append(heap)
@@ -61,36 +79,57 @@ def collect(host: Host, named_heaps: Sequence[str], ring: Optional[str]) -> Coll
 
 
 def _unread(host: Host, heap: HeapFacts) -> Iterator[Skipped]:
-    for start, end in host.memory().failed(heap.start, heap.layout.end):
+    if isinstance(heap.layout, DumpedLayout):
+        yield Skipped(f"heap {heap.region.address:#x}", ABSENT)
+        return
+    holes = host.memory().failed(heap.start, heap.layout.end)
+    for start, end in holes[:_HOLES_SAID]:
         yield Skipped("memory", f"{end - start:,} bytes at {start:#x} could not be read")
+    if holes[_HOLES_SAID:]:
+        left = sum(end - start for start, end in holes[_HOLES_SAID:])
+        yield Skipped("memory", f"{left:,} bytes more at {len(holes) - _HOLES_SAID:,} places could not be read")
+
+
+class NoRingThere(UserError):
+    """The range that was to be searched holds no ring."""
 
 
 def ring_address(host: Host, ring: Optional[str]) -> Optional[int]:
     """Where the ring is: what the symbol points to, or where the user says it is or may be found. None: no symbol."""
     if ring is None:
         return host.find_ring()
-    if ring.startswith(SEARCH):
-        return _search_ring(host, ring[len(SEARCH) :])
+    span = _span(host, ring)
+    if span is not None:
+        return _search_ring(host, *span)
     address = host.address(ring)
     host.memory().allow(address, address + HEADER_BYTES)
     return address
 
 
-def _search_ring(host: Host, text: str) -> int:
+def _span(host: Host, ring: Optional[str]) -> Optional[Tuple[int, int]]:
+    """The range that the user wants searched."""
+    if ring is None or not ring.startswith(SEARCH):
+        return None
+    text = ring[len(SEARCH) :]
     first, comma, last = text.rpartition(",")
     if not comma:
         raise UserError(f"--search {text}: give START,END")
-    start, end, memory = host.address(first), host.address(last), host.memory()
+    start, end = host.address(first), host.address(last)
     if not start < end <= start + LARGEST_HEAP:
         raise UserError(f"--search {text}: START must lie below END, by {LARGEST_HEAP >> 20} MiB at most")
+    return start, end
+
+
+def _search_ring(host: Host, start: int, end: int) -> int:
+    memory = host.memory()
     memory.allow(start, end)
     memory.fetch(start, min(end - start, _FIRST_LOOK))  # tells how fast the link is
     seconds = memory.link.seconds(end - start)
-    memory.progress.say(f"searching {end - start:,} bytes for a ring" + (f", about {seconds:.1f} s" if seconds else ""))
+    memory.progress.say(f"searching {end - start:,} bytes" + (f", about {seconds:.1f} s" if seconds else ""))
     memory.fetch(start, end - start)
     found = find_rings(memory.snapshot, start, end)
     if not found:
-        raise UserError(f"no ring between {start:#x} and {end:#x}: has memtrace_init run? is the ring in there?")
+        raise NoRingThere(f"no ring between {start:#x} and {end:#x}: has memtrace_init run? is the ring in there?")
     if len(found) > 1:
         memory.remark(f"{len(found)} rings were found, this is the first: {', '.join(map(hex, found))} (--ring)")
     return found[0]
@@ -130,17 +169,36 @@ def _proven(history: History) -> Dict[int, Proven]:
     return {life.payload: Proven(life.size or 0, f"trace: a block lives there since seq {life.seq}") for life in lives}
 
 
-def _regions(host: Host, named: Sequence[str], found: Collected) -> List[Region]:
+def _regions(host: Host, named: Sequence[str], found: Collected, span: Optional[Tuple[int, int]]) -> List[Region]:
     if named:
         regions = [region_named(host, text) for text in named]
         for region in regions:
             host.memory().allow(region.address, region.address + LARGEST_HEAP)
         return regions
     heaps = host.find_heaps()
-    found.skipped += heaps.skipped
-    if not heaps.regions and not heaps.skipped:
-        raise UserError("no heap found: no symbol registered_heaps; name one with --heap KIND@ADDRESS")
-    return heaps.regions
+    searched = search_heaps(host.memory(), [span]) if span is not None else Searched([], [])
+    found.skipped += [*heaps.skipped, *(Skipped("heaps", why) for why in searched.left_out)]
+    found.heaps_missing = bool(heaps.skipped)
+    known = {region.address for region in heaps.regions}
+    return [*heaps.regions, *(region for region in searched.regions if region.address not in known)]
+
+
+def newest_ring(memory: Memory) -> Optional[int]:
+    """The ring that magic and a sound header show; of several the newest, and the others are said."""
+    rings = search_rings(memory)
+    if not rings.found:
+        _say_copies(memory, rings)
+        return None
+    chosen, others = rings.found[0].address, [header.address for header in rings.found[1:]]
+    if others:
+        listed = ", ".join(map(hex, others))
+        memory.remark(f"{len(rings.found)} rings were found: this is the newest, at {chosen:#x}; --ring for {listed}")
+    return chosen
+
+
+def _say_copies(memory: Memory, rings: Rings) -> None:
+    for place, told in rings.copies[:1]:
+        memory.remark(f"a ring lies at {place:#x} that says it lies at {told:#x}: is the image's BASE right?")
 
 
 class AddressReader(Protocol):

@@ -15,20 +15,32 @@ import shlex
 import sys
 from argparse import Namespace
 from contextlib import contextmanager
-from typing import Any, Dict, Hashable, Iterator, List, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Dict, Hashable, Iterator, List, Optional, Tuple
 
 import gdb
 
 from gdbext.analyse.check import Operation
 from gdbext.analyse.suspects import Frames
+from gdbext.commands.collect import newest_ring
 from gdbext.commands.complete import complete
-from gdbext.commands.host import Found, UserError
+from gdbext.commands.host import Found, Live, UserError, found_registered, found_saved
 from gdbext.commands.settings import SETTINGS, SettingRow, Settings
 from gdbext.commands.table import COMMANDS, Command, help_of, parser_of, render
 from gdbext.heap.caps import read_registered
-from gdbext.model import Assertion, CheckReport, Skipped
+from gdbext.model import Assertion, CheckReport
 from gdbext.report.style import coloured
-from gdbext.source.gdb_inferior import GdbSource, NamedMemory, NoTarget, inferior_key, is_core, named_memory
+from gdbext.source.gdb_inferior import (
+    NamedMemory,
+    NoTarget,
+    auxiliary_vector,
+    inferior_key,
+    is_core,
+    machine_number,
+    named_memory,
+    selected_source,
+    thread_registers,
+    writable_sections,
+)
 from gdbext.source.images import HeldSource
 from gdbext.source.known import Known, parse_ranges
 from gdbext.source.memory import Memory
@@ -36,6 +48,9 @@ from gdbext.symbols.gdb_symbols import GdbSymbols, address_of, failed_assertion
 from gdbext.symbols.names import is_allocator, is_assertion
 from gdbext.trace.format import FormatError
 from gdbext.trace.ring import message_of, read_ring
+
+if TYPE_CHECKING:
+    from gdbext.source.saved import Saved
 
 # Where a heap assertion stops, best first: the recorder's hook, the C library's assert, its abort.
 STOP_FUNCTIONS = ("memtrace_assert_stop", "__assert_func", "abort")
@@ -71,7 +86,7 @@ class GdbHost:
         """The selected inferior's memory, kept until it may change."""
         if self._memory is None or self._of != inferior_key():
             try:
-                source = GdbSource()
+                source = selected_source()
             except NoTarget as problem:
                 raise UserError(f"{problem}{_missing_architecture()}") from None
             self._memory = Memory(source, self.say, self._known(), self.settings.plan)
@@ -105,6 +120,18 @@ class GdbHost:
             raise UserError(f"{address:#x} cannot be written: {problem}") from None
         self.forget()
 
+    def live(self) -> Live:
+        """The stopped target: registers of its threads, the sections that its program writes to."""
+        from gdbext.source.registers import machine_of  # not needed by those who only load us
+
+        self.memory()
+        if is_core():
+            raise UserError("this is a core already: copy its file")
+        number = machine_number()
+        machine = machine_of(number, self.memory().source.pointer_size)
+        threads = [] if machine is None else thread_registers(filter(None, machine.registers))
+        return Live(number, machine, threads, writable_sections(), auxiliary_vector())
+
     def facts(self) -> Tuple[str, ...]:
         """The program, its debug information, and the automatic breakpoint."""
         space = gdb.current_progspace()
@@ -123,29 +150,33 @@ class GdbHost:
         return next((objfile.build_id for objfile in programs if objfile.build_id), None)
 
     def find_heaps(self) -> Found:
-        """The heaps that symbols lead to."""
-        head = address_of("registered_heaps")
-        if head is None:
-            return Found([], [])
-        regions, problem = read_registered(self.memory(), head)
-        for region in regions:
-            self.memory().allow(region.start or region.address, region.end or region.address)
-        if problem is not None:
-            return Found(regions, [Skipped("heaps", problem)])
-        if not regions:
-            return Found([], [Skipped("heaps", "no heap is registered yet: continue to main, then look again")])
-        return Found(regions, [])
+        """The heaps that symbols lead to; without symbols those that a saved core names."""
+        head, saved = address_of("registered_heaps"), self._saved()
+        if head is not None:
+            return found_registered(self.memory(), head)
+        return Found([], []) if saved is None else found_saved(saved)
 
     def find_ring(self) -> Optional[int]:
         """What memtrace_ring points to."""
         symbol = address_of("memtrace_ring")
         if symbol is None:
-            return None
+            return newest_ring(self.memory()) if is_core() else None
         self.find_heaps()  # the ring may lie in one: their memory is known from here on
         ring = self.memory().word(symbol)
+        if ring is None and is_core():
+            ring = newest_ring(self.memory())
         if ring is None:
             raise UserError(f"the pointer memtrace_ring at {symbol:#x} cannot be read")
         return ring
+
+    def _saved(self) -> Optional[Saved]:
+        """What `memtrace save` has noted in this core."""
+        core = getattr(self.memory().source, "core", None)
+        if core is None:
+            return None
+        from gdbext.source.saved import read_saved  # not needed by those who only load us
+
+        return read_saved(core)
 
     def known_heaps(self) -> List[str]:
         """The registered heaps as --heap takes them, as far as they have been read."""

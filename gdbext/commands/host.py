@@ -3,14 +3,19 @@
 
 from __future__ import annotations
 
-from typing import List, NamedTuple, Optional, Protocol, Tuple
+from typing import TYPE_CHECKING, Dict, List, NamedTuple, Optional, Protocol, Tuple
 
 from gdbext.analyse.check import Operation
 from gdbext.analyse.suspects import Frames
 from gdbext.commands.settings import Settings
+from gdbext.heap.caps import read_registered
 from gdbext.heap.facts import Region
 from gdbext.model import Skipped
 from gdbext.source.memory import Memory
+
+if TYPE_CHECKING:
+    from gdbext.source.registers import Machine
+    from gdbext.source.saved import Saved
 
 
 class UserError(Exception):
@@ -22,6 +27,33 @@ class Found(NamedTuple):
 
     regions: List[Region]
     skipped: List[Skipped]
+
+
+def found_registered(memory: Memory, head: int) -> Found:
+    """The heaps on ESP-IDF's list, whose head is at `head`."""
+    regions, problem = read_registered(memory, head)
+    for region in regions:
+        memory.allow(region.start or region.address, region.end or region.address)
+    if problem is not None:
+        return Found(regions, [Skipped("heaps", problem)])
+    if not regions:
+        return Found([], [Skipped("heaps", "no heap is registered yet: continue to main, then look again")])
+    return Found(regions, [])
+
+
+def found_saved(saved: Saved) -> Found:
+    """The heaps that were known when a core was saved."""
+    return Found([Region(*heap) for heap in saved.heaps], [Skipped(*missing) for missing in saved.skipped])
+
+
+class Live(NamedTuple):
+    """A stopped target beside its memory, for saving it."""
+
+    number: int  # of its machine, as ELF has it
+    machine: Optional[Machine]  # None: its registers cannot be saved
+    threads: List[Dict[str, int]]  # registers by name, the selected thread first
+    writable: List[Tuple[int, int]]  # sections of the program that it writes to
+    auxiliary: List[Tuple[int, int]]  # what the kernel told a process, by number
 
 
 class Host(Protocol):
@@ -40,6 +72,9 @@ class Host(Protocol):
 
     def build_id(self) -> Optional[str]:
         """The build-id of the program whose symbols are used, as hex; None: unknown."""
+
+    def live(self) -> Live:
+        """Threads and globals of a stopped target. UserError where there is none."""
 
     def find_heaps(self) -> Found:
         """The heaps that symbols lead to."""

@@ -6,6 +6,7 @@ from __future__ import annotations
 from argparse import Namespace
 from typing import Optional, Tuple
 
+from gdbext.analyse.recognised import evidence_of
 from gdbext.commands.collect import collect
 from gdbext.commands.control import pending_request
 from gdbext.commands.host import Host
@@ -19,7 +20,7 @@ def run_status(host: Host, options: Namespace) -> StatusReport:
     """Collects; the report's data."""
     memory = host.memory()
     mark = memory.mark()
-    found = collect(host, options.heap, options.ring)
+    found = collect(host, options.heap, options.ring, needed=False)
     heaps = tuple(_heap(facts) for facts in found.heaps) + tuple(_unknown(heap) for heap in found.unreadable)
     ring = _ring(found.trace)
     trace, skipped, cost = found.closing(memory, mark)
@@ -27,16 +28,16 @@ def run_status(host: Host, options: Namespace) -> StatusReport:
 
 
 def _heap(facts: HeapFacts) -> HeapStatus:
-    flaws = len(facts.layout.flaws)
-    why = "its control block agrees with itself" if not flaws else f"{flaws} of its control words disagree"
-    layout = facts.layout
-    return HeapStatus(facts.region.kind, layout.name, facts.region.address, facts.start, facts.end, why)
+    layout, region = facts.layout, facts.region
+    return HeapStatus(
+        region.kind, layout.name, region.address, facts.start, facts.end, evidence_of(facts), region.origin, region.name
+    )
 
 
 def _unknown(heap: Unreadable) -> HeapStatus:
     region = heap.region
     start, end = _span(region.address, region.start, region.end)
-    return HeapStatus(region.kind, heap.status, region.address, start, end, heap.why)
+    return HeapStatus(region.kind, heap.status, region.address, start, end, heap.why, region.origin, region.name)
 
 
 def _span(address: int, start: Optional[int], end: Optional[int]) -> Tuple[int, int]:

@@ -19,10 +19,11 @@ from gdbext.commands.host import Host, UserError
 from gdbext.commands.last import run_last
 from gdbext.commands.log import run_log
 from gdbext.commands.status import run_status
+from gdbext.model import SaveReport
 from gdbext.report.as_json import to_json
 from gdbext.report.text_check import check_lines
 from gdbext.report.text_last import last_lines
-from gdbext.report.text_lists import blocks_lines, control_lines, free_lines, log_lines, status_lines
+from gdbext.report.text_lists import blocks_lines, control_lines, free_lines, log_lines, save_lines, status_lines
 from gdbext.trace.format import EVENT_KINDS
 
 
@@ -46,6 +47,7 @@ class Command:
     run: Callable[[Host, Namespace], Any]
     render: Callable[[Any], Iterable[str]]
     writes: bool = False  # to the target, and only what the user asked for by its name
+    live: bool = False  # of a debugger's target only
 
 
 _NO_BREAK = "\xa0"
@@ -60,7 +62,7 @@ _RING = Argument(
 )
 _SEARCH = Argument(
     "--search",
-    "look for the ring between START and END, by its magic; what that costs is said first",
+    "look for heaps and the ring between START and END; what that costs is said first",
     {"metavar": "START,END", "dest": "ring", "type": SEARCH.__add__},
 )
 _JSON = Argument("--json", "the report as JSON", {"action": "store_true"})
@@ -78,12 +80,20 @@ _STATE = Argument("--state", "used or free blocks only", {"choices": ["used", "f
 _SEQ = Argument("--seq", "sequence numbers: FIRST:LAST, FIRST:, :LAST", {"metavar": "RANGE"})
 _KIND = Argument("--kind", "events of this kind only", {"metavar": "KIND", "choices": EVENT_KINDS})
 _NAME = Argument("name", "the mark's name, at most 20 bytes", {"metavar": "NAME"})
+_FILE = Argument("file", "the file to write; a core that is there is replaced", {"metavar": "FILE"})
 _SOURCES = (_HEAP, _RING, _SEARCH, _JSON)
 
 
 def _request(name: str) -> Argument:
     """An argument that nobody types: which request a control command makes."""
     return Argument("--request", argparse.SUPPRESS, {"default": name})
+
+
+def _run_save(host: Host, options: Namespace) -> SaveReport:
+    """What it takes to write a core is loaded when it is asked for."""
+    from gdbext.commands.save import run_save
+
+    return run_save(host, options)
 
 
 COMMANDS: Tuple[Command, ...] = (
@@ -134,6 +144,15 @@ COMMANDS: Tuple[Command, ...] = (
         _SOURCES,
         run_status,
         status_lines,
+    ),
+    Command(
+        "save",
+        None,
+        "Save heaps, ring, globals, stacks and registers as an ELF core that GDB and every command opens.",
+        (_FILE, _JSON),
+        _run_save,
+        save_lines,
+        live=True,
     ),
     Command(
         "start",
@@ -208,7 +227,8 @@ def spelled(argument: Argument) -> str:
 def help_of(command: Command, prog: str, *more: Argument) -> str:
     """The command's help: a sentence, how to call it, and its arguments. (argparse's takes 10 ms a dozen commands.)"""
     arguments = visible((*command.arguments, *more))
-    words = [spelled(one) if not one.name.startswith("--") else f"[{spelled(one)}]" for one in arguments]
+    needed = [not one.name.startswith("--") and one.settings.get("nargs") != "?" for one in arguments]
+    words = [spelled(one) if must else f"[{spelled(one)}]" for one, must in zip(arguments, needed)]
     width = max((len(spelled(one)) for one in arguments), default=0)
     rows = [f"  {spelled(one):<{width}}  {one.help}" for one in arguments]
     unbroken = [word.replace(" ", _NO_BREAK) for word in (f"usage: {prog}", *words)]

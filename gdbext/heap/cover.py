@@ -12,18 +12,16 @@ Assumptions: at least one true header behind the damage is intact.
 
 from __future__ import annotations
 
-from typing import Callable, Dict, FrozenSet, List, Mapping, NamedTuple, Optional
+from types import MappingProxyType
+from typing import Callable, Dict, FrozenSet, Iterable, List, Mapping, NamedTuple, Optional, Tuple
 
 from gdbext.heap.layout import FLAG_BITS, FREE_BIT, Geometry, Pool
-from gdbext.source.snapshot import WordReader
+from gdbext.source.snapshot import Snapshot, WordReader
 
 # Whether what lies around a block agrees with its header word: its payload, its word, the payload behind it.
 Agrees = Callable[[int, int, int], bool]
 
-_PLAIN, _CONTRADICTED, _LISTED, _TRACED = 1, -2, 3, 5
-
-# The first word of a used block with poisoning. Alone it proves nothing: freed blocks keep it.
-HEAD_CANARY, _POISONED = 0xABBA1234, 1
+_PLAIN, _CONTRADICTED, _MARKED, _LISTED, _TRACED = 1, -4, 3, 3, 5
 
 
 class Proven(NamedTuple):
@@ -31,6 +29,17 @@ class Proven(NamedTuple):
 
     size: int  # as requested, in bytes of the allocator's payload
     why: str
+
+
+class Evidence(NamedTuple):
+    """What speaks for blocks besides headers and lists."""
+
+    proven: Mapping[int, Proven] = MappingProxyType({})  # by payload: what the trace knows
+    marked: Optional[FrozenSet[int]] = None  # payloads whose canaries stand around them; None: the heap has none
+    held: Optional[Snapshot] = None  # what `read` reads from, where headers are words as they stand there
+
+
+NOTHING_KNOWN = Evidence()
 
 
 class Cover:
@@ -43,14 +52,14 @@ class Cover:
         read: WordReader,
         agrees: Agrees,
         listed: FrozenSet[int],
-        proven: Mapping[int, Proven],
+        evidence: Evidence,
     ) -> None:
         self._layout = layout
         self._pool = pool
         self._read = read
         self._agrees = agrees
         self._listed = listed
-        self._proven = proven
+        self._proven, self._marked, self._held = evidence
         self._gain: Dict[int, int] = {}
         self._starts: List[int] = []  # descending payloads at which a new best chain begins
         self._best: List[int] = []
@@ -59,17 +68,12 @@ class Cover:
         """Weighs every payload from the end of the pool down to `low`; once is enough, later breaks lie behind."""
         if self._gain:
             return
-        layout, read, gain = self._layout, self._read, self._gain
-        step, end, smallest, odd = layout.header, self._pool.end, layout.smallest, layout.align - 1
+        gain, step, end, odd = self._gain, self._layout.header, self._pool.end, self._layout.align - 1
         gain[end] = 0
         best = 0
-        for payload in range(end - smallest - step, max(low, self._pool.first) - 1, -layout.align):
-            word = read(payload - step)
-            if word is None:
-                continue
-            size = word & ~FLAG_BITS
-            following = payload + size + step
-            if size < smallest or size & odd or following > end:
+        for payload, word in self._candidates(max(low, self._pool.first), end - self._layout.smallest - step):
+            following = payload + (word & ~FLAG_BITS) + step
+            if word & ~FLAG_BITS & odd or following > end:
                 continue
             weight = self._weigh(payload, word, following)
             if weight is None:
@@ -80,6 +84,17 @@ class Cover:
                 self._starts.append(payload)
                 self._best.append(weight)
 
+    def _candidates(self, low: int, high: int) -> Iterable[Tuple[int, int]]:
+        """The payloads of low..high, from the last on, whose header may be one by its size, with it."""
+        step, align, smallest = self._layout.header, self._layout.align, self._layout.smallest
+        words = self._held.words(low - step, high) if self._held is not None and step == align else None
+        largest = self._pool.end - self._pool.first | FLAG_BITS
+        if words is None:
+            found = ((payload, self._read(payload - step)) for payload in range(high, low - 1, -align))
+            return ((payload, word) for payload, word in found if word is not None and smallest <= word <= largest)
+        fit = [(index, word) for index, word in enumerate(words) if smallest <= word <= largest]
+        return ((low + index * step, word) for index, word in reversed(fit))
+
     def _weigh(self, payload: int, word: int, following: int) -> Optional[int]:
         """What the chain that begins here is worth; None if nothing proves it."""
         own = _PLAIN
@@ -89,7 +104,8 @@ class Cover:
             own = _TRACED
         after = self._gain.get(following)
         if after is not None:
-            own += _POISONED if not word & FREE_BIT and self._read(payload) == HEAD_CANARY else 0
+            if own == _PLAIN and self._marked is not None and not word & FREE_BIT:
+                own = _MARKED if payload in self._marked else _CONTRADICTED
             return after + own + (0 if self._agrees(payload, word, following) else _CONTRADICTED)
         if own > _PLAIN:
             return own + self.weight_from(following)
@@ -122,6 +138,8 @@ class Cover:
             return self._proven[payload].why
         if payload in self._listed:
             return "it is on a free list"
+        if self._marked is not None and payload in self._marked:
+            return "its canaries stand around it"
         return "its chain of size words ends exactly at the heap's end"
 
 

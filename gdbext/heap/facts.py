@@ -5,12 +5,15 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
-from typing import Dict, List, Optional
+from functools import cached_property
+from typing import Dict, List, Optional, Tuple
 
 from gdbext.heap.layout import FLAG_BITS, FREE_BIT, Geometry, MultiHeap
 from gdbext.heap.poison import Poison, requested_of
 from gdbext.heap.walk import Node, Walk
 from gdbext.source.snapshot import Snapshot, WordReader
+
+Edge = Tuple[int, int, int, int]  # a block's payload and size word, those of the header behind it
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,7 @@ class Region:
     start: Optional[int] = None
     end: Optional[int] = None
     name: Optional[str] = None
+    origin: str = "named by the user"
 
 
 class HeapFacts:
@@ -44,8 +48,30 @@ class HeapFacts:
         self.poison = poison or Poison()
         self.shift = self.poison.shift  # bytes from the allocator's payload (raw) to the user's
         self.read: WordReader = held.word_reader(layout.control, layout.end)
+        self.read32: WordReader = held.reader32(layout.control)  # at any address
         self.position: Dict[int, int] = walk.index()
         self.listed: Dict[int, Node] = {node.payload: node for node in walk.nodes}
+        pairs = zip(walk.payloads, walk.words)
+        self.used = [(payload, word & ~FLAG_BITS) for payload, word in pairs if not word & FREE_BIT]  # raw, and size
+
+    @cached_property
+    def edges(self) -> List[Edge]:
+        """Each proven block with the header behind it, where that is known."""
+        payloads, words, step = self.walk.payloads, self.walk.words, self.layout.header
+        behind = [payload + (word & ~FLAG_BITS) + step for payload, word in zip(payloads, words)]
+        found = zip(payloads, words, behind, [*payloads[1:], None], [*words[1:], 0])
+        markers = ((pool.end, self._end_word(pool.end)) for pool in self.layout.pools)
+        ends = {end: marker for end, marker in markers if marker is not None}
+        return [
+            (payload, word, following, after if following == listed else ends[following])
+            for payload, word, following, listed, after in found
+            if following == listed or following in ends
+        ]
+
+    def _end_word(self, payload: int) -> Optional[int]:
+        """The size word of an end marker; None unless it is one."""
+        marker = self.read(self.layout.place_of_size(payload))
+        return None if marker is None or marker & ~FLAG_BITS else marker
 
     @property
     def start(self) -> int:
@@ -115,12 +141,12 @@ class HeapFacts:
 
     def sizes(self) -> Dict[int, int]:
         """Bytes behind the user's pointer of every used block."""
-        words, shift = zip(self.walk.payloads, self.walk.words), self.shift
-        return {raw + shift: (word & ~FLAG_BITS) - shift for raw, word in words if not word & FREE_BIT}
+        shift = self.shift
+        return {raw + shift: size - shift for raw, size in self.used}
 
     def used_sizes(self) -> List[int]:
         """Sizes of the used blocks."""
-        return [word & ~FLAG_BITS for word in self.walk.words if not word & FREE_BIT]
+        return [size for _, size in self.used]
 
     def free_sizes(self) -> List[int]:
         """Sizes of the free blocks."""

@@ -11,7 +11,7 @@ Cost: some words a block; the fills are compared as whole slices.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import List, Optional, Tuple
+from typing import FrozenSet, List, Optional, Tuple
 
 from gdbext.heap.layout import FLAG_BITS, FREE_BIT
 from gdbext.heap.owner import are_owners, owner_bytes
@@ -46,30 +46,25 @@ class Poison:
         return raw + self.head - _WIDTH
 
 
-def word_at(held: Snapshot, address: int) -> Optional[int]:
-    """A 32-bit word at any address."""
-    data = held.get(address, _WIDTH)
-    return None if data is None else int.from_bytes(data, held.byte_order)
-
-
 def find_poison(walk: Walk, read: WordReader, held: Snapshot) -> Poison:
     """What the blocks of a heap carry."""
     pairs = zip(walk.payloads, walk.words)
     used = [(raw, word & ~FLAG_BITS) for raw, word in pairs if not word & FREE_BIT]
+    read32 = held.reader32(walk.layout.control)
     heads = sum(1 for raw, _ in used if read(raw) == HEAD)
     if not heads or 2 * heads < len(used):
         return Poison(owner=owner_bytes(walk, read))
-    head = max((8, 12), key=lambda head: _tails(held, used, head))
+    head = max((8, 12), key=lambda head: _tails(read32, used, head))
     poison = Poison("light", head, _owner_behind(read, used) if head == 8 else 0)
     return Poison("comprehensive", head, poison.owner) if _is_filled(walk, held, used, poison) else poison
 
 
-def _tails(held: Snapshot, used: List[Tuple[int, int]], head: int) -> int:
+def _tails(read32: WordReader, used: List[Tuple[int, int]], head: int) -> int:
     """How many used blocks have their tail canary where this form puts it."""
     found = 0
     for raw, size in used:
-        length = word_at(held, raw + head - _WIDTH)
-        if length is not None and length <= size - head - _WIDTH and word_at(held, raw + head + length) == TAIL:
+        length = read32(raw + head - _WIDTH)
+        if length is not None and length <= size - head - _WIDTH and read32(raw + head + length) == TAIL:
             found += 1
     return found
 
@@ -97,7 +92,7 @@ def fill_of(held: Snapshot, raw: int, word: int, poison: Poison) -> Optional[Tup
     size = word & ~FLAG_BITS
     start, end = raw + 8, raw + size - _WIDTH
     if not word & FREE_BIT:
-        length = word_at(held, poison.length_place(raw))
+        length = held.word32(poison.length_place(raw))
         if length is None or length > size - poison.around:
             return None
         start = raw + poison.around + length
@@ -111,5 +106,18 @@ def requested_of(held: Snapshot, raw: int, size: int, poison: Poison) -> Optiona
     """What the user of a used block asked for, as its poison says."""
     if not poison.head:
         return None
-    length = word_at(held, poison.length_place(raw))
+    length = held.word32(poison.length_place(raw))
     return None if length is None or not poison.owner <= length <= size - poison.around else length - poison.owner
+
+
+def marked_blocks(held: Snapshot, low: int, high: int, poison: Poison) -> FrozenSet[int]:
+    """Payloads of the allocator around which both canaries stand: used blocks, and what is left of freed ones."""
+    data, read32 = held.prefix(low, high - low), held.reader32(low)
+    mark, found = HEAD.to_bytes(_WIDTH, held.byte_order), set()
+    place = data.find(mark)
+    while place >= 0:
+        length = read32(poison.length_place(low + place))
+        if length is not None and read32(low + place + poison.head + length) == TAIL:
+            found.add(low + place)
+        place = data.find(mark, place + 1)
+    return frozenset(found)

@@ -60,7 +60,7 @@ class _Control:
         self.word = memory.source.pointer_size
         self.control = control
         memory.fetch(control, min(_MOST_WORDS * self.word, max(0, high - control)))
-        self.read = memory.snapshot.word
+        self.read = memory.snapshot.word_reader(control, control)
         self.snapshot = memory.snapshot
         good = [self._leads_somewhere(control + self.word * place, low, high) for place in range(_MOST_WORDS)]
         self._good = list(accumulate(good, initial=0))

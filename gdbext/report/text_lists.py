@@ -14,6 +14,7 @@ from gdbext.model import (
     LogEntry,
     LogReport,
     RingStatus,
+    SaveReport,
     Skipped,
     StatusReport,
     TraceInfo,
@@ -88,7 +89,9 @@ def _event_line(entry: LogEntry) -> str:
 def status_lines(report: StatusReport) -> Iterator[str]:
     """What was found and what is missing."""
     for heap in report.heaps:
-        yield f"heap   {heap.start:#x}..{heap.end:#x} {heap.kind}, {heap.layout}: {heap.why}"
+        name = f" {heap.name}" if heap.name else ""
+        yield f"heap  {name} {heap.start:#x}..{heap.end:#x} {heap.kind}, {heap.layout}: {heap.origin}"
+        yield f"       {heap.why}"
     if not report.heaps:
         yield "heap   none found: name one with --heap KIND@ADDRESS"
     yield from _ring_lines(report.ring, report.trace)
@@ -111,3 +114,12 @@ def _ring_lines(ring: Optional[RingStatus], trace: Optional[TraceInfo]) -> Itera
 def control_lines(report: ControlReport) -> Iterator[str]:
     """What was asked."""
     yield report.text
+
+
+def save_lines(report: SaveReport) -> Iterator[str]:
+    """What is in the file, and how to open it."""
+    yield from _skipped_lines(report.skipped)
+    parts = [counted(report.heaps, "heap"), f"{size_words(report.bytes)} in {counted(report.ranges, 'range')}"]
+    parts.append(counted(report.threads, "thread") if report.threads else "no registers: this machine is not known")
+    yield f"saved {report.file}: {', '.join(parts)}; {trace_words(report.trace)}; read {cost_words(report.cost)}"
+    yield f"open it with `core-file {report.file}`, or in the shell: memtrace check {report.file} --elf APP.elf"

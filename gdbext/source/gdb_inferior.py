@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Memory of GDB's selected inferior: live, over a stub, or a core.
 
+A core is read past GDB, from its file: what the core lacks GDB answers from the program's file, and zeros of its .bss
+look like any other. Only what no program writes to (code, constants) is asked of GDB.
 Assumption, checked: there is a thread. Without one GDB answers reads of .data from the ELF file, and those bytes are
 not the target's.
 """
@@ -8,14 +10,20 @@ not the target's.
 from __future__ import annotations
 
 import re
-from typing import List, NamedTuple, Optional, Tuple
+from typing import TYPE_CHECKING, Dict, Iterable, List, NamedTuple, Optional, Tuple, Union
 
 import gdb
 
 from gdbext.source.known import Range
 from gdbext.source.snapshot import ByteOrder
 
+if TYPE_CHECKING:
+    from gdbext.source.core import CoreSource
+
 _SECTION = re.compile(r"(0x[0-9a-f]+)->(0x[0-9a-f]+) at 0x[0-9a-f]+: \S+ (.*\bALLOC\b.*)")
+_CORE_FILE = "Core file:"
+_AUXILIARY = re.compile(r"^(\d+)\s+AT_.*\s(0x[0-9a-f]+|\d+)$", re.MULTILINE)
+_MACHINES = {"riscv": 243, "i386:x86-64": 62, "i386": 3, "aarch64": 183, "arm": 40, "xtensa": 94}  # by GDB's names
 _REGION = re.compile(r"^\d+\s+y\s+(0x[0-9a-f]+)\s+(0x[0-9a-f]+)", re.MULTILINE)
 
 
@@ -52,6 +60,45 @@ class GdbSource:
             ) from None
 
 
+def _constant(address: int, length: int) -> Optional[bytes]:
+    try:
+        return bytes(gdb.selected_inferior().read_memory(address, length))
+    except gdb.error:
+        return None
+
+
+def selected_source() -> Union[GdbSource, CoreSource]:
+    """The selected inferior as a source; a core from its own file, if that can be read."""
+    live = GdbSource()
+    path = core_path() if is_core() else None
+    return live if path is None else _core_source(path) or live
+
+
+def _core_source(path: str) -> Optional[CoreSource]:
+    from gdbext.source.core import CoreError, CoreSource, parse_core  # not needed by those who only load us
+    from gdbext.source.files import FileError, load_file
+    from gdbext.source.saved import saved_ring
+
+    try:
+        loaded = load_file(path)
+        core = parse_core(loaded.data)
+    except (FileError, CoreError):
+        return None
+    source = CoreSource(loaded.data, core, saved_ring(core))
+    sections = _sections(gdb.execute("maint info sections", to_string=True).partition(_CORE_FILE)[0])
+    for start, end, flags in sections:
+        if "READONLY" in flags and "HAS_CONTENTS" in flags:
+            source.add(start, _constant(start, end - start) or b"")
+    return source
+
+
+def core_path() -> Optional[str]:
+    """The file of the core that GDB has opened."""
+    told = gdb.execute("maint info sections", to_string=True).partition(_CORE_FILE)[2]
+    found = re.match(r"\s*`(.*)', file type", told)
+    return None if found is None else found.group(1)
+
+
 def _is_alive() -> bool:
     inferior = gdb.selected_inferior()
     return inferior.pid != 0 and len(inferior.threads()) > 0
@@ -86,15 +133,59 @@ def named_memory() -> Optional[NamedMemory]:
     connection = getattr(gdb.selected_inferior(), "connection", None)
     if connection is not None and connection.type == "native":
         return None
-    program, _, core = gdb.execute("maint info sections", to_string=True).partition("Core file:")
+    program, _, core = gdb.execute("maint info sections", to_string=True).partition(_CORE_FILE)
     sections = _sections(program)
-    writable = [(start, end) for start, end, flags in sections if "READONLY" not in flags]
     if is_core():
         kept = [(start, end) for start, end, flags in sections if "READONLY" in flags]
-        return NamedMemory([*kept, *((start, end) for start, end, _ in _sections(core))], [])
+        held = [(start, end) for start, end, flags in _sections(core) if "HAS_CONTENTS" in flags]
+        return NamedMemory([*kept, *held], [])
     regions = _REGION.findall(gdb.execute("info mem", to_string=True))
     mapped = [(int(start, 16), int(end, 16)) for start, end in regions]
-    return NamedMemory([*((start, end) for start, end, _ in sections), *mapped], writable)
+    return NamedMemory([*((start, end) for start, end, _ in sections), *mapped], writable_sections())
+
+
+def writable_sections() -> List[Range]:
+    """Sections of the program that it writes to."""
+    sections = _sections(gdb.execute("maint info sections", to_string=True).partition(_CORE_FILE)[0])
+    return [(start, end) for start, end, flags in sections if "READONLY" not in flags]
+
+
+def machine_number() -> int:
+    """The machine of the selected thread, as ELF numbers them; 0: another one."""
+    name = gdb.newest_frame().architecture().name()
+    return next((number for start, number in _MACHINES.items() if name.startswith(start)), 0)
+
+
+def thread_registers(names: Iterable[str]) -> List[Dict[str, int]]:
+    """The registers of every thread by name, the selected thread first."""
+    chosen, wanted = gdb.selected_thread(), tuple(names)
+    threads = sorted(gdb.selected_inferior().threads(), key=lambda thread: (thread.num != chosen.num, thread.num))
+    frame = gdb.selected_frame()
+    try:
+        return [_registers_of(thread, wanted) for thread in threads]
+    finally:
+        chosen.switch()
+        frame.select()
+
+
+def _registers_of(thread: gdb.InferiorThread, names: Iterable[str]) -> Dict[str, int]:
+    thread.switch()
+    frame, found = gdb.newest_frame(), {}
+    for name in names:
+        try:
+            found[name] = int(frame.read_register(name).cast(gdb.lookup_type("unsigned long long")))
+        except (gdb.error, ValueError):
+            pass  # a register that this GDB or this target does not have stays zero
+    return found
+
+
+def auxiliary_vector() -> List[Tuple[int, int]]:
+    """What the kernel told a process, by number; a chip has no kernel."""
+    try:
+        text = gdb.execute("info auxv", to_string=True)
+    except gdb.error:
+        return []
+    return [(int(number), int(value, 0)) for number, value in _AUXILIARY.findall(text)]
 
 
 def _sections(text: str) -> List[Tuple[int, int, str]]:

@@ -12,7 +12,8 @@ Cost: a hole in a range of n bytes costs at most 2 * log2(n) further reads for e
 from __future__ import annotations
 
 import time
-from typing import List, Optional, Protocol
+from bisect import bisect_right
+from typing import Callable, Dict, Iterable, Iterator, List, Optional, Protocol, Tuple
 
 from gdbext.model import Cost
 from gdbext.source.known import Known, Range
@@ -67,7 +68,11 @@ class Memory:
         self.snapshot = Snapshot(source.pointer_size, source.byte_order)
         self.interrupted = False  # by Ctrl-C: nothing more is read for this report
         self._known = known
+        extents: Optional[Callable[[], List[Range]]] = getattr(source, "extents", None)
+        self._held = None if extents is None else extents()
         self._failed: List[Range] = []
+        self._files: Dict[int, Snapshot] = {}  # pieces of a file that words were looked at in, by where they begin
+        self.standing: List[str] = []  # remarks of every report: what is wrong with the source itself
         self._remarks: List[str] = []
         self._bytes = 0
         self._reads = 0
@@ -79,32 +84,43 @@ class Memory:
 
     def fetch(self, address: int, length: int) -> None:
         """Makes a range known as far as it can be read."""
+        if self.interrupted:
+            return
         wanted = self.snapshot.missing(address, address + max(0, length))
         left = [part for hole in wanted for known in self._clip(*hole) for part in self._not_failed(*known)]
-        self._fetch(left, sum(end - start for start, end in left))
+        try:
+            self._fetch(left, sum(end - start for start, end in left))
+        except KeyboardInterrupt:  # wherever it struck: what was read stays
+            self.interrupted = True
+            self.remark("interrupted: what was not read is not judged; the same command again reads on")
+
+    def fetch_known(self, start: int, end: int) -> None:
+        """Makes known what of a range is known memory; the rest is nobody's fault."""
+        for low, high in [(start, end)] if self._known is None else self._known.clip(start, end):
+            self.fetch(low, high - low)
 
     def _fetch(self, left: List[Range], total: int) -> None:
         failures, done, announced = 0, 0, False
         holes: List[Range] = []
-        while left and failures < _MOST_FAILURES and not self.interrupted:
+        while left and failures < _MOST_FAILURES:
             if not announced and self.link.is_slow(total - done):
                 announced, total, done = True, total - done, 0
                 self.progress.announce(f"reading {total:,} bytes", self.link.seconds(total))
             start, end = left.pop(0)
-            if end - start > self.link.piece():
-                left.insert(0, (start + self.link.piece(), end))
+            piece = self.link.piece() if self._held is None else end - start
+            if end - start > piece:
+                left.insert(0, (start + piece, end))
                 end = left[0][0]
             if self._read(start, end):
                 done += end - start
                 self.progress.tell(done, total)
-            elif not self.interrupted:
+            else:
                 failures += 1
                 if end - start <= _SMALLEST_READ or self._goes_on(holes, start, end):
                     holes.append((start, end))
                 else:
                     _split(start, end, left)
-        if not self.interrupted:
-            self._failed += [*(self._narrowed(start, end) for start, end in _joined(holes)), *left]
+        self._failed += [*(self._narrowed(start, end) for start, end in _joined(holes)), *left]
 
     def _goes_on(self, holes: List[Range], start: int, end: int) -> bool:
         """Whether a hole that ends at `start` reaches at least to `end`: an island within it would be missed."""
@@ -118,7 +134,9 @@ class Memory:
         return start, end
 
     def _clip(self, start: int, end: int) -> List[Range]:
-        """The parts of a range that are known memory; the rest is said, once."""
+        """The parts of a range that are known memory; the rest is said, once. A file knows what it holds."""
+        if self._held is not None:
+            return self._in_file(self._held, start, end)
         if self._known is None:
             return [(start, end)]
         for low, high in self._known.outside(start, end):
@@ -128,29 +146,36 @@ class Memory:
             )
         return self._known.clip(start, end)
 
+    def _in_file(self, held: List[Range], start: int, end: int) -> List[Range]:
+        """The parts of a range that a file holds."""
+        there: List[Range] = []
+        index = max(0, bisect_right(held, (start, start)) - 1)
+        while index < len(held) and held[index][0] < end:
+            there.append((max(start, held[index][0]), min(end, held[index][1])))
+            index += 1
+        return [(low, high) for low, high in there if low < high]
+
     def _not_failed(self, start: int, end: int) -> List[Range]:
         """The parts of a range that have not been tried in vain."""
-        for low, high in sorted(self._failed):
-            if low <= start < high:
-                start = high
-            elif start < low < end:
-                return [(start, low), *self._not_failed(low, end)]
-        return [(start, end)] if start < end else []
+        left: List[Range] = []
+        for low, high in self.failed(start, end) if self._held is None else []:
+            left.append((start, low))
+            start = high
+        return [(low, high) for low, high in [*left, (start, end)] if low < high]
 
     def failed(self, start: int, end: int) -> List[Range]:
-        """The parts of a range that were tried in vain."""
+        """The parts of a range that were tried in vain; of a file, those that it lacks."""
+        if self._held is not None:
+            there = [*self._in_file(self._held, start, end), (end, end)]
+            gaps = zip([start, *(high for _, high in there)], (low for low, _ in there))
+            return [(low, high) for low, high in gaps if low < high]
         parts = ((max(start, low), min(end, high)) for low, high in _joined(self._failed))
         return [(low, high) for low, high in parts if low < high]
 
     def _read(self, start: int, end: int) -> bool:
         self._reads += 1
         began = time.monotonic()
-        try:
-            data = self.source.read(start, end - start)
-        except KeyboardInterrupt:
-            self.interrupted = True
-            self.remark("interrupted: what was not read is not judged; the same command again reads on")
-            return False
+        data = self.source.read(start, end - start)
         if data is None or len(data) != end - start:
             return False
         self.link.learn(len(data), time.monotonic() - began)
@@ -176,6 +201,46 @@ class Memory:
         self.fetch(address, length)
         return self.snapshot.get(address, length)
 
+    def ranges(self) -> List[Range]:
+        """Start and end of everything that the source holds, if it is a file; a live target does not know."""
+        return self._held or []
+
+    def held_around(self, address: int) -> Optional[Snapshot]:
+        """What a file holds around an address, looked at where it is: it costs no link. None: there is no file."""
+        for start, end in self.ranges():
+            if start <= address < end:
+                if start not in self._files:
+                    self._files[start] = Snapshot(self.source.pointer_size, self.source.byte_order)
+                    self._files[start].add(start, self.source.read(start, end - start) or b"")
+                return self._files[start]
+        return None
+
+    def whole(self, ranges: Iterable[Range]) -> Snapshot:
+        """All that can be read of some ranges, for a search. What a file holds is not kept."""
+        held = Snapshot(self.source.pointer_size, self.source.byte_order)
+        files = self.ranges()
+        for start, end in ranges:
+            if not files:
+                self.fetch(start, end - start)
+            there = files or self.snapshot.extents()
+            for low, high in ((max(start, low), min(end, high)) for low, high in there if low < end and start < high):
+                data = self._look(low, high) if files else self.snapshot.get(low, high - low)
+                held.add(low, data or b"")
+        return held
+
+    def _look(self, start: int, end: int) -> Optional[bytes]:
+        """Bytes of a file, without keeping them."""
+        self._reads += 1
+        self._bytes += end - start
+        return self.source.read(start, end - start)
+
+    def pieces(self, size: int, overlap: int) -> Iterator[Tuple[int, bytes]]:
+        """All that a file holds, for a search: piece by piece with its address, not kept. A target is not searched."""
+        for start, end in self.ranges():
+            for low in range(start, end, size):
+                high = min(end, low + size + overlap)
+                yield low, self._look(low, high) or b""
+
     def word(self, address: int) -> Optional[int]:
         """The pointer-sized word at `address`, read if need be."""
         data = self.get(address, self.source.pointer_size)
@@ -189,7 +254,7 @@ class Memory:
     def mark(self) -> Cost:
         """What was asked of the source so far, and now: the start of a report and of its cost."""
         self.interrupted = False
-        self._remarks.clear()
+        self._remarks = list(self.standing)
         return Cost(self._bytes, self._reads, time.monotonic())
 
     def cost_since(self, mark: Cost) -> Cost:

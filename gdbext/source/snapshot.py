@@ -12,6 +12,7 @@ from __future__ import annotations
 import sys
 from array import array
 from bisect import bisect_right
+from struct import Struct
 from typing import Callable, List, Literal, Optional, Tuple
 
 _TYPE_OF_WIDTH = {4: "I", 8: "Q"}
@@ -108,6 +109,27 @@ class Snapshot:
         data = self.get(address, self.pointer_size)
         return None if data is None else int.from_bytes(data, self.byte_order)
 
+    def word32(self, address: int) -> Optional[int]:
+        """The 32-bit word at any address, or None if it is not known."""
+        data = self.get(address, 4)
+        return None if data is None else int.from_bytes(data, self.byte_order)
+
+    def reader32(self, around: int) -> WordReader:
+        """The fastest way to many 32-bit words at any address of the extent that holds `around`."""
+        index = bisect_right(self._starts, around) - 1
+        if index < 0:
+            return self.word32
+        base, data, slow = self._starts[index], self._data[index], self.word32
+        unpack, last = Struct("<I" if self.byte_order == "little" else ">I").unpack_from, len(data) - 4
+
+        def read(address: int) -> Optional[int]:
+            offset = address - base
+            if 0 <= offset <= last:
+                return int(unpack(data, offset)[0])
+            return slow(address)
+
+        return read
+
     def word_reader(self, start: int, end: int) -> WordReader:
         """The fastest way to many words: an index into the extent that holds start..end, `word` for the rest."""
         index = bisect_right(self._starts, start) - 1
@@ -123,6 +145,16 @@ class Snapshot:
             return slow(address)
 
         return read
+
+    def words(self, start: int, end: int) -> Optional[array[int]]:
+        """The machine words of start..end, or None unless all are known and aligned as their extent is."""
+        index = bisect_right(self._starts, start) - 1
+        width = self.pointer_size
+        if index < 0 or self._starts[index] % width or start % width or end % width:
+            return None
+        first, last = (start - self._starts[index]) // width, (end - self._starts[index]) // width
+        words = self._words_of(index)
+        return words[first:last] if first <= last <= len(words) else None
 
     def _words_of(self, index: int) -> array[int]:
         words = self._words[index]

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
-from typing import Dict, List, Optional, Tuple
+from typing import Dict, List, NamedTuple, Optional, Tuple
 
 from gdbext.model import Assertion, Event, TraceInfo
 from gdbext.source.memory import Memory
@@ -39,6 +39,8 @@ _SYNC = 8
 _REALLOC_BEGIN = 3
 _REALLOC_END = 4
 _MOST_FRAMES = 64
+_MOST_RINGS = 64
+_PIECE = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,29 @@ def find_rings(held: Snapshot, start: int, end: int) -> List[int]:
                 found.append(low + place)
             place = data.find(MAGIC, place + 1)
     return found
+
+
+class Rings(NamedTuple):
+    """Rings that a file holds: those at home, newest first, and copies: where they lie, and where they say they do."""
+
+    found: List[Header]
+    copies: List[Tuple[int, int]]
+
+
+def search_rings(memory: Memory) -> Rings:
+    """Every ring in the files that a memory is made of, by magic; each header is verified in full."""
+    headers: Dict[int, Header] = {}
+    for low, data in memory.pieces(_PIECE, HEADER_BYTES):
+        place = data.find(MAGIC)
+        while place >= 0 and len(headers) < _MOST_RINGS:
+            try:
+                headers[low + place] = parse_header(data[place : place + HEADER_BYTES])
+            except FormatError:
+                pass  # a magic in a program's constants, or a ring that was overwritten
+            place = data.find(MAGIC, place + 1)
+    home = [header for address, header in headers.items() if header.address == address and not header.is_log]
+    copies = [(address, header.address) for address, header in headers.items() if header.address != address]
+    return Rings(sorted(home, key=lambda header: (header.time, header.issued), reverse=True), copies)
 
 
 def _is_ring(data: bytes, address: int) -> bool:

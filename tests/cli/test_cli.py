@@ -23,13 +23,13 @@ def memtrace(*words: str) -> subprocess.CompletedProcess[str]:
 def test_an_image_cannot_be_asked(command: str) -> None:
     done = memtrace(command, IMAGE)
     assert done.returncode == 2
-    assert done.stderr == f"memtrace: {command} asks a live target, which images are not: use it in GDB\n"
+    assert done.stderr == f"memtrace: {command} asks a live target, which files are not: use it in GDB\n"
 
 
 @pytest.mark.parametrize(
     ("words", "line"),
     [
-        (("check",), "no memory to look at: give --image BASE=FILE"),
+        (("check",), "no memory to look at: give a core, or --image BASE=FILE"),
         (("check", "--image", "here"), "--image here: give BASE=FILE, the base as 0x... or a decimal number"),
         (("last", IMAGE), "the following arguments are required: ADDRESS; see `help memtrace last`"),
         (("log", IMAGE, "--search", "0"), "--search 0: give START,END"),

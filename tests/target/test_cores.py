@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
+from tests.cli.shell import memtrace
 from tests.support import firmware
-from tests.support.core import write_core
+from tests.support.core import core_bytes, esp_partition, write_core
 from tests.support.gdb import SOURCE, Capture, remote, run_gdb
 from tests.support.qemu import Qemu
 
@@ -54,3 +56,90 @@ def test_what_a_core_lacks_is_not_taken_from_the_program(dumps: dict[str, tuple[
     assert "not initialised" not in check and "not been started" not in log
     (named,) = ask(core, "heap-check --heap multi_heap@0x80100000")
     assert "DAMAGE 1" in named
+
+
+HALF = 144 << 10
+
+
+def listed(report: str) -> dict[int, int]:
+    (heap,) = json.loads(report)["heaps"]
+    return {block["payload"]: block["size"] for block in heap["blocks"]}
+
+
+@pytest.mark.parametrize("form", ["short", "empty", "cut"])
+def test_half_a_heap_is_half_a_heap(dumps: dict[str, tuple[int, bytes]], tmp_path: Path, form: str) -> None:
+    """The other half lies in a section without bytes, of which GDB says that they are zero."""
+    base, data = dumps["heap"]
+    rest = [dumps["data"], dumps["second"], dumps["ring"]]
+    if form == "cut":
+        core = write_core(tmp_path / "core", [*rest, dumps["heap"]])
+        core.write_bytes(core.read_bytes()[:-HALF])
+    else:
+        empty = [(base + HALF, HALF)] if form == "empty" else []
+        core = write_core(tmp_path / "core", [*rest, (base, data[:HALF])], empty=empty)
+    (report,) = ask(core, "heap-check --json --blocks --heap multi_heap@0x80100000")
+    assert {"check": "memory", "why": f"{HALF:,} bytes at {base + HALF:#x} could not be read"} in json.loads(report)[
+        "skipped"
+    ]
+    assert json.loads(report)["heaps"][0]["minimum_free"] > 0
+    whole = write_core(tmp_path / "whole", list(dumps.values()))
+    (full,) = ask(whole, "heap-check --json --blocks --heap multi_heap@0x80100000")
+    assert listed(report).items() <= listed(full).items() and len(listed(report)) > 10
+
+
+def test_gdb_itself_would_have_said_zero(dumps: dict[str, tuple[int, bytes]], tmp_path: Path) -> None:
+    """What the tests above are about: if this fails, GDB has learnt better."""
+    core = write_core(tmp_path / "core", [dumps["heap"]])
+    done = run_gdb([f"core-file {core}", "print registered_heaps"], elf=firmware.build("default"))
+    assert "0x0" in done.stdout
+
+
+def test_without_symbols_the_ring_of_a_core_is_found(dumps: dict[str, tuple[int, bytes]], tmp_path: Path) -> None:
+    core = write_core(tmp_path / "core", list(dumps.values()))
+    done = run_gdb([SOURCE, f"core-file {core}", Capture("malloc-log --json")])
+    assert done.json()["trace"]["kept"] > 1600
+
+
+def test_gdb_and_the_shell_say_the_same_of_a_core(dumps: dict[str, tuple[int, bytes]], tmp_path: Path) -> None:
+    core = write_core(tmp_path / "core", list(dumps.values()))
+    elf = f"--elf={firmware.build('default')}"
+    for alias, *words in (["heap-check", "check"], ["heap-blocks --all", "blocks"], ["last-malloc 0x80101bf8", "last"]):
+        (said,) = ask(core, f"{alias} --json")
+        address = ["0x80101bf8"] if words == ["last"] else []
+        shell = memtrace(*words, *address, core, elf, "--json", *(["--all"] if words == ["blocks"] else []))
+        told = json.loads(said)
+        del told["cost"]
+        assert shell.same() == told
+
+
+def used_blocks(dumps: dict[str, tuple[int, bytes]], core: Path) -> list[tuple[int, bytes]]:
+    """What ESP-IDF dumps of a heap with CAPTURE_DRAM: each used block as a segment, and a task's stack once more."""
+    report = memtrace("check", core, "--elf", firmware.build("default"), "--json", "--blocks").json()
+    found = []
+    for heap in report["heaps"]:
+        name = "heap" if heap["address"] == dumps["heap"][0] else "second"
+        base, data = dumps[name]
+        blocks = [(one["payload"], one["size"]) for one in heap["blocks"] if one["state"] == "used"]
+        found += [(start, data[start - base : start - base + size]) for start, size in blocks]
+    start, data = max(found, key=lambda one: len(one[1]))
+    return [*found, (start + 16, data[16:-8])]
+
+
+def test_a_dump_of_used_blocks_lists_them(dumps: dict[str, tuple[int, bytes]], tmp_path: Path) -> None:
+    whole = write_core(tmp_path / "whole", list(dumps.values()))
+    blocks = used_blocks(dumps, whole)
+    partition = tmp_path / "partition"
+    elf = core_bytes([*blocks[-1:], dumps["data"], *blocks[:-1], dumps["ring"]])
+    partition.write_bytes(esp_partition(elf, header=24, sha=True))
+    program = ("--elf", firmware.build("default"), "--json")
+    report = memtrace("check", partition, *program, "--blocks").json()
+    heap = report["heaps"][0]
+    assert (heap["layout"], heap["status"], heap["findings"]) == ("used-blocks", "clean", [])
+    assert [(one["payload"], one["size"]) for one in heap["blocks"]] == [(at, len(data)) for at, data in blocks[:-1]]
+    assert any("used blocks alone" in item["why"] for item in report["skipped"])
+    inside = blocks[3][0] + 1
+    last = memtrace("last", hex(inside), partition, *program).json()
+    assert (last["block"]["payload"], last["block"]["offset"], last["block"]["state"]) == (blocks[3][0], 1, "used")
+    owners = memtrace("blocks", partition, *program, "--all").json()["blocks"]
+    told = memtrace("blocks", whole, *program, "--all", "--state", "used").json()["blocks"]
+    assert [(one["payload"], one["owner"]) for one in owners] == [(one["payload"], one["owner"]) for one in told]

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Writes an ELF core: notes and ranges of memory, in any word format.
+
+Approach: the whole file beside its place, then renamed: nobody ever finds half a core. What is there already is only
+replaced if it is a core too.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from typing import NamedTuple, Sequence, Tuple
+
+from gdbext.source.core import ELF_MAGIC, Note
+from gdbext.source.snapshot import ByteOrder
+
+_CORE, _LOAD, _NOTE, _READ_WRITE = 4, 1, 4, 6
+_MOST_SEGMENTS = 0xFFFE
+
+
+class Image(NamedTuple):
+    """What goes into a core."""
+
+    pointer_size: int
+    byte_order: ByteOrder
+    machine: int
+    notes: Sequence[Note]
+    ranges: Sequence[Tuple[int, bytes]]
+
+
+def core_bytes(image: Image) -> bytes:
+    """The file's bytes."""
+    mark, wide = "<" if image.byte_order == "little" else ">", image.pointer_size == 8
+    notes = b"".join(_note(mark, note) for note in image.notes)
+    parts = [(_NOTE, 0, notes), *((_LOAD, base, data) for base, data in image.ranges[:_MOST_SEGMENTS])]
+    header, entry = (64, 56) if wide else (52, 32)
+    at, table = header + entry * len(parts), []
+    for kind, address, data in parts:
+        table.append(_program_header(mark, wide, kind, at, address, len(data)))
+        at += len(data)
+    ident = ELF_MAGIC + bytes([2 if wide else 1, 1 if mark == "<" else 2, 1]) + bytes(9)
+    shape = mark + ("HHI3QI6H" if wide else "HHI3II6H")
+    rest = struct.pack(shape, _CORE, image.machine, 1, 0, header, 0, 0, header, entry, len(parts), 0, 0, 0)
+    return b"".join([ident, rest, *table, *(data for _, _, data in parts)])
+
+
+def _program_header(mark: str, wide: bool, kind: int, offset: int, address: int, size: int) -> bytes:
+    if wide:
+        return struct.pack(mark + "2I6Q", kind, _READ_WRITE, offset, address, 0, size, size, 1)
+    return struct.pack(mark + "8I", kind, offset, address, 0, size, size, _READ_WRITE, 1)
+
+
+def _note(mark: str, note: Note) -> bytes:
+    name = note.owner.encode() + b"\0"
+    head = struct.pack(mark + "III", len(name), len(note.data), note.kind)
+    return head + name + bytes(-len(name) % 4) + note.data + bytes(-len(note.data) % 4)
+
+
+def refuse_to_replace(path: str) -> None:
+    """FileExistsError if there is something at a path that is no core."""
+    try:
+        with open(path, "rb") as file:
+            head = file.read(18)
+    except FileNotFoundError:
+        return
+    order: ByteOrder = "big" if head[5:6] == b"\2" else "little"
+    if head and (head[:4] != ELF_MAGIC or int.from_bytes(head[16:18], order) != _CORE):
+        raise FileExistsError("there is a file that is no core")
+
+
+def write_file(path: str, data: bytes) -> None:
+    """Puts a file in its place as a whole."""
+    name = f"{path}.{os.getpid()}.part"
+    try:
+        with open(name, "xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(name, path)
+    except FileExistsError:
+        raise  # somebody else's
+    except BaseException:
+        os.unlink(name)
+        raise

@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Heaps of which a core has the used blocks alone: poison is checked all the same."""
+
+from __future__ import annotations
+
+import pytest
+
+from gdbext.analyse.rules import run_rules
+from gdbext.heap.dumped import read_dumped
+from gdbext.heap.facts import Region
+from gdbext.source.core import CoreSource, parse_core
+from gdbext.source.memory import Memory
+from tests.support import fixtures
+from tests.support.core import core_bytes
+
+# Light poisoning: intact, and a tail overwritten by its owner.
+CLEAN = next(one for one in fixtures.select(poisoning="light") if one.truth.status == "clean")
+
+
+def dumped(damage: dict[int, bytes]) -> Memory:
+    """The used blocks of a heap as segments, with some bytes changed."""
+    (image,) = CLEAN.images
+    data = bytearray(image.data)
+    for address, new in damage.items():
+        data[address - image.base : address - image.base + len(new)] = new
+    blocks = ((block.raw, block.size) for block in CLEAN.truth.blocks)
+    ranges = [(raw, bytes(data[raw - image.base : raw - image.base + size])) for raw, size in blocks]
+    elf = core_bytes(ranges)
+    return Memory(CoreSource(elf, parse_core(elf)))
+
+
+def region() -> Region:
+    (image,) = CLEAN.images
+    return Region("multi_heap", CLEAN.heap.address, image.base, image.base + image.length)
+
+
+def test_blocks_and_requests_are_those_of_the_truth() -> None:
+    facts = read_dumped(dumped({}), region())
+    assert facts is not None and facts.poison.kind == "light"
+    listed = [(facts.user(raw), raw, size, facts.requested(raw)) for raw, size in facts.used]
+    truth = sorted(CLEAN.truth.blocks, key=lambda block: block.raw)
+    assert listed == [(block.payload, block.raw, block.size, block.requested) for block in truth]
+    assert run_rules(facts)[0] == []
+
+
+@pytest.mark.parametrize("end", ["head", "tail"])
+def test_a_broken_canary_is_found(end: str) -> None:
+    block = CLEAN.truth.blocks[7]
+    at = block.raw if end == "head" else block.payload + block.requested
+    facts = read_dumped(dumped({at: b"oops"}), region())
+    assert facts is not None
+    (fault,) = run_rules(facts)[0]
+    assert (fault.rule, fault.block) == (f"poison-{end}", block.raw)
+
+
+def test_a_core_without_such_segments_has_no_such_heap() -> None:
+    elf = core_bytes([(0x1000, b"x" * 64)])
+    assert read_dumped(Memory(CoreSource(elf, parse_core(elf))), region()) is None
