@@ -11,6 +11,7 @@ Cost: one walk a candidate, at most three; one pass over 64 KiB.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from typing import Callable, Dict, List, Optional, Tuple
 
 from gdbext.heap.cover import Agrees
@@ -19,6 +20,7 @@ from gdbext.source.memory import Memory
 from gdbext.source.snapshot import WordReader
 
 _PAGE = 1024
+_HIGHEST = 1 << 64
 _LOOK_AHEAD = 64 << 10
 # Blocks that must follow each other behind a marker before it counts as a damaged header.
 _CONVINCING = 4
@@ -66,9 +68,9 @@ def ranges_of(memory: Memory) -> List[Tuple[int, int]]:
 def known_until(memory: Memory, address: int, most: int) -> int:
     """The end of the known memory around an address; where the source does not tell, `most` bytes on."""
     ranges = ranges_of(memory)
-    ends = [end for start, end in ranges if start <= address < end]
     if ranges:
-        return min(ends[0], address + most) if ends else address
+        start, end = ranges[max(0, bisect_right(ranges, (address, _HIGHEST)) - 1)]
+        return min(end, address + most) if start <= address < end else address
     return address + most
 
 
