@@ -11,18 +11,21 @@ JOBS ?= $(shell nproc)
 CPPCHECK_FILES = $(filter-out tests/target/scenarios/%,$(filter %.c,$(C_FILES)))
 C_FILES = $(shell git ls-files --cached --others --exclude-standard -- '*.c' '*.h')
 
-.PHONY: help setup demo test check bench clean
+.PHONY: help setup setup-xtensa demo test check bench clean
 
 help: ## print this list
-	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | awk -F'\t' '{ printf "make %-7s %s\n", $$1, $$2 }'
+	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | awk -F'\t' '{ printf "make %-12s %s\n", $$1, $$2 }'
 
 setup: ## install what is missing: Debian packages, then .venv with the package in it
 	@tools/setup
 
+setup-xtensa: setup ## build compiler and GDB for Xtensa, once (some 10 minutes)
+	@$(BIN)/python -m tests.toolchain
+
 demo: setup ## show the story: a broken heap on an emulated chip, and who broke it
 	@$(BIN)/python -m tests.demo
 
-test: setup ## run every test (ARGS="-k name" for some of them)
+test: setup-xtensa ## run every test (ARGS="-k name" for some of them)
 	@$(BIN)/python -m pytest -n $(JOBS) $(ARGS)
 
 check: check-format check-lint check-types check-vermin check-clang-format check-cppcheck check-style ## format, lint, types, Python 3.8, function sizes

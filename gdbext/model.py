@@ -374,6 +374,8 @@ class HeapStatus:
     start: int
     end: int
     why: str
+    origin: str  # what led to it
+    name: Optional[str]
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,8 @@ from gdbext.commands.settings import Settings
 from gdbext.commands.table import COMMANDS, Argument, Command, help_of, parser_of, render
 from gdbext.heap.facts import Region
 from gdbext.heap.registry import weight_of
-from gdbext.model import CheckReport, Frame, Stack
+from gdbext.heap.search import search_heaps
+from gdbext.model import CheckReport, Frame, Skipped, Stack
 from gdbext.source.images import ImageSource
 from gdbext.source.memory import Memory
 from gdbext.source.snapshot import ByteOrder
@@ -110,12 +111,15 @@ class ImageHost:
         return None if self._program is None else self._program.build_id
 
     def find_heaps(self) -> Found:
-        """The heaps that were known when the core was saved, else those that symbols lead to."""
+        """The heaps known when the core was saved, else those that symbols lead to, else those that show themselves."""
         saved = None if self._dump is None else self._dump.saved
         if saved is not None:
             return found_saved(saved)
         head = None if self._program is None else self._program.address_of("registered_heaps")
-        return Found([], []) if head is None else found_registered(self._memory, head)
+        if head is not None:
+            return found_registered(self._memory, head)
+        searched = search_heaps(self._memory, self._memory.ranges())
+        return Found(searched.regions, [Skipped("heaps", why) for why in searched.left_out])
 
     def find_ring(self) -> Optional[int]:
         """What memtrace_ring points to, or what a saved core says; else by its magic."""
@@ -170,14 +174,27 @@ _FORMATS: Tuple[Tuple[int, ByteOrder], ...] = ((4, "little"), (8, "little"), (4,
 
 
 def _best_memory(images: Sequence[Tuple[int, bytes]], regions: Sequence[Region]) -> Memory:
-    """Bytes do not say how wide a pointer is, nor its byte order: the format in which most of the heaps are read."""
+    """Bytes do not say how wide a pointer is, nor its byte order: the format in which most of the heaps are read.
+
+    Where none is named, the first in which some are found.
+    """
     tried = [Memory(ImageSource(images, width, order)) for width, order in _FORMATS]
+    if not regions:
+        return _first_with_heaps(tried)
     weights = [sum(weight_of(memory, region) for region in regions) for memory in tried]
-    if not any(weights):
-        rings = search_rings(tried[0]).found
-        told = [(rings[0].pointer_size, rings[0].byte_order)] if rings else _FORMATS[:1]
-        return tried[_FORMATS.index(told[0])]
-    return tried[weights.index(max(weights))]
+    return tried[weights.index(max(weights))] if any(weights) else _first_with_rings(tried)
+
+
+def _first_with_heaps(tried: Sequence[Memory]) -> Memory:
+    found = (memory for memory in tried if search_heaps(memory, memory.ranges()).regions)
+    return next(found, None) or _first_with_rings(tried)
+
+
+def _first_with_rings(tried: Sequence[Memory]) -> Memory:
+    """A ring says its format."""
+    rings = search_rings(tried[0]).found
+    told = [(rings[0].pointer_size, rings[0].byte_order)] if rings else _FORMATS[:1]
+    return tried[_FORMATS.index(told[0])]
 
 
 def _status(report: object) -> int:

@@ -11,6 +11,7 @@ from gdbext.heap.cover import Proven
 from gdbext.heap.dumped import ABSENT, DumpedLayout
 from gdbext.heap.facts import HeapFacts, Region
 from gdbext.heap.registry import KINDS, LARGEST_HEAP, Unreadable, read_heap
+from gdbext.heap.search import Searched, search_heaps
 from gdbext.model import Assertion, Cost, Skipped, TraceInfo
 from gdbext.source.memory import Memory
 from gdbext.trace.format import HEADER_BYTES, FormatError
@@ -20,6 +21,10 @@ from gdbext.trace.ring import Rings, Trace, find_rings, read_ring, search_rings
 SEARCH = "search "  # what a ring's address begins with when it is a range to be searched
 _FIRST_LOOK = 4096
 _HOLES_SAID = 8
+_NO_HEAP = (
+    "no heap found: no symbol leads to one, and nothing that was searched looks like one; search memory with "
+    "--search START,END, or name one with --heap KIND@ADDRESS"
+)
 
 
 @dataclass
@@ -50,12 +55,19 @@ class Collected:
 
 
 def collect(host: Host, named_heaps: Sequence[str], ring: Optional[str], needed: bool = True) -> Collected:
-    """Reads the trace, then the heaps with what the trace proves. UserError without any heap, if one is needed."""
-    found = collect_trace(host, ring)
+    """Reads the trace, then the heaps with what the trace proves. UserError without any heap, if one is needed.
+
+    A range to be searched may hold either.
+    """
+    span = _span(host, ring)
+    try:
+        found = collect_trace(host, ring)
+    except NoRingThere as problem:
+        found = _without_trace(str(problem))
     proven = _proven(found.history)
-    regions = _regions(host, named_heaps, found)
+    regions = _regions(host, named_heaps, found, span)
     if needed and not regions and not found.heaps_missing:
-        raise UserError("no heap found: no symbol registered_heaps; name one with --heap KIND@ADDRESS")
+        raise UserError(_NO_HEAP)
     for region in regions:
         heap = read_heap(host.memory(), region, proven)
         if isinstance(heap, HeapFacts):
@@ -78,32 +90,46 @@ def _unread(host: Host, heap: HeapFacts) -> Iterator[Skipped]:
         yield Skipped("memory", f"{left:,} bytes more at {len(holes) - _HOLES_SAID:,} places could not be read")
 
 
+class NoRingThere(UserError):
+    """The range that was to be searched holds no ring."""
+
+
 def ring_address(host: Host, ring: Optional[str]) -> Optional[int]:
     """Where the ring is: what the symbol points to, or where the user says it is or may be found. None: no symbol."""
     if ring is None:
         return host.find_ring()
-    if ring.startswith(SEARCH):
-        return _search_ring(host, ring[len(SEARCH) :])
+    span = _span(host, ring)
+    if span is not None:
+        return _search_ring(host, *span)
     address = host.address(ring)
     host.memory().allow(address, address + HEADER_BYTES)
     return address
 
 
-def _search_ring(host: Host, text: str) -> int:
+def _span(host: Host, ring: Optional[str]) -> Optional[Tuple[int, int]]:
+    """The range that the user wants searched."""
+    if ring is None or not ring.startswith(SEARCH):
+        return None
+    text = ring[len(SEARCH) :]
     first, comma, last = text.rpartition(",")
     if not comma:
         raise UserError(f"--search {text}: give START,END")
-    start, end, memory = host.address(first), host.address(last), host.memory()
+    start, end = host.address(first), host.address(last)
     if not start < end <= start + LARGEST_HEAP:
         raise UserError(f"--search {text}: START must lie below END, by {LARGEST_HEAP >> 20} MiB at most")
+    return start, end
+
+
+def _search_ring(host: Host, start: int, end: int) -> int:
+    memory = host.memory()
     memory.allow(start, end)
     memory.fetch(start, min(end - start, _FIRST_LOOK))  # tells how fast the link is
     seconds = memory.link.seconds(end - start)
-    memory.progress.say(f"searching {end - start:,} bytes for a ring" + (f", about {seconds:.1f} s" if seconds else ""))
+    memory.progress.say(f"searching {end - start:,} bytes" + (f", about {seconds:.1f} s" if seconds else ""))
     memory.fetch(start, end - start)
     found = find_rings(memory.snapshot, start, end)
     if not found:
-        raise UserError(f"no ring between {start:#x} and {end:#x}: has memtrace_init run? is the ring in there?")
+        raise NoRingThere(f"no ring between {start:#x} and {end:#x}: has memtrace_init run? is the ring in there?")
     if len(found) > 1:
         memory.remark(f"{len(found)} rings were found, this is the first: {', '.join(map(hex, found))} (--ring)")
     return found[0]
@@ -143,16 +169,18 @@ def _proven(history: History) -> Dict[int, Proven]:
     return {life.payload: Proven(life.size or 0, f"trace: a block lives there since seq {life.seq}") for life in lives}
 
 
-def _regions(host: Host, named: Sequence[str], found: Collected) -> List[Region]:
+def _regions(host: Host, named: Sequence[str], found: Collected, span: Optional[Tuple[int, int]]) -> List[Region]:
     if named:
         regions = [region_named(host, text) for text in named]
         for region in regions:
             host.memory().allow(region.address, region.address + LARGEST_HEAP)
         return regions
     heaps = host.find_heaps()
-    found.skipped += heaps.skipped
+    searched = search_heaps(host.memory(), [span]) if span is not None else Searched([], [])
+    found.skipped += [*heaps.skipped, *(Skipped("heaps", why) for why in searched.left_out)]
     found.heaps_missing = bool(heaps.skipped)
-    return heaps.regions
+    known = {region.address for region in heaps.regions}
+    return [*heaps.regions, *(region for region in searched.regions if region.address not in known)]
 
 
 def newest_ring(memory: Memory) -> Optional[int]:

@@ -6,10 +6,10 @@ from __future__ import annotations
 from argparse import Namespace
 from typing import Optional, Tuple
 
+from gdbext.analyse.recognised import evidence_of
 from gdbext.commands.collect import collect
 from gdbext.commands.control import pending_request
 from gdbext.commands.host import Host
-from gdbext.heap.dumped import DumpedLayout
 from gdbext.heap.facts import HeapFacts
 from gdbext.heap.registry import Unreadable
 from gdbext.model import HeapStatus, RingStatus, StatusReport
@@ -28,17 +28,16 @@ def run_status(host: Host, options: Namespace) -> StatusReport:
 
 
 def _heap(facts: HeapFacts) -> HeapStatus:
-    flaws = len(facts.layout.flaws)
-    why = "its control block agrees with itself" if not flaws else f"{flaws} of its control words disagree"
-    layout = facts.layout
-    why = "each used block is a segment of the core" if isinstance(layout, DumpedLayout) else why
-    return HeapStatus(facts.region.kind, layout.name, facts.region.address, facts.start, facts.end, why)
+    layout, region = facts.layout, facts.region
+    return HeapStatus(
+        region.kind, layout.name, region.address, facts.start, facts.end, evidence_of(facts), region.origin, region.name
+    )
 
 
 def _unknown(heap: Unreadable) -> HeapStatus:
     region = heap.region
     start, end = _span(region.address, region.start, region.end)
-    return HeapStatus(region.kind, heap.status, region.address, start, end, heap.why)
+    return HeapStatus(region.kind, heap.status, region.address, start, end, heap.why, region.origin, region.name)
 
 
 def _span(address: int, start: Optional[int], end: Optional[int]) -> Tuple[int, int]:

@@ -62,7 +62,7 @@ _RING = Argument(
 )
 _SEARCH = Argument(
     "--search",
-    "look for the ring between START and END, by its magic; what that costs is said first",
+    "look for heaps and the ring between START and END; what that costs is said first",
     {"metavar": "START,END", "dest": "ring", "type": SEARCH.__add__},
 )
 _JSON = Argument("--json", "the report as JSON", {"action": "store_true"})

@@ -15,6 +15,7 @@ from gdbext.heap.facts import Region
 from gdbext.source.memory import Memory
 
 _MOST_HEAPS = 64
+_ORIGIN = "on the list registered_heaps"
 _LAYOUTS = (0, 4)  # bytes before caps: none, or a name's pointer
 _NODE_BYTES = 36
 
@@ -53,4 +54,4 @@ def _region(memory: Memory, node: int, shift: int) -> Optional[Tuple[Optional[Re
         return None
     if heap and not start <= heap < end:
         return None
-    return (Region("multi_heap", heap, start, end) if heap else None), following
+    return (Region("multi_heap", heap, start, end, origin=_ORIGIN) if heap else None), following

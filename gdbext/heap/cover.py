@@ -12,6 +12,7 @@ Assumptions: at least one true header behind the damage is intact.
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import Callable, Dict, FrozenSet, Iterable, List, Mapping, NamedTuple, Optional, Tuple
 
 from gdbext.heap.layout import FLAG_BITS, FREE_BIT, Geometry, Pool
@@ -20,10 +21,7 @@ from gdbext.source.snapshot import Snapshot, WordReader
 # Whether what lies around a block agrees with its header word: its payload, its word, the payload behind it.
 Agrees = Callable[[int, int, int], bool]
 
-_PLAIN, _CONTRADICTED, _LISTED, _TRACED = 1, -2, 3, 5
-
-# The first word of a used block with poisoning. Alone it proves nothing: freed blocks keep it.
-HEAD_CANARY, _POISONED = 0xABBA1234, 1
+_PLAIN, _CONTRADICTED, _MARKED, _LISTED, _TRACED = 1, -4, 3, 3, 5
 
 
 class Proven(NamedTuple):
@@ -31,6 +29,17 @@ class Proven(NamedTuple):
 
     size: int  # as requested, in bytes of the allocator's payload
     why: str
+
+
+class Evidence(NamedTuple):
+    """What speaks for blocks besides headers and lists."""
+
+    proven: Mapping[int, Proven] = MappingProxyType({})  # by payload: what the trace knows
+    marked: Optional[FrozenSet[int]] = None  # payloads whose canaries stand around them; None: the heap has none
+    held: Optional[Snapshot] = None  # what `read` reads from, where headers are words as they stand there
+
+
+NOTHING_KNOWN = Evidence()
 
 
 class Cover:
@@ -43,16 +52,14 @@ class Cover:
         read: WordReader,
         agrees: Agrees,
         listed: FrozenSet[int],
-        proven: Mapping[int, Proven],
-        held: Optional[Snapshot],
+        evidence: Evidence,
     ) -> None:
         self._layout = layout
         self._pool = pool
         self._read = read
         self._agrees = agrees
         self._listed = listed
-        self._proven = proven
-        self._held = held  # where headers are words as they stand in memory: the fastest way to all of them
+        self._proven, self._marked, self._held = evidence
         self._gain: Dict[int, int] = {}
         self._starts: List[int] = []  # descending payloads at which a new best chain begins
         self._best: List[int] = []
@@ -97,7 +104,8 @@ class Cover:
             own = _TRACED
         after = self._gain.get(following)
         if after is not None:
-            own += _POISONED if not word & FREE_BIT and self._read(payload) == HEAD_CANARY else 0
+            if own == _PLAIN and self._marked is not None and not word & FREE_BIT:
+                own = _MARKED if payload in self._marked else _CONTRADICTED
             return after + own + (0 if self._agrees(payload, word, following) else _CONTRADICTED)
         if own > _PLAIN:
             return own + self.weight_from(following)
@@ -130,6 +138,8 @@ class Cover:
             return self._proven[payload].why
         if payload in self._listed:
             return "it is on a free list"
+        if self._marked is not None and payload in self._marked:
+            return "its canaries stand around it"
         return "its chain of size words ends exactly at the heap's end"
 
 

@@ -22,6 +22,8 @@ from gdbext.source.snapshot import WordReader
 _PAGE = 1024
 _HIGHEST = 1 << 64
 _LOOK_AHEAD = 64 << 10
+# A heap in a larger image does not end with it: walking all of that as if it did takes seconds.
+_FAR = 1 << 20
 # Blocks that must follow each other behind a marker before it counts as a damaged header.
 _CONVINCING = 4
 # No control data is smaller; a heap of its own behind this one begins with some.
@@ -29,19 +31,18 @@ _FOREIGN_RUN = 8
 
 
 def paged_reader(memory: Memory, around: int) -> WordReader:
-    """Words of a target by pages: headers far apart cost a page each, near ones share it. What a source holds is taken
-    whole: pages would be joined one by one.
+    """Words of a target by pages: headers far apart cost a page each, near ones share it. A file is looked at where it
+    is: pages would be joined one by one.
     """
-    for start, end in ranges_of(memory):
-        if start <= around < end:
-            memory.fetch(start, end - start)
-    known = memory.snapshot.word_reader(around, around)
+    known = (memory.held_around(around) or memory.snapshot).word_reader(around, around)
 
     def read(address: int) -> Optional[int]:
         value = known(address)
         if value is None:
-            memory.fetch(address & -_PAGE, _PAGE)
-            value = known(address)
+            held = memory.held_around(address)
+            if held is None:
+                memory.fetch(address & -_PAGE, _PAGE)
+            value = (held or memory.snapshot).word(address)
         return value
 
     return read
@@ -59,15 +60,9 @@ def follow(layout: Geometry, header: WordReader, payload: int, high: int) -> Tup
         count += 1
 
 
-def ranges_of(memory: Memory) -> List[Tuple[int, int]]:
-    """Start and end of everything that the source holds, if it knows; a live target does not."""
-    extents: Callable[[], List[Tuple[int, int]]] = getattr(memory.source, "extents", list)
-    return extents()
-
-
 def known_until(memory: Memory, address: int, most: int) -> int:
     """The end of the known memory around an address; where the source does not tell, `most` bytes on."""
-    ranges = ranges_of(memory)
+    ranges = memory.ranges()
     if ranges:
         start, end = ranges[max(0, bisect_right(ranges, (address, _HIGHEST)) - 1)]
         return min(end, address + most) if start <= address < end else address
@@ -75,7 +70,13 @@ def known_until(memory: Memory, address: int, most: int) -> int:
 
 
 def chains_behind(
-    layout: Geometry, header: WordReader, agrees: Agrees, is_end: Callable[[int], bool], low: int, high: int
+    layout: Geometry,
+    header: WordReader,
+    agrees: Agrees,
+    is_end: Callable[[int], bool],
+    low: int,
+    high: int,
+    convincing: int = _CONVINCING,
 ) -> Optional[int]:
     """The end marker behind the longest chain of sound blocks in low..high; None if none is convincing."""
     step, smallest, odd = layout.header, layout.smallest, layout.align - 1
@@ -95,7 +96,7 @@ def chains_behind(
             continue
         chains[payload] = (after[0] + 1, after[1])
         best = max(best, chains[payload])
-    return best[1] if best[0] >= _CONVINCING else None
+    return best[1] if best[0] >= convincing else None
 
 
 def tlsf_ends(layout: Geometry, read: WordReader, agrees: Agrees, stop: int, high: int) -> List[int]:
@@ -108,8 +109,16 @@ def tlsf_ends(layout: Geometry, read: WordReader, agrees: Agrees, stop: int, hig
     found = [stop] if is_end(stop) else []
     last = high - high % layout.word
     behind = chains_behind(layout, read, agrees, is_end, stop + layout.word, min(last, stop + _LOOK_AHEAD))
-    found += [end for end in (behind, last) if end is not None and end not in found and end > stop]
+    found += [end for end in (behind,) if end is not None and end > stop]
+    found = with_last(found, stop, last)
     return [end for end in found if end == stop or not _foreign(read, stop, end, layout)]
+
+
+def with_last(found: List[int], stop: int, last: int) -> List[int]:
+    """Candidates for an end, and the end of what is known; that is not looked for further off than it must be."""
+    if last - stop > _FAR:
+        return found or [stop + _FAR]
+    return found if last in found or last < stop else [*found, last]
 
 
 def _foreign(read: WordReader, low: int, high: int, layout: Geometry) -> bool:

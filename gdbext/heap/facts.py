@@ -25,6 +25,7 @@ class Region:
     start: Optional[int] = None
     end: Optional[int] = None
     name: Optional[str] = None
+    origin: str = "named by the user"
 
 
 class HeapFacts:

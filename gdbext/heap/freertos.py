@@ -15,10 +15,10 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
-from typing import Iterator, List, Mapping, NamedTuple, Optional, Set, Tuple
+from typing import Iterator, List, NamedTuple, Optional, Set, Tuple
 
-from gdbext.heap.cover import Agrees, Proven
-from gdbext.heap.ends import chains_behind, follow, known_until, paged_reader, ranges_of
+from gdbext.heap.cover import NOTHING_KNOWN, Agrees, Evidence
+from gdbext.heap.ends import chains_behind, follow, known_until, paged_reader, with_last
 from gdbext.heap.layout import FREE_BIT, FreeRtosLayout, Pool
 from gdbext.heap.walk import Node, Walk, walk_pools
 from gdbext.source.memory import Memory
@@ -35,13 +35,24 @@ class FreeRtos(NamedTuple):
 
     layout: FreeRtosLayout
     blocks: int
+    whole: bool = False  # every block agrees
 
 
 def recognise_freertos(memory: Memory, address: int, version: int, largest: int) -> Optional[FreeRtos]:
     """The layout of the heap whose first header is at `address`, or None. Version 5 may have several regions."""
     memory.fetch(address, 2 * memory.source.pointer_size)
-    found = [_with_alignment(memory, address, version, largest, a) for a in _ALIGNMENTS[memory.source.pointer_size]]
-    return max((one for one in found if one is not None), key=lambda one: one.blocks, default=None)
+    found: List[FreeRtos] = []
+    for alignment in _ALIGNMENTS[memory.source.pointer_size]:
+        one = _with_alignment(memory, address, version, largest, alignment)
+        if one is not None and one.whole:
+            return one
+        found += [one] if one is not None else []
+    return max(found, key=_worth, default=None)
+
+
+def _worth(found: FreeRtos) -> int:
+    """An alignment below a header's size is rare, and finds a few blocks more where another one has met damage."""
+    return found.blocks if found.layout.align >= found.layout.header else found.blocks - found.blocks // 10 - 1
 
 
 def _with_alignment(memory: Memory, address: int, version: int, largest: int, align: int) -> Optional[FreeRtos]:
@@ -82,7 +93,8 @@ def _ends(layout: FreeRtosLayout, read: WordReader, stop: int, last: int) -> Lis
     behind = chains_behind(
         layout, layout.header_reader(read), lambda *_: True, is_end, stop + layout.align, min(last, stop + _LOOK_AHEAD)
     )
-    return found + [end for end in (behind, last) if end is not None and end not in found and end >= stop]
+    found += [behind] if behind is not None and behind not in found else []
+    return with_last(found, stop, last)
 
 
 def _spoiled(layout: FreeRtosLayout, read: WordReader, stop: int) -> float:
@@ -98,7 +110,7 @@ def _spoiled(layout: FreeRtosLayout, read: WordReader, stop: int) -> float:
 
 def _with_canary(layout: FreeRtosLayout, read: WordReader) -> FreeRtosLayout:
     walk = Walk(layout)
-    walk_pools(walk, read, lambda *_: True, {})
+    walk_pools(walk, read, lambda *_: True)
     votes = Counter(_canary_votes(layout, walk, read))
     used = Counter(
         read(layout.next_place(payload)) for payload, word in zip(walk.payloads, walk.words) if not word & FREE_BIT
@@ -141,15 +153,15 @@ def chain_agrees(layout: FreeRtosLayout, read: WordReader) -> Agrees:
     return agrees
 
 
-def walk_freertos(layout: FreeRtosLayout, read: WordReader, proven: Optional[Mapping[int, Proven]] = None) -> Walk:
+def walk_freertos(layout: FreeRtosLayout, read: WordReader, evidence: Evidence = NOTHING_KNOWN) -> Walk:
     """Every block that can be proven, with the chain of the free ones as its only list."""
     agrees = chain_agrees(layout, read)
     walk = Walk(layout)
-    walk_pools(walk, read, agrees, proven or {})
+    walk_pools(walk, read, agrees, evidence._replace(held=None))
     nodes = list(_nodes(layout, walk, read))
     if walk.breaks:
         walk = Walk(layout, nodes=nodes)
-        walk_pools(walk, read, agrees, proven or {})
+        walk_pools(walk, read, agrees, evidence._replace(held=None))
         nodes = list(_nodes(layout, walk, read))
     walk.nodes = nodes
     return walk
@@ -174,7 +186,9 @@ def _with_more_regions(memory: Memory, layout: FreeRtosLayout) -> FreeRtosLayout
     for start in _region_starts(memory, layout):
         if len(layout.pools) < _MOST_REGIONS and layout.pool_of(start + layout.header) is None:
             pool = _region_at(memory, layout, start)
-            if pool is not None:
+            if pool is not None and not any(
+                pool.first < other.end and other.first < pool.end for other in layout.pools
+            ):
                 pools = tuple(sorted((*layout.pools, pool), key=lambda pool: pool.first))
                 layout = replace(layout, pools=pools, control=min(layout.control, pool.first - layout.header))
     return layout
@@ -183,7 +197,7 @@ def _with_more_regions(memory: Memory, layout: FreeRtosLayout) -> FreeRtosLayout
 def _region_starts(memory: Memory, layout: FreeRtosLayout) -> Iterator[int]:
     """Where another region may begin: behind the first, and at the begin of every known range."""
     yield layout.end
-    for start, _ in ranges_of(memory)[:_MOST_STARTS]:
+    for start, _ in memory.ranges()[:_MOST_STARTS]:
         yield (start + layout.align - 1) // layout.align * layout.align
 
 
@@ -196,12 +210,12 @@ def _region_at(memory: Memory, layout: FreeRtosLayout, start: int) -> Optional[P
     alone = replace(layout, pools=(Pool(first, last),))
     read = paged_reader(memory, first)
     stop = follow(alone, alone.header_reader(read), first, last)[0]
-    for end in _ends(alone, read, stop, last):
+    for end in (end for end in _ends(alone, read, stop, last) if read(layout.place_of_size(end)) == 0):
         one = replace(alone, pools=(Pool(first, end),))
         both = tuple(sorted((*layout.pools, *one.pools), key=lambda pool: pool.first))
         good, blocks = _agreeing(replace(one, pools=both), read, one)
         convincing = 4 * good >= 3 * blocks if good >= 2 else good == blocks and _is_led_to(layout, read, start)
-        if convincing and read(layout.place_of_size(end)) == 0:
+        if convincing:
             return Pool(first, end)
     return None
 
@@ -227,4 +241,4 @@ def _judged(memory: Memory, layout: FreeRtosLayout, version: int) -> Optional[Fr
         return None
     guard = "-protector" if layout.canary else ""
     name = f"freertos-heap{version}-{8 * layout.word}{guard}"
-    return FreeRtos(replace(layout, name=name), good)
+    return FreeRtos(replace(layout, name=name), good, good == blocks)

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import List, Optional, Tuple
 
 from gdbext.heap.cover import neighbour_agrees
-from gdbext.heap.ends import follow, known_until, paged_reader, ranges_of, tlsf_ends
+from gdbext.heap.ends import follow, known_until, paged_reader, tlsf_ends
 from gdbext.heap.layout import FREE_BIT, PREV_FREE_BIT, Pool, TlsfLayout
 from gdbext.heap.tlsf import first_payload, recognise_tlsf, tlsf_layout
 from gdbext.heap.walk import Walk, walk_tlsf
@@ -27,8 +27,8 @@ def recognise_plain(memory: Memory, control: int, largest: int) -> Optional[Tlsf
     word = memory.source.pointer_size
     memory.fetch(control, word)
     high = known_until(memory, control, largest)
-    low = min((start for start, _ in ranges_of(memory)), default=control)
-    top = max((end for _, end in ranges_of(memory)), default=high)
+    low = min((start for start, _ in memory.ranges()), default=control)
+    top = max((end for _, end in memory.ranges()), default=high)
     tables = recognise_tlsf(memory, control, min(low, control), max(top, high), _NAMES, None)
     if tables is None or tables.end + 4 * word > high:
         return None
@@ -49,7 +49,7 @@ def _first_end(memory: Memory, layout: TlsfLayout, high: int) -> Optional[int]:
         return ends[0]
 
     def spoiled(end: int) -> Tuple[float, int]:
-        walk = walk_tlsf(replace(layout, pools=(Pool(layout.first, end),)), read, {})
+        walk = walk_tlsf(replace(layout, pools=(Pool(layout.first, end),)), read)
         return _spoiled(walk, stop), end
 
     return min(ends, key=spoiled)
@@ -66,7 +66,7 @@ def _spoiled(walk: Walk, stop: int) -> float:
 
 def _with_more_pools(memory: Memory, layout: TlsfLayout) -> TlsfLayout:
     for _ in range(_MOST_POOLS):
-        walk = walk_tlsf(layout, paged_reader(memory, layout.control), {})
+        walk = walk_tlsf(layout, paged_reader(memory, layout.control))
         more = [fault.value for fault in walk.faults if fault.rule == "list-link" and fault.value % layout.align == 0]
         pools = [pool for pool in (_pool_around(memory, layout, value) for value in more) if pool is not None]
         if not pools:
@@ -92,7 +92,7 @@ def _pool_around(memory: Memory, layout: TlsfLayout, header: int) -> Optional[Po
 def _pool_start(memory: Memory, layout: TlsfLayout, payload: int) -> int:
     """Payload of the first block of the pool that holds `payload`: at its memory's begin, or behind another pool."""
     read = paged_reader(memory, payload)
-    starts: List[int] = [start for start, end in ranges_of(memory) if start <= payload < end]
+    starts: List[int] = [start for start, end in memory.ranges() if start <= payload < end]
     starts += [pool.end for pool in layout.pools if pool.end <= payload]
     for start in starts:
         first = (start + layout.align - 1) // layout.align * layout.align + layout.word

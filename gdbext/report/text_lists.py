@@ -89,7 +89,9 @@ def _event_line(entry: LogEntry) -> str:
 def status_lines(report: StatusReport) -> Iterator[str]:
     """What was found and what is missing."""
     for heap in report.heaps:
-        yield f"heap   {heap.start:#x}..{heap.end:#x} {heap.kind}, {heap.layout}: {heap.why}"
+        name = f" {heap.name}" if heap.name else ""
+        yield f"heap  {name} {heap.start:#x}..{heap.end:#x} {heap.kind}, {heap.layout}: {heap.origin}"
+        yield f"       {heap.why}"
     if not report.heaps:
         yield "heap   none found: name one with --heap KIND@ADDRESS"
     yield from _ring_lines(report.ring, report.trace)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import time
 from bisect import bisect_right
-from typing import Callable, Iterator, List, Optional, Protocol, Tuple
+from typing import Callable, Dict, Iterable, Iterator, List, Optional, Protocol, Tuple
 
 from gdbext.model import Cost
 from gdbext.source.known import Known, Range
@@ -71,6 +71,7 @@ class Memory:
         extents: Optional[Callable[[], List[Range]]] = getattr(source, "extents", None)
         self._held = None if extents is None else extents()
         self._failed: List[Range] = []
+        self._files: Dict[int, Snapshot] = {}  # pieces of a file that words were looked at in, by where they begin
         self.standing: List[str] = []  # remarks of every report: what is wrong with the source itself
         self._remarks: List[str] = []
         self._bytes = 0
@@ -200,14 +201,45 @@ class Memory:
         self.fetch(address, length)
         return self.snapshot.get(address, length)
 
+    def ranges(self) -> List[Range]:
+        """Start and end of everything that the source holds, if it is a file; a live target does not know."""
+        return self._held or []
+
+    def held_around(self, address: int) -> Optional[Snapshot]:
+        """What a file holds around an address, looked at where it is: it costs no link. None: there is no file."""
+        for start, end in self.ranges():
+            if start <= address < end:
+                if start not in self._files:
+                    self._files[start] = Snapshot(self.source.pointer_size, self.source.byte_order)
+                    self._files[start].add(start, self.source.read(start, end - start) or b"")
+                return self._files[start]
+        return None
+
+    def whole(self, ranges: Iterable[Range]) -> Snapshot:
+        """All that can be read of some ranges, for a search. What a file holds is not kept."""
+        held = Snapshot(self.source.pointer_size, self.source.byte_order)
+        files = self.ranges()
+        for start, end in ranges:
+            if not files:
+                self.fetch(start, end - start)
+            there = files or self.snapshot.extents()
+            for low, high in ((max(start, low), min(end, high)) for low, high in there if low < end and start < high):
+                data = self._look(low, high) if files else self.snapshot.get(low, high - low)
+                held.add(low, data or b"")
+        return held
+
+    def _look(self, start: int, end: int) -> Optional[bytes]:
+        """Bytes of a file, without keeping them."""
+        self._reads += 1
+        self._bytes += end - start
+        return self.source.read(start, end - start)
+
     def pieces(self, size: int, overlap: int) -> Iterator[Tuple[int, bytes]]:
         """All that a file holds, for a search: piece by piece with its address, not kept. A target is not searched."""
-        for start, end in self._held or []:
+        for start, end in self.ranges():
             for low in range(start, end, size):
                 high = min(end, low + size + overlap)
-                self._reads += 1
-                self._bytes += high - low
-                yield low, self.source.read(low, high - low) or b""
+                yield low, self._look(low, high) or b""
 
     def word(self, address: int) -> Optional[int]:
         """The pointer-sized word at `address`, read if need be."""

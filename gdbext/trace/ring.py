@@ -189,7 +189,11 @@ class _Ring:
 
     def _events(self, raw: List[Tuple[int, RawEvent]]) -> Tuple[Event, ...]:
         times = _unwrap(self.header, raw)
-        callers = {self._linked(seq, fields): fields.address for seq, fields in raw if fields.kind == _CALLER}
+        callers = {
+            self._linked(seq, fields): self.header.code_address(fields.address)
+            for seq, fields in raw
+            if fields.kind == _CALLER
+        }
         return tuple(
             self._event(seq, fields, moment, callers.get(seq))
             for (seq, fields), moment in zip(raw, times)
@@ -229,7 +233,7 @@ class _Ring:
         if not 0 < number < len(self.arena):
             return ()
         depth = min(self.arena[number] & 0xFF, _MOST_FRAMES)
-        return self.arena[number + 1 : number + 1 + depth]
+        return tuple(map(self.header.code_address, self.arena[number + 1 : number + 1 + depth]))
 
     def _live(self) -> Tuple[LiveEntry, ...]:
         data, size = self._table("live"), self.header.event_size

@@ -57,8 +57,8 @@ def test_a_ring_is_found_by_its_magic_in_either_format(word: int, order: str, tm
 
 def rings(path: Path, *times: int, name: str = "a") -> list[str]:
     words = []
-    for number, time in enumerate(times):
-        ring = Ring(0x8000_0000 + number * 0x10000, time=time)
+    for number, moment in enumerate(times):
+        ring = Ring(0x8000_0000 + number * 0x10000, time=moment)
         ring.event("mark", 0x1000 + number)
         file = path / f"{name}{number}"
         file.write_bytes(ring.data())

@@ -54,7 +54,8 @@ def test_without_symbols() -> None:
     with Qemu(firmware.build("default")) as chip:
         done = run_gdb([SOURCE, remote(chip.remote), Capture("heap-check")])
     assert done.captured[0].error == (
-        "memtrace: no heap found: no symbol registered_heaps; name one with --heap KIND@ADDRESS"
+        "memtrace: no heap found: no symbol leads to one, and nothing that was searched looks like one; "
+        "search memory with --search START,END, or name one with --heap KIND@ADDRESS"
     )
 
 

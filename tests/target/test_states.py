@@ -65,7 +65,7 @@ def test_a_ring_is_searched_and_the_cost_said_first() -> None:
     command = "malloc-log --search 0x80200000,0x80210000 --limit 1"
     done = run_scenario("seed", [Capture(command), Capture("malloc-log --limit 1")])
     found, direct = (captured.output for captured in done.captured)
-    assert re.match(r"memtrace: searching 65,536 bytes for a ring, about \d+\.\d s\n", found), found
+    assert re.match(r"memtrace: searching 65,536 bytes, about \d+\.\d s\n", found), found
     assert direct.splitlines()[:2] == found.splitlines()[1:3]
     missing = run_scenario("seed", [Capture("malloc-log --search 0x80080000,0x80081000")]).captured[0]
     assert (missing.error or "").startswith("memtrace: no ring between 0x80080000 and 0x80081000")

@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Finds the control blocks of TLSF in memory that nothing names.
+
+Approach: a list that is empty holds the address of its control block, and most lists are empty: so behind every
+control block words follow that all hold one address a little in front of them. For each 64 KiB of addresses the upper
+half of such a word is known, which makes it a literal that a regular expression finds; a back reference asks for the
+same word three times more. What is found so is recognised and must agree with its bitmaps and its blocks.
+Rejected: looking for bit fields or sizes (only the dynamic layout has them).
+Cost: one pass of the regular expression engine over the bytes, 1 ns a byte; some 3 ms a candidate.
+Assumptions: somewhere four lists in a row are empty; a heap whose free blocks are of every size may have none.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Iterator, List, NamedTuple, Optional, Pattern, Set, Tuple
+
+from gdbext.heap.ends import follow, known_until, paged_reader
+from gdbext.heap.facts import Region
+from gdbext.heap.layout import FLAG_BITS, FREE_BIT, PREV_FREE_BIT, Pool, TlsfLayout
+from gdbext.heap.multi_heap import read_multi_heap
+from gdbext.heap.registry import LARGEST_HEAP
+from gdbext.heap.tlsf import first_payload, pool_end, reads_empty, recognise_tlsf, tlsf_layout
+from gdbext.source.memory import Memory
+from gdbext.source.snapshot import Snapshot, WordReader
+
+BY_SIGNATURE = "found by its signature"
+Range = Tuple[int, int]
+
+_WINDOW_BITS = 16
+_LARGEST_CONTROL = 8192
+_FEWEST_EMPTY = 12  # lists of a candidate: any layout has at least 32, most of them empty
+_MOST_CANDIDATES = 64
+_INFO_WORDS = 5
+
+
+class FoundHeap(NamedTuple):
+    """A heap that was found, and the memory that its blocks take."""
+
+    region: Region
+    spans: List[Range]
+
+
+def find_tlsf(memory: Memory, held: Snapshot, left_out: List[str]) -> List[FoundHeap]:
+    """Every TLSF whose control block lies in what is held."""
+    candidates = sorted(_candidates(held), reverse=True)
+    if len(candidates) > _MOST_CANDIDATES:
+        left_out.append(
+            f"{len(candidates) - _MOST_CANDIDATES} places that look a little like a TLSF were not looked at"
+        )
+    looked_at = (heap_at_control(memory, control, BY_SIGNATURE) for _, control in candidates[:_MOST_CANDIDATES])
+    return [heap for heap in looked_at if heap is not None]
+
+
+def _candidates(held: Snapshot) -> Iterator[Tuple[int, int]]:
+    """Addresses that many words behind them hold, and how many do."""
+    for start, end in held.extents():
+        data = held.get(start, end - start) or b""
+        for control in _addresses(held, start, data):
+            place, word = control - start, control.to_bytes(held.pointer_size, held.byte_order)
+            empty = data.count(word, place, place + _LARGEST_CONTROL) if place >= 0 else 0
+            if empty >= _FEWEST_EMPTY:
+                yield empty, control
+
+
+def _addresses(held: Snapshot, start: int, data: bytes) -> Set[int]:
+    """Aligned addresses that four words in a row hold, at most a control block's length behind the address."""
+    width, order = held.pointer_size, held.byte_order
+    found: Set[int] = set()
+    for window in range(start >> _WINDOW_BITS, (start + len(data) - 1 >> _WINDOW_BITS) + 1):
+        low = (window << _WINDOW_BITS) - start
+        pattern = _pattern(window, held)
+        for match in pattern.finditer(data, max(0, low), max(0, low + (1 << _WINDOW_BITS) + _LARGEST_CONTROL)):
+            place = match.start(1) + -(start + match.start(1)) % width
+            control = int.from_bytes(data[place : place + width], order)
+            if control % width == 0 and 0 < control < start + place <= control + _LARGEST_CONTROL:
+                found.add(control)
+    return found
+
+
+def _pattern(window: int, held: Snapshot) -> Pattern[bytes]:
+    """What finds equal words in a row that lead into a window; the first group is the first of them, or the second."""
+    upper = re.escape(window.to_bytes(held.pointer_size - 2, held.byte_order))
+    if held.byte_order == "little":
+        return re.compile(upper + b"(?=(.." + upper + rb")\1\1)(?:\1)+", re.DOTALL)
+    return re.compile(upper + b"(?=..(" + upper + rb"..)\1\1)..(?:\1)+", re.DOTALL)
+
+
+def heap_at_control(memory: Memory, control: int, origin: str) -> Optional[FoundHeap]:
+    """The heap whose control block is at `control`, if its lists and its blocks agree; with its multi_heap if any."""
+    word = memory.source.pointer_size
+    memory.fetch(control, word)
+    ranges = memory.ranges() or [(control, known_until(memory, control, LARGEST_HEAP))]
+    low, high = min(start for start, _ in ranges), max(end for _, end in ranges)
+    tables = recognise_tlsf(memory, control, low, high, ("", ""), None)
+    end = known_until(memory, control, LARGEST_HEAP)
+    if tables is None or tables.end + 4 * word > end:
+        return None
+    layout = tlsf_layout(tables, control, word, (Pool(first_payload(tables, word), end - end % word),))
+    read = paged_reader(memory, control)
+    stop = _believed_until(memory, layout, read)
+    if stop is None:
+        return None
+    info = control - _INFO_WORDS * word
+    is_multi = _is_multi_heap(memory, info, read)
+    region = Region("multi_heap" if is_multi else "tlsf", info if is_multi else control, origin=origin)
+    return FoundHeap(region, [(control, stop)])
+
+
+def _believed_until(memory: Memory, layout: TlsfLayout, read: WordReader) -> Optional[int]:
+    """Where the blocks end, if three in four lists agree with their bits, and blocks follow the control block."""
+    slots = layout.fl_count << layout.sl_log2
+    agreeing = [_list_agrees(memory, layout, read, slot) for slot in range(slots)]
+    if 4 * agreeing.count(0) > slots:
+        return None
+    stop, word, blocks = follow(layout, read, layout.first, layout.end)
+    whole = blocks > 0 and word is not None and not word & ~PREV_FREE_BIT
+    return stop if whole or blocks // 4 + agreeing.count(2) >= 2 else None
+
+
+def _is_multi_heap(memory: Memory, address: int, read: WordReader) -> bool:
+    """Whether a struct multi_heap_info stands there: it points to what is behind it, or knows where the heap ends."""
+    info = read_multi_heap(memory, address)
+    if info is None or not info.pool_size or info.minimum_free > info.pool_size:
+        return False
+    word = memory.source.pointer_size
+    end = pool_end(address + _INFO_WORDS * word, info.pool_size, word)
+    return not info.flaws or (info.free_bytes <= info.pool_size and reads_empty(read, end - word))
+
+
+def _list_agrees(memory: Memory, layout: TlsfLayout, read: WordReader, slot: int) -> int:
+    """1: empty, and its bit says so; 2: its bit is set and it begins with a free block that belongs on it; else 0."""
+    place, bitmap = layout.slot_words(slot)
+    head, data = read(place), memory.get(bitmap, 4)
+    if head is None or data is None:
+        return 0
+    bit = int.from_bytes(data, memory.source.byte_order) >> (slot & layout.sl_count - 1) & 1
+    if head == layout.control:
+        return 1 - bit
+    word = read(head + layout.word) if layout.pool_of(head + 2 * layout.word) is not None else None
+    belongs = word is not None and word & FREE_BIT and layout.slot_of(word & ~FLAG_BITS) == slot
+    return 2 if bit and belongs else 0
