@@ -26,6 +26,7 @@ from gdbext.source.snapshot import WordReader
 
 _ALIGNMENTS = {4: (8, 16, 4, 32), 8: (16, 8, 32)}
 _LOOK_AHEAD = 64 << 10
+_MOST_STARTS = 256  # a core may have thousands of ranges
 _MOST_REGIONS = 32
 # So many blocks do not fit an alignment by accident.
 _MANY = 32
@@ -198,7 +199,7 @@ def _with_more_regions(memory: Memory, layout: FreeRtosLayout) -> FreeRtosLayout
 def _region_starts(memory: Memory, layout: FreeRtosLayout) -> Iterator[int]:
     """Where another region may begin: behind the first, and at the begin of every known range."""
     yield layout.end
-    for start, _ in memory.ranges():
+    for start, _ in memory.ranges()[:_MOST_STARTS]:
         yield (start + layout.align - 1) // layout.align * layout.align
 
 
