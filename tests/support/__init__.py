@@ -15,6 +15,8 @@ rsp_wire    packets of the remote protocol
 rsp_traffic what passed, and the counts of it
 rsp_target  memory and registers that the stub shows
 rsp_stub    a server that shows memory images to a real GDB, with faults and slow links to choose
+panic_stub  the same as a chip's panic handler serves it: slow, and easily broken
+panic_case  the seed case in such a handler
 rsp_proxy   stands between GDB and a stub and counts
 markers     line numbers of `/* LINE: name */` in C sources
 bench       rows of `make bench`
