@@ -159,11 +159,11 @@ def walk_freertos(layout: FreeRtosLayout, read: WordReader, evidence: Evidence =
     """Every block that can be proven, with the chain of the free ones as its only list."""
     agrees = chain_agrees(layout, read)
     walk = Walk(layout)
-    walk_pools(walk, read, agrees, evidence._replace(held=None))
+    walk_pools(walk, read, agrees, evidence)
     nodes = list(_nodes(layout, walk, read))
     if walk.breaks:
         walk = Walk(layout, nodes=nodes)
-        walk_pools(walk, read, agrees, evidence._replace(held=None))
+        walk_pools(walk, read, agrees, evidence)
         nodes = list(_nodes(layout, walk, read))
     walk.nodes = nodes
     return walk
