@@ -4,7 +4,8 @@
 
 Nothing is staged: the firmware asserts where its allocator found the damage, and everything printed after a prompt is
 what GDB printed. GDB runs in a pty so that it prints as for a person; its output is passed through as it comes. The
-exit status is 1 if the story did not come to its end.
+exit status is 1 if the story did not come to its end. Arguments name
+the chip and the story: CHIPS and STORIES below.
 """
 
 from __future__ import annotations
@@ -18,9 +19,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.support import firmware
-from tests.support.gdb import GDB, GdbSession, GdbTimeoutError, remote
+from tests.support.chips import DE212, LX106, RV32, Chip
+from tests.support.gdb import GdbSession, GdbTimeoutError, remote
 from tests.support.paths import EXTENSION, ROOT
 from tests.support.qemu import Qemu
+from tests.support.xtensa import XtensaMissingError
 
 INTRODUCTION = """\
 Two blocks of 1,024 bytes. The first is freed, then filled with 1,028 bytes of ff through the stale pointer; the second
@@ -31,6 +34,11 @@ SECOND_RUN = """\
 The report names the block and its owners. Now the chip is started once more, to stop where it is done.
 
 """
+CHIPS = {  # what a user calls it: the firmware's variant and the chip
+    "rv32": (firmware.DEFAULT, RV32),
+    "esp32-like": ("de212", DE212),
+    "esp8266-like": ("lx106", LX106),
+}
 NEXT = re.compile(r"next: (last-malloc 0x[0-9a-f]+)")
 
 
@@ -72,27 +80,31 @@ def tell_writer(gdb: GdbSession, chip: Qemu) -> str | None:
 STORIES = {"owners": tell_owners, "writer": tell_writer}
 
 
-def play(elf: Path, tell: Callable[[GdbSession, Qemu], str | None]) -> str | None:
+def play(elf: Path, chip: Chip, tell: Callable[[GdbSession, Qemu], str | None]) -> str | None:
     """Start the chip and GDB as a person would, and tell the story to its end."""
-    with Qemu(elf, tcp=True) as chip:
-        show_shell([*chip.machine, "-gdb", f"tcp:{chip.remote}"], background=True)
-        show_shell([GDB, "-q", "-nx", str(elf)])
+    with Qemu(elf, tcp=True, chip=chip) as target:
+        show_shell([*target.machine, "-gdb", f"tcp:{target.remote}"], background=True)
+        show_shell([chip.gdb, "-q", "-nx", str(elf)])
         columns = max(shutil.get_terminal_size((160, 24)).columns, 100)
-        with GdbSession(elf=elf, columns=columns, echo=show) as gdb:
-            problem = tell(gdb, chip)
+        with GdbSession(elf=elf, program=chip.gdb, columns=columns, echo=show) as gdb:
+            problem = tell(gdb, target)
             gdb.echo = None
             show("quit\n")
     return problem
 
 
-def main() -> int:
-    """Build the firmware and play."""
+def main(arguments: list[str]) -> int:
+    """Build the firmware for the chip that is asked for and play."""
+    name, story = [*arguments, *("rv32", "owners")[len(arguments) :]][:2]
+    if name not in CHIPS or story not in STORIES:
+        print(f"demo: CHIP is one of {', '.join(CHIPS)}, then one of {', '.join(STORIES)}", file=sys.stderr)
+        return 2
     os.chdir(ROOT)
     show(INTRODUCTION)
+    variant, chip = CHIPS[name]
     try:
-        story = STORIES[sys.argv[1] if len(sys.argv) > 1 else "owners"]
-        problem = play(firmware.build(firmware.DEFAULT).relative_to(ROOT), story)
-    except firmware.FirmwareError as error:
+        problem = play(firmware.build(variant).relative_to(ROOT), chip, STORIES[story])
+    except (firmware.FirmwareError, XtensaMissingError) as error:
         problem = str(error)
     except (GdbTimeoutError, EOFError) as error:
         problem = str(error).splitlines()[0]
@@ -102,4 +114,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -9,6 +9,7 @@ firmware    builds the test firmware, once, under a lock
 qemu        a chip in QEMU with its gdb stub
 gdb         GDB run in batch, and GDB kept open as a session
 scenario    firmware, QEMU and GDB together: one scenario, the commands after its stop
+openocd     the real OpenOCD on a simulated JTAG port in front of QEMU
 sockets     listening sockets that nobody else can take
 rsp_wire    packets of the remote protocol
 rsp_traffic what passed, and the counts of it

@@ -28,13 +28,22 @@ def processes_with(mark: str) -> list[str]:
     return [line for line in found if line]
 
 
+OWNERS = ["seed-alloc-data", "seed-free-data"]
+
+
 @pytest.mark.parametrize(
-    ("story", "markers"), [("owners", ["seed-alloc-data", "seed-free-data"]), ("writer", ["seed-write"])]
+    ("chip", "story", "markers"),
+    [
+        ("rv32", "owners", OWNERS),
+        ("rv32", "writer", ["seed-write"]),
+        ("esp32-like", "owners", OWNERS),
+        ("esp8266-like", "owners", OWNERS),
+    ],
 )
-def test_demo_names_the_lines_of_the_culprit(story: str, markers: list[str]) -> None:
-    mark = f"demo-{story}-{os.getpid()}"
+def test_demo_names_the_lines_of_the_culprit(chip: str, story: str, markers: list[str]) -> None:
+    mark = f"demo-{chip}-{story}-{os.getpid()}"
     env = {**os.environ, "MEMTRACE_TEST_MARK": mark}
-    demo = [sys.executable, "-m", "tests.demo", story]
+    demo = [sys.executable, "-m", "tests.demo", chip, story]
     done = subprocess.run(demo, cwd=ROOT, env=env, capture_output=True, text=True, timeout=200)
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
     for marker in markers:
