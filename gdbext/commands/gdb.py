@@ -308,6 +308,8 @@ class RspHost(GdbHost):
     def close(self) -> None:
         """Lets the target go."""
         self._connection.close()
+        if self._connection.parting is not None:
+            self.say(self._connection.parting)
 
     def memory(self) -> Memory:
         """The memory behind the connection, kept for this command."""
