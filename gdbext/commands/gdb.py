@@ -23,7 +23,7 @@ from gdbext.analyse.check import Operation
 from gdbext.analyse.suspects import Frames
 from gdbext.commands.collect import newest_ring
 from gdbext.commands.complete import complete
-from gdbext.commands.host import Found, Live, UserError, found_registered, found_saved
+from gdbext.commands.host import Found, Live, UserError, found_in_file, found_registered, found_saved
 from gdbext.commands.settings import SETTINGS, SettingRow, Settings
 from gdbext.commands.table import COMMANDS, Command, help_of, parser_of, render
 from gdbext.heap.caps import read_registered
@@ -150,11 +150,13 @@ class GdbHost:
         return next((objfile.build_id for objfile in programs if objfile.build_id), None)
 
     def find_heaps(self) -> Found:
-        """The heaps that symbols lead to; without symbols those that a saved core names."""
+        """The heaps that symbols lead to; in a core those that it names, else also those that show themselves."""
         head, saved = address_of("registered_heaps"), self._saved()
-        if head is not None:
-            return found_registered(self.memory(), head)
-        return Found([], []) if saved is None else found_saved(saved)
+        if saved is not None:
+            return found_saved(saved)
+        if is_core():
+            return found_in_file(self.memory(), head)
+        return Found([], []) if head is None else found_registered(self.memory(), head)
 
     def find_ring(self) -> Optional[int]:
         """What memtrace_ring points to."""
