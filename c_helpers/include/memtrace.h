@@ -71,6 +71,9 @@ static inline __attribute__((always_inline)) struct memtrace_caller memtrace_cal
     return caller;
 }
 #define MEMTRACE_CALLER() memtrace_caller_here()
+#elif defined(__XTENSA_CALL0_ABI__) /* the frame's end, which is the caller's stack pointer */
+#define MEMTRACE_CALLER() \
+    ((struct memtrace_caller){(uintptr_t)__builtin_return_address(0), (uintptr_t)__builtin_dwarf_cfa()})
 #else
 #define MEMTRACE_CALLER() \
     ((struct memtrace_caller){(uintptr_t)__builtin_return_address(0), (uintptr_t)__builtin_frame_address(0)})

@@ -28,6 +28,8 @@ _ALIGNMENTS = {4: (8, 16, 4, 32), 8: (16, 8, 32)}
 _LOOK_AHEAD = 64 << 10
 _MOST_STARTS = 256  # a core may have thousands of ranges
 _MOST_REGIONS = 32
+# So many blocks do not fit an alignment by accident.
+_MANY = 32
 
 
 class FreeRtos(NamedTuple):
@@ -35,7 +37,7 @@ class FreeRtos(NamedTuple):
 
     layout: FreeRtosLayout
     blocks: int
-    whole: bool = False  # every block agrees
+    whole: bool = False  # every block agrees, and they are many
 
 
 def recognise_freertos(memory: Memory, address: int, version: int, largest: int) -> Optional[FreeRtos]:
@@ -241,4 +243,4 @@ def _judged(memory: Memory, layout: FreeRtosLayout, version: int) -> Optional[Fr
         return None
     guard = "-protector" if layout.canary else ""
     name = f"freertos-heap{version}-{8 * layout.word}{guard}"
-    return FreeRtos(replace(layout, name=name), good, good == blocks)
+    return FreeRtos(replace(layout, name=name), good, good == blocks >= _MANY)

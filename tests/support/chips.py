@@ -26,6 +26,8 @@ class Chip:
     base: int  # of the firmware's map: heaps at +1 MiB and +1.5 MiB, ring at +2 MiB
     find_gdb: Callable[[], str]
     starts_at_entry: bool = True  # -kernel alone starts the program
+    icount: str = "shift=0"  # with this -icount, board_instructions() counts ...
+    ticks_per_instruction: float = 1.0  # ... so much an instruction
 
     @property
     def gdb(self) -> str:
@@ -40,10 +42,11 @@ class Chip:
         return ["-kernel", str(elf), "-device", f"loader,addr={entry:#x},cpu-num=0"]
 
 
+# 40 MHz: 256 ns an instruction (-icount shift=8) are 10.24 cycles.
 SIM = ("qemu-system-xtensa", "-M", "sim", "-semihosting")
 RV32 = Chip("rv32", ("qemu-system-riscv32", "-M", "virt", "-bios", "none"), "rv32", 0x8000_0000, lambda: RV32_GDB)
-DE212 = Chip("de212", SIM, "de212", 0x6000_0000, lambda: str(toolchain().gdb), starts_at_entry=False)
-LX106 = Chip("lx106", SIM, "lx106", 0x6000_0000, lambda: str(toolchain().call0_gdb), starts_at_entry=False)
+DE212 = Chip("de212", SIM, "de212", 0x6000_0000, lambda: str(toolchain().gdb), False, "shift=8", 10.24)
+LX106 = Chip("lx106", SIM, "lx106", 0x6000_0000, lambda: str(toolchain().call0_gdb), False, "shift=8", 10.24)
 CHIPS = {chip.name: chip for chip in (RV32, DE212, LX106)}
 
 

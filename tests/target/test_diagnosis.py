@@ -21,7 +21,7 @@ from tests.support.scenario import run_scenario
 
 SCENARIOS = ROOT / "tests" / "target" / "scenarios"
 SOURCES = sorted(SCENARIOS.glob("*.c"))
-VARIANTS = ["default", "os", "nofp"]
+VARIANTS = ["default", "os", "nofp", "de212", "lx106"]
 Report = dict[str, Any]
 
 
@@ -265,10 +265,10 @@ def test_last_malloc_outside_every_heap() -> None:
     assert (report["block"], report["generations"]) == (None, [])
 
 
-@pytest.mark.parametrize("variant", ["default", "nofp"])
+@pytest.mark.parametrize("variant", ["default", "nofp", "de212", "lx106"])
 def test_depth_of_stacks(variant: str, build_firmware: Callable[[str], Path]) -> None:
     """With frame pointers whole stacks; without, exactly the caller."""
     primary = damage(check("overflow-4", variant=variant))[0]
     names = [frame["function"] for frame in primary["suspects"][0]["allocated"]]
     whole = ["packet_allocate", "left_create", "test_overflow_4", "app_main"]
-    assert names == (whole if variant == "default" else whole[:1])
+    assert names == (whole[:1] if variant == "nofp" else whole)

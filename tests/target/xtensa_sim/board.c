@@ -212,6 +212,8 @@ void board_trap(uint32_t cause, uint32_t pc, uint32_t value)
     board_running[0] = interrupted;
 }
 
+_Static_assert(offsetof(struct board_running, high) == 8, "start.S knows it");
+
 /* ---- contexts ---- */
 
 /* What board_context_switch finds on a stack. Windowed: the registers of the trampoline, as a window overflow leaves them, lie

@@ -298,7 +298,8 @@ task_trampoline:
     CALL task_exit
     .size task_trampoline, . - task_trampoline
 
-/* void board_call_root(void (*function)(uintptr_t), uintptr_t argument) */
+/* void board_call_root(void (*function)(uintptr_t), uintptr_t argument)
+ * Without windows the upper bound of the stack lies below the end of `function`'s frame while it runs. */
     .global board_call_root
     .type board_call_root, @function
     .align 4
@@ -311,9 +312,17 @@ board_call_root:
 #else
     addi a1, a1, -16
     s32i a0, a1, 12
+    movi a5, board_running
+    l32i a6, a5, 8
+    s32i a6, a1, 8
+    addi a6, a1, -16
+    s32i a6, a5, 8
     mov a5, a2
     mov a2, a3
     callx0 a5
+    movi a5, board_running
+    l32i a6, a1, 8
+    s32i a6, a5, 8
     l32i a0, a1, 12
     addi a1, a1, 16
     ret
