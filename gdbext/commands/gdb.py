@@ -328,6 +328,11 @@ class RspHost(GdbHost):
         fragile = (f"link   {FRAGILE}",) if self._over_rsp.fragile else ()
         return (super().facts()[0], f"link   {self._connection.describe()}", *fragile)
 
+    def live(self) -> Live:
+        """Memory alone: this GDB is not connected, and our client does not ask for registers."""
+        number = int.from_bytes((_elf_head() or bytes(20))[18:20], self._source.byte_order)
+        return Live(number, None, [], writable_sections(), [])
+
     def operation(self) -> Operation:
         """There are no frames."""
         self._over_rsp.remark(UNKNOWN_OPERATION)

@@ -92,6 +92,16 @@ def test_what_was_named_when_it_was_saved_is_found_again(tmp_path: Path) -> None
     assert again.json(1)["trace"] == live.json()["trace"] == memtrace("log", core, "--json").json()["trace"]
 
 
+def test_a_target_that_gdb_is_not_connected_to_is_saved_without_registers(tmp_path: Path) -> None:
+    core, elf = tmp_path / "core", firmware.build("default")
+    with Qemu(elf, append="scenario=seed", tcp=True) as chip:
+        run_gdb([remote(chip.remote), "break memtrace_assert_stop", "continue", "disconnect"], elf=elf)
+        live = run_gdb([SOURCE, f"memtrace save {core} --rsp {chip.remote}"], elf=elf)
+    assert "no registers" in live.stdout, live.stderr
+    report = memtrace("check", core, "--elf", elf, "--json").json()
+    assert report["assertion"]["function"] == "tlsf_free"
+
+
 def where(elf: Path) -> str:
     """The address of the recorder's stop."""
     found = re.search(r"0x[0-9a-f]+", run_gdb(["print &memtrace_assert_stop"], elf=elf).stdout)
