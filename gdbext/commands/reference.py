@@ -18,8 +18,9 @@ from gdbext.commands.table import COMMANDS, Command, spelled, visible
 
 _NOTE = "<!-- Written by `python3 -m gdbext.commands.reference docs`; a test compares. -->"
 _HEAD = """\
-In GDB each command has its long name, and daily ones a short one. The shell knows the long names, over images
-(`--image BASE=FILE`), without those that write to a target."""
+In GDB each command has its long name, and daily ones a short one. The shell knows the long names, over a core (its file
+stands behind the command and its address) and over images (`--image BASE=FILE`), with the program's symbols
+(`--elf APP.elf`), without the commands that need a target."""
 
 
 def commands_page() -> str:
