@@ -26,7 +26,10 @@ from gdbext.source.snapshot import WordReader
 
 _ALIGNMENTS = {4: (8, 16, 4, 32), 8: (16, 8, 32)}
 _LOOK_AHEAD = 64 << 10
+_MOST_STARTS = 256  # a core may have thousands of ranges
 _MOST_REGIONS = 32
+# So many blocks do not fit an alignment by accident.
+_MANY = 32
 
 
 class FreeRtos(NamedTuple):
@@ -34,7 +37,7 @@ class FreeRtos(NamedTuple):
 
     layout: FreeRtosLayout
     blocks: int
-    whole: bool = False  # every block agrees
+    whole: bool = False  # every block agrees, and they are many
 
 
 def recognise_freertos(memory: Memory, address: int, version: int, largest: int) -> Optional[FreeRtos]:
@@ -156,11 +159,11 @@ def walk_freertos(layout: FreeRtosLayout, read: WordReader, evidence: Evidence =
     """Every block that can be proven, with the chain of the free ones as its only list."""
     agrees = chain_agrees(layout, read)
     walk = Walk(layout)
-    walk_pools(walk, read, agrees, evidence._replace(held=None))
+    walk_pools(walk, read, agrees, evidence)
     nodes = list(_nodes(layout, walk, read))
     if walk.breaks:
         walk = Walk(layout, nodes=nodes)
-        walk_pools(walk, read, agrees, evidence._replace(held=None))
+        walk_pools(walk, read, agrees, evidence)
         nodes = list(_nodes(layout, walk, read))
     walk.nodes = nodes
     return walk
@@ -196,7 +199,7 @@ def _with_more_regions(memory: Memory, layout: FreeRtosLayout) -> FreeRtosLayout
 def _region_starts(memory: Memory, layout: FreeRtosLayout) -> Iterator[int]:
     """Where another region may begin: behind the first, and at the begin of every known range."""
     yield layout.end
-    for start, _ in memory.ranges():
+    for start, _ in memory.ranges()[:_MOST_STARTS]:
         yield (start + layout.align - 1) // layout.align * layout.align
 
 
@@ -240,4 +243,4 @@ def _judged(memory: Memory, layout: FreeRtosLayout, version: int) -> Optional[Fr
         return None
     guard = "-protector" if layout.canary else ""
     name = f"freertos-heap{version}-{8 * layout.word}{guard}"
-    return FreeRtos(replace(layout, name=name), good, good == blocks)
+    return FreeRtos(replace(layout, name=name), good, good == blocks >= _MANY)

@@ -21,15 +21,18 @@ def memtrace(*words: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize("command", ["start", "stop", "frees-only", "mark"])
 def test_an_image_cannot_be_asked(command: str) -> None:
-    done = memtrace(command, IMAGE)
+    done = memtrace(command, IMAGE, *(["here"] if command == "mark" else []))
     assert done.returncode == 2
-    assert done.stderr == f"memtrace: {command} asks a live target, which files are not: use it in GDB\n"
+    assert (
+        done.stderr
+        == f"memtrace: {command} asks a live target, which files are not: use it in GDB, or give --rsp HOST:PORT\n"
+    )
 
 
 @pytest.mark.parametrize(
     ("words", "line"),
     [
-        (("check",), "no memory to look at: give a core, or --image BASE=FILE"),
+        (("check",), "no memory to look at: give a core, --image BASE=FILE or --rsp HOST:PORT"),
         (("check", "--image", "here"), "--image here: give BASE=FILE, the base as 0x... or a decimal number"),
         (("last", IMAGE), "the following arguments are required: ADDRESS; see `help memtrace last`"),
         (("log", IMAGE, "--search", "0"), "--search 0: give START,END"),

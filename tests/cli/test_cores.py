@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import gzip
+import time
 from pathlib import Path
 
 import pytest
@@ -56,8 +57,8 @@ def test_a_ring_is_found_by_its_magic_in_either_format(word: int, order: str, tm
 
 def rings(path: Path, *times: int, name: str = "a") -> list[str]:
     words = []
-    for number, time in enumerate(times):
-        ring = Ring(0x8000_0000 + number * 0x10000, time=time)
+    for number, moment in enumerate(times):
+        ring = Ring(0x8000_0000 + number * 0x10000, time=moment)
         ring.event("mark", 0x1000 + number)
         file = path / f"{name}{number}"
         file.write_bytes(ring.data())
@@ -216,3 +217,12 @@ def test_an_address_and_a_core_stand_in_any_company(tmp_path: Path) -> None:
         memtrace("last", block, *heap, core, "--json").same(),
     ]
     assert said[0] == said[1] == said[2] and said[0]["block"]["state"] == "used"
+
+
+def test_a_core_of_thousands_of_segments_is_no_slower_for_it(tmp_path: Path) -> None:
+    scattered = [(0x1000_0000 + number * 128, b"abcd" * 16) for number in range(8000)]
+    core = write_core(tmp_path / "core", [*scattered, *ranges(DAMAGED)])
+    began = time.process_time()
+    assert check(DAMAGED, core).status == 1
+    assert memtrace("check", core, "--heap", "auto@0x10000000").status == 2
+    assert time.process_time() - began < 3

@@ -28,13 +28,24 @@ def processes_with(mark: str) -> list[str]:
     return [line for line in found if line]
 
 
-@pytest.mark.parametrize("chip", ["rv32", "esp32-like", "esp8266-like"])
-def test_demo_names_allocation_and_free_of_the_culprit(chip: str) -> None:
-    mark = f"demo-{chip}-{os.getpid()}"
+OWNERS = ["seed-alloc-data", "seed-free-data"]
+
+
+@pytest.mark.parametrize(
+    ("chip", "story", "markers"),
+    [
+        ("rv32", "owners", OWNERS),
+        ("rv32", "writer", ["seed-write"]),
+        ("esp32-like", "owners", OWNERS),
+        ("esp8266-like", "owners", OWNERS),
+    ],
+)
+def test_demo_names_the_lines_of_the_culprit(chip: str, story: str, markers: list[str]) -> None:
+    mark = f"demo-{chip}-{story}-{os.getpid()}"
     env = {**os.environ, "MEMTRACE_TEST_MARK": mark}
-    demo = [sys.executable, "-m", "tests.demo", chip]
+    demo = [sys.executable, "-m", "tests.demo", chip, story]
     done = subprocess.run(demo, cwd=ROOT, env=env, capture_output=True, text=True, timeout=200)
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
-    for marker in ("seed-alloc-data", "seed-free-data"):
+    for marker in markers:
         assert f"{SOURCE.name}:{marked_line(SOURCE, marker)}" in done.stdout, marker
     assert processes_with(f"MEMTRACE_TEST_MARK={mark}") == []
