@@ -11,7 +11,7 @@ JOBS ?= $(shell nproc)
 CPPCHECK_FILES = $(filter-out tests/target/scenarios/%,$(filter %.c,$(C_FILES)))
 C_FILES = $(shell git ls-files --cached --others --exclude-standard -- '*.c' '*.h')
 
-.PHONY: help setup setup-xtensa demo demo-watch test check bench clean
+.PHONY: help setup setup-xtensa demo demo-watch test check bench fuzz clean
 
 help: ## print this list
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | awk -F'\t' '{ printf "make %-12s %s\n", $$1, $$2 }'
@@ -35,6 +35,9 @@ check: check-format check-lint check-types check-vermin check-clang-format check
 
 bench: setup ## measure what has a bound, print it beside the bound
 	@$(BIN)/python -m tests.bench.run $(ARGS)
+
+fuzz: setup ## give the parsers N broken inputs from a random start (N=10000)
+	@$(BIN)/python -m tests.fuzz.run $(or $(N),10000)
 
 clean: ## remove what was built (.venv stays; `rm -rf .venv` removes it)
 	rm -rf build .mypy_cache .pytest_cache .ruff_cache *.egg-info
