@@ -115,7 +115,7 @@ def ring_address(host: Host, ring: Optional[str]) -> Optional[int]:
     if span is not None:
         return _search_ring(host, *span)
     address = host.address(ring)
-    host.memory().allow(address, address + HEADER_BYTES)
+    host.memory().allow_named(address, address + HEADER_BYTES)
     return address
 
 
@@ -135,7 +135,7 @@ def _span(host: Host, ring: Optional[str]) -> Optional[Tuple[int, int]]:
 
 def _search_ring(host: Host, start: int, end: int) -> int:
     memory = host.memory()
-    memory.allow(start, end)
+    memory.allow_named(start, end)
     memory.fetch(start, min(end - start, _FIRST_LOOK))  # tells how fast the link is
     seconds = memory.link.seconds(end - start)
     memory.progress.say(f"searching {end - start:,} bytes" + (f", about {seconds:.1f} s" if seconds else ""))
@@ -186,7 +186,7 @@ def _regions(host: Host, named: Sequence[str], found: Collected, span: Optional[
     if named:
         regions = [region_named(host, text) for text in named]
         for region in regions:
-            host.memory().allow(region.address, region.address + LARGEST_HEAP)
+            host.memory().allow_from(region.address, region.address + LARGEST_HEAP)
         return regions
     heaps = host.find_heaps()
     searched = search_heaps(host.memory(), [span]) if span is not None else Searched([], [])

@@ -362,7 +362,7 @@ def _allow_chip_memory(memory: Memory) -> None:
     table, size = address_of(CHIP_MEMORY), size_of(CHIP_MEMORY)
     data = memory.get(table, size) if table is not None and size is not None else None
     for start, end in chip_memory(data or b"", memory.source.pointer_size, memory.source.byte_order):
-        memory.allow(start, end)
+        memory.allow_named(start, end)
 
 
 def _elf_head() -> Optional[bytes]:

@@ -38,6 +38,10 @@ class Known:
             joined = (min([start, *(low for low, _ in touching)]), max([end, *(high for _, high in touching)]))
             self._ranges = sorted([span for span in self._ranges if span not in touching] + [joined])
 
+    def holds(self, address: int) -> bool:
+        """Whether an address lies in one of the ranges."""
+        return any(start <= address < end for start, end in self._ranges)
+
     def clip(self, start: int, end: int) -> List[Range]:
         """The parts of a range that may be read."""
         if end - start <= _LARGEST_STRUCTURE and {start >> _WINDOW_BITS, end - 1 >> _WINDOW_BITS} <= self._windows:

@@ -96,8 +96,18 @@ class Memory:
         self._marked = False
 
     def allow(self, start: int, end: int) -> None:
-        """Makes a range known memory: the user has named it, or something was recognised there."""
+        """Makes a range known memory: something was recognised there. A fragile source wants to know it beforehand."""
+        if self._known is not None and not self.fragile:
+            self._known.allow(start, end)
+
+    def allow_named(self, start: int, end: int) -> None:
+        """Makes a range known memory that the user or the program names, or that proves itself by its magic."""
         if self._known is not None:
+            self._known.allow(start, end)
+
+    def allow_from(self, start: int, end: int) -> None:
+        """The same where only the start is named: a fragile source is spared the guess if memory is known there."""
+        if self._known is not None and not (self.fragile and self._known.holds(start)):
             self._known.allow(start, end)
 
     def is_known(self, address: int) -> bool:

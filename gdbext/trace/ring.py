@@ -90,7 +90,7 @@ def _read_header(memory: Memory, address: int) -> Header:
     header = parse_header(data)
     if header.address != address:
         raise FormatError(f"its header says that it lies at {header.address:#x}: a copy")
-    memory.allow(header.address, header.address + header.total_size)
+    memory.allow_named(header.address, header.address + header.total_size)
     return header
 
 

@@ -126,6 +126,31 @@ def test_a_wild_pointer_is_not_followed(panic: Panic, tmp_path: Path) -> None:
     assert any("0x8fc00000" in one["why"] for one in done.json()["skipped"]), done.json()["skipped"]
 
 
+def test_a_heap_that_lies_about_its_end_is_not_followed(panic: Panic) -> None:
+    """Its entry in the list of heaps, and its own pool size, lead out of memory: that is judged, not tried."""
+    elf = firmware.build(firmware.DEFAULT)
+    end = panic.report["heaps"][1]["end"]
+    with panic.stub(FASTER) as stub:
+        info = panic.report["heaps"][1]["address"]
+        assert stub.memory.write(info + 12, (0x0F00_0000).to_bytes(4, "little")), "pool_size of multi_heap_info"
+        for options in ("", f" --heap multi_heap@{info:#x}"):
+            done = run_gdb([SOURCE, Capture(f"heap-check --json --rsp {stub.remote}{options}")], elf=elf)
+            assert (
+                max(request.span.stop for request in stub.log if request.kind == "m" and request.span.start < end)
+                <= end
+            )
+            assert done.json()["heaps"]
+        assert_unharmed(stub)
+
+
+def test_a_ring_alone_is_read_whole(panic: Panic) -> None:
+    with panic.stub(FASTER) as stub:
+        log, _ = ask_shell("log", stub.remote, "--ring", "0x80200000", "--json", "--limit", "3")
+        assert_unharmed(stub)
+    assert log["trace"]["kept"] == panic.report["trace"]["kept"]
+    assert len(log["events"]) == 3
+
+
 TABLE = """
 typedef struct { long start; unsigned size, type; long iram; _Bool startup_stack; } soc_memory_region_t;
 const soc_memory_region_t soc_memory_regions[] = {{%#x, 0x1000, 0, 0, 0}, {%#x, %#x, 0, 0, 0}};
