@@ -29,6 +29,7 @@ from gdbext.commands.dumps import (
     panic_of,
 )
 from gdbext.commands.host import Found, Live, UserError, Watcher, found_in_file, found_saved
+from gdbext.commands.launch import LAUNCH, launch
 from gdbext.commands.settings import Settings
 from gdbext.commands.table import COMMANDS, Argument, Command, help_of, parser_of, render
 from gdbext.heap.facts import Region
@@ -233,8 +234,11 @@ def _status(report: object) -> int:
     return 1 if "damaged" in states else 2 if "unreadable" in states or not states else 0
 
 
+_OFFERED = tuple(command for command in COMMANDS if not command.live)
+
+
 def _usage() -> str:
-    lines = [f"  memtrace {command.name:<10} {command.summary}" for command in COMMANDS if not command.live]
+    lines = [f"  memtrace {command.name:<10} {command.summary}" for command in (*_OFFERED, LAUNCH)]
     sources = "([CORE] [--image BASE=FILE ...] | --rsp HOST:PORT)"
     usage = f"usage: memtrace COMMAND {sources} [--elf APP.elf] [--heap KIND@ADDRESS] ..."
     return "\n".join([usage, *lines])
@@ -254,21 +258,25 @@ def _run(command: Command, words: List[str]) -> int:
     return _status(report)
 
 
-def main(arguments: Optional[List[str]] = None) -> int:
-    """The shell's entry point: exit status as documented above."""
-    words = sys.argv[1:] if arguments is None else arguments
+def _obey(words: List[str]) -> int:
+    if words[:1] == [LAUNCH.name]:
+        return launch(words[1:])
     command = next((command for command in COMMANDS if words[:1] == [command.name]), None)
     if command is not None and command.live:
-        print(f"memtrace: {words[0]}: {_NEEDS_GDB}", file=sys.stderr)
-        return 2
+        raise UserError(f"{words[0]}: {_NEEDS_GDB}")
     if command is None:
         print(_usage(), file=sys.stderr)
         return 0 if words[:1] == ["--help"] else 2
     if "--help" in words:
         print(help_of(command, f"memtrace {command.name}", *_OURS))
         return 0
+    return _run(command, words[1:])
+
+
+def main(arguments: Optional[List[str]] = None) -> int:
+    """The shell's entry point: exit status as documented above."""
     try:
-        return _run(command, words[1:])
+        return _obey(sys.argv[1:] if arguments is None else arguments)
     except (UserError, NoTarget) as problem:
         print(f"memtrace: {problem}", file=sys.stderr)
         return 2
