@@ -23,6 +23,7 @@ from gdbext.source.core import ELF_MAGIC, Bytes
 
 LARGEST_FILE = 1 << 30
 _GZIP = b"\x1f\x8b"
+_PACKERS = {b"\x28\xb5\x2f\xfd": "zstd", b"\x04\x22\x4d\x18": "lz4", b"\xfd7zX": "xz"}  # which Python has not
 _GZIP_BITS = zlib.MAX_WBITS | 16
 _PIECE = 1 << 20
 _LOOK = 1 << 16
@@ -101,6 +102,9 @@ def load_core(path: str) -> Loaded:
         found = _unwrapped(loaded.data) or _from_log(loaded.data)
     except FileError as problem:
         raise FileError(f"{path}: {problem}") from None
+    packer = _PACKERS.get(loaded.data[:4])
+    if found is None and packer is not None:
+        raise FileError(f"{path} is packed: unpack it first, with `{packer} -d`")
     if found is None:
         raise FileError(
             f"{path} is neither an ELF core nor a core dump of ESP-IDF; raw memory goes behind --image BASE=FILE"
