@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import gzip
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from tests.cli.shell import Said, memtrace
 from tests.support import fixtures
 from tests.support.core import core_bytes, esp_log, esp_partition, write_core
 from tests.support.fixtures import Case
+from tests.support.paths import ROOT
 from tests.support.ring import Ring
 
 CLEAN, DAMAGED, CUT = fixtures.case("a005"), fixtures.case("a030"), fixtures.case("a059")
@@ -255,3 +258,13 @@ def test_a_note_of_nonsense_is_no_note(heaps: str, tmp_path: Path) -> None:
     core = write_core(tmp_path / "core", ranges(DAMAGED), notes=[saved_note(KNOWN % heaps)])
     assert memtrace("status", core).status == 0
     assert check(DAMAGED, core).status == 1
+
+
+def test_a_large_core_is_mapped_and_a_pipe_is_read(tmp_path: Path) -> None:
+    core = write_core(tmp_path / "core", [*ranges(DAMAGED), (0x7000_0000, bytes(40 << 20))])
+    expected = check(DAMAGED, *images(DAMAGED)).same()
+    assert check(DAMAGED, core).same() == expected
+    small = write_core(tmp_path / "small", ranges(DAMAGED))
+    words = [sys.executable, "-m", "gdbext", "check", "/dev/stdin", "--heap", DAMAGED.heap.option]
+    done = subprocess.run(words, input=small.read_bytes(), cwd=ROOT, capture_output=True)
+    assert done.returncode == 1, done.stderr
