@@ -33,7 +33,7 @@ test: setup-xtensa ## run every test (ARGS="-k name" for some of them)
 
 check: check-format check-lint check-types check-vermin check-clang-format check-cppcheck check-style ## format, lint, types, Python 3.8, function sizes
 
-bench: setup ## measure what has a bound, print it beside the bound
+bench: setup-xtensa ## measure what has a bound, print it beside the bound
 	@$(BIN)/python -m tests.bench.run $(ARGS)
 
 fuzz: setup ## give the parsers N broken inputs from a random start (N=10000)

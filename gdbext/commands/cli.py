@@ -17,16 +17,18 @@ from gdbext.analyse.suspects import Frames
 from gdbext.analyse.watch import WatchPlan
 from gdbext.commands.collect import newest_ring, region_named
 from gdbext.commands.dumps import (
+    WITHOUT_HEAPS,
     Dump,
     dump_facts,
     foreign_program,
     load_image,
+    of_esp_idf,
     open_dump,
     open_program,
     operation_of,
     panic_of,
 )
-from gdbext.commands.host import Found, Live, UserError, Watcher, found_registered, found_saved
+from gdbext.commands.host import Found, Live, UserError, Watcher, found_in_file, found_saved
 from gdbext.commands.launch import LAUNCH, launch
 from gdbext.commands.settings import Settings
 from gdbext.commands.table import COMMANDS, Argument, Command, help_of, parser_of, render
@@ -127,10 +129,10 @@ class ImageHost:
         if saved is not None:
             return found_saved(saved)
         head = None if self._program is None else self._program.address_of("registered_heaps")
-        if head is not None:
-            return found_registered(self._memory, head)
-        searched = search_heaps(self._memory, self._memory.ranges())
-        return Found(searched.regions, [Skipped("heaps", why) for why in searched.left_out])
+        found = found_in_file(self._memory, head)
+        if not found.regions and self._dump is not None and of_esp_idf(self._dump):
+            found.skipped.append(Skipped("heaps", WITHOUT_HEAPS))
+        return found
 
     def find_ring(self) -> Optional[int]:
         """What memtrace_ring points to, or what a saved core says; else by its magic."""

@@ -7,7 +7,7 @@ one. The watchpoint's condition lets the allocator's writes pass, and what an ow
 through a restart and a new connection: when the ring begins anew, the call is looked for again.
 Rejected: a watchpoint on the ring's slot of that event (the number shifts from run to run); gdb.post_event (never runs
 in batch); a software watchpoint (steps through everything).
-Cost: at each return to that place a header and 16 events of the ring; at each write to the word some frames.
+Cost: at each return to that place a header and 64 events of the ring; at each write to the word some frames.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from gdbext.trace.format import HEADER_BYTES, FormatError
 from gdbext.trace.history import History
 from gdbext.trace.ring import read_newest, read_ring
 
-_NEWEST_LOOKED_AT = 16
+_NEWEST_LOOKED_AT = 64
 _FRAMES_LOOKED_AT = 12
 _MOST_FRAMES = 24
 _TYPES = {4: "unsigned int", 8: "unsigned long long"}

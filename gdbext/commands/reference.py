@@ -19,8 +19,9 @@ from gdbext.commands.table import COMMANDS, Described, spelled, visible
 
 _NOTE = "<!-- Written by `python3 -m gdbext.commands.reference docs`; a test compares. -->"
 _HEAD = """\
-In GDB each command has its long name, and daily ones a short one. The shell knows the long names, over images
-(`--image BASE=FILE`), without those that write to a target; `gdb` is the shell's alone."""
+In GDB each command has its long name, and daily ones a short one. The shell knows the long names, over a core (its file
+stands behind the command and its address) and over images (`--image BASE=FILE`), with the program's symbols
+(`--elf APP.elf`), without the commands that need a target; `gdb` is the shell's alone."""
 
 
 def commands_page() -> str:

@@ -176,7 +176,7 @@ COMMANDS: Tuple[Command, ...] = (
         "save",
         None,
         "Save heaps, ring, globals, stacks and registers as an ELF core that GDB and every command opens.",
-        (_FILE, _JSON),
+        (_FILE, *_SOURCES),
         _run_save,
         save_lines,
         live=True,

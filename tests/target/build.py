@@ -105,6 +105,7 @@ VARIANTS = {
     "bench": Variant("base features; counts instructions per event", defines=(*BASE_FEATURES, "-DMEMTRACE_TEST_BENCH")),
     "bench-full": Variant("all features; counts instructions per event", defines=("-DMEMTRACE_TEST_BENCH",)),
     "de212": Variant("Xtensa with register windows, like an ESP32", DE212),
+    "de212-64": Variant("de212 with the spill for 64 registers", DE212, ("-UMEMTRACE_XTENSA_REGISTERS",)),
     "lx106": Variant("Xtensa without register windows, as in the ESP8266", LX106),
 }
 for _name, _machine in (("de212", DE212), ("lx106", LX106)):

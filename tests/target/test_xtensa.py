@@ -6,7 +6,11 @@ The scenarios themselves run on these chips in the other files, as variants "de2
 
 from __future__ import annotations
 
+import json
 import re
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -17,6 +21,8 @@ from gdbext.trace.ring import read_ring
 from tests.support import firmware
 from tests.support.chips import CHIPS, chip_of
 from tests.support.gdb import SOURCE, Capture, remote, run_gdb
+from tests.support.markers import marked_line
+from tests.support.paths import ROOT
 from tests.support.qemu import Qemu
 from tests.support.scenario import run_scenario
 
@@ -91,10 +97,28 @@ def test_a_stack_pointer_that_cannot_be_ends_the_walk() -> None:
     assert {heap["status"] for heap in done.json()["heaps"]} == {"clean"}
 
 
-@pytest.mark.parametrize("variant", ["de212", "lx106"])
+@pytest.mark.parametrize("variant", ["de212", "de212-64", "lx106"])
 def test_two_callers_of_one_function_are_told_apart(variant: str) -> None:
     """The caller is in registers, and under the stack pointer still stands who called there before."""
     log = Capture("malloc-log --json --kind free --limit 8")
     done = run_scenario("callers", [log], before=DONE, variant=variant)
     callers = [[frame["function"] for frame in event["stack"]][:3] for event in done.json()["events"]]
     assert callers == [["block_release", f"{who}_release", "test_callers"] for who in ("even", "odd")] * 4
+
+
+@pytest.mark.parametrize(("variant", "instruction"), [("de212", "s32c1i"), ("lx106", "rsil")])
+def test_what_makes_a_step_atomic(variant: str, instruction: str) -> None:
+    """S32C1I where the core has it, else the interrupt level; neither a library's call."""
+    done = run_gdb(["disassemble memtrace_free"], elf=firmware.build(variant), program=chip_of(variant).gdb)
+    assert instruction in done.stdout
+
+
+def test_a_saved_core_opens_in_the_shell(tmp_path: Path) -> None:
+    """The windowed core's program and ring, without any GDB that knows Xtensa."""
+    run_scenario("seed", [f"memtrace save {tmp_path / 'saved'}"], variant="de212")
+    words = [str(tmp_path / "saved"), "--elf", str(firmware.build("de212")), "--json"]
+    done = subprocess.run([sys.executable, "-m", "gdbext", "check", *words], cwd=ROOT, capture_output=True, text=True)
+    suspect = json.loads(done.stdout)["heaps"][0]["findings"][0]["suspects"][0]
+    assert [frame["function"] for frame in suspect["allocated"]] == ["test_used_after_free", "app_main"]
+    line = marked_line(ROOT / "tests/target/scenarios/malloc_test.c", "seed-alloc-data")
+    assert suspect["allocated"][0]["line"] == line
