@@ -75,6 +75,10 @@ def load_image(text: str) -> Tuple[int, bytes, Tuple[str, ...]]:
         loaded = load_file(path)
     except FileError as problem:
         raise UserError(f"--image {text}: {problem}") from None
+    if address + len(loaded.data) > 1 << 64:
+        raise UserError(
+            f"--image {text}: its {len(loaded.data):,} bytes would end behind the last address: is BASE right?"
+        )
     return address, loaded.data[:], tuple(f"{path}: {remark}" for remark in loaded.remarks)
 
 
