@@ -3,8 +3,9 @@
 
 Approach: the damaged word belongs to a block, and is the allocator's own from the moment that it gave the block out (a
 header) or took it back (links). That moment is found again in the next run by its call: the same stack and size, the
-same number of such calls before it; where the trace has forgotten the first of them, the first such call from shortly
-before the sequence number that it had. The word's place is kept as an offset from the block, which may lie elsewhere.
+same number of such calls before it; where the trace has forgotten the first of them, the last one if they are few, else
+the first from shortly before the sequence number that it had. The word's place is kept as an offset from the block,
+which may lie elsewhere.
 Rejected: the sequence number alone (clock records and interrupts shift it by a few from run to run); the address alone
 (everybody writes there before it is a header).
 Assumptions: a call of the allocator comes back to where it was called; the recorder's newest events hold it then.
@@ -18,6 +19,7 @@ from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 from gdbext.model import Event, Generation, HeapReport
 from gdbext.trace.history import History
 
+_FEW_CALLS = 16
 _TAKEN = ("alloc", "realloc-end")
 _GIVEN_BACK = ("free", "realloc-begin")
 
@@ -42,11 +44,7 @@ class WatchPlan:
     count: Optional[int] = None  # which of the calls with this stack and size; None: not known
     since: int = 0  # no call with a lower sequence number is it
     guarded: bool = True  # writes of a block's owner into that block are not looked for
-
-    @property
-    def stop(self) -> Optional[int]:
-        """Where the call comes back to."""
-        return self.call.stack[0] if self.call is not None else None
+    stop: Optional[int] = None  # where the call comes back to
 
 
 class Tally:
@@ -140,14 +138,32 @@ def _plan_word(
     call = next((call for call in calls if call.seq == seq), None)
     if life is None or call is None:
         return WatchPlan(address, width, guarded=guarded)
-    same = [one.seq for one in calls if (one.stack, one.size) == (call.stack, call.size) and one.seq <= call.seq]
-    count = len(same) if past.complete else None
-    return WatchPlan(address, width, address - life.payload, call, count, _since(same), guarded)
+    same = [one.seq for one in calls if (one.stack, one.size) == (call.stack, call.size)]
+    count = same.index(call.seq) + 1 if past.complete else None
+    stop = _stop_of(call, calls)
+    return WatchPlan(address, width, address - life.payload, call, count, _since(same, call.seq), guarded, stop)
 
 
-def _since(same: List[int]) -> int:
-    """A sequence number between the last two such calls: what is nearer to the last one is taken for it."""
-    return (same[-2] + same[-1] + 1) // 2 if len(same) > 1 else 0
+def _stop_of(call: Call, calls: Sequence[Call]) -> int:
+    """The return address to stop at: the innermost that few calls come back through, since each of them stops there.
+
+    A target that is stopped at every interrupt does nothing else any more.
+    """
+    through = [sum(place in one.stack for one in calls) for place in call.stack]
+    few = max(min(through), _FEW_CALLS)
+    return next(place for place, number in zip(call.stack, through) if number <= few)
+
+
+def _since(same: List[int], seq: int) -> int:
+    """The lowest sequence number that the call may have in another run, of the numbers that calls like it have had.
+
+    Of few, the last one: each that comes takes the place of the one before. Else what is nearer to it than to the one
+    before it.
+    """
+    before = [one for one in same if one < seq]
+    if not before or (seq == same[-1] and len(same) <= _FEW_CALLS):
+        return 0
+    return (before[-1] + seq + 1) // 2
 
 
 def owner_writes(address: int, width: int, history: History) -> bool:

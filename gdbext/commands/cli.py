@@ -17,16 +17,19 @@ from gdbext.analyse.suspects import Frames
 from gdbext.analyse.watch import WatchPlan
 from gdbext.commands.collect import newest_ring, region_named
 from gdbext.commands.dumps import (
+    WITHOUT_HEAPS,
     Dump,
     dump_facts,
     foreign_program,
     load_image,
+    of_esp_idf,
     open_dump,
     open_program,
     operation_of,
     panic_of,
 )
-from gdbext.commands.host import Found, Live, UserError, Watcher, found_registered, found_saved
+from gdbext.commands.host import Found, Live, UserError, Watcher, found_in_file, found_saved
+from gdbext.commands.launch import LAUNCH, launch
 from gdbext.commands.settings import Settings
 from gdbext.commands.table import COMMANDS, Argument, Command, help_of, parser_of, render
 from gdbext.heap.facts import Region
@@ -126,10 +129,10 @@ class ImageHost:
         if saved is not None:
             return found_saved(saved)
         head = None if self._program is None else self._program.address_of("registered_heaps")
-        if head is not None:
-            return found_registered(self._memory, head)
-        searched = search_heaps(self._memory, self._memory.ranges())
-        return Found(searched.regions, [Skipped("heaps", why) for why in searched.left_out])
+        found = found_in_file(self._memory, head)
+        if not found.regions and self._dump is not None and of_esp_idf(self._dump):
+            found.skipped.append(Skipped("heaps", WITHOUT_HEAPS))
+        return found
 
     def find_ring(self) -> Optional[int]:
         """What memtrace_ring points to, or what a saved core says; else by its magic."""
@@ -231,8 +234,11 @@ def _status(report: object) -> int:
     return 1 if "damaged" in states else 2 if "unreadable" in states or not states else 0
 
 
+_OFFERED = tuple(command for command in COMMANDS if not command.live)
+
+
 def _usage() -> str:
-    lines = [f"  memtrace {command.name:<10} {command.summary}" for command in COMMANDS if not command.live]
+    lines = [f"  memtrace {command.name:<10} {command.summary}" for command in (*_OFFERED, LAUNCH)]
     sources = "([CORE] [--image BASE=FILE ...] | --rsp HOST:PORT)"
     usage = f"usage: memtrace COMMAND {sources} [--elf APP.elf] [--heap KIND@ADDRESS] ..."
     return "\n".join([usage, *lines])
@@ -252,21 +258,25 @@ def _run(command: Command, words: List[str]) -> int:
     return _status(report)
 
 
-def main(arguments: Optional[List[str]] = None) -> int:
-    """The shell's entry point: exit status as documented above."""
-    words = sys.argv[1:] if arguments is None else arguments
+def _obey(words: List[str]) -> int:
+    if words[:1] == [LAUNCH.name]:
+        return launch(words[1:])
     command = next((command for command in COMMANDS if words[:1] == [command.name]), None)
     if command is not None and command.live:
-        print(f"memtrace: {words[0]}: {_NEEDS_GDB}", file=sys.stderr)
-        return 2
+        raise UserError(f"{words[0]}: {_NEEDS_GDB}")
     if command is None:
         print(_usage(), file=sys.stderr)
         return 0 if words[:1] == ["--help"] else 2
     if "--help" in words:
         print(help_of(command, f"memtrace {command.name}", *_OURS))
         return 0
+    return _run(command, words[1:])
+
+
+def main(arguments: Optional[List[str]] = None) -> int:
+    """The shell's entry point: exit status as documented above."""
     try:
-        return _run(command, words[1:])
+        return _obey(sys.argv[1:] if arguments is None else arguments)
     except (UserError, NoTarget) as problem:
         print(f"memtrace: {problem}", file=sys.stderr)
         return 2

@@ -28,6 +28,8 @@ _ASSERTED = re.compile(r"assert failed: (\w+) [^(]*\((.*)\)", re.DOTALL)
 _LEAST_DIGEST = 8
 _MACHINE_NAMES = {243: "RISC-V", 62: "x86-64", 3: "x86", 40: "ARM", 183: "AArch64", 94: "Xtensa"}
 
+WITHOUT_HEAPS = "ESP-IDF puts heaps into a core dump only with CONFIG_ESP_COREDUMP_CAPTURE_DRAM"
+
 Image = Tuple[int, bytes]
 
 
@@ -73,6 +75,10 @@ def load_image(text: str) -> Tuple[int, bytes, Tuple[str, ...]]:
         loaded = load_file(path)
     except FileError as problem:
         raise UserError(f"--image {text}: {problem}") from None
+    if address + len(loaded.data) > 1 << 64:
+        raise UserError(
+            f"--image {text}: its {len(loaded.data):,} bytes would end behind the last address: is BASE right?"
+        )
     return address, loaded.data[:], tuple(f"{path}: {remark}" for remark in loaded.remarks)
 
 
@@ -112,6 +118,11 @@ def dump_facts(dump: Dump) -> Tuple[str, ...]:
     threads = f", {counted(len(threads_of(core)), 'thread')}" if threads_of(core) else ""
     saved = ", saved by memtrace" if dump.saved is not None else ""
     return (f"core   {dump.path}: {machine}, {_bits(core)}: {memory}{threads}{saved}",)
+
+
+def of_esp_idf(dump: Dump) -> bool:
+    """Whether ESP-IDF has written a core."""
+    return dump.core.note("ESP_CORE_DUMP_INFO", _ESP_INFO) is not None
 
 
 def foreign_program(dump: Dump, program: ElfFile) -> Optional[str]:

@@ -31,6 +31,7 @@ from gdbext.commands.host import (
     Found,
     Live,
     UserError,
+    found_in_file,
     found_registered,
     found_saved,
 )
@@ -204,11 +205,13 @@ class GdbHost:
         return next((objfile.build_id for objfile in programs if objfile.build_id), None)
 
     def find_heaps(self) -> Found:
-        """The heaps that symbols lead to; without symbols those that a saved core names."""
+        """The heaps that symbols lead to; in a core those that it names, else also those that show themselves."""
         head, saved = address_of("registered_heaps"), self._saved()
-        if head is not None:
-            return found_registered(self.memory(), head)
-        return Found([], []) if saved is None else found_saved(saved)
+        if saved is not None:
+            return found_saved(saved)
+        if is_core():
+            return found_in_file(self.memory(), head)
+        return Found([], []) if head is None else found_registered(self.memory(), head)
 
     def find_ring(self) -> Optional[int]:
         """What memtrace_ring points to."""
@@ -324,6 +327,11 @@ class RspHost(GdbHost):
         """The program, and who is on the other side."""
         fragile = (f"link   {FRAGILE}",) if self._over_rsp.fragile else ()
         return (super().facts()[0], f"link   {self._connection.describe()}", *fragile)
+
+    def live(self) -> Live:
+        """Memory alone: this GDB is not connected, and our client does not ask for registers."""
+        number = int.from_bytes((_elf_head() or bytes(20))[18:20], self._source.byte_order)
+        return Live(number, None, [], writable_sections(), [])
 
     def operation(self) -> Operation:
         """There are no frames."""

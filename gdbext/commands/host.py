@@ -10,6 +10,7 @@ from gdbext.analyse.suspects import Frames
 from gdbext.commands.settings import Settings
 from gdbext.heap.caps import read_registered
 from gdbext.heap.facts import Region
+from gdbext.heap.search import search_heaps
 from gdbext.model import Skipped
 from gdbext.source.memory import Memory
 
@@ -47,6 +48,18 @@ def found_registered(memory: Memory, head: int) -> Found:
     if not regions:
         return Found([], [Skipped("heaps", "no heap is registered yet: continue to main, then look again")])
     return Found(regions, [])
+
+
+def found_in_file(memory: Memory, head: Optional[int]) -> Found:
+    """The heaps of a file: on the list whose head is at `head`, else those that show themselves.
+
+    A list that can be read and is empty or broken is the truth; a core without it says nothing of its heaps.
+    """
+    listed = Found([], []) if head is None else found_registered(memory, head)
+    if head is not None and memory.word(head) is not None:
+        return listed
+    searched = search_heaps(memory, memory.ranges())
+    return Found(searched.regions, [*listed.skipped, *(Skipped("heaps", why) for why in searched.left_out)])
 
 
 def found_saved(saved: Saved) -> Found:

@@ -39,13 +39,19 @@ class Argument:
 
 
 @dataclass(frozen=True)
-class Command:
-    """One command: `run` gives the report's data, `render` its lines."""
+class Described:
+    """What a user sees of a command."""
 
     name: str
     alias: Optional[str]
     summary: str
     arguments: Tuple[Argument, ...]
+
+
+@dataclass(frozen=True)
+class Command(Described):
+    """One command: `run` gives the report's data, `render` its lines."""
+
     run: Callable[[Host, Namespace], Any]
     render: Callable[[Any], Iterable[str]]
     writes: bool = False  # to the target, and only what the user asked for by its name
@@ -170,7 +176,7 @@ COMMANDS: Tuple[Command, ...] = (
         "save",
         None,
         "Save heaps, ring, globals, stacks and registers as an ELF core that GDB and every command opens.",
-        (_FILE, _JSON),
+        (_FILE, *_SOURCES),
         _run_save,
         save_lines,
         live=True,
@@ -226,7 +232,7 @@ class Parser(ArgumentParser):
         raise UserError(message or "")
 
 
-def parser_of(command: Command, prog: str, *more: Argument) -> Parser:
+def parser_of(command: Described, prog: str, *more: Argument) -> Parser:
     """The parser of one command's arguments, and of those that its face adds."""
     parser = Parser(prog=prog, add_help=False, allow_abbrev=False)
     for argument in (*command.arguments, *more):
@@ -245,7 +251,7 @@ def spelled(argument: Argument) -> str:
     return " ".join(filter(None, (argument.name if argument.name.startswith("--") else "", value)))
 
 
-def help_of(command: Command, prog: str, *more: Argument) -> str:
+def help_of(command: Described, prog: str, *more: Argument) -> str:
     """The command's help: a sentence, how to call it, and its arguments. (argparse's takes 10 ms a dozen commands.)"""
     arguments = visible((*command.arguments, *more))
     needed = [not one.name.startswith("--") and one.settings.get("nargs") != "?" for one in arguments]

@@ -12,7 +12,7 @@ Cost: one walk a candidate, at most three; one pass over 64 KiB.
 from __future__ import annotations
 
 from bisect import bisect_right
-from typing import Callable, Dict, List, Optional, Tuple
+from typing import Callable, Dict, List, Optional, Set, Tuple
 
 from gdbext.heap.cover import Agrees
 from gdbext.heap.layout import FLAG_BITS, FREE_BIT, PREV_FREE_BIT, Geometry
@@ -35,17 +35,25 @@ def paged_reader(memory: Memory, around: int) -> WordReader:
     is: pages would be joined one by one.
     """
     known = (memory.held_around(around) or memory.snapshot).word_reader(around, around)
+    tried: Set[int] = set()
 
     def read(address: int) -> Optional[int]:
         value = known(address)
         if value is None:
-            held = memory.held_around(address)
-            if held is None:
-                memory.fetch(address & -_PAGE, _PAGE)
+            held, page = memory.held_around(address), address & -_PAGE
+            if held is None and page not in tried:
+                tried.add(page)
+                memory.fetch(page, _PAGE)
             value = (held or memory.snapshot).word(address)
         return value
 
     return read
+
+
+def look_ahead(memory: Memory, stop: int, last: int) -> None:
+    """Reads, in one piece, what lies behind the place where a chain of blocks stops: blocks that are damage hid."""
+    if memory.held_around(stop) is None and last > stop:
+        memory.fetch(stop, min(last - stop, _LOOK_AHEAD))
 
 
 def follow(layout: Geometry, header: WordReader, payload: int, high: int) -> Tuple[int, Optional[int], int]:

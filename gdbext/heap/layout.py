@@ -11,7 +11,7 @@ with FREE_BIT and PREV_FREE_BIT. TLSF stores just that; `header_reader` makes it
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Optional, Tuple
+from typing import FrozenSet, Optional, Tuple
 
 from gdbext.source.snapshot import WordReader
 
@@ -121,6 +121,7 @@ class FreeRtosLayout(Geometry):
 
     canary: int
     used_next: int  # what used blocks keep as their next pointer: 0, or the canary
+    beyond: FrozenSet[int] = frozenset()  # heap_5: where the chain leads in memory that may not be read
 
     plain_headers = False
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import List, Optional, Tuple
 
 from gdbext.heap.cover import neighbour_agrees
-from gdbext.heap.ends import follow, known_until, paged_reader, tlsf_ends
+from gdbext.heap.ends import follow, known_until, look_ahead, paged_reader, tlsf_ends
 from gdbext.heap.layout import FREE_BIT, PREV_FREE_BIT, Pool, TlsfLayout
 from gdbext.heap.tlsf import first_payload, recognise_tlsf, tlsf_layout
 from gdbext.heap.walk import Walk, walk_tlsf
@@ -42,6 +42,7 @@ def recognise_plain(memory: Memory, control: int, largest: int) -> Optional[Tlsf
 def _first_end(memory: Memory, layout: TlsfLayout, high: int) -> Optional[int]:
     read = paged_reader(memory, layout.first)
     stop, _, count = follow(layout, read, layout.first, high)
+    look_ahead(memory, stop, high)
     ends = [end for end in tlsf_ends(layout, read, neighbour_agrees(layout, read), stop, high) if end > layout.first]
     if not ends:
         return stop if count else None

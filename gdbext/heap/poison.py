@@ -52,6 +52,8 @@ def find_poison(walk: Walk, read: WordReader, held: Snapshot) -> Poison:
     used = [(raw, word & ~FLAG_BITS) for raw, word in pairs if not word & FREE_BIT]
     read32 = held.reader32(walk.layout.control)
     heads = sum(1 for raw, _ in used if read(raw) == HEAD)
+    if not used and _is_filled(walk, held, used, Poison("light", 8)):
+        return Poison("comprehensive", 8)
     if not heads or 2 * heads < len(used):
         return Poison(owner=owner_bytes(walk, read))
     head = max((8, 12), key=lambda head: _tails(read32, used, head))

@@ -180,8 +180,9 @@ class _Walker:
             self._take_back(resumed, f"less than the {self.proven[walk.payloads[-1]].size:,} bytes of its allocation")
             return resumed
         resumed = self.cover.next_start(payload + layout.align) or self.pool.end
-        if first is not None and not self._has_room(payload, resumed):
-            self._take_back(resumed, _MIDDLE)
+        spanning = None if first is None else self._spanning(first, payload, resumed)
+        if spanning is not None:
+            self._cut(spanning, resumed, _MIDDLE)
             return resumed
         why = size_problem(layout, self.pool, payload, word) or "not a block"
         self._break(Break(payload, word, why, self._before(len(walk.payloads)), resumed))
@@ -190,6 +191,16 @@ class _Walker:
     def _has_room(self, payload: int, following: int) -> bool:
         """Whether a block fits between: else the size before it is wrong, not its header."""
         return following - self.walk.layout.header - payload >= self.walk.layout.smallest
+
+    def _spanning(self, first: int, payload: int, resumed: int) -> Optional[int]:
+        """Position of a doubtful block that goes on to where the walk resumes: a free one to which what stands there
+        leads back, or the last one if no block fits behind it.
+        """
+        payloads, words = self.walk.payloads, self.walk.words
+        for position in range(first, len(payloads)) if resumed < self.pool.end else ():
+            if words[position] & FREE_BIT and self.agrees(payloads[position], words[position], resumed):
+                return position
+        return None if self._has_room(payload, resumed) else self._holding(resumed)
 
     def _break(self, broken: Break) -> None:
         self.walk.breaks.append(broken)
@@ -234,10 +245,17 @@ class _Walker:
 
     def _take_back(self, better: int, why: str) -> None:
         """The size word of the last block before `better` is wrong: the blocks behind it begin there."""
+        self._cut(self._holding(better), better, why)
+
+    def _holding(self, better: int) -> int:
+        """Position of the last block before `better` that has room in front of it."""
+        payloads = self.walk.payloads
+        position = bisect_left(payloads, better) - 1
+        return position if position <= self.run_start or self._has_room(payloads[position], better) else position - 1
+
+    def _cut(self, first: int, better: int, why: str) -> None:
+        """The block at a position and all that followed from its size word give way to what begins at `better`."""
         walk = self.walk
-        first = bisect_left(walk.payloads, better) - 1
-        if first > self.run_start and not self._has_room(walk.payloads[first], better):
-            first -= 1
         start, word = walk.payloads[first], walk.words[first]
         walk.proven_sizes[start] = better - walk.layout.header - start
         before = self._before(first)

@@ -100,6 +100,10 @@ class Memory:
         if self._known is not None:
             self._known.allow(start, end)
 
+    def is_known(self, address: int) -> bool:
+        """Whether an address may be read at all."""
+        return self._known is None or bool(self._known.clip(address, address + 1))
+
     def fetch(self, address: int, length: int) -> None:
         """Makes a range known as far as it can be read."""
         if self.interrupted:

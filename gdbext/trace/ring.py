@@ -160,10 +160,13 @@ class _Ring:
         self.by_seq: Dict[int, RawEvent] = {}
 
     def newest(self, count: int) -> Tuple[Event, ...]:
-        events, first = self.header.tables["events"], max(0, self.header.issued - min(count, self.header.capacity))
-        for seq in range(first, self.header.issued):
-            place = self.header.address + events.offset + seq % self.header.capacity * events.entry_size
-            self.memory.fetch(place, events.entry_size)
+        """The events of the newest slots, which may lie on both ends of the table."""
+        issued, capacity, table = self.header.issued, self.header.capacity, self.header.tables["events"]
+        first = max(0, issued - min(count, capacity))
+        turn = min(issued, (first // capacity + 1) * capacity)
+        for start, end in ((first, turn), (turn, issued)):
+            place = self.header.address + table.offset + start % capacity * table.entry_size
+            self.memory.fetch(place, (end - start) * table.entry_size)
         raw = self._slots(first)
         self.by_seq = dict(raw)
         return self._events(raw)

@@ -60,6 +60,7 @@ def test_through_gdb(panic: Panic) -> None:
         assert_unharmed(stub)
         status = gdb.command("memtrace status")
         refused = gdb.command("memtrace start")
+        unwatched = gdb.command("memtrace watch last-damage")
         assert_unharmed(stub)
     report = json.loads(printed[printed.index("\n{") if "\n{" in printed else printed.index("{") :])
     assert heap_of(report) == heap_of(panic.report)
@@ -69,6 +70,7 @@ def test_through_gdb(panic: Panic) -> None:
     assert "the stub on the chip takes none" in status
     assert "nothing runs or breaks there" in status
     assert "nothing runs there any more that could obey" in refused
+    assert "a watch needs OpenOCD or QEMU" in unwatched
 
 
 @pytest.mark.parametrize("in_gdb", [True, False], ids=["gdb", "shell"])

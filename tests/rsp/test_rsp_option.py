@@ -7,19 +7,17 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.support import firmware
+from tests.support.chips import chip_of
 from tests.support.gdb import SOURCE, Capture, remote, run_gdb
 from tests.support.paths import ROOT
 from tests.support.qemu import Qemu
 from tests.support.rsp_proxy import RspProxy
 
-HEAP = ROOT / "tests" / "target" / "heap"
-XTENSA = Path(__file__).with_name("xtensa")
 HEAP_OPTIONS = ("--heap", "multi_heap@0x80100000", "--ring", "0x80200000")
 LEAVE = "python import os; os._exit(0)"  # a debugger that is gone without a word
 
@@ -123,62 +121,24 @@ def test_wrong_words_are_one_line(words: tuple[str, ...], line: str) -> None:
     assert done.stderr.startswith(f"memtrace: {line}") and done.stderr.count("\n") == 1
 
 
-class XtensaChip(Qemu):
-    """QEMU's board `sim` with an lx106, whose GDB Debian does not have."""
-
-    def __init__(self, elf: Path) -> None:
-        super().__init__()
-        self.machine = ["qemu-system-xtensa", "-M", "sim", "-cpu", "lx106", "-display", "none", "-nodefaults"]
-        self.machine += ["-device", f"loader,file={elf},cpu-num=0"]
-
-
-@pytest.fixture(scope="module")
-def xtensa_elf(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    elf = tmp_path_factory.mktemp("xtensa") / "broken.elf"
-    library = Path("/usr/lib/xtensa-lx106-elf")
-    line = ["xtensa-lx106-elf-gcc", "-std=c11", "-O1", "-g", "-mlongcalls", "-mtext-section-literals", "-nostdlib"]
-    line += [
-        "-isystem",
-        str(library / "include"),
-        f"-I{HEAP}",
-        f"-I{HEAP.parent}",
-        "-T",
-        "link.ld",
-        "start.S",
-        "broken.c",
-    ]
-    line += [*map(str, HEAP.glob("*.c")), "-o", str(elf), f"-L{library / 'lib'}", "-lc", "-lgcc"]
-    subprocess.run(line, cwd=XTENSA, check=True)
-    return elf
-
-
-def symbol(elf: Path, name: str) -> int:
-    listed = subprocess.run(["xtensa-lx106-elf-nm", str(elf)], capture_output=True, text=True, check=True).stdout
-    return next(int(line.split()[0], 16) for line in listed.splitlines() if line.split()[-1] == name)
-
-
-def test_a_gdb_without_the_architecture_gives_symbols_and_not_a_byte(xtensa_elf: Path) -> None:
-    with XtensaChip(xtensa_elf) as chip:
-        lines = [SOURCE, remote(chip.remote), Capture("p/x *(int *)&moving"), Capture("heap-check")]
-        asked = [
-            "heap-check --json",
-            "last-malloc moving --json",
-            "last-malloc &moving --json",
-            "last-malloc moving->x",
-        ]
-        done = run_gdb([*lines, *(Capture(f"{one} --rsp {chip.remote}") for one in asked)], elf=xtensa_elf)
+@pytest.mark.parametrize("variant", ["de212", "lx106"])
+def test_a_gdb_without_the_architecture_gives_symbols_and_not_a_byte(variant: str) -> None:
+    """Windowed and call0 Xtensa: Debian's GDB tells what the chip's own GDB tells, by our client."""
+    elf, chip = firmware.build(variant), chip_of(variant)
+    with Qemu(elf, append="scenario=seed", chip=chip, tcp=True) as target:
+        connected = [SOURCE, remote(target.remote), "continue", Capture("heap-check --json"), LEAVE]
+        known = run_gdb(connected, elf=elf, program=chip.gdb).json()
+        lines = [SOURCE, remote(target.remote), Capture("p/x (int)memtrace_ring"), Capture("heap-check")]
+        asked = ["heap-check --json", "last-malloc memtrace_ring --json", "last-malloc &memtrace_ring --json"]
+        asked += ["last-malloc memtrace_ring->head", "memtrace status --json"]
+        done = run_gdb([*lines, *(Capture(f"{one} --rsp {target.remote}") for one in asked)], elf=elf)
     assert "Truncated register" in done.stderr or "reply is too long" in done.stderr, "it cannot connect"
-    in_file = int(done.captured[0].output.split("=")[1], 16)
-    assert in_file == symbol(xtensa_elf, "before_it_ran"), "GDB answers from the file"
+    assert done.captured[0].output == "$1 = 0x0\n", "GDB answers from the file"
     error = done.captured[1].error or ""
     assert "this GDB knows no xtensa" in error and "--rsp HOST:PORT" in error
-    heap = done.json(2)["heaps"][0]
-    start = symbol(xtensa_elf, "memory")
-    assert (heap["status"], heap["start"], heap["end"]) == ("damaged", start, start + 16384)
-    finding = heap["findings"][0]
-    assert finding["explanations"][0]["kind"] == "overflow"
-    block = done.json(3)["block"]
-    assert block["payload"] == finding["explanations"][0]["payload"] == done.json(3)["address"] != in_file
-    assert (block["size"], block["state"], block["offset"]) == (64, "used", 0)
-    assert done.json(4)["address"] == symbol(xtensa_elf, "moving")
+    for key in ("assertion", "heaps", "trace"):
+        assert done.json(2)[key] == known[key], key
+    assert known["heaps"][0]["findings"][0]["suspects"][0]["allocated"]
+    assert done.json(3)["address"] == done.json(6)["ring"]["address"] == known["trace"]["address"]
+    assert known["heaps"][0]["start"] > done.json(4)["address"] > chip.base
     assert "give a number, &NAME, or the NAME of a global pointer" in (done.captured[5].error or "")

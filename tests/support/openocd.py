@@ -90,6 +90,12 @@ class DebugModule:
         with self._counts.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as view:
             return Counts(*struct.unpack(f"={len(view) // 8}Q", view))
 
+    def ended(self, timeout: float = 5.0) -> bool:
+        """Whether OpenOCD has gone: the port serves one, then ends."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return self._process is not None and self._process.wait(timeout) == 0
+        return False
+
     def __enter__(self) -> DebugModule:
         server = self._listener.socket.fileno()
         line = [*WITH_PARENT, str(build_module()), str(server), *self._arguments]

@@ -65,6 +65,21 @@ def test_it_finds_the_call_again_where_numbers_shift(scenario: str) -> None:
     assert place(*marker) in places(done.json()["write"]["stack"]), done.stdout
 
 
+@pytest.mark.parametrize(
+    ("variant", "scenario", "write"),
+    [
+        ("de212", "overflow-4", ("overflow.c", "overflow-4-write")),
+        ("de212", "uaf-links", ("after_free.c", "uaf-links-write")),
+        ("de212", "isr-overflow", ("concurrent.c", "isr-write")),
+        ("lx106", "overflow-4", ("overflow.c", "overflow-4-write")),
+    ],
+)
+def test_on_xtensa(variant: str, scenario: str, write: tuple[str, str]) -> None:
+    """Windowed and call0."""
+    done = run_scenario(scenario, ["memtrace watch last-damage", *RESTART, Capture(LAST)], variant=variant)
+    assert place(*write) in places(done.json()["write"]["stack"]), done.stdout
+
+
 def test_it_survives_a_new_connection() -> None:
     """The chip is switched off and on: another QEMU, another connection, the same watch."""
     elf = firmware.build(firmware.DEFAULT)

@@ -42,6 +42,14 @@ def test_a_header_is_watched_from_its_blocks_allocation_on() -> None:
     assert plan.call is not None and (plan.call.seq, plan.call.size) == (1, 96)
 
 
+def test_it_stops_where_few_calls_come_back_to() -> None:
+    """An interrupt's messages all come back through HERE[0]; the one in question also through 0x999, alone."""
+    busy = [event(number, "alloc", 0x9000 + 0x100 * number, 80) for number in range(40)]
+    one = event(40, "alloc", RIGHT, 80, (HERE[0], 0x999, 0x200))
+    assert planned(heap(RIGHT - 4, RIGHT), past(*busy, one)).stop == 0x999
+    assert planned(heap(RIGHT - 4, RIGHT), past(*busy[:10], one)).stop == HERE[0]
+
+
 def test_links_are_watched_from_the_free_on() -> None:
     known = past(event(0, "alloc", LEFT, 64), event(1, "free", LEFT, stack=THERE), event(2, "alloc", RIGHT, 96))
     plan = planned(heap(LEFT, LEFT, freed=True), known)
@@ -73,12 +81,21 @@ def test_the_third_of_its_kind_is_found_where_the_blocks_lie_elsewhere() -> None
 
 
 def test_without_the_whole_past_the_number_tells_about_where() -> None:
-    known = past(event(100, "alloc", LEFT, 64), event(200, "alloc", RIGHT, 64), complete=False)
+    later = event(300, "alloc", RIGHT + 0x100, 64)
+    known = past(event(100, "alloc", LEFT, 64), event(200, "alloc", RIGHT, 64), later, complete=False)
     plan = planned(heap(RIGHT - 4, RIGHT), known)
     assert (plan.count, plan.since) == (None, 150)
     tally = Tally(plan)
     assert tally.take([event(99, "alloc", 0x9000, 64)]) is None
     assert tally.take([event(190, "alloc", 0x9100, 64)]) == 0x9100 - 4
+
+
+def test_the_last_of_few_is_the_last_again() -> None:
+    """Each call takes the place of the one before, however many events there are this time."""
+    known = past(event(5000, "alloc", LEFT, 64), event(5001, "alloc", RIGHT, 64), complete=False)
+    tally = Tally(planned(heap(RIGHT - 4, RIGHT), known))
+    assert tally.take([event(20, "alloc", 0x9000, 64)]) == 0x9000 - 4
+    assert tally.take([event(30, "alloc", 0x9100, 64)]) == 0x9100 - 4
 
 
 def test_a_restart_begins_the_count_anew() -> None:
