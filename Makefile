@@ -25,8 +25,8 @@ setup-xtensa: setup ## build compiler and GDB for Xtensa, once (some 10 minutes)
 demo: setup $(if $(CHIP),setup-xtensa) ## show the story: who broke a heap on an emulated chip (CHIP=esp32-like for Xtensa)
 	@$(BIN)/python -m tests.demo $(CHIP)
 
-demo-watch: setup ## show how the next run stops at the line that does it
-	@$(BIN)/python -m tests.demo rv32 writer
+demo-watch: setup $(if $(CHIP),setup-xtensa) ## show how the next run stops at the line that does it (CHIP as above)
+	@$(BIN)/python -m tests.demo $(or $(CHIP),rv32) writer
 
 test: setup-xtensa ## run every test (ARGS="-k name" for some of them)
 	@$(BIN)/python -m pytest -n $(JOBS) $(ARGS)

@@ -47,6 +47,7 @@ EVENT_KINDS = ["alloc", "free", "realloc-begin", "realloc-end", "alloc-failed", 
 
 _TABLES = ("events", "stacks", "stack_index", "live", "names")
 _XTENSA_WINDOWED = 2
+_ESP_CODE = 0x40000000  # the region of every known chip
 _INDEX_BITS = 20
 _INDEX_MASK = (1 << _INDEX_BITS) - 1
 _LAP_MASK = 0xFFF
@@ -146,7 +147,9 @@ class Header:
 
     def code_address(self, pc: int) -> int:
         """The address that a recorded PC stands for."""
-        return pc & 0x3FFFFFFF | self.code_region if self.abi == _XTENSA_WINDOWED and pc else pc
+        if self.abi != _XTENSA_WINDOWED or not pc:
+            return pc
+        return pc & 0x3FFFFFFF | (self.code_region or _ESP_CODE)
 
     @property
     def capacity(self) -> int:

@@ -83,7 +83,8 @@ def _as_images(folder: Path, ranges: list[tuple[int, bytes]], spoil: Callable[[b
 def _in_file(wrap: Callable[[bytes], bytes]) -> Form:
     def write(folder: Path, ranges: list[tuple[int, bytes]], spoil: Callable[[bytes], bytes]) -> list[str]:
         path = folder / "core"
-        path.write_bytes(spoil(wrap(core_bytes(ranges))))
+        width = 8 if any(base >> 32 for base, _ in ranges) else 4
+        path.write_bytes(spoil(wrap(core_bytes(ranges, word=width))))
         return [str(path)]
 
     return write
@@ -113,7 +114,7 @@ def problem(number: int) -> str | None:
 def _words(folder: Path, random: Random) -> list[str]:
     """The command line of a case, its files written."""
     subject = random.choice(subjects())
-    ranges = [(base, _maybe(data, random, subject.targets, 0.7)) for base, data in subject.ranges]
+    ranges = [(_moved(base, random), _maybe(data, random, subject.targets, 0.7)) for base, data in subject.ranges]
     file_too = random.random() < 0.25
     files = random.choice(FORMS)(folder, ranges, lambda data: mutated(data, random, (), ANY) if file_too else data)
     command = random.choice(COMMANDS)
@@ -123,6 +124,11 @@ def _words(folder: Path, random: Random) -> list[str]:
     heap = ["--heap", f"{kind}@{at}"] if command != "log" and random.random() < 0.8 else []
     blocks = ["--blocks"] if command == "check" and random.random() < 0.7 else []
     return [command, *address, *files, *heap, *blocks, *(["--json"] if random.random() < 0.8 else [])]
+
+
+def _moved(base: int, random: Random) -> int:
+    """The base of an image, now and then one near the end of what addresses can say."""
+    return base if random.random() < 0.96 else random.choice(((1 << 32) - 4096, (1 << 32) - 8, (1 << 64) - 4096, 0))
 
 
 def _maybe(data: bytes, random: Random, targets: tuple[int, ...], chance: float) -> bytes:

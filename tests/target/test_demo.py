@@ -37,7 +37,9 @@ OWNERS = ["seed-alloc-data", "seed-free-data"]
         ("rv32", "owners", OWNERS),
         ("rv32", "writer", ["seed-write"]),
         ("esp32-like", "owners", OWNERS),
+        ("esp32-like", "writer", ["seed-write"]),
         ("esp8266-like", "owners", OWNERS),
+        ("esp8266-like", "writer", ["seed-write"]),
     ],
 )
 def test_demo_names_the_lines_of_the_culprit(chip: str, story: str, markers: list[str]) -> None:

@@ -122,3 +122,16 @@ def test_a_saved_core_opens_in_the_shell(tmp_path: Path) -> None:
     assert [frame["function"] for frame in suspect["allocated"]] == ["test_used_after_free", "app_main"]
     line = marked_line(ROOT / "tests/target/scenarios/malloc_test.c", "seed-alloc-data")
     assert suspect["allocated"][0]["line"] == line
+
+
+COMMANDS = ["memtrace status", "heap-check", "heap-free", "heap-blocks", "last-malloc $sp", "malloc-log"]
+
+
+@pytest.mark.parametrize("variant", ["de212", "lx106"])
+def test_every_command_answers(variant: str) -> None:
+    asked = [Capture(f"{command} --json") for command in COMMANDS]
+    done = run_scenario("tasks", [*asked, Capture("memtrace mark here")], before=DONE, variant=variant)
+    assert [(captured.command, captured.error) for captured in done.captured if captured.error] == []
+    assert {heap["status"] for heap in done.json(1)["heaps"]} == {"clean"}
+    assert {event["task"] for event in done.json(5)["events"]} <= {"main", "producer", "consumer", "logger"}
+    assert "asked: mark here" in done.captured[-1].output

@@ -63,7 +63,9 @@ def fetch_cores(folder: Path) -> None:
     for name in ("lists/partial", "cache/archives/partial"):
         (lists / name).mkdir(parents=True, exist_ok=True)
     asked = ["apt-get", "indextargets", "--format", LIST_FORMAT, "Created-By: Packages", "Origin: Debian"]
-    found = subprocess.run(asked, capture_output=True, text=True, check=True).stdout
+    found = subprocess.run(asked, capture_output=True, text=True).stdout
+    if not found:
+        raise CommandError("apt knows no repository of Debian's: run `apt-get update` once")
     (lists / "sources.list").write_text("".join(f"{line}\n" for line in sorted(set(found.splitlines()))))
     options = {
         "Dir::Etc::SourceList": lists / "sources.list",
@@ -71,6 +73,7 @@ def fetch_cores(folder: Path) -> None:
         "Dir::State::Lists": lists / "lists",
         "Dir::Cache": lists / "cache",
         "APT::Sandbox::User": "",
+        "Acquire::Retries": "3",
     }
     apt = ["apt-get", "-q", *(f"-o{name}={value}" for name, value in options.items())]
     run([*apt, "update"], folder)

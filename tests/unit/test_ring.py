@@ -36,7 +36,9 @@ def test_an_event_comes_back_whole(pointer_size: int, byte_order: str) -> None:
 
 
 @pytest.mark.parametrize("byte_order", ["little", "big"])
-@pytest.mark.parametrize(("abi", "region", "first"), [(2, 0x40000000, 0x400D1234), (3, 0, 0x800D1234)])
+@pytest.mark.parametrize(
+    ("abi", "region", "first"), [(2, 0x40000000, 0x400D1234), (2, 0, 0x400D1234), (3, 0, 0x800D1234)]
+)
 def test_window_increments_are_no_part_of_an_address(byte_order: str, abi: int, region: int, first: int) -> None:
     """CALL8 leaves 2 in the top bits of a windowed return address; without windows they are the address's own."""
     ring = Ring(byte_order=byte_order, arch=2, abi=abi, code_region=region)
