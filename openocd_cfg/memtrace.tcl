@@ -28,17 +28,18 @@ proc memtrace_bytes {file offset length} {
 	return [$file read $length]
 }
 
-# The section headers of type `type` of an ELF file of 32 bits: a list of {offset size link}.
-proc memtrace_sections {file head type} {
+# The section headers of an ELF file of 32 bits: a list of {type offset size link}.
+proc memtrace_sections {file head} {
 	set offset [unpack $head -uintle 256 32]
 	set size [unpack $head -uintle 368 16]
 	set count [unpack $head -uintle 384 16]
 	set found {}
-	for {set i 0} {$i < $count} {incr i} {
+	for {set i 0} {$i < $count && $i < 1000} {incr i} {
 		set section [memtrace_bytes $file [expr {$offset + $i * $size}] 40]
-		if {$type < 0 || [unpack $section -uintle 32 32] == $type} {
-			lappend found [list [unpack $section -uintle 128 32] [unpack $section -uintle 160 32] [unpack $section -uintle 192 32]]
-		}
+		if {[string bytelength $section] < 40} { break }
+		set fields {}
+		foreach bit {32 128 160 192} { lappend fields [unpack $section -uintle $bit 32] }
+		lappend found $fields
 	}
 	return $found
 }
@@ -76,19 +77,27 @@ proc memtrace_is_elf {head} {
 		[unpack $head -uintle 32 8] == 1 && [unpack $head -uintle 40 8] == 1}]
 }
 
+# The first table of symbols (type 2) and the strings that it is linked to; returns whether there is one.
+proc memtrace_take_first_table {file sections} {
+	foreach section $sections {
+		lassign $section type offset size link
+		if {$type == 2 && $link < [llength $sections]} {
+			lassign [lindex $sections $link] type strings_offset strings_size
+			set wanted [memtrace_wanted_places [memtrace_bytes $file $strings_offset $strings_size]]
+			memtrace_take_symbols [memtrace_bytes $file $offset $size] $wanted
+			return 1
+		}
+	}
+	return 0
+}
+
 proc memtrace_elf {path} {
 	global memtrace_symbols memtrace_program
 	set file [open $path rb]
 	set head [$file read 52]
-	set tables [expr {[memtrace_is_elf $head] ? [memtrace_sections $file $head 2] : {}}]
-	foreach table $tables {
-		lassign $table offset size link
-		lassign [lindex [memtrace_sections $file $head -1] $link] strings_offset strings_size
-		set wanted [memtrace_wanted_places [memtrace_bytes $file $strings_offset $strings_size]]
-		memtrace_take_symbols [memtrace_bytes $file $offset $size] $wanted
-	}
+	set found [expr {[memtrace_is_elf $head] && [memtrace_take_first_table $file [memtrace_sections $file $head]]}]
 	$file close
-	if {$tables eq {}} { return "$path is no little-endian ELF file of 32 bits with symbols" }
+	if {!$found} { return "$path is no little-endian ELF file of 32 bits with symbols" }
 	set memtrace_program $path
 	return "[dict size $memtrace_symbols] addresses known: [join [dict keys $memtrace_symbols] {, }]"
 }

@@ -57,6 +57,8 @@ class RspHost(ImageHost):
     def close(self) -> None:
         """Lets the target go."""
         self._connection.close()
+        if self._connection.parting is not None:
+            _say(self._connection.parting)
 
     def write(self, address: int, data: bytes) -> None:
         """Writes to the live target."""

@@ -311,6 +311,8 @@ class RspHost(GdbHost):
     def close(self) -> None:
         """Lets the target go."""
         self._connection.close()
+        if self._connection.parting is not None:
+            self.say(self._connection.parting)
 
     def memory(self) -> Memory:
         """The memory behind the connection, kept for this command."""
@@ -495,7 +497,8 @@ def _wants_colour() -> bool:
 class Prefix(gdb.Command):
     """memtrace: who broke the heap, who leaks it. Every command of memtrace begins with this word.
 
-    After a heap assertion: heap-check shows the damage and who did it, last-malloc ADDRESS the owners of an address.
+    After a heap assertion: heap-check shows the damage and who did it, last-malloc ADDRESS the owners of an address;
+    memtrace watch last-damage stops the next run at the line that does it.
     heap-blocks, heap-free and malloc-log list blocks, totals and events; memtrace status says what was found.
     """
 

@@ -10,6 +10,7 @@ from gdbext.analyse.suspects import Frames
 from gdbext.commands.settings import Settings
 from gdbext.heap.caps import read_registered
 from gdbext.heap.facts import Region
+from gdbext.heap.registry import KINDS
 from gdbext.heap.search import search_heaps
 from gdbext.model import Skipped
 from gdbext.source.memory import Memory
@@ -25,6 +26,9 @@ UNKNOWN_OPERATION = (
     "whether the target stands inside of the allocator is not known over this link: what an unfinished malloc or free "
     "leaves half done looks like damage"
 )
+
+
+_HIGHEST = (1 << 64) - 1
 
 
 class UserError(Exception):
@@ -64,7 +68,8 @@ def found_in_file(memory: Memory, head: Optional[int]) -> Found:
 
 def found_saved(saved: Saved) -> Found:
     """The heaps that were known when a core was saved."""
-    return Found([Region(*heap) for heap in saved.heaps], [Skipped(*missing) for missing in saved.skipped])
+    told = [heap for heap in saved.heaps if heap[0] in KINDS and all(0 <= (end or 0) <= _HIGHEST for end in heap[1:4])]
+    return Found([Region(*heap) for heap in told], [Skipped(*missing) for missing in saved.skipped])
 
 
 class Live(NamedTuple):

@@ -50,6 +50,7 @@ _GDBS = {
     "riscv": ("riscv32-esp-elf-gdb", "gdb-multiarch", "riscv32-unknown-elf-gdb", "riscv64-unknown-elf-gdb"),
     "arm": ("gdb-multiarch", "arm-none-eabi-gdb"),
 }
+_STAND_IN = "xtensa-de212-elf-gdb"  # what `make setup-xtensa` builds
 _ASKED = "python import sys; print('memtrace', sys.version_info >= (3, 8))"
 _CHIP_FILE, _FLASH_FILE = "project_description.json", "flasher_args.json"
 
@@ -72,6 +73,8 @@ def find_gdb(machine: str, chip: Optional[str]) -> str:
     without = []
     for program in _candidates(machine, chip):
         if _has_python(program):
+            if program.endswith(_STAND_IN):
+                print(f"memtrace: {program} knows QEMU's core; for a board install the vendor's", file=sys.stderr)
             return program
         without.append(program)
     if without:
@@ -91,7 +94,7 @@ def _candidates(machine: str, chip: Optional[str]) -> Iterator[str]:
     if machine == "xtensa":
         cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
         built = sorted((cache / "memtrace").glob("xtensa-*/complete"), key=lambda path: path.stat().st_mtime)
-        yield from (str(path.parent / "bin" / "xtensa-de212-elf-gdb") for path in reversed(built))
+        yield from (str(path.parent / "bin" / _STAND_IN) for path in reversed(built))
 
 
 def _has_python(program: str) -> bool:

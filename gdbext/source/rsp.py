@@ -75,6 +75,15 @@ class RspConnection:
             return Stub("qemu", piece, _HALTED_BEFORE.search(self.monitor("info status")) is not None)
         return Stub("other", piece, self.ask(b"?")[1:3] not in _ASKED_TO_STOP)
 
+    @property
+    def parting(self) -> Optional[str]:
+        """What to tell whose target may have been halted by this, and not run on: only QEMU says whether it ran."""
+        if self.stub.kind != "other" or self.stub.stood:
+            return None
+        return (
+            "the server halted the target for this, or found it halted; whether it runs on is its configuration's say"
+        )
+
     def describe(self) -> str:
         """The other side in words."""
         who = {"qemu": "QEMU's stub", "chip": "a small stub, as in a chip's panic handler", "other": "a stub"}

@@ -55,7 +55,7 @@ def read_saved(core: Core) -> Optional[Saved]:
         return Saved(
             heaps, skipped, _number(fields["ring"]), operation, assertion, None if build_id is None else str(build_id)
         )
-    except (ValueError, TypeError, KeyError, RecursionError):
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
         return None
 
 

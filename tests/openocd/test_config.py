@@ -63,6 +63,18 @@ def test_a_board_can_be_named(chip: str) -> None:
     assert "flash=0" in lines, "a chip must not be reset for the sake of its flash"
 
 
+def test_the_first_board_that_is_there_is_taken(tmp_path: Path) -> None:
+    """Espressif's OpenOCD has several: the chip's own USB port goes first."""
+    (tmp_path / "board").mkdir()
+    simulated = f"set SIMULATED_PORT none\nsource {CHIP_CONFIG}\n"
+    (tmp_path / "board" / "esp32c3-ftdi.cfg").write_text(simulated)
+    assert "memtrace: esp32c3 by esp32c3-ftdi.cfg; " in read_by_openocd("-s", str(tmp_path), *config("esp32c3"))[1][-2]
+    (tmp_path / "board" / "esp32c3-builtin.cfg").write_text(simulated)
+    assert (
+        "memtrace: esp32c3 by esp32c3-builtin.cfg; " in read_by_openocd("-s", str(tmp_path), *config("esp32c3"))[1][-2]
+    )
+
+
 def test_the_image_offset_is_told_after_init_and_before_gdb() -> None:
     esp = "proc esp {args} { echo told:$args:[[target current] curstate] }"
     given = ["-c", f"{esp}; set MEMTRACE_APP_OFFSET 0x20000; set MEMTRACE_BOARD {CHIP_CONFIG}"]

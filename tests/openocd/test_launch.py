@@ -8,6 +8,7 @@ import re
 import signal
 import socket
 import subprocess
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from gdbext.commands.launch import beside, find_gdb
 from gdbext.commands.openocd import arguments_of
 from tests.openocd.test_link import simulated_chip
 from tests.support import firmware
+from tests.support.gdb import PROMPT, GdbSession
 from tests.support.openocd import CHIP_CONFIG, DebugModule
 from tests.support.paths import ROOT
 
@@ -57,6 +59,22 @@ def test_a_whole_session(tmp_path: Path) -> None:
     assert "memtrace: heap assertion in tlsf_free: block already marked as free" in done.stdout
     assert "test_used_after_free" in done.stdout
     assert "frozen by an assertion: tlsf_free" in done.stderr  # monitor's answer
+
+
+def test_ctrl_c_stops_the_target_and_nothing_else(tmp_path: Path) -> None:
+    with simulated_chip("random", icount="shift=10") as module:
+        script = tmp_path / "gdb"
+        words = [*PROGRAM, "--openocd-config", str(config_for(module, tmp_path)), '"$3"', "--", "-nx"]
+        script.write_text(f"#!/bin/sh\ncd {ROOT} && exec {' '.join(words)}\n")
+        script.chmod(0o755)
+        with GdbSession(program=str(script), elf=firmware.build("default")) as gdb:
+            gdb.send("continue\n")
+            gdb.expect("Continuing")
+            time.sleep(0.5)
+            gdb.interrupt()
+            assert "SIGINT" in gdb.expect(PROMPT)
+            assert "target simulated.cpu, halted" in gdb.command("monitor memtrace_status")
+        assert module.ended()
 
 
 def test_ended_from_outside_it_leaves_nothing_behind(tmp_path: Path) -> None:

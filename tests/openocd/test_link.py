@@ -133,8 +133,11 @@ def test_breakpoints_steps_and_registers() -> None:
 
 def test_a_watchpoint_stops_at_its_writer() -> None:
     commands = ["tbreak main", "continue", "watch memtrace_ring", "continue", Capture("print memtrace_ring")]
-    done, _ = debug("clean", [*commands, Capture("bt")])
-    value, stack = (one.output for one in done.captured)
+    done, _ = debug("clean", [*commands, Capture("bt"), Capture("output/x $pc")])
+    value, stack, pc = (one.output for one in done.captured)
+    with Qemu(firmware.build("default"), append="scenario=clean") as chip:
+        straight = run_gdb([remote(chip.remote), *commands, Capture("output/x $pc")], elf=firmware.build("default"))
+    assert pc == straight.captured[1].output, "one step over the write, no more"
     assert "Hardware watchpoint 2: memtrace_ring" in done.stdout
     assert "Old value" in done.stdout, done.stdout
     assert "0x80200000" in value

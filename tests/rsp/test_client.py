@@ -193,8 +193,8 @@ def test_a_reply_that_is_no_memory(reply: bytes) -> None:
 @pytest.mark.parametrize(("reason", "detached"), [(b"S02", True), (b"T02thread:1;", True), (b"T05thread:1;", False)])
 def test_a_target_that_stood_before_is_left_standing(reason: bytes, detached: bool) -> None:
     stub = Scripted(lambda data: acked(reason) if data == b"?" else acked(b"OK") if data == b"D" else plain(data))
-    with connected(stub.remote):
-        pass
+    with connected(stub.remote) as source:
+        assert (source.connection.parting is not None) == detached, "nobody knows whether it runs on"
     assert (b"D" in stub.heard) == detached
 
 

@@ -135,7 +135,11 @@ def assert_party(suspect: dict[str, Any], party: Party) -> None:
 @pytest.mark.parametrize("variant", VARIANTS)
 @pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.scenario)
 def test_the_report_names_who_did_it(bug: Bug, variant: str) -> None:
-    report = check(bug.scenario, variant=variant)
+    assert_named(bug, check(bug.scenario, variant=variant))
+
+
+def assert_named(bug: Bug, report: Report) -> None:
+    """The report says of the bug what it must."""
     findings = damage(report)
     assert {finding["group"] for finding in findings} == {1}
     primary = findings[0]

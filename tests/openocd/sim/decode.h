@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Just enough of RV32I's encoding for the program buffer, and of C for stores and loads.
+ * Just enough of RV32I's encoding for the program buffer.
  */
 #ifndef DECODE_H
 #define DECODE_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 enum opcode {
@@ -32,8 +31,5 @@ static inline uint32_t immediate_s(uint32_t word)
 {
     return ((uint32_t)((int32_t)word >> 20) & ~31u) | bits(word, 7, 5);
 }
-
-/* The address that a load or store of 4 or 2 bytes in `word` goes to, with these registers; false if it is neither. */
-bool decode_access(uint32_t word, unsigned length, const uint32_t *registers, uint32_t *address);
 
 #endif

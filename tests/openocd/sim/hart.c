@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "counts.h"
-#include "decode.h"
 
 enum block_state { BLOCK_UNKNOWN, BLOCK_READ, BLOCK_WRITTEN };
 
@@ -201,7 +200,6 @@ bool hart_register_write(struct hart *hart, unsigned number, uint32_t value)
     if (number != 0 && hart->registers[number] != value) {
         hart->registers[number] = value;
         hart->registers_written |= UINT64_C(1) << number;
-        hart->ahead = hart->ahead && number != HART_PC;
     }
     return true;
 }
@@ -298,28 +296,6 @@ bool hart_csr_write(struct hart *hart, unsigned number, uint32_t value)
 
 /* ---- running ---- */
 
-/* A watchpoint's stop is behind the instruction: shows the one that made the access, if the bytes before pc are one. */
-static void step_back(struct hart *hart, uint32_t watched)
-{
-    uint32_t pc = 0;
-    uint32_t low = 0;
-    uint32_t high = 0;
-    uint32_t address = 0;
-    if (!hart_register_read(hart, HART_PC, &pc)) {
-        return;
-    }
-    for (unsigned length = 4; length >= 2; length -= 2) {
-        bool read = hart_memory_read(hart, pc - length, 2, &low) && hart_memory_read(hart, pc - length + 2, 2, &high);
-        uint32_t word = length == 4 ? low | high << 16 : low;
-        if (read && decode_access(word, length, hart->registers, &address) && watched - address < 4) {
-            hart->ahead = true;
-            hart->ahead_pc = pc;
-            hart->registers[HART_PC] = pc - length;
-            return;
-        }
-    }
-}
-
 static enum hart_cause cause_at(const struct hart *hart, uint32_t pc, enum hart_cause otherwise)
 {
     if (trigger_at(&hart->triggers, pc)) {
@@ -330,36 +306,19 @@ static enum hart_cause cause_at(const struct hart *hart, uint32_t pc, enum hart_
 
 static void stopped(struct hart *hart, enum hart_cause cause)
 {
-    const char *watch = strstr(hart->rsp.reply, "watch:");
-    uint32_t watched = watch == NULL ? 0 : (uint32_t)strtoul(watch + strlen("watch:"), NULL, 16);
     uint32_t pc = 0;
     hart->running = false;
-    hart->cause = watch == NULL ? cause : CAUSE_TRIGGER;
-    if (watch != NULL) {
-        step_back(hart, watched);
+    hart->cause = cause;
+    if (strstr(hart->rsp.reply, "watch:") != NULL) {
+        hart->cause = CAUSE_TRIGGER; /* before the access, as on a chip */
     } else if (cause != CAUSE_STEP && hart_register_read(hart, HART_PC, &pc)) {
         hart->cause = cause_at(hart, pc, cause);
     }
 }
 
-/* The debugger steps over a watchpoint's instruction, which the emulator has already done. */
-static bool catch_up(struct hart *hart)
-{
-    bool step = (hart->dcsr & DCSR_STEP) != 0;
-    if (!hart->ahead) {
-        return false;
-    }
-    hart->ahead = false;
-    hart->registers[HART_PC] = hart->ahead_pc;
-    if (step) {
-        hart->cause = CAUSE_STEP;
-    }
-    return step;
-}
-
 void hart_resume(struct hart *hart)
 {
-    if (hart->running || catch_up(hart)) {
+    if (hart->running) {
         return;
     }
     registers_let_go(hart);
@@ -398,7 +357,7 @@ void hart_reset(struct hart *hart)
     hart_halt(hart);
     memory_let_go(hart);
     hart->registers_written = 0;
-    hart->registers_known = hart->ahead = false;
+    hart->registers_known = false;
     const char *reply = rsp_ask(&hart->rsp, "qRcmd,73797374656d5f7265736574");
     while (reply[0] == 'O' && reply[1] != 'K' && rsp_receive(&hart->rsp, STOP_MILLISECONDS)) {
         reply = hart->rsp.reply;

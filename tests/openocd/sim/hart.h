@@ -6,9 +6,8 @@
  * and what is written goes out before the hart runs. Everything is dropped when it runs. Memory outside of the RAM that
  * the command line names does not exist: a bus error, as on a chip.
  *
- * Two things an emulator does that a chip does not are mended here. Its watchpoints stop behind the instruction, a
- * chip's before it: `dpc` shows the instruction, and the next step only catches up. Its ebreak traps to the guest: one
- * that the debugger writes becomes a breakpoint of the emulator.
+ * One thing an emulator does that a chip does not is mended here: its ebreak traps to the guest, so one that the debugger
+ * writes becomes a breakpoint of the emulator.
  */
 #ifndef HART_H
 #define HART_H
@@ -39,9 +38,7 @@ struct hart {
     uint32_t registers[HART_REGISTERS];
     bool registers_known;
     uint64_t registers_written; /* by number, bit by bit: to go out before the hart runs */
-    bool ahead;                 /* the emulator has done the instruction at pc, and stands at ahead_pc */
-    uint32_t ahead_pc;
-    uint32_t csr_base; /* the stub's number of CSR 0; 0: unknown */
+    uint32_t csr_base;          /* the stub's number of CSR 0; 0: unknown */
     uint32_t ram_base;
     uint32_t ram_bytes;
     uint8_t *ram;         /* what is known of it */
