@@ -24,7 +24,7 @@ from gdbext.commands.dumps import (
     operation_of,
     panic_of,
 )
-from gdbext.commands.host import Found, Live, UserError, found_registered, found_saved
+from gdbext.commands.host import Found, Live, UserError, found_named, found_saved
 from gdbext.commands.settings import Settings
 from gdbext.commands.table import COMMANDS, Argument, Command, help_of, parser_of, render
 from gdbext.heap.facts import Region
@@ -115,9 +115,9 @@ class ImageHost:
         saved = None if self._dump is None else self._dump.saved
         if saved is not None:
             return found_saved(saved)
-        head = None if self._program is None else self._program.address_of("registered_heaps")
-        if head is not None:
-            return found_registered(self._memory, head)
+        named = Found([], []) if self._program is None else found_named(self._memory, self._program)
+        if named.regions or named.skipped:
+            return named
         searched = search_heaps(self._memory, self._memory.ranges())
         return Found(searched.regions, [Skipped("heaps", why) for why in searched.left_out])
 

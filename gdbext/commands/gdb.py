@@ -23,7 +23,7 @@ from gdbext.analyse.check import Operation
 from gdbext.analyse.suspects import Frames
 from gdbext.commands.collect import newest_ring
 from gdbext.commands.complete import complete
-from gdbext.commands.host import Found, Live, UserError, found_registered, found_saved
+from gdbext.commands.host import Found, Live, UserError, found_named, found_saved
 from gdbext.commands.settings import SETTINGS, SettingRow, Settings
 from gdbext.commands.table import COMMANDS, Command, help_of, parser_of, render
 from gdbext.heap.caps import read_registered
@@ -44,7 +44,7 @@ from gdbext.source.gdb_inferior import (
 from gdbext.source.images import HeldSource
 from gdbext.source.known import Known, parse_ranges
 from gdbext.source.memory import Memory
-from gdbext.symbols.gdb_symbols import GdbSymbols, address_of, failed_assertion
+from gdbext.symbols.gdb_symbols import GdbProgram, GdbSymbols, address_of, failed_assertion
 from gdbext.symbols.names import is_allocator, is_assertion
 from gdbext.trace.format import FormatError
 from gdbext.trace.ring import message_of, read_ring
@@ -72,6 +72,7 @@ class GdbHost:
         self._named: Optional[NamedMemory] = None
         self._named_by: Optional[Tuple[int, int, int]] = None
         self._symbols = GdbSymbols()
+        self._program = GdbProgram()
 
     def forget(self, *_: Any) -> None:
         """What was read is no longer true: the target runs, or somebody wrote to it."""
@@ -80,6 +81,7 @@ class GdbHost:
     def forget_symbols(self, *_: Any) -> None:
         """The program changed."""
         self._symbols = GdbSymbols()
+        self._program = GdbProgram()
         self._memory = self._named_by = None
 
     def memory(self) -> Memory:
@@ -151,10 +153,8 @@ class GdbHost:
 
     def find_heaps(self) -> Found:
         """The heaps that symbols lead to; without symbols those that a saved core names."""
-        head, saved = address_of("registered_heaps"), self._saved()
-        if head is not None:
-            return found_registered(self.memory(), head)
-        return Found([], []) if saved is None else found_saved(saved)
+        named, saved = found_named(self.memory(), self._program), self._saved()
+        return named if saved is None or named.regions or named.skipped else found_saved(saved)
 
     def find_ring(self) -> Optional[int]:
         """What memtrace_ring points to."""

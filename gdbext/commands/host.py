@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Dict, List, NamedTuple, Optional, Protocol, Tu
 from gdbext.analyse.check import Operation
 from gdbext.analyse.suspects import Frames
 from gdbext.commands.settings import Settings
-from gdbext.heap.caps import read_registered
 from gdbext.heap.facts import Region
+from gdbext.heap.named import Named, Symbols
 from gdbext.model import Skipped
 from gdbext.source.memory import Memory
 
@@ -29,16 +29,10 @@ class Found(NamedTuple):
     skipped: List[Skipped]
 
 
-def found_registered(memory: Memory, head: int) -> Found:
-    """The heaps on ESP-IDF's list, whose head is at `head`."""
-    regions, problem = read_registered(memory, head)
-    for region in regions:
-        memory.allow(region.start or region.address, region.end or region.address)
-    if problem is not None:
-        return Found(regions, [Skipped("heaps", problem)])
-    if not regions:
-        return Found([], [Skipped("heaps", "no heap is registered yet: continue to main, then look again")])
-    return Found(regions, [])
+def found_named(memory: Memory, symbols: Symbols) -> Found:
+    """The heaps that a program's symbols lead to."""
+    named = Named(memory, symbols).find()
+    return Found(named.regions, [Skipped("heaps", problem) for problem in named.problems])
 
 
 def found_saved(saved: Saved) -> Found:

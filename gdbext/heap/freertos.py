@@ -191,7 +191,7 @@ def _with_more_regions(memory: Memory, layout: FreeRtosLayout) -> FreeRtosLayout
 def _region_starts(memory: Memory, layout: FreeRtosLayout) -> Iterator[int]:
     """Where another region may begin: behind the first, and at the begin of every known range."""
     yield layout.end
-    for start, _ in memory.ranges():
+    for start in memory.starts():
         yield (start + layout.align - 1) // layout.align * layout.align
 
 

@@ -201,6 +201,23 @@ class Memory:
         self.fetch(address, length)
         return self.snapshot.get(address, length)
 
+    def may_read(self, start: int, end: int) -> bool:
+        """Whether all of a range is known memory, or in the file. Nothing is read, nothing is said."""
+        if self._held is not None:
+            return self._in_file(self._held, start, end) == [(start, end)]
+        return self._known is None or self._known.clip(start, end) == [(start, end)]
+
+    def known_end(self, address: int) -> int:
+        """The end of the file's or the known memory around an address; without either there is none."""
+        if self._held is not None:
+            return next((end for start, end in self._held if start <= address < end), address)
+        return 1 << 64 if self._known is None else self._known.end(address)
+
+    def starts(self) -> List[int]:
+        """Where the ranges of the file or of the known memory begin."""
+        known = self._known.ranges() if self._known is not None else []
+        return [start for start, _ in (known if self._held is None else self._held)]
+
     def ranges(self) -> List[Range]:
         """Start and end of everything that the source holds, if it is a file; a live target does not know."""
         return self._held or []
