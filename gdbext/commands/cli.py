@@ -24,7 +24,7 @@ from gdbext.commands.dumps import (
     operation_of,
     panic_of,
 )
-from gdbext.commands.host import Found, Live, UserError, found_named, found_saved
+from gdbext.commands.host import Found, Live, UserError, World, found_named, found_saved, threads_named
 from gdbext.commands.settings import Settings
 from gdbext.commands.table import COMMANDS, Argument, Command, help_of, parser_of, render
 from gdbext.heap.facts import Region
@@ -33,6 +33,7 @@ from gdbext.heap.search import search_heaps
 from gdbext.model import CheckReport, Frame, Skipped, Stack
 from gdbext.source.images import ImageSource
 from gdbext.source.memory import Memory
+from gdbext.source.registers import machine_of, threads_of
 from gdbext.source.snapshot import ByteOrder
 from gdbext.symbols.elf_file import ElfFile
 from gdbext.symbols.elf_symbols import ElfSymbols
@@ -97,6 +98,27 @@ class ImageHost:
     def live(self) -> Live:
         """Files are saved already."""
         raise UserError("this is a file already: only a target in GDB is saved")
+
+    def roots(self) -> World:
+        """What the program writes to; without it, all that the files hold. Threads of a core."""
+        sections = [] if self._program is None else self._program.writable()
+        there = [(name, start, end) for name, start, end in sections if self._memory.held_around(start) is not None]
+        whole = [("memory", start, end) for start, end in self._memory.ranges()]
+        skipped = [Skipped("scan", "images have no registers: what only they lead to is not seen")]
+        if self._dump is None:
+            return World(there or whole, [], skipped)
+        threads = threads_of(self._dump.core)
+        machine = machine_of(self._dump.core.machine, self._dump.core.pointer_size)
+        missing = (
+            [] if threads else [Skipped("scan", "this core has no registers: what only they point at is not seen")]
+        )
+        return World(there or whole, threads_named(machine, threads), missing)
+
+    def name_at(self, address: int) -> Optional[str]:
+        """The variable at an address, with the offset in it."""
+        objects = [] if self._program is None else self._program.objects()
+        found = next(((name, address - start) for name, start, size in objects if 0 <= address - start < size), None)
+        return None if found is None else found[0] + (f"+{found[1]}" if found[1] else "")
 
     def facts(self) -> Tuple[str, ...]:
         """What the core says of itself, and whose symbols are used."""

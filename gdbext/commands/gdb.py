@@ -23,11 +23,11 @@ from gdbext.analyse.check import Operation
 from gdbext.analyse.suspects import Frames
 from gdbext.commands.collect import newest_ring
 from gdbext.commands.complete import complete
-from gdbext.commands.host import Found, Live, UserError, found_named, found_saved
+from gdbext.commands.host import Found, Live, UserError, World, found_named, found_saved, threads_named
 from gdbext.commands.settings import SETTINGS, SettingRow, Settings
 from gdbext.commands.table import COMMANDS, Command, help_of, parser_of, render
 from gdbext.heap.caps import read_registered
-from gdbext.model import Assertion, CheckReport
+from gdbext.model import Assertion, CheckReport, Skipped
 from gdbext.report.style import coloured
 from gdbext.source.gdb_inferior import (
     NamedMemory,
@@ -44,7 +44,7 @@ from gdbext.source.gdb_inferior import (
 from gdbext.source.images import HeldSource
 from gdbext.source.known import Known, parse_ranges
 from gdbext.source.memory import Memory
-from gdbext.symbols.gdb_symbols import GdbProgram, GdbSymbols, address_of, failed_assertion
+from gdbext.symbols.gdb_symbols import GdbProgram, GdbSymbols, address_of, failed_assertion, variable_at
 from gdbext.symbols.names import is_allocator, is_assertion
 from gdbext.trace.format import FormatError
 from gdbext.trace.ring import message_of, read_ring
@@ -133,6 +133,27 @@ class GdbHost:
         machine = machine_of(number, self.memory().source.pointer_size)
         threads = [] if machine is None else thread_registers(filter(None, machine.registers))
         return Live(number, machine, threads, writable_sections(), auxiliary_vector())
+
+    def roots(self) -> World:
+        """The program's writable sections; registers and stacks of its threads."""
+        from gdbext.source.registers import machine_of  # not needed by those who only load us
+
+        memory = self.memory()
+        machine = machine_of(machine_number(), memory.source.pointer_size)
+        registers = [] if machine is None else thread_registers(filter(None, machine.registers))
+        skipped = (
+            [] if registers else [Skipped("scan", "the registers of this machine are not known: no stacks either")]
+        )
+        sections = writable_sections()
+        if not sections:
+            skipped.append(
+                Skipped("scan", "no program, no globals: load it with `file APP.elf`, or name memory: --scan")
+            )
+        return World([("globals", *span) for span in sections], threads_named(machine, registers), skipped)
+
+    def name_at(self, address: int) -> Optional[str]:
+        """The ELF symbol that holds an address."""
+        return variable_at(address)
 
     def facts(self) -> Tuple[str, ...]:
         """The program, its debug information, and the automatic breakpoint."""

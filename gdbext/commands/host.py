@@ -37,7 +37,10 @@ def found_named(memory: Memory, symbols: Symbols) -> Found:
 
 def found_saved(saved: Saved) -> Found:
     """The heaps that were known when a core was saved."""
-    return Found([Region(*heap) for heap in saved.heaps], [Skipped(*missing) for missing in saved.skipped])
+    return Found(
+        [Region(*heap, origin="noted in the saved core") for heap in saved.heaps],
+        [Skipped(*missing) for missing in saved.skipped],
+    )
 
 
 class Live(NamedTuple):
@@ -48,6 +51,30 @@ class Live(NamedTuple):
     threads: List[Dict[str, int]]  # registers by name, the selected thread first
     writable: List[Tuple[int, int]]  # sections of the program that it writes to
     auxiliary: List[Tuple[int, int]]  # what the kernel told a process, by number
+
+
+class Thread(NamedTuple):
+    """A thread: its name, its stack pointer (0: not known), and its registers."""
+
+    name: str
+    stack: int
+    registers: Tuple[Tuple[str, int], ...]
+
+
+class World(NamedTuple):
+    """Where pointers may stand outside of heaps."""
+
+    writable: List[Tuple[str, int, int]]  # name, start and end of memory that the program writes to
+    threads: List[Thread]
+    skipped: List[Skipped]
+
+
+def threads_named(machine: Optional[Machine], registers: List[Dict[str, int]]) -> List[Thread]:
+    """The threads of a target whose registers have been read."""
+    return [
+        Thread(f"thread {number + 1}", values.get(machine.sp, 0) if machine is not None else 0, tuple(values.items()))
+        for number, values in enumerate(registers)
+    ]
 
 
 class Host(Protocol):
@@ -69,6 +96,12 @@ class Host(Protocol):
 
     def live(self) -> Live:
         """Threads and globals of a stopped target. UserError where there is none."""
+
+    def roots(self) -> World:
+        """Where pointers may stand outside of heaps."""
+
+    def name_at(self, address: int) -> Optional[str]:
+        """The variable at an address, with the offset in it."""
 
     def find_heaps(self) -> Found:
         """The heaps that symbols lead to."""

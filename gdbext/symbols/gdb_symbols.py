@@ -83,6 +83,12 @@ def _nearest_symbol(place: int) -> Optional[str]:
     return None if text.startswith("No symbol") else text.split(" in section")[0].split(" + ")[0].strip()
 
 
+def variable_at(address: int) -> Optional[str]:
+    """The ELF symbol that holds an address, with the offset in it."""
+    text = gdb.execute(f"info symbol {address:#x}", to_string=True)
+    return None if text.startswith("No symbol") else text.split(" in section")[0].strip().replace(" + ", "+")
+
+
 def failed_assertion() -> Optional[Tuple[str, str]]:
     """Function and condition that the C library's assert was called with, if the selected thread is in it."""
     frame: Optional[gdb.Frame] = gdb.newest_frame()
