@@ -202,12 +202,13 @@ def _second_bitmaps(facts: HeapFacts) -> Iterator[Fault]:
 
 
 def _first_bitmap(facts: HeapFacts) -> Iterator[Fault]:
-    layout = _tlsf(facts)
+    """Judged by the lists, not by the second level: a bit that is wrong there is no fault of this word."""
+    layout, heads = _tlsf(facts), facts.walk.heads
     word = _word32(facts, layout.fl_bitmap)
-    seconds = [_word32(facts, layout.sl_bitmaps + 4 * level) for level in range(layout.fl_count)]
-    if word is None or None in seconds:
+    if word is None or None in heads:
         return
-    for bit in _bits(word ^ sum(1 << level for level, second in enumerate(seconds) if second)):
+    filled = {slot >> layout.sl_log2 for slot, head in enumerate(heads) if head != layout.control}
+    for bit in _bits(word ^ sum(1 << level for level in filled)):
         yield _bitmap_fault(facts, layout.fl_bitmap, word, bit, None)
 
 
@@ -360,7 +361,7 @@ RULES: Tuple[Rule, ...] = (
     ),
     Rule(
         "bitmap-first",
-        "A first-level bit is set exactly if its second-level bitmap is not empty.",
+        "A first-level bit is set exactly if one of its lists has a block.",
         _first_bitmap,
         allocators=_TLSF,
     ),

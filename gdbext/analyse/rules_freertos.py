@@ -88,7 +88,7 @@ def check_chain(facts: HeapFacts) -> Iterator[Fault]:
             continue
         wanted = _allowed(facts, one, other)
         target = target_of(layout, value)
-        if target in wanted or _in_gap(facts, one, target):
+        if target in wanted or _in_gap(facts, one, target) or (value ^ layout.canary) in layout.beyond:
             continue
         place = layout.next_place(one)
         text = f"its next pointer at {place:#x} is {value:#010x}, {_where(facts, one, target)}"

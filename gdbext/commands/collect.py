@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Dict, Iterator, List, Optional, Protocol, Sequence, Tuple
+from typing import TYPE_CHECKING, Dict, Iterator, List, Optional, Protocol, Sequence, Tuple
 
 from gdbext.commands.host import Host, UserError
 from gdbext.heap.cover import Proven
@@ -17,6 +17,9 @@ from gdbext.source.memory import Memory
 from gdbext.trace.format import HEADER_BYTES, FormatError
 from gdbext.trace.history import History
 from gdbext.trace.ring import Rings, Trace, find_rings, read_ring, search_rings
+
+if TYPE_CHECKING:
+    from gdbext.analyse.watch import Past
 
 SEARCH = "search "  # what a ring's address begins with when it is a range to be searched
 _FIRST_LOOK = 4096
@@ -42,6 +45,16 @@ class Collected:
         """What every report ends with: the trace, what was not looked at and why, and the cost since its mark."""
         remarks = (Skipped("memory", remark) for remark in memory.remarks())
         return self.trace_info, (*self.skipped, *remarks), memory.cost_since(mark)
+
+    @property
+    def past(self) -> Past:
+        """What the trace holds."""
+        from gdbext.analyse.watch import Past  # not needed by those who only load us
+
+        if self.trace is None:
+            return Past(self.history, (), False)
+        complete = self.trace.info.lost == self.trace.info.half_written == 0
+        return Past(self.history, self.trace.events, complete)
 
     @property
     def trace_info(self) -> Optional[TraceInfo]:

@@ -12,7 +12,8 @@ Assumptions: at least one true header behind the damage is intact.
 
 from __future__ import annotations
 
-from typing import Callable, Dict, FrozenSet, Iterable, List, Mapping, NamedTuple, Optional, Tuple
+from types import MappingProxyType
+from typing import Callable, Dict, FrozenSet, Iterator, List, Mapping, NamedTuple, Optional, Tuple
 
 from gdbext.heap.layout import FLAG_BITS, FREE_BIT, Geometry, Pool
 from gdbext.source.snapshot import Snapshot, WordReader
@@ -20,10 +21,7 @@ from gdbext.source.snapshot import Snapshot, WordReader
 # Whether what lies around a block agrees with its header word: its payload, its word, the payload behind it.
 Agrees = Callable[[int, int, int], bool]
 
-_PLAIN, _CONTRADICTED, _LISTED, _TRACED = 1, -2, 3, 5
-
-# The first word of a used block with poisoning. Alone it proves nothing: freed blocks keep it.
-HEAD_CANARY, _POISONED = 0xABBA1234, 1
+_PLAIN, _CONTRADICTED, _MARKED, _LISTED, _TRACED = 1, -4, 3, 3, 5
 
 
 class Proven(NamedTuple):
@@ -31,6 +29,17 @@ class Proven(NamedTuple):
 
     size: int  # as requested, in bytes of the allocator's payload
     why: str
+
+
+class Evidence(NamedTuple):
+    """What speaks for blocks besides headers and lists."""
+
+    proven: Mapping[int, Proven] = MappingProxyType({})  # by payload: what the trace knows
+    marked: Optional[FrozenSet[int]] = None  # payloads whose canaries stand around them; None: the heap has none
+    held: Optional[Snapshot] = None  # what `read` reads from: nothing is looked for elsewhere
+
+
+NOTHING_KNOWN = Evidence()
 
 
 class Cover:
@@ -43,16 +52,14 @@ class Cover:
         read: WordReader,
         agrees: Agrees,
         listed: FrozenSet[int],
-        proven: Mapping[int, Proven],
-        held: Optional[Snapshot],
+        evidence: Evidence,
     ) -> None:
         self._layout = layout
         self._pool = pool
         self._read = read
         self._agrees = agrees
         self._listed = listed
-        self._proven = proven
-        self._held = held  # where headers are words as they stand in memory: the fastest way to all of them
+        self._proven, self._marked, self._held = evidence
         self._gain: Dict[int, int] = {}
         self._starts: List[int] = []  # descending payloads at which a new best chain begins
         self._best: List[int] = []
@@ -77,16 +84,21 @@ class Cover:
                 self._starts.append(payload)
                 self._best.append(weight)
 
-    def _candidates(self, low: int, high: int) -> Iterable[Tuple[int, int]]:
+    def _candidates(self, low: int, high: int) -> Iterator[Tuple[int, int]]:
         """The payloads of low..high, from the last on, whose header may be one by its size, with it."""
         step, align, smallest = self._layout.header, self._layout.align, self._layout.smallest
-        words = self._held.words(low - step, high) if self._held is not None and step == align else None
         largest = self._pool.end - self._pool.first | FLAG_BITS
-        if words is None:
-            found = ((payload, self._read(payload - step)) for payload in range(high, low - 1, -align))
-            return ((payload, word) for payload, word in found if word is not None and smallest <= word <= largest)
-        fit = [(index, word) for index, word in enumerate(words) if smallest <= word <= largest]
-        return ((low + index * step, word) for index, word in reversed(fit))
+        known = [(low - step, high)] if self._held is None else self._held.known(low - step, high)
+        for start, end in reversed(known):
+            start += (high - start) % align
+            end -= (end - high) % align
+            words = self._held.words(start, end) if self._held is not None and self._layout.plain_headers else None
+            if words is None:
+                found = ((place + step, self._read(place)) for place in range(end - align, start - 1, -align))
+                yield from ((at, word) for at, word in found if word is not None and smallest <= word <= largest)
+            else:
+                fit = [(index, word) for index, word in enumerate(words) if smallest <= word <= largest]
+                yield from ((start + (index + 1) * step, word) for index, word in reversed(fit))
 
     def _weigh(self, payload: int, word: int, following: int) -> Optional[int]:
         """What the chain that begins here is worth; None if nothing proves it."""
@@ -97,7 +109,8 @@ class Cover:
             own = _TRACED
         after = self._gain.get(following)
         if after is not None:
-            own += _POISONED if not word & FREE_BIT and self._read(payload) == HEAD_CANARY else 0
+            if own == _PLAIN and self._marked is not None and not word & FREE_BIT:
+                own = _MARKED if payload in self._marked else _CONTRADICTED
             return after + own + (0 if self._agrees(payload, word, following) else _CONTRADICTED)
         if own > _PLAIN:
             return own + self.weight_from(following)
@@ -130,6 +143,8 @@ class Cover:
             return self._proven[payload].why
         if payload in self._listed:
             return "it is on a free list"
+        if self._marked is not None and payload in self._marked:
+            return "its canaries stand around it"
         return "its chain of size words ends exactly at the heap's end"
 
 

@@ -19,6 +19,7 @@ from gdbext.source.memory import Memory
 from gdbext.source.snapshot import WordReader
 
 _PAGE = 1024
+_HIGHEST = 1 << 64
 _LOOK_AHEAD = 64 << 10
 # A heap in a larger image does not end with it: walking all of that as if it did takes seconds.
 _FAR = 1 << 20
@@ -52,6 +53,12 @@ def paged_reader(memory: Memory, around: int) -> WordReader:
     return read
 
 
+def look_ahead(memory: Memory, stop: int, last: int) -> None:
+    """Reads, in one piece, what lies behind the place where a chain of blocks stops: blocks that are damage hid."""
+    if memory.held_around(stop) is None and last > stop:
+        memory.fetch(stop, min(last - stop, _LOOK_AHEAD))
+
+
 def follow(layout: Geometry, header: WordReader, payload: int, high: int) -> Tuple[int, Optional[int], int]:
     """Follows good headers: the payload where they stop, its header word, and how many there were."""
     step, smallest, odd, count = layout.header, layout.smallest, layout.align - 1, 0
@@ -70,7 +77,13 @@ def known_until(memory: Memory, address: int, most: int) -> int:
 
 
 def chains_behind(
-    layout: Geometry, header: WordReader, agrees: Agrees, is_end: Callable[[int], bool], low: int, high: int
+    layout: Geometry,
+    header: WordReader,
+    agrees: Agrees,
+    is_end: Callable[[int], bool],
+    low: int,
+    high: int,
+    convincing: int = _CONVINCING,
 ) -> Optional[int]:
     """The end marker behind the longest chain of sound blocks in low..high; None if none is convincing."""
     step, smallest, odd = layout.header, layout.smallest, layout.align - 1
@@ -90,7 +103,7 @@ def chains_behind(
             continue
         chains[payload] = (after[0] + 1, after[1])
         best = max(best, chains[payload])
-    return best[1] if best[0] >= _CONVINCING else None
+    return best[1] if best[0] >= convincing else None
 
 
 def tlsf_ends(layout: Geometry, read: WordReader, agrees: Agrees, stop: int, high: int) -> List[int]:

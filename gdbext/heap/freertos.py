@@ -7,18 +7,19 @@ its address is the protector's canary: the value that most pairs agree on. Used 
 Rejected: following the chain from xStart (no symbol in an image; one bad pointer hides the rest); a canary from the
 end marker alone (it may be what was damaged).
 Cost: two walks a region.
-Assumptions: the address given is that of the first header. heap_5: another region is found by the chain that leads
-there, or as an image of its own; its end marker's pointer says nothing once it has left the chain.
+Assumptions: the address given is that of the first header. heap_5: another region is found as memory
+of its own, or by the chain that leads there, then from its first free block on; its end marker's pointer says nothing
+once it has left the chain.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
-from typing import Iterator, List, Mapping, NamedTuple, Optional, Set, Tuple
+from typing import Iterator, List, NamedTuple, Optional, Set, Tuple
 
-from gdbext.heap.cover import Agrees, Proven
-from gdbext.heap.ends import chains_behind, follow, known_until, paged_reader, with_last
+from gdbext.heap.cover import NOTHING_KNOWN, Agrees, Evidence
+from gdbext.heap.ends import chains_behind, follow, known_until, look_ahead, paged_reader, with_last
 from gdbext.heap.layout import FREE_BIT, FreeRtosLayout, Pool
 from gdbext.heap.walk import Node, Walk, walk_pools
 from gdbext.source.memory import Memory
@@ -26,7 +27,10 @@ from gdbext.source.snapshot import WordReader
 
 _ALIGNMENTS = {4: (8, 16, 4, 32), 8: (16, 8, 32)}
 _LOOK_AHEAD = 64 << 10
+_MOST_STARTS = 256  # a core may have thousands of ranges
 _MOST_REGIONS = 32
+# So many blocks do not fit an alignment by accident.
+_MANY = 32
 
 
 class FreeRtos(NamedTuple):
@@ -34,7 +38,7 @@ class FreeRtos(NamedTuple):
 
     layout: FreeRtosLayout
     blocks: int
-    whole: bool = False  # every block agrees
+    whole: bool = False  # every block agrees, and they are many
 
 
 def recognise_freertos(memory: Memory, address: int, version: int, largest: int) -> Optional[FreeRtos]:
@@ -46,7 +50,12 @@ def recognise_freertos(memory: Memory, address: int, version: int, largest: int)
         if one is not None and one.whole:
             return one
         found += [one] if one is not None else []
-    return max(found, key=lambda one: one.blocks, default=None)
+    return max(found, key=_worth, default=None)
+
+
+def _worth(found: FreeRtos) -> int:
+    """An alignment below a header's size is rare, and finds a few blocks more where another one has met damage."""
+    return found.blocks if found.layout.align >= found.layout.header else found.blocks - found.blocks // 10 - 1
 
 
 def _with_alignment(memory: Memory, address: int, version: int, largest: int, align: int) -> Optional[FreeRtos]:
@@ -72,6 +81,7 @@ def _settled(memory: Memory, layout: FreeRtosLayout, last: int) -> Optional[Free
     """The layout with the end of its only pool and its canary found."""
     read, first = paged_reader(memory, layout.first), layout.first
     stop = follow(layout, layout.header_reader(read), first, last)[0]
+    look_ahead(memory, stop, last)
     candidates = [replace(layout, pools=(Pool(first, end),)) for end in _ends(layout, read, stop, last) if end > first]
     masked = [_with_canary(candidate, read) for candidate in candidates]
     return min(masked, key=lambda candidate: _spoiled(candidate, read, stop), default=None)
@@ -104,7 +114,7 @@ def _spoiled(layout: FreeRtosLayout, read: WordReader, stop: int) -> float:
 
 def _with_canary(layout: FreeRtosLayout, read: WordReader) -> FreeRtosLayout:
     walk = Walk(layout)
-    walk_pools(walk, read, lambda *_: True, {})
+    walk_pools(walk, read, lambda *_: True)
     votes = Counter(_canary_votes(layout, walk, read))
     used = Counter(
         read(layout.next_place(payload)) for payload, word in zip(walk.payloads, walk.words) if not word & FREE_BIT
@@ -147,15 +157,15 @@ def chain_agrees(layout: FreeRtosLayout, read: WordReader) -> Agrees:
     return agrees
 
 
-def walk_freertos(layout: FreeRtosLayout, read: WordReader, proven: Optional[Mapping[int, Proven]] = None) -> Walk:
+def walk_freertos(layout: FreeRtosLayout, read: WordReader, evidence: Evidence = NOTHING_KNOWN) -> Walk:
     """Every block that can be proven, with the chain of the free ones as its only list."""
     agrees = chain_agrees(layout, read)
     walk = Walk(layout)
-    walk_pools(walk, read, agrees, proven or {})
+    walk_pools(walk, read, agrees, evidence)
     nodes = list(_nodes(layout, walk, read))
     if walk.breaks:
         walk = Walk(layout, nodes=nodes)
-        walk_pools(walk, read, agrees, proven or {})
+        walk_pools(walk, read, agrees, evidence)
         nodes = list(_nodes(layout, walk, read))
     walk.nodes = nodes
     return walk
@@ -177,8 +187,21 @@ def _nodes(layout: FreeRtosLayout, walk: Walk, read: WordReader) -> Iterator[Nod
 
 
 def _with_more_regions(memory: Memory, layout: FreeRtosLayout) -> FreeRtosLayout:
+    """The layout with every region that follows, has memory of its own, or is led to by the chain."""
+    before = 0
+    while before < len(layout.pools):
+        before = len(layout.pools)
+        layout = _with_next_regions(memory, layout)
+    values = _chain(layout, paged_reader(memory, layout.first))
+    targets = {value ^ layout.canary for value in values if value is not None}
+    unknown = {target for target in targets if target % layout.align == 0 and not memory.is_known(target)}
+    return replace(layout, beyond=frozenset(unknown - {layout.canary}))
+
+
+def _with_next_regions(memory: Memory, layout: FreeRtosLayout) -> FreeRtosLayout:
     for start in _region_starts(memory, layout):
-        if len(layout.pools) < _MOST_REGIONS and layout.pool_of(start + layout.header) is None:
+        first = start + layout.header
+        if len(layout.pools) < _MOST_REGIONS and layout.pool_of(first) is None and not layout.is_end(first):
             pool = _region_at(memory, layout, start)
             if pool is not None and not any(
                 pool.first < other.end and other.first < pool.end for other in layout.pools
@@ -189,37 +212,45 @@ def _with_more_regions(memory: Memory, layout: FreeRtosLayout) -> FreeRtosLayout
 
 
 def _region_starts(memory: Memory, layout: FreeRtosLayout) -> Iterator[int]:
-    """Where another region may begin: behind the first, and at the begin of every known range."""
+    """Where another region may begin: behind the first, at the begin of every known range; else its first free block
+    must do, to which the chain leads.
+    """
     yield layout.end
-    for start in memory.starts():
+    for start in memory.starts()[:_MOST_STARTS]:
         yield (start + layout.align - 1) // layout.align * layout.align
+    values = _chain(layout, paged_reader(memory, layout.first))
+    yield from (value ^ layout.canary for value in values if value is not None)
 
 
 def _region_at(memory: Memory, layout: FreeRtosLayout, start: int) -> Optional[Pool]:
     high = known_until(memory, start, 1 << 26)
     last = (high - layout.header) // layout.align * layout.align + layout.header
     first = start + layout.header
-    if last <= first:
+    if last <= first or start % layout.align:
         return None
     alone = replace(layout, pools=(Pool(first, last),))
     read = paged_reader(memory, first)
     stop = follow(alone, alone.header_reader(read), first, last)[0]
-    for end in (end for end in _ends(alone, read, stop, last) if read(layout.place_of_size(end)) == 0):
+    look_ahead(memory, stop, last)
+    for end in _ends(alone, read, stop, last):
+        if end <= first or read(layout.place_of_size(end)) != 0:
+            continue
         one = replace(alone, pools=(Pool(first, end),))
         both = tuple(sorted((*layout.pools, *one.pools), key=lambda pool: pool.first))
         good, blocks = _agreeing(replace(one, pools=both), read, one)
-        convincing = 4 * good >= 3 * blocks if good >= 2 else good == blocks and _is_led_to(layout, read, start)
+        convincing = (
+            4 * good >= 3 * blocks if good >= 2 else good == blocks and start ^ layout.canary in _chain(layout, read)
+        )
         if convincing:
             return Pool(first, end)
     return None
 
 
-def _is_led_to(layout: FreeRtosLayout, read: WordReader, start: int) -> bool:
-    """Whether the chain of the known regions leads to a block at `start`."""
+def _chain(layout: FreeRtosLayout, read: WordReader) -> List[Optional[int]]:
+    """The pointers of the known regions' free blocks and end markers, as they are stored."""
     walk = walk_freertos(layout, read)
     free = [payload for payload, word in zip(walk.payloads, walk.words) if word & FREE_BIT]
-    ends = [pool.end for pool in layout.pools]
-    return any(read(layout.next_place(payload)) == start ^ layout.canary for payload in (*free, *ends))
+    return [read(layout.next_place(payload)) for payload in (*free, *(pool.end for pool in layout.pools))]
 
 
 def _agreeing(layout: FreeRtosLayout, read: WordReader, part: FreeRtosLayout) -> Tuple[int, int]:
@@ -235,4 +266,4 @@ def _judged(memory: Memory, layout: FreeRtosLayout, version: int) -> Optional[Fr
         return None
     guard = "-protector" if layout.canary else ""
     name = f"freertos-heap{version}-{8 * layout.word}{guard}"
-    return FreeRtos(replace(layout, name=name), good, good == blocks)
+    return FreeRtos(replace(layout, name=name), good, good == blocks >= _MANY)

@@ -11,7 +11,7 @@ with FREE_BIT and PREV_FREE_BIT. TLSF stores just that; `header_reader` makes it
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Optional, Tuple
+from typing import FrozenSet, Optional, Tuple
 
 from gdbext.source.snapshot import WordReader
 
@@ -50,6 +50,8 @@ class Geometry:
     control: int  # the lowest address that matters; TLSF: the control block, which is also the null block
     pools: Tuple[Pool, ...]  # in address order
     flaws: Tuple[Flaw, ...]
+
+    plain_headers = True  # size words are read as they stand in memory
 
     @property
     def first(self) -> int:
@@ -119,6 +121,9 @@ class FreeRtosLayout(Geometry):
 
     canary: int
     used_next: int  # what used blocks keep as their next pointer: 0, or the canary
+    beyond: FrozenSet[int] = frozenset()  # heap_5: where the chain leads in memory that may not be read
+
+    plain_headers = False
 
     def place_of_size(self, payload: int) -> int:
         """Address of a block's size word: behind its next pointer."""

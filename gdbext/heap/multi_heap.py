@@ -10,15 +10,19 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Optional, Tuple
 
-from gdbext.heap.ends import known_until, paged_reader
+from gdbext.heap.cover import neighbour_agrees
+from gdbext.heap.ends import chains_behind, known_until, paged_reader
 from gdbext.heap.layout import FLAG_BITS, FREE_BIT, Flaw, MultiHeap, Pool, TlsfLayout
 from gdbext.heap.tlsf import first_payload, pool_end, reads_empty, recognise_tlsf, tlsf_layout
 from gdbext.source.memory import Memory
+from gdbext.source.snapshot import WordReader
 
 _INFO_WORDS = 5
 _NAMES = ("espressif-static", "espressif-static")
 # How far behind a pool_size that is too small the end is looked for.
 _BEYOND = 1 << 20
+# How far before the end that pool_size says, blocks that lead there are looked for, and how many prove it.
+_LOOK_BACK, _FEW = 64 << 10, 2
 
 
 def read_multi_heap(memory: Memory, address: int) -> Optional[MultiHeap]:
@@ -79,10 +83,21 @@ def _true_end(memory: Memory, layout: TlsfLayout, info: MultiHeap, high: int) ->
         payload += size + step
     if payload == layout.end or not reads_empty(read, payload - layout.word) or payload == layout.first:
         return None
+    if payload < layout.end and _blocks_end_at(layout, read, payload + layout.word):
+        return None
     free = payload - layout.control_end - used
     counted = info.free_bytes - free in range(4) or info.free_bytes - free + layout.word * blocks in range(4)
     marker = read(layout.end - layout.word)
     return payload if counted or (marker is not None and marker & ~2) else None
+
+
+def _blocks_end_at(layout: TlsfLayout, read: WordReader, low: int) -> bool:
+    """Whether blocks above `low` lead to the end that pool_size says: what looks like an end before is a bad header."""
+    end = layout.end
+    if not reads_empty(read, end - layout.word):
+        return False
+    low, agrees = max(low, end - _LOOK_BACK), neighbour_agrees(layout, read)
+    return chains_behind(layout, read, agrees, lambda payload: payload == end, low, end, _FEW) == end
 
 
 def limit_pool(info: MultiHeap, limit: int) -> MultiHeap:

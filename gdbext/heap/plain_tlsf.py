@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import List, Optional, Tuple
 
 from gdbext.heap.cover import neighbour_agrees
-from gdbext.heap.ends import follow, known_until, paged_reader, tlsf_ends
+from gdbext.heap.ends import follow, known_until, look_ahead, paged_reader, tlsf_ends
 from gdbext.heap.layout import FREE_BIT, PREV_FREE_BIT, Pool, TlsfLayout
 from gdbext.heap.tlsf import first_payload, recognise_tlsf, tlsf_layout
 from gdbext.heap.walk import Walk, walk_tlsf
@@ -42,6 +42,7 @@ def recognise_plain(memory: Memory, control: int, largest: int) -> Optional[Tlsf
 def _first_end(memory: Memory, layout: TlsfLayout, high: int) -> Optional[int]:
     read = paged_reader(memory, layout.first)
     stop, _, count = follow(layout, read, layout.first, high)
+    look_ahead(memory, stop, high)
     ends = [end for end in tlsf_ends(layout, read, neighbour_agrees(layout, read), stop, high) if end > layout.first]
     if not ends:
         return stop if count else None
@@ -49,7 +50,7 @@ def _first_end(memory: Memory, layout: TlsfLayout, high: int) -> Optional[int]:
         return ends[0]
 
     def spoiled(end: int) -> Tuple[float, int]:
-        walk = walk_tlsf(replace(layout, pools=(Pool(layout.first, end),)), read, {})
+        walk = walk_tlsf(replace(layout, pools=(Pool(layout.first, end),)), read)
         return _spoiled(walk, stop), end
 
     return min(ends, key=spoiled)
@@ -66,7 +67,7 @@ def _spoiled(walk: Walk, stop: int) -> float:
 
 def _with_more_pools(memory: Memory, layout: TlsfLayout) -> TlsfLayout:
     for _ in range(_MOST_POOLS):
-        walk = walk_tlsf(layout, paged_reader(memory, layout.control), {})
+        walk = walk_tlsf(layout, paged_reader(memory, layout.control))
         more = [fault.value for fault in walk.faults if fault.rule == "list-link" and fault.value % layout.align == 0]
         pools = [pool for pool in (_pool_around(memory, layout, value) for value in more) if pool is not None]
         if not pools:

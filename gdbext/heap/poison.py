@@ -11,7 +11,7 @@ Cost: some words a block; the fills are compared as whole slices.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import List, Optional, Tuple
+from typing import FrozenSet, List, Optional, Tuple
 
 from gdbext.heap.layout import FLAG_BITS, FREE_BIT
 from gdbext.heap.owner import are_owners, owner_bytes
@@ -52,6 +52,8 @@ def find_poison(walk: Walk, read: WordReader, held: Snapshot) -> Poison:
     used = [(raw, word & ~FLAG_BITS) for raw, word in pairs if not word & FREE_BIT]
     read32 = held.reader32(walk.layout.control)
     heads = sum(1 for raw, _ in used if read(raw) == HEAD)
+    if not used and _is_filled(walk, held, used, Poison("light", 8)):
+        return Poison("comprehensive", 8)
     if not heads or 2 * heads < len(used):
         return Poison(owner=owner_bytes(walk, read))
     head = max((8, 12), key=lambda head: _tails(read32, used, head))
@@ -108,3 +110,16 @@ def requested_of(held: Snapshot, raw: int, size: int, poison: Poison) -> Optiona
         return None
     length = held.word32(poison.length_place(raw))
     return None if length is None or not poison.owner <= length <= size - poison.around else length - poison.owner
+
+
+def marked_blocks(held: Snapshot, low: int, high: int, poison: Poison) -> FrozenSet[int]:
+    """Payloads of the allocator around which both canaries stand: used blocks, and what is left of freed ones."""
+    data, read32 = held.prefix(low, high - low), held.reader32(low)
+    mark, found = HEAD.to_bytes(_WIDTH, held.byte_order), set()
+    place = data.find(mark)
+    while place >= 0:
+        length = read32(poison.length_place(low + place))
+        if length is not None and read32(low + place + poison.head + length) == TAIL:
+            found.add(low + place)
+        place = data.find(mark, place + 1)
+    return frozenset(found)

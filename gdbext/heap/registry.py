@@ -10,14 +10,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Callable, Dict, Mapping, NamedTuple, Optional, Union
 
-from gdbext.heap.cover import Proven
+from gdbext.heap.cover import Evidence, Proven
 from gdbext.heap.dumped import read_dumped
 from gdbext.heap.facts import HeapFacts, Region
 from gdbext.heap.freertos import recognise_freertos, walk_freertos
 from gdbext.heap.layout import FreeRtosLayout, Geometry, MultiHeap, TlsfLayout
 from gdbext.heap.multi_heap import limit_pool, read_multi_heap, recognise_multi_heap
 from gdbext.heap.plain_tlsf import recognise_plain
-from gdbext.heap.poison import find_poison
+from gdbext.heap.poison import Poison, find_poison, marked_blocks
 from gdbext.heap.reading import fetch_heap
 from gdbext.heap.walk import Walk, walk_tlsf
 from gdbext.source.memory import Memory
@@ -64,13 +64,19 @@ def read_heap(memory: Memory, region: Region, proven: Mapping[int, Proven]) -> U
     region = replace(region, kind=found.kind)
     _fetch(memory, region, layout, proven)
     read = memory.snapshot.word_reader(layout.control, layout.end)
-    walk = _walk(layout, read, proven, memory.snapshot)
+    walk = _walk(layout, read, Evidence(proven, None, memory.snapshot))
     poison = find_poison(walk, read, memory.snapshot) if info is not None else None
     if poison is not None and poison.shift and walk.breaks:
-        shift = poison.shift
-        moved = {payload - shift: Proven(known.size + shift, known.why) for payload, known in proven.items()}
-        walk = _walk(layout, read, moved, memory.snapshot)
+        walk = _walk(layout, read, _with_poison(memory.snapshot, layout, proven, poison))
     return HeapFacts(region, layout, info, walk, memory.snapshot, poison)
+
+
+def _with_poison(held: Snapshot, layout: Geometry, proven: Mapping[int, Proven], poison: Poison) -> Evidence:
+    """What is known by the user's pointers as the allocator's payloads, and the canaries if all of them were read."""
+    shift = poison.shift
+    moved = {payload - shift: Proven(known.size + shift, known.why) for payload, known in proven.items()}
+    whole = poison.head and not held.missing(layout.first, layout.end)
+    return Evidence(moved, marked_blocks(held, layout.first, layout.end, poison) if whole else None, held)
 
 
 def _fetch(memory: Memory, region: Region, layout: Geometry, proven: Mapping[int, Proven]) -> None:
@@ -85,11 +91,11 @@ def _fetch(memory: Memory, region: Region, layout: Geometry, proven: Mapping[int
         memory.fetch(pool.first - layout.header, pool.end - pool.first + layout.header)
 
 
-def _walk(layout: Geometry, read: WordReader, proven: Mapping[int, Proven], held: Snapshot) -> Walk:
+def _walk(layout: Geometry, read: WordReader, evidence: Evidence) -> Walk:
     if isinstance(layout, FreeRtosLayout):
-        return walk_freertos(layout, read, proven)
+        return walk_freertos(layout, read, evidence)
     assert isinstance(layout, TlsfLayout)
-    return walk_tlsf(layout, read, proven, held)
+    return walk_tlsf(layout, read, evidence)
 
 
 def recognise(memory: Memory, region: Region) -> Union[Recognised, Unreadable]:

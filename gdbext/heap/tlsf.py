@@ -30,6 +30,8 @@ _TRIED = 4
 _CHAIN_BLOCKS = 64
 # Of a layout's lists, one in this many may be damaged.
 _DAMAGED_LISTS = 3
+# Of the others, one in this many is empty at the least.
+_FEWEST_EMPTY = 8
 _MOST_WORDS = 1100
 
 
@@ -62,11 +64,11 @@ class _Control:
         memory.fetch(control, min(_MOST_WORDS * self.word, max(0, high - control)))
         self.read = memory.snapshot.word_reader(control, control)
         self.snapshot = memory.snapshot
-        good = [self._leads_somewhere(control + self.word * place, low, high) for place in range(_MOST_WORDS)]
-        self._good = list(accumulate(good, initial=0))
+        heads = [self.read(control + self.word * place) for place in range(_MOST_WORDS)]
+        self._good = list(accumulate((self._leads_somewhere(head, low, high) for head in heads), initial=0))
+        self._empty = list(accumulate((int(head == control) for head in heads), initial=0))
 
-    def _leads_somewhere(self, address: int, low: int, high: int) -> int:
-        value = self.read(address)
+    def _leads_somewhere(self, value: Optional[int], low: int, high: int) -> int:
         if value is None:
             return 0
         return 1 if value == self.control or (low <= value < high and value % 4 == 0) else 0
@@ -78,9 +80,16 @@ class _Control:
 
     def heads(self, tables: Tables) -> int:
         """How many of a layout's list heads may be some."""
+        return self._count(self._good, tables)
+
+    def empty(self, tables: Tables) -> int:
+        """How many of them hold the control block's own address."""
+        return self._count(self._empty, tables)
+
+    def _count(self, sums: List[int], tables: Tables) -> int:
         first = (tables.lists - self.control) // self.word
         last = first + tables.slots
-        return self._good[last] - self._good[first] if last < len(self._good) else 0
+        return sums[last] - sums[first] if last < len(sums) else 0
 
 
 def _statics(control: int, word: int, names: Tuple[str, str]) -> Iterator[Tables]:
@@ -144,7 +153,8 @@ def _first_score(found: _Control, tables: Tables) -> Optional[int]:
     """What the heads and the facts say for a layout; None if too little."""
     good = found.heads(tables)
     bad = tables.slots - good
-    if bad > tables.slots // _DAMAGED_LISTS and tables.facts < 3:
+    unlike = bad > tables.slots // _DAMAGED_LISTS or _FEWEST_EMPTY * found.empty(tables) < good
+    if unlike and tables.facts < 3:
         return None
     return good - _WORST * bad + _FACT * tables.facts
 

@@ -14,12 +14,12 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from dataclasses import dataclass, field
-from typing import Dict, List, Mapping, Optional, Set, Tuple
+from typing import Dict, List, Optional, Set, Tuple
 
-from gdbext.heap.cover import Agrees, Cover, Proven, neighbour_agrees
+from gdbext.heap.cover import NOTHING_KNOWN, Agrees, Cover, Evidence, neighbour_agrees
 from gdbext.heap.layout import FLAG_BITS, FREE_BIT, Geometry, Pool, TlsfLayout
 from gdbext.model import Gap, Resume
-from gdbext.source.snapshot import Snapshot, WordReader
+from gdbext.source.snapshot import WordReader
 
 
 @dataclass(frozen=True)
@@ -109,22 +109,18 @@ def size_problem(layout: Geometry, pool: Pool, payload: int, word: Optional[int]
     return None
 
 
-def walk_tlsf(
-    layout: TlsfLayout, read: WordReader, proven: Mapping[int, Proven], held: Optional[Snapshot] = None
-) -> Walk:
-    """Every block of a TLSF heap that can be proven, and its lists. `held`, if given, is what `read` reads from."""
+def walk_tlsf(layout: TlsfLayout, read: WordReader, evidence: Evidence = NOTHING_KNOWN) -> Walk:
+    """Every block of a TLSF heap that can be proven, and its lists."""
     walk = Walk(layout)
     read_lists(walk, layout, read)
-    walk_pools(walk, read, neighbour_agrees(layout, read), proven, held)
+    walk_pools(walk, read, neighbour_agrees(layout, read), evidence)
     return walk
 
 
-def walk_pools(
-    walk: Walk, read: WordReader, agrees: Agrees, proven: Mapping[int, Proven], held: Optional[Snapshot] = None
-) -> None:
-    """Adds every block that can be proven. `proven` maps payloads that the trace knows to what it knows of them."""
+def walk_pools(walk: Walk, read: WordReader, agrees: Agrees, evidence: Evidence = NOTHING_KNOWN) -> None:
+    """Adds every block that can be proven."""
     for pool in walk.layout.pools:
-        walker = _Walker(walk, pool, walk.layout.header_reader(read), agrees, proven, held)
+        walker = _Walker(walk, pool, walk.layout.header_reader(read), agrees, evidence)
         payload = pool.first
         while payload < pool.end:
             payload, word = walker.run(payload)
@@ -132,24 +128,20 @@ def walk_pools(
                 payload = walker.resume(payload, word)
 
 
+_MIDDLE = "leads into the middle of other blocks"
+
+
 class _Walker:
     """The forward walk and what it falls back on; each run begins behind the one before, so that it ends."""
 
-    def __init__(
-        self,
-        walk: Walk,
-        pool: Pool,
-        read: WordReader,
-        agrees: Agrees,
-        proven: Mapping[int, Proven],
-        held: Optional[Snapshot],
-    ) -> None:
+    def __init__(self, walk: Walk, pool: Pool, read: WordReader, agrees: Agrees, evidence: Evidence) -> None:
         self.walk = walk
         self.pool = pool
-        self.proven = proven
+        self.proven = evidence.proven
         self.read = read
-        listed = frozenset(node.payload for node in walk.nodes)
-        self.cover = Cover(walk.layout, pool, read, agrees, listed, proven, held)
+        self.listed = frozenset(node.payload for node in walk.nodes)
+        self.marked = evidence.marked
+        self.cover = Cover(walk.layout, pool, read, agrees, self.listed, evidence)
         self.agrees = agrees
         self.start = self.run_start = len(walk.payloads)  # positions in walk.payloads
 
@@ -177,20 +169,38 @@ class _Walker:
         """Records the break at `payload` and returns where the walk goes on."""
         layout, walk = self.walk.layout, self.walk
         first = self._last_doubtful()
-        inside = walk.payloads[first] + layout.smallest if first is not None else payload
+        inside = walk.payloads[first] + layout.align if first is not None else payload
         self.cover.build(min(inside, payload))
         better = None if first is None else self._better_start(payload, first)
         if better is not None:
-            self._take_back(better, "leads into the middle of other blocks")
+            self._take_back(better, _MIDDLE)
             return better
         if first is not None and self._too_small():
             resumed = self.cover.next_start(payload) or self.pool.end
             self._take_back(resumed, f"less than the {self.proven[walk.payloads[-1]].size:,} bytes of its allocation")
             return resumed
-        resumed = self.cover.next_start(payload + layout.smallest) or self.pool.end
+        resumed = self.cover.next_start(payload + layout.align) or self.pool.end
+        spanning = None if first is None else self._spanning(first, payload, resumed)
+        if spanning is not None:
+            self._cut(spanning, resumed, _MIDDLE)
+            return resumed
         why = size_problem(layout, self.pool, payload, word) or "not a block"
         self._break(Break(payload, word, why, self._before(len(walk.payloads)), resumed))
         return resumed
+
+    def _has_room(self, payload: int, following: int) -> bool:
+        """Whether a block fits between: else the size before it is wrong, not its header."""
+        return following - self.walk.layout.header - payload >= self.walk.layout.smallest
+
+    def _spanning(self, first: int, payload: int, resumed: int) -> Optional[int]:
+        """Position of a doubtful block that goes on to where the walk resumes: a free one to which what stands there
+        leads back, or the last one if no block fits behind it.
+        """
+        payloads, words = self.walk.payloads, self.walk.words
+        for position in range(first, len(payloads)) if resumed < self.pool.end else ():
+            if words[position] & FREE_BIT and self.agrees(payloads[position], words[position], resumed):
+                return position
+        return None if self._has_room(payload, resumed) else self._holding(resumed)
 
     def _break(self, broken: Break) -> None:
         self.walk.breaks.append(broken)
@@ -202,24 +212,31 @@ class _Walker:
         return self.walk.payloads[position - 1] if position > self.start else None
 
     def _last_doubtful(self) -> Optional[int]:
-        """How far back this run may have gone wrong: its earliest block from which on no flag agrees."""
+        """How far back this run may have gone wrong: its earliest block from which on nothing agrees."""
         words = self.walk.words
         position = len(words) - 1
         if position < self.run_start:
             return None
         payloads = self.walk.payloads
-        while position > self.run_start and not self.agrees(
-            payloads[position - 1], words[position - 1], payloads[position]
+        while position > self.run_start and (
+            self._is_unlikely(payloads[position], words[position])
+            or not self.agrees(payloads[position - 1], words[position - 1], payloads[position])
         ):
             position -= 1
         return position
 
+    def _is_unlikely(self, payload: int, word: int) -> bool:
+        """Whether a free block is on no list, or a used one lacks the canaries that others have."""
+        if word & FREE_BIT:
+            return bool(self.listed) and payload not in self.listed
+        return self.marked is not None and payload not in self.marked
+
     def _better_start(self, payload: int, first: int) -> Optional[int]:
         """Where better-proven blocks begin that the doubtful ones jump over; None if they do not."""
-        better = self.cover.next_start(self.walk.payloads[first] + self.walk.layout.smallest)
+        better = self.cover.next_start(self.walk.payloads[first] + self.walk.layout.align)
         if better is None or better >= payload:
             return None
-        return better if self.cover.weight_from(better) >= self.cover.weight_from(payload) + 2 else None
+        return better if self.cover.weight_from(better) >= self.cover.weight_from(payload) + 1 else None
 
     def _too_small(self) -> bool:
         """Whether the last block, behind which there is no header, is smaller than the trace says it was made."""
@@ -228,8 +245,17 @@ class _Walker:
 
     def _take_back(self, better: int, why: str) -> None:
         """The size word of the last block before `better` is wrong: the blocks behind it begin there."""
+        self._cut(self._holding(better), better, why)
+
+    def _holding(self, better: int) -> int:
+        """Position of the last block before `better` that has room in front of it."""
+        payloads = self.walk.payloads
+        position = bisect_left(payloads, better) - 1
+        return position if position <= self.run_start or self._has_room(payloads[position], better) else position - 1
+
+    def _cut(self, first: int, better: int, why: str) -> None:
+        """The block at a position and all that followed from its size word give way to what begins at `better`."""
         walk = self.walk
-        first = bisect_left(walk.payloads, better) - 1
         start, word = walk.payloads[first], walk.words[first]
         walk.proven_sizes[start] = better - walk.layout.header - start
         before = self._before(first)

@@ -27,6 +27,10 @@ class Known:
         for start, end in ranges:
             self.allow(start, end)
 
+    def without_windows(self) -> Known:
+        """The ranges alone: for a source that does not survive a guess."""
+        return Known(self._ranges)
+
     def allow(self, start: int, end: int) -> None:
         """Adds a range."""
         touching = [span for span in self._ranges if span[0] <= end and start <= span[1]]

@@ -135,3 +135,11 @@ class GdbProgram:
             following = dict(zip(ends, ends[1:]))
             self._objects = [(name, start, following.get(start, start) - start) for start, name in places]
         return iter(self._objects)
+
+
+def size_of(name: str) -> Optional[int]:
+    """Bytes of a variable of the program, by its type. No memory is read."""
+    try:
+        return int(gdb.parse_and_eval(f"sizeof({name})"))
+    except gdb.error:
+        return None
