@@ -292,6 +292,69 @@ class BlockEntry:
 
 
 @dataclass(frozen=True)
+class Scanned:
+    """What was scanned for pointers; `amount` counts bytes, of registers their number."""
+
+    kind: str  # "global", "stack", "memory", "register" or "heap"
+    name: str
+    start: Optional[int]
+    end: Optional[int]
+    amount: int
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A place that points into a block."""
+
+    kind: str  # "global", "stack", "memory", "register" or "block"
+    name: str  # the variable, the register, or the block with an offset
+    address: Optional[int]  # of the pointer; a register has none
+    value: int
+    block: Optional[int]  # payload of the block that the pointer stands in
+    owner: Optional[Owner]  # of that block
+
+
+@dataclass(frozen=True)
+class RefsReport:
+    """The twin of `heap-refs`: `references` are listed of `total`."""
+
+    address: int
+    block: Optional[Place]
+    references: Tuple[Reference, ...]
+    total: int
+    scanned: Tuple[Scanned, ...]
+    trace: Optional[TraceInfo]
+    skipped: Tuple[Skipped, ...]
+    cost: Cost
+
+
+@dataclass(frozen=True)
+class Leak:
+    """A block that nobody points at, or that was not freed."""
+
+    payload: int
+    size: int
+    requested: Optional[int]
+    held_by: Optional[int]  # payload of another lost block that points at it
+    owner: Optional[Owner]
+
+
+@dataclass(frozen=True)
+class LeaksReport:
+    """The twin of `heap-leaks`: `blocks` are listed of `total`, largest first."""
+
+    kind: str  # "unreachable" or "not freed"
+    since: Optional[str]  # a mark
+    blocks: Tuple[Leak, ...]
+    total: int
+    bytes: int
+    scanned: Tuple[Scanned, ...]
+    trace: Optional[TraceInfo]
+    skipped: Tuple[Skipped, ...]
+    cost: Cost
+
+
+@dataclass(frozen=True)
 class BlocksTotal:
     """How many blocks the filters let through, and how many bytes they are."""
 

@@ -28,7 +28,7 @@ from gdbext.commands.dumps import (
     operation_of,
     panic_of,
 )
-from gdbext.commands.host import Found, Live, UserError, Watcher, found_in_file, found_saved
+from gdbext.commands.host import Found, Live, UserError, Watcher, World, found_in_file, found_saved, threads_named
 from gdbext.commands.launch import LAUNCH, launch
 from gdbext.commands.settings import Settings
 from gdbext.commands.table import COMMANDS, Argument, Command, help_of, parser_of, render
@@ -38,6 +38,7 @@ from gdbext.heap.search import search_heaps
 from gdbext.model import CheckReport, Frame, Skipped, Stack
 from gdbext.source.images import ImageSource
 from gdbext.source.memory import Memory, NoTarget
+from gdbext.source.registers import machine_of, threads_of
 from gdbext.source.snapshot import ByteOrder
 from gdbext.symbols.elf_file import ElfFile
 from gdbext.symbols.elf_symbols import ElfSymbols
@@ -103,6 +104,24 @@ class ImageHost:
         """Files are saved already."""
         raise UserError("this is a file already: only a target in GDB is saved")
 
+    def roots(self) -> World:
+        """What the program writes to; without it, all that the files hold. Threads of a core."""
+        sections = [] if self._program is None else self._program.writable()
+        there = [(name, start, end) for name, start, end in sections if self._memory.may_read(start, start + 1)]
+        whole = [("memory", start, end) for start, end in self._memory.ranges()]
+        skipped = [Skipped("scan", "there are no registers here: what only they lead to is not seen")]
+        if self._dump is None:
+            return World(there or whole, [], skipped)
+        threads = threads_of(self._dump.core)
+        machine = machine_of(self._dump.core.machine, self._dump.core.pointer_size)
+        return World(there or whole, threads_named(machine, threads), [] if threads else skipped)
+
+    def name_at(self, address: int) -> Optional[str]:
+        """The variable at an address, with the offset in it."""
+        objects = [] if self._program is None else self._program.objects()
+        found = next(((name, address - start) for name, start, size in objects if 0 <= address - start < size), None)
+        return None if found is None else found[0] + (f"+{found[1]}" if found[1] else "")
+
     def keep_plan(self, plan: WatchPlan) -> None:
         """Nothing runs again here."""
 
@@ -128,8 +147,7 @@ class ImageHost:
         saved = None if self._dump is None else self._dump.saved
         if saved is not None:
             return found_saved(saved)
-        head = None if self._program is None else self._program.address_of("registered_heaps")
-        found = found_in_file(self._memory, head)
+        found = found_in_file(self._memory, self._program)
         if not found.regions and self._dump is not None and of_esp_idf(self._dump):
             found.skipped.append(Skipped("heaps", WITHOUT_HEAPS))
         return found

@@ -15,7 +15,7 @@ from gdbext.analyse.check import Operation
 from gdbext.commands.cli import FORMATS, ImageHost
 from gdbext.commands.collect import region_named
 from gdbext.commands.dumps import open_program
-from gdbext.commands.host import FRAGILE, NEVER_RUNS, UNKNOWN_OPERATION, Found, UserError, found_registered
+from gdbext.commands.host import FRAGILE, NEVER_RUNS, UNKNOWN_OPERATION, Found, UserError, found_named
 from gdbext.heap.caps import CHIP_MEMORY, chip_memory
 from gdbext.heap.facts import Region
 from gdbext.heap.registry import LARGEST_HEAP, weight_of
@@ -74,8 +74,7 @@ class RspHost(ImageHost):
 
     def find_heaps(self) -> Found:
         """The heaps that symbols lead to. A live target is not searched unasked."""
-        head = None if self._program is None else self._program.address_of("registered_heaps")
-        return Found([], []) if head is None else found_registered(self._memory, head)
+        return Found([], []) if self._program is None else found_named(self._memory, self._program)
 
     def find_ring(self) -> Optional[int]:
         """What memtrace_ring points to."""

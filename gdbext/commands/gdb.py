@@ -31,14 +31,16 @@ from gdbext.commands.host import (
     Found,
     Live,
     UserError,
+    World,
     found_in_file,
-    found_registered,
+    found_named,
     found_saved,
+    threads_named,
 )
 from gdbext.commands.settings import SETTINGS, SettingRow, Settings
 from gdbext.commands.table import COMMANDS, Command, help_of, parser_of, render
 from gdbext.heap.caps import CHIP_MEMORY, chip_memory, read_registered
-from gdbext.model import Assertion, CheckReport
+from gdbext.model import Assertion, CheckReport, Skipped
 from gdbext.report.style import coloured
 from gdbext.source.gdb_inferior import (
     NamedMemory,
@@ -57,7 +59,7 @@ from gdbext.source.images import HeldSource
 from gdbext.source.known import Known, parse_ranges
 from gdbext.source.memory import Memory, NoTarget
 from gdbext.source.snapshot import ByteOrder
-from gdbext.symbols.gdb_symbols import GdbSymbols, address_of, failed_assertion, size_of
+from gdbext.symbols.gdb_symbols import GdbProgram, GdbSymbols, address_of, failed_assertion, size_of, variable_at
 from gdbext.symbols.names import is_allocator, is_assertion
 from gdbext.trace.format import FormatError
 from gdbext.trace.ring import message_of, read_ring
@@ -90,6 +92,7 @@ class GdbHost:
         self._named: Optional[NamedMemory] = None
         self._named_by: Optional[Tuple[int, int, int]] = None
         self._symbols = GdbSymbols()
+        self._program = GdbProgram()
         self._at_condition = False
         self._watcher: Optional[GdbWatcher] = None
 
@@ -128,6 +131,7 @@ class GdbHost:
     def forget_symbols(self, *_: Any) -> None:
         """The program changed."""
         self._symbols = GdbSymbols()
+        self._program = GdbProgram()
         self._memory = self._named_by = None
 
     def memory(self) -> Memory:
@@ -186,6 +190,27 @@ class GdbHost:
         threads = [] if machine is None else thread_registers(filter(None, machine.registers))
         return Live(number, machine, threads, writable_sections(), auxiliary_vector())
 
+    def roots(self) -> World:
+        """The program's writable sections; registers and stacks of its threads."""
+        from gdbext.source.registers import machine_of  # not needed by those who only load us
+
+        memory = self.memory()
+        machine = machine_of(machine_number(), memory.source.pointer_size)
+        registers = [] if machine is None else thread_registers(filter(None, machine.registers))
+        skipped = (
+            [] if registers else [Skipped("scan", "the registers of this machine are not known: no stacks either")]
+        )
+        sections = writable_sections()
+        if not sections:
+            skipped.append(
+                Skipped("scan", "no program, no globals: load it with `file APP.elf`, or name memory: --scan")
+            )
+        return World([("globals", *span) for span in sections], threads_named(machine, registers), skipped)
+
+    def name_at(self, address: int) -> Optional[str]:
+        """The ELF symbol that holds an address."""
+        return variable_at(address)
+
     def facts(self) -> Tuple[str, ...]:
         """The program, its debug information, and the automatic breakpoint."""
         space = gdb.current_progspace()
@@ -206,12 +231,10 @@ class GdbHost:
 
     def find_heaps(self) -> Found:
         """The heaps that symbols lead to; in a core those that it names, else also those that show themselves."""
-        head, saved = address_of("registered_heaps"), self._saved()
+        saved = self._saved()
         if saved is not None:
             return found_saved(saved)
-        if is_core():
-            return found_in_file(self.memory(), head)
-        return Found([], []) if head is None else found_registered(self.memory(), head)
+        return (found_in_file if is_core() else found_named)(self.memory(), self._program)
 
     def find_ring(self) -> Optional[int]:
         """What memtrace_ring points to."""

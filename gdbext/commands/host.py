@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Dict, List, NamedTuple, Optional, Protocol, Tu
 from gdbext.analyse.check import Operation
 from gdbext.analyse.suspects import Frames
 from gdbext.commands.settings import Settings
-from gdbext.heap.caps import read_registered
 from gdbext.heap.facts import Region
+from gdbext.heap.named import Named, Symbols
 from gdbext.heap.registry import KINDS
 from gdbext.heap.search import search_heaps
 from gdbext.model import Skipped
@@ -42,28 +42,23 @@ class Found(NamedTuple):
     skipped: List[Skipped]
 
 
-def found_registered(memory: Memory, head: int) -> Found:
-    """The heaps on ESP-IDF's list, whose head is at `head`."""
-    regions, problem = read_registered(memory, head)
-    for region in regions:
-        memory.allow(region.start or region.address, region.end or region.address)
-    if problem is not None:
-        return Found(regions, [Skipped("heaps", problem)])
-    if not regions:
-        return Found([], [Skipped("heaps", "no heap is registered yet: continue to main, then look again")])
-    return Found(regions, [])
+def found_named(memory: Memory, symbols: Symbols) -> Found:
+    """The heaps that a program's symbols lead to."""
+    named = Named(memory, symbols).find()
+    return Found(named.regions, [Skipped("heaps", problem) for problem in named.problems])
 
 
-def found_in_file(memory: Memory, head: Optional[int]) -> Found:
-    """The heaps of a file: on the list whose head is at `head`, else those that show themselves.
+def found_in_file(memory: Memory, symbols: Optional[Symbols]) -> Found:
+    """The heaps of a file: those that symbols lead to, else those that show themselves.
 
     A list that can be read and is empty or broken is the truth; a core without it says nothing of its heaps.
     """
-    listed = Found([], []) if head is None else found_registered(memory, head)
-    if head is not None and memory.word(head) is not None:
-        return listed
+    named = Found([], []) if symbols is None else found_named(memory, symbols)
+    head = None if symbols is None else symbols.address_of("registered_heaps")
+    if named.regions or (head is not None and memory.word(head) is not None):
+        return named
     searched = search_heaps(memory, memory.ranges())
-    return Found(searched.regions, [*listed.skipped, *(Skipped("heaps", why) for why in searched.left_out)])
+    return Found(searched.regions, [*named.skipped, *(Skipped("heaps", why) for why in searched.left_out)])
 
 
 def found_saved(saved: Saved) -> Found:
@@ -80,6 +75,30 @@ class Live(NamedTuple):
     threads: List[Dict[str, int]]  # registers by name, the selected thread first
     writable: List[Tuple[int, int]]  # sections of the program that it writes to
     auxiliary: List[Tuple[int, int]]  # what the kernel told a process, by number
+
+
+class Thread(NamedTuple):
+    """A thread: its name, its stack pointer (0: not known), and its registers."""
+
+    name: str
+    stack: int
+    registers: Tuple[Tuple[str, int], ...]
+
+
+class World(NamedTuple):
+    """Where pointers may stand outside of heaps."""
+
+    writable: List[Tuple[str, int, int]]  # name, start and end of memory that the program writes to
+    threads: List[Thread]
+    skipped: List[Skipped]
+
+
+def threads_named(machine: Optional[Machine], registers: List[Dict[str, int]]) -> List[Thread]:
+    """The threads of a target whose registers have been read."""
+    return [
+        Thread(f"thread {number + 1}", values.get(machine.sp, 0) if machine is not None else 0, tuple(values.items()))
+        for number, values in enumerate(registers)
+    ]
 
 
 class Watched(NamedTuple):
@@ -140,6 +159,12 @@ class Host(Protocol):
 
     def live(self) -> Live:
         """Threads and globals of a stopped target. UserError where there is none."""
+
+    def roots(self) -> World:
+        """Where pointers may stand outside of heaps."""
+
+    def name_at(self, address: int) -> Optional[str]:
+        """The variable at an address, with the offset in it."""
 
     def find_heaps(self) -> Found:
         """The heaps that symbols lead to."""

@@ -18,6 +18,7 @@ from gdbext.commands.control import run_request
 from gdbext.commands.host import Host, UserError
 from gdbext.commands.last import run_last
 from gdbext.commands.log import run_log
+from gdbext.commands.refs import run_leaks, run_refs
 from gdbext.commands.status import run_status
 from gdbext.commands.watch import run_watch
 from gdbext.model import SaveReport
@@ -25,6 +26,7 @@ from gdbext.report.as_json import to_json
 from gdbext.report.text_check import check_lines
 from gdbext.report.text_last import last_lines
 from gdbext.report.text_lists import blocks_lines, control_lines, free_lines, log_lines, save_lines, status_lines
+from gdbext.report.text_refs import leaks_lines, refs_lines
 from gdbext.report.text_watch import watch_lines
 from gdbext.trace.format import EVENT_KINDS
 
@@ -100,6 +102,17 @@ _WATCHED = Argument(
 )
 _FILE = Argument("file", "the file to write; a core that is there is replaced", {"metavar": "FILE"})
 _SOURCES = (_HEAP, _RING, _SEARCH, _RSP, _JSON)
+_SCAN = Argument(
+    "--scan",
+    "scan this memory too for pointers, beside globals, stacks and registers; repeatable",
+    {"action": "append", "default": [], "metavar": "START,END"},
+)
+_UNREACHABLE = Argument(
+    "--unreachable",
+    "blocks that nothing points at, from globals, stacks and registers on",
+    {"action": "store_true"},
+)
+_SINCE = Argument("--since", "only what was allocated after this mark", {"metavar": "MARK"})
 
 
 def _request(name: str) -> Argument:
@@ -146,6 +159,22 @@ COMMANDS: Tuple[Command, ...] = (
         _SOURCES,
         run_free,
         free_lines,
+    ),
+    Command(
+        "leaks",
+        "heap-leaks",
+        "List blocks that were allocated in the trace and not freed, or that nothing points at.",
+        (_UNREACHABLE, _SINCE, _SCAN, *_SOURCES, _LIMIT, _ALL),
+        run_leaks,
+        leaks_lines,
+    ),
+    Command(
+        "refs",
+        "heap-refs",
+        "Show who points at a block: globals, stacks, registers and other blocks.",
+        (_ADDRESS, _SCAN, *_SOURCES, _LIMIT, _ALL),
+        run_refs,
+        refs_lines,
     ),
     Command(
         "log",

@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Finds the heaps of ESP-IDF: the list `registered_heaps`.
 
-Approach: both known layouts of its nodes (with and without a name in front) are tried on the first node, and the one
-whose numbers fit is used for all. The list is as hostile as the heaps: bounded, and each node is looked at before it
+Approach: both known layouts of its nodes (with and without a name in front) are tried, and the one that leads to more
+heaps is used. The list is as hostile as the heaps: bounded, and each node is looked at before it
 is followed.
 Rejected: `heap_t` from debug information; two different types have that name.
 """
 
 from __future__ import annotations
 
-from typing import List, Optional, Set, Tuple
+from typing import Dict, Iterable, List, Optional, Set, Tuple
 
 from gdbext.heap.facts import Region
 from gdbext.source.known import Range
@@ -22,25 +22,59 @@ _MOST_HEAPS = 64
 _ORIGIN = "on the list registered_heaps"
 _LAYOUTS = (0, 4)  # bytes before caps: none, or a name's pointer
 _NODE_BYTES = 36
+_MOST_TYPES = 32
+_TYPE_BYTES = (16, 20)  # of an entry of soc_memory_types: some versions have flags behind the capabilities
+_NAME_BYTES = 32
 _MOST_REGIONS = 64
 
+Names = Dict[int, str]  # of kinds of memory, by all their capabilities ORed
 
-def read_registered(memory: Memory, head: int) -> Tuple[List[Region], Optional[str]]:
+
+def read_memory_types(memory: Memory, types: int, count: Optional[int]) -> Names:
+    """The names of ESP-IDF's kinds of memory by their capabilities, from the constant soc_memory_types."""
+    if count is None or not 0 < count <= _MOST_TYPES:
+        return {}
+    for size in _TYPE_BYTES:
+        memory.fetch(types, count * size)
+        found = [_type_at(memory, types + size * number) for number in range(count)]
+        if all(one is not None for one in found):
+            return dict(one for one in reversed(found) if one is not None)  # of two that are alike, the first
+    return {}
+
+
+def _type_at(memory: Memory, address: int) -> Optional[Tuple[int, str]]:
+    pointer, *caps = (memory.word(address + 4 * position) for position in range(4))
+    text = None if pointer is None or not memory.may_read(pointer, pointer + 1) else memory.string(pointer, _NAME_BYTES)
+    if not text or not text.isprintable() or None in caps:
+        return None
+    return _joined(caps), text
+
+
+def _joined(caps: Iterable[Optional[int]]) -> int:
+    joined = 0
+    for one in caps:
+        joined |= one or 0
+    return joined
+
+
+def read_registered(memory: Memory, head: int, names: Optional[Names] = None) -> Tuple[List[Region], Optional[str]]:
     """The heaps on the list whose head is at `head`; and why it ends early, if it does."""
     node = memory.word(head)
     if node is None:
         return [], "the list of heaps cannot be read"
-    shift = next((shift for shift in _LAYOUTS if node and _region(memory, node, shift) is not None), None)
-    if shift is None:
-        return [], None if not node else f"the first entry of the list of heaps, at {node:#x}, is no heap"
-    return _follow(memory, node, shift)
+    if not node:
+        return [], None
+    told = [_follow(memory, node, shift, names or {}) for shift in _LAYOUTS if _region(memory, node, shift, {})]
+    if not told:
+        return [], f"the first entry of the list of heaps, at {node:#x}, is no heap"
+    return max(told, key=lambda one: (len(one[0]), one[1] is None))
 
 
-def _follow(memory: Memory, node: int, shift: int) -> Tuple[List[Region], Optional[str]]:
+def _follow(memory: Memory, node: int, shift: int, names: Names) -> Tuple[List[Region], Optional[str]]:
     regions: List[Region] = []
     seen: Set[int] = set()
     while node:
-        found = None if node in seen or len(seen) >= _MOST_HEAPS else _region(memory, node, shift)
+        found = None if node in seen or len(seen) >= _MOST_HEAPS else _region(memory, node, shift, names)
         if found is None:
             return regions, f"the list of heaps is broken at {node:#x}"
         seen.add(node)
@@ -50,7 +84,7 @@ def _follow(memory: Memory, node: int, shift: int) -> Tuple[List[Region], Option
     return sorted(regions, key=lambda region: region.address), None
 
 
-def _region(memory: Memory, node: int, shift: int) -> Optional[Tuple[Optional[Region], int]]:
+def _region(memory: Memory, node: int, shift: int, names: Names) -> Optional[Tuple[Optional[Region], int]]:
     """The heap of one node (None for a region that is no heap yet) and the next node; None if this is no node."""
     memory.fetch(node, _NODE_BYTES + shift)
     words = [memory.word(node + shift + 4 * position) for position in range(_NODE_BYTES // 4)]
@@ -59,7 +93,8 @@ def _region(memory: Memory, node: int, shift: int) -> Optional[Tuple[Optional[Re
         return None
     if heap and not start <= heap < end:
         return None
-    return (Region("multi_heap", heap, start, end, origin=_ORIGIN) if heap else None), following
+    name = names.get(_joined(words[:3]))
+    return (Region("multi_heap", heap, start, end, name, _ORIGIN) if heap else None), following
 
 
 def chip_memory(table: bytes, word: int, byte_order: ByteOrder) -> List[Range]:

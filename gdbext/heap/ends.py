@@ -11,7 +11,6 @@ Cost: one walk a candidate, at most three; one pass over 64 KiB.
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from typing import Callable, Dict, List, Optional, Set, Tuple
 
 from gdbext.heap.cover import Agrees
@@ -35,17 +34,21 @@ def paged_reader(memory: Memory, around: int) -> WordReader:
     is: pages would be joined one by one.
     """
     known = (memory.held_around(around) or memory.snapshot).word_reader(around, around)
+    width = memory.source.pointer_size
     tried: Set[int] = set()
 
     def read(address: int) -> Optional[int]:
         value = known(address)
-        if value is None:
-            held, page = memory.held_around(address), address & -_PAGE
-            if held is None and page not in tried:
-                tried.add(page)
-                memory.fetch(page, _PAGE)
-            value = (held or memory.snapshot).word(address)
-        return value
+        if value is not None:
+            return value
+        held, page = memory.held_around(address), address & -_PAGE
+        if held is not None:
+            return held.word(address)
+        start, length = (page, _PAGE) if memory.may_read(page, page + _PAGE) else (address, width)
+        if start not in tried:
+            tried.add(start)
+            memory.fetch(start, length)
+        return memory.snapshot.word(address)
 
     return read
 
@@ -69,12 +72,8 @@ def follow(layout: Geometry, header: WordReader, payload: int, high: int) -> Tup
 
 
 def known_until(memory: Memory, address: int, most: int) -> int:
-    """The end of the known memory around an address; where the source does not tell, `most` bytes on."""
-    ranges = memory.ranges()
-    if ranges:
-        start, end = ranges[max(0, bisect_right(ranges, (address, _HIGHEST)) - 1)]
-        return min(end, address + most) if start <= address < end else address
-    return address + most
+    """The end of the known memory around an address, `most` bytes on at most."""
+    return min(memory.known_end(address), address + most)
 
 
 def chains_behind(

@@ -216,7 +216,7 @@ def _region_starts(memory: Memory, layout: FreeRtosLayout) -> Iterator[int]:
     must do, to which the chain leads.
     """
     yield layout.end
-    for start, _ in memory.ranges()[:_MOST_STARTS]:
+    for start in memory.starts()[:_MOST_STARTS]:
         yield (start + layout.align - 1) // layout.align * layout.align
     values = _chain(layout, paged_reader(memory, layout.first))
     yield from (value ^ layout.canary for value in values if value is not None)

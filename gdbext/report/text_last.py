@@ -6,12 +6,12 @@ from __future__ import annotations
 from typing import Iterator
 
 from gdbext.model import LastReport, Life
-from gdbext.report.words import cost_words, owner_words, stack_words, trace_words
+from gdbext.report.words import cost_words, owner_words, place_words, stack_words, trace_words
 
 
 def last_lines(report: LastReport) -> Iterator[str]:
     """The whole report, line by line."""
-    yield f"{report.address:#x}: {_place_words(report)}"
+    yield f"{report.address:#x}: {place_words(report.block)}"
     for number, life in enumerate(report.generations):
         yield from _life_lines(life, number)
     if report.older:
@@ -21,17 +21,6 @@ def last_lines(report: LastReport) -> Iterator[str]:
     for skipped in report.skipped:
         yield f"not checked: {skipped.check}: {skipped.why}"
     yield f"{trace_words(report.trace)}; read {cost_words(report.cost)}"
-
-
-def _place_words(report: LastReport) -> str:
-    place = report.block
-    if place is None:
-        return "in no heap that was found"
-    if place.state == "outside":
-        return f"in the heap at {place.heap:#x}, in no block (its control data, or damage)"
-    asked = f" ({place.requested:,} requested)" if place.requested is not None else ""
-    state = place.state.upper()
-    return f"byte {place.offset:,} of block {place.payload:#x}, {place.size:,} bytes{asked}, {state}"
 
 
 def _life_lines(life: Life, number: int) -> Iterator[str]:

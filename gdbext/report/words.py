@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 from typing import Optional
 
-from gdbext.model import Cost, Frame, Stack, TraceInfo
+from gdbext.model import Cost, Frame, Place, Stack, TraceInfo
 
 _CALLERS_SHOWN = 5
 
@@ -68,3 +68,14 @@ def trace_words(trace: Optional[TraceInfo]) -> str:
     ]
     span = f" (seq {trace.first}..{trace.last})" if trace.first is not None else ""
     return ", ".join([f"trace: {trace.kept:,} events kept{span}", *filter(None, lost)]) + f"; {trace.state}"
+
+
+def place_words(place: Optional[Place]) -> str:
+    """Where an address lies in a heap."""
+    if place is None:
+        return "in no heap that was found"
+    if place.state == "outside":
+        return f"in the heap at {place.heap:#x}, in no block (its control data, or damage)"
+    asked = f" ({place.requested:,} requested)" if place.requested is not None else ""
+    state = place.state.upper()
+    return f"byte {place.offset:,} of block {place.payload:#x}, {place.size:,} bytes{asked}, {state}"

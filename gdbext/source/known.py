@@ -49,6 +49,15 @@ class Known:
         clipped = ((max(start, low), min(end, high)) for low, high in self._ranges)
         return [(low, high) for low, high in clipped if low < high]
 
+    def ranges(self) -> List[Range]:
+        """Everything that has been named or recognised, in order."""
+        return self._ranges
+
+    def end(self, address: int) -> int:
+        """The end of the range that holds an address; behind it structures may lie, but nothing large."""
+        ends = [end for start, end in self._ranges if start <= address < end]
+        return ends[0] if ends else address + _LARGEST_STRUCTURE
+
     def outside(self, start: int, end: int) -> List[Range]:
         """The parts of a range that may not be read."""
         parts = [*self.clip(start, end), (end, end)]

@@ -234,6 +234,24 @@ class Memory:
         self.fetch(address, length)
         return self.snapshot.get(address, length)
 
+    def may_read(self, start: int, end: int) -> bool:
+        """Whether all of a range is known memory, or in the file. Nothing is read, nothing is said."""
+        if self._held is not None:
+            return self._in_file(self._held, start, end) == [(start, end)]
+        return self._known is None or self._known.clip(start, end) == [(start, end)]
+
+    def known_end(self, address: int) -> int:
+        """The end of the file's or the known memory around an address; without either there is none."""
+        if self._held is not None:
+            start, end = self._held[max(0, bisect_right(self._held, (address, 1 << 64)) - 1)] if self._held else (0, 0)
+            return end if start <= address < end else address
+        return 1 << 64 if self._known is None else self._known.end(address)
+
+    def starts(self) -> List[int]:
+        """Where the ranges of the file or of the known memory begin."""
+        known = self._known.ranges() if self._known is not None else []
+        return [start for start, _ in (known if self._held is None else self._held)]
+
     def ranges(self) -> List[Range]:
         """Start and end of everything that the source holds, if it is a file; a live target does not know."""
         return self._held or []

@@ -147,6 +147,12 @@ class ElfFile:
         self.elf.stream.seek(0)
         return hashlib.sha256(self.elf.stream.read()).hexdigest()
 
+    def writable(self) -> List[Tuple[str, int, int]]:
+        """Name, start and end of the sections that the program writes to."""
+        sections = ((one.name, one.header) for one in self.elf.iter_sections() if one.header.sh_flags & 3 == 3)
+        spans = ((name, head.sh_addr + self.bias, head.sh_size) for name, head in sections)
+        return [(name, start, start + size) for name, start, size in spans if size]
+
     def constants(self) -> List[Tuple[int, bytes]]:
         """What no program writes to, code and constants, at their addresses; cores leave it out."""
         fixed = (one for one in self.elf.iter_sections() if one.header.sh_type == "SHT_PROGBITS")

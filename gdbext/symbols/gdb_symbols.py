@@ -8,7 +8,8 @@ Limits: GDB's Python does not tell the line of an inlined call; the line just be
 
 from __future__ import annotations
 
-from typing import Dict, List, Optional, Tuple
+import re
+from typing import Dict, Iterator, List, Optional, Tuple
 
 import gdb
 
@@ -17,6 +18,11 @@ from gdbext.symbols.names import without_allocator
 
 # Where the C libraries' assertions have the function's name and the condition among their arguments.
 _ASSERT_ARGUMENTS = {"__assert_func": (2, 3), "__assert_fail": (3, 0)}
+
+
+_VARIABLE = re.compile(r"^\[ *\d+\] [dDbB] (0x[0-9a-f]+) (\S+) section", re.MULTILINE)
+
+_SECTION_END = re.compile(r"\b0x[0-9a-f]+->(0x[0-9a-f]+) at .*\bALLOC\b")
 
 
 class GdbSymbols:
@@ -77,6 +83,12 @@ def _nearest_symbol(place: int) -> Optional[str]:
     return None if text.startswith("No symbol") else text.split(" in section")[0].split(" + ")[0].strip()
 
 
+def variable_at(address: int) -> Optional[str]:
+    """The ELF symbol that holds an address, with the offset in it."""
+    text = gdb.execute(f"info symbol {address:#x}", to_string=True)
+    return None if text.startswith("No symbol") else text.split(" in section")[0].strip().replace(" + ", "+")
+
+
 def failed_assertion() -> Optional[Tuple[str, str]]:
     """Function and condition that the C library's assert was called with, if the selected thread is in it."""
     frame: Optional[gdb.Frame] = gdb.newest_frame()
@@ -98,6 +110,31 @@ def address_of(name: str) -> Optional[int]:
         return int(gdb.parse_and_eval(f"(unsigned long)&{name}"))
     except gdb.error:
         return None
+
+
+class GdbProgram:
+    """The program's variables by GDB's table of ELF symbols, which also has those of a ROM. No memory is read.
+
+    GDB does not tell sizes: each variable reaches to the next one, or to the end of its section.
+    """
+
+    def __init__(self) -> None:
+        self._objects: Optional[List[Tuple[str, int, int]]] = None
+
+    def address_of(self, name: str) -> Optional[int]:
+        """Address of a symbol, or None."""
+        return address_of(name)
+
+    def objects(self) -> Iterator[Tuple[str, int, int]]:
+        """Name, address and size of every variable."""
+        if self._objects is None:
+            lines = _VARIABLE.findall(gdb.execute("maint print msymbols", to_string=True))
+            places = sorted((int(address, 16), name) for address, name in lines)
+            sections = _SECTION_END.findall(gdb.execute("maint info sections", to_string=True))
+            ends = sorted({address for address, _ in places} | {int(end, 16) for end in sections})
+            following = dict(zip(ends, ends[1:]))
+            self._objects = [(name, start, following.get(start, start) - start) for start, name in places]
+        return iter(self._objects)
 
 
 def size_of(name: str) -> Optional[int]:

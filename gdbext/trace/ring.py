@@ -65,6 +65,7 @@ class Trace:
     live: Tuple[LiveEntry, ...]
     info: TraceInfo
     assertion: Optional[Assertion]
+    marks: Tuple[Tuple[int, str], ...] = ()  # sequence number and name
 
 
 def read_ring(memory: Memory, address: int) -> Trace:
@@ -176,7 +177,11 @@ class _Ring:
         self.by_seq = dict(raw)
         events = self._events(raw)
         kept, issued = len(raw), self.header.issued
-        return Trace(self.header, events, self._live(), self._info(kept, issued, raw), self._assertion())
+        marks = tuple((event.seq, self._name(event.address)) for event in events if event.kind == "mark")
+        return Trace(self.header, events, self._live(), self._info(kept, issued, raw), self._assertion(), marks)
+
+    def _name(self, number: int) -> str:
+        return self.names[number][1] if number < len(self.names) else ""
 
     def _table(self, name: str) -> bytes:
         """What can be read of a table, whole entries from its start."""

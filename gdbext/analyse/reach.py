@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who points at a block, and what nobody points at: a conservative scan of memory that has been read.
+
+Approach: every aligned word that holds an address inside a used block counts as a pointer to that block, wherever in it
+it leads. From globals, stacks and registers on, blocks that are pointed at are followed through their own words; what
+is never met is unreachable. Heaps' own words (headers, lists, free blocks) are no pointers, nor are links of the free
+lists that stand where they stood when a block was free.
+Rejected: types (a heap has none); pointers at unaligned places (some structures are packed; too many false hits).
+Cost: one comparison a word of roots and reachable blocks, and one binary search a word that may be a pointer.
+Limits: a number that looks like an address keeps a block reachable, and so does an old pointer on a stack; a pointer
+that is kept otherwise (in a peripheral, changed by XOR, in memory that was not scanned) is not seen.
+"""
+
+from __future__ import annotations
+
+import sys
+from array import array
+from bisect import bisect_right
+from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence, Set, Tuple
+
+from gdbext.source.snapshot import Snapshot
+
+_TYPES = {4: "I", 8: "Q"}
+
+
+class Held(NamedTuple):
+    """A used block."""
+
+    start: int
+    end: int
+    payload: int
+    heap: int
+
+
+class Root(NamedTuple):
+    """Memory that is not on a heap, in which pointers may stand."""
+
+    kind: str  # "global", "stack" or "memory"
+    name: str
+    start: int
+    end: int
+
+
+class Register(NamedTuple):
+    """A register of a thread."""
+
+    name: str
+    value: int
+
+
+class Pointer(NamedTuple):
+    """A word that leads into a block: where it stands (a register has no address) and what it holds."""
+
+    root: Optional[Root]  # None: in a block, or a register
+    register: Optional[str]
+    block: Optional[int]  # number of the block that it stands in
+    address: Optional[int]
+    value: int
+
+
+class Reach:
+    """The used blocks of all heaps, in address order, and the words that lead to them."""
+
+    def __init__(self, held: Snapshot, blocks: Sequence[Held]) -> None:
+        self.blocks = sorted(blocks)
+        self._held = held
+        self._starts = [block.start for block in self.blocks]
+        self._low = self._starts[0] if blocks else 1
+        self._high = max((block.end for block in self.blocks), default=0)
+
+    def block_at(self, address: int) -> Optional[int]:
+        """Number of the used block that holds an address."""
+        index = bisect_right(self._starts, address) - 1
+        return index if index >= 0 and address < self.blocks[index].end else None
+
+    def words(self, start: int, end: int) -> Iterator[Tuple[int, Sequence[int]]]:
+        """What is known of a range, as words: where each run of them begins, and the run."""
+        width = self._held.pointer_size
+        first, last = -(-start // width) * width, end // width * width
+        whole = self._held.words(first, last) if first < last else None
+        if whole is not None:
+            yield first, whole
+            return
+        for low, high in self._held.extents():
+            begin, stop = -(-max(first, low) // width) * width, min(last, high) // width * width
+            if begin < stop:
+                yield begin, self._decoded(self._held.get(begin, stop - begin) or b"")
+
+    def _decoded(self, data: bytes) -> Sequence[int]:
+        words = array(_TYPES[self._held.pointer_size])
+        words.frombytes(data)
+        if self._held.byte_order != sys.byteorder:
+            words.byteswap()
+        return words
+
+    def found_in(self, start: int, end: int) -> Iterator[int]:
+        """Every word of a range that may lead into a block."""
+        low, high = self._low, self._high
+        for _, words in self.words(start, end):
+            yield from [word for word in words if low <= word < high]
+
+    def found_in_block(self, block: Held) -> Iterator[int]:
+        """The same for a block, without links that the allocator left in it when it was free."""
+        width = self._held.pointer_size
+        yield from self.found_in(block.start + 2 * width, block.end - width)
+        for place in (block.start, block.start + width, block.end - width):
+            value = self._held.word(place)
+            if value is not None and not self._is_link(value):
+                yield value
+
+    def _is_link(self, value: int) -> bool:
+        """Whether a word leads to the last word of a block: there the header of the next one begins, for TLSF."""
+        target = self.block_at(value)
+        return target is not None and value == self.blocks[target].end - self._held.pointer_size
+
+    def unreachable(self, roots: Sequence[Root], registers: Sequence[Register]) -> List[int]:
+        """Numbers of the blocks that neither roots nor registers lead to, however far."""
+        marked: Set[int] = set()
+        left = self._mark((register.value for register in registers), marked)
+        for root in roots:
+            left += self._mark(self.found_in(root.start, root.end), marked)
+        while left:
+            block = self.blocks[left.pop()]
+            left += self._mark(self.found_in_block(block), marked)
+        return [number for number in range(len(self.blocks)) if number not in marked]
+
+    def _mark(self, values: Iterator[int], marked: Set[int]) -> List[int]:
+        """The blocks that values lead to for the first time."""
+        starts, blocks, new = self._starts, self.blocks, []
+        for value in values:
+            index = bisect_right(starts, value) - 1
+            if index >= 0 and index not in marked and value < blocks[index].end:
+                marked.add(index)
+                new.append(index)
+        return new
+
+    def holders(self, lost: Sequence[int]) -> Dict[int, int]:
+        """For lost blocks that other lost ones point at: one of those."""
+        found: Dict[int, int] = {}
+        for number in lost:
+            block = self.blocks[number]
+            for value in self.found_in_block(block):
+                target = self.block_at(value)
+                if target is not None and target != number:
+                    found.setdefault(target, number)
+        return found
+
+    def pointers_to(
+        self, low: int, high: int, roots: Sequence[Root], registers: Sequence[Register]
+    ) -> Iterator[Pointer]:
+        """Every word that holds an address in low..high: in registers, roots, and used blocks."""
+        for register in registers:
+            if low <= register.value < high:
+                yield Pointer(None, register.name, None, None, register.value)
+        for root in roots:
+            for address, value in self._places(root.start, root.end, low, high):
+                yield Pointer(root, None, None, address, value)
+        for number, block in enumerate(self.blocks):
+            links = {block.start, block.start + self._held.pointer_size, block.end - self._held.pointer_size}
+            for address, value in self._places(block.start, block.end, low, high):
+                if address not in links or not self._is_link(value):
+                    yield Pointer(None, None, number, address, value)
+
+    def _places(self, start: int, end: int, low: int, high: int) -> Iterator[Tuple[int, int]]:
+        width = self._held.pointer_size
+        for first, words in self.words(start, end):
+            yield from [(first + at * width, word) for at, word in enumerate(words) if low <= word < high]

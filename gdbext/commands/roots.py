@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Collects where pointers may stand outside of the heaps: globals, stacks, registers, and what the user names.
+
+Approach: a host says what its program writes to and where its threads stand; the heaps and the ring are taken out, for
+they are full of addresses that nobody uses as pointers. A stack that lies in a block is read from its stack pointer on;
+stacks of tasks that do not run are blocks or variables like any other.
+Cost: the globals, up to 64 KiB a stack, and the heaps in full.
+"""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from dataclasses import dataclass, field
+from typing import List, Sequence, Tuple
+
+from gdbext.analyse.reach import Held, Reach, Register, Root
+from gdbext.commands.collect import Collected
+from gdbext.commands.host import Host, Thread, UserError
+from gdbext.heap.dumped import DumpedLayout
+from gdbext.model import Scanned, Skipped
+from gdbext.source.known import parse_ranges
+from gdbext.source.memory import Memory
+
+_STACK_BYTES = 64 << 10
+_LARGEST_ROOT = 64 << 20
+
+
+@dataclass
+class Scan:
+    """What is scanned."""
+
+    reach: Reach
+    roots: List[Root] = field(default_factory=list)
+    registers: List[Register] = field(default_factory=list)
+
+    def scanned(self, memory: Memory) -> Tuple[Scanned, ...]:
+        """The same in numbers."""
+        blocks = sum(block.end - block.start for block in self.reach.blocks)
+        known = (Scanned(root.kind, root.name, root.start, root.end, _known(memory, root)) for root in self.roots)
+        registers = [Scanned("register", "registers", None, None, len(self.registers))] if self.registers else []
+        heaps = Scanned("heap", f"{len(self.reach.blocks):,} used blocks", None, None, blocks)
+        return (*known, *registers, heaps)
+
+
+def _known(memory: Memory, root: Root) -> int:
+    missing = memory.snapshot.missing(root.start, root.end)
+    return root.end - root.start - sum(high - low for low, high in missing)
+
+
+def collect_scan(host: Host, options: Namespace, found: Collected) -> Scan:
+    """Reads everything that is scanned."""
+    memory = host.memory()
+    scan = Scan(Reach(memory.snapshot, _blocks(memory, found)))
+    world = host.roots()
+    found.skipped += world.skipped
+    for thread in world.threads:
+        scan.registers += [Register(f"{thread.name} {name}", value) for name, value in thread.registers]
+        scan.roots += _stack(memory, scan.reach, world.writable, thread)
+    named = [Root("memory", "--scan", start, end) for text in options.scan for start, end in _ranges(text)]
+    for root in named:
+        memory.allow(root.start, root.end)
+    writable = [Root("global", name, start, end) for name, start, end in world.writable]
+    taken = [(heap.start, heap.end) for heap in found.heaps] + _ring(found)
+    for root in (*writable, *named):
+        scan.roots += _without(root, taken, found)
+    for root in scan.roots:
+        memory.fetch_known(root.start, root.end)
+        if not _known(memory, root):
+            found.skipped.append(Skipped("scan", f"{root.name} at {root.start:#x}..{root.end:#x} could not be read"))
+    return scan
+
+
+def _blocks(memory: Memory, found: Collected) -> List[Held]:
+    blocks: List[Held] = []
+    for heap in found.heaps:
+        if not isinstance(heap.layout, DumpedLayout):
+            for pool in heap.layout.pools:
+                memory.fetch(pool.first, pool.end - pool.first)
+        used = (raw for raw in heap.walk.payloads if not heap.is_free(raw))
+        blocks += [Held(raw, heap.end_of(raw), heap.user(raw), heap.region.address) for raw in used]
+        for gap in heap.walk.gaps():
+            why = f"no block could be proven in {gap.start:#x}..{gap.end:#x}: what points from there is not seen"
+            found.skipped.append(Skipped("scan", why))
+    return blocks
+
+
+def _stack(memory: Memory, reach: Reach, writable: Sequence[Tuple[str, int, int]], thread: Thread) -> List[Root]:
+    """The used part of a stack; none if it lies in a variable, which is scanned whole."""
+    if not thread.stack or any(start <= thread.stack < end for _, start, end in writable):
+        return []
+    block = reach.block_at(thread.stack)
+    end = thread.stack + _STACK_BYTES if block is None else reach.blocks[block].end
+    end = min([end, *(held.start for held in reach.blocks if block is None and held.start > thread.stack)])
+    return [Root("stack", f"stack of {thread.name}", thread.stack, min(end, memory.known_end(thread.stack)))]
+
+
+def _ring(found: Collected) -> List[Tuple[int, int]]:
+    if found.trace is None:
+        return []
+    header = found.trace.header
+    return [(header.address, header.address + header.total_size)]
+
+
+def _ranges(text: str) -> List[Tuple[int, int]]:
+    try:
+        return parse_ranges(text)
+    except ValueError as problem:
+        raise UserError(f"--scan {problem}") from None
+
+
+def _without(root: Root, taken: Sequence[Tuple[int, int]], found: Collected) -> List[Root]:
+    """The parts of a range that are neither heap nor ring."""
+    parts, low = [], root.start
+    for start, end in sorted(taken):
+        if start < root.end and end > low:
+            parts.append((low, start))
+            low = max(low, end)
+    parts.append((low, root.end))
+    kept = [root._replace(start=start, end=end) for start, end in parts if start < end]
+    large = [part for part in kept if part.end - part.start > _LARGEST_ROOT]
+    why = f"is larger than {_LARGEST_ROOT >> 20} MiB: name what matters of it with --scan"
+    found.skipped += [Skipped("scan", f"{part.name} {part.start:#x}..{part.end:#x} {why}") for part in large]
+    return [part for part in kept if part not in large]

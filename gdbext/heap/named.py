@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Finds heaps through a program's symbols: by the names that allocators use, and by what its variables point to.
+
+Approach: ESP-IDF has a list, FreeRTOS an array or regions, NuttX a pointer to a structure. Any other TLSF is where some
+variable, or a member of one, points to a control block: its lists, which hold its own address, tell before more of it
+is read. No type is needed: handles are `void *` everywhere, and a TLSF in ROM has no types at all.
+Rejected: `control_t` from debug information (its users do not have it); probing what points to code.
+Cost: the variables of up to 256 bytes, in as few reads as they lie together; 512 bytes for each place that one of them
+points to, of which 256 at most are looked at. Only where no list of heaps is known by name.
+"""
+
+from __future__ import annotations
+
+from typing import Iterator, List, Optional, Protocol, Set, Tuple
+
+from gdbext.heap.caps import read_memory_types, read_registered
+from gdbext.heap.facts import Region
+from gdbext.heap.registry import LARGEST_HEAP, Recognised, recognise
+from gdbext.heap.search_tlsf import heap_at_control
+from gdbext.source.memory import Memory
+
+_LARGEST_VARIABLE = 256
+_MOST_VARIABLES = 4096
+_MOST_PROBES = 256
+_PROBE = 512
+_FEWEST_EMPTY = 4
+_NEAR = 256  # variables this near to each other are read at once
+_NUTTX = ("g_mmheap", "g_kmmheap", "g_pgheap")
+_ALIGNMENTS = (8, 16, 4, 32)
+_MOST_REGIONS = 32
+
+
+class Symbols(Protocol):
+    """What is asked of a program, by GDB or without it."""
+
+    def address_of(self, name: str) -> Optional[int]:
+        """Address of a symbol, or None."""
+
+    def objects(self) -> Iterator[Tuple[str, int, int]]:
+        """Name, address and size of every variable."""
+
+
+class Named:
+    """The heaps of one program, and what to say where a name leads to none."""
+
+    def __init__(self, memory: Memory, symbols: Symbols) -> None:
+        self.memory = memory
+        self.symbols = symbols
+        self.word = memory.source.pointer_size
+        self.regions: List[Region] = []
+        self.problems: List[str] = []
+        self._probed: Set[int] = set()
+
+    def find(self) -> Named:
+        """Looks by name first; where no list of heaps has one, at what variables point to."""
+        head = self.symbols.address_of("registered_heaps")
+        if head is not None:
+            self._add_registered(head)
+            return self
+        self._add_freertos()
+        self._add_nuttx()
+        if not self.regions and not self.problems:
+            self._add_pointed_to()
+        return self
+
+    def _add_registered(self, head: int) -> None:
+        types = self.symbols.address_of("soc_memory_types")
+        names = {} if types is None else read_memory_types(self.memory, types, self._count_of_types())
+        self.regions, problem = read_registered(self.memory, head, names)
+        for region in self.regions:
+            self.memory.allow(region.start or region.address, region.end or region.address)
+        if problem is not None:
+            self.problems.append(problem)
+        elif not self.regions:
+            self.problems.append("no heap is registered yet: continue to main, then look again")
+
+    def _count_of_types(self) -> Optional[int]:
+        count = self.symbols.address_of("soc_memory_type_count")
+        return None if count is None else self.memory.word(count)
+
+    def _add_freertos(self) -> None:
+        start, end = self.symbols.address_of("ucHeap"), self.symbols.address_of("pxEnd")
+        if end is None:
+            return
+        if not self.memory.word(end):
+            self.problems.append(
+                "the heap of FreeRTOS is not initialised yet (pxEnd is NULL): continue, then look again"
+            )
+        elif start is not None:
+            self._add_regions("freertos_heap_4", [(start, start + self._size_of(start))], "the array ucHeap")
+        else:
+            self._add_table()
+
+    def _size_of(self, address: int) -> int:
+        """Bytes of the variable at an address."""
+        return next((size for _, place, size in self.symbols.objects() if place == address and size), LARGEST_HEAP)
+
+    def _add_regions(self, kind: str, ranges: List[Tuple[int, int]], origin: str) -> bool:
+        """Adds the heap of these ranges, of which the first may begin with some bytes for its alignment."""
+        for low, high in ranges:
+            self.memory.allow(low, high)
+        places = [-(-ranges[0][0] // align) * align for align in _ALIGNMENTS]
+        found = [(recognise(self.memory, Region(kind, place)), place) for place in places]
+        read = [(one, place) for one, place in found if isinstance(one, Recognised)]
+        if read:
+            self.regions.append(Region(kind, max(read, key=lambda pair: pair[0].weight)[1], origin=origin))
+        return bool(read)
+
+    def _add_table(self) -> None:
+        """heap_5 keeps no list of its regions; the table that it was given is a variable."""
+        for name, address, size in self.symbols.objects():
+            table = self._table_of_regions(address) if 4 * self.word <= size <= 2 * _MOST_REGIONS * self.word else []
+            if table and self._add_regions("freertos_heap_5", table, f"the table {name}"):
+                return
+        self.problems.append("no table of regions leads to the heap of FreeRTOS: use --heap freertos_heap_5@ADDRESS")
+
+    def _table_of_regions(self, address: int) -> List[Tuple[int, int]]:
+        """The regions of a HeapRegion_t array, which has pointers and sizes up to {0, 0}; empty if this is none."""
+        regions: List[Tuple[int, int]] = []
+        for place in range(address, address + 2 * _MOST_REGIONS * self.word, 2 * self.word):
+            start, size = self.memory.word(place), self.memory.word(place + self.word)
+            if not start and not size:
+                return regions
+            if not start or not size or size > LARGEST_HEAP or (regions and start < regions[-1][1]):
+                return []
+            if not regions and not self.memory.may_read(start, start + 1):
+                return []
+            regions.append((start, start + size))
+        return []
+
+    def _add_nuttx(self) -> None:
+        for name in _NUTTX:
+            variable = self.symbols.address_of(name)
+            there = None if variable is None else self.memory.word(variable)
+            if there and self.memory.may_read(there, there + self.word):
+                self._add_control(self._words(there, _LARGEST_VARIABLE), f"a member of what {name} points to")
+
+    def _add_pointed_to(self) -> None:
+        for name, address, size in self._small_objects():
+            self._add_control(self._words(address, size), f"the variable {name}")
+
+    def _small_objects(self) -> List[Tuple[str, int, int]]:
+        """The variables that are looked at, fetched together where they lie together."""
+        named = {one[1]: one for one in self.symbols.objects() if self.word <= one[2] <= _LARGEST_VARIABLE}
+        chosen = [named[address] for address in sorted(named) if self._is_there(*named[address])]
+        chosen = chosen[:_MOST_VARIABLES]
+        for low, high in _together([(address, address + size) for _, address, size in chosen]):
+            self.memory.fetch(low, high - low)
+        return chosen
+
+    def _is_there(self, _: str, address: int, size: int) -> bool:
+        return self.memory.may_read(address, address + size)
+
+    def _words(self, address: int, size: int) -> Iterator[int]:
+        first = -(-address // self.word) * self.word
+        for place in range(first, address + size - self.word + 1, self.word):
+            if self.memory.may_read(place, place + self.word):
+                yield self.memory.word(place) or 0
+
+    def _add_control(self, candidates: Iterator[int], origin: str) -> None:
+        for control in candidates:
+            if control and control % self.word == 0 and control not in self._probed and self._looks_like(control):
+                self.memory.allow(control, control + LARGEST_HEAP)
+                found = heap_at_control(self.memory, control, origin)
+                if found is not None:
+                    self.regions.append(found.region)
+
+    def _looks_like(self, control: int) -> bool:
+        """Whether the words behind an address hold it several times; nothing is read where nothing may be."""
+        self._probed.add(control)
+        if len(self._probed) > _MOST_PROBES or not self.memory.may_read(control, control + _PROBE):
+            return False
+        data = self.memory.get(control, _PROBE) or b""
+        return data.count(control.to_bytes(self.word, self.memory.source.byte_order)) >= _FEWEST_EMPTY
+
+
+def _together(spans: List[Tuple[int, int]]) -> List[Tuple[int, int]]:
+    """Spans in order, those that are near made one."""
+    joined: List[Tuple[int, int]] = []
+    for low, high in spans:
+        if joined and low - joined[-1][1] <= _NEAR:
+            joined[-1] = (joined[-1][0], max(high, joined[-1][1]))
+        else:
+            joined.append((low, high))
+    return joined

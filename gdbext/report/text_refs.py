@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`heap-refs` and `heap-leaks` as text."""
+
+from __future__ import annotations
+
+from typing import Dict, Iterator, Optional, Tuple
+
+from gdbext.model import Leak, LeaksReport, Owner, Reference, RefsReport, Scanned, Skipped
+from gdbext.report.words import cost_words, counted, place_words, size_words, stack_words, trace_words
+
+
+def refs_lines(report: RefsReport) -> Iterator[str]:
+    """Who points at a block."""
+    yield f"{report.address:#x}: {place_words(report.block)}"
+    for reference in report.references:
+        yield _reference_line(reference)
+    if report.total > len(report.references):
+        yield f"  ... {report.total - len(report.references):,} more (--all)"
+    if not report.total:
+        yield "  nothing that was scanned points at it"
+    yield from _closing_lines(report.scanned, report.skipped)
+    yield f"{trace_words(report.trace)}; read {cost_words(report.cost)}"
+
+
+def _reference_line(reference: Reference) -> str:
+    at = f" at {reference.address:#x}" if reference.address is not None else ""
+    return f"  {reference.kind:<8} {reference.name}{at} holds {reference.value:#x}{_owner_words(reference.owner)}"
+
+
+def _owner_words(owner: Optional[Owner]) -> str:
+    if owner is None:
+        return ""
+    return f"   {owner.task or '?'}: {stack_words(owner.allocated)}"
+
+
+def leaks_lines(report: LeaksReport) -> Iterator[str]:
+    """Lost blocks, those that nobody points at first, largest first."""
+    since = f" and allocated since the mark {report.since}" if report.since is not None else ""
+    yield f"{counted(report.total, 'block')}, {counted(report.bytes, 'byte')}: {report.kind}{since}"
+    for leak in report.blocks:
+        yield _leak_line(leak)
+    if report.total > len(report.blocks):
+        yield f"... {report.total - len(report.blocks):,} more (--all)"
+    yield from _closing_lines(report.scanned, report.skipped)
+    yield f"{trace_words(report.trace)}; read {cost_words(report.cost)}"
+
+
+def _leak_line(leak: Leak) -> str:
+    asked = f" ({leak.requested:,} requested)" if leak.requested is not None and leak.requested != leak.size else ""
+    held = f"   only {leak.held_by:#x} points at it" if leak.held_by is not None else ""
+    return f"  {leak.payload:#x} {leak.size:>9,} bytes{asked}{held}{_owner_words(leak.owner)}"
+
+
+def _closing_lines(scanned: Tuple[Scanned, ...], skipped: Tuple[Skipped, ...]) -> Iterator[str]:
+    sums: Dict[str, int] = {}
+    for one in scanned:
+        sums[one.kind] = sums.get(one.kind, 0) + one.amount
+    if scanned:
+        words = (counted(n, kind) if kind == "register" else f"{kind} {size_words(n)}" for kind, n in sums.items())
+        yield f"scanned: {', '.join(words)}"
+    for item in skipped:
+        yield f"not checked: {item.check}: {item.why}"

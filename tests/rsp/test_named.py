@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Heaps that a program's symbols lead to: small programs whose variables are those of real ones, over real heap images.
+
+Each is asked for in GDB, live, and in the shell, with images and `--elf`: both must say the same.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from elftools.elf.elffile import ELFFile
+
+from tests.support import fixtures
+from tests.support.gdb import SOURCE, Capture, remote, run_gdb
+from tests.support.paths import ROOT
+from tests.support.rsp_stub import stub_of
+
+CC = "riscv64-unknown-elf-gcc"
+FLAGS = ["-march=rv32imac", "-mabi=ilp32", "-O1", "-g0", "-nostdlib", "-ffreestanding", "-fno-builtin", "-Wl,-e,start"]
+START = "\nint start(void) { return 0; }\n"
+
+FREERTOS_4 = 'char ucHeap[0x4000] __attribute__((section(".heap"), aligned(4)));\nextern void *pxEnd;\n'
+FREERTOS_5 = """
+typedef struct { unsigned char *start; unsigned long size; } HeapRegion_t;
+const HeapRegion_t xHeapRegions[] = {{(void *)0x20010000, 0x3000}, {(void *)0x30000000, 0x4000}, {0, 0}};
+"""
+NUTTX = """
+struct mm_heap_s { int lock[4]; unsigned long size, maxused, curused; void *start[2], *end[2]; void *mm_tlsf; };
+struct mm_heap_s heap = {.size = 0x6000, .mm_tlsf = (void *)0x3c0a0000};
+struct mm_heap_s *g_mmheap = &heap;
+"""
+HANDLE = "static int other = 5;\nvoid *volatile lv_tlsf = (void *)0x3c0a0000;\nint *p = &other;\n"
+MEMBER = 'struct { int ready; char name[12]; void *tlsf, *pool; } display = {1, "panel", (void *)0x3c0a0000, 0};\n'
+IDF = """
+typedef struct { const char *name; unsigned caps[3]; FLAGS } soc_memory_type_desc_t;
+const soc_memory_type_desc_t soc_memory_types[] = {
+    {"D/IRAM", {1 << 12 | 1 << 2, 0, 1 << 1}}, {"SPIRAM", {1 << 10, 0, 1 << 2}},
+};
+const unsigned soc_memory_type_count = sizeof soc_memory_types / sizeof soc_memory_types[0];
+struct heap_t_ { NAME unsigned caps[3]; int start, end; unsigned mux[2]; void *heap; struct heap_t_ *next; };
+struct heap_t_ second = {.caps = {1 << 10, 0, 1 << 2}, .start = 0x4ff402a4, .end = 0x4ff46000,
+                         .heap = (void *)0x4ff402a4};
+struct heap_t_ none = {.caps = {1}, .start = 0x1000, .end = 0x2000, .next = &second};
+struct heap_t_ first = {.caps = {1 << 12 | 1 << 2, 0, 1 << 1}, .start = 0x3f810000, .end = 0x3f816000,
+                        .heap = (void *)0x3f810000, .next = &none};
+struct heap_t_ *registered_heaps = &first;
+"""
+
+
+class Program(NamedTuple):
+    """A program, the images that lie in memory with it, and where its sections and absolute symbols are."""
+
+    source: str
+    images: tuple[str, ...]
+    kind: str
+    addresses: tuple[int, ...]
+    origin: str
+    sections: tuple[str, ...] = (".data=0x3c0b0000",)
+    absolute: tuple[str, ...] = ()
+
+
+BSS = (".data=0x20000800",)
+PROGRAMS = {
+    "heap_4": Program(FREERTOS_4, ("a070",), "freertos_heap_4", (0x20001008,), "the array ucHeap",
+                      (".heap=0x20001004", *BSS), ("pxEnd=0x20000110",)),
+    "heap_5": Program("int data = 1;" + FREERTOS_5, ("a083",), "freertos_heap_5", (0x20010000,),
+                      "the table xHeapRegions", BSS, ("pxEnd=0x20000114",)),
+    "NuttX": Program(NUTTX, ("a064",), "tlsf", (0x3C0A0000,), "a member of what g_mmheap points to"),
+    "a handle": Program(HANDLE, ("a064",), "tlsf", (0x3C0A0000,), "the variable lv_tlsf"),
+    "a member": Program(MEMBER, ("a064",), "tlsf", (0x3C0A0000,), "the variable display"),
+    "ESP-IDF": Program(IDF.replace("FLAGS", "").replace("NAME", ""), ("a005", "a095"), "multi_heap",
+                       (0x3F810000, 0x4FF402A4), "on the list registered_heaps"),
+    "ESP-IDF, TLSF in ROM": Program(IDF.replace("FLAGS", "").replace("NAME", ""), ("a005", "a095"), "multi_heap",
+                                    (0x3F810000, 0x4FF402A4), "on the list registered_heaps",
+                                    absolute=("tlsf_malloc=0x40000560", "multi_heap_malloc_impl=0x40000580")),
+    "ESP-IDF, older": Program(IDF.replace("FLAGS", "_Bool a, b;").replace("NAME", "const char *name;"),
+                              ("a005", "a095"), "multi_heap", (0x3F810000, 0x4FF402A4), "on the list registered_heaps"),
+}  # fmt: skip
+
+
+def build(program: Program, folder: Path) -> Path:
+    source, elf = folder / "program.c", folder / "program.elf"
+    source.write_text(program.source + START)
+    places = [f"-Wl,--section-start={one}" for one in program.sections]
+    symbols = [f"-Wl,--defsym={one}" for one in program.absolute]
+    subprocess.run([CC, *FLAGS, *places, *symbols, str(source), "-o", str(elf)], check=True)
+    return elf
+
+
+def memory_of(program: Program, elf: Path) -> list[tuple[int, bytes]]:
+    """What is loaded of the program, and the images; of a section that an image has, the image's."""
+    images = [(image.base, image.data) for name in program.images for image in fixtures.case(name).images]
+    with elf.open("rb") as file:
+        loaded = [
+            section for section in ELFFile(file).iter_sections() if section["sh_flags"] & 2 and section["sh_size"]
+        ]
+        return images + [
+            (section["sh_addr"], section.data())
+            for section in loaded
+            if not any(base <= section["sh_addr"] < base + len(data) for base, data in images)
+        ]
+
+
+def in_gdb(elf: Path, memory: list[tuple[int, bytes]], command: str) -> Any:
+    with stub_of(memory) as stub:
+        return run_gdb([SOURCE, remote(stub.remote), Capture(command)], elf=elf).json()
+
+
+def in_shell(elf: Path, memory: list[tuple[int, bytes]], command: str, folder: Path) -> Any:
+    words = [command, "--json", "--elf", str(elf)]
+    for number, (base, data) in enumerate(memory):
+        (folder / str(number)).write_bytes(data)
+        words.append(f"--image={base:#x}={folder / str(number)}")
+    done = subprocess.run(
+        [sys.executable, "-m", "gdbext", *words], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    return json.loads(done.stdout)
+
+
+def heaps(report: Any) -> list[tuple[str, int, str]]:
+    return [(heap["kind"], heap["address"], heap["origin"]) for heap in report["heaps"]]
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_symbols_lead_to_the_heaps(name: str, tmp_path: Path) -> None:
+    program = PROGRAMS[name]
+    elf = build(program, tmp_path)
+    memory = memory_of(program, elf)
+    wanted = [(program.kind, address, program.origin) for address in program.addresses]
+    assert heaps(in_shell(elf, memory, "status", tmp_path)) == wanted
+    assert heaps(in_gdb(elf, memory, "memtrace status --json")) == wanted
+    assert [heap["kind"] for heap in in_gdb(elf, memory, "heap-check --json")["heaps"]] == [program.kind] * len(wanted)
+
+
+def test_every_region_of_heap_5_is_read(tmp_path: Path) -> None:
+    elf = build(PROGRAMS["heap_5"], tmp_path)
+    memory = memory_of(PROGRAMS["heap_5"], elf)
+    totals = fixtures.case("a083").truth.totals
+    for report in (in_gdb(elf, memory, "heap-check --json"), in_shell(elf, memory, "check", tmp_path)):
+        assert totals is not None
+        assert (report["heaps"][0]["used_blocks"], report["heaps"][0]["status"]) == (totals.used_blocks, "clean")
+
+
+@pytest.mark.parametrize("name", ["ESP-IDF", "ESP-IDF, older"])
+def test_heaps_have_the_names_of_their_memory(name: str, tmp_path: Path) -> None:
+    elf = build(PROGRAMS[name], tmp_path)
+    memory = memory_of(PROGRAMS[name], elf)
+    for report in (in_gdb(elf, memory, "heap-check --json"), in_shell(elf, memory, "check", tmp_path)):
+        assert [heap["name"] for heap in report["heaps"]] == ["D/IRAM", "SPIRAM"]
+        assert {heap["status"] for heap in report["heaps"]} == {"clean"}
+
+
+def test_a_heap_of_freertos_before_its_first_use_is_said(tmp_path: Path) -> None:
+    program = Program("char ucHeap[64];\nvoid *pxEnd;\nint data = 1;", (), "", (), "")
+    elf = build(program, tmp_path)
+    with stub_of([(0x3C0B0000, bytes(4096))]) as stub:
+        done = run_gdb([SOURCE, remote(stub.remote), Capture("heap-check")], elf=elf)
+    assert "the heap of FreeRTOS is not initialised yet" in done.captured[0].output
+
+
+def test_pointers_that_lead_nowhere_are_no_heaps(tmp_path: Path) -> None:
+    program = Program(
+        "int data[8] = {4, 0x3c0b0000, 0x3c0b0004, -1, 0x40000000};\nint *p = data;", ("a005",), "", (), ""
+    )
+    elf = build(program, tmp_path)
+    with stub_of(memory_of(program, elf)) as stub:
+        done = run_gdb([SOURCE, remote(stub.remote), Capture("heap-check")], elf=elf)
+        assert stub.problems == []
+    assert (done.captured[0].error or "").startswith("memtrace: no heap found")
