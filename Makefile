@@ -11,24 +11,33 @@ JOBS ?= $(shell nproc)
 CPPCHECK_FILES = $(filter-out tests/target/scenarios/%,$(filter %.c,$(C_FILES)))
 C_FILES = $(shell git ls-files --cached --others --exclude-standard -- '*.c' '*.h')
 
-.PHONY: help setup demo test check bench clean
+.PHONY: help setup setup-xtensa demo demo-watch test check bench fuzz clean
 
 help: ## print this list
-	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | awk -F'\t' '{ printf "make %-7s %s\n", $$1, $$2 }'
+	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | awk -F'\t' '{ printf "make %-12s %s\n", $$1, $$2 }'
 
 setup: ## install what is missing: Debian packages, then .venv with the package in it
 	@tools/setup
 
-demo: setup ## show the story: a broken heap on an emulated chip, and who broke it
-	@$(BIN)/python -m tests.demo
+setup-xtensa: setup ## build compiler and GDB for Xtensa, once (some 10 minutes)
+	@$(BIN)/python -m tests.toolchain
 
-test: setup ## run every test (ARGS="-k name" for some of them)
+demo: setup $(if $(CHIP),setup-xtensa) ## show the story: who broke a heap on an emulated chip (CHIP=esp32-like for Xtensa)
+	@$(BIN)/python -m tests.demo $(CHIP)
+
+demo-watch: setup $(if $(CHIP),setup-xtensa) ## show how the next run stops at the line that does it (CHIP as above)
+	@$(BIN)/python -m tests.demo $(or $(CHIP),rv32) writer
+
+test: setup-xtensa ## run every test (ARGS="-k name" for some of them)
 	@$(BIN)/python -m pytest -n $(JOBS) $(ARGS)
 
 check: check-format check-lint check-types check-vermin check-clang-format check-cppcheck check-style ## format, lint, types, Python 3.8, function sizes
 
-bench: setup ## measure what has a bound, print it beside the bound
+bench: setup-xtensa ## measure what has a bound, print it beside the bound
 	@$(BIN)/python -m tests.bench.run $(ARGS)
+
+fuzz: setup ## give the parsers N broken inputs from a random start (N=10000)
+	@$(BIN)/python -m tests.fuzz.run $(or $(N),10000)
 
 clean: ## remove what was built (.venv stays; `rm -rf .venv` removes it)
 	rm -rf build .mypy_cache .pytest_cache .ruff_cache *.egg-info

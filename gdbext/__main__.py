@@ -1,9 +1,33 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`python3 -m gdbext`, the same as `memtrace`."""
+"""`python3 -m gdbext`, the same as `memtrace`: nothing comes out of it but lines and a status."""
 
+import os
 import sys
 
-from gdbext.commands.cli import main
+from gdbext.commands import cli
+
+_INTERRUPTED, _NOBODY_READS = 130, 141  # as shells have it
+
+
+def main() -> int:
+    """Runs a command; a bug of ours is one line, and Python's developer mode shows where it lies."""
+    try:
+        status = cli.main()
+        sys.stdout.flush()
+        return status
+    except KeyboardInterrupt:
+        print("memtrace: interrupted", file=sys.stderr)
+        return _INTERRUPTED
+    except BrokenPipeError:  # `| head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _NOBODY_READS
+    except Exception as problem:
+        if sys.flags.dev_mode:
+            raise
+        what = f"{type(problem).__name__}: {' '.join(str(problem).split())}"
+        print(f"memtrace: a bug of memtrace: {what}; python3 -X dev -m gdbext ... shows where", file=sys.stderr)
+        return 2
+
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -415,6 +415,45 @@ class ControlReport:
 
 
 @dataclass(frozen=True)
+class WatchedCall:
+    """The call of the allocator after which a word is watched."""
+
+    kind: str  # "allocated" or "freed"
+    payload: int
+    size: Optional[int]
+    seq: int  # in the run that was looked at
+    count: Optional[int]  # which of the calls with this stack and size; None: not known
+    stack: Stack
+
+
+@dataclass(frozen=True)
+class WatchedWrite:
+    """The first write to a watched word that is not the allocator's."""
+
+    before: Optional[int]
+    after: Optional[int]
+    stack: Stack
+    thread: Optional[str]
+
+
+@dataclass(frozen=True)
+class WatchReport:
+    """The twin of `memtrace watch`: what is watched or waited for, and who has written."""
+
+    state: str  # "off", "waiting" for the call, "watching" the word, "written"
+    address: Optional[int]
+    length: int
+    call: Optional[WatchedCall]
+    write: Optional[WatchedWrite]
+    owners: Tuple[Life, ...]
+    by_allocator: int  # writes of the allocator that were let pass
+    by_owner: int  # writes of an owner into its own block that were let pass
+    trace: Optional[TraceInfo]
+    skipped: Tuple[Skipped, ...]
+    cost: Cost
+
+
+@dataclass(frozen=True)
 class SaveReport:
     """What `save` has put into its file."""
 

@@ -13,18 +13,37 @@
 #include <stdint.h>
 
 #define MEMTRACE_ARCH_ID MEMTRACE_ARCH_RISCV
+#define MEMTRACE_ABI_ID (MEMTRACE_DEPTH == 1 ? MEMTRACE_ABI_CALLER_ONLY : MEMTRACE_ABI_FRAME_POINTER)
 #define FRAME_ALIGNMENT 16u
 #define FRAME_BYTES_BELOW (2u * sizeof(uintptr_t)) /* what is read under the frame's address */
 #define FRAME_BYTES_ABOVE 0u                       /* and from it on */
 #define FRAME_PC_ALIGNMENT 2u                      /* with or without compressed instructions */
 
-static inline uintptr_t frame_pc(uintptr_t frame)
+/* Whatever of the callers is still in registers goes to the stack: nothing, here. */
+static inline void frames_save(void)
 {
-    return ((const uintptr_t *)frame)[-1];
 }
 
-static inline uintptr_t frame_next(uintptr_t frame)
+/* What PCs lack of an address of code, and the address that a kept PC stands for. */
+static inline uintptr_t frames_region(void)
 {
+    return 0;
+}
+
+static inline uintptr_t frame_code(uintptr_t pc)
+{
+    return pc;
+}
+
+static inline uintptr_t frame_pc(uintptr_t frame, uintptr_t next)
+{
+    (void)frame;
+    return ((const uintptr_t *)next)[-1];
+}
+
+static inline uintptr_t frame_next(uintptr_t frame, uintptr_t limit)
+{
+    (void)limit;
     return ((const uintptr_t *)frame)[-2];
 }
 

@@ -11,18 +11,35 @@
 #include <stdint.h>
 
 #define MEMTRACE_ARCH_ID MEMTRACE_ARCH_X86
+#define MEMTRACE_ABI_ID (MEMTRACE_DEPTH == 1 ? MEMTRACE_ABI_CALLER_ONLY : MEMTRACE_ABI_FRAME_POINTER)
 #define FRAME_ALIGNMENT ((unsigned)sizeof(uintptr_t))
 #define FRAME_BYTES_BELOW 0u
 #define FRAME_BYTES_ABOVE (2u * sizeof(uintptr_t))
 #define FRAME_PC_ALIGNMENT 1u
 
-static inline uintptr_t frame_pc(uintptr_t frame)
+static inline void frames_save(void)
 {
-    return ((const uintptr_t *)frame)[1];
 }
 
-static inline uintptr_t frame_next(uintptr_t frame)
+static inline uintptr_t frames_region(void)
 {
+    return 0;
+}
+
+static inline uintptr_t frame_code(uintptr_t pc)
+{
+    return pc;
+}
+
+static inline uintptr_t frame_pc(uintptr_t frame, uintptr_t next)
+{
+    (void)frame;
+    return ((const uintptr_t *)next)[1];
+}
+
+static inline uintptr_t frame_next(uintptr_t frame, uintptr_t limit)
+{
+    (void)limit;
     return ((const uintptr_t *)frame)[0];
 }
 

@@ -216,8 +216,8 @@ struct memtrace_header {
     uint32_t assert_line;     /* 0: no assertion has failed */
     char assert_text[MEMTRACE_ASSERT_TEXT_BYTES];
     char assert_function[MEMTRACE_ASSERT_FUNCTION_BYTES];
-    uint32_t sync_low; /* lower half of sync_high's time */
-    uint32_t reserved; /* 0 */
+    uint32_t sync_low;    /* lower half of sync_high's time */
+    uint32_t code_region; /* XTENSA_WINDOWED: the top two bits of addresses of code, which PCs do not hold; else 0 */
 };
 
 _Static_assert(sizeof(struct memtrace_event32) == 16, "an event of a 32-bit target is 16 bytes");

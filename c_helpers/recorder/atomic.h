@@ -2,8 +2,9 @@
  *
  * The few atomic operations that the recorder stands on.
  *
- * Approach: the compiler's atomics where the core has them; elsewhere (RV32IMC has no A extension) a critical section of the
- * port around the same step, because GCC would emit calls into a libatomic that firmware does not have.
+ * Approach: the compiler's atomics where the core has them (RISC-V's A extension, Xtensa's S32C1I); elsewhere (RV32IMC, the
+ * ESP8266) a critical section of the port around the same step, because GCC would emit calls into a libatomic that
+ * firmware does not have.
  * Rejected: C11 <stdatomic.h>, whose _Atomic types would have to stand in the format's header, which C++ reads too.
  * Cost: one instruction (amoadd, amoswap) or one LR/SC loop each; two port calls more without the A extension.
  * Assumptions: aligned 32-bit and pointer-sized loads and stores are single accesses on every core.
@@ -98,7 +99,7 @@ static inline void stores_order(void)
 #endif
 }
 
-#if defined(MEMTRACE_TEST_PLAIN_ATOMICS) || (defined(__riscv) && !defined(__riscv_atomic)) || \
+#if defined(MEMTRACE_TEST_PLAIN_ATOMICS) || !defined(__GCC_HAVE_SYNC_COMPARE_AND_SWAP_4) || \
     defined(MEMTRACE_ATOMICS_BY_LOCK)
 
 /* The test that replaces the atomics by plain steps takes the lock away and keeps the rest. */

@@ -24,13 +24,15 @@
 #include "../arch/riscv.h"
 #elif defined(__x86_64__) || defined(__i386__)
 #include "../arch/x86.h"
+#elif defined(__XTENSA_WINDOWED_ABI__)
+#include "../arch/xtensa_windowed.h"
+#elif defined(__XTENSA_CALL0_ABI__)
+#include "../arch/xtensa_call0.h"
 #else
 #error "memtrace: no arch/ file for this architecture"
 #endif
 
 _Static_assert(MEMTRACE_DEPTH >= 1 && MEMTRACE_DEPTH <= 32, "frames a stack");
-
-#define MEMTRACE_ABI_ID (MEMTRACE_DEPTH == 1 ? MEMTRACE_ABI_CALLER_ONLY : MEMTRACE_ABI_FRAME_POINTER)
 
 /* The highest address that a frame above `frame` may have; 0: it is not in the stack in use, nothing above it is known. */
 static inline uintptr_t frames_limit(uintptr_t frame)
@@ -48,7 +50,7 @@ static inline bool frame_is_above(uintptr_t limit, uintptr_t frame, uintptr_t ne
 
 static inline bool pc_is_code(uintptr_t pc)
 {
-    return pc % FRAME_PC_ALIGNMENT == 0 && memtrace_port_is_code(pc);
+    return pc % FRAME_PC_ALIGNMENT == 0 && memtrace_port_is_code(frame_code(pc));
 }
 
 #endif

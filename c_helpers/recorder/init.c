@@ -102,6 +102,7 @@ static void recorder_fill(struct recorder *ring)
     header->stack_words_used = 2;
     header->self = (uintptr_t)header;
     header->tick_hz = MEMTRACE_PORT_TICK_HZ;
+    header->code_region = (uint32_t)frames_region();
     memset(&header->heap_mask, 0xff, sizeof header->heap_mask + sizeof header->context_mask);
     *name_key(&ring->names[MEMTRACE_CONTEXT_ISR]) = MEMTRACE_CONTEXT_ISR;
     *name_key(&ring->names[MEMTRACE_CONTEXT_OTHER]) = WORD_ONES;

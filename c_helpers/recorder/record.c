@@ -48,6 +48,7 @@ static inline bool guess_is_true(struct recorder *ring, memtrace_word owner, str
     struct memtrace_name *name = name_at(ring, (uint32_t)owner & (((uint32_t)1 << CONTEXT_BITS) - 1u));
     if (word_peek(name_key(name)) != memtrace_port_context())
         return false;
+    frames_save();
     struct memtrace_span stack = memtrace_port_stack();
     const memtrace_word *entry = &ring->arena[owner >> STACK_SHIFT];
     return (MEMTRACE_DEPTH == 1 || caller.frame >= stack.low) &&

@@ -33,10 +33,10 @@ static __attribute__((noinline)) uint32_t frames_walk(struct memtrace_caller cal
             return 0;
         if (++depth == most || limit == 0)
             break;
-        uintptr_t next = frame_next(caller.frame);
+        uintptr_t next = frame_next(caller.frame, limit);
         if (!frame_is_above(limit, caller.frame, next))
             break;
-        caller = (struct memtrace_caller){frame_pc(next), next};
+        caller = (struct memtrace_caller){frame_pc(caller.frame, next), next};
         if (!pc_is_code(caller.pc))
             break;
     }
@@ -46,6 +46,7 @@ static __attribute__((noinline)) uint32_t frames_walk(struct memtrace_caller cal
 /* Its number, entered now if it is new; 0, and counted, if the table has no room for it. */
 uint32_t stack_intern(struct recorder *ring, struct memtrace_caller caller)
 {
+    frames_save();
     uintptr_t limit = frames_limit(caller.frame);
     uint32_t key = frames_walk(caller, limit, ring->arena, MEMTRACE_DEPTH, VISIT_NONE);
     uint32_t depth = key & STACK_DEPTH_MASK;

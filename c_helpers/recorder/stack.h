@@ -18,10 +18,10 @@ static inline bool stack_is_above(const memtrace_word *entry, struct memtrace_ca
         return false;
     const memtrace_word *stored = entry + 2;
     for (uintptr_t frame = caller.frame;; stored++) {
-        uintptr_t next = frame_next(frame);
+        uintptr_t next = frame_next(frame, limit);
         if (!frame_is_above(limit, frame, next))
             return *stored == 0;
-        uintptr_t pc = frame_pc(next);
+        uintptr_t pc = frame_pc(frame, next);
         if (pc != *stored || pc == 0)
             return *stored == 0 && (stored > entry + MEMTRACE_DEPTH || !pc_is_code(pc));
         frame = next;

@@ -25,8 +25,19 @@ def run_check(host: Host, options: Namespace) -> CheckReport:
     operation = _asked_once(host, found)
     heaps = _analyse(host, found, operation, options.blocks)
     damaged = any(heap.findings for heap in heaps)
+    if damaged:
+        _keep_plan(host, heaps, found)
     assertion = operation().assertion if damaged or host.at_assertion else found.assertion
     return CheckReport(assertion, tuple(heaps), *found.closing(memory, mark))
+
+
+def _keep_plan(host: Host, heaps: List[HeapReport], found: Collected) -> None:
+    """Keeps what `memtrace watch last-damage` will ask for: after a restart the trace is gone."""
+    from gdbext.analyse.watch import plan_damage  # not needed by those who only load us
+
+    plan = plan_damage(heaps, found.past, host.memory().source.pointer_size)
+    if plan is not None:
+        host.keep_plan(plan)
 
 
 def _asked_once(host: Host, found: Collected) -> Callable[[], Operation]:

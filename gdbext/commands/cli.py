@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The table of commands in the shell, over cores and raw memory images.
+"""The table of commands in the shell, over cores, raw memory images or a live target.
 
 Exit status of `check`: 1 if any heap is damaged, else 2 if one that was asked for is unreadable, else 0. Others: 0
 or 2.
@@ -9,22 +9,27 @@ from __future__ import annotations
 
 import sys
 from argparse import Namespace
-from typing import List, Optional, Sequence, Tuple
+from contextlib import contextmanager
+from typing import Iterator, List, Optional, Sequence, Tuple
 
 from gdbext.analyse.check import Operation
 from gdbext.analyse.suspects import Frames
+from gdbext.analyse.watch import WatchPlan
 from gdbext.commands.collect import newest_ring, region_named
 from gdbext.commands.dumps import (
+    WITHOUT_HEAPS,
     Dump,
     dump_facts,
     foreign_program,
     load_image,
+    of_esp_idf,
     open_dump,
     open_program,
     operation_of,
     panic_of,
 )
-from gdbext.commands.host import Found, Live, UserError, found_registered, found_saved
+from gdbext.commands.host import Found, Live, UserError, Watcher, found_in_file, found_saved
+from gdbext.commands.launch import LAUNCH, launch
 from gdbext.commands.settings import Settings
 from gdbext.commands.table import COMMANDS, Argument, Command, help_of, parser_of, render
 from gdbext.heap.facts import Region
@@ -32,7 +37,7 @@ from gdbext.heap.registry import weight_of
 from gdbext.heap.search import search_heaps
 from gdbext.model import CheckReport, Frame, Skipped, Stack
 from gdbext.source.images import ImageSource
-from gdbext.source.memory import Memory
+from gdbext.source.memory import Memory, NoTarget
 from gdbext.source.snapshot import ByteOrder
 from gdbext.symbols.elf_file import ElfFile
 from gdbext.symbols.elf_symbols import ElfSymbols
@@ -50,7 +55,7 @@ _IMAGE = Argument(
 )
 _ELF = Argument("--elf", "the program: its symbols and lines", {"metavar": "FILE"})
 _OURS = (_CORE, _IMAGE, _ELF)
-_OFFLINE = tuple(command for command in COMMANDS if not command.writes and not command.live)
+_NEEDS_GDB = "breakpoints, watchpoints and registers are GDB's: use this command there"
 
 
 class ImageHost:
@@ -75,7 +80,7 @@ class ImageHost:
     def of_options(cls, options: Namespace) -> ImageHost:
         """The host for `CORE --image BASE=FILE ... --elf FILE --heap ...`."""
         if options.core is None and not options.image:
-            raise UserError("no memory to look at: give a core, or --image BASE=FILE")
+            raise UserError("no memory to look at: give a core, --image BASE=FILE or --rsp HOST:PORT")
         loaded = [load_image(text) for text in options.image]
         images = [(base, data) for base, data, _ in loaded]
         dump = None if options.core is None else open_dump(options.core, images)
@@ -98,6 +103,14 @@ class ImageHost:
         """Files are saved already."""
         raise UserError("this is a file already: only a target in GDB is saved")
 
+    def keep_plan(self, plan: WatchPlan) -> None:
+        """Nothing runs again here."""
+
+    @property
+    def watcher(self) -> Watcher:
+        """Nothing runs here."""
+        raise UserError(_NEEDS_GDB)
+
     def facts(self) -> Tuple[str, ...]:
         """What the core says of itself, and whose symbols are used."""
         core = () if self._dump is None else dump_facts(self._dump)
@@ -116,10 +129,10 @@ class ImageHost:
         if saved is not None:
             return found_saved(saved)
         head = None if self._program is None else self._program.address_of("registered_heaps")
-        if head is not None:
-            return found_registered(self._memory, head)
-        searched = search_heaps(self._memory, self._memory.ranges())
-        return Found(searched.regions, [Skipped("heaps", why) for why in searched.left_out])
+        found = found_in_file(self._memory, head)
+        if not found.regions and self._dump is not None and of_esp_idf(self._dump):
+            found.skipped.append(Skipped("heaps", WITHOUT_HEAPS))
+        return found
 
     def find_ring(self) -> Optional[int]:
         """What memtrace_ring points to, or what a saved core says; else by its magic."""
@@ -159,6 +172,23 @@ def _bare_frames(pcs: Tuple[int, ...]) -> Stack:
     return tuple(Frame(pc) for pc in pcs)
 
 
+@contextmanager
+def _host_of(options: Namespace) -> Iterator[ImageHost]:
+    """The world that the options name."""
+    if options.rsp is None:
+        yield ImageHost.of_options(options)
+        return
+    if options.image or options.core is not None:
+        raise UserError("--rsp is a live target, and a core or --image a file: give one of them")
+    from gdbext.commands.cli_rsp import RspHost  # it is an ImageHost, and needs this module
+
+    host = RspHost(options)
+    try:
+        yield host
+    finally:
+        host.close()
+
+
 def _memory_of(
     images: Sequence[Tuple[int, bytes]], regions: Sequence[Region], dump: Optional[Dump], program: Optional[ElfFile]
 ) -> Memory:
@@ -170,7 +200,7 @@ def _memory_of(
     return _best_memory(images, regions)
 
 
-_FORMATS: Tuple[Tuple[int, ByteOrder], ...] = ((4, "little"), (8, "little"), (4, "big"), (8, "big"))
+FORMATS: Tuple[Tuple[int, ByteOrder], ...] = ((4, "little"), (8, "little"), (4, "big"), (8, "big"))
 
 
 def _best_memory(images: Sequence[Tuple[int, bytes]], regions: Sequence[Region]) -> Memory:
@@ -178,7 +208,7 @@ def _best_memory(images: Sequence[Tuple[int, bytes]], regions: Sequence[Region])
 
     Where none is named, the first in which some are found.
     """
-    tried = [Memory(ImageSource(images, width, order)) for width, order in _FORMATS]
+    tried = [Memory(ImageSource(images, width, order)) for width, order in FORMATS]
     if not regions:
         return _first_with_heaps(tried)
     weights = [sum(weight_of(memory, region) for region in regions) for memory in tried]
@@ -193,8 +223,8 @@ def _first_with_heaps(tried: Sequence[Memory]) -> Memory:
 def _first_with_rings(tried: Sequence[Memory]) -> Memory:
     """A ring says its format."""
     rings = search_rings(tried[0]).found
-    told = [(rings[0].pointer_size, rings[0].byte_order)] if rings else _FORMATS[:1]
-    return tried[_FORMATS.index(told[0])]
+    told = [(rings[0].pointer_size, rings[0].byte_order)] if rings else FORMATS[:1]
+    return tried[FORMATS.index(told[0])]
 
 
 def _status(report: object) -> int:
@@ -204,9 +234,13 @@ def _status(report: object) -> int:
     return 1 if "damaged" in states else 2 if "unreadable" in states or not states else 0
 
 
+_OFFERED = tuple(command for command in COMMANDS if not command.live)
+
+
 def _usage() -> str:
-    lines = [f"  memtrace {command.name:<8} {command.summary}" for command in _OFFLINE]
-    usage = "usage: memtrace COMMAND [CORE] [--image BASE=FILE ...] [--elf APP.elf] [--heap KIND@ADDRESS] ..."
+    lines = [f"  memtrace {command.name:<10} {command.summary}" for command in (*_OFFERED, LAUNCH)]
+    sources = "([CORE] [--image BASE=FILE ...] | --rsp HOST:PORT)"
+    usage = f"usage: memtrace COMMAND {sources} [--elf APP.elf] [--heap KIND@ADDRESS] ..."
     return "\n".join([usage, *lines])
 
 
@@ -214,26 +248,35 @@ def _run(command: Command, words: List[str]) -> int:
     prog = f"memtrace {command.name}"
     parser = parser_of(command, prog, *_OURS)
     options: Namespace = parser.parse_intermixed_args(words)
-    report = command.run(ImageHost.of_options(options), options)
+    if command.writes and options.rsp is None:
+        raise UserError(
+            f"{command.name} asks a live target, which files are not: use it in GDB, or give --rsp HOST:PORT"
+        )
+    with _host_of(options) as host:
+        report = command.run(host, options)
     print(render(command, report, options))
     return _status(report)
 
 
-def main(arguments: Optional[List[str]] = None) -> int:
-    """The shell's entry point: exit status as documented above."""
-    words = sys.argv[1:] if arguments is None else arguments
-    command = next((command for command in _OFFLINE if words[:1] == [command.name]), None)
-    if any(command not in _OFFLINE and words[:1] == [command.name] for command in COMMANDS):
-        print(f"memtrace: {words[0]} asks a live target, which files are not: use it in GDB", file=sys.stderr)
-        return 2
+def _obey(words: List[str]) -> int:
+    if words[:1] == [LAUNCH.name]:
+        return launch(words[1:])
+    command = next((command for command in COMMANDS if words[:1] == [command.name]), None)
+    if command is not None and command.live:
+        raise UserError(f"{words[0]}: {_NEEDS_GDB}")
     if command is None:
         print(_usage(), file=sys.stderr)
         return 0 if words[:1] == ["--help"] else 2
     if "--help" in words:
         print(help_of(command, f"memtrace {command.name}", *_OURS))
         return 0
+    return _run(command, words[1:])
+
+
+def main(arguments: Optional[List[str]] = None) -> int:
+    """The shell's entry point: exit status as documented above."""
     try:
-        return _run(command, words[1:])
-    except UserError as problem:
+        return _obey(sys.argv[1:] if arguments is None else arguments)
+    except (UserError, NoTarget) as problem:
         print(f"memtrace: {problem}", file=sys.stderr)
         return 2

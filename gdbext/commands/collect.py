@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Dict, Iterator, List, Optional, Protocol, Sequence, Tuple
+from typing import TYPE_CHECKING, Dict, Iterator, List, Optional, Protocol, Sequence, Tuple
 
 from gdbext.commands.host import Host, UserError
 from gdbext.heap.cover import Proven
@@ -17,6 +17,9 @@ from gdbext.source.memory import Memory
 from gdbext.trace.format import HEADER_BYTES, FormatError
 from gdbext.trace.history import History
 from gdbext.trace.ring import Rings, Trace, find_rings, read_ring, search_rings
+
+if TYPE_CHECKING:
+    from gdbext.analyse.watch import Past
 
 SEARCH = "search "  # what a ring's address begins with when it is a range to be searched
 _FIRST_LOOK = 4096
@@ -42,6 +45,16 @@ class Collected:
         """What every report ends with: the trace, what was not looked at and why, and the cost since its mark."""
         remarks = (Skipped("memory", remark) for remark in memory.remarks())
         return self.trace_info, (*self.skipped, *remarks), memory.cost_since(mark)
+
+    @property
+    def past(self) -> Past:
+        """What the trace holds."""
+        from gdbext.analyse.watch import Past  # not needed by those who only load us
+
+        if self.trace is None:
+            return Past(self.history, (), False)
+        complete = self.trace.info.lost == self.trace.info.half_written == 0
+        return Past(self.history, self.trace.events, complete)
 
     @property
     def trace_info(self) -> Optional[TraceInfo]:
@@ -102,7 +115,7 @@ def ring_address(host: Host, ring: Optional[str]) -> Optional[int]:
     if span is not None:
         return _search_ring(host, *span)
     address = host.address(ring)
-    host.memory().allow(address, address + HEADER_BYTES)
+    host.memory().allow_named(address, address + HEADER_BYTES)
     return address
 
 
@@ -122,7 +135,7 @@ def _span(host: Host, ring: Optional[str]) -> Optional[Tuple[int, int]]:
 
 def _search_ring(host: Host, start: int, end: int) -> int:
     memory = host.memory()
-    memory.allow(start, end)
+    memory.allow_named(start, end)
     memory.fetch(start, min(end - start, _FIRST_LOOK))  # tells how fast the link is
     seconds = memory.link.seconds(end - start)
     memory.progress.say(f"searching {end - start:,} bytes" + (f", about {seconds:.1f} s" if seconds else ""))
@@ -173,7 +186,7 @@ def _regions(host: Host, named: Sequence[str], found: Collected, span: Optional[
     if named:
         regions = [region_named(host, text) for text in named]
         for region in regions:
-            host.memory().allow(region.address, region.address + LARGEST_HEAP)
+            host.memory().allow_from(region.address, region.address + LARGEST_HEAP)
         return regions
     heaps = host.find_heaps()
     searched = search_heaps(host.memory(), [span]) if span is not None else Searched([], [])

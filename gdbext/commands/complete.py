@@ -27,7 +27,13 @@ def complete(command: Command, text: str, heaps: Sequence[str] = (), tasks: Sequ
     if typed.startswith("-"):
         visible = [argument.name for argument in options if argument.name != "--request"]
         return _after_break(visible, typed)
-    return None
+    return _after_break(_words(command), typed) or None if typed else None
+
+
+def _words(command: Command) -> List[str]:
+    """What may stand for a value, word by word: the small ones of a metavar such as ADDRESS|last-damage|off."""
+    spelled = (argument.settings.get("metavar", "") for argument in command.arguments if argument.name[:2] != "--")
+    return [word for text in spelled for word in text.split("|") if word.islower()]
 
 
 def _values(argument: Argument, heaps: Sequence[str], tasks: Sequence[str]) -> List[str]:

@@ -8,7 +8,7 @@ symbols lead to comes first, then what the file notes of itself, then what its b
 from __future__ import annotations
 
 import re
-from typing import NamedTuple, Optional, Sequence, Tuple
+from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from gdbext.analyse.check import Operation
 from gdbext.commands.host import UserError
@@ -16,10 +16,13 @@ from gdbext.model import Assertion
 from gdbext.report.words import counted, size_words
 from gdbext.source.core import Core, CoreError, CoreSource, parse_core
 from gdbext.source.files import FileError, load_core, load_file
+from gdbext.source.memory import Memory
 from gdbext.source.registers import auxiliary_of, machine_of, threads_of
 from gdbext.source.saved import Saved, read_saved, saved_ring
 from gdbext.symbols.elf_file import ElfFile, ProgramError
-from gdbext.symbols.names import is_allocator
+from gdbext.symbols.elf_symbols import ElfSymbols
+from gdbext.symbols.names import is_allocator, is_assertion
+from gdbext.symbols.unwind import Unwinder
 from gdbext.trace.ring import message_of
 
 _AT_ENTRY = 9
@@ -27,6 +30,8 @@ _ESP_INFO, _ESP_PANIC = 8266, 679
 _ASSERTED = re.compile(r"assert failed: (\w+) [^(]*\((.*)\)", re.DOTALL)
 _LEAST_DIGEST = 8
 _MACHINE_NAMES = {243: "RISC-V", 62: "x86-64", 3: "x86", 40: "ARM", 183: "AArch64", 94: "Xtensa"}
+
+WITHOUT_HEAPS = "ESP-IDF puts heaps into a core dump only with CONFIG_ESP_COREDUMP_CAPTURE_DRAM"
 
 Image = Tuple[int, bytes]
 
@@ -73,6 +78,10 @@ def load_image(text: str) -> Tuple[int, bytes, Tuple[str, ...]]:
         loaded = load_file(path)
     except FileError as problem:
         raise UserError(f"--image {text}: {problem}") from None
+    if address + len(loaded.data) > 1 << 64:
+        raise UserError(
+            f"--image {text}: its {len(loaded.data):,} bytes would end behind the last address: is BASE right?"
+        )
     return address, loaded.data[:], tuple(f"{path}: {remark}" for remark in loaded.remarks)
 
 
@@ -114,6 +123,11 @@ def dump_facts(dump: Dump) -> Tuple[str, ...]:
     return (f"core   {dump.path}: {machine}, {_bits(core)}: {memory}{threads}{saved}",)
 
 
+def of_esp_idf(dump: Dump) -> bool:
+    """Whether ESP-IDF has written a core."""
+    return dump.core.note("ESP_CORE_DUMP_INFO", _ESP_INFO) is not None
+
+
 def foreign_program(dump: Dump, program: ElfFile) -> Optional[str]:
     """Why this cannot be the program of a core, which may name it; None: nothing speaks against it."""
     data = dump.core.note("ESP_CORE_DUMP_INFO", _ESP_INFO) or b""
@@ -136,13 +150,29 @@ def operation_of(dump: Optional[Dump], program: Optional[ElfFile]) -> Operation:
         return (
             Operation(True, "the allocator has asserted", True, panic) if is_allocator(panic.function) else Operation()
         )
-    machine = machine_of(dump.core.machine, dump.core.pointer_size)
-    if program is None or machine is None:
+    if program is None:
         return Operation()
-    places = (registers.get(machine.pc) for registers in threads_of(dump.core))
-    names = (program.function_at(place) for place in places if place is not None)
-    inside = next((name for name in names if name is not None and is_allocator(name)), None)
-    return Operation() if inside is None else Operation(True, f"the target stopped in {inside}")
+    chains = (_functions(dump, program, registers) for registers in threads_of(dump.core))
+    return next((operation for operation in map(_operation_in, chains) if operation.in_allocator), Operation())
+
+
+def _functions(dump: Dump, program: ElfFile, registers: Dict[str, int]) -> List[str]:
+    """Names of the functions that a thread stands in, innermost first."""
+    core, symbols = dump.core, ElfSymbols(program)
+    machine = machine_of(core.machine, core.pointer_size)
+    if machine is None or machine.pc not in registers:
+        return []
+    places = Unwinder(program, core.machine, Memory(dump.source).word).places(registers, registers[machine.pc])
+    return [name for place in places for name in symbols.functions_at(place)]
+
+
+def _operation_in(names: List[str]) -> Operation:
+    """What a chain of calls says: whether it leads through an allocator, and whether that has asserted."""
+    inside = next((name for name in names if is_allocator(name)), None)
+    if inside is None:
+        return Operation()
+    asserted = any(is_assertion(name) for name in names[: names.index(inside)])
+    return Operation(True, f"the target stopped in {inside}", asserted)
 
 
 def panic_of(dump: Dump) -> Optional[Assertion]:

@@ -11,11 +11,12 @@ Cost: a stop that is not ours compares breakpoints, and touches neither frames n
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import sys
 from argparse import Namespace
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Dict, Hashable, Iterator, List, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Callable, Dict, Hashable, Iterator, List, Optional, Tuple
 
 import gdb
 
@@ -23,33 +24,47 @@ from gdbext.analyse.check import Operation
 from gdbext.analyse.suspects import Frames
 from gdbext.commands.collect import newest_ring
 from gdbext.commands.complete import complete
-from gdbext.commands.host import Found, Live, UserError, found_registered, found_saved
+from gdbext.commands.host import (
+    FRAGILE,
+    NEVER_RUNS,
+    UNKNOWN_OPERATION,
+    Found,
+    Live,
+    UserError,
+    found_in_file,
+    found_registered,
+    found_saved,
+)
 from gdbext.commands.settings import SETTINGS, SettingRow, Settings
 from gdbext.commands.table import COMMANDS, Command, help_of, parser_of, render
-from gdbext.heap.caps import read_registered
+from gdbext.heap.caps import CHIP_MEMORY, chip_memory, read_registered
 from gdbext.model import Assertion, CheckReport
 from gdbext.report.style import coloured
 from gdbext.source.gdb_inferior import (
     NamedMemory,
-    NoTarget,
     auxiliary_vector,
     inferior_key,
     is_core,
+    is_fragile,
     machine_number,
     named_memory,
+    program_memory,
     selected_source,
     thread_registers,
     writable_sections,
 )
 from gdbext.source.images import HeldSource
 from gdbext.source.known import Known, parse_ranges
-from gdbext.source.memory import Memory
-from gdbext.symbols.gdb_symbols import GdbSymbols, address_of, failed_assertion
+from gdbext.source.memory import Memory, NoTarget
+from gdbext.source.snapshot import ByteOrder
+from gdbext.symbols.gdb_symbols import GdbSymbols, address_of, failed_assertion, size_of
 from gdbext.symbols.names import is_allocator, is_assertion
 from gdbext.trace.format import FormatError
 from gdbext.trace.ring import message_of, read_ring
 
 if TYPE_CHECKING:
+    from gdbext.analyse.watch import WatchPlan
+    from gdbext.commands.gdb_watch import GdbWatcher
     from gdbext.source.saved import Saved
 
 # Where a heap assertion stops, best first: the recorder's hook, the C library's assert, its abort.
@@ -57,6 +72,9 @@ STOP_FUNCTIONS = ("memtrace_assert_stop", "__assert_func", "abort")
 _FRAMES_LOOKED_AT = 12
 _KINDS = {bool: gdb.PARAM_BOOLEAN, int: gdb.PARAM_ZUINTEGER, str: gdb.PARAM_STRING_NOESCAPE}
 _MACHINES = {243: "riscv", 94: "xtensa"}  # e_machine of ELF
+_ELF_64, _ELF_BIG = 2, 2
+_TEXTS = ("memory", "rsp")  # settings that may be empty
+_NAME = re.compile(r"&?[A-Za-z_]\w*")
 _DEBUGGERS = {"riscv": "gdb-multiarch or riscv32-esp-elf-gdb", "xtensa": "xtensa-esp-elf-gdb"}
 
 
@@ -72,6 +90,36 @@ class GdbHost:
         self._named: Optional[NamedMemory] = None
         self._named_by: Optional[Tuple[int, int, int]] = None
         self._symbols = GdbSymbols()
+        self._at_condition = False
+        self._watcher: Optional[GdbWatcher] = None
+
+    @contextmanager
+    def at_condition(self) -> Iterator[None]:
+        """While a breakpoint's condition is asked: what is read inside is read anew, and not kept."""
+        self.forget()
+        self._at_condition = True
+        try:
+            yield
+        finally:
+            self._at_condition = False
+            self.forget()
+
+    @property
+    def watcher(self) -> GdbWatcher:
+        """What watches memory; made, and its module loaded, when it is first wanted."""
+        if self._watcher is None:
+            from gdbext.commands.gdb_watch import GdbWatcher
+
+            self._watcher = GdbWatcher(self)
+        return self._watcher
+
+    def is_watched_for(self, event: gdb.Event) -> bool:
+        """Whether a stop is the one that `memtrace watch` was armed for."""
+        return self._watcher is not None and self._watcher.is_hit_by(event)
+
+    def keep_plan(self, plan: WatchPlan) -> None:
+        """Keeps what `memtrace watch last-damage` needs of a report."""
+        self.watcher.last_damage = plan
 
     def forget(self, *_: Any) -> None:
         """What was read is no longer true: the target runs, or somebody wrote to it."""
@@ -86,20 +134,24 @@ class GdbHost:
         """The selected inferior's memory, kept until it may change."""
         if self._memory is None or self._of != inferior_key():
             try:
-                source = selected_source()
+                source = selected_source(self._at_condition)
             except NoTarget as problem:
                 raise UserError(f"{problem}{_missing_architecture()}") from None
-            self._memory = Memory(source, self.say, self._known(), self.settings.plan)
+            fragile = is_fragile()
+            self._memory = Memory(source, self.say, self._known(fragile), self.settings.plan, fragile)
             self._of = inferior_key()
+            _allow_chip_memory(self._memory)
         return self._memory
 
-    def _known(self) -> Optional[Known]:
+    def _known(self, fragile: bool) -> Optional[Known]:
         """What may be read: asked for once a program and target, not at every stop."""
         if self._named_by != inferior_key():
             self._named, self._named_by = named_memory(), inferior_key()
-        if self._named is None:
-            return None
-        return Known([*self._named.ranges, *parse_ranges(self.settings.memory)], self._named.writable)
+        return None if self._named is None else self._known_of(self._named, fragile)
+
+    def _known_of(self, named: NamedMemory, fragile: bool) -> Known:
+        """A neighbourhood is a guess, which a fragile stub does not survive."""
+        return Known([*named.ranges, *parse_ranges(self.settings.memory)], [] if fragile else named.writable)
 
     def say(self, text: str) -> None:
         """A line for the user, at once: progress and costs. Past GDB where its output is data."""
@@ -114,6 +166,8 @@ class GdbHost:
         self.memory()
         if is_core():
             raise UserError("a core dump cannot be asked: this needs a live target")
+        if is_fragile():
+            raise UserError(NEVER_RUNS)
         try:
             gdb.selected_inferior().write_memory(address, data)
         except gdb.error as problem:
@@ -142,7 +196,8 @@ class GdbHost:
             symbols = f"symbols {program} has no debug information for main: stacks show functions without lines"
         else:
             symbols = f"symbols {program}"
-        return (symbols, f"stop   {STOPS.describe()}")
+        link = f"link   {FRAGILE}" if is_fragile() else None
+        return tuple(filter(None, (symbols, f"stop   {STOPS.describe()}", link)))
 
     def build_id(self) -> Optional[str]:
         """The loaded program's build-id."""
@@ -150,11 +205,13 @@ class GdbHost:
         return next((objfile.build_id for objfile in programs if objfile.build_id), None)
 
     def find_heaps(self) -> Found:
-        """The heaps that symbols lead to; without symbols those that a saved core names."""
+        """The heaps that symbols lead to; in a core those that it names, else also those that show themselves."""
         head, saved = address_of("registered_heaps"), self._saved()
-        if head is not None:
-            return found_registered(self.memory(), head)
-        return Found([], []) if saved is None else found_saved(saved)
+        if saved is not None:
+            return found_saved(saved)
+        if is_core():
+            return found_in_file(self.memory(), head)
+        return Found([], []) if head is None else found_registered(self.memory(), head)
 
     def find_ring(self) -> Optional[int]:
         """What memtrace_ring points to."""
@@ -207,6 +264,9 @@ class GdbHost:
 
     def operation(self) -> Operation:
         """Whether any thread stands in an allocator's function."""
+        if self.memory().fragile:
+            self.memory().remark(UNKNOWN_OPERATION)
+            return Operation()
         chosen = gdb.selected_thread()
         try:
             for thread in gdb.selected_inferior().threads():
@@ -229,21 +289,104 @@ class GdbHost:
             raise UserError(f"{text}: {problem}") from None
 
 
-def _missing_architecture() -> str:
-    """Which other GDB the loaded program needs, if this one does not know its machine."""
+class RspHost(GdbHost):
+    """A target that this GDB is not connected to: its memory by our own client, GDB for symbols alone."""
+
+    def __init__(self, base: GdbHost, address: str) -> None:
+        super().__init__()
+        from gdbext.source.rsp import RspConnection, RspSource  # not needed by those who only load us
+
+        self.settings, self.aside = base.settings, base.aside
+        head = _elf_head()
+        if head is None:
+            raise UserError("--rsp takes pointer size and symbols from the program: load it with `file APP.elf`")
+        self._connection = RspConnection(address)
+        order: ByteOrder = "big" if head[5] == _ELF_BIG else "little"
+        self._source = RspSource(self._connection, 8 if head[4] == _ELF_64 else 4, order)
+        fragile = self._connection.stub.kind == "chip"
+        known = self._known_of(program_memory(), fragile)
+        self._over_rsp = Memory(self._source, self.say, known, self.settings.plan, fragile)
+        _allow_chip_memory(self._over_rsp)
+
+    def close(self) -> None:
+        """Lets the target go."""
+        self._connection.close()
+        if self._connection.parting is not None:
+            self.say(self._connection.parting)
+
+    def memory(self) -> Memory:
+        """The memory behind the connection, kept for this command."""
+        return self._over_rsp
+
+    def write(self, address: int, data: bytes) -> None:
+        """Writes to the live target."""
+        if self._over_rsp.fragile:
+            raise UserError(NEVER_RUNS)
+        if not self._source.write(address, data):
+            raise UserError(f"{address:#x} cannot be written")
+
+    def facts(self) -> Tuple[str, ...]:
+        """The program, and who is on the other side."""
+        fragile = (f"link   {FRAGILE}",) if self._over_rsp.fragile else ()
+        return (super().facts()[0], f"link   {self._connection.describe()}", *fragile)
+
+    def live(self) -> Live:
+        """Memory alone: this GDB is not connected, and our client does not ask for registers."""
+        number = int.from_bytes((_elf_head() or bytes(20))[18:20], self._source.byte_order)
+        return Live(number, None, [], writable_sections(), [])
+
+    def operation(self) -> Operation:
+        """There are no frames."""
+        self._over_rsp.remark(UNKNOWN_OPERATION)
+        return Operation()
+
+    def address(self, text: str) -> int:
+        """A number, &NAME, or what the pointer NAME holds. An expression would be answered from the program's file."""
+        try:
+            return int(text, 0)
+        except ValueError:
+            pass
+        place = address_of(text.lstrip("&")) if _NAME.fullmatch(text) else None
+        if place is None:
+            raise UserError(f"{text}: with --rsp give a number, &NAME, or the NAME of a global pointer")
+        value = place if text.startswith("&") else self._over_rsp.word(place)
+        if value is None:
+            raise UserError(f"{text}: its {self._source.pointer_size} bytes at {place:#x} cannot be read")
+        return value
+
+
+def _allow_chip_memory(memory: Memory) -> None:
+    """Makes the chip's memories known where a neighbourhood is not: the program has a table of them."""
+    if not memory.fragile:
+        return
+    table, size = address_of(CHIP_MEMORY), size_of(CHIP_MEMORY)
+    data = memory.get(table, size) if table is not None and size is not None else None
+    for start, end in chip_memory(data or b"", memory.source.pointer_size, memory.source.byte_order):
+        memory.allow_named(start, end)
+
+
+def _elf_head() -> Optional[bytes]:
+    """The first bytes of the loaded program's file; None: there is none, or it is no ELF."""
     program = gdb.current_progspace()
     if program is None or program.filename is None:
-        return ""
+        return None
     try:
         with open(program.filename, "rb") as file:
             head = file.read(20)
     except OSError:
-        return ""
-    little = head[5:6] != b"\2"
-    name = _MACHINES.get(int.from_bytes(head[18:20], "little" if little else "big"))
+        return None
+    return head if head[:4] == b"\x7fELF" and len(head) == 20 else None
+
+
+def _missing_architecture() -> str:
+    """Which other GDB the loaded program needs, if this one does not know its machine; what goes without it."""
+    head = _elf_head()
+    name = (
+        None if head is None else _MACHINES.get(int.from_bytes(head[18:20], "big" if head[5] == _ELF_BIG else "little"))
+    )
     if name is None or gdb.execute(f"complete set architecture {name}", to_string=True):
         return ""
-    return f"; this GDB knows no {name}: use {_DEBUGGERS[name]}"
+    return f"; this GDB knows no {name}: use {_DEBUGGERS[name]}, or give the command --rsp HOST:PORT"
 
 
 def _assertion(inside: str) -> Assertion:
@@ -281,7 +424,9 @@ class TableCommand(gdb.Command):
         """Runs the command; whatever goes wrong comes as one line."""
         with _errors_as_lines():
             options = parser_of(self._command, self._prog).parse_args(_split(argument))
-            _show(self._command, _report_of(self._command, options), options)
+            with _host_of(options) as host:
+                report = self._command.run(host, options)
+            _show(self._command, report, options)
 
     def complete(self, text: str, word: str) -> Any:
         """Options, heaps, tasks; GDB's own expressions where an address may stand. Nothing is read for it."""
@@ -296,9 +441,19 @@ def _split(argument: str) -> List[str]:
         raise UserError(str(problem)) from None
 
 
-def _report_of(command: Command, options: Namespace) -> Any:
+@contextmanager
+def _host_of(options: Namespace) -> Iterator[GdbHost]:
+    """The world that a command asks for: GDB's target, or one that GDB is not connected to."""
     HOST.aside = options.json
-    return command.run(HOST, options)
+    address = getattr(options, "rsp", None) or (HOST.settings.rsp if hasattr(options, "rsp") else "")
+    if not address:
+        yield HOST
+        return
+    host = RspHost(HOST, address)
+    try:
+        yield host
+    finally:
+        host.close()
 
 
 def _show(command: Command, report: Any, options: Namespace) -> None:
@@ -342,7 +497,8 @@ def _wants_colour() -> bool:
 class Prefix(gdb.Command):
     """memtrace: who broke the heap, who leaks it. Every command of memtrace begins with this word.
 
-    After a heap assertion: heap-check shows the damage and who did it, last-malloc ADDRESS the owners of an address.
+    After a heap assertion: heap-check shows the damage and who did it, last-malloc ADDRESS the owners of an address;
+    memtrace watch last-damage stops the next run at the line that does it.
     heap-blocks, heap-free and malloc-log list blocks, totals and events; memtrace status says what was found.
     """
 
@@ -380,7 +536,7 @@ class Setting(gdb.Parameter):
             except ValueError as problem:
                 self.value = HOST.settings.memory
                 raise gdb.GdbError(f"memtrace: {problem}") from None
-        setattr(HOST.settings, self._field, self.value or "" if self._field == "memory" else self.value)
+        setattr(HOST.settings, self._field, self.value or "" if self._field in _TEXTS else self.value)
         if self._field == "auto_stop":
             STOPS.arm()
         HOST.forget()
@@ -409,18 +565,27 @@ class Stops:
         self._reported: Optional[Hashable] = None
 
     def arm(self, *_: Any) -> None:
-        """Sets the breakpoint on the best function that the program has; removes it when the setting is off."""
+        """Sets the breakpoint on the best function that the program has; removes it where it must not be."""
         wanted = next((name for name in STOP_FUNCTIONS if address_of(name) is not None), None)
+        if is_fragile():
+            wanted = None  # inserting it would write to the chip
         if self._breakpoint is not None and self._breakpoint.is_valid():
             if HOST.settings.auto_stop and self._breakpoint.function == wanted:
                 return
             self._breakpoint.delete()
         self._breakpoint = AssertionStop(wanted) if HOST.settings.auto_stop and wanted is not None else None
 
+    def connected(self, *_: Any) -> None:
+        """Takes the breakpoint away from a stub that would not survive it, before anything can be resumed."""
+        if is_fragile():
+            self.arm()
+
     def describe(self) -> str:
         """Where the automatic breakpoint is, for `memtrace status`."""
         if self._breakpoint is not None and self._breakpoint.is_valid():
             return f"automatic breakpoint at {self._breakpoint.function}"
+        if is_fragile():
+            return "no automatic breakpoint: the stub on the chip takes none, and nothing would run to it"
         if not HOST.settings.auto_stop:
             return "no automatic breakpoint: `set memtrace auto-stop on` sets it"
         return f"no automatic breakpoint: the program has none of {', '.join(STOP_FUNCTIONS)}"
@@ -428,28 +593,44 @@ class Stops:
     def stopped(self, event: gdb.Event) -> None:
         """Reports at our own breakpoint; any other stop costs nothing."""
         HOST.at_assertion = isinstance(event, gdb.BreakpointEvent) and self._breakpoint in event.breakpoints
+        if HOST.is_watched_for(event):
+            _aloud(lambda: _show(*_report_of("watch")))
+            return
         if not HOST.at_assertion:
+            if self._breakpoint is None:
+                self.arm()  # it had been taken away from another target
             self._reported = None  # somebody looks around, or has reset the target: the next assertion is news
             return
         if not HOST.settings.auto_report:
             gdb.write("memtrace: a heap assertion has stopped the target; heap-check shows the report\n")
             return
-        try:
-            with _errors_as_lines():
-                self._report()
-        except gdb.GdbError as problem:
-            gdb.write(f"{problem}\n", gdb.STDERR)
+        _aloud(self._report)
 
     def _report(self) -> None:
-        command = next(command for command in COMMANDS if command.name == "check")
-        options = parser_of(command, "heap-check").parse_args([])
-        report = _report_of(command, options)
+        command, report, options = _report_of("check")
         what = _failure_of(report)
         if what == self._reported:
             gdb.write("memtrace: the same assertion as before; heap-check shows its report again\n")
             return
         self._reported = what
         _show(command, report, options)
+
+
+def _report_of(name: str) -> Tuple[Command, Any, Namespace]:
+    """A command's report without arguments, as a stop shows it."""
+    command = next(command for command in COMMANDS if command.name == name)
+    options = parser_of(command, name).parse_args([])
+    HOST.aside = False
+    return command, command.run(HOST, options), options
+
+
+def _aloud(report: Callable[[], None]) -> None:
+    """Reports in a stop handler, from where GDB would drop errors."""
+    try:
+        with _errors_as_lines():
+            report()
+    except gdb.GdbError as problem:
+        gdb.write(f"{problem}\n", gdb.STDERR)
 
 
 def _failure_of(report: CheckReport) -> Hashable:
@@ -500,4 +681,5 @@ def register() -> None:
         registry.connect(handler)
     gdb.events.new_objfile.connect(HOST.forget_symbols)
     gdb.events.new_objfile.connect(STOPS.arm)
+    gdb.events.new_thread.connect(STOPS.connected)  # the first that is heard of a connection
     STOPS.arm()

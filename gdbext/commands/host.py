@@ -10,12 +10,25 @@ from gdbext.analyse.suspects import Frames
 from gdbext.commands.settings import Settings
 from gdbext.heap.caps import read_registered
 from gdbext.heap.facts import Region
+from gdbext.heap.registry import KINDS
+from gdbext.heap.search import search_heaps
 from gdbext.model import Skipped
 from gdbext.source.memory import Memory
 
 if TYPE_CHECKING:
+    from gdbext.analyse.watch import WatchPlan
     from gdbext.source.registers import Machine
     from gdbext.source.saved import Saved
+
+FRAGILE = "a small stub, as in a chip's panic handler: nothing runs or breaks there; block headers are read, no more"
+NEVER_RUNS = "this is a small stub, as in a chip's panic handler: nothing runs there any more that could obey"
+UNKNOWN_OPERATION = (
+    "whether the target stands inside of the allocator is not known over this link: what an unfinished malloc or free "
+    "leaves half done looks like damage"
+)
+
+
+_HIGHEST = (1 << 64) - 1
 
 
 class UserError(Exception):
@@ -41,9 +54,22 @@ def found_registered(memory: Memory, head: int) -> Found:
     return Found(regions, [])
 
 
+def found_in_file(memory: Memory, head: Optional[int]) -> Found:
+    """The heaps of a file: on the list whose head is at `head`, else those that show themselves.
+
+    A list that can be read and is empty or broken is the truth; a core without it says nothing of its heaps.
+    """
+    listed = Found([], []) if head is None else found_registered(memory, head)
+    if head is not None and memory.word(head) is not None:
+        return listed
+    searched = search_heaps(memory, memory.ranges())
+    return Found(searched.regions, [*listed.skipped, *(Skipped("heaps", why) for why in searched.left_out)])
+
+
 def found_saved(saved: Saved) -> Found:
     """The heaps that were known when a core was saved."""
-    return Found([Region(*heap) for heap in saved.heaps], [Skipped(*missing) for missing in saved.skipped])
+    told = [heap for heap in saved.heaps if heap[0] in KINDS and all(0 <= (end or 0) <= _HIGHEST for end in heap[1:4])]
+    return Found([Region(*heap) for heap in told], [Skipped(*missing) for missing in saved.skipped])
 
 
 class Live(NamedTuple):
@@ -56,6 +82,38 @@ class Live(NamedTuple):
     auxiliary: List[Tuple[int, int]]  # what the kernel told a process, by number
 
 
+class Watched(NamedTuple):
+    """How far a watch has come."""
+
+    state: str = "off"  # "waiting", "watching" or "written"
+    address: Optional[int] = None
+    plan: Optional[WatchPlan] = None
+    before: Optional[int] = None
+    after: Optional[int] = None
+    stack: Tuple[int, ...] = ()
+    thread: Optional[str] = None
+    by_allocator: int = 0
+    by_owner: int = 0
+
+
+class Watcher(Protocol):
+    """A debugger's breakpoints and watchpoints, as far as a watch needs them."""
+
+    last_damage: Optional[WatchPlan]
+
+    def arm(self, plan: WatchPlan) -> None:
+        """Waits for the plan's call; without one watches its word at once. UserError where no unit is left."""
+
+    def go_on(self) -> None:
+        """The call has been reached: watches the word."""
+
+    def disarm(self) -> None:
+        """Watches nothing."""
+
+    def watched(self) -> Watched:
+        """How far it has come."""
+
+
 class Host(Protocol):
     """The world of a command."""
 
@@ -66,6 +124,13 @@ class Host(Protocol):
 
     def write(self, address: int, data: bytes) -> None:
         """Writes to the target; only what the user asked for by name. UserError where that cannot be."""
+
+    def keep_plan(self, plan: WatchPlan) -> None:
+        """Keeps what `memtrace watch last-damage` needs of a report."""
+
+    @property
+    def watcher(self) -> Watcher:
+        """What watches memory; UserError where nothing can."""
 
     def facts(self) -> Tuple[str, ...]:
         """What there is to know of the program and of the debugger, a line each."""

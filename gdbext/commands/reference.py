@@ -13,13 +13,15 @@ from pathlib import Path
 from typing import Dict, Iterator
 
 from gdbext.analyse.rules import RULES
+from gdbext.commands.launch import LAUNCH
 from gdbext.commands.settings import SETTINGS, Settings
-from gdbext.commands.table import COMMANDS, Command, spelled, visible
+from gdbext.commands.table import COMMANDS, Described, spelled, visible
 
 _NOTE = "<!-- Written by `python3 -m gdbext.commands.reference docs`; a test compares. -->"
 _HEAD = """\
-In GDB each command has its long name, and daily ones a short one. The shell knows the long names, over images
-(`--image BASE=FILE`), without those that write to a target."""
+In GDB each command has its long name, and daily ones a short one. The shell knows the long names, over a core (its file
+stands behind the command and its address) and over images (`--image BASE=FILE`), with the program's symbols
+(`--elf APP.elf`), without the commands that need a target; `gdb` is the shell's alone."""
 
 
 def commands_page() -> str:
@@ -29,11 +31,12 @@ def commands_page() -> str:
         for command in COMMANDS
     ]
     head = ["# Commands", "", _NOTE, "", _HEAD, ""]
-    table = ["| short | command | what |", "|---|---|---|", *rows]
-    return "\n".join([*head, *table, *(line for command in COMMANDS for line in _command(command)), *_settings(), ""])
+    table = ["| short | command | what |", "|---|---|---|", *rows, f"| | `memtrace {LAUNCH.name}` | {LAUNCH.summary} |"]
+    sections = (line for command in (*COMMANDS, LAUNCH) for line in _command(command))
+    return "\n".join([*head, *table, *sections, *_settings(), ""])
 
 
-def _command(command: Command) -> Iterator[str]:
+def _command(command: Described) -> Iterator[str]:
     yield from ("", f"## {command.alias or f'memtrace {command.name}'}", "", command.summary, "")
     yield from ("| argument | what |", "|---|---|")
     for argument in visible(command.arguments):

@@ -36,7 +36,7 @@ def run_save(host: Host, options: Namespace) -> SaveReport:
     memory = host.memory()
     mark = memory.mark()
     live = host.live()
-    found = collect(host, [], None, needed=False)
+    found = collect(host, options.heap, options.ring, needed=False)
     if not found.heaps and not found.unreadable and found.trace is None:
         raise UserError("nothing to save: no heap and no ring was found; `memtrace status` says what is missing")
     _fetch_all(memory, found, live)
@@ -103,7 +103,7 @@ def _knowledge(host: Host, memory: Memory, found: Collected) -> List[Note]:
     operation = host.operation() if found.assertion is None else Operation()
     assertion = found.assertion or operation.assertion
     saved = Saved(
-        tuple((one.kind, one.address, one.start, one.end, one.name) for one in heaps),
+        tuple((one.kind, one.address, one.start, one.end, one.name, one.origin) for one in heaps),
         tuple(missing),
         None if found.trace is None else found.trace.header.address,
         (operation.in_allocator, operation.why, operation.asserted),

@@ -16,6 +16,7 @@ class Settings:
     limit: int = 20  # entries of a list; 0: all
     color: str = "auto"  # auto, on, off
     memory: str = ""  # further memory that may be read: START,END [START,END ...]
+    rsp: str = ""  # HOST:PORT that commands read by our own client, without --rsp; empty: GDB's own target
     plan: str = "auto"  # how heaps are read: auto, bulk, headers
 
 
@@ -33,5 +34,6 @@ SETTINGS = (
     SettingRow("limit", "how many entries lists show (0: all)"),
     SettingRow("color", "whether reports are coloured", ("auto", "on", "off")),
     SettingRow("memory", "further memory that may be read (START,END [START,END ...])"),
+    SettingRow("rsp", "the target that commands read without GDB's own connection (HOST:PORT), as with --rsp"),
     SettingRow("plan", "how heaps are read", ("auto", "bulk", "headers")),
 )

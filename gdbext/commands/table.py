@@ -19,11 +19,13 @@ from gdbext.commands.host import Host, UserError
 from gdbext.commands.last import run_last
 from gdbext.commands.log import run_log
 from gdbext.commands.status import run_status
+from gdbext.commands.watch import run_watch
 from gdbext.model import SaveReport
 from gdbext.report.as_json import to_json
 from gdbext.report.text_check import check_lines
 from gdbext.report.text_last import last_lines
 from gdbext.report.text_lists import blocks_lines, control_lines, free_lines, log_lines, save_lines, status_lines
+from gdbext.report.text_watch import watch_lines
 from gdbext.trace.format import EVENT_KINDS
 
 
@@ -37,13 +39,19 @@ class Argument:
 
 
 @dataclass(frozen=True)
-class Command:
-    """One command: `run` gives the report's data, `render` its lines."""
+class Described:
+    """What a user sees of a command."""
 
     name: str
     alias: Optional[str]
     summary: str
     arguments: Tuple[Argument, ...]
+
+
+@dataclass(frozen=True)
+class Command(Described):
+    """One command: `run` gives the report's data, `render` its lines."""
+
     run: Callable[[Host, Namespace], Any]
     render: Callable[[Any], Iterable[str]]
     writes: bool = False  # to the target, and only what the user asked for by its name
@@ -65,6 +73,11 @@ _SEARCH = Argument(
     "look for heaps and the ring between START and END; what that costs is said first",
     {"metavar": "START,END", "dest": "ring", "type": SEARCH.__add__},
 )
+_RSP = Argument(
+    "--rsp",
+    "read the target at HOST:PORT by memtrace's own client of the remote protocol: QEMU, OpenOCD, a stub on the chip",
+    {"metavar": "HOST:PORT"},
+)
 _JSON = Argument("--json", "the report as JSON", {"action": "store_true"})
 _BLOCKS = Argument("--blocks", "list every block in the JSON", {"action": "store_true"})
 _ADDRESS = Argument("address", "any address in or around the block", {"metavar": "ADDRESS"})
@@ -80,8 +93,13 @@ _STATE = Argument("--state", "used or free blocks only", {"choices": ["used", "f
 _SEQ = Argument("--seq", "sequence numbers: FIRST:LAST, FIRST:, :LAST", {"metavar": "RANGE"})
 _KIND = Argument("--kind", "events of this kind only", {"metavar": "KIND", "choices": EVENT_KINDS})
 _NAME = Argument("name", "the mark's name, at most 20 bytes", {"metavar": "NAME"})
+_WATCHED = Argument(
+    "what",
+    "an address, or the word that the last report found damaged, or off; without it: how far the watch has come",
+    {"metavar": "ADDRESS|last-damage|off", "nargs": "?"},
+)
 _FILE = Argument("file", "the file to write; a core that is there is replaced", {"metavar": "FILE"})
-_SOURCES = (_HEAP, _RING, _SEARCH, _JSON)
+_SOURCES = (_HEAP, _RING, _SEARCH, _RSP, _JSON)
 
 
 def _request(name: str) -> Argument:
@@ -133,7 +151,7 @@ COMMANDS: Tuple[Command, ...] = (
         "log",
         "malloc-log",
         "Show the last events of the ring.",
-        (_RING, _SEARCH, _JSON, _KIND, _SIZE, _TASK, _WHERE, _CALLER, _SEQ, _LIMIT, _ALL),
+        (_RING, _SEARCH, _RSP, _JSON, _KIND, _SIZE, _TASK, _WHERE, _CALLER, _SEQ, _LIMIT, _ALL),
         run_log,
         log_lines,
     ),
@@ -146,10 +164,19 @@ COMMANDS: Tuple[Command, ...] = (
         status_lines,
     ),
     Command(
+        "watch",
+        None,
+        "Stop at whoever writes over a block: in the next run after a report of damage, or from now on.",
+        (_WATCHED, _RING, _SEARCH, _JSON, Argument("--go", argparse.SUPPRESS, {"action": "store_true"})),
+        run_watch,
+        watch_lines,
+        live=True,
+    ),
+    Command(
         "save",
         None,
         "Save heaps, ring, globals, stacks and registers as an ELF core that GDB and every command opens.",
-        (_FILE, _JSON),
+        (_FILE, *_SOURCES),
         _run_save,
         save_lines,
         live=True,
@@ -158,7 +185,7 @@ COMMANDS: Tuple[Command, ...] = (
         "start",
         None,
         "Ask the recorder to record, also after an assertion has frozen the ring. Writes to the target.",
-        (_RING, _SEARCH, _JSON, _request("start")),
+        (_RING, _SEARCH, _RSP, _JSON, _request("start")),
         run_request,
         control_lines,
         writes=True,
@@ -167,7 +194,7 @@ COMMANDS: Tuple[Command, ...] = (
         "stop",
         None,
         "Ask the recorder to stop recording. Writes to the target.",
-        (_RING, _SEARCH, _JSON, _request("stop")),
+        (_RING, _SEARCH, _RSP, _JSON, _request("stop")),
         run_request,
         control_lines,
         writes=True,
@@ -176,7 +203,7 @@ COMMANDS: Tuple[Command, ...] = (
         "frees-only",
         None,
         "Ask the recorder to record frees but no new allocations. Writes to the target.",
-        (_RING, _SEARCH, _JSON, _request("frees-only")),
+        (_RING, _SEARCH, _RSP, _JSON, _request("frees-only")),
         run_request,
         control_lines,
         writes=True,
@@ -185,7 +212,7 @@ COMMANDS: Tuple[Command, ...] = (
         "mark",
         None,
         "Ask the recorder to put a named mark into the ring. Writes to the target.",
-        (_NAME, _RING, _SEARCH, _JSON, _request("mark")),
+        (_NAME, _RING, _SEARCH, _RSP, _JSON, _request("mark")),
         run_request,
         control_lines,
         writes=True,
@@ -205,7 +232,7 @@ class Parser(ArgumentParser):
         raise UserError(message or "")
 
 
-def parser_of(command: Command, prog: str, *more: Argument) -> Parser:
+def parser_of(command: Described, prog: str, *more: Argument) -> Parser:
     """The parser of one command's arguments, and of those that its face adds."""
     parser = Parser(prog=prog, add_help=False, allow_abbrev=False)
     for argument in (*command.arguments, *more):
@@ -224,7 +251,7 @@ def spelled(argument: Argument) -> str:
     return " ".join(filter(None, (argument.name if argument.name.startswith("--") else "", value)))
 
 
-def help_of(command: Command, prog: str, *more: Argument) -> str:
+def help_of(command: Described, prog: str, *more: Argument) -> str:
     """The command's help: a sentence, how to call it, and its arguments. (argparse's takes 10 ms a dozen commands.)"""
     arguments = visible((*command.arguments, *more))
     needed = [not one.name.startswith("--") and one.settings.get("nargs") != "?" for one in arguments]

@@ -13,7 +13,7 @@ Assumptions: at least one true header behind the damage is intact.
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import Callable, Dict, FrozenSet, Iterable, List, Mapping, NamedTuple, Optional, Tuple
+from typing import Callable, Dict, FrozenSet, Iterator, List, Mapping, NamedTuple, Optional, Tuple
 
 from gdbext.heap.layout import FLAG_BITS, FREE_BIT, Geometry, Pool
 from gdbext.source.snapshot import Snapshot, WordReader
@@ -36,7 +36,7 @@ class Evidence(NamedTuple):
 
     proven: Mapping[int, Proven] = MappingProxyType({})  # by payload: what the trace knows
     marked: Optional[FrozenSet[int]] = None  # payloads whose canaries stand around them; None: the heap has none
-    held: Optional[Snapshot] = None  # what `read` reads from, where headers are words as they stand there
+    held: Optional[Snapshot] = None  # what `read` reads from: nothing is looked for elsewhere
 
 
 NOTHING_KNOWN = Evidence()
@@ -84,16 +84,21 @@ class Cover:
                 self._starts.append(payload)
                 self._best.append(weight)
 
-    def _candidates(self, low: int, high: int) -> Iterable[Tuple[int, int]]:
+    def _candidates(self, low: int, high: int) -> Iterator[Tuple[int, int]]:
         """The payloads of low..high, from the last on, whose header may be one by its size, with it."""
         step, align, smallest = self._layout.header, self._layout.align, self._layout.smallest
-        words = self._held.words(low - step, high) if self._held is not None and step == align else None
         largest = self._pool.end - self._pool.first | FLAG_BITS
-        if words is None:
-            found = ((payload, self._read(payload - step)) for payload in range(high, low - 1, -align))
-            return ((payload, word) for payload, word in found if word is not None and smallest <= word <= largest)
-        fit = [(index, word) for index, word in enumerate(words) if smallest <= word <= largest]
-        return ((low + index * step, word) for index, word in reversed(fit))
+        known = [(low - step, high)] if self._held is None else self._held.known(low - step, high)
+        for start, end in reversed(known):
+            start += (high - start) % align
+            end -= (end - high) % align
+            words = self._held.words(start, end) if self._held is not None and self._layout.plain_headers else None
+            if words is None:
+                found = ((place + step, self._read(place)) for place in range(end - align, start - 1, -align))
+                yield from ((at, word) for at, word in found if word is not None and smallest <= word <= largest)
+            else:
+                fit = [(index, word) for index, word in enumerate(words) if smallest <= word <= largest]
+                yield from ((start + (index + 1) * step, word) for index, word in reversed(fit))
 
     def _weigh(self, payload: int, word: int, following: int) -> Optional[int]:
         """What the chain that begins here is worth; None if nothing proves it."""

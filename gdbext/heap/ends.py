@@ -11,6 +11,7 @@ Cost: one walk a candidate, at most three; one pass over 64 KiB.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from typing import Callable, Dict, List, Optional, Set, Tuple
 
 from gdbext.heap.cover import Agrees
@@ -19,6 +20,7 @@ from gdbext.source.memory import Memory
 from gdbext.source.snapshot import WordReader
 
 _PAGE = 1024
+_HIGHEST = 1 << 64
 _LOOK_AHEAD = 64 << 10
 # A heap in a larger image does not end with it: walking all of that as if it did takes seconds.
 _FAR = 1 << 20
@@ -69,9 +71,9 @@ def follow(layout: Geometry, header: WordReader, payload: int, high: int) -> Tup
 def known_until(memory: Memory, address: int, most: int) -> int:
     """The end of the known memory around an address; where the source does not tell, `most` bytes on."""
     ranges = memory.ranges()
-    ends = [end for start, end in ranges if start <= address < end]
     if ranges:
-        return min(ends[0], address + most) if ends else address
+        start, end = ranges[max(0, bisect_right(ranges, (address, _HIGHEST)) - 1)]
+        return min(end, address + most) if start <= address < end else address
     return address + most
 
 

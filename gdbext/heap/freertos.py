@@ -27,10 +27,13 @@ from gdbext.source.snapshot import WordReader
 
 _ALIGNMENTS = {4: (8, 16, 4, 32), 8: (16, 8, 32)}
 _LOOK_AHEAD = 64 << 10
+_MOST_STARTS = 256  # a core may have thousands of ranges
 _MOST_REGIONS = 32
-_MANY = 8  # blocks that do not all have twice the alignment by chance
+_NO_CHANCE = 8  # blocks that do not all have twice the alignment by chance
 _CONVINCING = 4  # blocks behind an end marker to which the chain leads
 _FEW_BLOCKS = 8  # of a region without an end marker at the end of its memory
+# So many blocks do not fit an alignment by accident.
+_MANY = 32
 
 
 class FreeRtos(NamedTuple):
@@ -38,7 +41,7 @@ class FreeRtos(NamedTuple):
 
     layout: FreeRtosLayout
     blocks: int
-    whole: bool = False  # every block agrees
+    whole: bool = False  # every block agrees, and they are many
 
 
 def recognise_freertos(memory: Memory, address: int, version: int, largest: int) -> Optional[FreeRtos]:
@@ -57,7 +60,7 @@ def recognise_freertos(memory: Memory, address: int, version: int, largest: int)
 
 def _is_as_good(coarser: FreeRtos, best: FreeRtos) -> bool:
     """Whether so many blocks have the coarser alignment that it is no chance."""
-    return coarser.blocks >= _MANY and 10 * coarser.blocks >= 9 * best.blocks
+    return coarser.blocks >= _NO_CHANCE and 10 * coarser.blocks >= 9 * best.blocks
 
 
 def _or_coarser(memory: Memory, address: int, version: int, largest: int, found: FreeRtos) -> FreeRtos:
@@ -65,7 +68,7 @@ def _or_coarser(memory: Memory, address: int, version: int, largest: int, found:
     layout, align = found.layout, 2 * found.layout.align
     read, places = paged_reader(memory, layout.first), [pool.end - layout.header for pool in layout.pools]
     sizes = [read(address + layout.word), *places]
-    if found.blocks < _MANY or align <= layout.header or any(size is None or size % align for size in sizes):
+    if found.blocks < _NO_CHANCE or align <= layout.header or any(size is None or size % align for size in sizes):
         return found
     coarser = _with_alignment(memory, address, version, largest, align)
     return coarser if coarser is not None and coarser.whole and coarser.blocks >= found.blocks else found
@@ -200,11 +203,11 @@ def walk_freertos(layout: FreeRtosLayout, read: WordReader, evidence: Evidence =
     """Every block that can be proven, with the chain of the free ones as its only list."""
     agrees = chain_agrees(layout, read)
     walk = Walk(layout)
-    walk_pools(walk, read, agrees, evidence._replace(held=None))
+    walk_pools(walk, read, agrees, evidence)
     nodes = list(_nodes(layout, walk, read))
     if walk.breaks:
         walk = Walk(layout, nodes=nodes)
-        walk_pools(walk, read, agrees, evidence._replace(held=None))
+        walk_pools(walk, read, agrees, evidence)
         nodes = list(_nodes(layout, walk, read))
     walk.nodes = nodes
     return walk
@@ -255,7 +258,7 @@ def _region_starts(memory: Memory, layout: FreeRtosLayout) -> Iterator[int]:
     must do, to which the chain leads.
     """
     yield layout.end
-    for start, _ in memory.ranges():
+    for start, _ in memory.ranges()[:_MOST_STARTS]:
         yield (start + layout.align - 1) // layout.align * layout.align
     values = _chain(layout, paged_reader(memory, layout.first))
     yield from (value ^ layout.canary for value in values if value is not None)
@@ -304,4 +307,4 @@ def _judged(memory: Memory, layout: FreeRtosLayout, version: int) -> Optional[Fr
         return None
     guard = "-protector" if layout.canary else ""
     name = f"freertos-heap{version}-{8 * layout.word}{guard}"
-    return FreeRtos(replace(layout, name=name), good, good == blocks)
+    return FreeRtos(replace(layout, name=name), good, good == blocks >= _MANY)

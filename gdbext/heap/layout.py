@@ -51,6 +51,8 @@ class Geometry:
     pools: Tuple[Pool, ...]  # in address order
     flaws: Tuple[Flaw, ...]
 
+    plain_headers = True  # size words are read as they stand in memory
+
     @property
     def first(self) -> int:
         """Payload address of the first block."""
@@ -120,6 +122,8 @@ class FreeRtosLayout(Geometry):
     canary: int
     used_next: int  # what used blocks keep as their next pointer: 0, or the canary
     beyond: FrozenSet[int] = frozenset()  # heap_5: where the chain leads in memory that may not be read
+
+    plain_headers = False
 
     def place_of_size(self, payload: int) -> int:
         """Address of a block's size word: behind its next pointer."""

@@ -108,7 +108,7 @@ class _Headers:
     def _fetch_behind(self, doubtful: int, payload: int) -> None:
         """Reads what a walk needs to go on behind damage: all of it, or what can be proven there."""
         low, end = doubtful - self.layout.word, self.layout.end
-        if (self.memory.link.seconds(end - low) or 0.0) <= _SCAN_SECONDS:
+        if not self.memory.fragile and (self.memory.link.seconds(end - low) or 0.0) <= _SCAN_SECONDS:
             self.memory.fetch(low, end - low)
             return
         self.memory.fetch(low, min(_SCAN_BYTES, end - low))
@@ -126,6 +126,8 @@ class _Headers:
         while low < payload < self.layout.end and not known and not self.memory.interrupted:
             payload = self._following(payload, self._header(payload, True)) or 0
             known = payload > 0 and self.memory.snapshot.word(payload - self.layout.word) is not None
+        if payload == self.layout.end and not self.memory.interrupted:
+            self._header(payload, True)
 
     def follow_lists(self) -> None:
         """Reads the nodes of the free lists that are not blocks met so far: damage has led there, or hides them."""

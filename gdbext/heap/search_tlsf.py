@@ -67,7 +67,8 @@ def _addresses(held: Snapshot, start: int, data: bytes) -> Set[int]:
     """Aligned addresses that four words in a row hold, at most a control block's length behind the address."""
     width, order = held.pointer_size, held.byte_order
     found: Set[int] = set()
-    for window in range(start >> _WINDOW_BITS, (start + len(data) - 1 >> _WINDOW_BITS) + 1):
+    last = min(start + len(data), 1 << 8 * width) - 1  # what lies higher, no word can lead to
+    for window in range(start >> _WINDOW_BITS, (last >> _WINDOW_BITS) + 1):
         low = (window << _WINDOW_BITS) - start
         pattern = _pattern(window, held)
         for match in pattern.finditer(data, max(0, low), max(0, low + (1 << _WINDOW_BITS) + _LARGEST_CONTROL)):

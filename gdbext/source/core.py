@@ -187,6 +187,7 @@ class CoreSource:
         self.pointer_size = core.pointer_size
         self.byte_order = core.byte_order
         self.core = core
+        self._extents: Optional[List[Tuple[int, int]]] = None
         self._pieces = list(_without_overlaps((*segment, data) for segment in core.segments))
         for base, more in beside:
             self.add(base, more)
@@ -201,17 +202,14 @@ class CoreSource:
         gaps.append((low, base + len(data)))
         self._pieces += [(low, high, low - base, data) for low, high in gaps if low < high]
         self._pieces.sort(key=lambda piece: piece[0])
+        self._extents = None
         self._starts = [piece[0] for piece in self._pieces]
 
     def extents(self) -> List[Tuple[int, int]]:
-        """Start and end of every range that there is; ranges that touch are one."""
-        joined: List[Tuple[int, int]] = []
-        for start, end, _, _ in self._pieces:
-            if joined and joined[-1][1] == start:
-                joined[-1] = (joined[-1][0], end)
-            else:
-                joined.append((start, end))
-        return joined
+        """Start and end of every range that there is, in order; ranges that touch are one."""
+        if self._extents is None:
+            self._extents = _joined(self._pieces)
+        return self._extents
 
     def blocks(self, start: int, end: int) -> List[Tuple[int, int]]:
         """The core's own segments in start..end, the outermost: each may be a block."""
@@ -233,6 +231,16 @@ class CoreSource:
             parts.append(data[offset + at - start : offset + min(end, stop) - start])
             at, index = min(end, stop), index + 1
         return b"".join(parts)
+
+
+def _joined(pieces: List[_Piece]) -> List[Tuple[int, int]]:
+    joined: List[Tuple[int, int]] = []
+    for start, end, _, _ in pieces:
+        if joined and joined[-1][1] == start:
+            joined[-1] = (joined[-1][0], end)
+        else:
+            joined.append((start, end))
+    return joined
 
 
 def _without_overlaps(pieces: Iterable[_Piece]) -> Iterator[_Piece]:

@@ -5,7 +5,7 @@ Approach: what a file is shows in its bytes, never in its name. A core of ESP-ID
 partition's header in front and a checksum behind, and in a log all of that in base64, line by line. What a wrapping
 says is checked and said; a wrong checksum or a missing end costs a remark, not the report.
 Rejected: asking for the form (people have what the log or the flash gave them).
-Cost: plain files are mapped; packed ones and logs are held in memory, up to a bound.
+Cost: large plain files are mapped; others are held in memory, packed ones up to a bound.
 """
 
 from __future__ import annotations
@@ -14,17 +14,21 @@ import base64
 import binascii
 import hashlib
 import mmap
+import os
 import re
 import struct
 import zlib
+from itertools import chain
 from typing import Iterator, List, NamedTuple, Optional, Tuple
 
 from gdbext.source.core import ELF_MAGIC, Bytes
 
 LARGEST_FILE = 1 << 30
 _GZIP = b"\x1f\x8b"
+_PACKERS = {b"\x28\xb5\x2f\xfd": "zstd", b"\x04\x22\x4d\x18": "lz4", b"\xfd7zX": "xz"}  # which Python has not
 _GZIP_BITS = zlib.MAX_WBITS | 16
 _PIECE = 1 << 20
+_LARGEST_HELD = 32 << 20  # what is larger is mapped: should somebody cut it off meanwhile, that ends the process
 _LOOK = 1 << 16
 
 # Bytes of the header in front of the ELF core, in the order they are tried: each version added fields, one took some.
@@ -54,13 +58,14 @@ def load_file(path: str) -> Loaded:
     """The bytes of a file, unpacked if they are packed."""
     try:
         with open(path, "rb") as file:
-            head = file.read(2)
+            head = file.read(len(_GZIP))
             if not head:
                 raise FileError("is empty")
-            if head != _GZIP:
+            if head == _GZIP:
+                return _unpacked(chain([head], iter(lambda: file.read(_PIECE), b"")))
+            if os.fstat(file.fileno()).st_size > _LARGEST_HELD:
                 return Loaded(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
-            file.seek(0)
-            return _unpacked(iter(lambda: file.read(_PIECE), b""))
+            return Loaded(head + file.read(LARGEST_FILE))
     except (OSError, ValueError) as problem:
         reason = problem.strerror if isinstance(problem, OSError) and problem.strerror else str(problem)
         raise FileError(f"{path}: {reason}") from None
@@ -101,6 +106,9 @@ def load_core(path: str) -> Loaded:
         found = _unwrapped(loaded.data) or _from_log(loaded.data)
     except FileError as problem:
         raise FileError(f"{path}: {problem}") from None
+    packer = _PACKERS.get(loaded.data[:4])
+    if found is None and packer is not None:
+        raise FileError(f"{path} is packed: unpack it first, with `{packer} -d`")
     if found is None:
         raise FileError(
             f"{path} is neither an ELF core nor a core dump of ESP-IDF; raw memory goes behind --image BASE=FILE"

@@ -15,28 +15,27 @@ from typing import TYPE_CHECKING, Dict, Iterable, List, NamedTuple, Optional, Tu
 import gdb
 
 from gdbext.source.known import Range
+from gdbext.source.memory import NoTarget
 from gdbext.source.snapshot import ByteOrder
 
 if TYPE_CHECKING:
     from gdbext.source.core import CoreSource
 
 _SECTION = re.compile(r"(0x[0-9a-f]+)->(0x[0-9a-f]+) at 0x[0-9a-f]+: \S+ (.*\bALLOC\b.*)")
+_REMOTE = ("remote", "extended-remote")
 _CORE_FILE = "Core file:"
 _AUXILIARY = re.compile(r"^(\d+)\s+AT_.*\s(0x[0-9a-f]+|\d+)$", re.MULTILINE)
 _MACHINES = {"riscv": 243, "i386:x86-64": 62, "i386": 3, "aarch64": 183, "arm": 40, "xtensa": 94}  # by GDB's names
 _REGION = re.compile(r"^\d+\s+y\s+(0x[0-9a-f]+)\s+(0x[0-9a-f]+)", re.MULTILINE)
 
 
-class NoTarget(Exception):
-    """There is nothing to read from; the text says what to do."""
-
-
 class GdbSource:
     """The selected inferior as a source."""
 
-    def __init__(self) -> None:
+    def __init__(self, at_condition: bool = False) -> None:
+        """`at_condition`: a breakpoint's condition asks. The target stands then, though GDB calls it running."""
         thread = gdb.selected_thread()  # asking the inferior for its threads would ask a running target
-        if thread is not None and thread.is_running():
+        if thread is not None and thread.is_running() and not at_condition:
             raise NoTarget("the target is running: stop it first (Ctrl-C or `interrupt`)")
         if not _is_alive():
             raise NoTarget("no target: connect first (`target remote HOST:PORT` or `core-file FILE`)")
@@ -67,9 +66,9 @@ def _constant(address: int, length: int) -> Optional[bytes]:
         return None
 
 
-def selected_source() -> Union[GdbSource, CoreSource]:
+def selected_source(at_condition: bool = False) -> Union[GdbSource, CoreSource]:
     """The selected inferior as a source; a core from its own file, if that can be read."""
-    live = GdbSource()
+    live = GdbSource(at_condition)
     path = core_path() if is_core() else None
     return live if path is None else _core_source(path) or live
 
@@ -117,6 +116,14 @@ def is_core() -> bool:
     return connection is not None and connection.type == "core"
 
 
+def is_fragile() -> bool:
+    """Whether the other side is a small stub, as in a chip's panic handler: others know qSupported. Asks nothing."""
+    connection = getattr(gdb.selected_inferior(), "connection", None)
+    if gdb.selected_inferior().pid == 0 or (connection is not None and connection.type not in _REMOTE):
+        return False
+    return "disabled" in gdb.execute("show remote supported-packets-packet", to_string=True)
+
+
 class NamedMemory(NamedTuple):
     """Memory that the program and the target name; `writable`: sections in whose neighbourhood structures may lie."""
 
@@ -134,20 +141,30 @@ def named_memory() -> Optional[NamedMemory]:
     if connection is not None and connection.type == "native":
         return None
     program, _, core = gdb.execute("maint info sections", to_string=True).partition(_CORE_FILE)
-    sections = _sections(program)
     if is_core():
-        kept = [(start, end) for start, end, flags in sections if "READONLY" in flags]
+        kept = [(start, end) for start, end, flags in _sections(program) if "READONLY" in flags]
         held = [(start, end) for start, end, flags in _sections(core) if "HAS_CONTENTS" in flags]
         return NamedMemory([*kept, *held], [])
+    named = _named_by(program)
     regions = _REGION.findall(gdb.execute("info mem", to_string=True))
     mapped = [(int(start, 16), int(end, 16)) for start, end in regions]
-    return NamedMemory([*((start, end) for start, end, _ in sections), *mapped], writable_sections())
+    return NamedMemory([*named.ranges, *mapped], named.writable)
+
+
+def program_memory() -> NamedMemory:
+    """Memory that the program alone names: for a target that this GDB is not connected to."""
+    return _named_by(gdb.execute("maint info sections", to_string=True).partition(_CORE_FILE)[0])
+
+
+def _named_by(text: str) -> NamedMemory:
+    sections = _sections(text)
+    writable = [(start, end) for start, end, flags in sections if "READONLY" not in flags]
+    return NamedMemory([(start, end) for start, end, _ in sections], writable)
 
 
 def writable_sections() -> List[Range]:
     """Sections of the program that it writes to."""
-    sections = _sections(gdb.execute("maint info sections", to_string=True).partition(_CORE_FILE)[0])
-    return [(start, end) for start, end, flags in sections if "READONLY" not in flags]
+    return program_memory().writable
 
 
 def machine_number() -> int:

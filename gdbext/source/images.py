@@ -17,8 +17,9 @@ class ImageSource:
         self.pointer_size = pointer_size
         self.byte_order = byte_order
         self._held = Snapshot(pointer_size, byte_order)
+        top = 1 << 8 * pointer_size  # no pointer leads to what lies above
         for base, data in images:
-            self._held.add(base, data)
+            self._held.add(base, data[: max(0, top - base)])
 
     def extents(self) -> List[Tuple[int, int]]:
         """Start and end of every range that there is."""

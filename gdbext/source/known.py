@@ -27,12 +27,20 @@ class Known:
         for start, end in ranges:
             self.allow(start, end)
 
+    def without_windows(self) -> Known:
+        """The ranges alone: for a source that does not survive a guess."""
+        return Known(self._ranges)
+
     def allow(self, start: int, end: int) -> None:
         """Adds a range."""
         touching = [span for span in self._ranges if span[0] <= end and start <= span[1]]
         if start < end:
             joined = (min([start, *(low for low, _ in touching)]), max([end, *(high for _, high in touching)]))
             self._ranges = sorted([span for span in self._ranges if span not in touching] + [joined])
+
+    def holds(self, address: int) -> bool:
+        """Whether an address lies in one of the ranges."""
+        return any(start <= address < end for start, end in self._ranges)
 
     def clip(self, start: int, end: int) -> List[Range]:
         """The parts of a range that may be read."""

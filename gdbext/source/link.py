@@ -22,13 +22,13 @@ _FIRST_PROGRESS = 1.0
 
 
 class Link:
-    """What has been learnt of a link."""
+    """What has been learnt of a link. `expected`: bytes a second, until it has shown better."""
 
-    def __init__(self) -> None:
+    def __init__(self, expected: Optional[int] = None) -> None:
         self._trips = 0
         self._trip_seconds = 0.0
-        self._bytes = 0
-        self._byte_seconds = 0.0
+        self._bytes = _LARGE if expected else 0
+        self._byte_seconds = _LARGE / expected if expected else 0.0
 
     def learn(self, size: int, seconds: float) -> None:
         """Takes one read into account."""

@@ -27,6 +27,13 @@ _STEPS = (32, 16, 8, 4)
 # Failed reads that one fetch may cost: enough for some holes, few for a range that is not there at all.
 _MOST_FAILURES = 48
 
+# 115,200 baud, a byte in two digits.
+_CONSOLE_BYTES_A_SECOND = 5760
+
+
+class NoTarget(Exception):
+    """There is nothing to read from, or no more; the text is one line and says what to do."""
+
 
 class Source(Protocol):
     """Somewhere that bytes come from. `read` returns None where it cannot."""
@@ -56,14 +63,24 @@ def _joined(ranges: List[Range]) -> List[Range]:
 
 
 class Memory:
-    """A source with a memory: nothing is read twice. Without `known` everything may be read, as in images."""
+    """A source with a memory: nothing is read twice. Without `known` everything may be read, as in images.
+
+    `fragile`: a read of what is not there may break the source, and it is slow: what fails is not tried by halves,
+    headers are followed, and the link is taken for a console's until it has shown what it is.
+    """
 
     def __init__(
-        self, source: Source, say: Optional[Say] = None, known: Optional[Known] = None, plan: str = "auto"
+        self,
+        source: Source,
+        say: Optional[Say] = None,
+        known: Optional[Known] = None,
+        plan: str = "auto",
+        fragile: bool = False,
     ) -> None:
         self.source = source
-        self.plan = plan
-        self.link = Link()
+        self.plan = "headers" if fragile and plan == "auto" else plan
+        self.fragile = fragile
+        self.link = Link(_CONSOLE_BYTES_A_SECOND if fragile else None)
         self.progress = Progress(say, time.monotonic)
         self.snapshot = Snapshot(source.pointer_size, source.byte_order)
         self.interrupted = False  # by Ctrl-C: nothing more is read for this report
@@ -76,10 +93,21 @@ class Memory:
         self._remarks: List[str] = []
         self._bytes = 0
         self._reads = 0
+        self._marked = False
 
     def allow(self, start: int, end: int) -> None:
-        """Makes a range known memory: the user has named it, or something was recognised there."""
+        """Makes a range known memory: something was recognised there. A fragile source wants to know it beforehand."""
+        if self._known is not None and not self.fragile:
+            self._known.allow(start, end)
+
+    def allow_named(self, start: int, end: int) -> None:
+        """Makes a range known memory that the user or the program names, or that proves itself by its magic."""
         if self._known is not None:
+            self._known.allow(start, end)
+
+    def allow_from(self, start: int, end: int) -> None:
+        """The same where only the start is named: a fragile source is spared the guess if memory is known there."""
+        if self._known is not None and not (self.fragile and self._known.holds(start)):
             self._known.allow(start, end)
 
     def is_known(self, address: int) -> bool:
@@ -120,11 +148,12 @@ class Memory:
                 self.progress.tell(done, total)
             else:
                 failures += 1
-                if end - start <= _SMALLEST_READ or self._goes_on(holes, start, end):
+                if self.fragile or end - start <= _SMALLEST_READ or self._goes_on(holes, start, end):
                     holes.append((start, end))
                 else:
                     _split(start, end, left)
-        self._failed += [*(self._narrowed(start, end) for start, end in _joined(holes)), *left]
+        narrowed = (hole if self.fragile else self._narrowed(*hole) for hole in _joined(holes))
+        self._failed += [*narrowed, *left]
 
     def _goes_on(self, holes: List[Range], start: int, end: int) -> bool:
         """Whether a hole that ends at `start` reaches at least to `end`: an island within it would be missed."""
@@ -256,10 +285,15 @@ class Memory:
         return None if data is None else data.split(b"\0")[0].decode("utf-8", "replace")
 
     def mark(self) -> Cost:
-        """What was asked of the source so far, and now: the start of a report and of its cost."""
+        """What was asked of the source so far, and now: the start of a report and of its cost.
+
+        What was read before the first report, to find out what there is, is part of that report's cost.
+        """
         self.interrupted = False
         self._remarks = list(self.standing)
-        return Cost(self._bytes, self._reads, time.monotonic())
+        before = (self._bytes, self._reads) if self._marked else (0, 0)
+        self._marked = True
+        return Cost(*before, time.monotonic())
 
     def cost_since(self, mark: Cost) -> Cost:
         """What a report has cost since its mark."""

@@ -19,7 +19,7 @@ _VERSION = 1
 _ADDRESS_BYTES = 8
 _MOST_HEAPS = 1024
 
-SavedHeap = Tuple[str, int, Optional[int], Optional[int], Optional[str]]  # kind, address, start, end, name
+SavedHeap = Tuple[str, int, Optional[int], Optional[int], Optional[str], str]  # the fields of a Region
 
 
 class Saved(NamedTuple):
@@ -55,12 +55,12 @@ def read_saved(core: Core) -> Optional[Saved]:
         return Saved(
             heaps, skipped, _number(fields["ring"]), operation, assertion, None if build_id is None else str(build_id)
         )
-    except (ValueError, TypeError, KeyError, RecursionError):
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
         return None
 
 
-def _heap(kind: Any, address: Any, start: Any, end: Any, name: Any) -> SavedHeap:
-    return str(kind), int(address), _number(start), _number(end), None if name is None else str(name)
+def _heap(kind: Any, address: Any, start: Any, end: Any, name: Any, origin: Any) -> SavedHeap:
+    return str(kind), int(address), _number(start), _number(end), None if name is None else str(name), str(origin)
 
 
 def _assertion(text: Any, function: Any, seq: Any) -> Tuple[str, str, Optional[int]]:

@@ -77,6 +77,11 @@ class Snapshot:
             gaps.append((start, end))
         return gaps
 
+    def known(self, start: int, end: int) -> List[Tuple[int, int]]:
+        """The parts of start..end that are known."""
+        parts = ((max(start, low), min(end, high)) for low, high in self.extents())
+        return [(low, high) for low, high in parts if low < high]
+
     def get(self, address: int, length: int) -> Optional[bytes]:
         """`length` bytes at `address`, or None unless all of them are known."""
         index = bisect_right(self._starts, address) - 1

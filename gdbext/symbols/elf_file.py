@@ -18,7 +18,7 @@ from gdbext.source.snapshot import ByteOrder
 
 _FUNCTION, _OBJECT, _NO_TYPE = 2, 1, 0
 _UNDEFINED = 0
-_ALLOCATED, _CODE = 2, 4  # flags of a section; 1: written to
+_WRITTEN, _ALLOCATED, _CODE = 1, 2, 4  # flags of a section
 _MAPPING = ("$", ".L")  # symbols of the assembler's own
 
 
@@ -109,6 +109,23 @@ class ElfFile:
         symbol = self._functions[index]
         beyond = symbol.size and place >= symbol.address + symbol.size
         return None if beyond or place < symbol.address else self._name(symbol)
+
+    def sections(self) -> List[Tuple[int, int, bool]]:
+        """Start, end, and whether it is written to, of every section that has memory."""
+        headers = (section.header for section in self.elf.iter_sections())
+        shown = (one for one in headers if one.sh_flags & _ALLOCATED and one.sh_size)
+        return [
+            (one.sh_addr + self.bias, one.sh_addr + self.bias + one.sh_size, bool(one.sh_flags & _WRITTEN))
+            for one in shown
+        ]
+
+    def constant(self, name: str) -> Optional[bytes]:
+        """The bytes of a variable that no program writes to."""
+        found = next((one for one in self.objects() if one[0] == name), None)
+        for start, data in self.constants() if found is not None else ():
+            if found is not None and start <= found[1] and found[1] + found[2] <= start + len(data):
+                return data[found[1] - start :][: found[2]]
+        return None
 
     @property
     def build_id(self) -> Optional[str]:

@@ -98,3 +98,11 @@ def address_of(name: str) -> Optional[int]:
         return int(gdb.parse_and_eval(f"(unsigned long)&{name}"))
     except gdb.error:
         return None
+
+
+def size_of(name: str) -> Optional[int]:
+    """Bytes of a variable of the program, by its type. No memory is read."""
+    try:
+        return int(gdb.parse_and_eval(f"sizeof({name})"))
+    except gdb.error:
+        return None

@@ -46,6 +46,8 @@ KINDS: Dict[int, str] = {
 EVENT_KINDS = ["alloc", "free", "realloc-begin", "realloc-end", "alloc-failed", "mark", "assert", "control"]
 
 _TABLES = ("events", "stacks", "stack_index", "live", "names")
+_XTENSA_WINDOWED = 2
+_ESP_CODE = 0x40000000  # the region of every known chip
 _INDEX_BITS = 20
 _INDEX_MASK = (1 << _INDEX_BITS) - 1
 _LAP_MASK = 0xFFF
@@ -141,6 +143,13 @@ class Header:
     counters: Counters
     time: int
     failure: Failure
+    code_region: int  # the top two bits of addresses of code, where PCs hold something else in their place; else 0
+
+    def code_address(self, pc: int) -> int:
+        """The address that a recorded PC stands for."""
+        if self.abi != _XTENSA_WINDOWED or not pc:
+            return pc
+        return pc & 0x3FFFFFFF | (self.code_region or _ESP_CODE)
 
     @property
     def capacity(self) -> int:
@@ -195,12 +204,12 @@ def _unpack(data: bytes, order: ByteOrder) -> Header:
     control = Control(*struct.unpack_from(mark + "6I", data, 120))
     counters = Counters(*struct.unpack_from(mark + "7I", data, 164))
     time_low, sync_high, assert_head, assert_line = struct.unpack_from(mark + "4I", data, 232)
-    (sync_low,) = struct.unpack_from(mark + "I", data, 376)
+    sync_low, region = struct.unpack_from(mark + "II", data, 376)
     moment = (sync_high << 32 | sync_low) + ((time_low - sync_low) & 0xFFFFFFFF)
     return Header(
         order, data[9], data[10], data[11], header_size, data[16], bool(data[17] & FLAG_LOG),
         Widths(*data[18:24]), own, total, tick, data[40:60].hex(), tables, control, counters,
-        moment, Failure(assert_head, assert_line, _text(data[248:344]), _text(data[344:376])),
+        moment, Failure(assert_head, assert_line, _text(data[248:344]), _text(data[344:376])), region,
     )  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
-from typing import Dict, List, NamedTuple, Optional, Tuple
+from typing import Dict, Iterator, List, NamedTuple, Optional, Tuple
 
 from gdbext.model import Assertion, Event, TraceInfo
 from gdbext.source.memory import Memory
@@ -69,13 +69,29 @@ class Trace:
 
 def read_ring(memory: Memory, address: int) -> Trace:
     """The ring whose header is at `address`, or FormatError."""
+    header = _read_header(memory, address)
+    _fetch_tables(memory, header)
+    return _Ring(memory, header).trace()
+
+
+def read_newest(memory: Memory, address: int, count: int) -> Tuple[Event, ...]:
+    """The newest events alone, with little of the ring read; or FormatError."""
+    header = _read_header(memory, address)
+    for name, entries in (("names", header.tables["names"].entries), ("stacks", header.control.stack_words_used)):
+        table = header.tables[name]
+        memory.fetch(header.address + table.offset, min(entries, table.entries) * table.entry_size)
+    return _Ring(memory, header).newest(count)
+
+
+def _read_header(memory: Memory, address: int) -> Header:
     data = memory.get(address, HEADER_BYTES)
     if data is None:
         raise FormatError("its header cannot be read")
     header = parse_header(data)
     if header.address != address:
         raise FormatError(f"its header says that it lies at {header.address:#x}: a copy")
-    return _Ring(memory, header).trace()
+    memory.allow_named(header.address, header.address + header.total_size)
+    return header
 
 
 def find_rings(held: Snapshot, start: int, end: int) -> List[int]:
@@ -135,8 +151,6 @@ def _fetch_tables(memory: Memory, header: Header) -> None:
 
 class _Ring:
     def __init__(self, memory: Memory, header: Header) -> None:
-        memory.allow(header.address, header.address + header.total_size)
-        _fetch_tables(memory, header)
         self.memory = memory
         self.header = header
         self.codec = EventCodec(header)
@@ -145,8 +159,20 @@ class _Ring:
         self.half_written = 0
         self.by_seq: Dict[int, RawEvent] = {}
 
+    def newest(self, count: int) -> Tuple[Event, ...]:
+        """The events of the newest slots, which may lie on both ends of the table."""
+        issued, capacity, table = self.header.issued, self.header.capacity, self.header.tables["events"]
+        first = max(0, issued - min(count, capacity))
+        turn = min(issued, (first // capacity + 1) * capacity)
+        for start, end in ((first, turn), (turn, issued)):
+            place = self.header.address + table.offset + start % capacity * table.entry_size
+            self.memory.fetch(place, (end - start) * table.entry_size)
+        raw = self._slots(first)
+        self.by_seq = dict(raw)
+        return self._events(raw)
+
     def trace(self) -> Trace:
-        raw = self._slots()
+        raw = self._slots(max(0, self.header.issued - self.header.capacity))
         self.by_seq = dict(raw)
         events = self._events(raw)
         kept, issued = len(raw), self.header.issued
@@ -171,25 +197,39 @@ class _Ring:
         order = "<" if self.header.byte_order == "little" else ">"
         return struct.unpack_from(f"{order}{count}{'I' if width == 4 else 'Q'}", data)
 
-    def _slots(self) -> List[Tuple[int, RawEvent]]:
-        """Sequence number and fields of every slot that holds what the head demands, in order."""
-        header, data, size = self.header, self._table("events"), self.header.event_size
+    def _slots(self, first: int) -> List[Tuple[int, RawEvent]]:
+        """Sequence number and fields of every slot from `first` on that holds what the head demands, in order."""
+        header = self.header
         lap_mask = (1 << min(header.widths.seq, 12)) - 1
         found = []
-        for seq in range(max(0, header.issued - header.capacity), header.issued):
-            offset = seq % header.capacity * size
-            if offset + size > len(data):
-                continue
-            raw = self.codec.decode(self.codec.words(data, offset))
+        for seq, words in self._words_from(first):
+            raw = self.codec.decode(words)
             if raw.kind == _BUSY:
                 self.half_written += 1
             elif raw.kind in KINDS and raw.seq & lap_mask == seq // header.capacity & lap_mask:
                 found.append((seq, raw))
         return found
 
+    def _words_from(self, first: int) -> Iterator[Tuple[int, Tuple[int, ...]]]:
+        """The words of every slot from `first` on, as far as they have been read."""
+        header, data, size = self.header, self._table("events"), self.header.event_size
+        start = header.address + header.tables["events"].offset
+        for seq in range(first, header.issued):
+            offset = seq % header.capacity * size
+            if offset + size <= len(data):
+                yield seq, self.codec.words(data, offset)
+                continue
+            held = self.memory.snapshot.get(start + offset, size)
+            if held is not None:
+                yield seq, self.codec.words(held, 0)
+
     def _events(self, raw: List[Tuple[int, RawEvent]]) -> Tuple[Event, ...]:
         times = _unwrap(self.header, raw)
-        callers = {self._linked(seq, fields): fields.address for seq, fields in raw if fields.kind == _CALLER}
+        callers = {
+            self._linked(seq, fields): self.header.code_address(fields.address)
+            for seq, fields in raw
+            if fields.kind == _CALLER
+        }
         return tuple(
             self._event(seq, fields, moment, callers.get(seq))
             for (seq, fields), moment in zip(raw, times)
@@ -229,7 +269,7 @@ class _Ring:
         if not 0 < number < len(self.arena):
             return ()
         depth = min(self.arena[number] & 0xFF, _MOST_FRAMES)
-        return self.arena[number + 1 : number + 1 + depth]
+        return tuple(map(self.header.code_address, self.arena[number + 1 : number + 1 + depth]))
 
     def _live(self) -> Tuple[LiveEntry, ...]:
         data, size = self._table("live"), self.header.event_size

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the recorder costs a chip: instructions an event, bytes of code, bytes of stack, bytes of the ring.
 
-Instructions are counted by the emulated core (minstret under -icount shift=0) around each call of the recorder in the
-firmware's scenario `bench`: random operations under stacks of 1 to 16 frames.
+Instructions are counted by the emulated core (minstret or CCOUNT under -icount) around each call of the recorder in the
+firmware's scenario `bench`: random operations under stacks of 1 to 16 frames. The bounds are for RISC-V.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from statistics import median
 
 from tests.support import firmware
 from tests.support.bench import Row
+from tests.support.chips import chip_of
 from tests.support.gdb import remote, run_gdb
 from tests.support.paths import ROOT
 from tests.support.qemu import Qemu
@@ -46,6 +47,9 @@ def rows() -> Iterable[Row]:
     """Every number of the recorder that has a bound, and the worst cases beside them."""
     yield from _instruction_rows("bench", "base features", bound=True)
     yield from _instruction_rows("bench-full", "all features", bound=False)
+    for chip in ("de212", "lx106"):
+        yield from _instruction_rows(f"{chip}-bench", f"base features, {chip}", bound=False)
+        yield from _instruction_rows(f"{chip}-bench-full", f"all features, {chip}", bound=False)
     base, full = [*BASE, "-DMEMTRACE_QUICK=0"], ["-DMEMTRACE_QUICK=0"]
     yield Row("recorder text, -Os, base", _text_bytes([*base, *SMALL]), 2048, "bytes", " ".join(SMALL))
     yield Row("recorder text, -Os, all", _text_bytes([*full, *SMALL]), 3072, "bytes", " ".join(SMALL))
@@ -71,19 +75,20 @@ def _instruction_rows(variant: str, name: str, *, bound: bool) -> Iterable[Row]:
 
 def _samples(variant: str) -> Mapping[int, list[int]]:
     """Instructions of each event by the depth of its stack, without what the counting itself costs."""
+    chip = chip_of(variant)
     with (
         tempfile.TemporaryDirectory() as folder,
-        Qemu(firmware.build(variant), append="scenario=bench", icount="shift=0") as chip,
+        Qemu(firmware.build(variant), append="scenario=bench", icount=chip.icount, chip=chip) as target,
     ):
         dump = Path(folder) / "samples"
-        commands = [remote(chip.remote), "break scenario_done", "continue", "p bench_count", "p bench_overhead"]
+        commands = [remote(target.remote), "break scenario_done", "continue", "p bench_count", "p bench_overhead"]
         commands.append(f"dump binary memory {dump} &bench_samples[0] &bench_samples[bench_count]")
-        done = run_gdb(commands, elf=firmware.build(variant))
+        done = run_gdb(commands, elf=firmware.build(variant), program=chip.gdb)
         overhead = int(re.findall(r"\$2 = (\d+)", done.stdout)[0])
         data = dump.read_bytes()
     samples: dict[int, list[int]] = {}
     for instructions, _, depth in struct.iter_unpack("<HBB", data):
-        samples.setdefault(depth, []).append(instructions - overhead)
+        samples.setdefault(depth, []).append(round((instructions - overhead) / chip.ticks_per_instruction))
     return samples
 
 

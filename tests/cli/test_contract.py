@@ -171,3 +171,10 @@ def test_a_core_of_esp_idf_says_its_assertion(tmp_path: Path) -> None:
     dump = write_core(tmp_path / "core", ranges, notes=ESP)
     report = memtrace("check", dump, "--heap", CLEAN.heap.option, "--json").json()
     assert report["assertion"] == {"text": "already free", "function": "tlsf_free", "seq": None}
+
+
+def test_a_core_of_esp_idf_without_heaps_says_what_puts_them_in(tmp_path: Path) -> None:
+    dump = write_core(tmp_path / "core", [(0x3FC9_0000, b"stack" * 40)], notes=ESP)
+    said = memtrace("check", dump, "--json")
+    assert said.status == 2
+    assert any("CAPTURE_DRAM" in item["why"] for item in said.json()["skipped"])

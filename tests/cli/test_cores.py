@@ -4,6 +4,9 @@
 from __future__ import annotations
 
 import gzip
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -12,6 +15,7 @@ from tests.cli.shell import Said, memtrace
 from tests.support import fixtures
 from tests.support.core import core_bytes, esp_log, esp_partition, write_core
 from tests.support.fixtures import Case
+from tests.support.paths import ROOT
 from tests.support.ring import Ring
 
 CLEAN, DAMAGED, CUT = fixtures.case("a005"), fixtures.case("a030"), fixtures.case("a059")
@@ -56,8 +60,8 @@ def test_a_ring_is_found_by_its_magic_in_either_format(word: int, order: str, tm
 
 def rings(path: Path, *times: int, name: str = "a") -> list[str]:
     words = []
-    for number, time in enumerate(times):
-        ring = Ring(0x8000_0000 + number * 0x10000, time=time)
+    for number, moment in enumerate(times):
+        ring = Ring(0x8000_0000 + number * 0x10000, time=moment)
         ring.event("mark", 0x1000 + number)
         file = path / f"{name}{number}"
         file.write_bytes(ring.data())
@@ -174,6 +178,7 @@ BAD = {
     "a program": (core_bytes([(0, b"x")])[:16] + b"\2\0" + core_bytes([(0, b"x")])[18:], "a program goes behind --elf"),
     "segments of nothing": (core_bytes([(0, b"x" * 99)])[:52], "ends before its list of segments"),
     "erased flash": (b"\xff" * 65536, "no core dump was written"),
+    "another packer": (b"\x28\xb5\x2f\xfd" + bytes(90), "unpack it first, with `zstd -d`"),
     "the binary form": (b"\x00\x01\x00\x00\x02\x00\x05\x00\x03\0\0\0\x60\1\0\0" + bytes(500), "binary form"),
     "a gzip of nothing": (gzip.compress(b"x" * 999)[:10], "nothing of it can be read"),
     "a log without its dump": (b"= CORE DUMP START =\r\nI (1) reboot\r\n", "no core dump that can be decoded"),
@@ -216,3 +221,50 @@ def test_an_address_and_a_core_stand_in_any_company(tmp_path: Path) -> None:
         memtrace("last", block, *heap, core, "--json").same(),
     ]
     assert said[0] == said[1] == said[2] and said[0]["block"]["state"] == "used"
+
+
+def test_a_core_of_thousands_of_segments_is_no_slower_for_it(tmp_path: Path) -> None:
+    scattered = [(0x1000_0000 + number * 128, b"abcd" * 16) for number in range(8000)]
+    core = write_core(tmp_path / "core", [*scattered, *ranges(DAMAGED)])
+    began = time.process_time()
+    assert check(DAMAGED, core).status == 1
+    assert memtrace("check", core, "--heap", "auto@0x10000000").status == 2
+    assert time.process_time() - began < 3
+
+
+def saved_note(text: str) -> tuple[bytes, int, bytes]:
+    return b"memtrace", 0x4D54_0001, text.encode()
+
+
+KNOWN = (
+    '{"version": 1, "heaps": [%s], "skipped": [], "ring": null, "operation": [false, "", false], "assertion": null, '
+)
+KNOWN += '"build_id": null}'
+
+
+NONSENSE = [
+    '["nonsense", 16, null, null, null, ""]',
+    '["tlsf", -5, 1e400, null, null, ""]',
+    "7",
+    '["tlsf"]',
+    "[[[[",
+    '"x"',
+]
+NONSENSE.append('["tlsf", 1267650600228229401496703205376, null, null, null, ""]')
+
+
+@pytest.mark.parametrize("heaps", NONSENSE)
+def test_a_note_of_nonsense_is_no_note(heaps: str, tmp_path: Path) -> None:
+    core = write_core(tmp_path / "core", ranges(DAMAGED), notes=[saved_note(KNOWN % heaps)])
+    assert memtrace("status", core).status == 0
+    assert check(DAMAGED, core).status == 1
+
+
+def test_a_large_core_is_mapped_and_a_pipe_is_read(tmp_path: Path) -> None:
+    core = write_core(tmp_path / "core", [*ranges(DAMAGED), (0x7000_0000, bytes(40 << 20))])
+    expected = check(DAMAGED, *images(DAMAGED)).same()
+    assert check(DAMAGED, core).same() == expected
+    small = write_core(tmp_path / "small", ranges(DAMAGED))
+    words = [sys.executable, "-m", "gdbext", "check", "/dev/stdin", "--heap", DAMAGED.heap.option]
+    done = subprocess.run(words, input=small.read_bytes(), cwd=ROOT, capture_output=True)
+    assert done.returncode == 1, done.stderr

@@ -11,11 +11,14 @@ firmware    builds the test firmware, once, under a lock
 qemu        a chip in QEMU with its gdb stub
 gdb         GDB run in batch, and GDB kept open as a session
 scenario    firmware, QEMU and GDB together: one scenario, the commands after its stop
+openocd     the real OpenOCD on a simulated JTAG port in front of QEMU
 sockets     listening sockets that nobody else can take
 rsp_wire    packets of the remote protocol
 rsp_traffic what passed, and the counts of it
 rsp_target  memory and registers that the stub shows
 rsp_stub    a server that shows memory images to a real GDB, with faults and slow links to choose
+panic_stub  the same as a chip's panic handler serves it: slow, and easily broken
+panic_case  the seed case in such a handler
 rsp_proxy   stands between GDB and a stub and counts
 markers     line numbers of `/* LINE: name */` in C sources
 bench       rows of `make bench`

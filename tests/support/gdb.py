@@ -25,9 +25,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from tests.support.chips import RV32_GDB
 from tests.support.paths import EXTENSION
 
-GDB = "gdb-multiarch"
+GDB = RV32_GDB
 NATIVE_GDB = "gdb"
 PROMPT = r"\(gdb\) \Z"
 SOURCE = f"source {EXTENSION}"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A RISC-V chip in QEMU that waits for GDB at its reset vector.
+"""A chip in QEMU that waits for GDB at its reset vector.
 
 QEMU gets its listening socket as an open descriptor, so GDB can connect at once (no polling) and no port is raced for.
 The machine dies with the process that started it (setpriv --pdeathsig), even when that one is killed: no test leaves
@@ -17,18 +17,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
+from tests.support.chips import RV32, Chip
 from tests.support.sockets import Listener, listen
 
 STOP_SECONDS = 5.0
-RAM_BASE = 0x8000_0000
+RAM_BASE = RV32.base
 
 
 class Qemu:
     """`with Qemu(kernel=elf) as chip:` runs a chip; `chip.remote` goes behind `target remote`.
 
     `append` is the kernel command line (our firmware reads "scenario=NAME" from it), `smp` the number of harts,
-    `icount` as QEMU takes it (None: free-running), `cpu` such as "rv32,a=false", `memory` in MiB; `paused` waits at
-    reset for GDB; `tcp` listens on a port instead of a UNIX socket; `extra` is added to the command line.
+    `icount` as QEMU takes it (None: free-running), `cpu` such as "rv32,a=false" (None: the chip's), `memory` in MiB;
+    `paused` waits at reset for GDB; `tcp` listens on a port instead of a UNIX socket; `extra` is added to the command
+    line; `chip` is one of tests.support.chips.
     """
 
     def __init__(
@@ -38,11 +40,12 @@ class Qemu:
         append: str | None = None,
         smp: int = 1,
         icount: str | None = None,
-        cpu: str = "rv32",
+        cpu: str | None = None,
         memory: int = 16,
         paused: bool = True,
         tcp: bool = False,
         extra: Sequence[str] = (),
+        chip: Chip = RV32,
     ) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="memtrace-qemu-")
         self._console = Path(self._folder.name) / "console"
@@ -50,9 +53,9 @@ class Qemu:
         self._process: subprocess.Popen[bytes] | None = None
         self._nodelay = ",nodelay=on" if tcp else ""  # else 40 ms a packet
         self.remote = self._listener.address
-        self.machine = ["qemu-system-riscv32", "-M", "virt", "-bios", "none", "-cpu", cpu, "-smp", str(smp)]
+        self.machine = [*chip.machine, "-cpu", cpu or chip.cpu, "-smp", str(smp)]
         self.machine += ["-m", f"{memory}M", "-display", "none", "-nodefaults", "-serial", f"file:{self._console}"]
-        self.machine += ["-kernel", str(kernel)] if kernel else []
+        self.machine += chip.kernel(kernel) if kernel else []
         self.machine += ["-append", append] if append else []
         self.machine += ["-icount", icount] if icount else []
         self.machine += ["-S"] if paused else []

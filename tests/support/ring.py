@@ -31,6 +31,9 @@ class Ring:
     assertion: tuple[int, str, str] | None = None
     lost_stopped: int = 0
     issued: int = 0
+    arch: int = 1
+    abi: int = 1
+    code_region: int = 0
 
     def __post_init__(self) -> None:
         self.slots: dict[int, tuple[int, ...]] = {}
@@ -121,7 +124,7 @@ class Ring:
         line, text, function = self.assertion or (0, "", "")
         widths = (59, 32, 24, 28, 28, 3) if self.wide else (27, 16, 8, 12, 12, 3)
         order = 1 if self.byte_order == "little" else 2
-        parts = [MAGIC, struct.pack("4B", order, self.pointer_size, 1, 1)]
+        parts = [MAGIC, struct.pack("4B", order, self.pointer_size, self.arch, self.abi)]
         parts.append(struct.pack(mark + "HH8B", 1, HEADER, 4 * self.pointer_size, 0, *widths))
         parts.append(struct.pack(mark + "QII20s", self.address, total, self.tick_hz, b"\1" * 20))
         for name in ("events", "stacks", "stack_index", "live", "names"):
@@ -133,5 +136,5 @@ class Ring:
         reservation = (self.issued - 1) % self.capacity | ((self.issued - 1) // self.capacity & 0xFFF) << 20
         parts.append(struct.pack(mark + "4I", self.time & 0xFFFFFFFF, self.time >> 32, max(0, reservation), line))
         parts.append(struct.pack("96s32s", text.encode(), function.encode()))
-        parts.append(struct.pack(mark + "II", self.time & 0xFFFFFFFF, 0))
+        parts.append(struct.pack(mark + "II", self.time & 0xFFFFFFFF, self.code_region))
         return b"".join(parts)

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from tests.support import firmware
+from tests.support.chips import chip_of
 from tests.support.gdb import SOURCE, Capture, GdbResult, GdbSession, remote, run_gdb
 from tests.support.qemu import Qemu
 from tests.support.rsp_proxy import RspProxy
@@ -26,9 +27,10 @@ def run_scenario(
 
     Example: `run_scenario("seed", [Capture("heap-check --json")]).json()["heaps"]`.
     """
-    elf = firmware.build(variant)
-    with Qemu(elf, append=f"scenario={name}", **machine) as chip:
-        return run_gdb([SOURCE, remote(chip.remote), *before, "continue", *commands], elf=elf, timeout=timeout)
+    elf, chip = firmware.build(variant), chip_of(variant)
+    with Qemu(elf, append=f"scenario={name}", chip=chip, **machine) as target:
+        lines = [SOURCE, remote(target.remote), *before, "continue", *commands]
+        return run_gdb(lines, elf=elf, program=chip.gdb, timeout=timeout)
 
 
 @contextmanager
@@ -36,11 +38,11 @@ def talk_to_scenario(
     name: str, *, variant: str = firmware.DEFAULT, tty: bool = True, sourced: bool = True, **machine: Any
 ) -> Iterator[tuple[GdbSession, RspProxy]]:
     """An open GDB, extension sourced (or not), connected at reset through a counting proxy."""
-    elf = firmware.build(variant)
+    elf, chip = firmware.build(variant), chip_of(variant)
     with (
-        Qemu(elf, append=f"scenario={name}", **machine) as chip,
-        RspProxy(chip.remote) as proxy,
-        GdbSession(elf=elf, tty=tty) as gdb,
+        Qemu(elf, append=f"scenario={name}", chip=chip, **machine) as target,
+        RspProxy(target.remote) as proxy,
+        GdbSession(elf=elf, tty=tty, program=chip.gdb) as gdb,
     ):
         if sourced:
             gdb.command(SOURCE)

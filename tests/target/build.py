@@ -4,7 +4,8 @@
 Approach: one object a source, made anew when a file it was made from or its command line changed (the compiler's own
 dependency list and a file with the command beside the object). Rejected: make, which does not notice changed flags.
 Cost: about a second for a whole variant, 0.1 s when nothing changed.
-Assumptions: gcc-riscv64-unknown-elf and picolibc of Debian 12; run from anywhere.
+Assumptions: gcc-riscv64-unknown-elf, gcc-xtensa-lx106 and their picolibc of Debian 12, and for de212 what
+`make setup-xtensa` builds; run from anywhere.
 """
 
 from __future__ import annotations
@@ -13,21 +14,18 @@ import argparse
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import cpu_count
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 TARGET = Path("tests/target")
 HELPERS = Path("c_helpers")
-BOARD = TARGET / "rv32_virt"
-CC = "riscv64-unknown-elf-gcc"
+sys.path.insert(0, str(ROOT))
+from tests.toolchain.where import locate  # noqa: E402
 
-# The old ISA specification, in which the CSR instructions belong to I: with the new one (rv32imac_zicsr) Debian's gcc
-# links the 64-bit libraries.
-MACHINE = ("-mabi=ilp32", "-misa-spec=2.2", "--specs=picolibc.specs")
 WARNINGS = ("-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Wstrict-prototypes", "-Werror")
-FOLDERS = (HELPERS / "include", HELPERS, BOARD, TARGET, *(TARGET / name for name in ("heap", "rtos", "scenarios")))
+FOLDERS = (HELPERS / "include", HELPERS, TARGET, *(TARGET / name for name in ("heap", "rtos", "scenarios")))
 INCLUDES = tuple(f"-I{folder}" for folder in FOLDERS)
 COMMON = ("-std=c11", "-g", "-ffunction-sections", *WARNINGS, *INCLUDES)
 
@@ -42,7 +40,6 @@ SCENARIO_FLAGS = (
 ALLOCATOR_FLAGS = ("-include", "memtrace_tlsf_assert.h")
 LINK = (
     "-nostartfiles",
-    f"-T{BOARD / 'link.ld'}",
     "-Wl,--gc-sections",
     "-Wl,--build-id=sha1",
     "-Wl,--fatal-warnings",
@@ -52,11 +49,43 @@ LINK = (
 
 
 @dataclass(frozen=True)
+class Machine:
+    """A compiler, what it must be told, and the sources that are for it alone."""
+
+    compiler: str
+    flags: tuple[str, ...]
+    folders: tuple[Path, ...]
+
+    @property
+    def board(self) -> Path:
+        """The folder with the linker script."""
+        return self.folders[0]
+
+
+# The old ISA specification, in which the CSR instructions belong to I: with the new one (rv32imac_zicsr) Debian's gcc
+# links the 64-bit libraries.
+RV32 = Machine(
+    "riscv64-unknown-elf-gcc",
+    ("-march=rv32imac", "-mabi=ilp32", "-misa-spec=2.2", "--specs=picolibc.specs"),
+    (TARGET / "rv32_virt",),
+)
+SIM = TARGET / "xtensa_sim"
+LITERALS = "-mtext-section-literals"  # before their use, in hand-written assembly too
+DE212 = Machine(
+    "xtensa-de212-elf-gcc",
+    (LITERALS, "-nolibc", "-DMEMTRACE_XTENSA_REGISTERS=32"),
+    (SIM, SIM / "libc", HELPERS / "arch"),
+)
+LX106 = Machine("xtensa-lx106-elf-gcc", (LITERALS,), (SIM, SIM / "rom"))
+
+
+@dataclass(frozen=True)
 class Variant:
     """How one firmware differs from the others."""
 
     about: str
-    march: str = "rv32imac"
+    machine: Machine = RV32
+    flags: tuple[str, ...] = ()
     optimise: str = "-O2"
     frame_pointers: bool = True
     hook: bool = True
@@ -69,13 +98,18 @@ VARIANTS = {
     "os": Variant("-Os with frame pointers", optimise="-Os"),
     "nofp": Variant("-O2 without frame pointers", frame_pointers=False),
     "nofp-os": Variant("-Os without frame pointers", optimise="-Os", frame_pointers=False),
-    "imc": Variant("no A extension: -cpu rv32,a=false, one hart", march="rv32imc"),
+    "imc": Variant("no A extension: -cpu rv32,a=false, one hart", flags=("-march=rv32imc",)),
     "plain": Variant("plain stores, no atomics: must fail the SMP test", defines=("-DMEMTRACE_TEST_PLAIN_ATOMICS",)),
     "hookless": Variant("the allocator asserts as the C library does", hook=False),
     "base": Variant("no filters, no live table", defines=BASE_FEATURES),
     "bench": Variant("base features; counts instructions per event", defines=(*BASE_FEATURES, "-DMEMTRACE_TEST_BENCH")),
     "bench-full": Variant("all features; counts instructions per event", defines=("-DMEMTRACE_TEST_BENCH",)),
+    "de212": Variant("Xtensa with register windows, like an ESP32", DE212),
+    "de212-64": Variant("de212 with the spill for 64 registers", DE212, ("-UMEMTRACE_XTENSA_REGISTERS",)),
+    "lx106": Variant("Xtensa without register windows, as in the ESP8266", LX106),
 }
+for _name, _machine in (("de212", DE212), ("lx106", LX106)):
+    VARIANTS |= {f"{_name}-{name}": replace(VARIANTS[name], machine=_machine) for name in ("bench", "bench-full")}
 
 
 @dataclass(frozen=True)
@@ -101,26 +135,35 @@ def part_flags(source: Path, variant: Variant) -> tuple[str, ...]:
     return (*frames, "-fno-optimize-sibling-calls", "-fno-builtin-malloc")
 
 
-def sources() -> list[Path]:
+def sources(machine: Machine) -> list[Path]:
     """Every source of the firmware, relative to the root."""
-    folders = [
-        HELPERS / "recorder",
-        HELPERS / "arch",
-        TARGET,
-        TARGET / "heap",
-        TARGET / "rtos",
-        TARGET / "scenarios",
-        BOARD,
-    ]
+    folders = [HELPERS / "recorder", *FOLDERS[2:], *machine.folders]
     found = [path for folder in folders for pattern in ("*.c", "*.S") for path in sorted((ROOT / folder).glob(pattern))]
-    return [path.relative_to(ROOT) for path in found if path.parent.name != "arch" or path.stem == "riscv"]
+    return [path.relative_to(ROOT) for path in found]
+
+
+def compiler(machine: Machine) -> str:
+    """The compiler: one that was built here, else the system's."""
+    built = locate().folder / "bin" / machine.compiler
+    return str(built) if built.exists() else machine.compiler
 
 
 def unit(source: Path, variant: Variant, folder: Path) -> Unit:
     """How `source` becomes an object of `variant` in `folder`."""
     made = folder / "objects" / ("_".join(source.parts) + ".o")
-    flags = (f"-march={variant.march}", *MACHINE, variant.optimise, *COMMON, *variant.defines)
-    command = (CC, *flags, *part_flags(source, variant), "-MMD", "-c", str(source), "-o", str(made.relative_to(ROOT)))
+    machine = variant.machine
+    includes = (f"-I{machine.board}", *COMMON)
+    flags = (*machine.flags, *variant.flags, variant.optimise, *includes, *variant.defines)
+    command = (
+        compiler(machine),
+        *flags,
+        *part_flags(source, variant),
+        "-MMD",
+        "-c",
+        str(source),
+        "-o",
+        str(made.relative_to(ROOT)),
+    )
     return Unit(source, made, command)
 
 
@@ -163,14 +206,17 @@ def build(name: str) -> Path:
     """Build the variant `name`; return its ELF."""
     variant = VARIANTS[name]
     folder = ROOT / "build" / "target" / name
-    units = [unit(source, variant, folder) for source in sources()]
+    units = [unit(source, variant, folder) for source in sources(variant.machine)]
     with ThreadPoolExecutor(cpu_count()) as pool:
         list(pool.map(compile_unit, units))
     elf = folder / "firmware.elf"
     objects = [work.object for work in units]
     inputs = [str(path.relative_to(ROOT)) for path in objects]
-    command = (CC, f"-march={variant.march}", *MACHINE, *LINK, *inputs, "-o", str(elf.relative_to(ROOT)))
-    if not is_current(elf, [*objects, ROOT / BOARD / "link.ld"], command):
+    machine = variant.machine
+    script = machine.board / "link.ld"
+    place = (f"-T{script}", "-o", str(elf.relative_to(ROOT)))
+    command = (compiler(machine), *machine.flags, *variant.flags, *LINK, *inputs, *place)
+    if not is_current(elf, [*objects, ROOT / script], command):
         run(elf, command)
     return elf
 

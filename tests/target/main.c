@@ -68,6 +68,7 @@ static const struct scenario scenarios[] = {
     {"tasks", test_tasks, 0},
     {"tasks-overflow", test_tasks_overflow, 0},
     {"inlined", test_inlined, 0},
+    {"callers", test_callers, 0},
     {"step", test_step, 0},
     {"smp", test_smp, 0},
     {"bench", test_bench, RING_BYTES_BENCH},

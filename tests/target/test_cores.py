@@ -94,6 +94,14 @@ def test_gdb_itself_would_have_said_zero(dumps: dict[str, tuple[int, bytes]], tm
     assert "0x0" in done.stdout
 
 
+def test_without_the_list_of_heaps_they_are_searched(dumps: dict[str, tuple[int, bytes]], tmp_path: Path) -> None:
+    core = write_core(tmp_path / "core", [dumps["heap"], dumps["second"]])
+    (said,) = ask(core, "heap-check --json")
+    assert [heap["address"] for heap in json.loads(said)["heaps"]] == [0x8010_0000, 0x8018_0000]
+    shell = memtrace("check", core, "--elf", firmware.build("default"), "--json").json()
+    assert [heap["address"] for heap in shell["heaps"]] == [0x8010_0000, 0x8018_0000]
+
+
 def test_without_symbols_the_ring_of_a_core_is_found(dumps: dict[str, tuple[int, bytes]], tmp_path: Path) -> None:
     core = write_core(tmp_path / "core", list(dumps.values()))
     done = run_gdb([SOURCE, f"core-file {core}", Capture("malloc-log --json")])

@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.support.markers import marked_line
 from tests.support.paths import ROOT
 
@@ -26,12 +28,26 @@ def processes_with(mark: str) -> list[str]:
     return [line for line in found if line]
 
 
-def test_demo_names_allocation_and_free_of_the_culprit() -> None:
-    mark = f"demo-{os.getpid()}"
+OWNERS = ["seed-alloc-data", "seed-free-data"]
+
+
+@pytest.mark.parametrize(
+    ("chip", "story", "markers"),
+    [
+        ("rv32", "owners", OWNERS),
+        ("rv32", "writer", ["seed-write"]),
+        ("esp32-like", "owners", OWNERS),
+        ("esp32-like", "writer", ["seed-write"]),
+        ("esp8266-like", "owners", OWNERS),
+        ("esp8266-like", "writer", ["seed-write"]),
+    ],
+)
+def test_demo_names_the_lines_of_the_culprit(chip: str, story: str, markers: list[str]) -> None:
+    mark = f"demo-{chip}-{story}-{os.getpid()}"
     env = {**os.environ, "MEMTRACE_TEST_MARK": mark}
-    demo = [sys.executable, "-m", "tests.demo"]
+    demo = [sys.executable, "-m", "tests.demo", chip, story]
     done = subprocess.run(demo, cwd=ROOT, env=env, capture_output=True, text=True, timeout=200)
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
-    for marker in ("seed-alloc-data", "seed-free-data"):
+    for marker in markers:
         assert f"{SOURCE.name}:{marked_line(SOURCE, marker)}" in done.stdout, marker
     assert processes_with(f"MEMTRACE_TEST_MARK={mark}") == []

@@ -102,3 +102,18 @@ def test_any_gdb_shows_where_the_process_stood(process: Process) -> None:
         "host_run",
         "main",
     ]
+
+
+def test_a_heap_caught_in_the_act_is_not_damaged_in_a_core_either(tmp_path: Path) -> None:
+    """The core has no word of ours: that a malloc was under way shows in the calls that the thread stands in."""
+    points, asked = 6, ["stepi 228"]
+    for number in range(points):
+        asked += ["stepi 7", Capture(CHECK), f"monitor dump-guest-memory {tmp_path / str(number)}"]
+    live = run_scenario("step", asked, before=["break step_begin"])
+    elf = firmware.build("default")
+    told = [facts(one.json()) for one in live.captured]
+    assert [
+        memtrace("check", "--blocks", "--json", tmp_path / str(number), "--elf", elf).same() for number in range(points)
+    ] == told
+    findings = [finding["severity"] for report in told for heap in report["heaps"] for finding in heap["findings"]]
+    assert findings and set(findings) == {"note"}

@@ -76,6 +76,39 @@ def test_without_the_program_it_says_as_much_but_names(saved: tuple[GdbResult, P
     assert re.search(r"pc +0x8000", gdb[1].output)
 
 
+def test_what_was_named_when_it_was_saved_is_found_again(tmp_path: Path) -> None:
+    """Without symbols: a heap by its address, the ring by a search."""
+    core, elf = tmp_path / "core", firmware.build("default")
+    look = "set memtrace memory 0x80080000,0x80400000"
+    options = "--heap auto@0x80100000 --search 0x80200000,0x80210000"
+    with Qemu(elf, append="scenario=seed") as chip:
+        chip_gdb = ["set architecture riscv:rv32", remote(chip.remote), "hbreak *" + where(elf), "continue"]
+        live = run_gdb(
+            [SOURCE, *chip_gdb, look, f"memtrace save {core} {options}", Capture(f"heap-check {options} --json")]
+        )
+    again = run_gdb([SOURCE, f"core-file {core}", Capture("heap-check --json"), Capture("malloc-log --json")])
+    told, found = live.json()["heaps"], again.json()["heaps"]
+    assert [(heap["address"], heap["status"]) for heap in found] == [(heap["address"], heap["status"]) for heap in told]
+    assert again.json(1)["trace"] == live.json()["trace"] == memtrace("log", core, "--json").json()["trace"]
+
+
+def test_a_target_that_gdb_is_not_connected_to_is_saved_without_registers(tmp_path: Path) -> None:
+    core, elf = tmp_path / "core", firmware.build("default")
+    with Qemu(elf, append="scenario=seed", tcp=True) as chip:
+        run_gdb([remote(chip.remote), "break memtrace_assert_stop", "continue", "disconnect"], elf=elf)
+        live = run_gdb([SOURCE, f"memtrace save {core} --rsp {chip.remote}"], elf=elf)
+    assert "no registers" in live.stdout, live.stderr
+    report = memtrace("check", core, "--elf", elf, "--json").json()
+    assert report["assertion"]["function"] == "tlsf_free"
+
+
+def where(elf: Path) -> str:
+    """The address of the recorder's stop."""
+    found = re.search(r"0x[0-9a-f]+", run_gdb(["print &memtrace_assert_stop"], elf=elf).stdout)
+    assert found
+    return found.group()
+
+
 REFUSALS = {
     "no target": ([], "memtrace save x", "no target: connect first"),
     "no folder": (["live"], "memtrace save /nowhere/core", "/nowhere/core cannot be written: no file can be made in"),

@@ -8,12 +8,13 @@ bytes that the scenario's wrong line wrote, and the books of the operation that 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from tests.support import firmware
+from tests.support.chips import chip_of
 from tests.support.gdb import remote, run_gdb
 from tests.support.markers import marked_line
 from tests.support.paths import ROOT
@@ -21,7 +22,7 @@ from tests.support.qemu import Qemu
 from tests.unit.c_heap import oracle
 
 SCENARIOS = ROOT / "tests" / "target" / "scenarios"
-HEAPS = {0x8010_0000: 288 * 1024, 0x8018_0000: 48 * 1024}
+HEAPS = {1 << 20: 288 * 1024, 3 << 19: 48 * 1024}  # from the chip's base on
 DONE, ASSERTED = "scenario_done", "memtrace_assert_stop"
 STATUS = {DONE: 0, ASSERTED: 3}
 
@@ -65,20 +66,22 @@ DAMAGED = [
     Damage("stray", DONE, "after_free.c", "stray-write", before_start=2),
     Damage("stray-assert", ASSERTED, "after_free.c", "stray-write", before_start=4),
 ]
-CLEAN = ["clean", "leak", "exhaustion", "random", "two-heaps", "isr", "tasks", "step", "bench", "smp"]
+CLEAN = ["clean", "leak", "exhaustion", "random", "two-heaps", "isr", "tasks", "callers", "step", "bench", "smp"]
 
 
-def chip(elf: Path, scenario: str, *, paused: bool = True) -> Qemu:
-    return Qemu(elf, paused=paused, extra=["-append", f"scenario={scenario}"])
+def target_of(variant: str, scenario: str, *, paused: bool = True) -> Qemu:
+    return Qemu(firmware.build(variant), paused=paused, append=f"scenario={scenario}", chip=chip_of(variant))
 
 
-def dumps(folder: Path, name: str) -> list[str]:
+def dumps(folder: Path, name: str, base: int) -> list[str]:
     """GDB commands that write both heaps to files."""
-    return [f"dump binary memory {folder / name}-{base:x} {base} {base + size}" for base, size in HEAPS.items()]
+    places = [(base + offset, size) for offset, size in HEAPS.items()]
+    return [f"dump binary memory {folder / name}-{start:x} {start} {start + size}" for start, size in places]
 
 
-def memories(folder: Path, name: str) -> list[oracle.Memory]:
-    return [oracle.Memory(base, (folder / f"{name}-{base:x}").read_bytes()) for base in HEAPS]
+def memories(folder: Path, name: str, base: int) -> list[oracle.Memory]:
+    places = [base + offset for offset in HEAPS]
+    return [oracle.Memory(start, (folder / f"{name}-{start:x}").read_bytes()) for start in places]
 
 
 def books(heaps: list[oracle.Memory]) -> set[int]:
@@ -105,21 +108,20 @@ def check_place(damage: Damage, heap: oracle.Found, bytes_changed: list[int]) ->
         assert header + 8 <= first and last < header + 8 + (damage.inside or 0)
 
 
-@pytest.mark.parametrize("variant", ["default", "os", "nofp"])
+@pytest.mark.parametrize("variant", ["default", "os", "nofp", "de212", "lx106"])
 @pytest.mark.parametrize("damage", DAMAGED, ids=lambda damage: damage.scenario)
-def test_damage_is_what_the_scenario_says(
-    build_firmware: Callable[[str], Path], variant: str, damage: Damage, tmp_path: Path
-) -> None:
-    elf = build_firmware(variant)
+def test_damage_is_what_the_scenario_says(variant: str, damage: Damage, tmp_path: Path) -> None:
+    chip, elf = chip_of(variant), firmware.build(variant)
     line = marked_line(SCENARIOS / damage.source, damage.marker)
-    with chip(elf, damage.scenario) as target:
-        before = [remote(target.remote), f"tbreak {damage.source}:{line}", "continue", *dumps(tmp_path, "before")]
-        after = [f"break {ASSERTED}", f"break {DONE}", "continue", *dumps(tmp_path, "after"), "info symbol $pc"]
-        done = run_gdb([*before, *after], elf=elf)
+    with target_of(variant, damage.scenario) as target:
+        before = [remote(target.remote), f"tbreak {damage.source}:{line}", "continue"]
+        after = [f"break {ASSERTED}", f"break {DONE}", "continue", "info symbol $pc"]
+        lines = [*before, *dumps(tmp_path, "before", chip.base), *after, *dumps(tmp_path, "after", chip.base)]
+        done = run_gdb(lines, elf=elf, program=chip.gdb)
     assert f"{damage.end} in section" in done.stdout, done.stdout
     found = []
-    heaps = memories(tmp_path, "before")
-    for old, new in zip(heaps, memories(tmp_path, "after"), strict=True):
+    heaps = memories(tmp_path, "before", chip.base)
+    for old, new in zip(heaps, memories(tmp_path, "after", chip.base), strict=True):
         heap = oracle.check(old, old.base)
         where = [at for at in changed(old, new) if at not in books(heaps)]
         found += [(heap, where)] if where else []
@@ -128,17 +130,16 @@ def test_damage_is_what_the_scenario_says(
         check_place(damage, heap, where)
 
 
+@pytest.mark.parametrize("variant", ["default", "de212", "lx106"])
 @pytest.mark.parametrize("scenario", CLEAN)
-def test_clean_scenarios_leave_sound_heaps(
-    build_firmware: Callable[[str], Path], scenario: str, tmp_path: Path
-) -> None:
-    elf = build_firmware("default")
-    with chip(elf, scenario) as target:
-        commands = [remote(target.remote), f"break {DONE}", f"break {ASSERTED}", "continue", *dumps(tmp_path, "end")]
-        commands += ["dump binary value " + str(tmp_path / "slots") + " random_blocks", "info symbol $pc"]
-        done = run_gdb(commands, elf=elf)
+def test_clean_scenarios_leave_sound_heaps(variant: str, scenario: str, tmp_path: Path) -> None:
+    chip = chip_of(variant)
+    with target_of(variant, scenario) as target:
+        commands = [remote(target.remote), f"break {DONE}", f"break {ASSERTED}", "continue", "info symbol $pc"]
+        commands += [*dumps(tmp_path, "end", chip.base), f"dump binary value {tmp_path / 'slots'} random_blocks"]
+        done = run_gdb(commands, elf=firmware.build(variant), program=chip.gdb)
     assert f"{DONE} in section" in done.stdout, done.stdout
-    heaps = [oracle.check(memory, memory.base) for memory in memories(tmp_path, "end")]
+    heaps = [oracle.check(memory, memory.base) for memory in memories(tmp_path, "end", chip.base)]
     slots = oracle.Memory(0, (tmp_path / "slots").read_bytes())
     live = {slots.word(at): slots.word(at + 4) for at in range(0, len(slots.data), 8) if slots.word(at)}
     assert bool(live) == (scenario == "random")
@@ -146,25 +147,28 @@ def test_clean_scenarios_leave_sound_heaps(
         assert 0 <= heaps[0].used[pointer] - size < 16
 
 
-@pytest.mark.parametrize(("variant", "cpu"), [("default", "rv32"), ("os", "rv32"), ("imc", "rv32,a=false")])
+CPUS = {"default": None, "os": None, "imc": "rv32,a=false", "de212": None, "lx106": None}
+
+
+@pytest.mark.parametrize("variant", CPUS)
 @pytest.mark.parametrize("scenario", [*CLEAN, *(damage.scenario for damage in DAMAGED)])
-def test_without_a_debugger_the_status_tells(
-    build_firmware: Callable[[str], Path], scenario: str, variant: str, cpu: str
-) -> None:
+def test_without_a_debugger_the_status_tells(scenario: str, variant: str) -> None:
     ends = {damage.scenario: damage.end for damage in DAMAGED}
-    with Qemu(build_firmware(variant), cpu=cpu, paused=False, extra=["-append", f"scenario={scenario}"]) as target:
+    elf, chip = firmware.build(variant), chip_of(variant)
+    with Qemu(elf, cpu=CPUS[variant], paused=False, append=f"scenario={scenario}", chip=chip) as target:
         status = target.wait(60)
         assert target.console.startswith(f"{scenario}: boot\n{scenario}: start\n")
     assert status == STATUS[ends.get(scenario, DONE)]
 
 
-def test_the_demo_needs_no_choice(build_firmware: Callable[[str], Path]) -> None:
-    with Qemu(build_firmware("default"), paused=False) as target:
+@pytest.mark.parametrize("variant", ["default", "de212", "lx106"])
+def test_the_demo_needs_no_choice(variant: str) -> None:
+    with Qemu(firmware.build(variant), paused=False, chip=chip_of(variant)) as target:
         assert target.wait(60) == STATUS[ASSERTED]
         assert target.console.startswith("seed: boot\n")
 
 
-def test_an_unknown_scenario_is_named(build_firmware: Callable[[str], Path]) -> None:
-    with chip(build_firmware("default"), "nonsense", paused=False) as target:
+def test_an_unknown_scenario_is_named() -> None:
+    with target_of("default", "nonsense", paused=False) as target:
         assert target.wait(60) == 6
         assert "no such scenario: nonsense" in target.console

@@ -19,10 +19,10 @@ from gdbext.model import Event
 from gdbext.source.images import ImageSource
 from gdbext.source.memory import Memory
 from gdbext.trace.ring import Trace, read_ring
+from tests.support.chips import DE212, LX106, RV32, Chip
 from tests.support.gdb import remote, run_gdb
 from tests.support.qemu import Qemu
 
-RING = 0x8020_0000
 COMMON = 1 << 16
 
 
@@ -34,17 +34,19 @@ class Outcome:
     issued: tuple[int, ...]
 
 
-def outcome(elf: Path, arguments: str, *, smp: int = 2, cpu: str = "rv32", ring: int = COMMON) -> Outcome:
-    append = f"scenario=smp ring={ring} {arguments}"
-    with tempfile.TemporaryDirectory() as folder, Qemu(elf, append=append, smp=smp, cpu=cpu) as chip:
+def outcome(
+    elf: Path, arguments: str, *, smp: int = 2, cpu: str | None = None, ring: int = COMMON, chip: Chip = RV32
+) -> Outcome:
+    append, base = f"scenario=smp ring={ring} {arguments}", chip.base + (2 << 20)
+    with tempfile.TemporaryDirectory() as folder, Qemu(elf, append=append, smp=smp, cpu=cpu, chip=chip) as target:
         dump = Path(folder) / "ring"
-        commands = [remote(chip.remote), "break scenario_done", "continue", "print smp_issued"]
-        commands.append(f"dump binary memory {dump} {RING} {RING + ring}")
-        done = run_gdb(commands, elf=elf)
+        commands = [remote(target.remote), "break scenario_done", "continue", "print smp_issued"]
+        commands.append(f"dump binary memory {dump} {base} {base + ring}")
+        done = run_gdb(commands, elf=elf, program=chip.gdb)
         data = dump.read_bytes()
     numbers = re.search(r"\$1 = \{\{(\d+), (\d+)\}, \{(\d+), (\d+)\}\}", done.stdout)
     assert numbers is not None, done.stdout
-    trace = read_ring(Memory(ImageSource([(RING, data)], 4, "little")), RING)
+    trace = read_ring(Memory(ImageSource([(base, data)], 4, "little")), base)
     return Outcome(trace, tuple(int(number) for number in numbers.groups()))
 
 
@@ -111,6 +113,14 @@ def test_a_ring_that_holds_them_all_holds_them_all(build_firmware: Callable[[str
 
 def test_a_core_without_atomic_instructions(build_firmware: Callable[[str], Path]) -> None:
     result = outcome(build_firmware("imc"), "pairs=50000", smp=1, cpu="rv32,a=false")
+    assert faults(result) == []
+
+
+@pytest.mark.parametrize("chip", [DE212, LX106], ids=lambda chip: chip.name)
+def test_interrupts_of_one_xtensa_core(build_firmware: Callable[[str], Path], chip: Chip) -> None:
+    """S32C1I on the one, the interrupt level on the other; interrupts between spilling the windows and walking them."""
+    result = outcome(build_firmware(chip.name), "pairs=50000", smp=1, chip=chip)
+    assert min(result.issued[:2]) > 100
     assert faults(result) == []
 
 

@@ -9,7 +9,7 @@ import subprocess
 
 from tests.support.paths import ROOT
 
-TARGETS = ("setup", "demo", "test", "check", "bench", "clean", "help")
+TARGETS = ("setup", "setup-xtensa", "demo", "demo-watch", "test", "check", "bench", "fuzz", "clean", "help")
 
 
 def run(*line: str, **extra: str) -> subprocess.CompletedProcess[str]:

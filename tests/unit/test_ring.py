@@ -35,6 +35,21 @@ def test_an_event_comes_back_whole(pointer_size: int, byte_order: str) -> None:
     assert event.stack == (0x80001000, 0x80002000)
 
 
+@pytest.mark.parametrize("byte_order", ["little", "big"])
+@pytest.mark.parametrize(
+    ("abi", "region", "first"), [(2, 0x40000000, 0x400D1234), (2, 0, 0x400D1234), (3, 0, 0x800D1234)]
+)
+def test_window_increments_are_no_part_of_an_address(byte_order: str, abi: int, region: int, first: int) -> None:
+    """CALL8 leaves 2 in the top bits of a windowed return address; without windows they are the address's own."""
+    ring = Ring(byte_order=byte_order, arch=2, abi=abi, code_region=region)
+    ring.event("alloc", 0x3FFB0000, 8, stack=ring.stack(0x800D1234, 0x400D5678))
+    ring.event("free", 0x3FFB0000)
+    ring.event("caller", 0x800D1234, context=3, size=0, stack=1)
+    events = read(ring).events
+    assert events[0].stack == (first, 0x400D5678)
+    assert events[1].stack == (first,)
+
+
 def test_kept_and_lost_are_issued() -> None:
     ring = Ring(capacity=8)
     for number in range(20):

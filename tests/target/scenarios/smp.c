@@ -64,7 +64,7 @@ SCENARIO static void core_run(void)
         pair_issue(core, 0, task);
     }
     board_timer_stop();
-    __asm__ volatile("fence" ::: "memory");
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
     smp_finished[core] = 1;
 }
 

@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`memtrace gdb`: the right GDB for a program, OpenOCD for its chip, and memtrace loaded, in one command.
+
+Approach: the program's ELF header names the machine and so the GDBs to look for; ESP-IDF's files beside the program
+name the chip and the app's place in flash. OpenOCD is started first and ended last.
+Rejected: a table of GDBs by chip (there are a few a machine, under names that changed over the years: all are tried).
+Cost: some 0.2 s to ask a GDB for its Python, and what OpenOCD takes.
+Assumptions: a GDB that knows the machine carries its name, or is gdb-multiarch.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from argparse import Namespace
+from pathlib import Path
+from typing import Any, Iterator, List, Optional, Tuple
+
+from gdbext.commands.host import UserError
+from gdbext.commands.openocd import OpenOcd, arguments_of, config_of
+from gdbext.commands.table import Argument, Described, help_of, parser_of
+
+LAUNCH = Described(
+    "gdb",
+    None,
+    "Start OpenOCD for the chip and the right GDB on it, with the program and memtrace loaded.",
+    (
+        Argument("elf", "the program that runs on the chip", {"metavar": "APP.elf"}),
+        Argument(
+            "--chip",
+            "esp32, esp32s3, esp32c3, ...: the file of openocd_cfg/. Without it: what ESP-IDF wrote beside the program",
+            {"metavar": "CHIP"},
+        ),
+        Argument("--openocd-config", "another configuration for OpenOCD", {"metavar": "FILE"}),
+        Argument(
+            "--port", "OpenOCD's port for GDB. Without it: a free one", {"metavar": "N", "type": int, "default": 0}
+        ),
+    ),
+)
+_USAGE_END = "  -- ARGUMENTS         what follows goes to GDB: -- -batch -ex 'memtrace status'"
+_EXTENSION = Path(__file__).resolve().parents[1] / "memtrace.py"
+_MACHINES = {94: "xtensa", 243: "riscv", 40: "arm"}  # e_machine of ELF
+_GDBS = {
+    "xtensa": ("xtensa-esp-elf-gdb", "xtensa-esp32-elf-gdb", "xtensa-esp32s3-elf-gdb", "xtensa-esp32s2-elf-gdb"),
+    "riscv": ("riscv32-esp-elf-gdb", "gdb-multiarch", "riscv32-unknown-elf-gdb", "riscv64-unknown-elf-gdb"),
+    "arm": ("gdb-multiarch", "arm-none-eabi-gdb"),
+}
+_STAND_IN = "xtensa-de212-elf-gdb"  # what `make setup-xtensa` builds
+_ASKED = "python import sys; print('memtrace', sys.version_info >= (3, 8))"
+_CHIP_FILE, _FLASH_FILE = "project_description.json", "flasher_args.json"
+
+
+def machine_of(elf: str) -> str:
+    """The machine that a program is for."""
+    try:
+        with open(elf, "rb") as file:
+            head = file.read(20)
+    except OSError as problem:
+        raise UserError(f"{elf}: {problem.strerror}") from None
+    number = int.from_bytes(head[18:20], "big" if head[5:6] == b"\2" else "little")
+    if head[:4] != b"\x7fELF" or number not in _MACHINES:
+        raise UserError(f"{elf} is no ELF file for one of {', '.join(sorted(_MACHINES.values()))}")
+    return _MACHINES[number]
+
+
+def find_gdb(machine: str, chip: Optional[str]) -> str:
+    """The first GDB for a machine that has a Python memtrace runs in."""
+    without = []
+    for program in _candidates(machine, chip):
+        if _has_python(program):
+            if program.endswith(_STAND_IN):
+                print(f"memtrace: {program} knows QEMU's core; for a board install the vendor's", file=sys.stderr)
+            return program
+        without.append(program)
+    if without:
+        raise UserError(
+            f"{without[0]} has no Python 3.8 or newer, which memtrace runs in: install the vendor's current GDB"
+        )
+    raise UserError(f"no GDB for {machine} on PATH: install one of {', '.join(_GDBS[machine])}")
+
+
+def _candidates(machine: str, chip: Optional[str]) -> Iterator[str]:
+    """The vendor's for the chip, those for the machine, and those that `make setup-xtensa` built."""
+    own = [f"xtensa-{chip}-elf-gdb"] if machine == "xtensa" and chip else []
+    for name in (*own, *_GDBS[machine]):
+        found = shutil.which(name)
+        if found is not None:
+            yield found
+    if machine == "xtensa":
+        cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+        built = sorted((cache / "memtrace").glob("xtensa-*/complete"), key=lambda path: path.stat().st_mtime)
+        yield from (str(path.parent / "bin" / _STAND_IN) for path in reversed(built))
+
+
+def _has_python(program: str) -> bool:
+    try:
+        asked = subprocess.run([program, "-nx", "-batch", "-ex", _ASKED], capture_output=True, text=True, timeout=20)
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return "memtrace True" in asked.stdout
+
+
+def beside(elf: str) -> Tuple[Optional[str], Optional[str]]:
+    """The chip, and the app's offset in flash, as ESP-IDF's build left them beside the program."""
+    folder = Path(elf).resolve().parent
+    chip = _entry(folder / _CHIP_FILE, "target")
+    offset = _entry(folder / _FLASH_FILE, "app", "offset")
+    return (
+        chip if chip and re.fullmatch(r"esp32\w*", chip) else None,
+        offset if offset and re.fullmatch(r"0x[0-9a-fA-F]+", offset) else None,
+    )
+
+
+def _entry(file: Path, *names: str) -> Optional[str]:
+    """A text in a JSON file; None whatever is missing or wrong."""
+    try:
+        value: Any = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    for name in names:
+        value = value.get(name) if isinstance(value, dict) else None
+    return value if isinstance(value, str) else None
+
+
+def gdb_line(gdb: str, elf: str, openocd: OpenOcd, more: List[str]) -> List[str]:
+    """GDB's command line: limits before the connection, memtrace after the program."""
+    units = openocd.units
+    limits = (
+        []
+        if units is None
+        else [
+            f"set remote hardware-breakpoint-limit {units.breakpoints}",
+            f"set remote hardware-watchpoint-limit {units.watchpoints}",
+        ]
+    )
+    first = ["set remotetimeout 10", *limits, f"source {_EXTENSION}", f"target extended-remote :{openocd.port}"]
+    return [gdb, "-q", *(word for command in first for word in ("-ex", command)), *more, elf]
+
+
+def _start(options: Namespace, more: List[str]) -> int:
+    """Start OpenOCD, run GDB in front of it, and end both; GDB's exit status."""
+    machine = machine_of(options.elf)
+    found, offset = beside(options.elf)
+    chip = options.chip or found
+    if options.openocd_config is None and chip is None:
+        raise UserError(f"which chip? {_CHIP_FILE} does not lie beside {options.elf}: give --chip or --openocd-config")
+    config = Path(options.openocd_config) if options.openocd_config else config_of(chip or "")
+    if not config.exists():
+        raise UserError(f"{config} is not there")
+    gdb = find_gdb(machine, chip)
+    openocd = OpenOcd(arguments_of(config, options.elf, offset), options.port)
+    signal.signal(signal.SIGTERM, _end)
+    signal.signal(signal.SIGHUP, _end)
+    try:
+        openocd.start()
+        return _run_gdb(gdb_line(gdb, options.elf, openocd, more))
+    finally:
+        openocd.stop()
+
+
+def _end(number: int, _: Any) -> None:
+    sys.exit(128 + number)
+
+
+def _run_gdb(line: List[str]) -> int:
+    """Ctrl-C in the terminal interrupts GDB's target; it is nothing to us."""
+    before = signal.signal(signal.SIGINT, lambda number, frame: None)
+    try:
+        return subprocess.call(line)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def launch(words: List[str]) -> int:
+    """`memtrace gdb` in the shell."""
+    cut = words.index("--") if "--" in words else len(words)
+    if "--help" in words[:cut]:
+        print(f"{help_of(LAUNCH, 'memtrace gdb')}\n{_USAGE_END}")
+        return 0
+    return _start(parser_of(LAUNCH, "memtrace gdb").parse_args(words[:cut]), words[cut + 1 :])

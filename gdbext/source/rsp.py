@@ -1,0 +1,309 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Memory of a live target by GDB's remote protocol, without a GDB: QEMU, OpenOCD, gdbserver, the stub on a chip.
+
+Approach: one request, one reply, in order. Only what reading needs is asked: features, what kind of stub it is, `m`.
+Nothing runs the target. A reply that is damaged is asked for again, since reads may be repeated; a stub that is silent
+or hangs up is one clear line, and nothing is asked of it any more.
+Rejected: a NAK for a damaged reply (Espressif's stub on the chip ignores it, and both sides then wait for ever).
+Cost: a round trip for each PacketSize / 2 bytes; four to connect.
+Assumptions: connecting halts the target where the stub does that of its own accord (QEMU, OpenOCD, gdbserver). It is
+let go by `D`, which leaves it to the stub what follows, unless it had stood before: QEMU tells by `info status`, others
+by the reason of the stop. A target that an earlier debugger paused in QEMU by Ctrl-C and then left looks as if we had.
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+from typing import List, NamedTuple, Optional, Tuple
+
+from gdbext.source.memory import NoTarget
+from gdbext.source.snapshot import ByteOrder
+
+CONNECT_SECONDS = 5.0
+REPLY_SECONDS = 10.0
+DETACH_SECONDS = 2.0
+
+_PIECE_UNTOLD = 256  # bytes of memory a request where no PacketSize is told: a stub on the chip has a small buffer
+_LARGEST_PIECE = 1 << 16
+_LARGEST_REPLY = 1 << 20
+_MOST_TRIES = 3
+_SILENCE_SECONDS = 0.2
+_MOST_STRAY = 64  # packets that nobody asked for before the one that was
+_ASKED_TO_STOP = {b"00", b"02"}  # signals that say no more than that a debugger wanted it
+_HALTED_BEFORE = re.compile(r"paused \(.*\)")  # plain "paused": by us
+
+_CONSOLE = re.compile(rb"O([0-9a-fA-F]{2})*")
+_STOP = re.compile(rb"[ST][0-9a-fA-F]{2}")
+_FEATURES = b"qSupported:swbreak+;hwbreak+"
+
+
+class _Damaged(Exception):
+    """A packet came that is none."""
+
+
+class Stub(NamedTuple):
+    """What the other side is."""
+
+    kind: str  # "qemu", "chip" (a small stub in the chip's own panic handler), "other"
+    piece: int  # bytes of memory a request
+    stood: bool  # whether the target had stopped before we came
+
+
+class RspConnection:
+    """A connection to a stub. `ask` sends one request and gives its reply; every failure of the link is a NoTarget."""
+
+    def __init__(self, address: str, timeout: float = REPLY_SECONDS) -> None:
+        self.address = address
+        self._timeout = timeout
+        self._rest = b""
+        self._acks = True
+        self._stream: Optional[socket.socket] = connect(address)
+        self.stub = Stub("other", _PIECE_UNTOLD, True)
+        self._send(b"+")
+        self.stub = self._greet()
+
+    def _greet(self) -> Stub:
+        features = self.ask(_FEATURES)
+        if not features:
+            return Stub("chip", _PIECE_UNTOLD, True)
+        if b"QStartNoAckMode+" in features and self.ask(b"QStartNoAckMode") == b"OK":
+            self._acks = False
+        told = re.search(rb"PacketSize=([0-9a-fA-F]{1,8})(?:;|$)", features)
+        piece = min(max(int(told[1], 16) // 2, 16), _LARGEST_PIECE) if told else _PIECE_UNTOLD
+        if self.ask(b"qqemu.sstepbits"):
+            return Stub("qemu", piece, _HALTED_BEFORE.search(self.monitor("info status")) is not None)
+        return Stub("other", piece, self.ask(b"?")[1:3] not in _ASKED_TO_STOP)
+
+    @property
+    def parting(self) -> Optional[str]:
+        """What to tell whose target may have been halted by this, and not run on: only QEMU says whether it ran."""
+        if self.stub.kind != "other" or self.stub.stood:
+            return None
+        return (
+            "the server halted the target for this, or found it halted; whether it runs on is its configuration's say"
+        )
+
+    def describe(self) -> str:
+        """The other side in words."""
+        who = {"qemu": "QEMU's stub", "chip": "a small stub, as in a chip's panic handler", "other": "a stub"}
+        return f"{self.address}: {who[self.stub.kind]}, {self.stub.piece:,} bytes a request"
+
+    def ask(self, request: bytes) -> bytes:
+        """The reply to a request; empty: the stub does not know it."""
+        for _ in range(_MOST_TRIES):
+            try:
+                return self._exchange(request)
+            except _Damaged:
+                self.settle()
+        raise self._lost(f"sends damaged packets ({_MOST_TRIES} in a row)")
+
+    def monitor(self, command: str) -> str:
+        """What a command of the stub's own prints. Only for questions."""
+        text = bytearray()
+        reply = self.ask(b"qRcmd," + command.encode().hex().encode())
+        for _ in range(_MOST_STRAY):
+            if reply in (b"OK", b"") or reply[:1] == b"E":
+                break
+            text += _unhexed(reply[1:] if reply[:1] == b"O" else reply) or b""
+            reply = self._reply()
+        return text.decode("utf-8", "replace")
+
+    def _exchange(self, request: bytes) -> bytes:
+        self._send(b"$%b#%02x" % (request, sum(request) & 0xFF))
+        for _ in range(_MOST_STRAY):
+            reply = self._reply()
+            if _answers(request, reply):
+                return reply
+            if self.stub.kind == "chip" and _STOP.match(reply):
+                return b""  # it has faulted, and will not answer
+        raise self._lost("sends packets that nobody asked for")
+
+    def _reply(self) -> bytes:
+        """The contents of the next packet, acknowledged."""
+        raw, told = self._packet()
+        if b"%02x" % (sum(raw) & 0xFF) != told.lower():
+            raise _Damaged
+        if self._acks:
+            self._send(b"+")
+        return expanded(raw)
+
+    def _packet(self) -> Tuple[bytes, bytes]:
+        """The next packet's bytes between `$` and `#`, and its checksum. Console text, acks, notifications pass by."""
+        passed = 0
+        while passed < _LARGEST_REPLY:
+            found = self._taken()
+            if found is not None:
+                return found
+            if self._acks and self._rest[:1] == b"-":
+                raise _Damaged
+            if b"$" not in self._rest:
+                self._rest = b""
+            data = self._receive()
+            passed += len(data)
+            self._rest += data
+        raise self._lost("sends without end")
+
+    def _taken(self) -> Optional[Tuple[bytes, bytes]]:
+        """A packet that has come whole, taken out of what has come."""
+        end = self._rest.find(b"#")
+        while 0 <= end <= len(self._rest) - 3:
+            held, told, self._rest = self._rest[:end], self._rest[end + 1 : end + 3], self._rest[end + 3 :]
+            if b"$" in held:
+                return held[held.rindex(b"$") + 1 :], told
+            end = self._rest.find(b"#")
+        return None
+
+    def settle(self) -> None:
+        """Lets what is under way come, and forgets it: a late reply must not be taken for that of the next request."""
+        self._rest = b""
+        stream = self._open()
+        stream.settimeout(_SILENCE_SECONDS)
+        try:
+            for _ in range(_MOST_STRAY):
+                if not stream.recv(1 << 16):
+                    break
+        except OSError:
+            pass  # silence, or an end that the next request will meet
+
+    def _send(self, data: bytes) -> None:
+        try:
+            self._open().sendall(data)
+        except socket.timeout:
+            raise self._lost(f"has taken nothing for {self._timeout:g} s") from None
+        except OSError as problem:
+            raise self._lost(f"is gone ({_reason(problem)})") from None
+
+    def _receive(self) -> bytes:
+        try:
+            data = self._open().recv(1 << 16)
+        except socket.timeout:
+            raise self._lost(f"has not answered for {self._timeout:g} s") from None
+        except OSError as problem:
+            raise self._lost(f"is gone ({_reason(problem)})") from None
+        if not data:
+            raise self._lost("has hung up")
+        return data
+
+    def _open(self) -> socket.socket:
+        if self._stream is None:
+            raise NoTarget(f"the connection to {self.address} is closed: repeat the command")
+        self._stream.settimeout(self._timeout)
+        return self._stream
+
+    def _lost(self, what: str) -> NoTarget:
+        """Ends the connection; what to say of it."""
+        if self._stream is not None:
+            self._stream.close()
+            self._stream = None
+        return NoTarget(
+            f"the target at {self.address} {what}: look at the link and its server, then repeat the command"
+        )
+
+    def close(self) -> None:
+        """Lets the target go as it was found, and hangs up. Says nothing of a link that is gone already."""
+        if self._stream is None:
+            return
+        self._timeout = DETACH_SECONDS
+        try:
+            if not self.stub.stood:
+                self.ask(b"D")
+        except NoTarget:
+            pass  # the stub may hang up instead of answering
+        if self._stream is not None:
+            self._stream.close()
+            self._stream = None
+
+
+class RspSource:
+    """The memory behind a connection. The protocol tells neither pointer size nor byte order."""
+
+    def __init__(self, connection: RspConnection, pointer_size: int = 4, byte_order: ByteOrder = "little") -> None:
+        self.connection = connection
+        self.pointer_size = pointer_size
+        self.byte_order = byte_order
+
+    def read(self, address: int, length: int) -> Optional[bytes]:
+        """Exactly `length` bytes, or None."""
+        parts: List[bytes] = []
+        end = address + length
+        while address < end:
+            part = self._piece(address, min(end - address, self.connection.stub.piece))
+            if not part:
+                return None
+            parts.append(part)
+            address += len(part)
+        return b"".join(parts)
+
+    def _piece(self, address: int, length: int) -> Optional[bytes]:
+        """At most `length` bytes: a stub may give what it has. One on a chip that gives less has faulted there."""
+        data = _unhexed(self.connection.ask(b"m%x,%x" % (address, length)))
+        if data is None or len(data) > length:
+            return None
+        if len(data) < length and self.connection.stub.kind == "chip":
+            self.connection.settle()
+            return None
+        return data
+
+    def write(self, address: int, data: bytes) -> bool:
+        """Writes a few bytes; whether the target took them."""
+        return self.connection.ask(b"M%x,%x:%b" % (address, len(data), data.hex().encode())) == b"OK"
+
+
+def connect(address: str) -> socket.socket:
+    """Connects to HOST:PORT, :PORT on this machine, or the path of a UNIX socket."""
+    try:
+        if "/" in address:
+            stream = socket.socket(socket.AF_UNIX)
+            stream.settimeout(CONNECT_SECONDS)
+            stream.connect(address)
+            return stream
+        stream = socket.create_connection(_host_and_port(address), CONNECT_SECONDS)
+        stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return stream
+    except OSError as problem:
+        why = f"cannot connect to {address} ({_reason(problem)})"
+        raise NoTarget(f"{why}: is OpenOCD, QEMU or a bridge listening there?") from None
+
+
+def _host_and_port(address: str) -> Tuple[str, int]:
+    host, colon, port = address.rpartition(":")
+    if not colon or not port.isdigit() or not 0 < int(port) < 1 << 16:
+        raise NoTarget(f"{address}: give HOST:PORT, as GDB's `target remote` takes it")
+    return host.replace("tcp:", "").strip("[]") or "localhost", int(port)
+
+
+def _reason(problem: OSError) -> str:
+    return (problem.strerror or str(problem) or type(problem).__name__).lower()
+
+
+def expanded(raw: bytes) -> bytes:
+    """A packet's contents without escapes and run lengths."""
+    found = bytearray()
+    position = 0
+    while position < len(raw):
+        byte = raw[position]
+        position += 1
+        if byte == ord("}") and position < len(raw):
+            found.append(raw[position] ^ 0x20)
+            position += 1
+        elif byte == ord("*") and found and position < len(raw) and raw[position] > 29:
+            found += found[-1:] * (raw[position] - 29)
+            position += 1
+        else:
+            found.append(byte)
+    return bytes(found)
+
+
+def _unhexed(data: bytes) -> Optional[bytes]:
+    try:
+        return bytes.fromhex(data.decode("ascii"))
+    except ValueError:
+        return None
+
+
+def _answers(request: bytes, reply: bytes) -> bool:
+    """Whether a reply may belong to a request: not console output, nor the stop that a stub reports when it faults."""
+    if request.startswith(b"qRcmd"):
+        return True
+    return _CONSOLE.fullmatch(reply) is None and (request == b"?" or _STOP.match(reply) is None)

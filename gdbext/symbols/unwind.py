@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who called whom when a core was made: a thread's return addresses, by the program's call frame information.
+
+Approach: .debug_frame or .eh_frame tells for each address where the caller's registers are; a few frames are unwound
+from the registers in the core, reading its stack.
+Rejected: scanning the stack for addresses of code (old calls lie about in every stack, and one in malloc would excuse
+damage); frame pointers (most code has none).
+Cost: the table of frames once, some 50 microseconds a function; asked only where damage needs to be explained.
+Limits: code without such information, and Xtensa's register windows, end the chain.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Tuple
+
+from gdbext.symbols.elf_file import ElfFile
+
+Word = Callable[[int], Optional[int]]
+
+_MOST_FRAMES = 12
+_X86_64 = "rax rdx rcx rbx rsi rdi rbp rsp r8 r9 r10 r11 r12 r13 r14 r15 rip".split()
+_I386 = "eax ecx edx ebx esp ebp esi edi eip".split()
+# Names of registers by their DWARF numbers, for each machine.
+_NUMBERS: Dict[int, List[str]] = {
+    62: _X86_64,
+    3: _I386,
+    40: [*(f"r{number}" for number in range(13)), "sp", "lr", "pc"],
+    183: [*(f"x{number}" for number in range(31)), "sp"],
+    243: "zero ra sp gp tp t0 t1 t2 fp s1".split()
+    + [f"a{number}" for number in range(8)]
+    + [f"s{number}" for number in range(2, 12)]
+    + "t3 t4 t5 t6".split(),
+}
+
+
+class Unwinder:
+    """Call chains of a program's threads."""
+
+    def __init__(self, program: ElfFile, machine: int, word: Word) -> None:
+        self._bias = program.bias
+        self._names = _NUMBERS.get(machine, [])
+        self._word = word
+        try:
+            self._entries = _frame_entries(program) if self._names else []
+        except Exception:  # as below
+            self._entries = []
+        self._starts = [start for start, _, _ in self._entries]
+
+    def places(self, registers: Mapping[str, int], pc: int) -> Iterator[int]:
+        """Addresses that a thread stands in, innermost first: its own, then each inside of a call."""
+        values = {number: registers[name] for number, name in enumerate(self._names) if name in registers}
+        place: Optional[int] = pc
+        for _ in range(_MOST_FRAMES):
+            if place is None:
+                return
+            yield place
+            try:
+                found = self._caller(values, place - self._bias)
+            except Exception:  # pyelftools raises whatever damaged tables make it run into
+                return
+            if found is None:
+                return
+            values, back = found
+            place = back - 1 if back else None
+
+    def _caller(self, values: Dict[int, int], place: int) -> Optional[Tuple[Dict[int, int], int]]:
+        """The caller's registers and the address that it goes on at."""
+        index = bisect_right(self._starts, place) - 1
+        if index < 0 or place >= self._entries[index][1]:
+            return None
+        entry = self._entries[index][2]
+        row = _row(entry, place)
+        if row is None or row["cfa"].reg not in values:
+            return None
+        frame = values[row["cfa"].reg] + (row["cfa"].offset or 0)
+        stack = next((number for number, name in enumerate(self._names) if name in ("sp", "rsp", "esp")), -1)
+        before = {**values, stack: frame}
+        for number, rule in row.items():
+            if isinstance(number, int) and rule.type == "OFFSET":
+                saved = self._word(frame + rule.arg)
+                if saved is None:
+                    return None
+                before[number] = saved
+        back = before.get(entry.cie["return_address_register"])
+        return None if back is None else (before, back)
+
+
+def _row(entry: Any, place: int) -> Optional[Dict[Any, Any]]:
+    """The rules at an address."""
+    rows = [row for row in entry.get_decoded().table if row["pc"] <= place]
+    return rows[-1] if rows and rows[-1].get("cfa") is not None and rows[-1]["cfa"].reg is not None else None
+
+
+def _frame_entries(program: ElfFile) -> List[Tuple[int, int, Any]]:
+    """Start, end and description of each function that can be unwound."""
+    if not program.elf.has_dwarf_info():
+        return []
+    dwarf = program.elf.get_dwarf_info()
+    entries = dwarf.CFI_entries() if dwarf.has_CFI() else dwarf.EH_CFI_entries() if dwarf.has_EH_CFI() else []
+    frames = [entry for entry in entries if hasattr(entry, "cie") and "initial_location" in entry.header]
+    spans = [(one.header["initial_location"], one.header["address_range"], one) for one in frames]
+    return sorted(((start, start + size, one) for start, size, one in spans), key=lambda span: span[0])

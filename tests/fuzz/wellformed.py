@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What holds of every report, whatever it is about: the contract's fields, and that it does not contradict itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import pairwise
+from typing import Any
+
+Report = Mapping[str, Any]
+
+CLOSING = {"version", "trace", "skipped", "cost"}
+FIELDS = {
+    "check": CLOSING | {"assertion", "heaps"},
+    "last": CLOSING | {"address", "block", "generations"},
+    "blocks": CLOSING | {"blocks", "total"},
+    "free": CLOSING | {"heaps"},
+    "log": CLOSING | {"events"},
+    "status": CLOSING | {"heaps", "ring", "facts"},
+}
+STATES = {"clean", "damaged", "unreadable", "uninitialised"}
+EXIT = {"damaged": 1, "unreadable": 2}
+
+
+def problems(command: str, report: Report, status: int) -> Iterator[str]:
+    """Everything that is wrong with a report as JSON and the exit status that came with it."""
+    if missing := FIELDS[command] - set(report):
+        yield f"fields are missing: {missing}"
+    if command == "check":
+        for heap in report["heaps"]:
+            yield from _heap(heap)
+        yield from _status(report, status)
+    elif command == "blocks":
+        yield from _listed(report["blocks"])
+    elif status != 0:
+        yield f"status {status} with a report"
+
+
+def _status(report: Report, status: int) -> Iterator[str]:
+    states = [heap["status"] for heap in report["heaps"]]
+    right = 1 if "damaged" in states else 2 if "unreadable" in states or not states else 0
+    if status != right:
+        yield f"status {status} for {states}"
+
+
+def _heap(heap: Report) -> Iterator[str]:
+    damage = [finding for finding in heap["findings"] if finding["severity"] == "damage"]
+    if heap["status"] not in STATES or (heap["status"] == "damaged") != bool(damage):
+        yield f"a {heap['status']} heap with {len(damage)} findings of damage"
+    groups = [finding["group"] for finding in heap["findings"]]
+    if groups and set(groups) != set(range(min(groups), max(groups) + 1)):
+        yield f"groups {sorted(set(groups))}"
+    for finding in heap["findings"]:
+        bytes.fromhex(finding["bytes"].replace(" ", ""))
+        if finding["severity"] not in ("damage", "note") or not finding["text"] or finding["address"] < 0:
+            yield f"finding {finding}"
+    for gap in heap["gaps"]:
+        if not heap["start"] <= gap["start"] < gap["end"]:
+            yield f"gap {gap}"
+    if heap.get("blocks") is not None:
+        yield from _blocks(heap)
+
+
+def _blocks(heap: Report) -> Iterator[str]:
+    yield from _listed(heap["blocks"])
+    used = [block for block in heap["blocks"] if block["state"] == "used"]
+    if len(used) != heap["used_blocks"] or sum(block["size"] for block in used) != heap["used_bytes"]:
+        yield f"{len(used)} used blocks are listed, {heap['used_blocks']} counted"
+
+
+def _listed(blocks: list[Report]) -> Iterator[str]:
+    """Blocks have sizes, and do not overlap."""
+    ordered = sorted(blocks, key=lambda block: (block.get("heap", 0), block["raw"]))
+    for one, other in pairwise(ordered):
+        if one.get("heap") == other.get("heap") and one["raw"] + one["size"] > other["raw"]:
+            yield f"{one} reaches into {other}"
+    for block in blocks:
+        if block["size"] < 0 or block["state"] not in ("used", "free"):
+            yield f"block {block}"

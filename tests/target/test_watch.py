@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`memtrace watch`: in the run after a report, a real GDB stops at the line that does the damage."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support import firmware
+from tests.support.gdb import SOURCE, Capture, remote, run_gdb
+from tests.support.markers import marked_line
+from tests.support.paths import ROOT
+from tests.support.qemu import Qemu
+from tests.support.scenario import run_scenario, talk_to_scenario
+
+SCENARIOS = ROOT / "tests" / "target" / "scenarios"
+RESTART = ("monitor system_reset", "maintenance flush register-cache", "continue")
+LAST = "memtrace watch --json"
+
+
+def place(file: str, marker: str) -> tuple[str, int]:
+    return file, marked_line(SCENARIOS / file, marker)
+
+
+def places(stack: list[dict[str, Any]]) -> list[tuple[str, int]]:
+    return [(Path(frame["file"]).name, frame["line"]) for frame in stack if frame["file"]]
+
+
+@pytest.mark.parametrize(
+    ("scenario", "write", "owners"),
+    [
+        ("overflow-4", ("overflow.c", "overflow-4-write"), ["overflow-left", "overflow-right"]),
+        ("overflow-1", ("overflow.c", "overflow-1-write"), ["overflow-left", "overflow-right"]),
+        ("stray-assert", ("after_free.c", "stray-write"), ["node-alloc", "node-alloc"]),
+        ("uaf-links", ("after_free.c", "uaf-links-write"), ["node-alloc"]),
+        ("underflow-1", ("overflow.c", "underflow-write"), ["overflow-right", "underflow-alloc"]),
+    ],
+)
+def test_the_next_run_stops_at_the_writer(scenario: str, write: tuple[str, str], owners: list[str]) -> None:
+    done = run_scenario(scenario, [Capture("heap-check --json"), "memtrace watch last-damage", *RESTART, Capture(LAST)])
+    damage = done.json(0)["heaps"][0]["findings"][0]["address"] & ~3
+    watch = done.json(1)
+    assert (watch["state"], watch["address"]) == ("written", damage), done.stdout + done.stderr
+    assert place(*write) in places(watch["write"]["stack"]), watch["write"]
+    assert watch["write"]["before"] != watch["write"]["after"]
+    allocated = [places(owner["allocated"]) for owner in watch["owners"]]
+    assert len(allocated) == len(owners)
+    for stack, marker in zip(allocated, owners, strict=True):
+        assert place(write[0], marker) in stack
+    assert f"{write[0]}:{place(*write)[1]}" in done.stdout, "the text says the line, too"
+
+
+@pytest.mark.parametrize("scenario", ["isr-overflow", "tasks-overflow", "overwritten", "seed"])
+def test_it_finds_the_call_again_where_numbers_shift(scenario: str) -> None:
+    """Interrupts shift the numbers by thousands; of `overwritten` the trace has forgotten the call itself."""
+    marker = {
+        "isr-overflow": ("concurrent.c", "isr-write"),
+        "tasks-overflow": ("concurrent.c", "tasks-write"),
+        "overwritten": ("overflow.c", "overwritten-write"),
+        "seed": ("malloc_test.c", "seed-write"),
+    }[scenario]
+    done = run_scenario(scenario, ["memtrace watch last-damage", *RESTART, Capture(LAST)])
+    assert place(*marker) in places(done.json()["write"]["stack"]), done.stdout
+
+
+@pytest.mark.parametrize(
+    ("variant", "scenario", "write"),
+    [
+        ("de212", "overflow-4", ("overflow.c", "overflow-4-write")),
+        ("de212", "uaf-links", ("after_free.c", "uaf-links-write")),
+        ("de212", "isr-overflow", ("concurrent.c", "isr-write")),
+        ("lx106", "overflow-4", ("overflow.c", "overflow-4-write")),
+    ],
+)
+def test_on_xtensa(variant: str, scenario: str, write: tuple[str, str]) -> None:
+    """Windowed and call0."""
+    done = run_scenario(scenario, ["memtrace watch last-damage", *RESTART, Capture(LAST)], variant=variant)
+    assert place(*write) in places(done.json()["write"]["stack"]), done.stdout
+
+
+def test_it_survives_a_new_connection() -> None:
+    """The chip is switched off and on: another QEMU, another connection, the same watch."""
+    elf = firmware.build(firmware.DEFAULT)
+    with Qemu(elf, append="scenario=overflow-4") as first, Qemu(elf, append="scenario=overflow-4") as second:
+        lines = [SOURCE, remote(first.remote), "continue", "memtrace watch last-damage", "disconnect"]
+        done = run_gdb([*lines, remote(second.remote), "continue", Capture(LAST)], elf=elf)
+    assert place("overflow.c", "overflow-4-write") in places(done.json()["write"]["stack"]), done.stdout
+
+
+def test_a_watch_that_was_set_waits_again_after_a_new_connection() -> None:
+    elf = firmware.build(firmware.DEFAULT)
+    with Qemu(elf, append="scenario=overflow-4") as first, Qemu(elf, append="scenario=overflow-4") as second:
+        lines = [SOURCE, remote(first.remote), "continue", "memtrace watch last-damage", "tbreak memset if $a1 == 0xa7"]
+        lines += [
+            *RESTART,
+            Capture(LAST),
+            "disconnect",
+            remote(second.remote),
+            Capture(LAST),
+            "continue",
+            Capture(LAST),
+        ]
+        done = run_gdb(lines, elf=elf)
+    assert [done.json(number)["state"] for number in range(3)] == ["watching", "waiting", "written"], done.stdout
+
+
+def test_an_address_is_watched_at_once() -> None:
+    """`stray_register` is nobody's block: its driver writes it."""
+    lines = ["delete", "tbreak test_stray", "continue", "memtrace watch &stray_register", "continue", Capture(LAST)]
+    done = run_scenario("stray", lines, before=("tbreak app_main",))
+    watch = done.json()
+    assert watch["state"] == "written"
+    assert watch["write"]["stack"][0]["function"] == "driver_init"
+    assert watch["call"] is None and watch["owners"] == []
+
+
+def test_no_unit_left_is_said() -> None:
+    lines = [
+        "set remote hardware-watchpoint-limit 1",
+        "watch *(int *)0x80140000",
+        Capture("memtrace watch last-damage"),
+    ]
+    lines += ["delete", "set remote hardware-watchpoint-limit 0", Capture("memtrace watch last-damage")]
+    done = run_scenario("overflow-4", [*lines, "set remote hardware-watchpoint-limit 2", "memtrace watch last-damage"])
+    assert [("watchpoints (`show" in (one.error or "")) for one in done.captured] == [True, True]
+    assert "the chip has 1 watchpoints" in (done.captured[0].error or "")
+    assert "waiting for a call" in done.stdout
+
+
+def test_off_and_nothing() -> None:
+    asked = ["memtrace watch last-damage", "memtrace watch --go", LAST, "complete memtrace watch last-"]
+    done = run_scenario("clean", [*map(Capture, asked)], before=("tbreak scenario_done",))
+    assert "no report of damage so far" in (done.captured[0].error or "")
+    assert "nothing is waited for" in (done.captured[1].error or "")
+    assert done.json(2)["state"] == "off"
+    assert "memtrace watch last-damage" in done.captured[3].output
+    lines = ["memtrace watch last-damage", "memtrace watch off", *RESTART, Capture(LAST), "maint info breakpoints"]
+    done = run_scenario("overflow-4", lines)
+    assert done.json()["state"] == "off"
+    assert "written from outside" not in done.stdout
+    assert "hw watchpoint" not in done.stdout
+
+
+def test_stops_of_others_cost_nothing_while_it_waits() -> None:
+    with talk_to_scenario("overflow-4") as (gdb, proxy):
+        gdb.command("continue")
+        gdb.command("memtrace watch last-damage")
+        for line in ("break packet_release", "monitor system_reset", "maintenance flush register-cache"):
+            gdb.command(line)
+        gdb.command("tbreak traffic_run")
+        gdb.command("continue")
+        proxy.forget()
+        gdb.command("stepi")
+        with_watch = proxy.count("m")
+        gdb.command("memtrace watch off")
+        proxy.forget()
+        gdb.command("stepi")
+        assert with_watch <= proxy.count("m") + 1

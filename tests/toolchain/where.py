@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where the toolchain is, and what it is made of.
+
+Approach: a folder in the user's cache, named by a hash of all that decides its content: the versions of Debian's source
+packages and of QEMU (whose cores are copied), and the options. Something new is built beside the old; nothing is ever
+changed in place. Rejected: a folder in the tree (each clone and each `git clean` would cost ten minutes).
+Assumptions: Debian 12, whose dpkg names the versions.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+CORE = "de212"  # little-endian, windowed: what ESP32, S2 and S3 are to a compiler
+CALL0_CORE = "lx106"  # the ESP8266; Debian has its compiler, only its GDB is built here
+TARGET = f"xtensa-{CORE}-elf"
+CALL0_TARGET = f"xtensa-{CALL0_CORE}-elf"
+
+PACKAGES = ("binutils-source", "gcc-12-source", "gdb-source", "qemu-system-misc", "picolibc-xtensa-lx106-elf")
+OFF = tuple(
+    f"--disable-{part}"
+    for part in "nls bootstrap shared threads libssp libquadmath libgomp libatomic multilib lto plugin".split()
+)
+OPTIONS = {
+    "binutils": ("--disable-gdb", "--disable-gprofng", "--disable-sim", "--disable-nls"),
+    "gcc": ("--enable-languages=c", "--without-headers", "--with-newlib", *OFF),
+    "gdb": (
+        *(f"--disable-{part}" for part in "binutils gas ld gprof gprofng sim gdbserver nls".split()),
+        "--with-python=/usr/bin/python3",
+        "--with-expat",
+    ),
+}
+RECIPE = 1  # raised when the steps themselves change what comes out
+
+
+@dataclass(frozen=True)
+class Toolchain:
+    """The finished tools; `folder` holds everything."""
+
+    folder: Path
+
+    @property
+    def gcc(self) -> Path:
+        """The compiler for the windowed core."""
+        return self.folder / "bin" / f"{TARGET}-gcc"
+
+    @property
+    def gdb(self) -> Path:
+        """GDB for the windowed core."""
+        return self.folder / "bin" / f"{TARGET}-gdb"
+
+    @property
+    def call0_gdb(self) -> Path:
+        """GDB for the call0 core."""
+        return self.folder / "bin" / f"{CALL0_TARGET}-gdb"
+
+    @property
+    def complete(self) -> bool:
+        """Whether the build came to its end."""
+        return (self.folder / "complete").exists()
+
+
+class MissingPackageError(RuntimeError):
+    """A Debian package that decides the content is not installed."""
+
+
+def versions() -> list[str]:
+    """The source versions of PACKAGES, in their order."""
+    asked = ["dpkg-query", "-W", "-f", "${Package} ${source:Version}\n", *PACKAGES]
+    done = subprocess.run(asked, capture_output=True, text=True)
+    if done.returncode != 0:
+        raise MissingPackageError(f"{done.stderr.strip()}: run `make setup`")
+    return done.stdout.split("\n")
+
+
+def locate() -> Toolchain:
+    """The toolchain of this machine, finished or not."""
+    content = repr((versions(), CORE, CALL0_CORE, sorted(OPTIONS.items()), RECIPE))
+    key = hashlib.sha256(content.encode()).hexdigest()[:12]
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return Toolchain(cache / "memtrace" / f"xtensa-{key}")
