@@ -97,6 +97,7 @@ def _end_marker(facts: HeapFacts) -> Iterator[Fault]:
 
 
 def _flags(facts: HeapFacts) -> Iterator[Fault]:
+    yield from _first_flags(facts)
     for payload, word, following, next_word in facts.edges:
         if (word & FREE_BIT) == (next_word >> 1 & 1):
             continue
@@ -111,6 +112,18 @@ def _flags(facts: HeapFacts) -> Iterator[Fault]:
             header, hit = facts.place_of_size(payload), payload
         low_byte = facts.layout.word - 1 if facts.snapshot.byte_order == "big" else 0
         yield Fault("free-flag", header + low_byte, 1, hit, text, touching(hit))
+
+
+def _first_flags(facts: HeapFacts) -> Iterator[Fault]:
+    """In front of a pool's first block there is nothing that could be free."""
+    for pool in facts.layout.pools:
+        position = facts.position.get(pool.first)
+        if position is not None and facts.walk.words[position] & PREV_FREE_BIT:
+            address = facts.place_of_size(pool.first)
+            word = facts.walk.words[position]
+            text = f"its size word {word:#010x} says that a free block is before it, and it is the first"
+            low_byte = facts.layout.word - 1 if facts.snapshot.byte_order == "big" else 0
+            yield Fault("free-flag", address + low_byte, 1, pool.first, text, touching(pool.first), False)
 
 
 def _previous_link(facts: HeapFacts) -> Iterator[Fault]:

@@ -79,7 +79,7 @@ class Cover:
             if weight is None:
                 continue
             gain[payload] = weight
-            if weight > best:
+            if weight >= best:
                 best = weight
                 self._starts.append(payload)
                 self._best.append(weight)

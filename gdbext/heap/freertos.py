@@ -29,6 +29,9 @@ _ALIGNMENTS = {4: (8, 16, 4, 32), 8: (16, 8, 32)}
 _LOOK_AHEAD = 64 << 10
 _MOST_STARTS = 256  # a core may have thousands of ranges
 _MOST_REGIONS = 32
+_NO_CHANCE = 8  # blocks that do not all have twice the alignment by chance
+_CONVINCING = 4  # blocks behind an end marker to which the chain leads
+_FEW_BLOCKS = 8  # of a region without an end marker at the end of its memory
 # So many blocks do not fit an alignment by accident.
 _MANY = 32
 
@@ -48,9 +51,27 @@ def recognise_freertos(memory: Memory, address: int, version: int, largest: int)
     for alignment in _ALIGNMENTS[memory.source.pointer_size]:
         one = _with_alignment(memory, address, version, largest, alignment)
         if one is not None and one.whole:
-            return one
+            return _or_coarser(memory, address, version, largest, one)
         found += [one] if one is not None else []
-    return max(found, key=_worth, default=None)
+    best = max(found, key=_worth, default=None)
+    coarser = (one for one in found if best and one.layout.align > best.layout.align and _is_as_good(one, best))
+    return next(coarser, best)
+
+
+def _is_as_good(coarser: FreeRtos, best: FreeRtos) -> bool:
+    """Whether so many blocks have the coarser alignment that it is no chance."""
+    return coarser.blocks >= _NO_CHANCE and 10 * coarser.blocks >= 9 * best.blocks
+
+
+def _or_coarser(memory: Memory, address: int, version: int, largest: int, found: FreeRtos) -> FreeRtos:
+    """Twice the alignment if all of many blocks have it: with the finer one that would be chance."""
+    layout, align = found.layout, 2 * found.layout.align
+    read, places = paged_reader(memory, layout.first), [pool.end - layout.header for pool in layout.pools]
+    sizes = [read(address + layout.word), *places]
+    if found.blocks < _NO_CHANCE or align <= layout.header or any(size is None or size % align for size in sizes):
+        return found
+    coarser = _with_alignment(memory, address, version, largest, align)
+    return coarser if coarser is not None and coarser.whole and coarser.blocks >= found.blocks else found
 
 
 def _worth(found: FreeRtos) -> int:
@@ -82,20 +103,40 @@ def _settled(memory: Memory, layout: FreeRtosLayout, last: int) -> Optional[Free
     read, first = paged_reader(memory, layout.first), layout.first
     stop = follow(layout, layout.header_reader(read), first, last)[0]
     look_ahead(memory, stop, last)
-    candidates = [replace(layout, pools=(Pool(first, end),)) for end in _ends(layout, read, stop, last) if end > first]
+    ends = (end for end in _ends(layout, read, stop, last, _is_confirmed(layout, read, stop)) if end > first)
+    candidates = [replace(layout, pools=(Pool(first, end),)) for end in ends]
     masked = [_with_canary(candidate, read) for candidate in candidates]
     return min(masked, key=lambda candidate: _spoiled(candidate, read, stop), default=None)
 
 
-def _ends(layout: FreeRtosLayout, read: WordReader, stop: int, last: int) -> List[int]:
-    """Payloads of what may be the end marker."""
+def _is_confirmed(layout: FreeRtosLayout, read: WordReader, stop: int) -> bool:
+    """Whether an end marker stands where the walk stops, to which the chain of free blocks leads without a fault."""
+    if stop <= layout.first or read(layout.place_of_size(stop)) != 0:
+        return False
+    nearest = _with_canary(replace(layout, pools=(Pool(layout.first, stop),)), read)
+    walk = walk_freertos(nearest, read)
+    agrees = chain_agrees(nearest, read)
+    free = [payload for payload, word in zip(walk.payloads, walk.words) if word & FREE_BIT]
+    leads_to = target_of(nearest, read(nearest.next_place(free[-1]))) if free else None
+    marked = read(nearest.next_place(stop)) == nearest.canary
+    return leads_to == stop and marked and all(agrees(p, word, 0) for p, word in zip(walk.payloads, walk.words))
+
+
+def _ends(layout: FreeRtosLayout, read: WordReader, stop: int, last: int, confirmed: bool = False) -> List[int]:
+    """Payloads of what may be the end marker; `confirmed`: more must speak for one that is not where the walk stops."""
 
     def is_end(payload: int) -> bool:
         return read(layout.place_of_size(payload)) == 0
 
     found = [stop] if is_end(stop) else []
     behind = chains_behind(
-        layout, layout.header_reader(read), lambda *_: True, is_end, stop + layout.align, min(last, stop + _LOOK_AHEAD)
+        layout,
+        layout.header_reader(read),
+        lambda *_: True,
+        is_end,
+        stop + layout.align,
+        min(last, stop + _LOOK_AHEAD),
+        convincing=_CONVINCING if confirmed else 1,
     )
     found += [behind] if behind is not None and behind not in found else []
     return with_last(found, stop, last)
@@ -107,9 +148,10 @@ def _spoiled(layout: FreeRtosLayout, read: WordReader, stop: int) -> float:
     agrees = chain_agrees(layout, read)
     wrong = sum(1 for payload, word in zip(walk.payloads, walk.words) if not agrees(payload, word, 0))
     behind = sum(1 for payload in walk.payloads if payload > stop)
-    marker = 2 if read(layout.place_of_size(layout.end)) else 0
+    unmasked = layout.canary and not read(layout.next_place(layout.end))
+    marker = 2 if read(layout.place_of_size(layout.end)) or unmasked else 0
     gaps = sum(gap.end - gap.start for gap in walk.gaps())
-    return 4 * len(walk.breaks) + 3 * wrong + marker + gaps / 4096 - min(behind, 8)
+    return 4 * len(walk.breaks) + 4 * wrong + marker + gaps / 4096 - min(behind, 8)
 
 
 def _with_canary(layout: FreeRtosLayout, read: WordReader) -> FreeRtosLayout:
@@ -233,15 +275,14 @@ def _region_at(memory: Memory, layout: FreeRtosLayout, start: int) -> Optional[P
     stop = follow(alone, alone.header_reader(read), first, last)[0]
     look_ahead(memory, stop, last)
     for end in _ends(alone, read, stop, last):
-        if end <= first or read(layout.place_of_size(end)) != 0:
+        if end <= first or (read(layout.place_of_size(end)) != 0 and end != last):
             continue
         one = replace(alone, pools=(Pool(first, end),))
         both = tuple(sorted((*layout.pools, *one.pools), key=lambda pool: pool.first))
         good, blocks = _agreeing(replace(one, pools=both), read, one)
-        convincing = (
-            4 * good >= 3 * blocks if good >= 2 else good == blocks and start ^ layout.canary in _chain(layout, read)
-        )
-        if convincing:
+        led_to = stop == end and start ^ layout.canary in _chain(layout, read)
+        few = 2 if read(layout.place_of_size(end)) == 0 else _FEW_BLOCKS
+        if 4 * good >= 3 * blocks if good >= few else led_to:
             return Pool(first, end)
     return None
 

@@ -88,7 +88,15 @@ def _true_end(memory: Memory, layout: TlsfLayout, info: MultiHeap, high: int) ->
     free = payload - layout.control_end - used
     counted = info.free_bytes - free in range(4) or info.free_bytes - free + layout.word * blocks in range(4)
     marker = read(layout.end - layout.word)
-    return payload if counted or (marker is not None and marker & ~2) else None
+    if marker is not None and marker & ~2:
+        return payload
+    return payload if counted and not (marker is not None and _in_use(memory, payload, layout.end)) else None
+
+
+def _in_use(memory: Memory, low: int, high: int) -> bool:
+    """Whether there is anything but one repeated byte between two places: a block whose header was cleared."""
+    data = memory.get(low, min(high - low, _BEYOND)) if low < high else None
+    return data is not None and len(set(data)) > 1
 
 
 def _blocks_end_at(layout: TlsfLayout, read: WordReader, low: int) -> bool:

@@ -12,7 +12,7 @@ Assumptions: the layout has been recognised; nothing in the pool has been believ
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field
 from typing import Dict, List, Optional, Set, Tuple
 
@@ -124,7 +124,11 @@ def walk_pools(walk: Walk, read: WordReader, agrees: Agrees, evidence: Evidence 
         payload = pool.first
         while payload < pool.end:
             payload, word = walker.run(payload)
-            if payload < pool.end:
+            behind = walker.swallowing()
+            inside = None if behind is None else walker.give_way(behind)
+            if inside is not None:
+                payload = inside
+            elif payload < pool.end:
                 payload = walker.resume(payload, word)
 
 
@@ -141,6 +145,7 @@ class _Walker:
         self.read = read
         self.listed = frozenset(node.payload for node in walk.nodes)
         self.marked = evidence.marked
+        self.misplaced = _misplaced(walk, read)
         self.cover = Cover(walk.layout, pool, read, agrees, self.listed, evidence)
         self.agrees = agrees
         self.start = self.run_start = len(walk.payloads)  # positions in walk.payloads
@@ -179,7 +184,7 @@ class _Walker:
             resumed = self.cover.next_start(payload) or self.pool.end
             self._take_back(resumed, f"less than the {self.proven[walk.payloads[-1]].size:,} bytes of its allocation")
             return resumed
-        resumed = self.cover.next_start(payload + layout.align) or self.pool.end
+        resumed = self._next_proven(payload, first)
         spanning = None if first is None else self._spanning(first, payload, resumed)
         if spanning is not None:
             self._cut(spanning, resumed, _MIDDLE)
@@ -191,6 +196,23 @@ class _Walker:
     def _has_room(self, payload: int, following: int) -> bool:
         """Whether a block fits between: else the size before it is wrong, not its header."""
         return following - self.walk.layout.header - payload >= self.walk.layout.smallest
+
+    def _next_proven(self, payload: int, first: Optional[int]) -> int:
+        """Where the best chain behind `payload` begins. One that leaves no room for the block between, which only the
+        block before could explain, must be better than the next if nothing speaks against that one.
+        """
+        layout, cover = self.walk.layout, self.cover
+        resumed = cover.next_start(payload + layout.align) or self.pool.end
+        if self._has_room(payload, resumed) or self._needed(first) == 1:
+            return resumed
+        roomy = cover.next_start(payload + layout.smallest + layout.header) or self.pool.end
+        return roomy if cover.weight_from(resumed) < cover.weight_from(roomy) + 2 else resumed
+
+    def _needed(self, first: Optional[int]) -> int:
+        """How much better blocks inside the doubtful ones must be proven: more if nothing is odd about the last one."""
+        if first is None or first < len(self.walk.payloads) - 1 or not isinstance(self.walk.layout, TlsfLayout):
+            return 1
+        return 1 if self._is_unlikely(self.walk.payloads[first], self.walk.words[first]) else 2
 
     def _spanning(self, first: int, payload: int, resumed: int) -> Optional[int]:
         """Position of a doubtful block that goes on to where the walk resumes: a free one to which what stands there
@@ -233,10 +255,46 @@ class _Walker:
 
     def _better_start(self, payload: int, first: int) -> Optional[int]:
         """Where better-proven blocks begin that the doubtful ones jump over; None if they do not."""
-        better = self.cover.next_start(self.walk.payloads[first] + self.walk.layout.align)
+        payloads, align = self.walk.payloads, self.walk.layout.align
+        better = self.cover.next_start(payloads[first] + align)
+        while better is not None and better < payload and self._is_walked(better):
+            better = self.cover.next_start(better + align)
         if better is None or better >= payload:
             return None
-        return better if self.cover.weight_from(better) >= self.cover.weight_from(payload) + 1 else None
+        enough = self.cover.weight_from(payload) + self._needed(first)
+        return better if self.cover.weight_from(better) >= enough else None
+
+    def _is_walked(self, payload: int) -> bool:
+        """Whether the walk has met a block there."""
+        position = bisect_left(self.walk.payloads, payload)
+        return self.walk.payloads[position : position + 1] == [payload]
+
+    def swallowing(self) -> Optional[int]:
+        """Payload behind the first block of this run that disagrees with what follows it and either has a listed block
+        within it or is on the list of another size: its size is wrong, though it leads to another block.
+        """
+        walk = self.walk
+        for payload in sorted(payload for payload in self.listed if self.pool.first <= payload < self.pool.end):
+            position = bisect_right(walk.payloads, payload) - 1
+            if position < self.run_start:
+                continue
+            start, word = walk.payloads[position], walk.words[position]
+            following = start + (word & ~FLAG_BITS) + walk.layout.header
+            odd = payload < following if start != payload else payload in self.misplaced
+            if odd and not self.agrees(start, word, following):
+                return following
+        return None
+
+    def give_way(self, following: int) -> Optional[int]:
+        """Where the walk goes on if a block that swallows others gives way to them; None if they are no better."""
+        walk = self.walk
+        first = bisect_left(walk.payloads, following) - 1
+        self.cover.build(walk.payloads[first] + walk.layout.align)
+        better = self.cover.next_start(walk.payloads[first] + walk.layout.align)
+        if better is None or better >= following or self.cover.weight_from(better) <= self.cover.weight_from(following):
+            return None
+        self._cut(first, better, _MIDDLE)
+        return better
 
     def _too_small(self) -> bool:
         """Whether the last block, behind which there is no header, is smaller than the trace says it was made."""
@@ -262,6 +320,15 @@ class _Walker:
         del walk.payloads[first:]
         del walk.words[first:]
         self._break(Break(start, word, why, before, better))
+
+
+def _misplaced(walk: Walk, read: WordReader) -> Set[int]:
+    """Payloads on lists that their size words do not belong on."""
+    layout = walk.layout
+    if not isinstance(layout, TlsfLayout):
+        return set()
+    words = ((node, read(node.payload - layout.word)) for node in walk.nodes)
+    return {node.payload for node, word in words if word and layout.slot_of(word & ~FLAG_BITS) != node.slot}
 
 
 def read_lists(walk: Walk, layout: TlsfLayout, read: WordReader) -> None:

@@ -100,10 +100,13 @@ def list_a_used_block(heap: Heap) -> None:
 
 
 def move_to_a_wrong_list(heap: Heap) -> None:
-    """A free block's size word grows into the next used block, which vanishes: it no longer belongs on its list."""
-    payload, size, used = heap.free_with_used_behind()
-    heap.put(payload - 4, heap.word(payload - 4) + (heap.word(used - 4) & ~3) + 4)
-    assert size
+    """The first block of a list moves to the head of an empty one."""
+    levels = heap.word(CONTROL + 16) & 0x1F
+    heads = range(CONTROL + 36 + 4 * levels, HEAP + 700, 4)
+    filled = next(head for head in heads if heap.word(head) != CONTROL)
+    empty = next(head for head in heads if heap.word(head) == CONTROL)
+    heap.put(empty, heap.word(filled))
+    heap.put(filled, CONTROL)
 
 
 def clear_second_bitmap(heap: Heap) -> None:

@@ -3,7 +3,9 @@
 
 paths       where things are; the one place that knows of the shared fixtures
 fixtures    heap images with their truth, as dataclasses
-tlsf_image  builds heap images of any size
+tlsf_image  builds TLSF heaps of any size, width, byte order and table
+freertos_image builds heap_4 of any width, alignment, byte order and canary
+damages     seeded damage to intact heaps, and what a report must say of it
 core        writes ELF core files
 firmware    builds the test firmware, once, under a lock
 qemu        a chip in QEMU with its gdb stub

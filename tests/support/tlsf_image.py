@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Builds images of multi_heap over the dynamic TLSF (facts/targets.md 2.1-2.3) of any size, for what the fixtures lack.
+"""Builds images of TLSF heaps (facts/targets.md 2.1-2.3) of any size, width and table, for what fixtures lack.
 
 Nothing here is shared with the walker, so that a misreading shows.
 """
@@ -8,65 +8,125 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-INFO, CONTROL = 20, 36
+INFO_WORDS, DYNAMIC = 5, 36
+
+Blocks = Sequence[tuple[int, bool]]  # size and whether it is used, in address order, no two free ones adjacent
 
 
-def heap_image(base: int, blocks: Sequence[tuple[int, bool]], levels: int = 20, second: int = 4) -> bytes:
-    """A heap at `base` of exactly these blocks (size, used) in address order, no two free ones adjacent."""
-    lists = CONTROL + 4 * levels
-    size = lists + (4 * levels << second)
-    data = bytearray(INFO + size + 4 + sum(length + 4 for length, _ in blocks))
-    heap = _Heap(base, data, levels, second, base + INFO + size)
+@dataclass(frozen=True)
+class Shape:
+    """Which TLSF: `levels` first-level lists of 2**second each; dynamic constants, or static ones."""
+
+    levels: int = 20
+    second: int = 4
+    dynamic: bool = True
+    multi: bool = True
+    word: int = 4
+    order: str = "<"
+
+    @property
+    def shift(self) -> int:
+        """log2 of the smallest size beyond the first level."""
+        if self.dynamic:
+            return self.second + 2
+        return 7 if self.word == 4 else 8
+
+    @property
+    def info(self) -> int:
+        """Bytes in front of the control block."""
+        return INFO_WORDS * self.word if self.multi else 0
+
+    @property
+    def bitmaps(self) -> int:
+        """Offset of the second-level bitmaps in the control block."""
+        return DYNAMIC if self.dynamic else 4 * self.word + 4
+
+    @property
+    def lists(self) -> int:
+        """Offset of the lists' heads in the control block."""
+        return (self.bitmaps + 4 * self.levels + self.word - 1) // self.word * self.word
+
+    @property
+    def control(self) -> int:
+        """Size of the control block."""
+        return self.lists + (self.word * self.levels << self.second)
+
+    def slot(self, length: int) -> int:
+        """The list of a free block."""
+        if length < 1 << self.shift:
+            return length >> (self.shift - self.second)
+        top = length.bit_length() - 1
+        return (top - self.shift + 1 << self.second) + ((length >> (top - self.second)) - (1 << self.second))
+
+
+def heap_image(base: int, blocks: Blocks, levels: int = 20, second: int = 4) -> bytes:
+    """A multi_heap over a dynamic TLSF at `base` of exactly these blocks."""
+    return shaped_image(base, blocks, Shape(levels, second))
+
+
+def shaped_image(base: int, blocks: Blocks, shape: Shape) -> bytes:
+    """A heap of a shape at `base` of exactly these blocks."""
+    data = bytearray(shape.info + shape.control + shape.word + sum(length + shape.word for length, _ in blocks))
+    heap = _Heap(base, data, shape)
     heap.fill(blocks)
-    used = sum(length + 4 for length, is_used in blocks if is_used)
-    pool_size = len(data) - INFO
-    heap.words(base, 0, pool_size - size - used, pool_size - size - used, pool_size, base + INFO)
+    if shape.multi:
+        used = sum(length + shape.word for length, is_used in blocks if is_used)
+        pool_size = len(data) - shape.info
+        free = pool_size - shape.control - used
+        heap.words(base, 0, free, free, pool_size, base + shape.info)
     return bytes(data)
 
 
+def payloads(base: int, blocks: Blocks, shape: Shape) -> list[int]:
+    """Where the blocks of `shaped_image` lie."""
+    places, place = [], base + shape.info + shape.control + shape.word
+    for length, _ in blocks:
+        places.append(place)
+        place += length + shape.word
+    return places
+
+
 class _Heap:
-    def __init__(self, base: int, data: bytearray, levels: int, second: int, pool: int) -> None:
-        self.base, self.data, self.levels, self.second, self.pool = base, data, levels, second, pool
-        self.control = base + INFO
-        self.bitmaps = self.control + CONTROL
-        self.lists = self.bitmaps + 4 * levels
+    def __init__(self, base: int, data: bytearray, shape: Shape) -> None:
+        self.base, self.data, self.shape = base, data, shape
+        self.control = base + shape.info
 
     def words(self, address: int, *values: int) -> None:
-        struct.pack_into(f"<{len(values)}I", self.data, address - self.base, *values)
+        kind = "I" if self.shape.word == 4 else "Q"
+        struct.pack_into(f"{self.shape.order}{len(values)}{kind}", self.data, address - self.base, *values)
 
-    def fill(self, blocks: Sequence[tuple[int, bool]]) -> None:
-        free: dict[int, list[int]] = {}
-        payload, previous_free = self.pool + 4, 0
-        for length, used in blocks:
-            self.words(payload - 4, length | (0 if used else 1) | previous_free << 1)
+    def words32(self, address: int, *values: int) -> None:
+        struct.pack_into(f"{self.shape.order}{len(values)}I", self.data, address - self.base, *values)
+
+    def fill(self, blocks: Blocks) -> None:
+        word, free, previous_free = self.shape.word, dict[int, list[int]](), 0
+        for payload, (length, used) in zip(payloads(self.base, blocks, self.shape), blocks, strict=True):
+            self.words(payload - word, length | (0 if used else 1) | previous_free << 1)
             previous_free = 0 if used else 1
             if not used:
-                free.setdefault(self.slot(length), []).append(payload)
-                self.words(payload + length - 4, payload - 8)
-            payload += length + 4
-        self.words(payload - 4, previous_free << 1)
+                free.setdefault(self.shape.slot(length), []).append(payload)
+                self.words(payload + length - word, payload - 2 * word)
+        self.words(self.base + len(self.data) - word, previous_free << 1)
         self.link(free)
 
-    def slot(self, length: int) -> int:
-        shift = self.second + 2
-        if length < 1 << shift:
-            return length >> 2
-        top = length.bit_length() - 1
-        return (top - shift + 1 << self.second) + ((length >> (top - self.second)) - (1 << self.second))
-
     def link(self, free: dict[int, list[int]]) -> None:
-        shift = self.second + 2
-        bits = self.levels | shift << 5 | (self.levels + shift - 1) << 8 | 1 << self.second << 14
-        bits |= self.second << 20 | 1 << shift << 23
-        seconds = [0] * self.levels
-        for slot in range(self.levels << self.second):
-            chain = [self.control, *(payload - 8 for payload in free.get(slot, ())), self.control]
-            self.words(self.lists + 4 * slot, chain[1])
+        shape, seconds = self.shape, [0] * self.shape.levels
+        for slot in range(shape.levels << shape.second):
+            nodes = [payload - 2 * shape.word for payload in free.get(slot, ())]
+            chain = [self.control, *nodes, self.control]
+            self.words(self.control + shape.lists + shape.word * slot, chain[1])
             for before, node, after in zip(chain, chain[1:], chain[2:], strict=False):
-                self.words(node + 8, after, before)
-                seconds[slot >> self.second] |= 1 << (slot & ((1 << self.second) - 1))
+                self.words(node + 2 * shape.word, after, before)
+                seconds[slot >> shape.second] |= 1 << (slot & ((1 << shape.second) - 1))
+        self.words(self.control, 0, 0, self.control, self.control)
         first = sum(1 << level for level, word in enumerate(seconds) if word)
-        size = self.pool - self.control
-        self.words(self.control, 0, 0, self.control, self.control, bits, size, first, self.bitmaps, self.lists)
-        self.words(self.bitmaps, *seconds)
+        self.words32(self.control + shape.bitmaps, *seconds)
+        if not shape.dynamic:
+            self.words32(self.control + 4 * shape.word, first)
+            return
+        bits = shape.levels | shape.shift << 5 | (shape.levels + shape.shift - 1) << 8 | 1 << shape.second << 14
+        bits |= shape.second << 20 | 1 << shape.shift << 23
+        tables = (self.control + shape.bitmaps, self.control + shape.lists)
+        self.words32(self.control + 16, bits, shape.control, first, *tables)
