@@ -70,4 +70,6 @@ def pages() -> Dict[str, str]:
 
 if __name__ == "__main__":
     for name, text in pages().items():
-        Path(sys.argv[1], name).write_text(text, encoding="utf-8")
+        page = Path(sys.argv[1], name)
+        by_others = page.read_text(encoding="utf-8").partition("\n## Beside ")
+        page.write_text(text + "".join(by_others[1:]), encoding="utf-8")

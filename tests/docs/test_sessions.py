@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from gdbext.commands.reference import pages
+from tests.docs import comparison
 from tests.docs.test_docs import DOCUMENTS, steady
 from tests.support.paths import ROOT
 from tests.support.scenario import talk_to_scenario
@@ -80,4 +81,11 @@ def test_a_wrong_line_is_seen() -> None:
 @pytest.mark.parametrize("name", pages())
 def test_generated_pages_are_current(name: str) -> None:
     shown = (ROOT / "docs" / name).read_text()
-    assert shown == pages()[name], "run: .venv/bin/python -m gdbext.commands.reference docs"
+    assert shown.partition("\n## Beside ")[0] == pages()[name], (
+        "run: .venv/bin/python -m gdbext.commands.reference docs"
+    )
+
+
+def test_the_comparison_with_the_official_checkers_is_what_comes_out() -> None:
+    written = comparison.PAGE.read_text(encoding="utf-8")
+    assert written.endswith(f"\n{comparison.section()}"), "run: .venv/bin/python -m tests.docs.comparison"
