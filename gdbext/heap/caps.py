@@ -64,7 +64,12 @@ def read_registered(memory: Memory, head: int, names: Optional[Names] = None) ->
         return [], "the list of heaps cannot be read"
     if not node:
         return [], None
-    told = [_follow(memory, node, shift, names or {}) for shift in _LAYOUTS if _region(memory, node, shift, {})]
+    told: List[Tuple[List[Region], Optional[str]]] = []
+    for shift in _LAYOUTS:
+        if _region(memory, node, shift, {}):
+            told.append(_follow(memory, node, shift, names or {}))
+            if told[-1][1] is None:
+                break  # a longer form is not asked for: what lies behind the node may be no memory
     if not told:
         return [], f"the first entry of the list of heaps, at {node:#x}, is no heap"
     return max(told, key=lambda one: (len(one[0]), one[1] is None))

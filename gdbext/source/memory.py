@@ -118,7 +118,8 @@ class Memory:
         """Makes a range known as far as it can be read."""
         if self.interrupted:
             return
-        wanted = self.snapshot.missing(address, address + max(0, length))
+        top = 1 << 8 * self.source.pointer_size  # no pointer leads further
+        wanted = self.snapshot.missing(max(0, address), min(address + length, top))
         left = [part for hole in wanted for known in self._clip(*hole) for part in self._not_failed(*known)]
         try:
             self._fetch(left, sum(end - start for start, end in left))
