@@ -31,7 +31,7 @@ from tests.support.ring import Ring
 
 LONGEST = 5.0
 LARGEST = 80_000  # bytes of a subject: the rest of the fixtures are the same, only longer
-COMMANDS = ("check", "check", "check", "last", "blocks", "free", "log", "status")
+COMMANDS = ("check", "check", "check", "last", "blocks", "free", "log", "status", "refs", "leaks")
 
 
 @dataclass(frozen=True)
@@ -118,11 +118,14 @@ def _words(folder: Path, random: Random) -> list[str]:
     file_too = random.random() < 0.25
     files = random.choice(FORMS)(folder, ranges, lambda data: mutated(data, random, (), ANY) if file_too else data)
     command = random.choice(COMMANDS)
-    address = [f"{random.choice((*subject.targets, 0, (1 << 32) - 4, 1 << 63)):#x}"] if command == "last" else []
+    address = (
+        [f"{random.choice((*subject.targets, 0, (1 << 32) - 4, 1 << 63)):#x}"] if command in ("last", "refs") else []
+    )
     kind, _, at = subject.heap.partition("@")
     kind, at = random.choice(((kind, at),) * 4 + (("auto", at), (kind, f"{random.choice(subject.targets):#x}")))
     heap = ["--heap", f"{kind}@{at}"] if command != "log" and random.random() < 0.8 else []
-    blocks = ["--blocks"] if command == "check" and random.random() < 0.7 else []
+    option = {"check": "--blocks", "leaks": "--unreachable"}.get(command)
+    blocks = [option] if option is not None and random.random() < 0.7 else []
     return [command, *address, *files, *heap, *blocks, *(["--json"] if random.random() < 0.8 else [])]
 
 
