@@ -39,7 +39,7 @@ static inline uint32_t memtrace_port_time(void)
 
 static inline uintptr_t memtrace_port_context(void)
 {
-    return (uintptr_t)"main";
+    return (uintptr_t) "main";
 }
 
 static inline const char *memtrace_port_task_name(uintptr_t handle)
