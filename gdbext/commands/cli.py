@@ -31,7 +31,7 @@ from gdbext.commands.dumps import (
 from gdbext.commands.host import Found, Live, UserError, Watcher, World, found_in_file, found_saved, threads_named
 from gdbext.commands.launch import LAUNCH, launch
 from gdbext.commands.settings import Settings
-from gdbext.commands.table import COMMANDS, Argument, Command, help_of, parser_of, render
+from gdbext.commands.table import COMMANDS, Argument, Command, help_of, render, shell_parser_of
 from gdbext.heap.facts import Region
 from gdbext.heap.registry import weight_of
 from gdbext.heap.search import search_heaps
@@ -263,9 +263,7 @@ def _usage() -> str:
 
 
 def _run(command: Command, words: List[str]) -> int:
-    prog = f"memtrace {command.name}"
-    parser = parser_of(command, prog, *_OURS)
-    options: Namespace = parser.parse_intermixed_args(words)
+    options: Namespace = shell_parser_of(command, *_OURS).parse_intermixed_args(words)
     if command.writes and options.rsp is None:
         raise UserError(
             f"{command.name} asks a live target, which files are not: use it in GDB, or give --rsp HOST:PORT"
@@ -282,9 +280,11 @@ def _obey(words: List[str]) -> int:
     command = next((command for command in COMMANDS if words[:1] == [command.name]), None)
     if command is not None and command.live:
         raise UserError(f"{words[0]}: {_NEEDS_GDB}")
+    if command is None and words and words[0] != "--help":
+        raise UserError(f"{words[0]} is no command; see `memtrace --help`")
     if command is None:
         print(_usage(), file=sys.stderr)
-        return 0 if words[:1] == ["--help"] else 2
+        return 0 if words else 2
     if "--help" in words:
         print(help_of(command, f"memtrace {command.name}", *_OURS))
         return 0

@@ -23,7 +23,7 @@ from typing import Any, Iterator, List, Optional, Tuple
 
 from gdbext.commands.host import UserError
 from gdbext.commands.openocd import OpenOcd, arguments_of, config_of
-from gdbext.commands.table import Argument, Described, help_of, parser_of
+from gdbext.commands.table import Argument, Described, help_of, shell_parser_of
 
 LAUNCH = Described(
     "gdb",
@@ -182,4 +182,4 @@ def launch(words: List[str]) -> int:
     if "--help" in words[:cut]:
         print(f"{help_of(LAUNCH, 'memtrace gdb')}\n{_USAGE_END}")
         return 0
-    return _start(parser_of(LAUNCH, "memtrace gdb").parse_args(words[:cut]), words[cut + 1 :])
+    return _start(shell_parser_of(LAUNCH).parse_args(words[:cut]), words[cut + 1 :])

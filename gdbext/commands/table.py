@@ -9,7 +9,7 @@ import argparse
 import textwrap
 from argparse import ArgumentParser, Namespace
 from dataclasses import dataclass
-from typing import Any, Callable, Dict, Iterable, List, NoReturn, Optional, Tuple
+from typing import Any, Callable, Dict, Iterable, List, NoReturn, Optional, Tuple, TypeVar
 
 from gdbext.commands.blocks import run_blocks, run_free
 from gdbext.commands.check import run_check
@@ -252,18 +252,37 @@ COMMANDS: Tuple[Command, ...] = (
 class Parser(ArgumentParser):
     """argparse that reports to its caller: it must not end GDB, and its errors are one line."""
 
+    asks_by = "help {}"  # how the user asks for help where this parser's words are typed
+
     def error(self, message: str) -> NoReturn:
         """A wrong argument."""
-        raise UserError(f"{message}; see `help {self.prog}`")
+        raise UserError(f"{message}; see `{self.asks_by.format(self.prog)}`")
 
     def exit(self, status: int = 0, message: Optional[str] = None) -> NoReturn:
         """Never exits."""
         raise UserError(message or "")
 
 
-def parser_of(command: Described, prog: str, *more: Argument) -> Parser:
-    """The parser of one command's arguments, and of those that its face adds."""
-    parser = Parser(prog=prog, add_help=False, allow_abbrev=False)
+_Parser = TypeVar("_Parser", bound=Parser)
+
+
+class ShellParser(Parser):
+    """The same in the shell."""
+
+    asks_by = "{} --help"
+
+
+def shell_parser_of(command: Described, *more: Argument) -> ShellParser:
+    """The parser of one command in the shell, and of the arguments that all have there."""
+    return _filled(ShellParser(prog=f"memtrace {command.name}", add_help=False, allow_abbrev=False), command, *more)
+
+
+def parser_of(command: Described, prog: str) -> Parser:
+    """The parser of one command's arguments."""
+    return _filled(Parser(prog=prog, add_help=False, allow_abbrev=False), command)
+
+
+def _filled(parser: _Parser, command: Described, *more: Argument) -> _Parser:
     for argument in (*command.arguments, *more):
         parser.add_argument(argument.name, help=argument.help, **argument.settings)
     return parser

@@ -36,7 +36,7 @@ def test_an_image_cannot_be_asked(command: str) -> None:
     [
         (("check",), "no memory to look at: give a core, --image BASE=FILE or --rsp HOST:PORT"),
         (("check", "--image", "here"), "--image here: give BASE=FILE, the base as 0x... or a decimal number"),
-        (("last", IMAGE), "the following arguments are required: ADDRESS; see `help memtrace last`"),
+        (("last", IMAGE), "the following arguments are required: ADDRESS; see `memtrace last --help`"),
         (("log", IMAGE, "--search", "0"), "--search 0: give START,END"),
         (("log", IMAGE, "--search", "9,3"), "--search 9,3: START must lie below END, by 64 MiB at most"),
     ],

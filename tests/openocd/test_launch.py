@@ -124,7 +124,7 @@ def test_wrong_arguments_are_named(tmp_path: Path) -> None:
     assert "is no ELF file" in refused(["--chip", "esp32c3", str(text)])
     assert "No such file" in refused(["--chip", "esp32c3", str(tmp_path / "nothing")])
     assert "is not there" in refused(["--openocd-config", str(tmp_path / "nothing"), elf])
-    assert "see `help memtrace gdb`" in refused([])
+    assert "see `memtrace gdb --help`" in refused([])
 
 
 def test_without_openocd(tmp_path: Path) -> None:
