@@ -60,7 +60,7 @@ from gdbext.source.known import Known, parse_ranges
 from gdbext.source.memory import Memory, NoTarget
 from gdbext.source.snapshot import ByteOrder
 from gdbext.symbols.gdb_symbols import GdbProgram, GdbSymbols, address_of, failed_assertion, size_of, variable_at
-from gdbext.symbols.names import is_allocator, is_assertion
+from gdbext.symbols.names import is_allocator, is_allocators_file, is_assertion
 from gdbext.trace.format import FormatError
 from gdbext.trace.ring import message_of, read_ring
 
@@ -294,12 +294,14 @@ class GdbHost:
         try:
             for thread in gdb.selected_inferior().threads():
                 thread.switch()
-                names = _innermost_functions()
-                inside = next((name for name in names if is_allocator(name)), None)
+                places = _innermost_places()
+                inside = next(
+                    (place for place in places if is_allocator(place[0]) or is_allocators_file(place[1])), None
+                )
                 if inside is not None:
-                    asserted = any(is_assertion(name) for name in names[: names.index(inside)])
-                    assertion = _assertion(inside) if asserted else None
-                    return Operation(True, f"the target stopped in {inside}", asserted, assertion)
+                    asserted = any(is_assertion(name) for name, _ in places[: places.index(inside)])
+                    assertion = _assertion(inside[0]) if asserted else None
+                    return Operation(True, f"the target stopped in {inside[0]}", asserted, assertion)
         finally:
             chosen.switch()
         return Operation()
@@ -418,17 +420,18 @@ def _assertion(inside: str) -> Assertion:
     return Assertion(message_of(condition), function, None)
 
 
-def _innermost_functions() -> List[str]:
-    """Names of the selected thread's functions, innermost first, as far as they are worth unwinding."""
-    names: List[str] = []
+def _innermost_places() -> List[Tuple[str, str]]:
+    """Functions and files of the selected thread's frames, innermost first, as far as they are worth unwinding."""
+    places: List[Tuple[str, str]] = []
     frame: Optional[gdb.Frame] = gdb.newest_frame()
-    while frame is not None and len(names) < _FRAMES_LOOKED_AT:
-        names.append(frame.name() or "")
+    while frame is not None and len(places) < _FRAMES_LOOKED_AT:
+        table = frame.find_sal().symtab
+        places.append((frame.name() or "", table.filename if table is not None else ""))
         try:
             frame = frame.older()
         except gdb.error:
             break
-    return names
+    return places
 
 
 HOST = GdbHost()

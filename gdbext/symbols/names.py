@@ -15,6 +15,17 @@ _ALLOCATOR = re.compile(
 )
 
 
+_ALLOCATORS_FILES = frozenset(
+    (
+        "tlsf.c",
+        "heap_tlsf.c",
+        "multi_heap.c",
+        "multi_heap_poisoning.c",
+        "heap_caps.c",
+        *tuple(f"heap_{number}.c" for number in range(1, 6)),
+    )
+)
+
 _ASSERTION = re.compile(r"memtrace_assert\w*|__assert\w*|_*abort|panic_abort|esp_system_abort|raise|vAssertCalled")
 
 
@@ -24,6 +35,11 @@ _COPIER = re.compile(r"_*(mem(set|cpy|move|ccpy|pcpy)|st[rp]n?(cpy|cat)|bcopy|bz
 def is_copier(function: str) -> bool:
     """Whether a function writes where its caller tells it."""
     return _COPIER.fullmatch(function) is not None
+
+
+def is_allocators_file(path: str) -> bool:
+    """Whether a source is an allocator's: in its helpers no name tells, and a debugger may see no further out."""
+    return path.replace("\\", "/").rpartition("/")[2] in _ALLOCATORS_FILES
 
 
 def is_assertion(function: str) -> bool:

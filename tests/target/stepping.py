@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Sourced into GDB by test_stepping.py: one instruction, one `heap-check`, until `step_end`."""
+"""Sourced into GDB by test_stepping.py: some instructions, one `heap-check`, until `step_end`."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ import gdb
 LIMIT = 20_000
 
 
-def check_at_every_instruction(path: str) -> None:
+def check_on_the_way(path: str, stride: int) -> None:
     """Steps from here to step_end; writes how often each verdict came, and the first report with damage."""
+    gdb.execute("break step_end", to_string=True)  # no stride goes past it
     end = int(gdb.parse_and_eval("(unsigned long)&step_end"))
     verdicts: Counter[str] = Counter()
     rules: Counter[str] = Counter()
     bad = None
     for _ in range(LIMIT):
-        gdb.execute("stepi", to_string=True)
+        gdb.execute(f"stepi {stride}", to_string=True)
         report = json.loads(gdb.execute("heap-check --json", to_string=True))
         verdicts[report["heaps"][0]["status"]] += 1
         rules.update(f"{found['severity']}:{found['rule']}" for found in report["heaps"][0]["findings"])

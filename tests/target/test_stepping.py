@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A heap caught in the act is not damaged: `heap-check` at every instruction of one malloc and one free."""
+"""A heap caught in the act is not damaged: `heap-check` at every instruction of one malloc and one free.
+
+On Xtensa, whose emulator and GDB take longer, at one in a few.
+"""
 
 from __future__ import annotations
 
@@ -14,18 +17,18 @@ DRIVER = Path(__file__).with_name("stepping.py")
 
 
 @pytest.mark.timeout(1200)  # two thousand reports
-@pytest.mark.parametrize("variant", ["default", "os"])
-def test_never_damaged_between_two_instructions(variant: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("variant", "stride"), [("default", 1), ("os", 1), ("de212", 13), ("lx106", 13)])
+def test_never_damaged_between_two_instructions(variant: str, stride: int, tmp_path: Path) -> None:
     result = tmp_path / "verdicts.json"
     done = run_scenario(
         "step",
-        [f"source {DRIVER}", f"python check_at_every_instruction({str(result)!r})"],
+        [f"source {DRIVER}", f"python check_on_the_way({str(result)!r}, {stride})"],
         variant=variant,
         before=["set pagination off", "break step_begin"],
         timeout=1000,
     )
     found = json.loads(result.read_text()) if result.exists() else {"bad": done.stderr, "verdicts": {}}
     assert found["bad"] is None
-    assert found["verdicts"]["clean"] > 300
+    assert found["verdicts"]["clean"] > 300 // stride
     # The test would prove nothing if the heap were never seen half changed.
     assert any(rule.startswith("note:") for rule in found["rules"]), found["rules"]
