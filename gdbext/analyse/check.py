@@ -19,7 +19,8 @@ from gdbext.analyse.rules import run_rules
 from gdbext.analyse.suspects import Frames, Witness
 from gdbext.heap.dumped import DumpedLayout
 from gdbext.heap.facts import HeapFacts
-from gdbext.model import Assertion, Block, Extent, Finding, HeapReport, Skipped, TraceInfo
+from gdbext.model import Assertion, Block, Extent, Finding, HeapReport, Skipped, Stack, TraceInfo
+from gdbext.symbols.names import innermost_allocator, is_assertion
 from gdbext.trace.history import History
 
 _BYTES_SHOWN = 16
@@ -34,6 +35,18 @@ class Operation:
     why: str = ""
     asserted: bool = False
     assertion: Optional[Assertion] = None  # as the debugger sees it
+
+
+def operation_in(calls: Stack) -> Operation:
+    """What a chain of calls, innermost first, says: whether it leads through an allocator that asserted."""
+    index = innermost_allocator(calls)
+    if index is None:
+        return Operation()
+    function = calls[index].function or "the allocator"
+    why = f"the target stopped in {function}"
+    if not any(is_assertion(call.function or "") for call in calls[:index]):
+        return Operation(True, why)
+    return Operation(True, why, True, Assertion("", function, None))
 
 
 @dataclass(frozen=True)

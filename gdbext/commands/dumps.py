@@ -8,11 +8,11 @@ symbols lead to comes first, then what the file notes of itself, then what its b
 from __future__ import annotations
 
 import re
-from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Dict, NamedTuple, Optional, Sequence, Tuple
 
-from gdbext.analyse.check import Operation
+from gdbext.analyse.check import Operation, operation_in
 from gdbext.commands.host import UserError
-from gdbext.model import Assertion
+from gdbext.model import Assertion, Stack
 from gdbext.report.words import counted, size_words
 from gdbext.source.core import Core, CoreError, CoreSource, parse_core
 from gdbext.source.files import FileError, load_core, load_file
@@ -21,7 +21,7 @@ from gdbext.source.registers import auxiliary_of, machine_of, threads_of
 from gdbext.source.saved import Saved, read_saved, saved_ring
 from gdbext.symbols.elf_file import ElfFile, ProgramError
 from gdbext.symbols.elf_symbols import ElfSymbols
-from gdbext.symbols.names import is_allocator, is_assertion
+from gdbext.symbols.names import is_allocator
 from gdbext.symbols.unwind import Unwinder
 from gdbext.trace.ring import message_of
 
@@ -152,27 +152,18 @@ def operation_of(dump: Optional[Dump], program: Optional[ElfFile]) -> Operation:
         )
     if program is None:
         return Operation()
-    chains = (_functions(dump, program, registers) for registers in threads_of(dump.core))
-    return next((operation for operation in map(_operation_in, chains) if operation.in_allocator), Operation())
+    chains = (_calls(dump, program, registers) for registers in threads_of(dump.core))
+    return next((operation for operation in map(operation_in, chains) if operation.in_allocator), Operation())
 
 
-def _functions(dump: Dump, program: ElfFile, registers: Dict[str, int]) -> List[str]:
-    """Names of the functions that a thread stands in, innermost first."""
+def _calls(dump: Dump, program: ElfFile, registers: Dict[str, int]) -> Stack:
+    """The calls that a thread stands in, innermost first."""
     core, symbols = dump.core, ElfSymbols(program)
     machine = machine_of(core.machine, core.pointer_size)
     if machine is None or machine.pc not in registers:
-        return []
+        return ()
     places = Unwinder(program, core.machine, Memory(dump.source).word).places(registers, registers[machine.pc])
-    return [name for place in places for name in symbols.functions_at(place)]
-
-
-def _operation_in(names: List[str]) -> Operation:
-    """What a chain of calls says: whether it leads through an allocator, and whether that has asserted."""
-    inside = next((name for name in names if is_allocator(name)), None)
-    if inside is None:
-        return Operation()
-    asserted = any(is_assertion(name) for name in names[: names.index(inside)])
-    return Operation(True, f"the target stopped in {inside}", asserted)
+    return tuple(frame for place in places for frame in symbols.frames_at(place))
 
 
 def panic_of(dump: Dump) -> Optional[Assertion]:

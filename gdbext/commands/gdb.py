@@ -16,11 +16,12 @@ import shlex
 import sys
 from argparse import Namespace
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Callable, Dict, Hashable, Iterator, List, Optional, Tuple
 
 import gdb
 
-from gdbext.analyse.check import Operation
+from gdbext.analyse.check import Operation, operation_in
 from gdbext.analyse.suspects import Frames
 from gdbext.commands.collect import newest_ring
 from gdbext.commands.complete import complete
@@ -40,7 +41,7 @@ from gdbext.commands.host import (
 from gdbext.commands.settings import SETTINGS, SettingRow, Settings
 from gdbext.commands.table import COMMANDS, Command, help_of, parser_of, render
 from gdbext.heap.caps import CHIP_MEMORY, chip_memory, read_registered
-from gdbext.model import Assertion, CheckReport, Skipped
+from gdbext.model import Assertion, CheckReport, Frame, Skipped, Stack
 from gdbext.report.style import coloured
 from gdbext.source.gdb_inferior import (
     NamedMemory,
@@ -60,7 +61,6 @@ from gdbext.source.known import Known, parse_ranges
 from gdbext.source.memory import Memory, NoTarget
 from gdbext.source.snapshot import ByteOrder
 from gdbext.symbols.gdb_symbols import GdbProgram, GdbSymbols, address_of, failed_assertion, size_of, variable_at
-from gdbext.symbols.names import is_allocator, is_allocators_file, is_assertion
 from gdbext.trace.format import FormatError
 from gdbext.trace.ring import message_of, read_ring
 
@@ -294,14 +294,11 @@ class GdbHost:
         try:
             for thread in gdb.selected_inferior().threads():
                 thread.switch()
-                places = _innermost_places()
-                inside = next(
-                    (place for place in places if is_allocator(place[0]) or is_allocators_file(place[1])), None
-                )
-                if inside is not None:
-                    asserted = any(is_assertion(name) for name, _ in places[: places.index(inside)])
-                    assertion = _assertion(inside[0]) if asserted else None
-                    return Operation(True, f"the target stopped in {inside[0]}", asserted, assertion)
+                operation = operation_in(_innermost_calls())
+                if operation.asserted:
+                    return replace(operation, assertion=_assertion() or operation.assertion)
+                if operation.in_allocator:
+                    return operation
         finally:
             chosen.switch()
         return Operation()
@@ -414,24 +411,24 @@ def _missing_architecture() -> str:
     return f"; this GDB knows no {name}: use {_DEBUGGERS[name]}, or give the command --rsp HOST:PORT"
 
 
-def _assertion(inside: str) -> Assertion:
-    """The assertion that the selected thread stands in, as far as its debug information tells."""
-    function, condition = failed_assertion() or (inside, "")
-    return Assertion(message_of(condition), function, None)
+def _assertion() -> Optional[Assertion]:
+    """The assertion that the selected thread stands in, if its debug information tells."""
+    failed = failed_assertion()
+    return None if failed is None else Assertion(message_of(failed[1]), failed[0], None)
 
 
-def _innermost_places() -> List[Tuple[str, str]]:
-    """Functions and files of the selected thread's frames, innermost first, as far as they are worth unwinding."""
-    places: List[Tuple[str, str]] = []
+def _innermost_calls() -> Stack:
+    """The selected thread's calls, innermost first, as far as they are worth unwinding."""
+    calls: List[Frame] = []
     frame: Optional[gdb.Frame] = gdb.newest_frame()
-    while frame is not None and len(places) < _FRAMES_LOOKED_AT:
+    while frame is not None and len(calls) < _FRAMES_LOOKED_AT:
         table = frame.find_sal().symtab
-        places.append((frame.name() or "", table.filename if table is not None else ""))
+        calls.append(Frame(frame.pc(), frame.name(), table.filename if table is not None else None))
         try:
             frame = frame.older()
         except gdb.error:
             break
-    return places
+    return tuple(calls)
 
 
 HOST = GdbHost()

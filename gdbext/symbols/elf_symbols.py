@@ -103,9 +103,9 @@ class ElfSymbols:
             flat += self._known[pc]
         return without_allocator(tuple(flat))
 
-    def functions_at(self, place: int) -> List[str]:
-        """Names of the functions that an address belongs to, inlined ones first."""
-        return [frame.function for frame in self._frames_at(place + 1) if frame.function is not None]
+    def frames_at(self, place: int) -> List[Frame]:
+        """The functions that an address belongs to, inlined ones first."""
+        return self._frames_at(place + 1)
 
     def _frames_at(self, pc: int) -> List[Frame]:
         place = pc - 1 - self.program.bias

@@ -6,6 +6,7 @@ way.
 from __future__ import annotations
 
 import re
+from typing import Optional
 
 from gdbext.model import Stack
 
@@ -22,7 +23,7 @@ _ALLOCATORS_FILES = frozenset(
         "multi_heap.c",
         "multi_heap_poisoning.c",
         "heap_caps.c",
-        *tuple(f"heap_{number}.c" for number in range(1, 6)),
+        *(f"heap_{number}.c" for number in range(1, 6)),
     )
 )
 
@@ -37,11 +38,6 @@ def is_copier(function: str) -> bool:
     return _COPIER.fullmatch(function) is not None
 
 
-def is_allocators_file(path: str) -> bool:
-    """Whether a source is an allocator's: in its helpers no name tells, and a debugger may see no further out."""
-    return path.replace("\\", "/").rpartition("/")[2] in _ALLOCATORS_FILES
-
-
 def is_assertion(function: str) -> bool:
     """Whether a function is on the way of a failed assertion."""
     return _ASSERTION.fullmatch(function) is not None
@@ -50,6 +46,19 @@ def is_assertion(function: str) -> bool:
 def is_allocator(function: str) -> bool:
     """Whether a function belongs to an allocator."""
     return _ALLOCATOR.fullmatch(function) is not None
+
+
+def innermost_allocator(calls: Stack) -> Optional[int]:
+    """Which of some calls, innermost first, is in an allocator: by its name, else by its source, for in the allocator's
+    helpers no name tells, and a debugger may see no further out than them.
+    """
+    named = (index for index, call in enumerate(calls) if is_allocator(call.function or ""))
+    from_source = (index for index, call in enumerate(calls) if _is_allocators_file(call.file or ""))
+    return next(named, next(from_source, None))
+
+
+def _is_allocators_file(path: str) -> bool:
+    return path.replace("\\", "/").rpartition("/")[2] in _ALLOCATORS_FILES
 
 
 def without_allocator(frames: Stack) -> Stack:
