@@ -17,7 +17,6 @@ from gdbext.analyse.faults import Fault
 from gdbext.analyse.groups import group_faults
 from gdbext.analyse.rules import run_rules
 from gdbext.analyse.suspects import Frames, Witness
-from gdbext.heap.dumped import DumpedLayout
 from gdbext.heap.facts import HeapFacts
 from gdbext.model import Assertion, Block, Extent, Finding, HeapReport, Skipped, Stack, TraceInfo
 from gdbext.symbols.names import innermost_allocator, is_assertion
@@ -173,7 +172,7 @@ def _report(facts: HeapFacts, findings: Sequence[Finding], known: Known) -> Heap
 
 def ends_unread(facts: HeapFacts) -> bool:
     """Whether the word that ends a pool could not be read: nobody knows then whether the last block ends there."""
-    ends = [] if isinstance(facts.layout, DumpedLayout) else facts.layout.pools
+    ends = facts.layout.pools if facts.layout.has_markers else ()
     return any(facts.read(facts.place_of_size(pool.end)) is None for pool in ends)
 
 
