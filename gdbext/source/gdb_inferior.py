@@ -190,7 +190,9 @@ def _registers_of(thread: gdb.InferiorThread, names: Iterable[str]) -> Dict[str,
     frame, found = gdb.newest_frame(), {}
     for name in names:
         try:
-            found[name] = int(frame.read_register(name).cast(gdb.lookup_type("unsigned long long")))
+            value = frame.read_register(name)
+            held = int(value.cast(gdb.lookup_type("unsigned long long")))
+            found[name] = held & ((1 << 8 * value.type.sizeof) - 1)  # most registers are signed, no address is
         except (gdb.error, ValueError):
             pass  # a register that this GDB or this target does not have stays zero
     return found
