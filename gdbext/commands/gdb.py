@@ -60,6 +60,7 @@ from gdbext.source.images import HeldSource
 from gdbext.source.known import Known, parse_ranges
 from gdbext.source.memory import Memory, NoTarget
 from gdbext.source.snapshot import ByteOrder
+from gdbext.symbols.freertos import Tasks, read_tasks
 from gdbext.symbols.gdb_symbols import GdbProgram, GdbSymbols, address_of, failed_assertion, size_of, variable_at
 from gdbext.trace.format import FormatError
 from gdbext.trace.ring import message_of, read_ring
@@ -206,6 +207,10 @@ class GdbHost:
                 Skipped("scan", "no program, no globals: load it with `file APP.elf`, or name memory: --scan")
             )
         return World([("globals", *span) for span in sections], threads_named(machine, registers), skipped)
+
+    def tasks(self) -> Tasks:
+        """The tasks of the program's kernel, by its own lists."""
+        return read_tasks(self.memory(), self._program)
 
     def name_at(self, address: int) -> Optional[str]:
         """The ELF symbol that holds an address."""

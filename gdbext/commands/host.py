@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from gdbext.analyse.watch import WatchPlan
     from gdbext.source.registers import Machine
     from gdbext.source.saved import Saved
+    from gdbext.symbols.freertos import Tasks
 
 FRAGILE = "a small stub, as in a chip's panic handler: nothing runs or breaks there; block headers are read, no more"
 NEVER_RUNS = "this is a small stub, as in a chip's panic handler: nothing runs there any more that could obey"
@@ -162,6 +163,9 @@ class Host(Protocol):
 
     def roots(self) -> World:
         """Where pointers may stand outside of heaps."""
+
+    def tasks(self) -> Tasks:
+        """The tasks of the kernel, by its own lists."""
 
     def name_at(self, address: int) -> Optional[str]:
         """The variable at an address, with the offset in it."""
