@@ -105,6 +105,9 @@ VARIANTS = {
         "the kernel's lists with check words, its tasks with the ends of their stacks",
         defines=("-DKERNEL_CHECK_WORDS", "-DKERNEL_STACK_ENDS"),
     ),
+    "release": Variant(
+        "the allocator asserts nothing", hook=False, defines=("-Dtlsf_assert(condition)=((void)(condition))",)
+    ),
     "base": Variant("no filters, no live table", defines=BASE_FEATURES),
     "bench": Variant("base features; counts instructions per event", defines=(*BASE_FEATURES, "-DMEMTRACE_TEST_BENCH")),
     "bench-full": Variant("all features; counts instructions per event", defines=("-DMEMTRACE_TEST_BENCH",)),
