@@ -60,7 +60,6 @@ from gdbext.source.images import HeldSource
 from gdbext.source.known import Known, parse_ranges
 from gdbext.source.memory import Memory, NoTarget
 from gdbext.source.snapshot import ByteOrder
-from gdbext.symbols.freertos import Tasks, read_tasks
 from gdbext.symbols.gdb_symbols import GdbProgram, GdbSymbols, address_of, failed_assertion, size_of, variable_at
 from gdbext.trace.format import FormatError
 from gdbext.trace.ring import message_of, read_ring
@@ -69,6 +68,7 @@ if TYPE_CHECKING:
     from gdbext.analyse.watch import WatchPlan
     from gdbext.commands.gdb_watch import GdbWatcher
     from gdbext.source.saved import Saved
+    from gdbext.symbols.freertos import Tasks
 
 # Where a heap assertion stops, best first: the recorder's hook, the C library's assert, its abort.
 STOP_FUNCTIONS = ("memtrace_assert_stop", "__assert_func", "abort")
@@ -210,6 +210,8 @@ class GdbHost:
 
     def tasks(self) -> Tasks:
         """The tasks of the program's kernel, by its own lists."""
+        from gdbext.symbols.freertos import read_tasks  # not needed by those who only load us
+
         return read_tasks(self.memory(), self._program)
 
     def name_at(self, address: int) -> Optional[str]:

@@ -11,16 +11,18 @@ from __future__ import annotations
 
 from argparse import Namespace
 from dataclasses import dataclass, field
-from typing import List, Sequence, Tuple
+from typing import TYPE_CHECKING, List, Sequence, Tuple
 
 from gdbext.analyse.reach import Held, Reach, Register, Root
-from gdbext.analyse.stacks import TaskStack, task_stacks
 from gdbext.commands.collect import Collected
 from gdbext.commands.host import Host, Thread, UserError, World
 from gdbext.heap.dumped import DumpedLayout
 from gdbext.model import Scanned, Skipped
 from gdbext.source.known import parse_ranges
 from gdbext.source.memory import Memory
+
+if TYPE_CHECKING:
+    from gdbext.analyse.stacks import TaskStack
 
 _STACK_BYTES = 64 << 10
 _LARGEST_ROOT = 64 << 20
@@ -90,6 +92,8 @@ def _blocks(memory: Memory, found: Collected) -> List[Held]:
 
 def _of_tasks(host: Host, scan: Scan, world: World, found: Collected) -> List[TaskStack]:
     """The stacks of the kernel's tasks: what is in use of them becomes a root, the rest belongs to nothing."""
+    from gdbext.analyse.stacks import task_stacks  # not needed by those who only load us
+
     tasks = host.tasks()
     pointers = [thread.stack for thread in world.threads]
     stacks = task_stacks(tasks.tasks, scan.reach, pointers, host.memory().known_end)
