@@ -96,9 +96,12 @@ class World(NamedTuple):
 
 def threads_named(machine: Optional[Machine], registers: List[Dict[str, int]]) -> List[Thread]:
     """The threads of a target whose registers have been read."""
+    from gdbext.source.registers import stack_pointer, without_dead_windows  # not needed by those who only load us
+
+    pointers = [0 if machine is None else stack_pointer(machine, values) for values in registers]
     return [
-        Thread(f"thread {number + 1}", values.get(machine.sp, 0) if machine is not None else 0, tuple(values.items()))
-        for number, values in enumerate(registers)
+        Thread(f"thread {number + 1}", pointer, tuple(without_dead_windows(values).items()))
+        for number, (pointer, values) in enumerate(zip(pointers, registers))
     ]
 
 

@@ -59,6 +59,24 @@ def machine_of(number: int, word: int) -> Optional[Machine]:
     return next((one for one in MACHINES if (one.number, one.word) == (number, word)), None)
 
 
+def stack_pointer(machine: Machine, values: Mapping[str, int]) -> int:
+    """Where a thread's stack reaches down to; 0: not known. With register windows that is the current window's a1."""
+    turned = 4 * values.get("windowbase", 0)
+    return values.get(f"ar{turned + 1}" if turned else machine.sp, 0)
+
+
+def without_dead_windows(values: Mapping[str, int]) -> Dict[str, int]:
+    """Registers without Xtensa's windows of calls that have returned: those behind the current one's sixteen registers,
+    up to the oldest call's that has not been spilled.
+    """
+    windows, base = values.get("windowstart", 0), values.get("windowbase", 0)
+    count = 16 if any(values.get(f"ar{number}") for number in range(32, 64)) else 8
+    oldest = next((step for step in range(1, count) if windows >> (base + step) % count & 1), count)
+    dead = [4 * ((base + step) % count) for step in range(4, oldest)] if windows else []
+    gone = {f"ar{first + number}" for first in dead for number in range(4)}
+    return {name: value for name, value in values.items() if name not in gone}
+
+
 def prstatus(machine: Machine, order: ByteOrder, thread: int, values: Mapping[str, int]) -> Note:
     """The note of one thread."""
     word, at = machine.word, _FIRST_AT[machine.word]

@@ -105,6 +105,19 @@ def test_without_registers_the_running_task_is_scanned_whole(stopped: Stopped) -
     assert said == "stack of task worker: all of it is scanned: the task runs, and no register here tells how far down"
 
 
+@pytest.mark.parametrize(("variant", "lost"), [("de212", {"orphan_create"}), ("lx106", LOST)])
+def test_xtensa_with_and_without_register_windows(variant: str, lost: set[str], tmp_path: Path) -> None:
+    """A window's registers outlive the calls that used them, in the file and where the kernel saves it."""
+    core = tmp_path / "core"
+    commands = [Capture(LEAKS), f"memtrace save {core}"]
+    live = run_scenario("kernel", commands, variant=variant, before=["break scenario_done"]).json()
+    assert lost <= makers(live) <= LOST
+    assert set(stacks(live)) == {f"stack of task {name}" for name in ("worker", "net", "sensor")}
+    assert all(0 < end - start < 512 for start, end in stacks(live).values())
+    saved = shell("leaks", str(core), "--elf", str(firmware.build(variant)), "--unreachable", "--all")
+    assert (makers(saved), stacks(saved)) == (makers(live), stacks(live))
+
+
 def test_a_kernel_without_tasks_says_nothing() -> None:
     done = run_scenario("leak", [Capture(LEAKS)], before=["break scenario_done"])
     assert not [text for text in why(done.json()) if "task" in text]
