@@ -49,7 +49,7 @@ class _Doubt(Exception):
 def task_stacks(
     tasks: Sequence[Task], reach: Reach, pointers: Sequence[int], known_end: Callable[[int], int]
 ) -> Stacks:
-    """The stacks of tasks, with the stack pointers of the threads that a debugger shows.
+    """The stacks of tasks. `pointers`: from where on the stacks of the threads that a debugger shows are in use.
 
     `known_end`: where the known memory around an address ends.
     """
@@ -99,10 +99,10 @@ def _top(task: Task, end: int, pointers: Sequence[int]) -> int:
         return end
     seen = [pointer for pointer in pointers if task.low <= pointer < end]
     if task.running:
-        return max(task.low, min(seen) - _SPILLED) if seen else task.low
+        return min(seen, default=task.low)
     if not task.low <= task.top < end:
         raise _Doubt(f"pxTopOfStack {task.top:#x} is not in {task.low:#x}..{end:#x}")
-    return max(task.low, min([task.top, *seen]) - _SPILLED)
+    return max(task.low, min([task.top - _SPILLED, *seen]))
 
 
 def _remark(task: Task, stack: TaskStack) -> Optional[str]:

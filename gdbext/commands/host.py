@@ -79,7 +79,7 @@ class Live(NamedTuple):
 
 
 class Thread(NamedTuple):
-    """A thread: its name, its stack pointer (0: not known), and its registers."""
+    """A thread: its name, from where on its stack is in use (0: not known), and its registers."""
 
     name: str
     stack: int
@@ -98,7 +98,8 @@ def threads_named(machine: Optional[Machine], registers: List[Dict[str, int]]) -
     """The threads of a target whose registers have been read."""
     from gdbext.source.registers import stack_pointer, without_dead_windows  # not needed by those who only load us
 
-    pointers = [0 if machine is None else stack_pointer(machine, values) for values in registers]
+    below = 0 if machine is None else machine.below
+    pointers = [0 if machine is None else max(0, stack_pointer(machine, values) - below) for values in registers]
     return [
         Thread(f"thread {number + 1}", pointer, tuple(without_dead_windows(values).items()))
         for number, (pointer, values) in enumerate(zip(pointers, registers))

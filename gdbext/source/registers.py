@@ -27,6 +27,7 @@ class Machine(NamedTuple):
     registers: Tuple[Optional[str], ...]
     pc: str
     sp: str
+    below: int = 0  # bytes below the stack pointer that are in use
 
 
 def _named(text: str) -> Tuple[Optional[str], ...]:
@@ -46,11 +47,11 @@ _XTENSA += _named(" ".join(f"ar{n}" for n in range(64)))
 MACHINES = (
     Machine(243, 4, _RISCV, "pc", "sp"),
     Machine(243, 8, _RISCV, "pc", "sp"),
-    Machine(62, 8, _X86_64, "rip", "rsp"),
+    Machine(62, 8, _X86_64, "rip", "rsp", 128),
     Machine(3, 4, _I386, "eip", "esp"),
     Machine(40, 4, _ARM, "pc", "sp"),
     Machine(183, 8, _AARCH64, "pc", "sp"),
-    Machine(94, 4, _XTENSA, "pc", "ar1"),
+    Machine(94, 4, _XTENSA, "pc", "ar1", 16),
 )
 
 

@@ -69,9 +69,7 @@ def test_a_stack_in_a_variable_ends_with_it_and_elsewhere_at_what_is_next() -> N
 
 def test_of_the_running_task_its_thread_tells_the_top() -> None:
     running = task("main", LOW, LOW + 0x800, running=True)
-    assert parts(stacks_of(running, pointers=(LOW + 0x900, 0x55))) == [
-        ("main", LOW, LOW + 0x900 - SPILLED, HEAP + BLOCK)
-    ]
+    assert parts(stacks_of(running, pointers=(LOW + 0x900, 0x55))) == [("main", LOW, LOW + 0x900, HEAP + BLOCK)]
     found = stacks_of(running)
     assert parts(found) == [("main", LOW, LOW, HEAP + BLOCK)]
     assert found.problems == [
@@ -81,7 +79,7 @@ def test_of_the_running_task_its_thread_tells_the_top() -> None:
 
 def test_a_thread_that_a_debugger_shows_deeper_counts_too() -> None:
     waiting = task("net", LOW, LOW + 0x800)
-    assert parts(stacks_of(waiting, pointers=(LOW + 0x700,)))[0][2] == LOW + 0x700 - SPILLED
+    assert parts(stacks_of(waiting, pointers=(LOW + 0x700,)))[0][2] == LOW + 0x700
     assert parts(stacks_of(waiting, pointers=(LOW + 0x840,)))[0][2] == LOW + 0x800 - SPILLED
 
 
