@@ -107,6 +107,19 @@ class ElfSymbols:
         """The functions that an address belongs to, inlined ones first."""
         return self._frames_at(place + 1)
 
+    def units_of(self, function: str, file: str) -> Iterator[Any]:
+        """The heads of the units that may be a source file's: the one with a function, then those named like it."""
+        if self._dwarf is None:
+            return
+        address = self.program.address_of(function)
+        unit = None if address is None else self._unit_of(address - self.program.bias)
+        if unit is not None:
+            yield unit.unit.get_top_DIE()
+        for other in self._dwarf.iter_CUs():
+            name = name_of(other.get_top_DIE()) or ""
+            if name.replace("\\", "/").rpartition("/")[2] == file:
+                yield other.get_top_DIE()
+
     def _frames_at(self, pc: int) -> List[Frame]:
         place = pc - 1 - self.program.bias
         file, line, frames = None, None, []
@@ -146,7 +159,7 @@ def _frames(unit: _Unit, pc: int, place: int, file: Optional[str], line: Optiona
     around = list(_functions_at(unit.unit.get_top_DIE(), place))
     for position, entry in enumerate(reversed(around)):
         inlined = entry.tag == "DW_TAG_inlined_subroutine"
-        yield Frame(pc, _name_of(entry), file, line, inlined and position < len(around) - 1)
+        yield Frame(pc, name_of(entry), file, line, inlined and position < len(around) - 1)
         if inlined:
             called = entry.attributes.get("DW_AT_call_file"), entry.attributes.get("DW_AT_call_line")
             file = None if called[0] is None else unit.file_name(called[0].value)
@@ -202,7 +215,7 @@ def _listed_ranges(entry: Any, where: Any) -> Iterator[Tuple[int, int]]:
             yield one.begin_offset + shift, one.end_offset + shift
 
 
-def _name_of(entry: Any) -> Optional[str]:
+def name_of(entry: Any) -> Optional[str]:
     """A function's name, which stands where it was written, not where it was inlined."""
     for _ in range(_MOST_ORIGINS):
         if "DW_AT_name" in entry.attributes:

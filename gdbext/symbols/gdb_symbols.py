@@ -9,18 +9,23 @@ Limits: GDB's Python does not tell the line of an inlined call; the line just be
 from __future__ import annotations
 
 import re
-from typing import Dict, Iterator, List, Optional, Tuple
+from typing import TYPE_CHECKING, Dict, Iterator, List, Optional, Tuple
 
 import gdb
 
 from gdbext.model import Frame, Stack
 from gdbext.symbols.names import without_allocator
 
+if TYPE_CHECKING:
+    from gdbext.symbols.freertos import Member, Variable
+
 # Where the C libraries' assertions have the function's name and the condition among their arguments.
 _ASSERT_ARGUMENTS = {"__assert_func": (2, 3), "__assert_fail": (3, 0)}
 
 
 _VARIABLE = re.compile(r"^\[ *\d+\] [dDbB] (0x[0-9a-f]+) (\S+) section", re.MULTILINE)
+
+_DEEPEST_TYPE = 8  # pointers and arrays around a structure
 
 _SECTION_END = re.compile(r"\b0x[0-9a-f]+->(0x[0-9a-f]+) at .*\bALLOC\b")
 
@@ -135,6 +140,43 @@ class GdbProgram:
             following = dict(zip(ends, ends[1:]))
             self._objects = [(name, start, following.get(start, start) - start) for start, name in places]
         return iter(self._objects)
+
+    def variable(self, name: str) -> Optional[Variable]:
+        """What debug information says of a variable's structure, or None."""
+        try:
+            return _variable(gdb.parse_and_eval(f"&{name}").type.target())
+        except gdb.error:
+            return None
+
+
+def _variable(kind: gdb.Type) -> Optional[Variable]:
+    """The structure behind pointers, and how many an array has of it or of them."""
+    from gdbext.symbols.freertos import Variable  # not needed by those who only load us
+
+    count = 1
+    for _ in range(_DEEPEST_TYPE):
+        kind = kind.strip_typedefs()
+        if kind.code == gdb.TYPE_CODE_STRUCT:
+            return Variable(count, kind.sizeof, dict(_members(kind, "", 0)))
+        if kind.code == gdb.TYPE_CODE_ARRAY:
+            low, high = kind.range()
+            count *= high - low + 1
+        elif kind.code != gdb.TYPE_CODE_PTR:
+            return None
+        kind = kind.target()
+    return None
+
+
+def _members(kind: gdb.Type, prefix: str, base: int) -> Iterator[Tuple[str, Member]]:
+    """Members with their places, and those of structures among them."""
+    for field in kind.fields():
+        place = getattr(field, "bitpos", None)  # a static member of C++ has none
+        if not field.name or field.type is None or place is None:
+            continue
+        at, own = base + place // 8, field.type.strip_typedefs()
+        yield prefix + field.name, (at, field.type.sizeof)
+        if own.code == gdb.TYPE_CODE_STRUCT and not prefix:
+            yield from _members(own, f"{field.name}.", at)
 
 
 def size_of(name: str) -> Optional[int]:

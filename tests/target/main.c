@@ -76,6 +76,7 @@ static const struct scenario scenarios[] = {
     {"inlined", test_inlined, 0},
     {"callers", test_callers, 0},
     {"step", test_step, 0},
+    {"kernel", test_kernel, 0},
     {"smp", test_smp, 0},
     {"bench", test_bench, RING_BYTES_BENCH},
 };

@@ -61,6 +61,7 @@ void test_tasks_overflow(void);
 void test_inlined(void);
 void test_callers(void);
 void test_step(void);
+void test_kernel(void);
 void test_smp(void);
 void test_bench(void);
 
