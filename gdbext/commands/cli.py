@@ -42,6 +42,7 @@ from gdbext.source.registers import machine_of, threads_of
 from gdbext.source.snapshot import ByteOrder
 from gdbext.symbols.elf_file import ElfFile
 from gdbext.symbols.elf_symbols import ElfSymbols
+from gdbext.symbols.shapes import Variable
 from gdbext.trace.ring import search_rings
 
 _CORE = Argument(
@@ -137,6 +138,14 @@ class ImageHost:
             return (*core, "symbols none: addresses are shown as they are; --elf APP.elf names the program")
         lines = "" if self._symbols.has_lines else ": no debug information: functions are shown without lines"
         return (*core, f"symbols {self._program.path}{lines}")
+
+    def symbol(self, name: str) -> Optional[int]:
+        """Address of a symbol of the program, or None."""
+        return None if self._program is None else self._program.address_of(name)
+
+    def variable_of(self, function: str, name: str, follow: Sequence[str] = ()) -> Optional[Variable]:
+        """A variable of the source that a function is in, by DWARF."""
+        return None if self._symbols is None else self._symbols.variable_of(function, name, follow)
 
     def build_id(self) -> Optional[str]:
         """The program's build-id."""

@@ -12,10 +12,11 @@ from gdbext.heap.dumped import ABSENT, DumpedLayout
 from gdbext.heap.facts import HeapFacts, Region
 from gdbext.heap.registry import KINDS, LARGEST_HEAP, Unreadable, read_heap
 from gdbext.heap.search import Searched, search_heaps
-from gdbext.model import Assertion, Cost, Skipped, TraceInfo
+from gdbext.model import Assertion, Cost, Event, Skipped, TraceInfo
 from gdbext.source.memory import Memory
 from gdbext.trace.format import HEADER_BYTES, FormatError
 from gdbext.trace.history import History
+from gdbext.trace.idf_heap_trace import FUNCTION, SOURCE, STATICS, HeapTrace, RecordsError, books_of, read_records
 from gdbext.trace.ring import Rings, Trace, find_rings, read_ring, search_rings
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ class Collected:
     heaps: List[HeapFacts] = field(default_factory=list)
     unreadable: List[Unreadable] = field(default_factory=list)
     trace: Optional[Trace] = None
+    imported: Optional[HeapTrace] = None  # in place of a trace of ours
     history: History = field(default_factory=History)
     skipped: List[Skipped] = field(default_factory=list)
     heaps_missing: bool = False  # and why is among what was skipped
@@ -59,7 +61,32 @@ class Collected:
     @property
     def trace_info(self) -> Optional[TraceInfo]:
         """What the trace holds and lost."""
-        return self.trace.info if self.trace is not None else None
+        if self.trace is None:
+            return None if self.imported is None else self.imported.info
+        return self.trace.info
+
+    @property
+    def events(self) -> Tuple[Event, ...]:
+        """What happened, as far as the trace tells in which order."""
+        if self.trace is None:
+            return () if self.imported is None else self.imported.events
+        return self.trace.events
+
+    @property
+    def books(self) -> List[Tuple[int, int]]:
+        """Memory that the trace itself is in: it is full of addresses that nobody uses as pointers."""
+        if self.trace is None:
+            return [] if self.imported is None else list(self.imported.own)
+        return [(self.trace.header.address, self.trace.header.address + self.trace.header.total_size)]
+
+    @property
+    def proven(self) -> Dict[int, Proven]:
+        """Payloads that the trace knows to be blocks now."""
+        if self.imported is not None and not self.imported.proves:
+            return {}
+        lives = (life for life in self.history.live() if life.size is not None)
+        why = "trace: a block lives there since seq"
+        return {life.payload: Proven(life.size or 0, f"{why} {life.seq}") for life in lives}
 
     @property
     def assertion(self) -> Optional[Assertion]:
@@ -77,7 +104,7 @@ def collect(host: Host, named_heaps: Sequence[str], ring: Optional[str], needed:
         found = collect_trace(host, ring)
     except NoRingThere as problem:
         found = _without_trace(str(problem))
-    proven = _proven(found.history)
+    proven = found.proven
     regions = _regions(host, named_heaps, found, span)
     if needed and not regions and not found.heaps_missing:
         raise UserError(_NO_HEAP)
@@ -149,7 +176,36 @@ def _search_ring(host: Host, start: int, end: int) -> int:
 
 
 def collect_trace(host: Host, ring: Optional[str]) -> Collected:
-    """Reads the trace alone; why there is none is among what was skipped."""
+    """Reads the trace alone, ours or that of ESP-IDF; why there is none is among what was skipped."""
+    found = _own_trace(host, ring)
+    if found.trace is not None or ring is not None or host.symbol(FUNCTION) is None:
+        return found
+    if host.symbol("memtrace_ring") is None:
+        found.skipped.clear()  # another recorder is linked than ours: nothing is missing
+    return _import_records(host, found)
+
+
+def _import_records(host: Host, found: Collected) -> Collected:
+    """The records of ESP-IDF's heap tracing, or why they cannot be read."""
+    books = books_of(host)
+    if books is None:
+        why = "its records are here, but only debug information tells how: load an ELF that was built with -g"
+        if all(host.symbol(name) is None for name in STATICS):
+            why = "it is linked, but no records are: it is off, or sends to a host"
+        found.skipped.append(Skipped("trace", f"{SOURCE}: {why}"))
+        return found
+    host.find_heaps()  # the buffer may lie in one: their memory is known from here on
+    try:
+        found.imported = read_records(host.memory(), books)
+    except RecordsError as problem:
+        found.skipped.append(Skipped("trace", f"{SOURCE}: {problem}"))
+        return found
+    found.history = History(lives=found.imported.lives)
+    found.skipped += [Skipped("trace", f"{SOURCE}: {problem}") for problem in found.imported.problems]
+    return found
+
+
+def _own_trace(host: Host, ring: Optional[str]) -> Collected:
     try:
         address = ring_address(host, ring)
     except UserError as problem:
@@ -174,12 +230,6 @@ def collect_trace(host: Host, ring: Optional[str]) -> Collected:
 
 def _without_trace(why: str) -> Collected:
     return Collected(skipped=[Skipped("trace", why)])
-
-
-def _proven(history: History) -> Dict[int, Proven]:
-    """Payloads that the trace knows to be blocks now."""
-    lives = (life for life in history.live() if life.size is not None)
-    return {life.payload: Proven(life.size or 0, f"trace: a block lives there since seq {life.seq}") for life in lives}
 
 
 def _regions(host: Host, named: Sequence[str], found: Collected, span: Optional[Tuple[int, int]]) -> List[Region]:

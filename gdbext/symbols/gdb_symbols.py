@@ -9,12 +9,14 @@ Limits: GDB's Python does not tell the line of an inlined call; the line just be
 from __future__ import annotations
 
 import re
-from typing import Dict, Iterator, List, Optional, Tuple
+from itertools import islice
+from typing import Dict, Iterator, List, Optional, Sequence, Tuple
 
 import gdb
 
 from gdbext.model import Frame, Stack
 from gdbext.symbols.names import without_allocator
+from gdbext.symbols.shapes import DEEPEST, MOST_MEMBERS, Member, Shape, Variable
 
 # Where the C libraries' assertions have the function's name and the condition among their arguments.
 _ASSERT_ARGUMENTS = {"__assert_func": (2, 3), "__assert_fail": (3, 0)}
@@ -143,3 +145,69 @@ def size_of(name: str) -> Optional[int]:
         return int(gdb.parse_and_eval(f"sizeof({name})"))
     except gdb.error:
         return None
+
+
+def variable_of(function: str, name: str, follow: Sequence[str] = ()) -> Optional[Variable]:
+    """A variable of the source that a function is in, and what it points to by these members. No memory is read."""
+    symbol = gdb.lookup_global_symbol(function)
+    table = symbol.symtab if symbol is not None else None
+    variables = (one for one in (table.static_block() if table is not None else ()) if one.is_variable)
+    found = next((one for one in variables if one.name == name), None)
+    place = None if found is None else _place_of(found)
+    if found is None or found.type is None or place is None:
+        return None
+    shapes, kind = [_shape(found.type)], found.type
+    for member in follow:
+        target = _target(kind, member)
+        if target is None:
+            break
+        kind = target
+        shapes.append(_shape(kind))
+    return Variable(place, tuple(shapes))
+
+
+def _place_of(symbol: gdb.Symbol) -> Optional[int]:
+    """Where a variable is; None: it lives in no fixed place."""
+    try:
+        place = symbol.value().address
+    except (gdb.error, TypeError):
+        return None
+    return None if place is None else int(place)
+
+
+def _shape(kind: gdb.Type) -> Shape:
+    members: Dict[str, Member] = {}
+    for name, offset, inner in islice(_members(kind, 0, 0), MOST_MEMBERS):
+        members.setdefault(name, Member(offset, inner.sizeof))
+    plain = kind.strip_typedefs()
+    values = plain.fields() if plain.code == gdb.TYPE_CODE_ENUM else []
+    return Shape(plain.sizeof, members, {one.enumval: one.name or "" for one in values})
+
+
+def _members(kind: gdb.Type, base: int, depth: int) -> Iterator[Tuple[str, int, gdb.Type]]:
+    """Name, place and type of every member, those of structures inside after the structure."""
+    plain = kind.strip_typedefs()
+    if plain.code not in (gdb.TYPE_CODE_STRUCT, gdb.TYPE_CODE_UNION) or depth == DEEPEST:
+        return
+    for one in plain.fields():
+        if one.type is not None and hasattr(one, "bitpos"):
+            offset = base + (one.bitpos or 0) // 8
+            yield one.name or "", offset, one.type
+            yield from _members(one.type, offset, depth + 1)
+
+
+def _target(kind: gdb.Type, member: str) -> Optional[gdb.Type]:
+    """What a member points to; of a structure its first member counts: heads and links of lists are such.
+
+    No name stands for all of it.
+    """
+    inside = islice(_members(kind, 0, 0), MOST_MEMBERS)
+    found = next((inner for name, _, inner in inside if name == member), None) if member else kind
+    for _ in range(DEEPEST):
+        if found is None:
+            return None
+        plain = found.strip_typedefs()
+        if plain.code == gdb.TYPE_CODE_PTR:
+            return plain.target()
+        found = next((inner for _, _, inner in _members(plain, 0, DEEPEST - 1)), None)
+    return None

@@ -24,12 +24,16 @@ _ROUNDING = 16
 class History:
     """Generations by address, newest last."""
 
-    def __init__(self, events: Iterable[Event] = (), live: Iterable[LiveEntry] = ()) -> None:
+    def __init__(
+        self, events: Iterable[Event] = (), live: Iterable[LiveEntry] = (), lives: Iterable[Generation] = ()
+    ) -> None:
         self._by_payload: Dict[int, List[Generation]] = {}
         self._double: List[Tuple[Event, Optional[Generation]]] = []
         self._begun: Dict[int, Event] = {}
         for entry in sorted(live, key=lambda entry: entry.seq):
             self._open(Generation(entry.address, entry.size, entry.task, entry.seq, entry.stack))
+        for life in lives:
+            self._open(life)
         events = tuple(events)
         for event in events:
             self._take(event)
@@ -64,7 +68,7 @@ class History:
         if lives and lives[-1].seq is not None and lives[-1].seq > event.seq:
             self._freed_before_live(event, payload, lives)
             return
-        if not lives or lives[-1].freed_seq is not None:
+        if not lives or lives[-1].is_freed:
             if lives:
                 self._double.append((event, lives[-1]))
             lives.append(Generation(payload, None, None, None, ()))
@@ -123,7 +127,7 @@ class History:
 
     def live(self) -> List[Generation]:
         """Every generation that has not been freed."""
-        return [lives[-1] for lives in self._by_payload.values() if lives[-1].freed_seq is None]
+        return [lives[-1] for lives in self._by_payload.values() if not lives[-1].is_freed]
 
     def double_frees(self) -> List[Tuple[Event, Optional[Generation]]]:
         """Frees of addresses that were free already, with the generation that was freed before."""
@@ -131,7 +135,7 @@ class History:
 
 
 def _holds(life: Generation, address: int, heap_size: Optional[int]) -> bool:
-    size = heap_size if heap_size is not None and life.freed_seq is None else (life.size or 0) + 3 & ~3
+    size = heap_size if heap_size is not None and not life.is_freed else (life.size or 0) + 3 & ~3
     return life.payload <= address < life.payload + max(size, 1)
 
 
