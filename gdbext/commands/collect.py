@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Dict, Iterator, List, Optional, Protocol, Sequence, Tuple
 
 from gdbext.commands.host import Host, UserError
@@ -12,11 +12,13 @@ from gdbext.heap.dumped import ABSENT, DumpedLayout
 from gdbext.heap.facts import HeapFacts, Region
 from gdbext.heap.registry import KINDS, LARGEST_HEAP, Unreadable, read_heap
 from gdbext.heap.search import Searched, search_heaps
-from gdbext.model import Assertion, Cost, Event, Skipped, TraceInfo
+from gdbext.model import Assertion, Cost, Event, Generation, Skipped, TraceInfo
 from gdbext.source.memory import Memory
 from gdbext.trace.format import HEADER_BYTES, FormatError
 from gdbext.trace.history import History
 from gdbext.trace.idf_heap_trace import FUNCTION, SOURCE, STATICS, HeapTrace, RecordsError, books_of, read_records
+from gdbext.trace.idf_task_stats import FUNCTION as TASK_FUNCTION
+from gdbext.trace.idf_task_stats import TaskOwners, lists_of, read_owners
 from gdbext.trace.ring import Rings, Trace, find_rings, read_ring, search_rings
 
 if TYPE_CHECKING:
@@ -41,6 +43,7 @@ class Collected:
     imported: Optional[HeapTrace] = None  # in place of a trace of ours
     history: History = field(default_factory=History)
     skipped: List[Skipped] = field(default_factory=list)
+    tasks: Optional[TaskOwners] = None  # who owns which block, of a program that counts for each task
     heaps_missing: bool = False  # and why is among what was skipped
 
     def closing(self, memory: Memory, mark: Cost) -> Tuple[Optional[TraceInfo], Tuple[Skipped, ...], Cost]:
@@ -76,7 +79,8 @@ class Collected:
     def books(self) -> List[Tuple[int, int]]:
         """Memory that the trace itself is in: it is full of addresses that nobody uses as pointers."""
         if self.trace is None:
-            return [] if self.imported is None else list(self.imported.own)
+            kept = () if self.imported is None else self.imported.own
+            return [*kept, *(() if self.tasks is None else self.tasks.own)]
         return [(self.trace.header.address, self.trace.header.address + self.trace.header.total_size)]
 
     @property
@@ -115,7 +119,31 @@ def collect(host: Host, named_heaps: Sequence[str], ring: Optional[str], needed:
             found.skipped += _unread(host, heap)
         else:
             found.unreadable.append(heap)
+    if found.trace is None and ring is None and found.heaps and host.symbol(TASK_FUNCTION) is not None:
+        _import_tasks(host, found)
     return found
+
+
+def _import_tasks(host: Host, found: Collected) -> None:
+    """The owners that ESP-IDF's task tracking knows; it lists blocks that are in use, and no stacks."""
+    lists = None if host.memory().fragile else lists_of(host)
+    if lists is None:
+        return
+    found.tasks = owners = read_owners(host.memory(), lists)
+    if owners.problem is not None:
+        found.skipped.append(Skipped("tasks", f"ESP-IDF's task_stats: {owners.problem}"))
+    found.history = History(lives=_with_tasks(found.history, owners.tasks))
+
+
+def _with_tasks(history: History, tasks: Dict[int, str]) -> Iterator[Generation]:
+    """What is known already, with the tasks; then what only they tell."""
+    for life in history.lives():
+        newest = not life.is_freed and life == history.newest(life.payload)
+        yield replace(life, task=tasks.get(life.payload)) if newest else life
+    for payload, task in tasks.items():
+        known = history.newest(payload)
+        if known is None or known.is_freed:
+            yield Generation(payload, None, task, None, ())
 
 
 def _unread(host: Host, heap: HeapFacts) -> Iterator[Skipped]:

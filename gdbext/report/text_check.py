@@ -72,7 +72,7 @@ def _suspect_lines(suspect: Suspect, label: str) -> Iterator[str]:
     state = {"used": "USED", "freed": "FREED", "freeing": "BEING FREED"}[suspect.state]
     size = f"{suspect.size:,} bytes" if suspect.size else "size unknown"
     yield f"    {label}      {suspect.payload:#x}, {size}, {state}: {suspect.why}"
-    if suspect.allocated:
+    if suspect.allocated or suspect.task:
         owner = owner_words(suspect.task, suspect.seq)
         yield f"             allocated  {stack_words(suspect.allocated)}   {owner}".rstrip()
     if suspect.freed:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from dataclasses import replace
-from typing import Dict, Iterable, List, Mapping, Optional, Set, Tuple
+from typing import Dict, Iterable, Iterator, List, Mapping, Optional, Set, Tuple
 
 from gdbext.model import Event, Generation
 from gdbext.trace.ring import LiveEntry
@@ -39,7 +39,7 @@ class History:
             self._take(event)
         self._mark_in_flight(events)
         self._payloads = sorted(self._by_payload)
-        sizes = (life.size or 0 for lives in self._by_payload.values() for life in lives)
+        sizes = (life.size or 0 for life in self.lives())
         self._largest = max(sizes, default=0) + _ROUNDING  # no block of the trace reaches further
 
     def _open(self, generation: Generation) -> None:
@@ -105,6 +105,10 @@ class History:
             lives = self._by_payload.get(event.address, [])
             if event.kind in ("free", "realloc-begin") and lives and lives[-1].freed_seq == event.seq:
                 lives[-1] = replace(lives[-1], in_flight=True)
+
+    def lives(self) -> Iterator[Generation]:
+        """All lives of all addresses, of each address oldest first."""
+        return (life for lives in self._by_payload.values() for life in lives)
 
     def generations(self, payload: int) -> Tuple[Generation, ...]:
         """All lives of one address, oldest first."""

@@ -117,6 +117,7 @@ VARIANTS = {
     "idf-54": idf("a list, and lists in a hash table", "-DIDF_FORM=54"),
     "idf-55": idf("the same, and a flag for freed blocks", "-DIDF_FORM=55"),
     "idf-flat": idf("without stacks, without the flag", "-DIDF_FORM=54", "-DIDF_DEPTH=0"),
+    "idf-tasks": idf("and task tracking with a list of each task's blocks", "-DIDF_FORM=55", "-DIDF_TASKS"),
     "de212": Variant("Xtensa with register windows, like an ESP32", DE212),
     "de212-64": Variant("de212 with the spill for 64 registers", DE212, ("-UMEMTRACE_XTENSA_REGISTERS",)),
     "lx106": Variant("Xtensa without register windows, as in the ESP8266", LX106),

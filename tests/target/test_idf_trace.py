@@ -60,7 +60,12 @@ def run(folder: Path, variant: str, append: str) -> Run:
         done = run_gdb([SOURCE, remote(chip.remote), *STOP, *asked, *dumps], elf=elf)
     assert "Traceback" not in done.stdout + done.stderr
     core = write_core(folder / "core", [(low, (folder / name).read_bytes()) for name, (low, _) in RANGES.items()])
-    return Run(variant, {name: done.json(number) for number, name in enumerate(COMMANDS)}, core)
+    assert len(done.captured) == len(COMMANDS)
+    return Run(
+        variant,
+        {name: one.json() for name, one in zip(COMMANDS, done.captured, strict=True) if one.error is None},
+        core,
+    )
 
 
 @pytest.fixture(scope="module", params=FORMS)
@@ -227,6 +232,22 @@ def test_without_debug_information_one_line_says_so(tmp_path: Path) -> None:
     done = run(tmp_path, "idf-55", "scenario=clean")  # type: ignore[assignment]
     shell = memtrace("status", done.core, "--elf", bare, "--json").json()  # type: ignore[attr-defined]
     assert trace_lines(shell) == [why]
+
+
+def owners(report: Any) -> dict[str, int]:
+    """How many blocks each task has."""
+    tasks = [block["owner"]["task"] for block in report["blocks"] if block["owner"]]
+    return {task: tasks.count(task) for task in set(tasks)}
+
+
+@pytest.mark.parametrize("scenario", ["clean", "untraced"])
+def test_task_tracking_names_the_owners(tmp_path: Path, scenario: str) -> None:
+    done = run(tmp_path, "idf-tasks", f"scenario={scenario} mode=leaks")
+    assert owners(done.told["blocks"]) == owners(done.shell("blocks")) == {"main": 24, "network": 5}
+    assert any("names the owners of 29 blocks: main, network" in fact for fact in done.told["status"]["facts"])
+    (lost,) = [leak for leak in done.told["lost"]["blocks"] if leak["owner"]]
+    assert (lost["owner"]["task"], len(lost["owner"]["allocated"]) > 0) == ("network", scenario == "clean")
+    assert (done.told["check"]["trace"] is None) == (scenario == "untraced")
 
 
 GARBAGE = {

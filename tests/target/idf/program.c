@@ -7,6 +7,7 @@
  *   stopped   tracing is off before the last allocations
  *   paused    allocations are no longer traced
  *   in-heap   clean, with the records in a block of the second heap
+ *   untraced  clean, and nothing is traced
  */
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,7 @@
 #include "board.h"
 #include "heap_caps.h"
 #include "heap_trace.h"
+#include "task_stats.h"
 
 #define HEAP_MAIN_BYTES (288u * 1024)
 #define HEAP_SECOND_BYTES (48u * 1024)
@@ -25,8 +27,10 @@ static char heap_main[HEAP_MAIN_BYTES] __attribute__((section(".bss.heap_main"),
 static char heap_second[HEAP_SECOND_BYTES] __attribute__((section(".bss.heap_second"), aligned(16)));
 static heap_trace_record_t trace_records[RECORDS];
 char scenario_name[32] = "clean";
-void *kept[4];  /* connection, frame, neighbour of the frame, reply */
-uintptr_t lost; /* address of the lost block, not a pointer to it: all its bits are inverted */
+void *kept[4]; /* connection, frame, neighbour of the frame, reply */
+void *table[24];
+static long long tasks[2]; /* their addresses are the tasks' handles */
+uintptr_t lost;            /* address of the lost block, not a pointer to it: all its bits are inverted */
 
 const soc_memory_type_desc_t soc_memory_types[] = {
     {"RAM", {MALLOC_CAP_INTERNAL | MALLOC_CAP_8BIT | MALLOC_CAP_32BIT | MALLOC_CAP_DEFAULT, 0, 0}},
@@ -44,9 +48,29 @@ void __real_heap_caps_free(void *pointer);
 void *__wrap_heap_caps_malloc(size_t size, uint32_t caps);
 void __wrap_heap_caps_free(void *pointer);
 
+#ifdef IDF_TASKS
+/* The owner's handle lies in front of what the user gets. */
+static void *owned_malloc(size_t size, uint32_t caps)
+{
+    void **pointer = __real_heap_caps_malloc(size + sizeof *pointer, caps);
+    *pointer = task_stats_current();
+    heap_caps_update_per_task_info_alloc(registered_heaps.slh_first, pointer + 1, size, caps);
+    return pointer + 1;
+}
+
+static void owned_free(void *pointer)
+{
+    heap_caps_update_per_task_info_free(pointer);
+    __real_heap_caps_free((void **)pointer - 1);
+}
+#else
+#define owned_malloc __real_heap_caps_malloc
+#define owned_free __real_heap_caps_free
+#endif
+
 void *__wrap_heap_caps_malloc(size_t size, uint32_t caps)
 {
-    void *pointer = __real_heap_caps_malloc(size, caps);
+    void *pointer = owned_malloc(size, caps);
     heap_trace_record_alloc(pointer, size);
     return pointer;
 }
@@ -54,7 +78,7 @@ void *__wrap_heap_caps_malloc(size_t size, uint32_t caps)
 void __wrap_heap_caps_free(void *pointer)
 {
     heap_trace_record_free(pointer);
-    __real_heap_caps_free(pointer);
+    owned_free(pointer);
 }
 
 SCENARIO void *malloc(size_t size)
@@ -119,8 +143,24 @@ static bool is_scenario(const char *name)
     return strcmp(scenario_name, name) == 0;
 }
 
+#ifdef IDF_TASKS
+/* Another task allocates now; before, some blocks that live on, so that their owners show. */
+static void network_begin(void)
+{
+    for (unsigned i = 0; i < COUNT(table); i++) {
+        table[i] = malloc(24); /* LINE: table */
+    }
+    task_stats_switch(&tasks[1], "network");
+}
+#else
+static void network_begin(void)
+{
+}
+#endif
+
 SCENARIO static void program_run(void)
 {
+    network_begin();
     kept[0] = connection_open();
     void *header = header_parse();
     header_drop(header);
@@ -173,7 +213,9 @@ static void scenario_read(void)
 __attribute__((noipa)) static void app_main(uintptr_t unused)
 {
     (void)unused;
-    trace_start();
+    if (!is_scenario("untraced")) {
+        trace_start();
+    }
     program_run();
     scenario_done();
     board_exit(BOARD_PASSED);
@@ -186,6 +228,7 @@ int main(void)
     memset(heap_second, 0xA5, sizeof heap_second);
     heap_caps_init(regions, COUNT(regions), soc_memory_types);
     scenario_read();
+    task_stats_switch(&tasks[0], "main");
     board_call_root(app_main, 0);
     return 0;
 }
