@@ -46,7 +46,7 @@ def _entries(host: Host, found: Collected, facts: HeapFacts) -> Iterator[BlockEn
 
 def _owner(host: Host, found: Collected, block: Block) -> Optional[Owner]:
     life = found.history.newest(block.payload) if block.state == "used" else None
-    if life is None or life.freed_seq is not None:
+    if life is None or life.is_freed:
         return None
     return Owner(life.seq, life.task, host.frames(life.allocated))
 

@@ -42,8 +42,8 @@ from gdbext.source.registers import machine_of, threads_of
 from gdbext.source.snapshot import ByteOrder
 from gdbext.symbols.elf_file import ElfFile
 from gdbext.symbols.elf_symbols import ElfSymbols
-from gdbext.symbols.elf_types import ElfTypes
 from gdbext.symbols.freertos import Tasks, read_tasks
+from gdbext.symbols.shapes import Variable
 from gdbext.trace.ring import search_rings
 
 _CORE = Argument(
@@ -122,7 +122,7 @@ class ImageHost:
         """The tasks of the program's kernel, by its own lists."""
         if self._program is None or self._symbols is None:
             return Tasks()
-        return read_tasks(self._memory, ElfTypes(self._program, self._symbols))
+        return read_tasks(self._memory, self._program, self._symbols)
 
     def name_at(self, address: int) -> Optional[str]:
         """The variable at an address, with the offset in it."""
@@ -145,6 +145,14 @@ class ImageHost:
             return (*core, "symbols none: addresses are shown as they are; --elf APP.elf names the program")
         lines = "" if self._symbols.has_lines else ": no debug information: functions are shown without lines"
         return (*core, f"symbols {self._program.path}{lines}")
+
+    def symbol(self, name: str) -> Optional[int]:
+        """Address of a symbol of the program, or None."""
+        return None if self._program is None else self._program.address_of(name)
+
+    def variable_of(self, function: str, name: str, follow: Sequence[str] = ()) -> Optional[Variable]:
+        """A variable of the source that a function is in, by DWARF."""
+        return None if self._symbols is None else self._symbols.variable_of(function, name, follow)
 
     def build_id(self) -> Optional[str]:
         """The program's build-id."""

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Dict, Iterator, List, Optional, Protocol, Sequence, Tuple
 
 from gdbext.commands.host import Host, UserError
@@ -12,10 +12,13 @@ from gdbext.heap.dumped import ABSENT, DumpedLayout
 from gdbext.heap.facts import HeapFacts, Region
 from gdbext.heap.registry import KINDS, LARGEST_HEAP, Unreadable, read_heap
 from gdbext.heap.search import Searched, search_heaps
-from gdbext.model import Assertion, Cost, Skipped, TraceInfo
+from gdbext.model import Assertion, Cost, Event, Generation, Skipped, TraceInfo
 from gdbext.source.memory import Memory
 from gdbext.trace.format import HEADER_BYTES, FormatError
 from gdbext.trace.history import History
+from gdbext.trace.idf_heap_trace import FUNCTION, SOURCE, STATICS, HeapTrace, RecordsError, books_of, read_records
+from gdbext.trace.idf_task_stats import FUNCTION as TASK_FUNCTION
+from gdbext.trace.idf_task_stats import TaskOwners, lists_of, read_owners
 from gdbext.trace.ring import Rings, Trace, find_rings, read_ring, search_rings
 
 if TYPE_CHECKING:
@@ -37,8 +40,10 @@ class Collected:
     heaps: List[HeapFacts] = field(default_factory=list)
     unreadable: List[Unreadable] = field(default_factory=list)
     trace: Optional[Trace] = None
+    imported: Optional[HeapTrace] = None  # in place of a trace of ours
     history: History = field(default_factory=History)
     skipped: List[Skipped] = field(default_factory=list)
+    tasks: Optional[TaskOwners] = None  # who owns which block, of a program that counts for each task
     heaps_missing: bool = False  # and why is among what was skipped
 
     def closing(self, memory: Memory, mark: Cost) -> Tuple[Optional[TraceInfo], Tuple[Skipped, ...], Cost]:
@@ -59,7 +64,33 @@ class Collected:
     @property
     def trace_info(self) -> Optional[TraceInfo]:
         """What the trace holds and lost."""
-        return self.trace.info if self.trace is not None else None
+        if self.trace is None:
+            return None if self.imported is None else self.imported.info
+        return self.trace.info
+
+    @property
+    def events(self) -> Tuple[Event, ...]:
+        """What happened, as far as the trace tells in which order."""
+        if self.trace is None:
+            return () if self.imported is None else self.imported.events
+        return self.trace.events
+
+    @property
+    def books(self) -> List[Tuple[int, int]]:
+        """Memory that the trace itself is in: it is full of addresses that nobody uses as pointers."""
+        if self.trace is None:
+            kept = () if self.imported is None else self.imported.own
+            return [*kept, *(() if self.tasks is None else self.tasks.own)]
+        return [(self.trace.header.address, self.trace.header.address + self.trace.header.total_size)]
+
+    @property
+    def proven(self) -> Dict[int, Proven]:
+        """Payloads that the trace knows to be blocks now."""
+        if self.imported is not None and not self.imported.proves:
+            return {}
+        lives = (life for life in self.history.live() if life.size is not None)
+        why = "trace: a block lives there since seq"
+        return {life.payload: Proven(life.size or 0, f"{why} {life.seq}") for life in lives}
 
     @property
     def assertion(self) -> Optional[Assertion]:
@@ -77,7 +108,7 @@ def collect(host: Host, named_heaps: Sequence[str], ring: Optional[str], needed:
         found = collect_trace(host, ring)
     except NoRingThere as problem:
         found = _without_trace(str(problem))
-    proven = _proven(found.history)
+    proven = found.proven
     regions = _regions(host, named_heaps, found, span)
     if needed and not regions and not found.heaps_missing:
         raise UserError(_NO_HEAP)
@@ -88,7 +119,31 @@ def collect(host: Host, named_heaps: Sequence[str], ring: Optional[str], needed:
             found.skipped += _unread(host, heap)
         else:
             found.unreadable.append(heap)
+    if found.trace is None and ring is None and found.heaps and host.symbol(TASK_FUNCTION) is not None:
+        _import_tasks(host, found)
     return found
+
+
+def _import_tasks(host: Host, found: Collected) -> None:
+    """The owners that ESP-IDF's task tracking knows; it lists blocks that are in use, and no stacks."""
+    lists = None if host.memory().fragile else lists_of(host)
+    if lists is None:
+        return
+    found.tasks = owners = read_owners(host.memory(), lists)
+    if owners.problem is not None:
+        found.skipped.append(Skipped("tasks", f"ESP-IDF's task_stats: {owners.problem}"))
+    found.history = History(lives=_with_tasks(found.history, owners.tasks))
+
+
+def _with_tasks(history: History, tasks: Dict[int, str]) -> Iterator[Generation]:
+    """What is known already, with the tasks; then what only they tell."""
+    for life in history.lives():
+        newest = not life.is_freed and life == history.newest(life.payload)
+        yield replace(life, task=tasks.get(life.payload)) if newest else life
+    for payload, task in tasks.items():
+        known = history.newest(payload)
+        if known is None or known.is_freed:
+            yield Generation(payload, None, task, None, ())
 
 
 def _unread(host: Host, heap: HeapFacts) -> Iterator[Skipped]:
@@ -149,7 +204,36 @@ def _search_ring(host: Host, start: int, end: int) -> int:
 
 
 def collect_trace(host: Host, ring: Optional[str]) -> Collected:
-    """Reads the trace alone; why there is none is among what was skipped."""
+    """Reads the trace alone, ours or that of ESP-IDF; why there is none is among what was skipped."""
+    found = _own_trace(host, ring)
+    if found.trace is not None or ring is not None or host.symbol(FUNCTION) is None:
+        return found
+    if host.symbol("memtrace_ring") is None:
+        found.skipped.clear()  # another recorder is linked than ours: nothing is missing
+    return _import_records(host, found)
+
+
+def _import_records(host: Host, found: Collected) -> Collected:
+    """The records of ESP-IDF's heap tracing, or why they cannot be read."""
+    books = books_of(host)
+    if books is None:
+        why = "its records are here, but only debug information tells how: load an ELF that was built with -g"
+        if all(host.symbol(name) is None for name in STATICS):
+            why = "it is linked, but no records are: it is off, or sends to a host"
+        found.skipped.append(Skipped("trace", f"{SOURCE}: {why}"))
+        return found
+    host.find_heaps()  # the buffer may lie in one: their memory is known from here on
+    try:
+        found.imported = read_records(host.memory(), books)
+    except RecordsError as problem:
+        found.skipped.append(Skipped("trace", f"{SOURCE}: {problem}"))
+        return found
+    found.history = History(lives=found.imported.lives)
+    found.skipped += [Skipped("trace", f"{SOURCE}: {problem}") for problem in found.imported.problems]
+    return found
+
+
+def _own_trace(host: Host, ring: Optional[str]) -> Collected:
     try:
         address = ring_address(host, ring)
     except UserError as problem:
@@ -174,12 +258,6 @@ def collect_trace(host: Host, ring: Optional[str]) -> Collected:
 
 def _without_trace(why: str) -> Collected:
     return Collected(skipped=[Skipped("trace", why)])
-
-
-def _proven(history: History) -> Dict[int, Proven]:
-    """Payloads that the trace knows to be blocks now."""
-    lives = (life for life in history.live() if life.size is not None)
-    return {life.payload: Proven(life.size or 0, f"trace: a block lives there since seq {life.seq}") for life in lives}
 
 
 def _regions(host: Host, named: Sequence[str], found: Collected, span: Optional[Tuple[int, int]]) -> List[Region]:

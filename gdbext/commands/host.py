@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Dict, List, NamedTuple, Optional, Protocol, Tuple
+from typing import TYPE_CHECKING, Dict, List, NamedTuple, Optional, Protocol, Sequence, Tuple
 
 from gdbext.analyse.check import Operation
 from gdbext.analyse.suspects import Frames
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from gdbext.source.registers import Machine
     from gdbext.source.saved import Saved
     from gdbext.symbols.freertos import Tasks
+    from gdbext.symbols.shapes import Variable
 
 FRAGILE = "a small stub, as in a chip's panic handler: nothing runs or breaks there; block headers are read, no more"
 NEVER_RUNS = "this is a small stub, as in a chip's panic handler: nothing runs there any more that could obey"
@@ -164,6 +165,12 @@ class Host(Protocol):
 
     def live(self) -> Live:
         """Threads and globals of a stopped target. UserError where there is none."""
+
+    def symbol(self, name: str) -> Optional[int]:
+        """Address of a symbol of the program, or None."""
+
+    def variable_of(self, function: str, name: str, follow: Sequence[str] = ()) -> Optional[Variable]:
+        """A variable of the source that a function is in, by debug information, and what it points to."""
 
     def roots(self) -> World:
         """Where pointers may stand outside of heaps."""

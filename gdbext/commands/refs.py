@@ -53,7 +53,7 @@ def _reference(host: Host, found: Collected, scan: Scan, pointer: Pointer) -> Re
 
 def _owner(host: Host, found: Collected, payload: int) -> Optional[Owner]:
     life = found.history.newest(payload)
-    if life is None or life.freed_seq is not None:
+    if life is None or life.is_freed:
         return None
     return Owner(life.seq, life.task, host.frames(life.allocated))
 
@@ -75,7 +75,7 @@ def run_leaks(host: Host, options: Namespace) -> LeaksReport:
 
 def _leaks(host: Host, found: Collected, scan: Optional[Scan], since: Optional[int]) -> Iterator[Leak]:
     if scan is None:
-        if found.trace is None:
+        if found.trace_info is None:
             raise UserError("no trace tells what was allocated: link the recorder, or give --unreachable")
         for one in _live_since(found, since or 0):
             yield Leak(one.payload, one.size or 0, one.size, None, _owner(host, found, one.payload))

@@ -14,15 +14,18 @@ from __future__ import annotations
 
 import sys
 from bisect import bisect_right
-from typing import Dict, Iterator, List, NamedTuple, Optional, Protocol, Tuple
+from typing import Dict, Iterator, List, NamedTuple, Optional, Protocol, Sequence, Tuple
 
 from gdbext.source.memory import Memory
+from gdbext.symbols.shapes import Member, Shape, Types
 
 _RUNNING = ("pxCurrentTCBs", "pxCurrentTCB")
 _READY = "pxReadyTasksLists"
 _DELETED = "xTasksWaitingTermination"
 _LISTS = (_READY, "xDelayedTaskList1", "xDelayedTaskList2", "xPendingReadyList", "xSuspendedTaskList", _DELETED)
 _COUNT = "uxCurrentNumberOfTasks"
+_FOLLOWED = 2  # the pointers to tasks, and what they lead to
+_FUNCTION = "vTaskSwitchContext"  # stands in the source that has all of these
 _STATE_ITEMS = ("xStateListItem", "xGenericListItem")
 _CONTAINERS = ("pxContainer", "pvContainer")
 _MOST_TASKS = 1024
@@ -32,28 +35,15 @@ _LARGEST_CONTROL = 64 << 10
 _LONGEST_NAME = 64
 _MOST_SAID = 6
 
-Member = Tuple[int, int]  # offset and size
 
-
-class Variable(NamedTuple):
-    """A variable that is, points to, or is an array of structures or of pointers to them."""
-
-    elements: int  # of the array, else 1
-    size: int  # of one structure
-    members: Dict[str, Member]  # of the structure; of one inside it: "outer.inner"
-
-
-class KernelSymbols(Protocol):
-    """What is asked of a program, by GDB or without it."""
+class Program(Protocol):
+    """What is asked of a program beside its debug information."""
 
     def address_of(self, name: str) -> Optional[int]:
         """Address of a symbol, or None."""
 
     def objects(self) -> Iterator[Tuple[str, int, int]]:
         """Name, address and size of every variable."""
-
-    def variable(self, name: str) -> Optional[Variable]:
-        """What debug information says of a variable's structure, or None."""
 
 
 class Task(NamedTuple):
@@ -80,8 +70,9 @@ class Tasks(NamedTuple):
 class _Shape(NamedTuple):
     """Where things stand, in bytes."""
 
-    ready: Variable
-    control: Variable
+    ready: Shape  # the lists, and how many
+    control: Shape
+    cores: int
     length: Member  # in a list: how many items it says it has
     end: int  # in a list: the item that is its end
     following: int  # in an item
@@ -90,27 +81,29 @@ class _Shape(NamedTuple):
     container: Optional[int]
 
 
-def read_tasks(memory: Memory, symbols: KernelSymbols) -> Tasks:
+def read_tasks(memory: Memory, program: Program, types: Types) -> Tasks:
     """The tasks of the kernel that the program has, if it has one and it has begun."""
-    running = next((name for name in _RUNNING if symbols.address_of(name) is not None), None)
-    ready = symbols.address_of(_READY)
-    if running is None or ready is None:
+    running = next((name for name in _RUNNING if program.address_of(name) is not None), None)
+    if running is None or program.address_of(_READY) is None:
         return Tasks()
-    control, lists = symbols.variable(running), symbols.variable(_READY)
-    shape = None if control is None or lists is None else _shape(control, lists)
+    pointers, lists = types.variable_of(_FUNCTION, running, ("",)), types.variable_of(_FUNCTION, _READY)
+    shape = None if pointers is None or lists is None else _shape(pointers.shapes, lists.shapes[0])
     if shape is None:
         return Tasks(
             (), ("no debug information tells what FreeRTOS's lists of tasks look like: no task is told apart",)
         )
-    reader = _Kernel(memory, symbols, shape)
-    cores = reader.running(symbols.address_of(running) or 0)
+    reader = _Kernel(memory, program, types, shape)
+    cores = reader.running(program.address_of(running) or 0)
     if cores is None:
         return Tasks((), (f"{running}, which leads to FreeRTOS's tasks, is not in the memory that is known here",))
     return reader.read(cores) if cores else Tasks()
 
 
-def _shape(control: Variable, lists: Variable) -> Optional[_Shape]:
+def _shape(pointers: Sequence[Shape], lists: Shape) -> Optional[_Shape]:
     """Where things stand, if the structures have all that is needed and an end begins as an item does."""
+    if len(pointers) < _FOLLOWED:
+        return None
+    control = pointers[1]
     own, inside = control.members, lists.members
     item = next((name for name in _STATE_ITEMS if f"{name}.pvOwner" in own), None)
     wanted = {"pxStack", "pcTaskName", "pxTopOfStack"} <= own.keys()
@@ -122,15 +115,18 @@ def _shape(control: Variable, lists: Variable) -> Optional[_Shape]:
     if not same or not 0 < control.size <= _LARGEST_CONTROL or not lists.size:
         return None
     container = next((own[f"{item}.{name}"][0] - base for name in _CONTAINERS if f"{item}.{name}" in own), None)
-    return _Shape(lists, control, inside["uxNumberOfItems"], end, following, before, owner, container)
+    return _Shape(
+        lists, control, pointers[0].elements, inside["uxNumberOfItems"], end, following, before, owner, container
+    )
 
 
 class _Kernel:
     """One kernel, read once."""
 
-    def __init__(self, memory: Memory, symbols: KernelSymbols, shape: _Shape) -> None:
+    def __init__(self, memory: Memory, program: Program, types: Types, shape: _Shape) -> None:
         self.memory = memory
-        self.symbols = symbols
+        self.program = program
+        self.types = types
         self.shape = shape
         self.word = memory.source.pointer_size
         self.problems: List[str] = []
@@ -138,7 +134,7 @@ class _Kernel:
 
     def running(self, variable: int) -> Optional[List[int]]:
         """The control blocks of the tasks that run; empty before there is a task; None: not known."""
-        count = min(self.shape.control.elements, _MOST_CORES)
+        count = min(self.shape.cores, _MOST_CORES)
         held = [self._word(variable + core * self.word) for core in range(count)]
         return None if None in held else [one for one in held if one]
 
@@ -166,16 +162,16 @@ class _Kernel:
 
     def _counted(self) -> Optional[int]:
         """How many tasks the kernel says that it has."""
-        address = self.symbols.address_of(_COUNT)
+        address = self.program.address_of(_COUNT)
         return None if address is None else self._number(address, self.word)
 
     def _heads(self, name: str) -> List[int]:
         """Addresses of the lists of one name; none that have not been initialised."""
-        start, size = self.symbols.address_of(name), self.shape.ready.size
+        start, size = self.program.address_of(name), self.shape.ready.size
         if start is None:
             return []
-        variable = self.shape.ready if name == _READY else self.symbols.variable(name)
-        count = 1 if variable is None or variable.size != size else variable.elements
+        variable = self.types.variable_of(_FUNCTION, name)
+        count = 1 if variable is None or variable.shapes[0].size != size else variable.shapes[0].elements
         if not self.memory.may_read(start, start + size):
             self.problems.append(f"FreeRTOS's {name} is not in the memory that is known here")
             return []
@@ -240,7 +236,7 @@ class _Kernel:
     def _variable_end(self, address: int) -> Optional[int]:
         """The end of the variable that holds an address."""
         if not self._objects:
-            self._objects = sorted((start, start + size) for _, start, size in self.symbols.objects() if size)
+            self._objects = sorted((start, start + size) for _, start, size in self.program.objects() if size)
         index = bisect_right(self._objects, (address, sys.maxsize)) - 1
         return self._objects[index][1] if index >= 0 and address < self._objects[index][1] else None
 

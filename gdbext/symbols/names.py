@@ -12,7 +12,7 @@ from gdbext.model import Stack
 
 _ALLOCATOR = re.compile(
     r"(__wrap_|__real_)?"
-    r"(tlsf_\w+|multi_heap_\w+|heap_caps_\w+|_?(malloc|free|realloc|calloc|memalign)(_r)?|aligned_alloc|pvPort\w*alloc|vPortFree)"
+    r"(tlsf_\w+|multi_heap_\w+|heap_caps_\w+|trace_(malloc|realloc|free)|_?(malloc|free|realloc|calloc|memalign)(_r)?|aligned_alloc|pvPort\w*alloc|vPortFree)"
 )
 
 

@@ -4,14 +4,15 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pytest
 
 from gdbext.source.images import ImageSource
 from gdbext.source.memory import Memory
 from gdbext.source.snapshot import ByteOrder
-from gdbext.symbols.freertos import Tasks, Variable, read_tasks
+from gdbext.symbols.freertos import Tasks, read_tasks
+from gdbext.symbols.shapes import Member, Shape, Variable
 from tests.support.kernel_image import LISTS, NAME_BYTES, STACK_BYTES, STACKS, TASKS, VARIABLES, KernelImage
 
 FORMATS: tuple[tuple[int, ByteOrder], ...] = ((4, "little"), (8, "little"), (4, "big"), (8, "big"))
@@ -24,6 +25,10 @@ STATES = {
     "disk": "xSuspendedTaskList",
     "gone": "xTasksWaitingTermination",
 }
+
+
+def members(places: dict[str, tuple[int, int]]) -> dict[str, Member]:
+    return {name: Member(*place) for name, place in places.items()}
 
 
 class Symbols:
@@ -49,10 +54,18 @@ class Symbols:
     def objects(self) -> Iterator[tuple[str, int, int]]:
         yield "stacks", STACKS, STACK_BYTES
 
-    def variable(self, name: str) -> Variable | None:
+    def variable_of(self, function: str, name: str, follow: Sequence[str] = ()) -> Variable | None:
+        assert function == "vTaskSwitchContext"
         if name.startswith("pxCurrentTCB"):
-            return Variable(self.cores, 7 * self.word + NAME_BYTES, self.control)
-        return Variable(2 if name == "pxReadyTasksLists" else 1, 0x100, self.lists)
+            assert follow == ("",)
+            control = Shape(7 * self.word + NAME_BYTES, members(self.control), {})
+            return Variable(0, (Shape(self.word, {}, {}, self.cores), control))
+        return Variable(0, (Shape(0x100, members(self.lists), {}, 2 if name == "pxReadyTasksLists" else 1),))
+
+
+def both(program: Symbols) -> tuple[Symbols, Symbols]:
+    """As the program and as its debug information."""
+    return program, program
 
 
 def kernel(word: int = 4, order: ByteOrder = "little", running: tuple[str, ...] = ("worker",)) -> KernelImage:
@@ -60,7 +73,7 @@ def kernel(word: int = 4, order: ByteOrder = "little", running: tuple[str, ...] 
 
 
 def read(image: KernelImage, cores: int = 1) -> Tasks:
-    return read_tasks(Memory(ImageSource(image.images(), image.word, image.order)), Symbols(image, cores))
+    return read_tasks(Memory(ImageSource(image.images(), image.word, image.order)), *both(Symbols(image, cores)))
 
 
 def names(found: Tasks) -> set[str]:
@@ -103,7 +116,7 @@ def test_a_running_task_that_is_in_no_list_is_found() -> None:
 def test_before_there_is_a_task_and_without_a_kernel_there_is_nothing_to_say() -> None:
     assert read(kernel(running=())) == Tasks()
     image = kernel()
-    assert read_tasks(Memory(ImageSource(image.images())), NoKernel(image)) == Tasks()
+    assert read_tasks(Memory(ImageSource(image.images())), *both(NoKernel(image))) == Tasks()
 
 
 class NoKernel(Symbols):
@@ -112,22 +125,22 @@ class NoKernel(Symbols):
 
 
 class NoTypes(Symbols):
-    def variable(self, name: str) -> Variable | None:
+    def variable_of(self, function: str, name: str, follow: Sequence[str] = ()) -> Variable | None:
         return None
 
 
 class OtherEnd(Symbols):
     """An end that does not begin as an item does cannot be walked through."""
 
-    def variable(self, name: str) -> Variable | None:
+    def variable_of(self, function: str, name: str, follow: Sequence[str] = ()) -> Variable | None:
         self.lists["xListEnd.pxNext"] = (2, 4)
-        return super().variable(name)
+        return super().variable_of(function, name, follow)
 
 
 @pytest.mark.parametrize("program", [NoTypes, OtherEnd])
 def test_without_types_no_task_is_told_apart(program: type[Symbols]) -> None:
     image = kernel()
-    found = read_tasks(Memory(ImageSource(image.images())), program(image))
+    found = read_tasks(Memory(ImageSource(image.images())), *both(program(image)))
     assert found.tasks == ()
     assert found.problems == (
         "no debug information tells what FreeRTOS's lists of tasks look like: no task is told apart",
@@ -136,7 +149,7 @@ def test_without_types_no_task_is_told_apart(program: type[Symbols]) -> None:
 
 def test_a_file_without_the_kernel_says_so() -> None:
     image = kernel()
-    found = read_tasks(Memory(ImageSource([(0, bytes(16))])), Symbols(image))
+    found = read_tasks(Memory(ImageSource([(0, bytes(16))])), *both(Symbols(image)))
     assert found.tasks == ()
     assert found.problems == ("pxCurrentTCB, which leads to FreeRTOS's tasks, is not in the memory that is known here",)
 
