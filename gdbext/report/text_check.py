@@ -74,6 +74,8 @@ def _suspect_lines(suspect: Suspect, label: str) -> Iterator[str]:
     yield f"    {label}      {suspect.payload:#x}, {size}, {state}: {suspect.why}"
     if suspect.allocated:
         yield f"             allocated  {stack_words(suspect.allocated)}   {owner_words(suspect.task, suspect.seq)}"
+    elif suspect.task:
+        yield f"             owner      {owner_words(suspect.task, None)}"
     if suspect.freed:
         verb = "freeing  " if suspect.state == "freeing" else "freed    "
         owner = owner_words(suspect.freed_task, suspect.freed_seq)
