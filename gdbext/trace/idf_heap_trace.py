@@ -26,6 +26,7 @@ STATICS = ("records", "buffer")  # what the tracing's books are called; without 
 SOURCE = "ESP-IDF's heap_trace"
 _SEPARATE = ("buffer", "total_records", "count", "has_overflowed")  # before they became one structure
 _OTHERS = ("tracing", "mode", "total_allocations")
+_NEAR = 512
 _MOST_RECORDS = 1 << 18
 _LARGEST_BUFFER = 16 << 20
 _LARGEST_RECORD = 1024
@@ -106,6 +107,7 @@ class _Reader:
         self.record = books.record
         self.word = memory.source.pointer_size
         self.problems: List[str] = []
+        self._fetch_numbers()
         self.capacity, self.count = self._number("capacity"), self._number("count")
         self.buffer = self._number("buffer")
         self._check()
@@ -132,6 +134,13 @@ class _Reader:
     @property
     def _end(self) -> int:
         return self.buffer + self.capacity * self.record.size
+
+    def _fetch_numbers(self) -> None:
+        """All of them in one read, where they lie together."""
+        low = min(place.offset for place in self.books.numbers.values())
+        high = max(place.offset + place.size for place in self.books.numbers.values())
+        if high - low <= _NEAR:
+            self.memory.fetch_known(low, high)
 
     def _number(self, name: str) -> int:
         place = self.books.numbers[name]
