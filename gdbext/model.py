@@ -75,6 +75,7 @@ class Generation:
     freed_task: Optional[str] = None
     freed: Optional[Tuple[int, ...]] = None  # of the free, empty where it is not known; None: not freed
     in_flight: bool = False  # its free was the last thing that its task did
+    refused: bool = False  # and an assertion followed
 
     @property
     def is_freed(self) -> bool:

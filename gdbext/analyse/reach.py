@@ -71,6 +71,25 @@ class Reach:
         self._starts = [block.start for block in self.blocks]
         self._low = self._starts[0] if blocks else 1
         self._high = max((block.end for block in self.blocks), default=0)
+        self._parts: Dict[int, List[Tuple[int, int]]] = {}  # of blocks that hold stacks: the rest of them
+
+    @property
+    def pointer_size(self) -> int:
+        """Bytes of a pointer."""
+        return self._held.pointer_size
+
+    def next_start(self, address: int) -> List[int]:
+        """Where the next block behind an address begins, if there is one."""
+        index = bisect_right(self._starts, address)
+        return self._starts[index : index + 1]
+
+    def set_aside(self, start: int, end: int) -> None:
+        """Scans a range no more with the block that it lies in: it is a stack, of which a part is a root."""
+        number = self.block_at(start)
+        if number is not None:
+            parts = self._parts.get(number, [self.blocks[number][:2]])
+            cut = [part for low, high in parts for part in ((low, min(high, start)), (max(low, end), high))]
+            self._parts[number] = [(low, high) for low, high in cut if low < high]
 
     def block_at(self, address: int) -> Optional[int]:
         """Number of the used block that holds an address."""
@@ -115,9 +134,13 @@ class Reach:
             for _, words in self.words(first, last):
                 yield from [word for word in words if low <= word < high]
 
-    def found_in_block(self, block: Held) -> Iterator[int]:
+    def found_in_block(self, number: int) -> Iterator[int]:
         """The same for a block, without links that the allocator left in it when it was free."""
-        width = self._held.pointer_size
+        block, width = self.blocks[number], self._held.pointer_size
+        if number in self._parts:
+            for start, end in self._parts[number]:
+                yield from self.found_in(start, end)
+            return
         yield from self.found_in(block.start + 2 * width, block.end - width)
         for place in (block.start, block.start + width, block.end - width):
             value = self._held.word(place)
@@ -136,8 +159,7 @@ class Reach:
         for root in roots:
             left += self._mark(self.found_in(root.start, root.end), marked)
         while left:
-            block = self.blocks[left.pop()]
-            left += self._mark(self.found_in_block(block), marked)
+            left += self._mark(self.found_in_block(left.pop()), marked)
         return [number for number in range(len(self.blocks)) if number not in marked]
 
     def _mark(self, values: Iterator[int], marked: Set[int]) -> List[int]:
@@ -154,8 +176,7 @@ class Reach:
         """For lost blocks that other lost ones point at: one of those."""
         found: Dict[int, int] = {}
         for number in lost:
-            block = self.blocks[number]
-            for value in self.found_in_block(block):
+            for value in self.found_in_block(number):
                 target = self.block_at(value)
                 if target is not None and target != number:
                     found.setdefault(target, number)
@@ -173,9 +194,10 @@ class Reach:
                 yield Pointer(root, None, None, address, value)
         for number, block in enumerate(self.blocks):
             links = {block.start, block.start + self._held.pointer_size, block.end - self._held.pointer_size}
-            for address, value in self._places(block.start, block.end, low, high):
-                if address not in links or not self._is_link(value):
-                    yield Pointer(None, None, number, address, value)
+            for start, end in self._parts.get(number, [block[:2]]):
+                for address, value in self._places(start, end, low, high):
+                    if address not in links or not self._is_link(value):
+                        yield Pointer(None, None, number, address, value)
 
     def _places(self, start: int, end: int, low: int, high: int) -> Iterator[Tuple[int, int]]:
         width = self._held.pointer_size

@@ -355,10 +355,11 @@ RULES: Tuple[Rule, ...] = (
     Rule("free-neighbours", "No two free blocks lie side by side.", _free_neighbours),
     Rule(
         "listed-not-free",
-        "Only free blocks are on free lists, each on the list of its size.",
+        "Only free blocks are on free lists.",
         _listed_blocks,
         allocators=_TLSF,
     ),
+    Rule("wrong-list", "Every free block is on the list of its size.", _nothing, allocators=_TLSF),
     Rule("free-not-listed", "Every free block is on a free list.", _unlisted_blocks, allocators=_TLSF),
     Rule(
         "poison-fill", "The inside of a free block keeps its fill.", rules_poison.check_free_fill, allocators=_POISONED

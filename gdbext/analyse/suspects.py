@@ -6,7 +6,7 @@ Approach: the heap says which blocks there are, the trace says whose; where they
 
 from __future__ import annotations
 
-from typing import Callable, Optional, Tuple
+from typing import Callable, List, Optional, Sequence, Tuple
 
 from gdbext.heap.facts import HeapFacts
 from gdbext.model import Extent, Generation, Stack, Suspect, TraceInfo
@@ -20,12 +20,35 @@ Frames = Callable[[Tuple[int, ...]], Stack]
 class Witness:
     """The heap and the trace together: what can be said of a block."""
 
-    def __init__(self, facts: HeapFacts, history: History, frames: Frames, trace: Optional[TraceInfo]) -> None:
+    def __init__(
+        self,
+        facts: HeapFacts,
+        history: History,
+        frames: Frames,
+        trace: Optional[TraceInfo],
+        heaps: Sequence[HeapFacts] = (),
+    ) -> None:
         self.facts = facts
         self.history = history
         self.frames = frames
         self.trace = trace
+        self.heaps = heaps  # all that were read
         self._sizes = facts.sizes()
+
+    def beside(self, facts: HeapFacts) -> Witness:
+        """The same trace, for another heap."""
+        return Witness(facts, self.history, self.frames, self.trace, self.heaps)
+
+    def live_here(self) -> List[Generation]:
+        """The live of the trace within this heap, by address."""
+        return sorted(filter(self._is_here, self.history.live()), key=lambda life: life.payload)
+
+    def reissued_here(self) -> List[Tuple[Generation, Generation]]:
+        """Blocks of this heap that were handed out while they were live, with the later life."""
+        return [pair for pair in self.history.reissued() if self._is_here(pair[1])]
+
+    def _is_here(self, life: Generation) -> bool:
+        return self.facts.start <= life.payload < self.facts.end
 
     def suspect(self, raw: int, extent: Extent, life: Optional[Generation] = None, why: str = "") -> Suspect:
         """A block as a suspect: its newest generation unless another is named. `why`: else what the damage touches."""

@@ -53,7 +53,7 @@ def _asked_once(host: Host, found: Collected) -> Callable[[], Operation]:
 
 
 def _analyse(host: Host, found: Collected, operation: Callable[[], Operation], with_blocks: bool) -> List[HeapReport]:
-    known = Known(found.history, host.frames, operation, found.trace_info, with_blocks)
+    known = Known(found.history, host.frames, operation, found.trace_info, with_blocks, found.heaps)
     heaps: List[HeapReport] = []
     group = 1
     for facts in found.heaps:

@@ -42,6 +42,7 @@ from gdbext.source.registers import machine_of, threads_of
 from gdbext.source.snapshot import ByteOrder
 from gdbext.symbols.elf_file import ElfFile
 from gdbext.symbols.elf_symbols import ElfSymbols
+from gdbext.symbols.freertos import Tasks, read_tasks
 from gdbext.symbols.shapes import Variable
 from gdbext.trace.ring import search_rings
 
@@ -116,6 +117,12 @@ class ImageHost:
         threads = threads_of(self._dump.core)
         machine = machine_of(self._dump.core.machine, self._dump.core.pointer_size)
         return World(there or whole, threads_named(machine, threads), [] if threads else skipped)
+
+    def tasks(self) -> Tasks:
+        """The tasks of the program's kernel, by its own lists."""
+        if self._program is None or self._symbols is None:
+            return Tasks()
+        return read_tasks(self._memory, self._program, self._symbols)
 
     def name_at(self, address: int) -> Optional[str]:
         """The variable at an address, with the offset in it."""

@@ -76,6 +76,7 @@ if TYPE_CHECKING:
     from gdbext.analyse.watch import WatchPlan
     from gdbext.commands.gdb_watch import GdbWatcher
     from gdbext.source.saved import Saved
+    from gdbext.symbols.freertos import Tasks
     from gdbext.symbols.shapes import Variable
 
 # Where a heap assertion stops, best first: the recorder's hook, the C library's assert, its abort.
@@ -215,6 +216,12 @@ class GdbHost:
                 Skipped("scan", "no program, no globals: load it with `file APP.elf`, or name memory: --scan")
             )
         return World([("globals", *span) for span in sections], threads_named(machine, registers), skipped)
+
+    def tasks(self) -> Tasks:
+        """The tasks of the program's kernel, by its own lists."""
+        from gdbext.symbols.freertos import read_tasks  # not needed by those who only load us
+
+        return read_tasks(self.memory(), self._program, self)
 
     def name_at(self, address: int) -> Optional[str]:
         """The ELF symbol that holds an address."""

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from gdbext.analyse.watch import WatchPlan
     from gdbext.source.registers import Machine
     from gdbext.source.saved import Saved
+    from gdbext.symbols.freertos import Tasks
     from gdbext.symbols.shapes import Variable
 
 FRAGILE = "a small stub, as in a chip's panic handler: nothing runs or breaks there; block headers are read, no more"
@@ -79,7 +80,7 @@ class Live(NamedTuple):
 
 
 class Thread(NamedTuple):
-    """A thread: its name, its stack pointer (0: not known), and its registers."""
+    """A thread: its name, from where on its stack is in use (0: not known), and its registers."""
 
     name: str
     stack: int
@@ -96,9 +97,13 @@ class World(NamedTuple):
 
 def threads_named(machine: Optional[Machine], registers: List[Dict[str, int]]) -> List[Thread]:
     """The threads of a target whose registers have been read."""
+    from gdbext.source.registers import stack_pointer, without_dead_windows  # not needed by those who only load us
+
+    below = 0 if machine is None else machine.below
+    pointers = [0 if machine is None else max(0, stack_pointer(machine, values) - below) for values in registers]
     return [
-        Thread(f"thread {number + 1}", values.get(machine.sp, 0) if machine is not None else 0, tuple(values.items()))
-        for number, values in enumerate(registers)
+        Thread(f"thread {number + 1}", pointer, tuple(without_dead_windows(values).items()))
+        for number, (pointer, values) in enumerate(zip(pointers, registers))
     ]
 
 
@@ -169,6 +174,9 @@ class Host(Protocol):
 
     def roots(self) -> World:
         """Where pointers may stand outside of heaps."""
+
+    def tasks(self) -> Tasks:
+        """The tasks of the kernel, by its own lists."""
 
     def name_at(self, address: int) -> Optional[str]:
         """The variable at an address, with the offset in it."""

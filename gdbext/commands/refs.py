@@ -46,7 +46,8 @@ def _reference(host: Host, found: Collected, scan: Scan, pointer: Pointer) -> Re
         return Reference("block", f"{block.payload:#x}+{at}", pointer.address, pointer.value, block.payload, owner)
     if pointer.root is None:
         return Reference("register", pointer.register or "", None, pointer.value, None, None)
-    name = host.name_at(pointer.address or 0) or pointer.root.name
+    name = pointer.root.name if pointer.root.kind == "stack" else ""
+    name = name or host.name_at(pointer.address or 0) or pointer.root.name
     return Reference(pointer.root.kind, name, pointer.address, pointer.value, None, None)
 
 

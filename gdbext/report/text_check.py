@@ -55,7 +55,7 @@ def _group_lines(group: List[Finding]) -> Iterator[str]:
         yield f"    also     {about}{other.text}"
     if len(group) > 1 + _CONSEQUENCES_SHOWN:
         yield f"    also     ... {len(group) - 1 - _CONSEQUENCES_SHOWN} more"
-    if first.severity == "damage":
+    if first.severity == "damage" or first.suspects:
         yield from _evidence_lines(first)
 
 

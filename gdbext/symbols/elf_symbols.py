@@ -16,7 +16,7 @@ from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tu
 
 from gdbext.model import Frame, Stack
 from gdbext.symbols.elf_file import ElfFile
-from gdbext.symbols.elf_shapes import variable_in
+from gdbext.symbols.elf_shapes import name_of, variable_in
 from gdbext.symbols.names import without_allocator
 from gdbext.symbols.shapes import Variable
 
@@ -159,7 +159,7 @@ def _frames(unit: _Unit, pc: int, place: int, file: Optional[str], line: Optiona
     around = list(_functions_at(unit.unit.get_top_DIE(), place))
     for position, entry in enumerate(reversed(around)):
         inlined = entry.tag == "DW_TAG_inlined_subroutine"
-        yield Frame(pc, _name_of(entry), file, line, inlined and position < len(around) - 1)
+        yield Frame(pc, name_of(entry), file, line, inlined and position < len(around) - 1)
         if inlined:
             called = entry.attributes.get("DW_AT_call_file"), entry.attributes.get("DW_AT_call_line")
             file = None if called[0] is None else unit.file_name(called[0].value)
@@ -213,17 +213,3 @@ def _listed_ranges(entry: Any, where: Any) -> Iterator[Tuple[int, int]]:
         else:
             shift = 0 if one.is_absolute else base
             yield one.begin_offset + shift, one.end_offset + shift
-
-
-def _name_of(entry: Any) -> Optional[str]:
-    """A function's name, which stands where it was written, not where it was inlined."""
-    for _ in range(_MOST_ORIGINS):
-        if "DW_AT_name" in entry.attributes:
-            return _text(entry.attributes["DW_AT_name"].value)
-        link = next(
-            (name for name in ("DW_AT_abstract_origin", "DW_AT_specification") if name in entry.attributes), None
-        )
-        if link is None:
-            return None
-        entry = entry.get_DIE_from_attribute(link)
-    return None

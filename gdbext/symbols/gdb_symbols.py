@@ -16,7 +16,7 @@ import gdb
 
 from gdbext.model import Frame, Stack
 from gdbext.symbols.names import without_allocator
-from gdbext.symbols.shapes import DEEPEST, MOST_MEMBERS, Member, Shape, Variable
+from gdbext.symbols.shapes import DEEPEST, MOST_MEMBERS, Member, Shape, Variable, inside, members_by_name
 
 # Where the C libraries' assertions have the function's name and the condition among their arguments.
 _ASSERT_ARGUMENTS = {"__assert_func": (2, 3), "__assert_fail": (3, 0)}
@@ -151,8 +151,8 @@ def variable_of(function: str, name: str, follow: Sequence[str] = ()) -> Optiona
     """A variable of the source that a function is in, and what it points to by these members. No memory is read."""
     symbol = gdb.lookup_global_symbol(function)
     table = symbol.symtab if symbol is not None else None
-    variables = (one for one in (table.static_block() if table is not None else ()) if one.is_variable)
-    found = next((one for one in variables if one.name == name), None)
+    blocks = () if table is None else (table.static_block(), table.global_block())
+    found = next((one for block in blocks for one in block if one.is_variable and one.name == name), None)
     place = None if found is None else _place_of(found)
     if found is None or found.type is None or place is None:
         return None
@@ -176,24 +176,33 @@ def _place_of(symbol: gdb.Symbol) -> Optional[int]:
 
 
 def _shape(kind: gdb.Type) -> Shape:
-    members: Dict[str, Member] = {}
-    for name, offset, inner in islice(_members(kind, 0, 0), MOST_MEMBERS):
-        members.setdefault(name, Member(offset, inner.sizeof))
+    one = _element(kind)
+    found = ((name, Member(offset, inner.sizeof)) for name, offset, inner in islice(_members(one), MOST_MEMBERS))
+    values = one.fields() if one.code == gdb.TYPE_CODE_ENUM else []
+    named = {value.enumval: value.name or "" for value in values}
+    return Shape(one.sizeof, members_by_name(found), named, kind.sizeof // one.sizeof if one.sizeof else 1)
+
+
+def _element(kind: gdb.Type) -> gdb.Type:
+    """What an array has many of, of all its dimensions; what is no array itself."""
     plain = kind.strip_typedefs()
-    values = plain.fields() if plain.code == gdb.TYPE_CODE_ENUM else []
-    return Shape(plain.sizeof, members, {one.enumval: one.name or "" for one in values})
+    for _ in range(DEEPEST):
+        if plain.code != gdb.TYPE_CODE_ARRAY:
+            break
+        plain = plain.target().strip_typedefs()
+    return plain
 
 
-def _members(kind: gdb.Type, base: int, depth: int) -> Iterator[Tuple[str, int, gdb.Type]]:
+def _members(kind: gdb.Type, outer: str = "", base: int = 0, depth: int = 0) -> Iterator[Tuple[str, int, gdb.Type]]:
     """Name, place and type of every member, those of structures inside after the structure."""
     plain = kind.strip_typedefs()
     if plain.code not in (gdb.TYPE_CODE_STRUCT, gdb.TYPE_CODE_UNION) or depth == DEEPEST:
         return
     for one in plain.fields():
         if one.type is not None and hasattr(one, "bitpos"):
-            offset = base + (one.bitpos or 0) // 8
-            yield one.name or "", offset, one.type
-            yield from _members(one.type, offset, depth + 1)
+            name, offset = inside(outer, one.name or ""), base + (one.bitpos or 0) // 8
+            yield name, offset, one.type
+            yield from _members(one.type, name, offset, depth + 1)
 
 
 def _target(kind: gdb.Type, member: str) -> Optional[gdb.Type]:
@@ -201,13 +210,13 @@ def _target(kind: gdb.Type, member: str) -> Optional[gdb.Type]:
 
     No name stands for all of it.
     """
-    inside = islice(_members(kind, 0, 0), MOST_MEMBERS)
-    found = next((inner for name, _, inner in inside if name == member), None) if member else kind
+    within = islice(_members(kind), MOST_MEMBERS)
+    found = next((inner for name, _, inner in within if name.rpartition(".")[2] == member), None) if member else kind
     for _ in range(DEEPEST):
         if found is None:
             return None
-        plain = found.strip_typedefs()
+        plain = _element(found)
         if plain.code == gdb.TYPE_CODE_PTR:
             return plain.target()
-        found = next((inner for _, _, inner in _members(plain, 0, DEEPEST - 1)), None)
+        found = next((inner for _, _, inner in _members(plain)), None)
     return None

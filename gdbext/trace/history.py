@@ -97,14 +97,17 @@ class History:
     def _mark_in_flight(self, events: Tuple[Event, ...]) -> None:
         """Finds the frees that their contexts have not come back from: nothing of theirs follows but an assertion."""
         seen: Set[Tuple[int, int]] = set()
+        asserted: Set[Tuple[int, int]] = set()
         for event in reversed(events):
             key = (event.context, event.core)
+            if event.kind == "assert":
+                asserted.add(key)
             if event.kind == "assert" or key in seen:
                 continue
             seen.add(key)
             lives = self._by_payload.get(event.address, [])
             if event.kind in ("free", "realloc-begin") and lives and lives[-1].freed_seq == event.seq:
-                lives[-1] = replace(lives[-1], in_flight=True)
+                lives[-1] = replace(lives[-1], in_flight=True, refused=key in asserted)
 
     def lives(self) -> Iterator[Generation]:
         """All lives of all addresses, of each address oldest first."""
@@ -132,6 +135,15 @@ class History:
     def live(self) -> List[Generation]:
         """Every generation that has not been freed."""
         return [lives[-1] for lives in self._by_payload.values() if not lives[-1].is_freed]
+
+    def reissued(self) -> List[Tuple[Generation, Generation]]:
+        """Addresses that are live and were so before: nothing tells of a free between their last two lives."""
+        ends = (lives[-2:] for lives in self._by_payload.values())
+        return [(pair[0], pair[1]) for pair in ends if len(pair) > 1 and pair[0].freed_seq == pair[1].freed_seq is None]
+
+    def refused(self) -> List[Generation]:
+        """What was being freed when an assertion came: its context did nothing else between."""
+        return [lives[-1] for lives in self._by_payload.values() if lives[-1].refused]
 
     def double_frees(self) -> List[Tuple[Event, Optional[Generation]]]:
         """Frees of addresses that were free already, with the generation that was freed before."""

@@ -15,12 +15,12 @@ Limits: a free overwrites what an earlier free of the same record left: of a dou
 from __future__ import annotations
 
 from collections import Counter
-from typing import Dict, Iterator, List, NamedTuple, Optional, Protocol, Sequence, Set, Tuple
+from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 from gdbext.model import Event, Generation, Imported, TraceInfo
 from gdbext.source.memory import Memory
 from gdbext.symbols.names import HEAP_TRACING
-from gdbext.symbols.shapes import Member, Shape, Variable
+from gdbext.symbols.shapes import Member, Shape, Types
 
 STATICS = ("records", "buffer")  # what the tracing's books are called; without debug information no more is known
 SOURCE = "ESP-IDF's heap_trace"
@@ -33,13 +33,6 @@ _LARGEST_RECORD = 1024
 _LARGEST_BLOCK = 1 << 28
 _STATES = {"TRACING_STARTED": "recording", "TRACING_ALLOC_PAUSED": "frees only"}
 _MODES = {"HEAP_TRACE_ALL": "all", "HEAP_TRACE_LEAKS": "leaks"}
-
-
-class Types(Protocol):
-    """What is asked of a program's debug information."""
-
-    def variable_of(self, function: str, name: str, follow: Sequence[str] = ()) -> Optional[Variable]:
-        """A variable of the source that a function is in, and what it points to by these members."""
 
 
 class RecordsError(ValueError):

@@ -14,8 +14,7 @@ from typing import Dict, Iterator, List, NamedTuple, Optional, Set, Tuple
 
 from gdbext.source.memory import Memory
 from gdbext.symbols.names import TASK_TRACKING
-from gdbext.symbols.shapes import Shape, Variable
-from gdbext.trace.idf_heap_trace import Types
+from gdbext.symbols.shapes import Shape, Types, Variable
 
 _FOLLOWED = ("slh_first", "heaps_stats", "allocs_stats")
 _NEEDED = (

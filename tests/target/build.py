@@ -108,6 +108,13 @@ VARIANTS = {
     "imc": Variant("no A extension: -cpu rv32,a=false, one hart", flags=("-march=rv32imc",)),
     "plain": Variant("plain stores, no atomics: must fail the SMP test", defines=("-DMEMTRACE_TEST_PLAIN_ATOMICS",)),
     "hookless": Variant("the allocator asserts as the C library does", hook=False),
+    "checked": Variant(
+        "the kernel's lists with check words, its tasks with the ends of their stacks",
+        defines=("-DKERNEL_CHECK_WORDS", "-DKERNEL_STACK_ENDS"),
+    ),
+    "release": Variant(
+        "the allocator asserts nothing", hook=False, defines=("-Dtlsf_assert(condition)=((void)(condition))",)
+    ),
     "base": Variant("no filters, no live table", defines=BASE_FEATURES),
     "bench": Variant("base features; counts instructions per event", defines=(*BASE_FEATURES, "-DMEMTRACE_TEST_BENCH")),
     "bench-full": Variant("all features; counts instructions per event", defines=("-DMEMTRACE_TEST_BENCH",)),
