@@ -29,6 +29,7 @@ COMMANDS = {
     "log": ("malloc-log", "log"),
 }
 FORMS = ("idf-44", "idf-50", "idf-51", "idf-54", "idf-55")
+LEAVE = "python import os; os._exit(0)"  # a debugger that is gone without a word
 STOP = ("break scenario_done", "set memtrace auto-report off", "continue")
 
 
@@ -279,3 +280,13 @@ def test_garbage_costs_one_line_each() -> None:
     for number, (damage, words) in enumerate(GARBAGE.items()):
         (why,) = trace_lines(done.json(number))
         assert words in why, (damage, why)
+
+
+def test_a_live_target_in_the_shell() -> None:
+    elf = firmware.build("idf-54")
+    with Qemu(elf, append="scenario=overflow mode=all", tcp=True) as chip:
+        run_gdb([remote(chip.remote), "break abort", "continue", LEAVE], elf=elf)
+        report = memtrace("check", "--rsp", chip.remote, "--elf", elf, "--json").json()
+    left, right = report["heaps"][0]["findings"][0]["suspects"]
+    assert place(left["allocated"]) == at("frame_make", "frame")
+    assert place(right["freed"]) == at("frame_end", "end")
