@@ -9,21 +9,32 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from dataclasses import dataclass
-from typing import Callable, Iterable, List, Optional, Sequence, Tuple
+from typing import Callable, Iterable, List, NamedTuple, Optional, Sequence, Tuple
 
 from gdbext.analyse.evidence import extent_of
 from gdbext.analyse.explain import explain
-from gdbext.analyse.faults import Fault
+from gdbext.analyse.faults import COUNTERS, Fault
 from gdbext.analyse.groups import group_faults
 from gdbext.analyse.rules import run_rules
-from gdbext.analyse.suspects import Frames, Witness
+from gdbext.analyse.rules_trace import TRACE_NOTES, run_trace_rules
+from gdbext.analyse.suspects import Frames, TaskOf, Witness, no_task
 from gdbext.heap.facts import HeapFacts
-from gdbext.model import Assertion, Block, Extent, Finding, HeapReport, Skipped, Stack, TraceInfo
+from gdbext.model import (
+    Assertion,
+    Block,
+    Explanation,
+    Extent,
+    Finding,
+    HeapReport,
+    Skipped,
+    Stack,
+    Suspect,
+    TraceInfo,
+)
 from gdbext.symbols.names import innermost_allocator, is_assertion
 from gdbext.trace.history import History
 
 _BYTES_SHOWN = 16
-_COUNTERS = ("free-bytes", "minimum-free")
 
 
 @dataclass(frozen=True)
@@ -57,49 +68,50 @@ class Known:
     operation: Callable[[], Operation] = Operation
     trace: Optional[TraceInfo] = None
     with_blocks: bool = False
+    heaps: Sequence[HeapFacts] = ()  # all that were read
+    task_of: TaskOf = no_task
 
 
 def check_heap(facts: HeapFacts, known: Known, first_group: int) -> Tuple[HeapReport, List[Skipped]]:
     """One heap's report, and the checks that could not run on it."""
-    witness = Witness(facts, known.history, known.frames, known.trace)
+    witness = Witness(facts, known.history, known.frames, known.trace, known.heaps, known.task_of)
     faults, skipped = run_rules(facts)
-    faults = [*_free_faults(witness), *faults]
-    findings = _findings(witness, faults, known.operation(), first_group) if faults else []
-    return _report(facts, findings, known), skipped
+    told, unproven = run_trace_rules(witness, faults)
+    notes = [fault for fault in told if fault.rule in TRACE_NOTES]
+    broken = [*(fault for fault in told if fault.rule not in TRACE_NOTES), *faults]
+    findings = _findings(witness, broken, known, first_group)
+    findings += _findings(witness, notes, known, first_group + len({finding.group for finding in findings}))
+    return _report(facts, findings, known), [*skipped, *unproven]
 
 
-def _free_faults(witness: Witness) -> Iterable[Fault]:
-    """The free that the allocator refused: of what the heap has as free, or of no block at all."""
-    facts = witness.facts
-    for event, earlier in witness.history.double_frees():
-        holder = facts.holder(facts.raw(event.address))
-        life = witness.history.newest(event.address)
-        if holder is None or life is None or not life.in_flight or not facts.is_free(holder):
-            continue
-        if holder in facts.listed or earlier is not None:
-            text = f"{event.address:#x} is being freed, and was free already"
-            raw = facts.raw(event.address)
-            yield Fault("double-free", event.address, 0, raw, text, frozenset((raw, holder)), False)
+class _Verdict(NamedTuple):
+    """What one group of faults comes to."""
+
+    severity: str
+    excuse: str
+    suspects: Tuple[Suspect, ...]
+    explanations: Tuple[Explanation, ...]
 
 
-def _findings(witness: Witness, faults: Sequence[Fault], operation: Operation, first_group: int) -> List[Finding]:
-    facts = witness.facts
+def _findings(witness: Witness, faults: Sequence[Fault], known: Known, first_group: int) -> List[Finding]:
+    if not faults:
+        return []
+    facts, operation = witness.facts, known.operation()
     extents = [extent_of(facts.snapshot, fault.address, fault.length, *_bounds(facts, fault)) for fault in faults]
     groups = group_faults(faults, extents)
-    notes = [_explained_by(operation, [faults[position] for position in group]) for group in groups]
+    judged = [_judged(witness, [faults[p] for p in group], extents[group[0]], operation) for group in groups]
     findings: List[Finding] = []
-    numbered = sorted(range(len(groups)), key=lambda number: notes[number])
+    numbered = sorted(range(len(groups)), key=lambda number: judged[number].severity)
     for offset, number in enumerate(numbered):
-        group = groups[number]
-        findings += _group_findings(
-            witness,
-            [faults[p] for p in group],
-            [extents[p] for p in group],
-            first_group + offset,
-            notes[number],
-            operation,
-        )
+        told = [(faults[p], extents[p]) for p in groups[number]]
+        findings += _group_findings(facts, told, first_group + offset, judged[number])
     return findings
+
+
+def _judged(witness: Witness, faults: Sequence[Fault], extent: Extent, operation: Operation) -> _Verdict:
+    if _explained_by(operation, faults):
+        return _Verdict("note", f" (operation in progress: {operation.why})", (), ())
+    return _Verdict("note" if faults[0].rule in TRACE_NOTES else "damage", "", *explain(witness, faults, extent))
 
 
 def _bounds(facts: HeapFacts, fault: Fault) -> Tuple[int, int]:
@@ -118,26 +130,25 @@ def _explained_by(operation: Operation, faults: Sequence[Fault]) -> bool:
     """
     if not operation.in_allocator or not all(fault.transient for fault in faults):
         return False
-    return not operation.asserted or all(fault.rule in _COUNTERS for fault in faults)
+    return not operation.asserted or all(fault.rule in COUNTERS for fault in faults)
 
 
 def _group_findings(
-    witness: Witness, faults: Sequence[Fault], extents: Sequence[Extent], group: int, note: bool, operation: Operation
+    facts: HeapFacts, faults: Sequence[Tuple[Fault, Extent]], group: int, verdict: _Verdict
 ) -> Iterable[Finding]:
-    suspects, explanations = ((), ()) if note else explain(witness, faults, extents[0])
-    for position, (fault, extent) in enumerate(zip(faults, extents)):
-        data = witness.facts.snapshot.prefix(fault.address, min(fault.length, _BYTES_SHOWN))
+    for position, (fault, extent) in enumerate(faults):
+        data = facts.snapshot.prefix(fault.address, min(fault.length, _BYTES_SHOWN))
         yield Finding(
             rule=fault.rule,
-            severity="note" if note else "damage",
+            severity=verdict.severity,
             group=group,
             address=fault.address,
             length=fault.length or None,
-            block=None if fault.block is None else witness.facts.user(fault.block),
+            block=None if fault.block is None else facts.user(fault.block),
             bytes=data.hex(),
-            text=f"{fault.text} (operation in progress: {operation.why})" if note else fault.text,
-            suspects=suspects if position == 0 else (),
-            explanations=explanations if position == 0 else (),
+            text=fault.text + verdict.excuse,
+            suspects=verdict.suspects if position == 0 else (),
+            explanations=verdict.explanations if position == 0 else (),
             extent=extent if fault.length else None,
         )
 
@@ -179,7 +190,7 @@ def ends_unread(facts: HeapFacts) -> bool:
 def requested_of(facts: HeapFacts, history: History, raw: int) -> Optional[int]:
     """What was asked for: as the poison of the block says, else the trace."""
     life = history.newest(facts.user(raw))
-    told = life.size if life is not None and life.freed_seq is None else None
+    told = life.size if life is not None and not life.is_freed else None
     poisoned = facts.requested(raw)
     return poisoned if poisoned is not None else told
 

@@ -6,8 +6,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Callable, FrozenSet, Hashable, Iterable, Optional, Tuple
 
+from gdbext.analyse.suspects import Witness
 from gdbext.heap.facts import HeapFacts
 from gdbext.source.snapshot import ByteOrder
+
+COUNTERS = ("free-bytes", "minimum-free")  # the rules of what a heap counts
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,18 @@ class Rule:
     sentence: str
     check: Callable[[HeapFacts], Iterable[Fault]]
     severity: str = "damage"
-    allocators: str = "all"  # or "tlsf", "freertos", "multi_heap", "poisoned"
+    allocators: str = "all"  # or "tlsf", "freertos", "multi_heap", "poisoned", "tracked"
+
+
+@dataclass(frozen=True)
+class TraceRule:
+    """What the trace and the heap must agree on, and how to see where they do not."""
+
+    id: str
+    sentence: str
+    check: Callable[[Witness], Iterable[Fault]]
+    severity: str = "note"
+    whole: bool = False  # a trace that has lost events cannot tell
 
 
 def touching(*things: Optional[Hashable]) -> FrozenSet[Hashable]:

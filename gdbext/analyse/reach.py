@@ -59,14 +59,37 @@ class Pointer(NamedTuple):
 
 
 class Reach:
-    """The used blocks of all heaps, in address order, and the words that lead to them."""
+    """The used blocks of all heaps, in address order, and the words that lead to them.
 
-    def __init__(self, held: Snapshot, blocks: Sequence[Held]) -> None:
+    `silent`: ranges that hold addresses of blocks which nobody uses as pointers, such as a trace.
+    """
+
+    def __init__(self, held: Snapshot, blocks: Sequence[Held], silent: Sequence[Tuple[int, int]] = ()) -> None:
         self.blocks = sorted(blocks)
         self._held = held
+        self._silent = sorted(silent)
         self._starts = [block.start for block in self.blocks]
         self._low = self._starts[0] if blocks else 1
         self._high = max((block.end for block in self.blocks), default=0)
+        self._parts: Dict[int, List[Tuple[int, int]]] = {}  # of blocks that hold stacks: the rest of them
+
+    @property
+    def pointer_size(self) -> int:
+        """Bytes of a pointer."""
+        return self._held.pointer_size
+
+    def next_start(self, address: int) -> List[int]:
+        """Where the next block behind an address begins, if there is one."""
+        index = bisect_right(self._starts, address)
+        return self._starts[index : index + 1]
+
+    def set_aside(self, start: int, end: int) -> None:
+        """Scans a range no more with the block that it lies in: it is a stack, of which a part is a root."""
+        number = self.block_at(start)
+        if number is not None:
+            parts = self._parts.get(number, [self.blocks[number][:2]])
+            cut = [part for low, high in parts for part in ((low, min(high, start)), (max(low, end), high))]
+            self._parts[number] = [(low, high) for low, high in cut if low < high]
 
     def block_at(self, address: int) -> Optional[int]:
         """Number of the used block that holds an address."""
@@ -93,19 +116,35 @@ class Reach:
             words.byteswap()
         return words
 
+    def _telling(self, start: int, end: int) -> Iterator[Tuple[int, int]]:
+        """The parts of a range that are not silent."""
+        index = max(0, bisect_right(self._silent, (start, start)) - 1)
+        while start < end and index < len(self._silent) and self._silent[index][0] < end:
+            low, high = self._silent[index]
+            if start < low:
+                yield start, low
+            start, index = max(start, high), index + 1
+        if start < end:
+            yield start, end
+
     def found_in(self, start: int, end: int) -> Iterator[int]:
         """Every word of a range that may lead into a block."""
         low, high = self._low, self._high
-        for _, words in self.words(start, end):
-            yield from [word for word in words if low <= word < high]
+        for first, last in self._telling(start, end):
+            for _, words in self.words(first, last):
+                yield from [word for word in words if low <= word < high]
 
-    def found_in_block(self, block: Held) -> Iterator[int]:
+    def found_in_block(self, number: int) -> Iterator[int]:
         """The same for a block, without links that the allocator left in it when it was free."""
-        width = self._held.pointer_size
+        block, width = self.blocks[number], self._held.pointer_size
+        if number in self._parts:
+            for start, end in self._parts[number]:
+                yield from self.found_in(start, end)
+            return
         yield from self.found_in(block.start + 2 * width, block.end - width)
         for place in (block.start, block.start + width, block.end - width):
             value = self._held.word(place)
-            if value is not None and not self._is_link(value):
+            if value is not None and not self._is_link(value) and list(self._telling(place, place + 1)):
                 yield value
 
     def _is_link(self, value: int) -> bool:
@@ -120,8 +159,7 @@ class Reach:
         for root in roots:
             left += self._mark(self.found_in(root.start, root.end), marked)
         while left:
-            block = self.blocks[left.pop()]
-            left += self._mark(self.found_in_block(block), marked)
+            left += self._mark(self.found_in_block(left.pop()), marked)
         return [number for number in range(len(self.blocks)) if number not in marked]
 
     def _mark(self, values: Iterator[int], marked: Set[int]) -> List[int]:
@@ -138,8 +176,7 @@ class Reach:
         """For lost blocks that other lost ones point at: one of those."""
         found: Dict[int, int] = {}
         for number in lost:
-            block = self.blocks[number]
-            for value in self.found_in_block(block):
+            for value in self.found_in_block(number):
                 target = self.block_at(value)
                 if target is not None and target != number:
                     found.setdefault(target, number)
@@ -157,11 +194,13 @@ class Reach:
                 yield Pointer(root, None, None, address, value)
         for number, block in enumerate(self.blocks):
             links = {block.start, block.start + self._held.pointer_size, block.end - self._held.pointer_size}
-            for address, value in self._places(block.start, block.end, low, high):
-                if address not in links or not self._is_link(value):
-                    yield Pointer(None, None, number, address, value)
+            for start, end in self._parts.get(number, [block[:2]]):
+                for address, value in self._places(start, end, low, high):
+                    if address not in links or not self._is_link(value):
+                        yield Pointer(None, None, number, address, value)
 
     def _places(self, start: int, end: int, low: int, high: int) -> Iterator[Tuple[int, int]]:
         width = self._held.pointer_size
-        for first, words in self.words(start, end):
-            yield from [(first + at * width, word) for at, word in enumerate(words) if low <= word < high]
+        for begin, stop in self._telling(start, end):
+            for first, words in self.words(begin, stop):
+                yield from [(first + at * width, word) for at, word in enumerate(words) if low <= word < high]

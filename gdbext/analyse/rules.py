@@ -339,7 +339,7 @@ def _counter_of_any(facts: HeapFacts) -> Iterator[Fault]:
 
 
 _HEAP_1, _HEAP_2, _JOINING = "heap_1", "heap_2", "joining"
-_TLSF, _FREERTOS, _MULTI, _POISONED = "tlsf", "freertos", "multi_heap", "poisoned"
+_TLSF, _FREERTOS, _MULTI, _POISONED, _TRACKED = "tlsf", "freertos", "multi_heap", "poisoned", "tracked"
 
 RULES: Tuple[Rule, ...] = (
     Rule("block-size", "Every size word is one that the allocator makes and leads to the next block.", _block_size),
@@ -354,6 +354,12 @@ RULES: Tuple[Rule, ...] = (
         "poison-head", "In front of a used block stands its head canary.", rules_poison.check_head, allocators=_POISONED
     ),
     Rule("poison-length", "The requested length fits its block.", rules_poison.check_length, allocators=_POISONED),
+    Rule(
+        "owner-word",
+        "With task tracking, a used block has the handle of a task, as others have, or none.",
+        rules_poison.check_owner,
+        allocators=_TRACKED,
+    ),
     Rule(
         "used-link",
         "A used block's next pointer is NULL (or the masked NULL; in an old heap_2 it led to a block).",
@@ -378,10 +384,11 @@ RULES: Tuple[Rule, ...] = (
     Rule("free-neighbours", "No two free blocks lie side by side.", _free_neighbours, allocators=_JOINING),
     Rule(
         "listed-not-free",
-        "Only free blocks are on free lists, each on the list of its size.",
+        "Only free blocks are on free lists.",
         _listed_blocks,
         allocators=_TLSF,
     ),
+    Rule("wrong-list", "Every free block is on the list of its size.", _nothing, allocators=_TLSF),
     Rule("free-not-listed", "Every free block is on a free list.", _unlisted_blocks, allocators=_TLSF),
     Rule(
         "poison-fill", "The inside of a free block keeps its fill.", rules_poison.check_free_fill, allocators=_POISONED
@@ -438,6 +445,7 @@ def _applies(rule: Rule, facts: HeapFacts) -> bool:
         _HEAP_2: isinstance(layout, Heap2Layout),
         _MULTI: facts.info is not None,
         _POISONED: facts.poison.head > 0,
+        _TRACKED: facts.poison.owner_place(0) is not None,
     }[rule.allocators]
 
 

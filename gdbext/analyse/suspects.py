@@ -6,24 +6,57 @@ Approach: the heap says which blocks there are, the trace says whose; where they
 
 from __future__ import annotations
 
-from typing import Callable, Optional, Tuple
+from typing import Callable, List, Optional, Sequence, Tuple
 
 from gdbext.heap.facts import HeapFacts
 from gdbext.model import Extent, Generation, Stack, Suspect, TraceInfo
 from gdbext.trace.history import History
 
+_FREED_AND_USED = "; a free of it is recorded, but the heap has it as used: freed just now, or allocated again unseen"
+
 Frames = Callable[[Tuple[int, ...]], Stack]
+TaskOf = Callable[[HeapFacts, int], Optional[str]]  # the task that a block (raw) names itself, without a trace
+
+
+def no_task(_: HeapFacts, __: int) -> Optional[str]:
+    """Blocks say nothing of tasks."""
+    return None
 
 
 class Witness:
     """The heap and the trace together: what can be said of a block."""
 
-    def __init__(self, facts: HeapFacts, history: History, frames: Frames, trace: Optional[TraceInfo]) -> None:
+    def __init__(
+        self,
+        facts: HeapFacts,
+        history: History,
+        frames: Frames,
+        trace: Optional[TraceInfo],
+        heaps: Sequence[HeapFacts] = (),
+        task_of: TaskOf = no_task,
+    ) -> None:
         self.facts = facts
         self.history = history
         self.frames = frames
         self.trace = trace
+        self.heaps = heaps  # all that were read
+        self.task_of = task_of
         self._sizes = facts.sizes()
+
+    def beside(self, facts: HeapFacts) -> Witness:
+        """The same trace, for another heap."""
+        return Witness(facts, self.history, self.frames, self.trace, self.heaps, self.task_of)
+
+    def live_here(self) -> List[Generation]:
+        """The live of the trace within this heap, by address."""
+        return sorted(filter(self._is_here, self.history.live()), key=lambda life: life.payload)
+
+    def reissued_here(self) -> List[Tuple[Generation, Generation]]:
+        """Blocks of this heap that were handed out while they were live, with the later life."""
+        return [pair for pair in self.history.reissued() if self._is_here(pair[1])]
+
+    def _is_here(self, life: Generation) -> bool:
+        return self.facts.start <= life.payload < self.facts.end
 
     def suspect(self, raw: int, extent: Extent, life: Optional[Generation] = None, why: str = "") -> Suspect:
         """A block as a suspect: its newest generation unless another is named. `why`: else what the damage touches."""
@@ -32,18 +65,21 @@ class Witness:
         size = self._size(raw, life)
         why = why or hit_words(self.facts, raw, size, extent)
         if life is None:
-            return Suspect(payload, size, self._heap_state(payload), None, None, (), None, self._unknown(why))
+            task = self.task_of(self.facts, raw)
+            return Suspect(payload, size, self._heap_state(payload), task, None, (), None, self._unknown(why))
         freed = None if life.freed is None else self.frames(life.freed)
-        reason = why if life.allocated else self._unknown(why)
         state = self.state(payload, life)
+        reason = why if life.allocated else self._unknown(why)
+        if life.is_freed and state == "used":
+            reason += _FREED_AND_USED
         allocated = self.frames(life.allocated)
         return Suspect(
             payload, size, state, life.task, life.seq, allocated, freed, reason, life.freed_seq, life.freed_task
         )
 
     def state(self, payload: int, life: Generation) -> str:
-        """used, freed or freeing; the heap's word counts where the trace does not know of a free."""
-        if life.freed_seq is None:
+        """used, freed or freeing; the heap's word counts where the trace knows of no free, or not when."""
+        if not life.is_freed or (life.freed_seq is None and life == self.history.newest(payload)):
             return self._heap_state(payload)
         refused = any(event.seq == life.freed_seq for event, _ in self.history.double_frees())
         return "freeing" if life.in_flight and (refused or not self.heap_free(payload)) else "freed"
@@ -77,14 +113,14 @@ class Witness:
     def former_owner(self, address: int) -> Optional[Generation]:
         """The newest generation that held `address` and has been freed, not counting a free still under way."""
         for life in self.history.holding(address, self._sizes):
-            if life.freed_seq is not None and self.state(life.payload, life) == "freed":
+            if life.is_freed and self.state(life.payload, life) == "freed":
                 return life
         return None
 
     def present_owner(self, address: int) -> Optional[Generation]:
         """The generation that holds `address` now, if the trace knows it."""
         for life in self.history.holding(address, self._sizes):
-            if life.freed_seq is None or self.state(life.payload, life) == "freeing":
+            if not life.is_freed or self.state(life.payload, life) == "freeing":
                 return life
         return None
 
@@ -94,7 +130,8 @@ def hit_words(facts: HeapFacts, payload: int, size: int, extent: Extent) -> str:
     header = facts.header_of(payload)
     in_header = min(extent.end, payload) - max(extent.start, header)
     first, last = max(extent.start, payload), min(extent.end, payload + size)
-    parts = [f"its size word ({counted(in_header, 'byte')})"] if in_header > 0 else []
+    what = "size word" if facts.layout.header == facts.layout.word else "header"
+    parts = [f"its {what} ({counted(in_header, 'byte')})"] if in_header > 0 else []
     if last > first:
         parts.append(_bytes_words(facts, payload, size, first, last))
     return " and ".join(parts) or "none of its bytes"

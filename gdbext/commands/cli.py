@@ -34,7 +34,7 @@ from gdbext.commands.settings import Settings
 from gdbext.commands.table import COMMANDS, Argument, Command, help_of, render, shell_parser_of
 from gdbext.heap.facts import Region
 from gdbext.heap.registry import weight_of
-from gdbext.heap.search import search_heaps
+from gdbext.heap.search import search_file
 from gdbext.model import CheckReport, Frame, Skipped, Stack
 from gdbext.source.images import ImageSource
 from gdbext.source.memory import Memory, NoTarget
@@ -42,6 +42,8 @@ from gdbext.source.registers import machine_of, threads_of
 from gdbext.source.snapshot import ByteOrder
 from gdbext.symbols.elf_file import ElfFile
 from gdbext.symbols.elf_symbols import ElfSymbols
+from gdbext.symbols.freertos import Tasks, read_tasks
+from gdbext.symbols.shapes import Variable
 from gdbext.trace.ring import search_rings
 
 _CORE = Argument(
@@ -116,6 +118,12 @@ class ImageHost:
         machine = machine_of(self._dump.core.machine, self._dump.core.pointer_size)
         return World(there or whole, threads_named(machine, threads), [] if threads else skipped)
 
+    def tasks(self) -> Tasks:
+        """The tasks of the program's kernel, by its own lists."""
+        if self._program is None or self._symbols is None:
+            return Tasks()
+        return read_tasks(self._memory, self._program, self._symbols)
+
     def name_at(self, address: int) -> Optional[str]:
         """The variable at an address, with the offset in it."""
         objects = [] if self._program is None else self._program.objects()
@@ -137,6 +145,14 @@ class ImageHost:
             return (*core, "symbols none: addresses are shown as they are; --elf APP.elf names the program")
         lines = "" if self._symbols.has_lines else ": no debug information: functions are shown without lines"
         return (*core, f"symbols {self._program.path}{lines}")
+
+    def symbol(self, name: str) -> Optional[int]:
+        """Address of a symbol of the program, or None."""
+        return None if self._program is None else self._program.address_of(name)
+
+    def variable_of(self, function: str, name: str, follow: Sequence[str] = ()) -> Optional[Variable]:
+        """A variable of the source that a function is in, by DWARF."""
+        return None if self._symbols is None else self._symbols.variable_of(function, name, follow)
 
     def build_id(self) -> Optional[str]:
         """The program's build-id."""
@@ -234,7 +250,7 @@ def _best_memory(images: Sequence[Tuple[int, bytes]], regions: Sequence[Region])
 
 
 def _first_with_heaps(tried: Sequence[Memory]) -> Memory:
-    found = (memory for memory in tried if search_heaps(memory, memory.ranges()).regions)
+    found = (memory for memory in tried if search_file(memory).regions)
     return next(found, None) or _first_with_rings(tried)
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Dict, Iterator
 
 from gdbext.analyse.rules import RULES
+from gdbext.analyse.rules_trace import TRACE_RULES
 from gdbext.commands.launch import LAUNCH
 from gdbext.commands.settings import SETTINGS, Settings
 from gdbext.commands.table import COMMANDS, Described, spelled, visible
@@ -57,7 +58,9 @@ def _settings() -> Iterator[str]:
 
 def checks_page() -> str:
     """docs/CHECKS.md."""
-    rows = [f"| `{rule.id}` | {rule.sentence} | {rule.severity} |" for rule in RULES]
+    rules = [(rule.id, rule.sentence, rule.severity) for rule in RULES]
+    rules += [(rule.id, rule.sentence, rule.severity) for rule in TRACE_RULES]
+    rows = [f"| `{name}` | {sentence} | {severity} |" for name, sentence, severity in rules]
     what = "What `heap-check` holds against a heap; the id stands in `rule` of its `--json`."
     head = ["# Checks", "", _NOTE, "", what, ""]
     return "\n".join([*head, "| id | what must be so | else |", "|---|---|---|", *rows, ""])

@@ -2,8 +2,8 @@
 """Collects where pointers may stand outside of the heaps: globals, stacks, registers, and what the user names.
 
 Approach: a host says what its program writes to and where its threads stand; the heaps and the ring are taken out, for
-they are full of addresses that nobody uses as pointers. A stack that lies in a block is read from its stack pointer on;
-stacks of tasks that do not run are blocks or variables like any other.
+they are full of addresses that nobody uses as pointers. A stack that lies in a block is read from its stack pointer on,
+and so are the stacks of FreeRTOS's tasks, wherever they lie; what is below is left out of blocks and variables.
 Cost: the globals, up to 64 KiB a stack, and the heaps in full.
 """
 
@@ -11,15 +11,18 @@ from __future__ import annotations
 
 from argparse import Namespace
 from dataclasses import dataclass, field
-from typing import List, Sequence, Tuple
+from typing import TYPE_CHECKING, List, Sequence, Tuple
 
 from gdbext.analyse.reach import Held, Reach, Register, Root
 from gdbext.commands.collect import Collected
-from gdbext.commands.host import Host, Thread, UserError
+from gdbext.commands.host import Host, Thread, UserError, World
 from gdbext.heap.dumped import DumpedLayout
 from gdbext.model import Scanned, Skipped
 from gdbext.source.known import parse_ranges
 from gdbext.source.memory import Memory
+
+if TYPE_CHECKING:
+    from gdbext.analyse.stacks import TaskStack
 
 _STACK_BYTES = 64 << 10
 _LARGEST_ROOT = 64 << 20
@@ -50,17 +53,20 @@ def _known(memory: Memory, root: Root) -> int:
 def collect_scan(host: Host, options: Namespace, found: Collected) -> Scan:
     """Reads everything that is scanned."""
     memory = host.memory()
-    scan = Scan(Reach(memory.snapshot, _blocks(memory, found)))
+    scan = Scan(Reach(memory.snapshot, _blocks(memory, found), found.books))
     world = host.roots()
     found.skipped += world.skipped
+    stacks = _of_tasks(host, scan, world, found)
     for thread in world.threads:
         scan.registers += [Register(f"{thread.name} {name}", value) for name, value in thread.registers]
-        scan.roots += _stack(memory, scan.reach, world.writable, thread)
+        if not any(stack.holds(thread.stack) for stack in stacks):
+            scan.roots += _stack(memory, scan.reach, world.writable, thread)
     named = [Root("memory", "--scan", start, end) for text in options.scan for start, end in _ranges(text)]
     for root in named:
         memory.allow(root.start, root.end)
     writable = [Root("global", name, start, end) for name, start, end in world.writable]
-    taken = [(heap.start, heap.end) for heap in found.heaps] + _ring(found)
+    taken = [(heap.start, heap.end) for heap in found.heaps] + found.books
+    taken += [(stack.low, stack.end) for stack in stacks]
     for root in (*writable, *named):
         scan.roots += _without(root, taken, found)
     for root in scan.roots:
@@ -84,6 +90,20 @@ def _blocks(memory: Memory, found: Collected) -> List[Held]:
     return blocks
 
 
+def _of_tasks(host: Host, scan: Scan, world: World, found: Collected) -> List[TaskStack]:
+    """The stacks of the kernel's tasks: what is in use of them becomes a root, the rest belongs to nothing."""
+    from gdbext.analyse.stacks import task_stacks  # not needed by those who only load us
+
+    tasks = host.tasks()
+    pointers = [thread.stack for thread in world.threads]
+    stacks = task_stacks(tasks.tasks, scan.reach, pointers, host.memory().known_end)
+    found.skipped += [Skipped("scan", problem) for problem in (*tasks.problems, *stacks.problems)]
+    for stack in stacks.known:
+        scan.reach.set_aside(stack.low, stack.end)
+        scan.roots += [Root("stack", stack.name, stack.top, stack.end)] if stack.top < stack.end else []
+    return stacks.known
+
+
 def _stack(memory: Memory, reach: Reach, writable: Sequence[Tuple[str, int, int]], thread: Thread) -> List[Root]:
     """The used part of a stack; none if it lies in a variable, which is scanned whole."""
     if not thread.stack or any(start <= thread.stack < end for _, start, end in writable):
@@ -92,13 +112,6 @@ def _stack(memory: Memory, reach: Reach, writable: Sequence[Tuple[str, int, int]
     end = thread.stack + _STACK_BYTES if block is None else reach.blocks[block].end
     end = min([end, *(held.start for held in reach.blocks if block is None and held.start > thread.stack)])
     return [Root("stack", f"stack of {thread.name}", thread.stack, min(end, memory.known_end(thread.stack)))]
-
-
-def _ring(found: Collected) -> List[Tuple[int, int]]:
-    if found.trace is None:
-        return []
-    header = found.trace.header
-    return [(header.address, header.address + header.total_size)]
 
 
 def _ranges(text: str) -> List[Tuple[int, int]]:

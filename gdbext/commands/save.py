@@ -21,7 +21,7 @@ from gdbext.model import SaveReport, Skipped
 from gdbext.source.core import Note
 from gdbext.source.core_writer import Image, core_bytes, refuse_to_replace, write_file
 from gdbext.source.memory import Memory
-from gdbext.source.registers import auxiliary_note, prstatus
+from gdbext.source.registers import auxiliary_note, prstatus, stack_pointer
 from gdbext.source.saved import Saved, saved_notes
 
 _LARGEST_SECTION = 1 << 20
@@ -37,7 +37,7 @@ def run_save(host: Host, options: Namespace) -> SaveReport:
     mark = memory.mark()
     live = host.live()
     found = collect(host, options.heap, options.ring, needed=False)
-    if not found.heaps and not found.unreadable and found.trace is None:
+    if not found.heaps and not found.unreadable and found.trace_info is None:
         raise UserError("nothing to save: no heap and no ring was found; `memtrace status` says what is missing")
     _fetch_all(memory, found, live)
     notes = [*_registers(memory, live), *_knowledge(host, memory, found)]
@@ -84,8 +84,8 @@ def _fetch_all(memory: Memory, found: Collected, live: Live) -> None:
             )
             found.skipped.append(Skipped("globals", why))
     for thread in live.threads:
-        stack = None if live.machine is None else thread.get(live.machine.sp)
-        if stack is not None:
+        stack = 0 if live.machine is None else stack_pointer(live.machine, thread)
+        if stack:
             memory.fetch_known(max(0, stack - _BELOW_STACK), stack + _STACK_BYTES)
 
 

@@ -7,7 +7,7 @@ from argparse import Namespace
 from typing import Optional, Tuple
 
 from gdbext.analyse.recognised import evidence_of
-from gdbext.commands.collect import collect
+from gdbext.commands.collect import Collected, collect
 from gdbext.commands.control import pending_request
 from gdbext.commands.host import Host
 from gdbext.heap.facts import HeapFacts
@@ -24,7 +24,7 @@ def run_status(host: Host, options: Namespace) -> StatusReport:
     heaps = tuple(_heap(facts) for facts in found.heaps) + tuple(_unknown(heap) for heap in found.unreadable)
     ring = _ring(found.trace)
     trace, skipped, cost = found.closing(memory, mark)
-    return StatusReport(heaps, ring, trace, host.facts(), skipped, cost)
+    return StatusReport(heaps, ring, trace, (*host.facts(), *_tasks(found)), skipped, cost)
 
 
 def _heap(facts: HeapFacts) -> HeapStatus:
@@ -42,6 +42,13 @@ def _unknown(heap: Unreadable) -> HeapStatus:
 
 def _span(address: int, start: Optional[int], end: Optional[int]) -> Tuple[int, int]:
     return (address if start is None else start), (address if end is None else end)
+
+
+def _tasks(found: Collected) -> Tuple[str, ...]:
+    if found.tasks is None:
+        return ()
+    blocks, names = len(found.tasks.tasks), sorted(set(found.tasks.tasks.values()))
+    return (f"tasks  ESP-IDF's task_stats names the owners of {blocks:,} blocks: {', '.join(names)}",)
 
 
 def _ring(trace: Optional[Trace]) -> Optional[RingStatus]:

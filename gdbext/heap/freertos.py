@@ -14,6 +14,7 @@ once it has left the chain.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import replace
 from typing import Iterator, List, NamedTuple, Optional, Set, Tuple
@@ -32,6 +33,8 @@ _MOST_REGIONS = 32
 _NO_CHANCE = 8  # blocks that do not all have twice the alignment by chance
 _CONVINCING = 4  # blocks behind an end marker to which the chain leads
 _FEW_BLOCKS = 8  # of a region without an end marker at the end of its memory
+_BY_STATICS = 8.0  # what a pointer to the end marker is worth
+_STATICS = 4 << 20  # bytes in which it is looked for
 # So many blocks do not fit an alignment by accident.
 _MANY = 32
 
@@ -106,7 +109,30 @@ def _settled(memory: Memory, layout: FreeRtosLayout, last: int) -> Optional[Free
     ends = (end for end in _ends(layout, read, stop, last, _is_confirmed(layout, read, stop)) if end > first)
     candidates = [replace(layout, pools=(Pool(first, end),)) for end in ends]
     masked = [_with_canary(candidate, read) for candidate in candidates]
-    return min(masked, key=lambda candidate: _spoiled(candidate, read, stop), default=None)
+    led_to = _end_by_statics(memory, layout, [one.end for one in masked if one.end > stop], last)
+
+    def weight(one: FreeRtosLayout) -> float:
+        return _spoiled(one, read, stop, last) - (_BY_STATICS if one.end == led_to else 0)
+
+    return min(masked, key=weight, default=None)
+
+
+def _end_by_statics(memory: Memory, layout: FreeRtosLayout, ends: List[int], last: int) -> Optional[int]:
+    """Which of some ends behind the place where the walk stops is a variable's value: pxEnd is. What the walk stops at
+    may be xStart's: the first free block, cleared.
+    """
+    if not ends:
+        return None
+    width = memory.source.pointer_size
+    places = {(end - layout.header).to_bytes(width, memory.source.byte_order): end for end in ends}
+    words = re.compile(b"|".join(map(re.escape, places)))
+    found = [
+        places[match.group()]
+        for start, data in memory.glance(_STATICS)
+        for match in words.finditer(data)
+        if (start + match.start()) % width == 0 and not layout.control <= start + match.start() < last
+    ]
+    return max(found, default=None)
 
 
 def _is_confirmed(layout: FreeRtosLayout, read: WordReader, stop: int) -> bool:
@@ -142,16 +168,23 @@ def _ends(layout: FreeRtosLayout, read: WordReader, stop: int, last: int, confir
     return with_last(found, stop, last)
 
 
-def _spoiled(layout: FreeRtosLayout, read: WordReader, stop: int) -> float:
-    """How much speaks against an end: breaks, pointers that lead out of the heap, blocks that disagree."""
+def _spoiled(layout: FreeRtosLayout, read: WordReader, stop: int, last: int) -> float:
+    """How much speaks against an end: breaks, pointers that lead out of the heap, blocks that disagree. For it speak
+    blocks behind the place where the walk stops, more so if they lead to a marker that ends the memory too.
+    """
     walk = walk_freertos(layout, read)
     agrees = chain_agrees(layout, read)
     wrong = sum(1 for payload, word in zip(walk.payloads, walk.words) if not agrees(payload, word, 0))
     behind = sum(1 for payload in walk.payloads if payload > stop)
     unmasked = layout.canary and not read(layout.next_place(layout.end))
     marker = 2 if read(layout.place_of_size(layout.end)) or unmasked else 0
+    pointers = (
+        read(layout.next_place(payload)) or 0 for payload, word in zip(walk.payloads, walk.words) if word & FREE_BIT
+    )
+    cut_off = sum(1 for value in pointers if layout.end < (value ^ layout.canary) + layout.header <= last)
+    fills = 2 if behind and not marker and layout.end == last else 0
     gaps = sum(gap.end - gap.start for gap in walk.gaps())
-    return 4 * len(walk.breaks) + 4 * wrong + marker + gaps / 4096 - min(behind, 8)
+    return 4 * len(walk.breaks) + 4 * wrong + 2 * cut_off + marker + gaps / 4096 - min(behind, 8) - fills
 
 
 def _with_canary(layout: FreeRtosLayout, read: WordReader) -> FreeRtosLayout:

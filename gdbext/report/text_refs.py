@@ -8,6 +8,8 @@ from typing import Dict, Iterator, Optional, Tuple
 from gdbext.model import Leak, LeaksReport, Owner, Reference, RefsReport, Scanned, Skipped
 from gdbext.report.words import cost_words, counted, place_words, size_words, stack_words, trace_words
 
+_MOST_STACKS = 16
+
 
 def refs_lines(report: RefsReport) -> Iterator[str]:
     """Who points at a block."""
@@ -58,5 +60,9 @@ def _closing_lines(scanned: Tuple[Scanned, ...], skipped: Tuple[Skipped, ...]) -
     if scanned:
         words = (counted(n, kind) if kind == "register" else f"{kind} {size_words(n)}" for kind, n in sums.items())
         yield f"scanned: {', '.join(words)}"
+    stacks = [one.name.replace("stack of ", "", 1) for one in scanned if one.kind == "stack"]
+    if stacks:
+        more = f" ... {len(stacks) - _MOST_STACKS:,} more (--json)" if len(stacks) > _MOST_STACKS else ""
+        yield f"stacks:  {', '.join(stacks[:_MOST_STACKS])}{more}"
     for item in skipped:
         yield f"not checked: {item.check}: {item.why}"

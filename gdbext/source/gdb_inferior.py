@@ -26,6 +26,7 @@ _REMOTE = ("remote", "extended-remote")
 _CORE_FILE = "Core file:"
 _AUXILIARY = re.compile(r"^(\d+)\s+AT_.*\s(0x[0-9a-f]+|\d+)$", re.MULTILINE)
 _MACHINES = {"riscv": 243, "i386:x86-64": 62, "i386": 3, "aarch64": 183, "arm": 40, "xtensa": 94}  # by GDB's names
+_PHYSICAL = re.compile(r"ar\d+")  # Xtensa's registers behind its windows
 _REGION = re.compile(r"^\d+\s+y\s+(0x[0-9a-f]+)\s+(0x[0-9a-f]+)", re.MULTILINE)
 
 
@@ -189,11 +190,22 @@ def _registers_of(thread: gdb.InferiorThread, names: Iterable[str]) -> Dict[str,
     thread.switch()
     frame, found = gdb.newest_frame(), {}
     for name in names:
-        try:
-            found[name] = int(frame.read_register(name).cast(gdb.lookup_type("unsigned long long")))
-        except (gdb.error, ValueError):
-            pass  # a register that this GDB or this target does not have stays zero
+        held = _register(frame, name)
+        if held is None and _PHYSICAL.fullmatch(name):
+            held = _register(frame, name.replace("r", ""))  # without register windows GDB knows a1 alone
+        if held is not None:
+            found[name] = held
     return found
+
+
+def _register(frame: gdb.Frame, name: str) -> Optional[int]:
+    """A register's bits; None: this GDB or this target does not have it."""
+    try:
+        value = frame.read_register(name)
+        held = int(value.cast(gdb.lookup_type("unsigned long long")))
+    except (gdb.error, ValueError):
+        return None
+    return held & ((1 << 8 * value.type.sizeof) - 1)  # most registers are signed, no address is
 
 
 def auxiliary_vector() -> List[Tuple[int, int]]:

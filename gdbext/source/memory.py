@@ -293,6 +293,18 @@ class Memory:
                 high = min(end, low + size + overlap)
                 yield low, self._look(low, high) or b""
 
+    def glance(self, most: int) -> Iterator[Tuple[int, bytes]]:
+        """What can be looked at for nothing, up to so many bytes: a file, or what was read of a target."""
+        ranges = self.ranges() or self.snapshot.extents()
+        for start, end in ranges:
+            piece = (
+                self._look(start, min(end, start + most)) if self.ranges() else self.snapshot.get(start, end - start)
+            )
+            yield start, piece or b""
+            most -= end - start
+            if most <= 0:
+                return
+
     def word(self, address: int) -> Optional[int]:
         """The pointer-sized word at `address`, read if need be."""
         data = self.get(address, self.source.pointer_size)

@@ -27,6 +27,7 @@ class Machine(NamedTuple):
     registers: Tuple[Optional[str], ...]
     pc: str
     sp: str
+    below: int = 0  # bytes below the stack pointer that are in use
 
 
 def _named(text: str) -> Tuple[Optional[str], ...]:
@@ -46,17 +47,35 @@ _XTENSA += _named(" ".join(f"ar{n}" for n in range(64)))
 MACHINES = (
     Machine(243, 4, _RISCV, "pc", "sp"),
     Machine(243, 8, _RISCV, "pc", "sp"),
-    Machine(62, 8, _X86_64, "rip", "rsp"),
+    Machine(62, 8, _X86_64, "rip", "rsp", 128),
     Machine(3, 4, _I386, "eip", "esp"),
     Machine(40, 4, _ARM, "pc", "sp"),
     Machine(183, 8, _AARCH64, "pc", "sp"),
-    Machine(94, 4, _XTENSA, "pc", "ar1"),
+    Machine(94, 4, _XTENSA, "pc", "ar1", 16),
 )
 
 
 def machine_of(number: int, word: int) -> Optional[Machine]:
     """The row of a machine, or None."""
     return next((one for one in MACHINES if (one.number, one.word) == (number, word)), None)
+
+
+def stack_pointer(machine: Machine, values: Mapping[str, int]) -> int:
+    """Where a thread's stack reaches down to; 0: not known. With register windows that is the current window's a1."""
+    turned = 4 * values.get("windowbase", 0)
+    return values.get(f"ar{turned + 1}" if turned else machine.sp, 0)
+
+
+def without_dead_windows(values: Mapping[str, int]) -> Dict[str, int]:
+    """Registers without Xtensa's windows of calls that have returned: those behind the current one's sixteen registers,
+    up to the oldest call's that has not been spilled.
+    """
+    windows, base = values.get("windowstart", 0), values.get("windowbase", 0)
+    count = 16 if any(values.get(f"ar{number}") for number in range(32, 64)) else 8
+    oldest = next((step for step in range(1, count) if windows >> (base + step) % count & 1), count)
+    dead = [4 * ((base + step) % count) for step in range(4, oldest)] if windows else []
+    gone = {f"ar{first + number}" for first in dead for number in range(4)}
+    return {name: value for name, value in values.items() if name not in gone}
 
 
 def prstatus(machine: Machine, order: ByteOrder, thread: int, values: Mapping[str, int]) -> Note:

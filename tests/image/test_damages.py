@@ -109,6 +109,27 @@ def test_the_intact_heaps_are_clean() -> None:
         assert listed == {(block.payload, block.size) for block in subject.used}
 
 
+NEAR_THE_END = [("a069", 1), ("a071", 1), ("a073", 1), ("a073", 2), ("a073", 3), ("a083", 2), ("a083", 3), ("a102", 1)]
+
+
+@pytest.mark.parametrize(("case_id", "from_end"), NEAR_THE_END)
+def test_a_cleared_header_is_no_end(case_id: str, from_end: int) -> None:
+    """Where few blocks or none follow, a variable that leads to the true end tells, or the chain past the false one."""
+    case = fixtures.case(case_id)
+    region = case.images[0]
+    images = [(image.base, bytearray(image.data)) for image in case.images]
+    before = check([(base, bytes(data)) for base, data in images], case.heap.option)["heaps"][0]["blocks"]
+    block = [one for one in before if region.base <= one["raw"] < region.base + region.length][-from_end]
+    header = block["raw"] - case.heap.header_bytes - region.base
+    images[0][1][header : header + case.heap.header_bytes] = bytes(case.heap.header_bytes)
+    (heap,) = check([(base, bytes(data)) for base, data in images], case.heap.option)["heaps"]
+    assert heap["status"] == "damaged"
+    told = {finding["block"] for finding in heap["findings"]}
+    assert block["raw"] in told
+    used = [one for one in before if one["state"] == "used" and one is not block]
+    assert [one for one in used if one not in heap["blocks"]] == []
+
+
 @pytest.mark.parametrize("kind", damages.MAKERS)
 def test_damage_is_told_as_it_is(kind: str) -> None:
     found = dict(cases(kind))

@@ -5,6 +5,7 @@ paths       where things are; the one place that knows of the shared fixtures
 fixtures    heap images with their truth, as dataclasses
 tlsf_image  builds TLSF heaps of any size, width, byte order and table
 freertos_image builds heap_4 of any width, alignment, byte order and canary
+kernel_image builds what FreeRTOS leaves in memory of its tasks, of any width and byte order
 damages     seeded damage to intact heaps, and what a report must say of it
 core        writes ELF core files
 firmware    builds the test firmware, once, under a lock

@@ -62,6 +62,14 @@ def test_a_variable_that_points_at_a_block_is_named() -> None:
     assert {"registered_heaps", "video_frames+12"} <= names
 
 
+def test_a_register_that_points_at_a_block_is_named() -> None:
+    """The heap lies in the upper half of the addresses, where a signed register is negative."""
+    point = "set var $s5 = (long) registered_heaps.slh_first"
+    done = run_scenario("leak", [point, Capture("heap-refs registered_heaps.slh_first --all --json")], before=STOP)
+    names = {reference["name"] for reference in done.json()["references"] if reference["kind"] == "register"}
+    assert "thread 1 s5" in names
+
+
 def test_a_mark_that_is_not_there_is_said() -> None:
     done = run_scenario("leak", [Capture("heap-leaks --since nowhere")], before=STOP)
     assert done.captured[0].error == "memtrace: no mark nowhere in the trace; it has: before, after"

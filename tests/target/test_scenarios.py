@@ -63,10 +63,27 @@ DAMAGED = [
     Damage("uaf-links", ASSERTED, "after_free.c", "uaf-links-write", inside=8),
     Damage("uaf-links-text", DONE, "after_free.c", "uaf-links-text-write", inside=8),
     Damage("double-free", ASSERTED, "after_free.c", "double-free-second", inside=0),
+    Damage("double-free-late", ASSERTED, "after_free.c", "double-free-second", inside=0),
+    Damage("wrong-heap", ASSERTED, "wrong_free.c", "wrong-heap-free", inside=0),
+    Damage("inner-free", ASSERTED, "wrong_free.c", "inner-free", inside=0),
     Damage("stray", DONE, "after_free.c", "stray-write", before_start=2),
     Damage("stray-assert", ASSERTED, "after_free.c", "stray-write", before_start=4),
 ]
-CLEAN = ["clean", "leak", "exhaustion", "random", "two-heaps", "isr", "tasks", "callers", "step", "bench", "smp"]
+UNSEEN = ["unseen-free", "shared", "joined"]  # the heap is sound, the trace is not told
+CLEAN = [
+    *UNSEEN,
+    "clean",
+    "leak",
+    "exhaustion",
+    "random",
+    "two-heaps",
+    "isr",
+    "tasks",
+    "callers",
+    "step",
+    "bench",
+    "smp",
+]
 
 
 def target_of(variant: str, scenario: str, *, paused: bool = True) -> Qemu:

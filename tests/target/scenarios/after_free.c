@@ -70,6 +70,13 @@ SCENARIO void test_double_free(void)
     connection_timeout(node);
 }
 
+/* With other work behind it, where the allocator does not refuse it. */
+SCENARIO void test_double_free_late(void)
+{
+    test_double_free();
+    kept = calloc(1, 16 * sizeof *kept); /* LINE: double-free-later */
+}
+
 /* ---- the same address has a new owner ---- */
 
 SCENARIO static char *first_owner_create(void)

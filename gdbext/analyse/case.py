@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One group of damage while it is explained: what it touches, who is suspected, what is told and how surely."""
+
+from __future__ import annotations
+
+from typing import List, Optional, Sequence, Tuple
+
+from gdbext.analyse.faults import Fault
+from gdbext.analyse.suspects import Witness
+from gdbext.model import Explanation, Extent, Generation, Suspect
+
+# What an explanation is worth. Only their order and the distance to the stray write matter.
+PROVEN = 5.0  # the heap and the trace both say it
+RUN = 4.0  # one run of bytes crosses from the suspect into the damage
+LINKED = 3.0
+LIKELY = 2.5
+OPEN = 2.0  # a stray write where nothing points anywhere
+NEAR = 1.5  # it is next to the damage
+WEAK = 1.0
+
+Ranked = Tuple[Tuple[Suspect, ...], Tuple[Explanation, ...]]
+
+
+class Case:
+    """One group of damage, and the explanations and suspects gathered for it."""
+
+    def __init__(self, witness: Witness, faults: Sequence[Fault], extent: Extent) -> None:
+        self.witness = witness
+        self.facts = witness.facts
+        self.faults = faults
+        self.fault = faults[0]
+        self.extent = extent
+        self.block = self.fault.block if self.fault.block is not None else self.fault.address  # raw
+        self.user = witness.facts.user(self.block)
+        self.length = extent.end - extent.start
+        self._told: List[Tuple[float, Explanation]] = []
+        self._suspects: List[Tuple[float, Suspect]] = []
+
+    def tell(self, score: float, kind: str, payload: Optional[int], text: str, *evidence: str) -> None:
+        """Adds an explanation; empty evidence is left out."""
+        self._told.append((score, Explanation(kind, payload, text, tuple(part for part in evidence if part))))
+
+    def accuse(
+        self,
+        score: float,
+        raw: int,
+        life: Optional[Generation] = None,
+        why: str = "",
+        witness: Optional[Witness] = None,
+    ) -> None:
+        """Adds a suspect, once; `witness`: of the heap that it is in, if that is another."""
+        suspect = (witness or self.witness).suspect(raw, self.extent, life, why)
+        if all(_identity(suspect) != _identity(other) for _, other in self._suspects):
+            self._suspects.append((score, suspect))
+
+    def ranked(self) -> Ranked:
+        """Suspects and explanations, likeliest first."""
+        suspects = sorted(self._suspects, key=lambda scored: -scored[0])
+        told = sorted(self._told, key=lambda scored: -scored[0])
+        return tuple(suspect for _, suspect in suspects), tuple(explanation for _, explanation in told)
+
+
+def _identity(suspect: Suspect) -> Tuple[int, Optional[int], Optional[int]]:
+    return suspect.payload, suspect.seq, suspect.freed_seq

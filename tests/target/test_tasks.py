@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Stacks of a kernel's tasks in heap-leaks and heap-refs: over a link that knows of no tasks, and in what was saved."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support import firmware
+from tests.support.gdb import Capture, run_gdb
+from tests.support.paths import ROOT
+from tests.support.scenario import run_scenario
+
+LEAKS = "heap-leaks --unreachable --all --json"
+LOST = {"stale_create", "scrap_create", "orphan_create"}
+BASE, END = 0x8008_0000, 0x8020_8000  # data, heaps, ring
+DELETED = "stack of task gone: not scanned: the task is deleted, and waits for the idle task to free it"
+
+
+def shell(*words: str) -> Any:
+    done = subprocess.run(
+        [sys.executable, "-m", "gdbext", *words, "--json"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def makers(report: Any) -> set[str]:
+    """The functions that made the blocks of a report."""
+    return {leak["owner"]["allocated"][0]["function"] for leak in report["blocks"]}
+
+
+def stacks(report: Any) -> dict[str, tuple[int, int]]:
+    return {one["name"]: (one["start"], one["end"]) for one in report["scanned"] if one["kind"] == "stack"}
+
+
+def why(report: Any) -> list[str]:
+    return [one["why"] for one in report["skipped"] if one["check"] == "scan"]
+
+
+@dataclass(frozen=True)
+class Stopped:
+    """The scenario at its end: what GDB said of it, and files of its memory."""
+
+    elf: Path
+    live: Any
+    packet: int  # the block that only the stack of the task "net" holds
+    refs: Any
+    core: Path
+    image: Path
+
+
+@pytest.fixture(scope="module", params=["default", "checked"])
+def stopped(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stopped]:
+    folder = tmp_path_factory.mktemp("tasks")
+    core, image = folder / "core", folder / "image.bin"
+    find = "heap-blocks --caller packet_create --json"
+    commands = [Capture(LEAKS), Capture(find), f"memtrace save {core}", f"dump binary memory {image} {BASE} {END}"]
+    done = run_scenario("kernel", commands, variant=request.param, before=["break scenario_done"])
+    [packet] = [block["payload"] for block in done.json(1)["blocks"]]
+    elf = firmware.build(request.param)
+    refs = run_gdb(
+        [f"source {ROOT}/gdbext/memtrace.py", f"core-file {core}", Capture(f"heap-refs {packet} --json")], elf=elf
+    )
+    yield Stopped(elf, done.json(0), packet, refs.json(0), core, image)
+
+
+def test_what_only_a_stack_in_use_holds_is_not_lost(stopped: Stopped) -> None:
+    """And what stands below it, or on a deleted task's stack, is."""
+    assert makers(stopped.live) == LOST
+    assert set(stacks(stopped.live)) == {f"stack of task {name}" for name in ("worker", "net", "sensor")}
+    assert all(0 < end - start < 512 for start, end in stacks(stopped.live).values())
+    assert why(stopped.live) == [DELETED]
+
+
+def test_the_task_that_holds_a_block_is_named_and_no_place_twice(stopped: Stopped) -> None:
+    found = stopped.refs["references"]
+    low, high = stacks(stopped.live)["stack of task net"]
+    assert {(one["kind"], one["name"]) for one in found} == {("stack", "stack of task net")}
+    assert all(low <= one["address"] < high for one in found)
+    assert len({one["address"] for one in found}) == len(found)
+
+
+def test_the_shell_says_of_a_core_what_gdb_says(stopped: Stopped) -> None:
+    saved = shell("leaks", str(stopped.core), "--elf", str(stopped.elf), "--unreachable", "--all")
+    assert (saved["blocks"], stacks(saved)) == (stopped.live["blocks"], stacks(stopped.live))
+    refs = shell("refs", hex(stopped.packet), str(stopped.core), "--elf", str(stopped.elf))
+    assert refs["references"] == stopped.refs["references"]
+
+
+def test_without_registers_the_running_task_is_scanned_whole(stopped: Stopped) -> None:
+    """What has run on that stack before still stands on it: only what no other stack ever held is sure to be lost."""
+    found = shell("leaks", f"--image={BASE:#x}={stopped.image}", "--elf", str(stopped.elf), "--unreachable", "--all")
+    assert {"stale_create"} <= makers(found) < LOST
+    (low, high), (live, _) = (stacks(one)["stack of task worker"] for one in (found, stopped.live))
+    assert low < live < high
+    [said] = [text for text in why(found) if "worker" in text]
+    assert said == "stack of task worker: all of it is scanned: the task runs, and no register here tells how far down"
+
+
+@pytest.mark.parametrize(("variant", "lost"), [("de212", {"orphan_create"}), ("lx106", LOST)])
+def test_xtensa_with_and_without_register_windows(variant: str, lost: set[str], tmp_path: Path) -> None:
+    """A window's registers outlive the calls that used them, in the file and where the kernel saves it."""
+    core = tmp_path / "core"
+    commands = [Capture(LEAKS), f"memtrace save {core}"]
+    live = run_scenario("kernel", commands, variant=variant, before=["break scenario_done"]).json()
+    assert lost <= makers(live) <= LOST
+    assert set(stacks(live)) == {f"stack of task {name}" for name in ("worker", "net", "sensor")}
+    assert all(0 < end - start < 512 for start, end in stacks(live).values())
+    saved = shell("leaks", str(core), "--elf", str(firmware.build(variant)), "--unreachable", "--all")
+    assert (makers(saved), stacks(saved)) == (makers(live), stacks(live))
+
+
+def test_a_kernel_without_tasks_says_nothing() -> None:
+    done = run_scenario("leak", [Capture(LEAKS)], before=["break scenario_done"])
+    assert not [text for text in why(done.json()) if "task" in text]
+
+
+def test_a_damaged_list_costs_a_line_and_its_tasks() -> None:
+    """From its other end the task is still found; else its stack is a variable like any other, old words too."""
+    smash = "set var xSuspendedTaskList.xListEnd.pxNext = (void *) 0x41424344"
+    back = "set var xSuspendedTaskList.xListEnd.pxPrevious = (void *) 0x45464748"
+    done = run_scenario("kernel", [smash, Capture(LEAKS), back, Capture(LEAKS)], before=["break scenario_done"])
+    half, none = done.json(0), done.json(1)
+    assert "stack of task sensor" in stacks(half)
+    assert "stack of task sensor" not in stacks(none)
+    assert makers(none) < makers(half) == LOST
+    [said] = [text for text in why(none) if "xSuspendedTaskList" in text]
+    assert "would be at 0x41424344" in said

@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Frees that go wrong: where the trace and the heap disagree, and where the trace names what the heap cannot."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.support.gdb import Capture
+from tests.support.scenario import run_scenario
+from tests.target.test_diagnosis import Party, assert_party
+
+CHECK = Capture("heap-check --json")
+Finding = dict[str, Any]
+
+
+def check(scenario: str, variant: str = "default", before: tuple[str, ...] = ()) -> dict[str, Any]:
+    """`heap-check --json` at the scenario's end."""
+    report = run_scenario(scenario, [CHECK], before=[*before, "break scenario_done"], variant=variant).json()
+    assert isinstance(report, dict)
+    return report
+
+
+def findings(report: dict[str, Any], rule: str) -> list[Finding]:
+    return [finding for heap in report["heaps"] for finding in heap["findings"] if finding["rule"] == rule]
+
+
+def best(finding: Finding) -> tuple[str, int]:
+    first = finding["explanations"][0]
+    return first["kind"], first["payload"]
+
+
+DISAGREE = [
+    ("unseen-free", "trace-live-free", [Party("freed", "message-alloc")]),
+    ("shared", "trace-overlap", [Party("used", "message-alloc"), Party("used", "shared-alloc")]),
+    ("joined", "trace-overlap", [Party("used", "message-alloc"), Party("used", "joined-alloc")]),
+]
+
+
+@pytest.mark.parametrize("variant", ["default", "de212", "lx106"])
+@pytest.mark.parametrize(("scenario", "rule", "parties"), DISAGREE, ids=[name for name, _, _ in DISAGREE])
+def test_what_only_the_trace_says_is_a_note(scenario: str, rule: str, parties: list[Party], variant: str) -> None:
+    report = check(scenario, variant)
+    assert [heap["status"] for heap in report["heaps"]] == ["clean", "clean"]
+    told = [finding for heap in report["heaps"] for finding in heap["findings"]]
+    assert [(finding["rule"], finding["severity"]) for finding in told] == [(rule, "note")]
+    suspects = told[0]["suspects"]
+    assert len(suspects) == len(parties)
+    for suspect, party in zip(suspects, parties, strict=True):
+        assert_party(suspect, party)
+    assert best(told[0]) == ("unrecorded-free", suspects[0]["payload"])
+
+
+@pytest.mark.parametrize("scenario", ["unseen-free", "shared"])
+def test_a_trace_with_gaps_proves_nothing(scenario: str) -> None:
+    """The free may be among the events that came while the recorder was stopped."""
+    function = f"test_{scenario.replace('-', '_')}"
+    before = ("tbreak traffic_run", "continue", "memtrace stop", f"tbreak {function}", "continue", "memtrace start")
+    report = check(scenario, before=before)
+    assert [heap["findings"] for heap in report["heaps"]] == [[], []]
+    (skipped,) = [skip for skip in report["skipped"] if skip["check"].startswith("trace-")]
+    assert skipped["check"] == {name: rule for name, rule, _ in DISAGREE}[scenario]
+    assert skipped["why"].startswith("1 place where the trace and the heap differ: ")
+
+
+@pytest.mark.parametrize("variant", ["default", "de212", "lx106"])
+def test_a_free_into_another_heap_is_named_where_it_is_refused(variant: str) -> None:
+    report = check("wrong-heap", variant)
+    assert report["assertion"]["text"] == "pointer outside of the heap"
+    (finding,) = findings(report, "refused-free")
+    assert (finding["severity"], best(finding)) == ("note", ("wrong-heap-free", finding["block"]))
+    assert_party(finding["suspects"][0], Party("freeing", "message-alloc", "wrong-heap-free"))
+
+
+@pytest.mark.parametrize("variant", ["default", "de212", "lx106"])
+def test_a_free_of_a_pointer_into_a_block_names_the_block(variant: str) -> None:
+    report = check("inner-free", variant)
+    (finding,) = findings(report, "refused-free")
+    assert (finding["severity"], best(finding)) == ("note", ("invalid-free", finding["block"]))
+    block, freed = finding["suspects"]
+    assert_party(block, Party("used", "message-alloc"))
+    assert (freed["payload"], freed["state"]) == (block["payload"] + 16, "freeing")
+
+
+def test_without_assertions_both_heaps_tell_of_a_free_into_the_other() -> None:
+    report = check("wrong-heap", "release")
+    (unlisted,) = findings(report, "free-not-listed")
+    (link,) = [finding for finding in findings(report, "list-link") if finding["explanations"]]
+    for finding in (unlisted, link):
+        assert best(finding) == ("wrong-heap-free", unlisted["block"])
+        assert_party(finding["suspects"][0], Party("freed", "message-alloc", "wrong-heap-free"))
+
+
+def test_without_assertions_a_double_free_shows_both_frees() -> None:
+    (finding,) = findings(check("double-free", "release"), "double-free")
+    assert best(finding) == ("double-free", finding["block"])
+    first, second = finding["suspects"]
+    assert_party(first, Party("freed", "node-alloc", "node-free"))
+    assert_party(second, Party("freeing", "node-alloc", "double-free-second"))
+
+
+def test_a_double_free_is_told_when_its_task_has_long_gone_on() -> None:
+    """What the trace has of it explains the list that runs in a circle."""
+    report = check("double-free-late", "release")
+    cycles = [finding for finding in findings(report, "list-cycle") if finding["explanations"]]
+    (finding,) = cycles
+    assert best(finding)[0] == "double-free"
+    assert_party(finding["suspects"][0], Party("freed", "node-alloc", "node-free"))

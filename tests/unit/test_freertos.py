@@ -1,0 +1,224 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tasks by the kernel's lists: of every width and byte order, and with lists that lie."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+
+import pytest
+
+from gdbext.source.images import ImageSource
+from gdbext.source.memory import Memory
+from gdbext.source.snapshot import ByteOrder
+from gdbext.symbols.freertos import Tasks, read_tasks
+from gdbext.symbols.shapes import Member, Shape, Variable
+from tests.support.kernel_image import LISTS, NAME_BYTES, STACK_BYTES, STACKS, TASKS, VARIABLES, KernelImage
+
+FORMATS: tuple[tuple[int, ByteOrder], ...] = ((4, "little"), (8, "little"), (4, "big"), (8, "big"))
+STATES = {
+    "worker": "ready1",
+    "idle": "ready0",
+    "net": "xDelayedTaskList1",
+    "log": "xSuspendedTaskList",
+    "ui": "xSuspendedTaskList",
+    "disk": "xSuspendedTaskList",
+    "gone": "xTasksWaitingTermination",
+}
+
+
+def members(places: dict[str, tuple[int, int]]) -> dict[str, Member]:
+    return {name: Member(*place) for name, place in places.items()}
+
+
+class Symbols:
+    """A program with such a kernel, compiled for the width of the image."""
+
+    def __init__(self, image: KernelImage, cores: int = 1) -> None:
+        word, self.cores = image.word, cores
+        links = {"pxNext": word, "pxPrevious": 2 * word}
+        item = {**links, "pvOwner": 3 * word, "pxContainer": 4 * word}
+        self.lists = {"uxNumberOfItems": (0, word), "xListEnd": (2 * word, 3 * word)}
+        self.lists |= {f"xListEnd.{name}": (2 * word + at, word) for name, at in links.items()}
+        self.control = {"pxTopOfStack": (0, word), "xStateListItem": (word, 5 * word), "pxStack": (6 * word, word)}
+        self.control |= {"pcTaskName": (7 * word, NAME_BYTES)}
+        self.control |= {f"xStateListItem.{name}": (word + at, word) for name, at in item.items()}
+        self.word = word
+        self.addresses = {name: image.head(name) for name in LISTS if name.startswith("x")}
+        self.addresses |= {"pxReadyTasksLists": image.head("ready0"), "uxCurrentNumberOfTasks": VARIABLES + 0x900}
+        self.addresses["pxCurrentTCBs" if cores > 1 else "pxCurrentTCB"] = VARIABLES + 0x800
+
+    def address_of(self, name: str) -> int | None:
+        return self.addresses.get(name)
+
+    def objects(self) -> Iterator[tuple[str, int, int]]:
+        yield "stacks", STACKS, STACK_BYTES
+
+    def variable_of(self, function: str, name: str, follow: Sequence[str] = ()) -> Variable | None:
+        assert function == "vTaskSwitchContext"
+        if name.startswith("pxCurrentTCB"):
+            assert follow == ("",)
+            control = Shape(7 * self.word + NAME_BYTES, members(self.control), {})
+            return Variable(0, (Shape(self.word, {}, {}, self.cores), control))
+        return Variable(0, (Shape(0x100, members(self.lists), {}, 2 if name == "pxReadyTasksLists" else 1),))
+
+
+def both(program: Symbols) -> tuple[Symbols, Symbols]:
+    """As the program and as its debug information."""
+    return program, program
+
+
+def kernel(word: int = 4, order: ByteOrder = "little", running: tuple[str, ...] = ("worker",)) -> KernelImage:
+    return KernelImage(STATES, running, word, order)
+
+
+def read(image: KernelImage, cores: int = 1) -> Tasks:
+    return read_tasks(Memory(ImageSource(image.images(), image.word, image.order)), *both(Symbols(image, cores)))
+
+
+def names(found: Tasks) -> set[str]:
+    return {task.name for task in found.tasks}
+
+
+@pytest.mark.parametrize(("word", "order"), FORMATS)
+def test_every_task_is_found_with_its_stack(word: int, order: ByteOrder) -> None:
+    image = kernel(word, order)
+    found = read(image)
+    assert (names(found), found.problems, found.complete) == (set(STATES), (), True)
+    for task in found.tasks:
+        assert (task.address, task.low, task.top) == (
+            image.control(task.name),
+            image.stack(task.name),
+            image.top(task.name),
+        )
+        assert (task.running, task.deleted) == (task.name == "worker", task.name == "gone")
+    assert {task.name: task.variable_end for task in found.tasks if task.variable_end} == {
+        "worker": STACKS + STACK_BYTES
+    }
+
+
+def test_a_task_runs_on_each_core_and_one_may_be_deleted_that_still_runs() -> None:
+    found = read(kernel(running=("worker", "gone")), 2)
+    assert {task.name for task in found.tasks if task.running} == {"worker", "gone"}
+    assert not any(task.deleted for task in found.tasks)
+
+
+def test_a_running_task_that_is_in_no_list_is_found() -> None:
+    """As when the target stops while the kernel moves it."""
+    image = kernel()
+    end = image.end_of("ready1")
+    for place in (end + 4, end + 8):
+        image.put(place, end)
+    image.put(image.head("ready1"), 0)
+    assert (names(read(image)), read(image).complete) == (set(STATES), True)
+
+
+def test_before_there_is_a_task_and_without_a_kernel_there_is_nothing_to_say() -> None:
+    assert read(kernel(running=())) == Tasks()
+    image = kernel()
+    assert read_tasks(Memory(ImageSource(image.images())), *both(NoKernel(image))) == Tasks()
+
+
+class NoKernel(Symbols):
+    def address_of(self, name: str) -> int | None:
+        return None
+
+
+class NoTypes(Symbols):
+    def variable_of(self, function: str, name: str, follow: Sequence[str] = ()) -> Variable | None:
+        return None
+
+
+class OtherEnd(Symbols):
+    """An end that does not begin as an item does cannot be walked through."""
+
+    def variable_of(self, function: str, name: str, follow: Sequence[str] = ()) -> Variable | None:
+        self.lists["xListEnd.pxNext"] = (2, 4)
+        return super().variable_of(function, name, follow)
+
+
+@pytest.mark.parametrize("program", [NoTypes, OtherEnd])
+def test_without_types_no_task_is_told_apart(program: type[Symbols]) -> None:
+    image = kernel()
+    found = read_tasks(Memory(ImageSource(image.images())), *both(program(image)))
+    assert found.tasks == ()
+    assert found.problems == (
+        "no debug information tells what FreeRTOS's lists of tasks look like: no task is told apart",
+    )
+
+
+def test_a_file_without_the_kernel_says_so() -> None:
+    image = kernel()
+    found = read_tasks(Memory(ImageSource([(0, bytes(16))])), *both(Symbols(image)))
+    assert found.tasks == ()
+    assert found.problems == ("pxCurrentTCB, which leads to FreeRTOS's tasks, is not in the memory that is known here",)
+
+
+# What is written over the item of the task "ui", between "log" and "disk": where in it, and what.
+DAMAGES = {
+    "next": (1, 0xDEAD_BEEC, "would be at 0xdeadbeec"),
+    "odd": (1, TASKS + 1, "would be at 0x20010001"),
+    "previous": (2, 0, "does not lead back to"),
+    "owner": (3, TASKS, "is not in the control block at 0x20010000 that it names"),
+    "container": (4, VARIABLES, "says that it is in another list"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_around_a_damaged_item_the_others_are_found(damage: str) -> None:
+    place, value, text = DAMAGES[damage]
+    image = kernel()
+    image.put(image.item("ui") + 4 * place, value)
+    found = read(image)
+    assert names(found) >= set(STATES) - {"ui"}
+    [said] = found.problems
+    assert said.startswith("FreeRTOS's xSuspendedTaskList is damaged: the item ")
+    assert text in said
+    assert not found.complete
+
+
+def test_a_circle_ends() -> None:
+    image = kernel()
+    image.put(image.item("disk") + 4, image.item("log"))
+    found = read(image)
+    assert names(found) == set(STATES)
+    assert "does not lead back" in found.problems[0]
+
+
+def test_a_list_that_counts_wrong_is_said_and_believed() -> None:
+    image = kernel()
+    image.put(image.head("xSuspendedTaskList"), 9)
+    found = read(image)
+    assert names(found) == set(STATES)
+    assert found.problems == (
+        f"FreeRTOS's xSuspendedTaskList at {image.head('xSuspendedTaskList'):#x} says 9 tasks and links 3",
+    )
+
+
+def test_tasks_that_no_list_holds_are_missed() -> None:
+    image = kernel()
+    image.put(VARIABLES + 0x900, 9)
+    found = read(image)
+    assert (found.problems, found.complete) == (("FreeRTOS counts 9 tasks, and its lists hold 7 of them",), False)
+
+
+def test_a_name_holds_no_control_characters() -> None:
+    image = kernel()
+    image.write(image.control("ui") + 7 * 4, b"\x1b[2J\xff\n" + b"x" * 10)
+    image.write(image.control("log") + 7 * 4, bytes(16))
+    assert names(read(image)) >= {"?[2J\ufffd?xxxxxxxxxx", hex(image.control("log"))}
+
+
+def test_no_bytes_make_it_fail() -> None:
+    """Random words over random places of the kernel's memory, many at once."""
+    choose = random.Random(1)
+    for _ in range(300):
+        image = kernel()
+        known = [image.item(name) for name in STATES] + [image.end_of("ready0"), VARIABLES, TASKS, STACKS]
+        for _ in range(choose.choice((1, 4, 60))):
+            base = choose.choice((VARIABLES, TASKS))
+            value = choose.choice((choose.getrandbits(32), choose.choice(known), 0, 0xFFFF_FFFF))
+            image.put(base + choose.randrange(0, len(image.memory[base]), 4), value)
+        found = read(image)
+        assert len(found.problems) <= 7
+        assert len(found.tasks) <= 1024
