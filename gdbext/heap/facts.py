@@ -6,7 +6,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Dict, List, NamedTuple, Optional, Tuple
+from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from gdbext.heap.layout import FLAG_BITS, FREE_BIT, Geometry, MultiHeap
 from gdbext.heap.poison import TAIL, Poison, requested_of
@@ -24,6 +24,20 @@ class Variables(NamedTuple):
     end: Optional[int] = None  # heap_2: xEnd
     remaining: Optional[int] = None  # heap_2: xFreeBytesRemaining
     next_byte: Optional[int] = None  # heap_1: xNextFreeByte
+
+    def flat(self) -> Tuple[Optional[int], ...]:
+        """All of them in one row."""
+        low, high = self.array or (None, None)
+        return (low, high, *self[1:]) if self != NO_VARIABLES else ()
+
+    @classmethod
+    def of_flat(cls, row: Sequence[Optional[int]]) -> Variables:
+        """The same back; none where the row is not one of these."""
+        if len(row) != 6:
+            return NO_VARIABLES
+        low, high, start, end, remaining, next_byte = row
+        array = None if low is None or high is None else (low, high)
+        return cls(array, start, end, remaining, next_byte)
 
 
 NO_VARIABLES = Variables()

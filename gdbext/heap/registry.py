@@ -111,11 +111,20 @@ def recognise(memory: Memory, region: Region) -> Union[Recognised, Unreadable]:
     if memory.word(region.address) is None:
         return Unreadable(region, "unreadable", f"its memory at {region.address:#x} cannot be read")
     kinds = list(_RECOGNISERS) if region.kind == "auto" else [region.kind]
-    tried = [_RECOGNISERS[kind](memory, region) for kind in kinds]
+    tried = []
+    for kind in kinds:
+        tried.append(_RECOGNISERS[kind](memory, region))
+        if is_certain(tried[-1]):
+            break
     found = [one for one in tried if isinstance(one, Recognised)]
     if found:
-        return max(found, key=lambda one: one.weight)
+        return max(found, key=lambda one: (one.weight, one.kind != "freertos_heap_2"))  # which is the rarer one
     return next(one for one in tried if isinstance(one, Unreadable))
+
+
+def is_certain(one: Union[Recognised, Unreadable]) -> bool:
+    """Whether nothing else can be there: a heap_2 to which xStart leads, and which leads to xEnd."""
+    return isinstance(one, Recognised) and isinstance(one.layout, Heap2Layout) and one.layout.head is not None
 
 
 def weight_of(memory: Memory, region: Region) -> int:
@@ -161,7 +170,7 @@ def _recognise_heap_2(memory: Memory, region: Region) -> Union[Recognised, Unrea
     end = region.variables.end
     if end is not None and memory.word(end + memory.source.pointer_size) == 0:
         return Unreadable(region, "uninitialised", "not initialised yet (xEnd has no size): continue, then look again")
-    found = recognise_heap_2(memory, region.address, LARGEST_HEAP, region.variables)
+    found = recognise_heap_2(memory, region.address, LARGEST_HEAP, region.variables, region.kind != "auto")
     if found is None:
         return Unreadable(region, "unreadable", f"no blocks of FreeRTOS's heap_2 from {region.address:#x} on")
     return Recognised("freertos_heap_2", found.layout, None, found.blocks)
@@ -177,8 +186,8 @@ def _recognise_heap_1(memory: Memory, region: Region) -> Union[Recognised, Unrea
 _RECOGNISERS: Dict[str, Callable[[Memory, Region], Union[Recognised, Unreadable]]] = {
     "multi_heap": _recognise_multi_heap,
     "tlsf": _recognise_tlsf,
+    "freertos_heap_2": _recognise_heap_2,
     "freertos_heap_4": _freertos(4),
     "freertos_heap_5": _freertos(5),
-    "freertos_heap_2": _recognise_heap_2,
     "freertos_heap_1": _recognise_heap_1,
 }
