@@ -130,7 +130,7 @@ def _unread(host: Host, heap: HeapFacts) -> Iterator[Skipped]:
     if isinstance(heap.layout, DumpedLayout):
         yield Skipped(f"heap {heap.region.address:#x}", ABSENT)
         return
-    holes = host.memory().failed(heap.start, heap.layout.end)
+    holes = host.memory().failed(heap.start, heap.layout.behind)
     for start, end in holes[:_HOLES_SAID]:
         yield Skipped("memory", f"{end - start:,} bytes at {start:#x} could not be read")
     if holes[_HOLES_SAID:]:

@@ -81,7 +81,7 @@ def _blocks(memory: Memory, found: Collected) -> List[Held]:
     for heap in found.heaps:
         if not isinstance(heap.layout, DumpedLayout):
             for pool in heap.layout.pools:
-                memory.fetch(pool.first, pool.end - pool.first)
+                memory.fetch(pool.first, heap.layout.behind_pool(pool) - pool.first)
         used = (raw for raw in heap.walk.payloads if not heap.is_free(raw))
         blocks += [Held(raw, heap.end_of(raw), heap.user(raw), heap.region.address) for raw in used]
         for gap in heap.walk.gaps():
