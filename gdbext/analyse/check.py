@@ -170,7 +170,7 @@ def _report(facts: HeapFacts, findings: Sequence[Finding], known: Known) -> Heap
         poisoning=facts.poison.kind,
         used_blocks=len(used),
         free_blocks=len(free),
-        used_bytes=sum(used),
+        used_bytes=facts.used_bytes,
         free_bytes=info.free_bytes if info is not None else sum(free),
         largest_free=max(free, default=0),
         minimum_free=info.minimum_free if info is not None else None,

@@ -14,8 +14,8 @@ from typing import Iterator, List, Optional, Tuple
 
 from gdbext.analyse import rules_freertos, rules_heap_2, rules_poison
 from gdbext.analyse.faults import Fault, Rule, first_difference, touching
-from gdbext.heap.dumped import DumpedLayout
 from gdbext.heap.facts import HeapFacts
+from gdbext.heap.heap_1 import Heap1Layout
 from gdbext.heap.heap_2 import Heap2Layout
 from gdbext.heap.layout import FLAG_BITS, FREE_BIT, PREV_FREE_BIT, FreeRtosLayout, LinkedBlocks, TlsfLayout
 from gdbext.heap.walk import Break
@@ -338,7 +338,7 @@ def _counter_of_any(facts: HeapFacts) -> Iterator[Fault]:
     return rules_heap_2.check_counter(facts) if isinstance(facts.layout, Heap2Layout) else _free_bytes(facts)
 
 
-_HEAP_2, _JOINING = "heap_2", "joining"
+_HEAP_1, _HEAP_2, _JOINING = "heap_1", "heap_2", "joining"
 _TLSF, _FREERTOS, _MULTI, _POISONED, _TRACKED = "tlsf", "freertos", "multi_heap", "poisoned", "tracked"
 
 RULES: Tuple[Rule, ...] = (
@@ -418,8 +418,14 @@ RULES: Tuple[Rule, ...] = (
     Rule(
         "list-end",
         "xEnd, where heap_2's list ends, has the heap's size and no pointer.",
-        rules_heap_2.check_end,
+        rules_heap_2.check_variables,
         allocators=_HEAP_2,
+    ),
+    Rule(
+        "next-byte",
+        "xNextFreeByte of heap_1 is aligned and inside of the array, and pucAlignedHeap is where that begins.",
+        rules_heap_2.check_variables,
+        allocators=_HEAP_1,
     ),
     Rule("pool-size", "The heap ends where pool_size says.", _nothing, allocators=_MULTI),
     Rule("heap-pointer", "heap_data leads to the control block.", _nothing, allocators=_MULTI),
@@ -431,9 +437,10 @@ RULES: Tuple[Rule, ...] = (
 def _applies(rule: Rule, facts: HeapFacts) -> bool:
     layout = facts.layout
     return {
-        "all": not isinstance(layout, DumpedLayout),
+        "all": layout.has_headers,
         _TLSF: isinstance(layout, TlsfLayout),
-        _JOINING: not isinstance(layout, (DumpedLayout, Heap2Layout)),
+        _JOINING: layout.has_headers and not isinstance(layout, Heap2Layout),
+        _HEAP_1: isinstance(layout, Heap1Layout),
         _FREERTOS: isinstance(layout, LinkedBlocks),
         _HEAP_2: isinstance(layout, Heap2Layout),
         _MULTI: facts.info is not None,

@@ -178,8 +178,8 @@ def _unlisted(facts: HeapFacts, free: List[int]) -> Iterator[Fault]:
         yield Fault("free-not-listed", facts.header_of(payload), 1, payload, text, touching("list", payload))
 
 
-def check_end(facts: HeapFacts) -> Iterator[Fault]:
-    """xEnd, as its symbol says where it is."""
+def check_variables(facts: HeapFacts) -> Iterator[Fault]:
+    """The variables beside a heap, as their symbols say where they are; heap_1's too."""
     for flaw in facts.layout.flaws:
         yield Fault(flaw.rule, flaw.address, flaw.length, None, flaw.text, touching("control"), False)
 

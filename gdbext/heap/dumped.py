@@ -29,6 +29,7 @@ Spans = List[Tuple[int, int]]
 class DumpedLayout(Geometry):
     """Blocks without headers."""
 
+    has_headers = False
     has_markers = False
 
 

@@ -20,7 +20,7 @@ class Variables(NamedTuple):
     """Where variables of FreeRTOS lie that its heap does not lead to, as symbols say; None: there is no symbol."""
 
     array: Optional[Tuple[int, int]] = None  # start and end of ucHeap
-    start: Optional[int] = None  # heap_2: xStart
+    start: Optional[int] = None  # heap_2: xStart; heap_1: pucAlignedHeap
     end: Optional[int] = None  # heap_2: xEnd
     remaining: Optional[int] = None  # heap_2: xFreeBytesRemaining
     next_byte: Optional[int] = None  # heap_1: xNextFreeByte
@@ -162,6 +162,12 @@ class HeapFacts:
         """Bytes behind the user's pointer of every used block."""
         shift = self.shift
         return {raw + shift: size - shift for raw, size in self.used}
+
+    @property
+    def used_bytes(self) -> int:
+        """Bytes in use."""
+        counted = self.layout.counted_used()
+        return sum(self.used_sizes()) if counted is None else counted
 
     def used_sizes(self) -> List[int]:
         """Sizes of the used blocks."""

@@ -283,13 +283,16 @@ class _Reader:
         )  # fmt: skip
 
     def _alignment(self, end: _End) -> int:
-        """What is lost of the array; else what most sizes are multiples of."""
-        sizes = self._sizes_to(end)
-        array = self._array()
-        lost = 0 if array is None else array[1] - array[0] - (end.address - self.address)
+        """What is lost of the array; else what most sizes are multiples of, of few blocks also the whole heap's."""
+        sizes, array, whole = self._sizes_to(end), self._array(), end.address - self.address
+        lost = 0 if array is None else array[1] - array[0] - whole
         if lost in _ALIGNMENTS and self.address % lost == 0 and _share(sizes, lost) >= _MOST:
             return max(lost, self.probe.word)
-        return self._shared_by(sizes)
+        by_sizes = self._shared_by(sizes)
+        twice = 2 * _USUAL_ALIGNMENT  # the array has a round size, less its alignment: the whole heap is not one of 16
+        if by_sizes == _USUAL_ALIGNMENT and self.address % twice == whole % twice == 0 and _share(sizes, twice) == 1:
+            return twice
+        return by_sizes
 
     def _sizes_to(self, end: _End) -> List[int]:
         """Sizes of what can be walked of a heap that ends there, but of its last block, which may have any."""
@@ -479,5 +482,6 @@ def _judged(layout: Heap2Layout, read: WordReader, verified: bool) -> Optional[H
     good = sum(1 for payload, word in zip(walk.payloads, walk.words) if agrees(payload, word, 0))
     if not good or (2 * good < len(walk.payloads) + 4 * len(walk.breaks) and not verified):
         return None
+    good = max(1, good - 4 * len(walk.breaks))
     sure = good if verified else max(1, good - _UNSURE) if layout.marked else 1
     return Heap2(layout, sure)

@@ -52,6 +52,7 @@ class Geometry:
     flaws: Tuple[Flaw, ...]
 
     plain_headers = True  # size words are read as they stand in memory
+    has_headers = True
     has_markers = True  # a header of size 0 stands at the end of each pool
     links_tell_ends = True  # what a free block's pointers and the bytes behind it say depends on where it ends
 
@@ -63,6 +64,10 @@ class Geometry:
     def behind_pool(self, pool: Pool) -> int:
         """The address behind a pool's last byte."""
         return pool.end
+
+    def counted_used(self) -> Optional[int]:
+        """The bytes in use, where blocks cannot be summed up and a counter says."""
+        return None
 
     @property
     def first(self) -> int:

@@ -14,6 +14,7 @@ from gdbext.heap.cover import Evidence, Proven
 from gdbext.heap.dumped import read_dumped
 from gdbext.heap.facts import HeapFacts, Region
 from gdbext.heap.freertos import recognise_freertos, walk_freertos
+from gdbext.heap.heap_1 import NO_SYMBOLS, Heap1Layout, recognise_heap_1, walk_heap_1
 from gdbext.heap.heap_2 import Heap2Layout, recognise_heap_2, walk_heap_2
 from gdbext.heap.layout import FreeRtosLayout, Geometry, MultiHeap, TlsfLayout
 from gdbext.heap.multi_heap import limit_pool, read_multi_heap, recognise_multi_heap
@@ -54,6 +55,7 @@ KINDS: Dict[str, str] = {
     "freertos_heap_4": "FreeRTOS heap_4: the address of its first block header",
     "freertos_heap_5": "FreeRTOS heap_5: the address of the first region's first block header",
     "freertos_heap_2": "FreeRTOS heap_2: the address of its first block header",
+    "freertos_heap_1": "FreeRTOS heap_1: the aligned start of its array; needs symbols",
 }
 
 
@@ -98,6 +100,8 @@ def _walk(layout: Geometry, read: WordReader, evidence: Evidence) -> Walk:
         return walk_freertos(layout, read, evidence)
     if isinstance(layout, Heap2Layout):
         return walk_heap_2(layout, read, evidence)
+    if isinstance(layout, Heap1Layout):
+        return walk_heap_1(layout, evidence)
     assert isinstance(layout, TlsfLayout)
     return walk_tlsf(layout, read, evidence)
 
@@ -163,10 +167,18 @@ def _recognise_heap_2(memory: Memory, region: Region) -> Union[Recognised, Unrea
     return Recognised("freertos_heap_2", found.layout, None, found.blocks)
 
 
+def _recognise_heap_1(memory: Memory, region: Region) -> Union[Recognised, Unreadable]:
+    layout = recognise_heap_1(memory, region.address, region.variables)
+    if layout is None:
+        return Unreadable(region, "unreadable", NO_SYMBOLS)
+    return Recognised("freertos_heap_1", layout, None, 1)
+
+
 _RECOGNISERS: Dict[str, Callable[[Memory, Region], Union[Recognised, Unreadable]]] = {
     "multi_heap": _recognise_multi_heap,
     "tlsf": _recognise_tlsf,
     "freertos_heap_4": _freertos(4),
     "freertos_heap_5": _freertos(5),
     "freertos_heap_2": _recognise_heap_2,
+    "freertos_heap_1": _recognise_heap_1,
 }

@@ -52,9 +52,8 @@ def truth(heap: Heap2, used: bool) -> set[tuple[int, int]]:
 
 
 @pytest.mark.parametrize("name", BUILDS)
-@pytest.mark.parametrize("steps", [0, 2, 12, 300])
-def test_a_clean_heap_is_clean_and_whole(name: str, steps: int) -> None:
-    for kind in ("freertos_heap_2", "auto"):
+def test_a_clean_heap_is_clean_and_whole(name: str) -> None:
+    for kind, steps in (("freertos_heap_2", 0), ("auto", 12), ("freertos_heap_2", 160)):
         heap = heap_of(BUILDS[name], steps, steps)
         (report,) = report_of(heap, kind)["heaps"]
         assert (report["kind"], report["status"], report["findings"]) == ("freertos_heap_2", "clean", [])
@@ -139,7 +138,7 @@ def decidable(subject: Subject, damage: damages.Damage) -> damages.Damage:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_damage_is_told_as_it_is(kind: str) -> None:
-    found = dict(cases(kind, range(2)))
+    found = dict(cases(kind, range(1)))
     wrong = {name: [text for text in problems if "block 0x" not in text] for name, problems in found.items()}
     assert {name: problems for name, problems in wrong.items() if problems} == {}
     assert [name for name, problems in found.items() if problems] == []
