@@ -2,8 +2,8 @@
 """How far the user's pointer lies behind the allocator's own: the owner word of ESP-IDF's task tracking.
 
 Approach: with task tracking every used block begins with the handle of the task that owns it, so all first words are
-few different, aligned, near pointers. Without it they are what users write. One block may be without (the first, in
-5.2.0).
+few different, aligned, near pointers, most of them of several blocks. Without it they are what users write. One block
+may be without (the first, in 5.2.0).
 Rejected: asking debug information; the option leaves no type of its own behind.
 Limits: fewer than four used blocks cannot tell, and count as blocks without owners.
 """
@@ -39,5 +39,7 @@ def are_owners(words: List[int], width: int) -> bool:
     shared = [handle for handle, count in handles.items() if count > 1]
     if not shared or len(shared) > _MOST_TASKS or max(shared) - min(shared) > _LARGEST_SPREAD:
         return False
-    strangers = len(words) - sum(handles[handle] for handle in shared)
+    most = 2 * sum(handles[handle] for handle in shared) >= len(words)
+    near = range(max(shared) - _LARGEST_SPREAD, min(shared) + _LARGEST_SPREAD) if most else shared
+    strangers = len(words) - sum(count for handle, count in handles.items() if handle in near)
     return strangers <= 1 + len(words) // 16
