@@ -33,7 +33,7 @@ from gdbext.commands.launch import LAUNCH, launch
 from gdbext.commands.settings import Settings
 from gdbext.commands.table import COMMANDS, Argument, Command, help_of, render, shell_parser_of
 from gdbext.heap.facts import Region
-from gdbext.heap.registry import weight_of
+from gdbext.heap.registry import DECISIVE, weight_of
 from gdbext.heap.search import search_file
 from gdbext.model import CheckReport, Frame, Skipped, Stack
 from gdbext.source.images import ImageSource
@@ -245,8 +245,13 @@ def _best_memory(images: Sequence[Tuple[int, bytes]], regions: Sequence[Region])
     tried = [Memory(ImageSource(images, width, order)) for width, order in FORMATS]
     if not regions:
         return _first_with_heaps(tried)
-    weights = [sum(weight_of(memory, region) for region in regions) for memory in tried]
-    return tried[weights.index(max(weights))] if any(weights) else _first_with_rings(tried)
+    best, most = None, 0
+    for memory in tried:
+        weight = sum(weight_of(memory, region) for region in regions)
+        best, most = (memory, weight) if weight > most else (best, most)
+        if most >= DECISIVE * len(regions):
+            break
+    return best or _first_with_rings(tried)
 
 
 def _first_with_heaps(tried: Sequence[Memory]) -> Memory:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Recognises heaps and reads them: from an address and a kind to facts.
 
-Approach: each kind has its recogniser; each verifies what it claims. `auto` tries them all and takes the one that most
-of the bytes speak for. What could not be recognised is said with its reason, never guessed.
+Approach: each kind has its recogniser; each verifies what it claims. `auto` tries them until a control block decides,
+else takes the one that most bytes speak for. What could not be recognised is said with its reason, never guessed.
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ from gdbext.source.snapshot import Snapshot, WordReader
 # More than any heap that a 32-bit chip holds, less than a corrupt length may ask for.
 LARGEST_HEAP = 64 << 20
 _INFO_BYTES = 20
+# The weight of a control block: its lists do not fit by chance, while noise can be read as some blocks of any size.
+DECISIVE = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ class Unreadable:
 
 
 class Recognised(NamedTuple):
-    """What a recogniser found, and how much speaks for it: lists or blocks that fit."""
+    """What a recogniser found, and how much speaks for it: blocks that fit, or a control block."""
 
     kind: str
     layout: Geometry
@@ -110,12 +112,16 @@ def recognise(memory: Memory, region: Region) -> Union[Recognised, Unreadable]:
     """What is at a region's address, read only as far as recognising it needs."""
     if memory.word(region.address) is None:
         return Unreadable(region, "unreadable", f"its memory at {region.address:#x} cannot be read")
-    kinds = list(_RECOGNISERS) if region.kind == "auto" else [region.kind]
-    tried = [_RECOGNISERS[kind](memory, region) for kind in kinds]
-    found = [one for one in tried if isinstance(one, Recognised)]
-    if found:
-        return max(found, key=lambda one: one.weight)
-    return next(one for one in tried if isinstance(one, Unreadable))
+    found, refused = [], []
+    for kind in _RECOGNISERS if region.kind == "auto" else [region.kind]:
+        one = _RECOGNISERS[kind](memory, region)
+        if isinstance(one, Unreadable):
+            refused.append(one)
+            continue
+        found.append(one)
+        if one.weight >= DECISIVE:
+            break
+    return max(found, key=lambda one: one.weight) if found else refused[0]
 
 
 def weight_of(memory: Memory, region: Region) -> int:
@@ -136,14 +142,14 @@ def _recognise_multi_heap(memory: Memory, region: Region) -> Union[Recognised, U
         why = f"no multi_heap with a TLSF control block behind it at {region.address:#x}"
         return Unreadable(region, "unreadable", why)
     layout, info = found
-    return Recognised("multi_heap", layout, info, layout.fl_count << layout.sl_log2)
+    return Recognised("multi_heap", layout, info, DECISIVE + (layout.fl_count << layout.sl_log2))
 
 
 def _recognise_tlsf(memory: Memory, region: Region) -> Union[Recognised, Unreadable]:
     layout = recognise_plain(memory, region.address, LARGEST_HEAP)
     if layout is None:
         return Unreadable(region, "unreadable", f"no TLSF control block with its pool at {region.address:#x}")
-    return Recognised("tlsf", layout, None, layout.fl_count << layout.sl_log2)
+    return Recognised("tlsf", layout, None, DECISIVE + (layout.fl_count << layout.sl_log2))
 
 
 def _freertos(version: int) -> Callable[[Memory, Region], Union[Recognised, Unreadable]]:
