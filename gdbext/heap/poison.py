@@ -21,6 +21,7 @@ from gdbext.source.snapshot import Snapshot, WordReader
 HEAD, TAIL = 0xABBA1234, 0xBAAD5678
 FREE_FILL = 0xFE
 _WIDTH = 4
+_HEAD_WITH_OWNER = 12  # canary, owner, length
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,13 @@ class Poison:
         """Bytes of poison in every used block."""
         return self.head + _WIDTH if self.head else 0
 
+    @property
+    def owner_place(self) -> Optional[int]:
+        """From the allocator's payload to the handle of the task that owns a used block; None: there is none."""
+        if self.owner:
+            return self.head
+        return _WIDTH if self.head == _HEAD_WITH_OWNER else None
+
     def length_place(self, raw: int) -> int:
         """Where a used block keeps its requested length (with the owner's word, if that is apart)."""
         return raw + self.head - _WIDTH
@@ -56,7 +64,7 @@ def find_poison(walk: Walk, read: WordReader, held: Snapshot) -> Poison:
         return Poison("comprehensive", 8)
     if not heads or 2 * heads < len(used):
         return Poison(owner=owner_bytes(walk, read))
-    head = max((8, 12), key=lambda head: _tails(read32, used, head))
+    head = max((8, _HEAD_WITH_OWNER), key=lambda head: _tails(read32, used, head))
     poison = Poison("light", head, _owner_behind(read, used) if head == 8 else 0)
     return Poison("comprehensive", head, poison.owner) if _is_filled(walk, held, used, poison) else poison
 

@@ -251,6 +251,16 @@ def test_task_tracking_names_the_owners(tmp_path: Path, scenario: str) -> None:
     assert (done.told["check"]["trace"] is None) == (scenario == "untraced")
 
 
+def test_handles_in_blocks_are_named_by_the_kernel(tmp_path: Path) -> None:
+    """Task main is made by network, which so owns its stack and its control block."""
+    done = run(tmp_path, "idf-kernel", "scenario=clean mode=leaks")
+    assert owners(done.told["blocks"]) == owners(done.shell("blocks")) == {"main": 24, "network": 7}
+    assert any("which may have been another task's before" in fact for fact in done.told["status"]["facts"])
+    last = done.told["log"]["events"][-1]
+    (life,) = done.last(last["payload"])["generations"]
+    assert (life["task"], place(life["allocated"])) == ("network", at("frame_make", "neighbour"))
+
+
 GARBAGE = {
     "records.count = 1000": "its numbers cannot be",
     "records.capacity = 0x7fffffff": "its numbers cannot be",
