@@ -17,7 +17,7 @@ from gdbext.analyse.faults import COUNTERS, Fault
 from gdbext.analyse.groups import group_faults
 from gdbext.analyse.rules import run_rules
 from gdbext.analyse.rules_trace import TRACE_NOTES, run_trace_rules
-from gdbext.analyse.suspects import Frames, Witness
+from gdbext.analyse.suspects import Frames, TaskOf, Witness, no_task
 from gdbext.heap.dumped import DumpedLayout
 from gdbext.heap.facts import HeapFacts
 from gdbext.model import (
@@ -70,11 +70,12 @@ class Known:
     trace: Optional[TraceInfo] = None
     with_blocks: bool = False
     heaps: Sequence[HeapFacts] = ()  # all that were read
+    task_of: TaskOf = no_task
 
 
 def check_heap(facts: HeapFacts, known: Known, first_group: int) -> Tuple[HeapReport, List[Skipped]]:
     """One heap's report, and the checks that could not run on it."""
-    witness = Witness(facts, known.history, known.frames, known.trace, known.heaps)
+    witness = Witness(facts, known.history, known.frames, known.trace, known.heaps, known.task_of)
     faults, skipped = run_rules(facts)
     told, unproven = run_trace_rules(witness, faults)
     notes = [fault for fault in told if fault.rule in TRACE_NOTES]

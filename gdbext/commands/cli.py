@@ -34,7 +34,7 @@ from gdbext.commands.settings import Settings
 from gdbext.commands.table import COMMANDS, Argument, Command, help_of, render, shell_parser_of
 from gdbext.heap.facts import Region
 from gdbext.heap.registry import weight_of
-from gdbext.heap.search import search_heaps
+from gdbext.heap.search import search_file
 from gdbext.model import CheckReport, Frame, Skipped, Stack
 from gdbext.source.images import ImageSource
 from gdbext.source.memory import Memory, NoTarget
@@ -250,7 +250,7 @@ def _best_memory(images: Sequence[Tuple[int, bytes]], regions: Sequence[Region])
 
 
 def _first_with_heaps(tried: Sequence[Memory]) -> Memory:
-    found = (memory for memory in tried if search_heaps(memory, memory.ranges()).regions)
+    found = (memory for memory in tried if search_file(memory).regions)
     return next(found, None) or _first_with_rings(tried)
 
 

@@ -119,16 +119,11 @@ def collect(host: Host, named_heaps: Sequence[str], ring: Optional[str], needed:
             found.skipped += _unread(host, heap)
         else:
             found.unreadable.append(heap)
-    if found.trace is None and ring is None and (host.symbol(TASK_TRACKING) is not None or _has_owners(found)):
+    if found.trace is None and ring is None and found.heaps and host.symbol(TASK_TRACKING) is not None:
         from gdbext.commands.imported import import_tasks  # not needed by those who only load us
 
         import_tasks(host, found)
     return found
-
-
-def _has_owners(found: Collected) -> bool:
-    """Whether blocks say by a word of theirs who owns them."""
-    return any(facts.poison.owner_place is not None for facts in found.heaps)
 
 
 def _unread(host: Host, heap: HeapFacts) -> Iterator[Skipped]:

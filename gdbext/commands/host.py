@@ -11,7 +11,7 @@ from gdbext.commands.settings import Settings
 from gdbext.heap.facts import Region
 from gdbext.heap.named import Named, Symbols
 from gdbext.heap.registry import KINDS
-from gdbext.heap.search import search_heaps
+from gdbext.heap.search import search_file
 from gdbext.model import Skipped
 from gdbext.source.memory import Memory
 
@@ -59,7 +59,7 @@ def found_in_file(memory: Memory, symbols: Optional[Symbols]) -> Found:
     head = None if symbols is None else symbols.address_of("registered_heaps")
     if named.regions or (head is not None and memory.word(head) is not None):
         return named
-    searched = search_heaps(memory, memory.ranges())
+    searched = search_file(memory)
     return Found(searched.regions, [*named.skipped, *(Skipped("heaps", why) for why in searched.left_out)])
 
 

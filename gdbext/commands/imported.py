@@ -14,9 +14,7 @@ from gdbext.commands.host import Host
 from gdbext.model import Generation, Skipped
 from gdbext.trace.history import History
 from gdbext.trace.idf_heap_trace import SOURCE, STATICS, RecordsError, books_of, read_records
-from gdbext.trace.idf_task_stats import TaskOwners, lists_of, read_owners
-
-_WORDS = "the handle in front of each block (which may have been another task's before)"
+from gdbext.trace.idf_task_stats import lists_of, read_owners
 
 
 def import_records(host: Host, found: Collected) -> None:
@@ -41,30 +39,14 @@ def import_records(host: Host, found: Collected) -> None:
 
 
 def import_tasks(host: Host, found: Collected) -> None:
-    """The owners that ESP-IDF's task tracking knows: of blocks that are in use, without stacks."""
-    if host.memory().fragile:
+    """The owners that ESP-IDF's task tracking knows; it lists blocks that are in use, and no stacks."""
+    lists = None if host.memory().fragile else lists_of(host)
+    if lists is None:
         return
-    lists = lists_of(host)
-    owners = _by_words(host, found) if lists is None else read_owners(host.memory(), lists)
+    found.tasks = owners = read_owners(host.memory(), lists)
     if owners.problem is not None:
-        found.skipped.append(Skipped("tasks", f"{owners.source}: {owners.problem}"))
-    if owners.tasks:
-        found.tasks = owners
-        found.history = History(lives=_with_tasks(found.history, owners.tasks))
-
-
-def _by_words(host: Host, found: Collected) -> TaskOwners:
-    """The owners by the handle in front of each block, as far as the kernel still has a task of that handle."""
-    known = host.tasks()
-    names = {task.address: task.name for task in known.tasks}
-    tasks: Dict[int, str] = {}
-    for facts in found.heaps:
-        place = facts.poison.owner_place
-        for raw, _ in facts.used if place is not None and names else ():
-            handle = facts.read(raw + (place or 0))
-            if handle in names:
-                tasks[facts.user(raw)] = names[handle]
-    return TaskOwners(_WORDS, tasks, (), known.problems[0] if known.problems else None)
+        found.skipped.append(Skipped("tasks", f"ESP-IDF's task_stats: {owners.problem}"))
+    found.history = History(lives=_with_tasks(found.history, owners.tasks))
 
 
 def _with_tasks(history: History, tasks: Dict[int, str]) -> Iterator[Generation]:

@@ -48,7 +48,7 @@ def _tasks(found: Collected) -> Tuple[str, ...]:
     if found.tasks is None:
         return ()
     blocks, names = len(found.tasks.tasks), sorted(set(found.tasks.tasks.values()))
-    return (f"tasks  {found.tasks.source} names the owners of {blocks:,} blocks: {', '.join(names)}",)
+    return (f"tasks  ESP-IDF's task_stats names the owners of {blocks:,} blocks: {', '.join(names)}",)
 
 
 def _ring(trace: Optional[Trace]) -> Optional[RingStatus]:

@@ -19,7 +19,7 @@ from gdbext.source.snapshot import WordReader
 
 _FEWEST_BLOCKS = 4
 _MOST_TASKS = 64
-_LOWEST_POINTER = 0x10000
+LOWEST_POINTER = 0x10000
 _LARGEST_SPREAD = 64 << 20
 
 
@@ -35,7 +35,7 @@ def are_owners(words: List[int], width: int) -> bool:
     """Whether these are the handles of a few tasks, each of many blocks."""
     if len(words) < _FEWEST_BLOCKS:
         return False
-    handles = Counter(word for word in words if word >= _LOWEST_POINTER and word % width == 0)
+    handles = Counter(word for word in words if word >= LOWEST_POINTER and word % width == 0)
     shared = [handle for handle, count in handles.items() if count > 1]
     if not shared or len(shared) > _MOST_TASKS or max(shared) - min(shared) > _LARGEST_SPREAD:
         return False

@@ -21,7 +21,7 @@ from gdbext.source.snapshot import Snapshot, WordReader
 HEAD, TAIL = 0xABBA1234, 0xBAAD5678
 FREE_FILL = 0xFE
 _WIDTH = 4
-_HEAD_WITH_OWNER = 12  # canary, owner, length
+_HEAD_WITH_OWNER = 12
 
 
 @dataclass(frozen=True)
@@ -42,16 +42,15 @@ class Poison:
         """Bytes of poison in every used block."""
         return self.head + _WIDTH if self.head else 0
 
-    @property
-    def owner_place(self) -> Optional[int]:
-        """From the allocator's payload to the handle of the task that owns a used block; None: there is none."""
-        if self.owner:
-            return self.head
-        return _WIDTH if self.head == _HEAD_WITH_OWNER else None
-
     def length_place(self, raw: int) -> int:
         """Where a used block keeps its requested length (with the owner's word, if that is apart)."""
         return raw + self.head - _WIDTH
+
+    def owner_place(self, raw: int) -> Optional[int]:
+        """Where a used block keeps the handle of its task; None: tasks are not tracked."""
+        if self.head == _HEAD_WITH_OWNER:
+            return raw + _WIDTH
+        return raw + self.head if self.owner else None
 
 
 def find_poison(walk: Walk, read: WordReader, held: Snapshot) -> Poison:

@@ -3,7 +3,7 @@
 
 Approach: tasks, their heaps and their blocks are three lists inside each other; the members of their nodes are asked of
 the program's debug information. The lists are in heaps, so that they are followed once the heaps have been read.
-Rejected: the handle in front of a block where there are lists (it is no name, and its task may be gone).
+Rejected: the handle in front of a block alone, as older versions have it (it is no name, and its task may be gone).
 Cost: nothing where the heaps were read whole, else a read a node; not over a link that breaks easily.
 Assumptions: hostile, as heaps are: nodes are counted, none is met twice, and none is read outside of known memory.
 """
@@ -16,7 +16,6 @@ from gdbext.source.memory import Memory
 from gdbext.symbols.names import TASK_TRACKING
 from gdbext.symbols.shapes import Shape, Types, Variable
 
-SOURCE = "ESP-IDF's task_stats"
 _FOLLOWED = ("slh_first", "heaps_stats", "allocs_stats")
 _NEEDED = (
     {"name", "heaps_stats", "next_task_info"},
@@ -31,7 +30,6 @@ _LARGEST_NAME = 64
 class TaskOwners(NamedTuple):
     """The names of tasks by the blocks that they own."""
 
-    source: str
     tasks: Dict[int, str]
     own: Tuple[Tuple[int, int], ...]  # memory that holds the addresses of these blocks: nobody's pointers
     problem: Optional[str]
@@ -62,7 +60,7 @@ def read_owners(memory: Memory, lists: Variable) -> TaskOwners:
                 own.append((place, place + address.size))
                 tasks[memory.word(place) or 0] = name
     tasks.pop(0, None)
-    return TaskOwners(SOURCE, tasks, tuple(own), reader.problem)
+    return TaskOwners(tasks, tuple(own), reader.problem)
 
 
 class _Reader:
