@@ -62,6 +62,8 @@ def run(folder: Path, variant: str, append: str) -> Run:
     assert "Traceback" not in done.stdout + done.stderr
     core = write_core(folder / "core", [(low, (folder / name).read_bytes()) for name, (low, _) in RANGES.items()])
     assert len(done.captured) == len(COMMANDS)
+    if "overflow" not in append:
+        assert [heap["status"] for heap in done.json(1)["heaps"]] == ["clean", "clean"]
     return Run(
         variant,
         {name: one.json() for name, one in zip(COMMANDS, done.captured, strict=True) if one.error is None},
