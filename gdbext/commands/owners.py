@@ -13,6 +13,7 @@ from typing import Dict, Optional
 from gdbext.commands.collect import Collected
 from gdbext.commands.host import Host
 from gdbext.heap.facts import HeapFacts
+from gdbext.heap.owner import LOWEST_POINTER
 from gdbext.heap.poison import HEAD
 from gdbext.model import Owner
 
@@ -30,22 +31,30 @@ class Owners:
     def of(self, heap: int, payload: int) -> Optional[Owner]:
         """The owner of a used block of a heap, which its address names."""
         life = self._found.history.newest(payload)
-        if life is not None and not life.is_freed:
-            return Owner(life.seq, life.task, self._host.frames(life.allocated))
-        facts = self._heaps.get(heap)
-        task = None if facts is None else self.task_of(facts, facts.raw(payload))
+        known = life is not None and not life.is_freed
+        facts, task = self._heaps.get(heap), life.task if life is not None and known else None
+        if task is None and facts is not None:
+            task = self.task_of(facts, facts.raw(payload))
+        if life is not None and known:
+            return Owner(life.seq, task, self._host.frames(life.allocated))
         return None if task is None else Owner(None, task, ())
 
     def task_of(self, facts: HeapFacts, raw: int) -> Optional[str]:
         """The task that a used block's owner word names; its handle where no name is known."""
         place = facts.poison.owner_place(raw)
         handle = facts.read32(place) if place is not None and _is_used(facts, raw) else None
-        if not handle:
+        if not handle or not _may_be_handle(facts, handle):
             return None  # allocated before there was a task, or by nobody who says so
         if self._names is None:
             tasks = self._host.tasks()
             self._names, self._complete = {task.address: task.name for task in tasks.tasks}, tasks.complete
         return self._names.get(handle) or f"{handle:#x}{' (ended)' if self._complete else ''}"
+
+
+def _may_be_handle(facts: HeapFacts, word: int) -> bool:
+    """Whether a control block may lie there; the blocks that ESP-IDF itself needs first have no owner's word."""
+    in_control = facts.start <= word < facts.layout.first
+    return word >= LOWEST_POINTER and word % facts.layout.word == 0 and not in_control
 
 
 def _is_used(facts: HeapFacts, raw: int) -> bool:

@@ -19,7 +19,7 @@ from gdbext.source.snapshot import WordReader
 
 _FEWEST_BLOCKS = 4
 _MOST_TASKS = 64
-_LOWEST_POINTER = 0x10000
+LOWEST_POINTER = 0x10000
 _LARGEST_SPREAD = 64 << 20
 
 
@@ -47,7 +47,7 @@ def _shared(words: List[int], width: int) -> Dict[int, int]:
 
 def _handles(words: Iterable[int], width: int) -> Mapping[int, int]:
     """What may be handles, with how many blocks have them."""
-    return Counter(word for word in words if word >= _LOWEST_POINTER and word % width == 0)
+    return Counter(word for word in words if word >= LOWEST_POINTER and word % width == 0)
 
 
 def are_owners(words: List[int], width: int) -> bool:

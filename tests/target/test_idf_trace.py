@@ -62,6 +62,8 @@ def run(folder: Path, variant: str, append: str) -> Run:
     assert "Traceback" not in done.stdout + done.stderr
     core = write_core(folder / "core", [(low, (folder / name).read_bytes()) for name, (low, _) in RANGES.items()])
     assert len(done.captured) == len(COMMANDS)
+    if "overflow" not in append:
+        assert [heap["status"] for heap in done.json(1)["heaps"]] == ["clean", "clean"]
     return Run(
         variant,
         {name: one.json() for name, one in zip(COMMANDS, done.captured, strict=True) if one.error is None},
@@ -236,9 +238,9 @@ def test_without_debug_information_one_line_says_so(tmp_path: Path) -> None:
 
 
 def owners(report: Any) -> dict[str, int]:
-    """How many blocks each task has."""
+    """How many blocks each task has that has a name."""
     tasks = [block["owner"]["task"] for block in report["blocks"] if block["owner"]]
-    return {task: tasks.count(task) for task in set(tasks)}
+    return {task: tasks.count(task) for task in set(tasks) if not task.startswith("0x")}
 
 
 @pytest.mark.parametrize("scenario", ["clean", "untraced"])
@@ -246,9 +248,26 @@ def test_task_tracking_names_the_owners(tmp_path: Path, scenario: str) -> None:
     done = run(tmp_path, "idf-tasks", f"scenario={scenario} mode=leaks")
     assert owners(done.told["blocks"]) == owners(done.shell("blocks")) == {"main": 24, "network": 5}
     assert any("names the owners of 29 blocks: main, network" in fact for fact in done.told["status"]["facts"])
-    (lost,) = [leak for leak in done.told["lost"]["blocks"] if leak["owner"]]
+    (lost,) = [leak for leak in done.told["lost"]["blocks"] if leak["size"] == 72 + 4]
     assert (lost["owner"]["task"], len(lost["owner"]["allocated"]) > 0) == ("network", scenario == "clean")
     assert (done.told["check"]["trace"] is None) == (scenario == "untraced")
+
+
+def test_handles_in_blocks_are_named_by_the_kernel(tmp_path: Path) -> None:
+    """Task main is made by network, which so owns its stack and its control block."""
+    done = run(tmp_path, "idf-kernel", "scenario=clean mode=leaks")
+    assert owners(done.told["blocks"]) == owners(done.shell("blocks")) == {"main": 24, "network": 7}
+    assert not any("ended" in block["owner"]["task"] for block in done.told["blocks"]["blocks"] if block["owner"])
+    last = done.told["log"]["events"][-1]
+    (life,) = done.last(last["payload"])["generations"]
+    assert (life["task"], place(life["allocated"])) == ("network", at("frame_make", "neighbour"))
+
+
+def test_a_handle_names_the_newest_owner_without_any_trace(tmp_path: Path) -> None:
+    done = run(tmp_path, "idf-kernel", "scenario=untraced")
+    block = next(block for block in done.told["blocks"]["blocks"] if block["size"] == 100 + 4)
+    (life,) = done.last(block["payload"] + 50)["generations"]
+    assert (life["task"], life["seq"], life["allocated"], life["freed"]) == ("network", None, [], None)
 
 
 GARBAGE = {
