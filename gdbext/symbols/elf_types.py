@@ -14,7 +14,7 @@ from typing import Any, Dict, Iterator, Optional, Tuple
 
 from gdbext.symbols.elf_file import ElfFile
 from gdbext.symbols.elf_symbols import ElfSymbols, name_of
-from gdbext.symbols.freertos import Member, Variable
+from gdbext.symbols.variables import Member, Variable
 
 _FUNCTION, _FILE = "vTaskSwitchContext", "tasks.c"  # where FreeRTOS keeps the variables of its tasks
 _VARIABLE = "pxReadyTasksLists"

@@ -2,7 +2,8 @@
 """The tasks of a FreeRTOS, by the kernel's own lists: their names, and where their stacks are.
 
 Approach: every task is in one of the kernel's lists of states, or runs. Where the links, the owner and the stack stand
-in their structures depends on a dozen options: debug information tells, by the types of two variables. Each step is
+in their structures depends on a dozen options: debug information tells, by the types of two variables; without it the
+usual forms are tried, and one is taken if all that the kernel counts is found by it. Each step is
 verified: an item must lead back to where one came from, say the list that it is in, and lie in its owner.
 Rejected: known offsets (no two configurations agree on them); a debugger's threads (most links know nothing of tasks,
 and those that do walk the same lists and believe them).
@@ -14,9 +15,11 @@ from __future__ import annotations
 
 import sys
 from bisect import bisect_right
-from typing import Dict, Iterator, List, NamedTuple, Optional, Protocol, Tuple
+from typing import Dict, List, NamedTuple, Optional, Tuple
 
 from gdbext.source.memory import Memory
+from gdbext.symbols.freertos_builtin import built_in
+from gdbext.symbols.variables import Member, Variable, Variables
 
 _RUNNING = ("pxCurrentTCBs", "pxCurrentTCB")
 _READY = "pxReadyTasksLists"
@@ -31,29 +34,7 @@ _MOST_CORES = 32
 _LARGEST_CONTROL = 64 << 10
 _LONGEST_NAME = 64
 _MOST_SAID = 6
-
-Member = Tuple[int, int]  # offset and size
-
-
-class Variable(NamedTuple):
-    """A variable that is, points to, or is an array of structures or of pointers to them."""
-
-    elements: int  # of the array, else 1
-    size: int  # of one structure
-    members: Dict[str, Member]  # of the structure; of one inside it: "outer.inner"
-
-
-class KernelSymbols(Protocol):
-    """What is asked of a program, by GDB or without it."""
-
-    def address_of(self, name: str) -> Optional[int]:
-        """Address of a symbol, or None."""
-
-    def objects(self) -> Iterator[Tuple[str, int, int]]:
-        """Name, address and size of every variable."""
-
-    def variable(self, name: str) -> Optional[Variable]:
-        """What debug information says of a variable's structure, or None."""
+_UNKNOWN = "neither debug information nor its bytes tell what FreeRTOS's lists look like: no task is told apart"
 
 
 class Task(NamedTuple):
@@ -90,23 +71,31 @@ class _Shape(NamedTuple):
     container: Optional[int]
 
 
-def read_tasks(memory: Memory, symbols: KernelSymbols) -> Tasks:
+def read_tasks(memory: Memory, program: Variables) -> Tasks:
     """The tasks of the kernel that the program has, if it has one and it has begun."""
-    running = next((name for name in _RUNNING if symbols.address_of(name) is not None), None)
-    ready = symbols.address_of(_READY)
-    if running is None or ready is None:
+    running = next((name for name in _RUNNING if program.address_of(name) is not None), None)
+    first, ready = program.address_of(running or ""), program.address_of(_READY)
+    if running is None or first is None or ready is None:
         return Tasks()
-    control, lists = symbols.variable(running), symbols.variable(_READY)
+    if not memory.may_read(first, first + memory.source.pointer_size):
+        return Tasks((), (f"{running}, which leads to FreeRTOS's tasks, is not in the memory that is known here",))
+    typed = _read(memory, program, running)
+    if typed is not None or not memory.word(first):
+        return typed or Tasks()
+    tried = (_read(memory, guess, running) for guess in built_in(memory, program, ready))
+    fits = next((found for found in tried if found is not None and found.complete), None)
+    return fits or Tasks((), (_UNKNOWN,))
+
+
+def _read(memory: Memory, program: Variables, running: str) -> Optional[Tasks]:
+    """The tasks, if the program tells what they look like."""
+    control, lists = program.variable(running), program.variable(_READY)
     shape = None if control is None or lists is None else _shape(control, lists)
     if shape is None:
-        return Tasks(
-            (), ("no debug information tells what FreeRTOS's lists of tasks look like: no task is told apart",)
-        )
-    reader = _Kernel(memory, symbols, shape)
-    cores = reader.running(symbols.address_of(running) or 0)
-    if cores is None:
-        return Tasks((), (f"{running}, which leads to FreeRTOS's tasks, is not in the memory that is known here",))
-    return reader.read(cores) if cores else Tasks()
+        return None
+    kernel = _Kernel(memory, program, shape)
+    cores = kernel.running(program.address_of(running) or 0)
+    return kernel.read(cores) if cores else Tasks()
 
 
 def _shape(control: Variable, lists: Variable) -> Optional[_Shape]:
@@ -128,19 +117,18 @@ def _shape(control: Variable, lists: Variable) -> Optional[_Shape]:
 class _Kernel:
     """One kernel, read once."""
 
-    def __init__(self, memory: Memory, symbols: KernelSymbols, shape: _Shape) -> None:
+    def __init__(self, memory: Memory, program: Variables, shape: _Shape) -> None:
         self.memory = memory
-        self.symbols = symbols
+        self.program = program
         self.shape = shape
         self.word = memory.source.pointer_size
         self.problems: List[str] = []
         self._objects: List[Tuple[int, int]] = []  # start and end of every variable, once one was asked for
 
-    def running(self, variable: int) -> Optional[List[int]]:
-        """The control blocks of the tasks that run; empty before there is a task; None: not known."""
+    def running(self, variable: int) -> List[int]:
+        """The control blocks of the tasks that run; empty before there is a task."""
         count = min(self.shape.control.elements, _MOST_CORES)
-        held = [self._word(variable + core * self.word) for core in range(count)]
-        return None if None in held else [one for one in held if one]
+        return [one for one in (self._word(variable + core * self.word) for core in range(count)) if one]
 
     def read(self, running: List[int]) -> Tasks:
         """All tasks, each once, in the order of the lists."""
@@ -166,15 +154,15 @@ class _Kernel:
 
     def _counted(self) -> Optional[int]:
         """How many tasks the kernel says that it has."""
-        address = self.symbols.address_of(_COUNT)
+        address = self.program.address_of(_COUNT)
         return None if address is None else self._number(address, self.word)
 
     def _heads(self, name: str) -> List[int]:
         """Addresses of the lists of one name; none that have not been initialised."""
-        start, size = self.symbols.address_of(name), self.shape.ready.size
+        start, size = self.program.address_of(name), self.shape.ready.size
         if start is None:
             return []
-        variable = self.shape.ready if name == _READY else self.symbols.variable(name)
+        variable = self.shape.ready if name == _READY else self.program.variable(name)
         count = 1 if variable is None or variable.size != size else variable.elements
         if not self.memory.may_read(start, start + size):
             self.problems.append(f"FreeRTOS's {name} is not in the memory that is known here")
@@ -240,7 +228,7 @@ class _Kernel:
     def _variable_end(self, address: int) -> Optional[int]:
         """The end of the variable that holds an address."""
         if not self._objects:
-            self._objects = sorted((start, start + size) for _, start, size in self.symbols.objects() if size)
+            self._objects = sorted((start, start + size) for _, start, size in self.program.objects() if size)
         index = bisect_right(self._objects, (address, sys.maxsize)) - 1
         return self._objects[index][1] if index >= 0 and address < self._objects[index][1] else None
 

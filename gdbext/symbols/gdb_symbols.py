@@ -9,15 +9,13 @@ Limits: GDB's Python does not tell the line of an inlined call; the line just be
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Dict, Iterator, List, Optional, Tuple
+from typing import Dict, Iterator, List, Optional, Tuple
 
 import gdb
 
 from gdbext.model import Frame, Stack
 from gdbext.symbols.names import without_allocator
-
-if TYPE_CHECKING:
-    from gdbext.symbols.freertos import Member, Variable
+from gdbext.symbols.variables import Member, Variable
 
 # Where the C libraries' assertions have the function's name and the condition among their arguments.
 _ASSERT_ARGUMENTS = {"__assert_func": (2, 3), "__assert_fail": (3, 0)}
@@ -151,8 +149,6 @@ class GdbProgram:
 
 def _variable(kind: gdb.Type) -> Optional[Variable]:
     """The structure behind pointers, and how many an array has of it or of them."""
-    from gdbext.symbols.freertos import Variable  # not needed by those who only load us
-
     count = 1
     for _ in range(_DEEPEST_TYPE):
         kind = kind.strip_typedefs()

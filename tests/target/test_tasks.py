@@ -95,6 +95,19 @@ def test_the_shell_says_of_a_core_what_gdb_says(stopped: Stopped) -> None:
     assert refs["references"] == stopped.refs["references"]
 
 
+def test_without_debug_information_the_lists_tell_their_form(stopped: Stopped, tmp_path: Path) -> None:
+    bare = tmp_path / "bare.elf"
+    subprocess.run(["riscv64-unknown-elf-objcopy", "--strip-debug", str(stopped.elf), str(bare)], check=True)
+    saved = shell("leaks", str(stopped.core), "--elf", str(bare), "--unreachable", "--all")
+    opened = run_gdb(
+        [f"source {ROOT}/gdbext/memtrace.py", f"core-file {stopped.core}", Capture(LEAKS)], elf=bare
+    ).json()
+    payloads = [block["payload"] for block in stopped.live["blocks"]]
+    for report in (saved, opened):
+        assert [block["payload"] for block in report["blocks"]] == payloads
+        assert set(stacks(report)) == set(stacks(stopped.live))
+
+
 def test_without_registers_the_running_task_is_scanned_whole(stopped: Stopped) -> None:
     """What has run on that stack before still stands on it: only what no other stack ever held is sure to be lost."""
     found = shell("leaks", f"--image={BASE:#x}={stopped.image}", "--elf", str(stopped.elf), "--unreachable", "--all")
