@@ -7,13 +7,15 @@ from argparse import Namespace
 from typing import Optional, Tuple
 
 from gdbext.analyse.recognised import evidence_of
-from gdbext.commands.collect import collect
+from gdbext.commands.collect import Collected, collect
 from gdbext.commands.control import pending_request
 from gdbext.commands.host import Host
 from gdbext.heap.facts import HeapFacts
 from gdbext.heap.registry import Unreadable
-from gdbext.model import HeapStatus, RingStatus, StatusReport
+from gdbext.model import HeapStatus, RingStatus, Skipped, StatusReport
 from gdbext.trace.ring import Trace
+
+_MOST_TASKS = 16
 
 
 def run_status(host: Host, options: Namespace) -> StatusReport:
@@ -23,8 +25,19 @@ def run_status(host: Host, options: Namespace) -> StatusReport:
     found = collect(host, options.heap, options.ring, needed=False)
     heaps = tuple(_heap(facts) for facts in found.heaps) + tuple(_unknown(heap) for heap in found.unreadable)
     ring = _ring(found.trace)
+    facts = (*host.facts(), *_tasks(host, found))
     trace, skipped, cost = found.closing(memory, mark)
-    return StatusReport(heaps, ring, trace, host.facts(), skipped, cost)
+    return StatusReport(heaps, ring, trace, facts, skipped, cost)
+
+
+def _tasks(host: Host, found: Collected) -> Tuple[str, ...]:
+    """The kernel's tasks on a line, if there is a kernel; what is wrong with its lists is among what was skipped."""
+    known = host.tasks()
+    found.skipped += [Skipped("tasks", problem) for problem in known.problems]
+    shown = [task.name for task in known.tasks[:_MOST_TASKS]]
+    more = f" ... {len(known.tasks) - len(shown):,} more" if len(known.tasks) > len(shown) else ""
+    count = f"{len(known.tasks):,} of FreeRTOS, {'by lists that are whole' if known.complete else 'and perhaps more'}"
+    return (f"tasks  {count}: {', '.join(shown)}{more}",) if shown else ()
 
 
 def _heap(facts: HeapFacts) -> HeapStatus:

@@ -95,6 +95,11 @@ def test_the_shell_says_of_a_core_what_gdb_says(stopped: Stopped) -> None:
     assert refs["references"] == stopped.refs["references"]
 
 
+def test_status_tells_the_tasks(stopped: Stopped) -> None:
+    facts = shell("status", str(stopped.core), "--elf", str(stopped.elf))["facts"]
+    assert "tasks  4 of FreeRTOS, by lists that are whole: worker, net, sensor, gone" in facts
+
+
 def test_without_debug_information_the_lists_tell_their_form(stopped: Stopped, tmp_path: Path) -> None:
     bare = tmp_path / "bare.elf"
     subprocess.run(["riscv64-unknown-elf-objcopy", "--strip-debug", str(stopped.elf), str(bare)], check=True)
