@@ -71,11 +71,29 @@ class Generation:
     task: Optional[str]
     seq: Optional[int]
     allocated: Tuple[int, ...]
-    freed_seq: Optional[int] = None
+    freed_seq: Optional[int] = None  # None, too, where the trace does not tell when
     freed_task: Optional[str] = None
-    freed: Optional[Tuple[int, ...]] = None
+    freed: Optional[Tuple[int, ...]] = None  # of the free, empty where it is not known; None: not freed
     in_flight: bool = False  # its free was the last thing that its task did
     refused: bool = False  # and an assertion followed
+
+    @property
+    def is_freed(self) -> bool:
+        """Whether it is over."""
+        return self.freed is not None
+
+
+@dataclass(frozen=True)
+class Imported:
+    """Where a trace comes from that is not our recorder's, and how it was kept."""
+
+    source: str
+    address: int
+    mode: str  # "all": freed blocks stay; "leaks": they do not
+    capacity: int
+    depth: int  # of its stacks
+    overflowed: bool  # older records have been dropped
+    frees_told: bool  # whether a record shows that its block was freed
 
 
 @dataclass(frozen=True)
@@ -97,6 +115,7 @@ class TraceInfo:
     stacks_full: int = 0
     names_full: int = 0
     live_full: int = 0
+    imported: Optional[Imported] = None
 
 
 @dataclass(frozen=True)

@@ -191,7 +191,7 @@ def ends_unread(facts: HeapFacts) -> bool:
 def requested_of(facts: HeapFacts, history: History, raw: int) -> Optional[int]:
     """What was asked for: as the poison of the block says, else the trace."""
     life = history.newest(facts.user(raw))
-    told = life.size if life is not None and life.freed_seq is None else None
+    told = life.size if life is not None and not life.is_freed else None
     poisoned = facts.requested(raw)
     return poisoned if poisoned is not None else told
 

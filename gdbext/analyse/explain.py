@@ -80,7 +80,8 @@ def _accuse_former(case: Case, former: Generation, sure: float) -> None:
     size = "the run is as long as its block was" if exact else ""
     start = "the run begins at its first byte too: the bytes cannot tell the two owners apart" if begins else ""
     case.accuse(score, case.facts.raw(former.payload), former)
-    who = f"by its former owner (seq {former.seq}, freed at seq {former.freed_seq})"
+    freed = "" if former.freed_seq is None else f" at seq {former.freed_seq}"
+    who = f"by its former owner (seq {former.seq}, freed{freed})"
     text = f"write after free through {former.payload:#x} {who}"
     case.tell(score, "write-after-free", former.payload, text, size or start)
 
@@ -96,7 +97,7 @@ def _accuse_left(case: Case, left: int) -> None:
     adjacent = case.fault.address == case.facts.end_of(left)
     payload = case.facts.user(left)
     life = case.witness.history.newest(payload)
-    full = life is not None and life.freed_seq is None and life.size == case.facts.size_of(left) - case.facts.shift
+    full = life is not None and not life.is_freed and life.size == case.facts.size_of(left) - case.facts.shift
     off_by_one = adjacent and full and case.fault.length == 1
     score = NEAR + (1 if off_by_one else 0) - (0 if adjacent else 0.7)
     where = "the damage begins at its end" if adjacent else "the damage does not begin at its end"

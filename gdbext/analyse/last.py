@@ -22,7 +22,7 @@ def find_place(heaps: Sequence[HeapFacts], history: History, address: int) -> Op
         free = facts.is_free(raw)
         payload = raw if free else facts.user(raw)
         life = None if free else history.newest(payload)
-        requested = life.size if life is not None and life.freed_seq is None else None
+        requested = life.size if life is not None and not life.is_freed else None
         state, size = "free" if free else "used", facts.size_of(raw)
         return Place(payload, raw, size, requested, address - payload, state, facts.region.address)
     return None

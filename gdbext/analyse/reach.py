@@ -59,11 +59,15 @@ class Pointer(NamedTuple):
 
 
 class Reach:
-    """The used blocks of all heaps, in address order, and the words that lead to them."""
+    """The used blocks of all heaps, in address order, and the words that lead to them.
 
-    def __init__(self, held: Snapshot, blocks: Sequence[Held]) -> None:
+    `silent`: ranges that hold addresses of blocks which nobody uses as pointers, such as a trace.
+    """
+
+    def __init__(self, held: Snapshot, blocks: Sequence[Held], silent: Sequence[Tuple[int, int]] = ()) -> None:
         self.blocks = sorted(blocks)
         self._held = held
+        self._silent = sorted(silent)
         self._starts = [block.start for block in self.blocks]
         self._low = self._starts[0] if blocks else 1
         self._high = max((block.end for block in self.blocks), default=0)
@@ -112,11 +116,23 @@ class Reach:
             words.byteswap()
         return words
 
+    def _telling(self, start: int, end: int) -> Iterator[Tuple[int, int]]:
+        """The parts of a range that are not silent."""
+        index = max(0, bisect_right(self._silent, (start, start)) - 1)
+        while start < end and index < len(self._silent) and self._silent[index][0] < end:
+            low, high = self._silent[index]
+            if start < low:
+                yield start, low
+            start, index = max(start, high), index + 1
+        if start < end:
+            yield start, end
+
     def found_in(self, start: int, end: int) -> Iterator[int]:
         """Every word of a range that may lead into a block."""
         low, high = self._low, self._high
-        for _, words in self.words(start, end):
-            yield from [word for word in words if low <= word < high]
+        for first, last in self._telling(start, end):
+            for _, words in self.words(first, last):
+                yield from [word for word in words if low <= word < high]
 
     def found_in_block(self, number: int) -> Iterator[int]:
         """The same for a block, without links that the allocator left in it when it was free."""
@@ -128,7 +144,7 @@ class Reach:
         yield from self.found_in(block.start + 2 * width, block.end - width)
         for place in (block.start, block.start + width, block.end - width):
             value = self._held.word(place)
-            if value is not None and not self._is_link(value):
+            if value is not None and not self._is_link(value) and list(self._telling(place, place + 1)):
                 yield value
 
     def _is_link(self, value: int) -> bool:
@@ -185,5 +201,6 @@ class Reach:
 
     def _places(self, start: int, end: int, low: int, high: int) -> Iterator[Tuple[int, int]]:
         width = self._held.pointer_size
-        for first, words in self.words(start, end):
-            yield from [(first + at * width, word) for at, word in enumerate(words) if low <= word < high]
+        for begin, stop in self._telling(start, end):
+            for first, words in self.words(begin, stop):
+                yield from [(first + at * width, word) for at, word in enumerate(words) if low <= word < high]

@@ -117,5 +117,8 @@ def _explains(fault: Fault) -> FrozenSet[Hashable]:
 
 def _gaps(trace: TraceInfo) -> str:
     """Why a trace cannot tell who has a block; what was overwritten is older than what it holds, and does not count."""
+    imported = trace.imported
+    if imported is not None and not (imported.frees_told and trace.running):
+        return f"{imported.source} does not tell of every free"
     lost = trace.dropped + trace.half_written + trace.stopped
     return f"{counted(lost, 'event')} went unrecorded, which may be why" if lost else ""

@@ -12,6 +12,8 @@ from gdbext.heap.facts import HeapFacts
 from gdbext.model import Extent, Generation, Stack, Suspect, TraceInfo
 from gdbext.trace.history import History
 
+_FREED_AND_USED = "; a free of it is recorded, but the heap has it as used: freed just now, or allocated again unseen"
+
 Frames = Callable[[Tuple[int, ...]], Stack]
 TaskOf = Callable[[HeapFacts, int], Optional[str]]  # the task that a block (raw) names itself, without a trace
 
@@ -66,16 +68,18 @@ class Witness:
             task = self.task_of(self.facts, raw)
             return Suspect(payload, size, self._heap_state(payload), task, None, (), None, self._unknown(why))
         freed = None if life.freed is None else self.frames(life.freed)
-        reason = why if life.allocated else self._unknown(why)
         state = self.state(payload, life)
+        reason = why if life.allocated else self._unknown(why)
+        if life.is_freed and state == "used":
+            reason += _FREED_AND_USED
         allocated = self.frames(life.allocated)
         return Suspect(
             payload, size, state, life.task, life.seq, allocated, freed, reason, life.freed_seq, life.freed_task
         )
 
     def state(self, payload: int, life: Generation) -> str:
-        """used, freed or freeing; the heap's word counts where the trace does not know of a free."""
-        if life.freed_seq is None:
+        """used, freed or freeing; the heap's word counts where the trace knows of no free, or not when."""
+        if not life.is_freed or (life.freed_seq is None and life == self.history.newest(payload)):
             return self._heap_state(payload)
         refused = any(event.seq == life.freed_seq for event, _ in self.history.double_frees())
         return "freeing" if life.in_flight and (refused or not self.heap_free(payload)) else "freed"
@@ -109,14 +113,14 @@ class Witness:
     def former_owner(self, address: int) -> Optional[Generation]:
         """The newest generation that held `address` and has been freed, not counting a free still under way."""
         for life in self.history.holding(address, self._sizes):
-            if life.freed_seq is not None and self.state(life.payload, life) == "freed":
+            if life.is_freed and self.state(life.payload, life) == "freed":
                 return life
         return None
 
     def present_owner(self, address: int) -> Optional[Generation]:
         """The generation that holds `address` now, if the trace knows it."""
         for life in self.history.holding(address, self._sizes):
-            if life.freed_seq is None or self.state(life.payload, life) == "freeing":
+            if not life.is_freed or self.state(life.payload, life) == "freeing":
                 return life
         return None
 

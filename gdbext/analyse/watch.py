@@ -122,7 +122,7 @@ def plan_address(address: int, past: Past, width: int) -> WatchPlan:
     address = address // width * width
     holding = past.history.holding(address, {})
     life = holding[0] if holding else past.history.newest(address + width)
-    is_freed = life is not None and life.freed_seq is not None and not life.in_flight
+    is_freed = life is not None and life.is_freed and not life.in_flight
     return _plan_word(address, width, (life, is_freed), past, not owner_writes(address, width, past.history))
 
 

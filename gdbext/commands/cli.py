@@ -44,7 +44,7 @@ from gdbext.commands.settings import Settings
 from gdbext.commands.table import COMMANDS, Argument, Command, help_of, render, shell_parser_of
 from gdbext.heap.facts import Region
 from gdbext.heap.registry import weight_of
-from gdbext.heap.search import search_heaps
+from gdbext.heap.search import search_file
 from gdbext.model import CheckReport, Frame, Skipped, Stack
 from gdbext.source.images import ImageSource
 from gdbext.source.memory import Memory, NoTarget
@@ -52,8 +52,8 @@ from gdbext.source.registers import machine_of, threads_of
 from gdbext.source.snapshot import ByteOrder
 from gdbext.symbols.elf_file import ElfFile
 from gdbext.symbols.elf_symbols import ElfSymbols
-from gdbext.symbols.elf_types import ElfTypes
 from gdbext.symbols.freertos import Tasks, read_tasks
+from gdbext.symbols.shapes import Variable
 from gdbext.trace.ring import search_rings
 
 _CORE = Argument(
@@ -132,7 +132,7 @@ class ImageHost:
         """The tasks of the program's kernel, by its own lists."""
         if self._program is None or self._symbols is None:
             return Tasks()
-        return read_tasks(self._memory, ElfTypes(self._program, self._symbols))
+        return read_tasks(self._memory, self._program, self._symbols)
 
     def name_at(self, address: int) -> Optional[str]:
         """The variable at an address, with the offset in it."""
@@ -155,6 +155,14 @@ class ImageHost:
             return (*core, "symbols none: addresses are shown as they are; --elf APP.elf names the program")
         lines = "" if self._symbols.has_lines else ": no debug information: functions are shown without lines"
         return (*core, f"symbols {self._program.path}{lines}")
+
+    def symbol(self, name: str) -> Optional[int]:
+        """Address of a symbol of the program, or None."""
+        return None if self._program is None else self._program.address_of(name)
+
+    def variable_of(self, function: str, name: str, follow: Sequence[str] = ()) -> Optional[Variable]:
+        """A variable of the source that a function is in, by DWARF."""
+        return None if self._symbols is None else self._symbols.variable_of(function, name, follow)
 
     def build_id(self) -> Optional[str]:
         """The program's build-id."""
@@ -252,7 +260,7 @@ def _best_memory(images: Sequence[Tuple[int, bytes]], regions: Sequence[Region])
 
 
 def _first_with_heaps(tried: Sequence[Memory]) -> Memory:
-    found = (memory for memory in tried if search_heaps(memory, memory.ranges()).regions)
+    found = (memory for memory in tried if search_file(memory).regions)
     return next(found, None) or _first_with_rings(tried)
 
 

@@ -12,14 +12,17 @@ from gdbext.heap.dumped import ABSENT, DumpedLayout
 from gdbext.heap.facts import HeapFacts, Region
 from gdbext.heap.registry import KINDS, LARGEST_HEAP, Unreadable, read_heap
 from gdbext.heap.search import Searched, search_heaps
-from gdbext.model import Assertion, Cost, Skipped, TraceInfo
+from gdbext.model import Assertion, Cost, Event, Skipped, TraceInfo
 from gdbext.source.memory import Memory
+from gdbext.symbols.names import HEAP_TRACING, TASK_TRACKING
 from gdbext.trace.format import HEADER_BYTES, FormatError
 from gdbext.trace.history import History
 from gdbext.trace.ring import Rings, Trace, find_rings, read_ring, search_rings
 
 if TYPE_CHECKING:
     from gdbext.analyse.watch import Past
+    from gdbext.trace.idf_heap_trace import HeapTrace
+    from gdbext.trace.idf_task_stats import TaskOwners
 
 SEARCH = "search "  # what a ring's address begins with when it is a range to be searched
 _FIRST_LOOK = 4096
@@ -37,8 +40,10 @@ class Collected:
     heaps: List[HeapFacts] = field(default_factory=list)
     unreadable: List[Unreadable] = field(default_factory=list)
     trace: Optional[Trace] = None
+    imported: Optional[HeapTrace] = None  # in place of a trace of ours
     history: History = field(default_factory=History)
     skipped: List[Skipped] = field(default_factory=list)
+    tasks: Optional[TaskOwners] = None  # who owns which block, of a program that counts for each task
     heaps_missing: bool = False  # and why is among what was skipped
 
     def closing(self, memory: Memory, mark: Cost) -> Tuple[Optional[TraceInfo], Tuple[Skipped, ...], Cost]:
@@ -59,7 +64,33 @@ class Collected:
     @property
     def trace_info(self) -> Optional[TraceInfo]:
         """What the trace holds and lost."""
-        return self.trace.info if self.trace is not None else None
+        if self.trace is None:
+            return None if self.imported is None else self.imported.info
+        return self.trace.info
+
+    @property
+    def events(self) -> Tuple[Event, ...]:
+        """What happened, as far as the trace tells in which order."""
+        if self.trace is None:
+            return () if self.imported is None else self.imported.events
+        return self.trace.events
+
+    @property
+    def books(self) -> List[Tuple[int, int]]:
+        """Memory that the trace itself is in: it is full of addresses that nobody uses as pointers."""
+        if self.trace is None:
+            kept = () if self.imported is None else self.imported.own
+            return [*kept, *(() if self.tasks is None else self.tasks.own)]
+        return [(self.trace.header.address, self.trace.header.address + self.trace.header.total_size)]
+
+    @property
+    def proven(self) -> Dict[int, Proven]:
+        """Payloads that the trace knows to be blocks now."""
+        if self.imported is not None and not self.imported.proves:
+            return {}
+        lives = (life for life in self.history.live() if life.size is not None)
+        why = "trace: a block lives there since seq"
+        return {life.payload: Proven(life.size or 0, f"{why} {life.seq}") for life in lives}
 
     @property
     def assertion(self) -> Optional[Assertion]:
@@ -77,7 +108,7 @@ def collect(host: Host, named_heaps: Sequence[str], ring: Optional[str], needed:
         found = collect_trace(host, ring)
     except NoRingThere as problem:
         found = _without_trace(str(problem))
-    proven = _proven(found.history)
+    proven = found.proven
     regions = _regions(host, named_heaps, found, span)
     if needed and not regions and not found.heaps_missing:
         raise UserError(_NO_HEAP)
@@ -88,6 +119,10 @@ def collect(host: Host, named_heaps: Sequence[str], ring: Optional[str], needed:
             found.skipped += _unread(host, heap)
         else:
             found.unreadable.append(heap)
+    if found.trace is None and ring is None and found.heaps and host.symbol(TASK_TRACKING) is not None:
+        from gdbext.commands.imported import import_tasks  # not needed by those who only load us
+
+        import_tasks(host, found)
     return found
 
 
@@ -149,7 +184,16 @@ def _search_ring(host: Host, start: int, end: int) -> int:
 
 
 def collect_trace(host: Host, ring: Optional[str]) -> Collected:
-    """Reads the trace alone; why there is none is among what was skipped."""
+    """Reads the trace alone, ours or that of ESP-IDF; why there is none is among what was skipped."""
+    found = _own_trace(host, ring)
+    if found.trace is None and ring is None and host.symbol(HEAP_TRACING) is not None:
+        from gdbext.commands.imported import import_records  # not needed by those who only load us
+
+        import_records(host, found)
+    return found
+
+
+def _own_trace(host: Host, ring: Optional[str]) -> Collected:
     try:
         address = ring_address(host, ring)
     except UserError as problem:
@@ -174,12 +218,6 @@ def collect_trace(host: Host, ring: Optional[str]) -> Collected:
 
 def _without_trace(why: str) -> Collected:
     return Collected(skipped=[Skipped("trace", why)])
-
-
-def _proven(history: History) -> Dict[int, Proven]:
-    """Payloads that the trace knows to be blocks now."""
-    lives = (life for life in history.live() if life.size is not None)
-    return {life.payload: Proven(life.size or 0, f"trace: a block lives there since seq {life.seq}") for life in lives}
 
 
 def _regions(host: Host, named: Sequence[str], found: Collected, span: Optional[Tuple[int, int]]) -> List[Region]:

@@ -17,7 +17,7 @@ import sys
 from argparse import Namespace
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Callable, Dict, Hashable, Iterator, List, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Callable, Dict, Hashable, Iterator, List, Optional, Sequence, Tuple
 
 import gdb
 
@@ -62,7 +62,15 @@ from gdbext.source.images import HeldSource
 from gdbext.source.known import Known, parse_ranges
 from gdbext.source.memory import Memory, NoTarget
 from gdbext.source.snapshot import ByteOrder
-from gdbext.symbols.gdb_symbols import GdbProgram, GdbSymbols, address_of, failed_assertion, size_of, variable_at
+from gdbext.symbols.gdb_symbols import (
+    GdbProgram,
+    GdbSymbols,
+    address_of,
+    failed_assertion,
+    size_of,
+    variable_at,
+    variable_of,
+)
 from gdbext.trace.format import FormatError
 from gdbext.trace.ring import message_of, read_ring
 
@@ -71,6 +79,7 @@ if TYPE_CHECKING:
     from gdbext.commands.gdb_watch import GdbWatcher
     from gdbext.source.saved import Saved
     from gdbext.symbols.freertos import Tasks
+    from gdbext.symbols.shapes import Variable
 
 # Where a heap assertion stops, best first: the recorder's hook, the C library's assert, its abort.
 STOP_FUNCTIONS = ("memtrace_assert_stop", "__assert_func", "abort")
@@ -215,7 +224,7 @@ class GdbHost:
         """The tasks of the program's kernel, by its own lists."""
         from gdbext.symbols.freertos import read_tasks  # not needed by those who only load us
 
-        return read_tasks(self.memory(), self._program)
+        return read_tasks(self.memory(), self._program, self)
 
     def name_at(self, address: int) -> Optional[str]:
         """The ELF symbol that holds an address."""
@@ -233,6 +242,14 @@ class GdbHost:
             symbols = f"symbols {program}"
         link = f"link   {FRAGILE}" if is_fragile() else None
         return tuple(filter(None, (symbols, f"stop   {STOPS.describe()}", link)))
+
+    def symbol(self, name: str) -> Optional[int]:
+        """Address of a symbol of the program, or None."""
+        return address_of(name)
+
+    def variable_of(self, function: str, name: str, follow: Sequence[str] = ()) -> Optional[Variable]:
+        """A variable of the source that a function is in, by GDB's types."""
+        return variable_of(function, name, follow)
 
     def build_id(self) -> Optional[str]:
         """The loaded program's build-id."""

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Dict, List, NamedTuple, Optional, Protocol, Tuple
+from typing import TYPE_CHECKING, Dict, List, NamedTuple, Optional, Protocol, Sequence, Tuple
 
 from gdbext.analyse.check import Operation
 from gdbext.analyse.suspects import Frames
@@ -11,7 +11,7 @@ from gdbext.commands.settings import Settings
 from gdbext.heap.facts import Region
 from gdbext.heap.named import Named, Symbols
 from gdbext.heap.registry import KINDS
-from gdbext.heap.search import search_heaps
+from gdbext.heap.search import search_file
 from gdbext.model import Skipped
 from gdbext.source.memory import Memory
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from gdbext.source.registers import Machine
     from gdbext.source.saved import Saved
     from gdbext.symbols.freertos import Tasks
+    from gdbext.symbols.shapes import Variable
 
 FRAGILE = "a small stub, as in a chip's panic handler: nothing runs or breaks there; block headers are read, no more"
 NEVER_RUNS = "this is a small stub, as in a chip's panic handler: nothing runs there any more that could obey"
@@ -59,7 +60,7 @@ def found_in_file(memory: Memory, symbols: Optional[Symbols]) -> Found:
     head = None if symbols is None else symbols.address_of("registered_heaps")
     if named.regions or (head is not None and memory.word(head) is not None):
         return named
-    searched = search_heaps(memory, memory.ranges())
+    searched = search_file(memory)
     return Found(searched.regions, [*named.skipped, *(Skipped("heaps", why) for why in searched.left_out)])
 
 
@@ -165,6 +166,12 @@ class Host(Protocol):
 
     def live(self) -> Live:
         """Threads and globals of a stopped target. UserError where there is none."""
+
+    def symbol(self, name: str) -> Optional[int]:
+        """Address of a symbol of the program, or None."""
+
+    def variable_of(self, function: str, name: str, follow: Sequence[str] = ()) -> Optional[Variable]:
+        """A variable of the source that a function is in, by debug information, and what it points to."""
 
     def roots(self) -> World:
         """Where pointers may stand outside of heaps."""

@@ -8,7 +8,11 @@ from argparse import Namespace
 from gdbext.commands.collect import collect_trace
 from gdbext.commands.filters import called_by, decimal, limit_of, parse_range, within
 from gdbext.commands.host import Host
-from gdbext.model import Event, LogEntry, LogReport
+from gdbext.model import Event, LogEntry, LogReport, Skipped
+
+_NO_FREES = (
+    "the records do not say when a block was freed, so that frees are not listed; last-malloc ADDRESS shows them"
+)
 
 
 def run_log(host: Host, options: Namespace) -> LogReport:
@@ -16,8 +20,9 @@ def run_log(host: Host, options: Namespace) -> LogReport:
     memory = host.memory()
     mark = memory.mark()
     found = collect_trace(host, options.ring)
-    events = found.trace.events if found.trace is not None else ()
-    kept = [event for event in events if _matches(host, options, event)]
+    if found.imported is not None:
+        found.skipped.append(Skipped("events", _NO_FREES))
+    kept = [event for event in found.events if _matches(host, options, event)]
     limit = limit_of(options, host.settings.limit)
     shown = kept if limit is None else kept[-limit:]
     entries = tuple(_entry(host, event) for event in shown)

@@ -30,7 +30,7 @@ class Owners:
     def of(self, heap: int, payload: int) -> Optional[Owner]:
         """The owner of a used block of a heap, which its address names."""
         life = self._found.history.newest(payload)
-        if life is not None and life.freed_seq is None:
+        if life is not None and not life.is_freed:
             return Owner(life.seq, life.task, self._host.frames(life.allocated))
         facts = self._heaps.get(heap)
         task = None if facts is None else self.task_of(facts, facts.raw(payload))

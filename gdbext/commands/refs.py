@@ -72,7 +72,7 @@ def run_leaks(host: Host, options: Namespace) -> LeaksReport:
 
 def _leaks(owners: Owners, found: Collected, scan: Optional[Scan], since: Optional[int]) -> Iterator[Leak]:
     if scan is None:
-        if found.trace is None:
+        if found.trace_info is None:
             raise UserError("no trace tells what was allocated: link the recorder, or give --unreachable")
         for one in _live_since(found, since or 0):
             yield Leak(one.payload, one.size or 0, one.size, None, owners.of(0, one.payload))
@@ -83,7 +83,7 @@ def _leaks(owners: Owners, found: Collected, scan: Optional[Scan], since: Option
         block = scan.reach.blocks[number]
         owner, life = owners.of(block.heap, block.payload), found.history.newest(block.payload)
         if since is None or (owner is not None and (owner.seq or 0) > since):
-            requested = life.size if life is not None and life.freed_seq is None else None
+            requested = life.size if life is not None and not life.is_freed else None
             yield Leak(block.payload, _size(block), requested, _payload(scan, holders.get(number)), owner)
 
 

@@ -53,7 +53,7 @@ def _known(memory: Memory, root: Root) -> int:
 def collect_scan(host: Host, options: Namespace, found: Collected) -> Scan:
     """Reads everything that is scanned."""
     memory = host.memory()
-    scan = Scan(Reach(memory.snapshot, _blocks(memory, found)))
+    scan = Scan(Reach(memory.snapshot, _blocks(memory, found), found.books))
     world = host.roots()
     found.skipped += world.skipped
     stacks = _of_tasks(host, scan, world, found)
@@ -65,7 +65,7 @@ def collect_scan(host: Host, options: Namespace, found: Collected) -> Scan:
     for root in named:
         memory.allow(root.start, root.end)
     writable = [Root("global", name, start, end) for name, start, end in world.writable]
-    taken = [(heap.start, heap.end) for heap in found.heaps] + _ring(found)
+    taken = [(heap.start, heap.end) for heap in found.heaps] + found.books
     taken += [(stack.low, stack.end) for stack in stacks]
     for root in (*writable, *named):
         scan.roots += _without(root, taken, found)
@@ -112,13 +112,6 @@ def _stack(memory: Memory, reach: Reach, writable: Sequence[Tuple[str, int, int]
     end = thread.stack + _STACK_BYTES if block is None else reach.blocks[block].end
     end = min([end, *(held.start for held in reach.blocks if block is None and held.start > thread.stack)])
     return [Root("stack", f"stack of {thread.name}", thread.stack, min(end, memory.known_end(thread.stack)))]
-
-
-def _ring(found: Collected) -> List[Tuple[int, int]]:
-    if found.trace is None:
-        return []
-    header = found.trace.header
-    return [(header.address, header.address + header.total_size)]
 
 
 def _ranges(text: str) -> List[Tuple[int, int]]:

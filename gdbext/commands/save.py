@@ -37,7 +37,7 @@ def run_save(host: Host, options: Namespace) -> SaveReport:
     mark = memory.mark()
     live = host.live()
     found = collect(host, options.heap, options.ring, needed=False)
-    if not found.heaps and not found.unreadable and found.trace is None:
+    if not found.heaps and not found.unreadable and found.trace_info is None:
         raise UserError("nothing to save: no heap and no ring was found; `memtrace status` says what is missing")
     _fetch_all(memory, found, live)
     notes = [*_registers(memory, live), *_knowledge(host, memory, found)]

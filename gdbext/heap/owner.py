@@ -26,7 +26,8 @@ _LARGEST_SPREAD = 64 << 20
 def owner_bytes(walk: Walk, read: WordReader) -> int:
     """Bytes between the allocator's payload and the user's: one word with task tracking, else none."""
     firsts = [read(payload) for payload, word in zip(walk.payloads, walk.words) if not word & FREE_BIT]
-    known = [word for word in firsts if word is not None]
+    # A block that nobody has written to begins with a link of when it was free: to the null block, mostly.
+    known = [0 if word == walk.layout.control else word for word in firsts if word is not None]
     return walk.layout.word if are_owners(known, walk.layout.word) else 0
 
 

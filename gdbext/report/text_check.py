@@ -72,14 +72,15 @@ def _suspect_lines(suspect: Suspect, label: str) -> Iterator[str]:
     state = {"used": "USED", "freed": "FREED", "freeing": "BEING FREED"}[suspect.state]
     size = f"{suspect.size:,} bytes" if suspect.size else "size unknown"
     yield f"    {label}      {suspect.payload:#x}, {size}, {state}: {suspect.why}"
-    if suspect.allocated:
-        yield f"             allocated  {stack_words(suspect.allocated)}   {owner_words(suspect.task, suspect.seq)}"
+    if suspect.allocated or (suspect.task and suspect.seq is not None):
+        owner = owner_words(suspect.task, suspect.seq)
+        yield f"             allocated  {stack_words(suspect.allocated)}   {owner}".rstrip()
     elif suspect.task:
         yield f"             owner      {owner_words(suspect.task, None)}"
     if suspect.freed:
         verb = "freeing  " if suspect.state == "freeing" else "freed    "
         owner = owner_words(suspect.freed_task, suspect.freed_seq)
-        yield f"             {verb}  {stack_words(suspect.freed)}   {owner}"
+        yield f"             {verb}  {stack_words(suspect.freed)}   {owner}".rstrip()
 
 
 def _explanation_line(explanation: Explanation, position: int) -> str:

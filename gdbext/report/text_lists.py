@@ -103,12 +103,21 @@ def status_lines(report: StatusReport) -> Iterator[str]:
 def _ring_lines(ring: Optional[RingStatus], trace: Optional[TraceInfo]) -> Iterator[str]:
     if ring is None:
         yield "ring   none"
+        yield from _imported_lines(trace)
         return
     room = f"{ring.capacity:,} events, stacks {ring.stacks_used:,} of {ring.stacks_size:,} words"
     yield f"ring   {ring.address:#x}: room for {room}"
     yield f"       {trace_words(trace)}"
     if ring.pending is not None:
         yield f"       pending: `{ring.pending}` was asked and not yet obeyed: let the target run"
+
+
+def _imported_lines(trace: Optional[TraceInfo]) -> Iterator[str]:
+    if trace is not None and trace.imported is not None:
+        depth = trace.imported.depth
+        stacks = f"stacks of {counted(depth, 'frame')} at most" if depth else "no stacks"
+        yield f"import {trace.imported.source}: records at {trace.address:#x}, {stacks}"
+        yield f"       {trace_words(trace)}; numbers (seq) are places among the records"
 
 
 def control_lines(report: ControlReport) -> Iterator[str]:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 from typing import Optional
 
-from gdbext.model import Cost, Frame, Place, Stack, TraceInfo
+from gdbext.model import Cost, Frame, Imported, Place, Stack, TraceInfo
 
 _CALLERS_SHOWN = 5
 
@@ -58,6 +58,8 @@ def trace_words(trace: Optional[TraceInfo]) -> str:
     """What the trace holds and what it lost, on one line."""
     if trace is None:
         return "trace: none (no ring found)"
+    if trace.imported is not None:
+        return _imported_words(trace, trace.imported)
     lost = [
         f"{trace.overwritten:,} overwritten before them" if trace.overwritten else "",
         f"{trace.dropped:,} dropped" if trace.dropped else "",
@@ -68,6 +70,14 @@ def trace_words(trace: Optional[TraceInfo]) -> str:
     ]
     span = f" (seq {trace.first}..{trace.last})" if trace.first is not None else ""
     return ", ".join([f"trace: {trace.kept:,} events kept{span}", *filter(None, lost)]) + f"; {trace.state}"
+
+
+def _imported_words(trace: TraceInfo, imported: Imported) -> str:
+    lost = f", {trace.overwritten:,} overwritten before them" if trace.overwritten else ""
+    if imported.overflowed and not lost:
+        lost = ", nobody knows how many overwritten before them"
+    room = f"mode {imported.mode}, room for {imported.capacity:,}"
+    return f"trace: {counted(trace.kept, 'record')} of {imported.source} ({room}){lost}; {trace.state}"
 
 
 def place_words(place: Optional[Place]) -> str:

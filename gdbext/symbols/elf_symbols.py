@@ -12,11 +12,13 @@ Assumptions: a recorded PC is a return address: the place is looked up one byte 
 from __future__ import annotations
 
 from bisect import bisect_right
-from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 from gdbext.model import Frame, Stack
 from gdbext.symbols.elf_file import ElfFile
+from gdbext.symbols.elf_shapes import name_of, variable_in
 from gdbext.symbols.names import without_allocator
+from gdbext.symbols.shapes import Variable
 
 _FUNCTIONS = ("DW_TAG_subprogram", "DW_TAG_inlined_subroutine")
 _DEEPEST = 64  # inlined calls inside each other; scopes
@@ -107,18 +109,16 @@ class ElfSymbols:
         """The functions that an address belongs to, inlined ones first."""
         return self._frames_at(place + 1)
 
-    def units_of(self, function: str, file: str) -> Iterator[Any]:
-        """The heads of the units that may be a source file's: the one with a function, then those named like it."""
-        if self._dwarf is None:
-            return
+    def variable_of(self, function: str, name: str, follow: Sequence[str] = ()) -> Optional[Variable]:
+        """A variable of the source that a function is in, and what it points to by these members."""
         address = self.program.address_of(function)
-        unit = None if address is None else self._unit_of(address - self.program.bias)
-        if unit is not None:
-            yield unit.unit.get_top_DIE()
-        for other in self._dwarf.iter_CUs():
-            name = name_of(other.get_top_DIE()) or ""
-            if name.replace("\\", "/").rpartition("/")[2] == file:
-                yield other.get_top_DIE()
+        try:
+            unit = None if address is None else self._unit_of(address - self.program.bias)
+            big = self.program.byte_order == "big"
+            found = None if unit is None else variable_in(unit.unit, name, follow, big)
+        except Exception:  # debug information is as damaged as its file
+            return None
+        return None if found is None else found._replace(address=found.address + self.program.bias)
 
     def _frames_at(self, pc: int) -> List[Frame]:
         place = pc - 1 - self.program.bias
@@ -128,7 +128,7 @@ class ElfSymbols:
             if unit is not None:
                 file, line = unit.line_at(place)
                 frames = list(_frames(unit, pc, place, file, line))
-        except Exception:  # debug information is as damaged as its file: then the symbol must do
+        except Exception:  # as above; then the symbol must do
             frames = []
         return frames or [Frame(pc, self.program.function_at(pc - 1), file, line)]
 
@@ -213,17 +213,3 @@ def _listed_ranges(entry: Any, where: Any) -> Iterator[Tuple[int, int]]:
         else:
             shift = 0 if one.is_absolute else base
             yield one.begin_offset + shift, one.end_offset + shift
-
-
-def name_of(entry: Any) -> Optional[str]:
-    """A function's name, which stands where it was written, not where it was inlined."""
-    for _ in range(_MOST_ORIGINS):
-        if "DW_AT_name" in entry.attributes:
-            return _text(entry.attributes["DW_AT_name"].value)
-        link = next(
-            (name for name in ("DW_AT_abstract_origin", "DW_AT_specification") if name in entry.attributes), None
-        )
-        if link is None:
-            return None
-        entry = entry.get_DIE_from_attribute(link)
-    return None

@@ -15,17 +15,19 @@ from __future__ import annotations
 
 import sys
 from bisect import bisect_right
-from typing import Dict, List, NamedTuple, Optional, Tuple
+from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from gdbext.source.memory import Memory
-from gdbext.symbols.freertos_builtin import built_in
-from gdbext.symbols.variables import Member, Variable, Variables
+from gdbext.symbols.freertos_builtin import Program, built_in
+from gdbext.symbols.shapes import Member, Shape, Types
 
 _RUNNING = ("pxCurrentTCBs", "pxCurrentTCB")
 _READY = "pxReadyTasksLists"
 _DELETED = "xTasksWaitingTermination"
 _LISTS = (_READY, "xDelayedTaskList1", "xDelayedTaskList2", "xPendingReadyList", "xSuspendedTaskList", _DELETED)
 _COUNT = "uxCurrentNumberOfTasks"
+_FOLLOWED = 2  # the pointers to tasks, and what they lead to
+_FUNCTION = "vTaskSwitchContext"  # stands in the source that has all of these
 _STATE_ITEMS = ("xStateListItem", "xGenericListItem")
 _CONTAINERS = ("pxContainer", "pvContainer")
 _MOST_TASKS = 1024
@@ -61,8 +63,9 @@ class Tasks(NamedTuple):
 class _Shape(NamedTuple):
     """Where things stand, in bytes."""
 
-    ready: Variable
-    control: Variable
+    ready: Shape  # the lists, and how many
+    control: Shape
+    cores: int
     length: Member  # in a list: how many items it says it has
     end: int  # in a list: the item that is its end
     following: int  # in an item
@@ -71,7 +74,7 @@ class _Shape(NamedTuple):
     container: Optional[int]
 
 
-def read_tasks(memory: Memory, program: Variables) -> Tasks:
+def read_tasks(memory: Memory, program: Program, types: Types) -> Tasks:
     """The tasks of the kernel that the program has, if it has one and it has begun."""
     running = next((name for name in _RUNNING if program.address_of(name) is not None), None)
     first, ready = program.address_of(running or ""), program.address_of(_READY)
@@ -79,27 +82,30 @@ def read_tasks(memory: Memory, program: Variables) -> Tasks:
         return Tasks()
     if not memory.may_read(first, first + memory.source.pointer_size):
         return Tasks((), (f"{running}, which leads to FreeRTOS's tasks, is not in the memory that is known here",))
-    typed = _read(memory, program, running)
+    typed = _read(memory, program, types, running)
     if typed is not None or not memory.word(first):
         return typed or Tasks()
-    tried = (_read(memory, guess, running) for guess in built_in(memory, program, ready))
+    tried = (_read(memory, program, guess, running) for guess in built_in(memory, program, ready))
     fits = next((found for found in tried if found is not None and found.complete), None)
     return fits or Tasks((), (_UNKNOWN,))
 
 
-def _read(memory: Memory, program: Variables, running: str) -> Optional[Tasks]:
-    """The tasks, if the program tells what they look like."""
-    control, lists = program.variable(running), program.variable(_READY)
-    shape = None if control is None or lists is None else _shape(control, lists)
+def _read(memory: Memory, program: Program, types: Types, running: str) -> Optional[Tasks]:
+    """The tasks, if it is told what they look like."""
+    pointers, lists = types.variable_of(_FUNCTION, running, ("",)), types.variable_of(_FUNCTION, _READY)
+    shape = None if pointers is None or lists is None else _shape(pointers.shapes, lists.shapes[0])
     if shape is None:
         return None
-    kernel = _Kernel(memory, program, shape)
+    kernel = _Kernel(memory, program, types, shape)
     cores = kernel.running(program.address_of(running) or 0)
     return kernel.read(cores) if cores else Tasks()
 
 
-def _shape(control: Variable, lists: Variable) -> Optional[_Shape]:
+def _shape(pointers: Sequence[Shape], lists: Shape) -> Optional[_Shape]:
     """Where things stand, if the structures have all that is needed and an end begins as an item does."""
+    if len(pointers) < _FOLLOWED:
+        return None
+    control = pointers[1]
     own, inside = control.members, lists.members
     item = next((name for name in _STATE_ITEMS if f"{name}.pvOwner" in own), None)
     wanted = {"pxStack", "pcTaskName", "pxTopOfStack"} <= own.keys()
@@ -111,15 +117,18 @@ def _shape(control: Variable, lists: Variable) -> Optional[_Shape]:
     if not same or not 0 < control.size <= _LARGEST_CONTROL or not lists.size:
         return None
     container = next((own[f"{item}.{name}"][0] - base for name in _CONTAINERS if f"{item}.{name}" in own), None)
-    return _Shape(lists, control, inside["uxNumberOfItems"], end, following, before, owner, container)
+    return _Shape(
+        lists, control, pointers[0].elements, inside["uxNumberOfItems"], end, following, before, owner, container
+    )
 
 
 class _Kernel:
     """One kernel, read once."""
 
-    def __init__(self, memory: Memory, program: Variables, shape: _Shape) -> None:
+    def __init__(self, memory: Memory, program: Program, types: Types, shape: _Shape) -> None:
         self.memory = memory
         self.program = program
+        self.types = types
         self.shape = shape
         self.word = memory.source.pointer_size
         self.problems: List[str] = []
@@ -127,7 +136,7 @@ class _Kernel:
 
     def running(self, variable: int) -> List[int]:
         """The control blocks of the tasks that run; empty before there is a task."""
-        count = min(self.shape.control.elements, _MOST_CORES)
+        count = min(self.shape.cores, _MOST_CORES)
         return [one for one in (self._word(variable + core * self.word) for core in range(count)) if one]
 
     def read(self, running: List[int]) -> Tasks:
@@ -162,8 +171,8 @@ class _Kernel:
         start, size = self.program.address_of(name), self.shape.ready.size
         if start is None:
             return []
-        variable = self.shape.ready if name == _READY else self.program.variable(name)
-        count = 1 if variable is None or variable.size != size else variable.elements
+        variable = self.types.variable_of(_FUNCTION, name)
+        count = 1 if variable is None or variable.shapes[0].size != size else variable.shapes[0].elements
         if not self.memory.may_read(start, start + size):
             self.problems.append(f"FreeRTOS's {name} is not in the memory that is known here")
             return []

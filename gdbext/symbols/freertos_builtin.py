@@ -10,16 +10,26 @@ Limits: ticks as wide as a pointer. The kernel's own word for the end of a stack
 
 from __future__ import annotations
 
-from typing import Dict, Iterator, NamedTuple, Optional, Tuple
+from typing import Dict, Iterator, NamedTuple, Optional, Protocol, Sequence, Tuple
 
 from gdbext.source.memory import Memory
-from gdbext.symbols.variables import Member, Variable, Variables
+from gdbext.symbols.shapes import Member, Shape, Types, Variable
 
 _SHORT, _WHOLE = 3, 5  # words of a list's end and of an item, without check words
 _LARGEST_PREFIX = 512  # bytes of a control block before its items: a memory protection unit takes some
 _TO_NAME = (1, 3)  # words from the stack's start on: with several cores two more stand between
 _NAME_BYTES = 16
 _MOST_LISTS = 256
+
+
+class Program(Protocol):
+    """What is asked of a program beside its debug information."""
+
+    def address_of(self, name: str) -> Optional[int]:
+        """Address of a symbol, or None."""
+
+    def objects(self) -> Iterator[Tuple[str, int, int]]:
+        """Name, address and size of every variable."""
 
 
 class _Form(NamedTuple):
@@ -48,43 +58,41 @@ class _Form(NamedTuple):
 _FORMS = [_Form(check, whole) for whole in (False, True) for check in (0, 1)]
 
 
-def built_in(memory: Memory, program: Variables, ready: int) -> Iterator[Variables]:
-    """The program as if it had the types of one form after the other; `ready`: where its lists of ready tasks begin."""
+def built_in(memory: Memory, program: Program, ready: int) -> Iterator[Types]:
+    """The types of one form after the other; `ready`: where the lists of ready tasks begin."""
     sizes = {address: size for _, address, size in program.objects()}
     for form in _FORMS:
         yield _BuiltIn(memory, program, form, ready, sizes)
 
 
 class _BuiltIn:
-    """A program with the types of one form."""
+    """The types of one form."""
 
-    def __init__(self, memory: Memory, program: Variables, form: _Form, ready: int, sizes: Dict[int, int]) -> None:
+    def __init__(self, memory: Memory, program: Program, form: _Form, ready: int, sizes: Dict[int, int]) -> None:
         self._memory, self._program, self._form = memory, program, form
         self._ready, self._sizes = ready, sizes
         self._word = memory.source.pointer_size
 
-    def address_of(self, name: str) -> Optional[int]:
-        """Address of a symbol, or None."""
-        return self._program.address_of(name)
-
-    def objects(self) -> Iterator[Tuple[str, int, int]]:
-        """Name, address and size of every variable."""
-        return self._program.objects()
-
-    def variable(self, name: str) -> Optional[Variable]:
-        """What a list, or the control block behind a pointer, would look like."""
-        size = self._sizes.get(self.address_of(name) or 0, 0)
-        if name.startswith("pxCurrent"):
-            return self._control(max(1, size // self._word))
-        bytes_of_list = self._form.list * self._word
-        return Variable(max(1, size // bytes_of_list), bytes_of_list, self._list_members())
+    def variable_of(self, _: str, name: str, follow: Sequence[str] = ()) -> Optional[Variable]:
+        """A list or an array of them; or, to be followed, pointers to control blocks."""
+        address = self._program.address_of(name)
+        size = self._sizes.get(address or 0, 0)
+        if address is None:
+            return None
+        if not follow:
+            bytes_of_list = self._form.list * self._word
+            lists = Shape(bytes_of_list, self._list_members(), {}, max(1, size // bytes_of_list))
+            return Variable(address, (lists,))
+        control = self._control()
+        pointers = Shape(self._word, {}, {}, max(1, size // self._word))
+        return None if control is None else Variable(address, (pointers, control))
 
     def _list_members(self) -> Dict[str, Member]:
         links = {f"xListEnd.{name}": at + self._form.end for name, at in self._form.item.items()}
         places = {"uxNumberOfItems": self._form.check, "xListEnd": self._form.end, **links}
-        return {name: (at * self._word, self._word) for name, at in places.items()}
+        return {name: Member(at * self._word, self._word) for name, at in places.items()}
 
-    def _control(self, elements: int) -> Optional[Variable]:
+    def _control(self) -> Optional[Shape]:
         """The control block, as the first task that is ready shows it."""
         item = self._first_item()
         owner = None if item is None else self._at(item, self._form.item["pvOwner"])
@@ -97,8 +105,8 @@ class _BuiltIn:
         name = next((at for at in self._names(stack) if self._is_name(owner + at)), stack + self._word)
         links = {f"xStateListItem.{link}": prefix + at * self._word for link, at in self._form.item.items()}
         places = {"pxTopOfStack": 0, "xStateListItem": prefix, **links, "pxStack": stack}
-        members = {member: (at, self._word) for member, at in places.items()}
-        return Variable(elements, name + _NAME_BYTES, {**members, "pcTaskName": (name, _NAME_BYTES)})
+        members = {member: Member(at, self._word) for member, at in places.items()}
+        return Shape(name + _NAME_BYTES, {**members, "pcTaskName": Member(name, _NAME_BYTES)}, {})
 
     def _names(self, stack: int) -> Iterator[int]:
         return (stack + words * self._word for words in _TO_NAME)

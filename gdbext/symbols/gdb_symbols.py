@@ -9,21 +9,20 @@ Limits: GDB's Python does not tell the line of an inlined call; the line just be
 from __future__ import annotations
 
 import re
-from typing import Dict, Iterator, List, Optional, Tuple
+from itertools import islice
+from typing import Dict, Iterator, List, Optional, Sequence, Tuple
 
 import gdb
 
 from gdbext.model import Frame, Stack
 from gdbext.symbols.names import without_allocator
-from gdbext.symbols.variables import Member, Variable
+from gdbext.symbols.shapes import DEEPEST, MOST_MEMBERS, Member, Shape, Variable, inside, members_by_name
 
 # Where the C libraries' assertions have the function's name and the condition among their arguments.
 _ASSERT_ARGUMENTS = {"__assert_func": (2, 3), "__assert_fail": (3, 0)}
 
 
 _VARIABLE = re.compile(r"^\[ *\d+\] [dDbB] (0x[0-9a-f]+) (\S+) section", re.MULTILINE)
-
-_DEEPEST_TYPE = 8  # pointers and arrays around a structure
 
 _SECTION_END = re.compile(r"\b0x[0-9a-f]+->(0x[0-9a-f]+) at .*\bALLOC\b")
 
@@ -139,41 +138,6 @@ class GdbProgram:
             self._objects = [(name, start, following.get(start, start) - start) for start, name in places]
         return iter(self._objects)
 
-    def variable(self, name: str) -> Optional[Variable]:
-        """What debug information says of a variable's structure, or None."""
-        try:
-            return _variable(gdb.parse_and_eval(f"&{name}").type.target())
-        except gdb.error:
-            return None
-
-
-def _variable(kind: gdb.Type) -> Optional[Variable]:
-    """The structure behind pointers, and how many an array has of it or of them."""
-    count = 1
-    for _ in range(_DEEPEST_TYPE):
-        kind = kind.strip_typedefs()
-        if kind.code == gdb.TYPE_CODE_STRUCT:
-            return Variable(count, kind.sizeof, dict(_members(kind, "", 0)))
-        if kind.code == gdb.TYPE_CODE_ARRAY:
-            low, high = kind.range()
-            count *= high - low + 1
-        elif kind.code != gdb.TYPE_CODE_PTR:
-            return None
-        kind = kind.target()
-    return None
-
-
-def _members(kind: gdb.Type, prefix: str, base: int) -> Iterator[Tuple[str, Member]]:
-    """Members with their places, and those of structures among them."""
-    for field in kind.fields():
-        place = getattr(field, "bitpos", None)  # a static member of C++ has none
-        if not field.name or field.type is None or place is None:
-            continue
-        at, own = base + place // 8, field.type.strip_typedefs()
-        yield prefix + field.name, (at, field.type.sizeof)
-        if own.code == gdb.TYPE_CODE_STRUCT and not prefix:
-            yield from _members(own, f"{field.name}.", at)
-
 
 def size_of(name: str) -> Optional[int]:
     """Bytes of a variable of the program, by its type. No memory is read."""
@@ -181,3 +145,78 @@ def size_of(name: str) -> Optional[int]:
         return int(gdb.parse_and_eval(f"sizeof({name})"))
     except gdb.error:
         return None
+
+
+def variable_of(function: str, name: str, follow: Sequence[str] = ()) -> Optional[Variable]:
+    """A variable of the source that a function is in, and what it points to by these members. No memory is read."""
+    symbol = gdb.lookup_global_symbol(function)
+    table = symbol.symtab if symbol is not None else None
+    blocks = () if table is None else (table.static_block(), table.global_block())
+    found = next((one for block in blocks for one in block if one.is_variable and one.name == name), None)
+    place = None if found is None else _place_of(found)
+    if found is None or found.type is None or place is None:
+        return None
+    shapes, kind = [_shape(found.type)], found.type
+    for member in follow:
+        target = _target(kind, member)
+        if target is None:
+            break
+        kind = target
+        shapes.append(_shape(kind))
+    return Variable(place, tuple(shapes))
+
+
+def _place_of(symbol: gdb.Symbol) -> Optional[int]:
+    """Where a variable is; None: it lives in no fixed place."""
+    try:
+        place = symbol.value().address
+    except (gdb.error, TypeError):
+        return None
+    return None if place is None else int(place)
+
+
+def _shape(kind: gdb.Type) -> Shape:
+    one = _element(kind)
+    found = ((name, Member(offset, inner.sizeof)) for name, offset, inner in islice(_members(one), MOST_MEMBERS))
+    values = one.fields() if one.code == gdb.TYPE_CODE_ENUM else []
+    named = {value.enumval: value.name or "" for value in values}
+    return Shape(one.sizeof, members_by_name(found), named, kind.sizeof // one.sizeof if one.sizeof else 1)
+
+
+def _element(kind: gdb.Type) -> gdb.Type:
+    """What an array has many of, of all its dimensions; what is no array itself."""
+    plain = kind.strip_typedefs()
+    for _ in range(DEEPEST):
+        if plain.code != gdb.TYPE_CODE_ARRAY:
+            break
+        plain = plain.target().strip_typedefs()
+    return plain
+
+
+def _members(kind: gdb.Type, outer: str = "", base: int = 0, depth: int = 0) -> Iterator[Tuple[str, int, gdb.Type]]:
+    """Name, place and type of every member, those of structures inside after the structure."""
+    plain = kind.strip_typedefs()
+    if plain.code not in (gdb.TYPE_CODE_STRUCT, gdb.TYPE_CODE_UNION) or depth == DEEPEST:
+        return
+    for one in plain.fields():
+        if one.type is not None and hasattr(one, "bitpos"):
+            name, offset = inside(outer, one.name or ""), base + (one.bitpos or 0) // 8
+            yield name, offset, one.type
+            yield from _members(one.type, name, offset, depth + 1)
+
+
+def _target(kind: gdb.Type, member: str) -> Optional[gdb.Type]:
+    """What a member points to; of a structure its first member counts: heads and links of lists are such.
+
+    No name stands for all of it.
+    """
+    within = islice(_members(kind), MOST_MEMBERS)
+    found = next((inner for name, _, inner in within if name.rpartition(".")[2] == member), None) if member else kind
+    for _ in range(DEEPEST):
+        if found is None:
+            return None
+        plain = _element(found)
+        if plain.code == gdb.TYPE_CODE_PTR:
+            return plain.target()
+        found = next((inner for _, _, inner in _members(plain)), None)
+    return None

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from dataclasses import replace
-from typing import Dict, Iterable, List, Mapping, Optional, Set, Tuple
+from typing import Dict, Iterable, Iterator, List, Mapping, Optional, Set, Tuple
 
 from gdbext.model import Event, Generation
 from gdbext.trace.ring import LiveEntry
@@ -24,18 +24,22 @@ _ROUNDING = 16
 class History:
     """Generations by address, newest last."""
 
-    def __init__(self, events: Iterable[Event] = (), live: Iterable[LiveEntry] = ()) -> None:
+    def __init__(
+        self, events: Iterable[Event] = (), live: Iterable[LiveEntry] = (), lives: Iterable[Generation] = ()
+    ) -> None:
         self._by_payload: Dict[int, List[Generation]] = {}
         self._double: List[Tuple[Event, Optional[Generation]]] = []
         self._begun: Dict[int, Event] = {}
         for entry in sorted(live, key=lambda entry: entry.seq):
             self._open(Generation(entry.address, entry.size, entry.task, entry.seq, entry.stack))
+        for life in lives:
+            self._open(life)
         events = tuple(events)
         for event in events:
             self._take(event)
         self._mark_in_flight(events)
         self._payloads = sorted(self._by_payload)
-        sizes = (life.size or 0 for lives in self._by_payload.values() for life in lives)
+        sizes = (life.size or 0 for life in self.lives())
         self._largest = max(sizes, default=0) + _ROUNDING  # no block of the trace reaches further
 
     def _open(self, generation: Generation) -> None:
@@ -64,7 +68,7 @@ class History:
         if lives and lives[-1].seq is not None and lives[-1].seq > event.seq:
             self._freed_before_live(event, payload, lives)
             return
-        if not lives or lives[-1].freed_seq is not None:
+        if not lives or lives[-1].is_freed:
             if lives:
                 self._double.append((event, lives[-1]))
             lives.append(Generation(payload, None, None, None, ()))
@@ -105,6 +109,10 @@ class History:
             if event.kind in ("free", "realloc-begin") and lives and lives[-1].freed_seq == event.seq:
                 lives[-1] = replace(lives[-1], in_flight=True, refused=key in asserted)
 
+    def lives(self) -> Iterator[Generation]:
+        """All lives of all addresses, of each address oldest first."""
+        return (life for lives in self._by_payload.values() for life in lives)
+
     def generations(self, payload: int) -> Tuple[Generation, ...]:
         """All lives of one address, oldest first."""
         return tuple(self._by_payload.get(payload, ()))
@@ -126,12 +134,12 @@ class History:
 
     def live(self) -> List[Generation]:
         """Every generation that has not been freed."""
-        return [lives[-1] for lives in self._by_payload.values() if lives[-1].freed_seq is None]
+        return [lives[-1] for lives in self._by_payload.values() if not lives[-1].is_freed]
 
     def reissued(self) -> List[Tuple[Generation, Generation]]:
         """Addresses that are live and were so before: nothing tells of a free between their last two lives."""
         ends = (lives[-2:] for lives in self._by_payload.values())
-        return [(pair[0], pair[1]) for pair in ends if len(pair) > 1 and pair[0].freed_seq == pair[1].freed_seq is None]
+        return [(pair[0], pair[1]) for pair in ends if len(pair) > 1 and not (pair[0].is_freed or pair[1].is_freed)]
 
     def refused(self) -> List[Generation]:
         """What was being freed when an assertion came: its context did nothing else between."""
@@ -143,7 +151,7 @@ class History:
 
 
 def _holds(life: Generation, address: int, heap_size: Optional[int]) -> bool:
-    size = heap_size if heap_size is not None and life.freed_seq is None else (life.size or 0) + 3 & ~3
+    size = heap_size if heap_size is not None and not life.is_freed else (life.size or 0) + 3 & ~3
     return life.payload <= address < life.payload + max(size, 1)
 
 

@@ -20,6 +20,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 TARGET = Path("tests/target")
+IDF = TARGET / "idf"
 HELPERS = Path("c_helpers")
 sys.path.insert(0, str(ROOT))
 from tests.toolchain.where import locate  # noqa: E402
@@ -90,6 +91,12 @@ class Variant:
     frame_pointers: bool = True
     hook: bool = True
     defines: tuple[str, ...] = ()
+    recorder: bool = True
+
+
+def idf(about: str, *defines: str) -> Variant:
+    """The program with ESP-IDF's heap tracing in place of the recorder."""
+    return Variant(f"ESP-IDF's heap tracing: {about}", hook=False, defines=defines, recorder=False)
 
 
 BASE_FEATURES = ("-DMEMTRACE_FILTERS=0", "-DMEMTRACE_LIVE=0")
@@ -111,6 +118,13 @@ VARIANTS = {
     "base": Variant("no filters, no live table", defines=BASE_FEATURES),
     "bench": Variant("base features; counts instructions per event", defines=(*BASE_FEATURES, "-DMEMTRACE_TEST_BENCH")),
     "bench-full": Variant("all features; counts instructions per event", defines=("-DMEMTRACE_TEST_BENCH",)),
+    "idf-44": idf("an array, each number a variable", "-DIDF_FORM=44"),
+    "idf-50": idf("an array", "-DIDF_FORM=50"),
+    "idf-51": idf("a list, and queues in a hash table", "-DIDF_FORM=51"),
+    "idf-54": idf("a list, and lists in a hash table", "-DIDF_FORM=54"),
+    "idf-55": idf("the same, and a flag for freed blocks", "-DIDF_FORM=55"),
+    "idf-flat": idf("without stacks, without the flag", "-DIDF_FORM=54", "-DIDF_DEPTH=0"),
+    "idf-tasks": idf("and task tracking with a list of each task's blocks", "-DIDF_FORM=55", "-DIDF_TASKS"),
     "de212": Variant("Xtensa with register windows, like an ESP32", DE212),
     "de212-64": Variant("de212 with the spill for 64 registers", DE212, ("-UMEMTRACE_XTENSA_REGISTERS",)),
     "lx106": Variant("Xtensa without register windows, as in the ESP8266", LX106),
@@ -137,14 +151,15 @@ def part_flags(source: Path, variant: Variant) -> tuple[str, ...]:
         return ()
     if source.parent == TARGET / "heap":
         return (*frames, *(ALLOCATOR_FLAGS if variant.hook else ()))
-    if source.parent == TARGET / "scenarios":
+    if source.parent in (TARGET / "scenarios", IDF):
         return (*frames, *SCENARIO_FLAGS)
     return (*frames, "-fno-optimize-sibling-calls", "-fno-builtin-malloc")
 
 
-def sources(machine: Machine) -> list[Path]:
+def sources(variant: Variant) -> list[Path]:
     """Every source of the firmware, relative to the root."""
-    folders = [HELPERS / "recorder", *FOLDERS[2:], *machine.folders]
+    program = [HELPERS / "recorder", *FOLDERS[2:]] if variant.recorder else [IDF, TARGET / "heap"]
+    folders = [*program, *variant.machine.folders]
     found = [path for folder in folders for pattern in ("*.c", "*.S") for path in sorted((ROOT / folder).glob(pattern))]
     return [path.relative_to(ROOT) for path in found]
 
@@ -213,7 +228,7 @@ def build(name: str) -> Path:
     """Build the variant `name`; return its ELF."""
     variant = VARIANTS[name]
     folder = ROOT / "build" / "target" / name
-    units = [unit(source, variant, folder) for source in sources(variant.machine)]
+    units = [unit(source, variant, folder) for source in sources(variant)]
     with ThreadPoolExecutor(cpu_count()) as pool:
         list(pool.map(compile_unit, units))
     elf = folder / "firmware.elf"

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pytest
 
@@ -12,7 +12,7 @@ from gdbext.source.images import ImageSource
 from gdbext.source.memory import Memory
 from gdbext.source.snapshot import ByteOrder
 from gdbext.symbols.freertos import Tasks, read_tasks
-from gdbext.symbols.variables import Member, Variable
+from gdbext.symbols.shapes import Member, Shape, Variable
 from tests.support.kernel_image import (
     COUNT,
     LISTS,
@@ -55,23 +55,34 @@ class Symbols:
             lists = 2 if name == "pxReadyTasksLists" else 1
             yield name, address, self.cores * self.image.word if address == RUNNING else lists * self.image.list_bytes
 
-    def variable(self, name: str) -> Variable | None:
-        if not name.startswith("pxCurrentTCB"):
-            return Variable(2 if name == "pxReadyTasksLists" else 1, self.image.list_bytes, self.list_members())
+    def variable_of(self, function: str, name: str, follow: Sequence[str] = ()) -> Variable | None:
+        assert function == "vTaskSwitchContext"
+        if follow:
+            return Variable(0, (Shape(self.image.word, {}, {}, self.cores), self.control()))
+        elements = 2 if name == "pxReadyTasksLists" else 1
+        return Variable(0, (Shape(self.image.list_bytes, self.list_members(), {}, elements),))
+
+    def control(self) -> Shape:
         word, stack = self.image.word, self.image.stack_at
-        links = self.links("xStateListItem", word, 4)
-        own = {"pxTopOfStack": (0, word), "xStateListItem": (word, self.image.item_bytes), "pxStack": (stack, word)}
-        name_at = stack + word
-        return Variable(self.cores, name_at + NAME_BYTES, {**own, **links, "pcTaskName": (name_at, NAME_BYTES)})
+        own = {"pxTopOfStack": Member(0, word), "pxStack": Member(stack, word)}
+        own |= {"xStateListItem": Member(word, self.image.item_bytes), **self.links("xStateListItem", word, 4)}
+        return Shape(stack + word + NAME_BYTES, {**own, "pcTaskName": Member(stack + word, NAME_BYTES)}, {})
 
     def list_members(self) -> dict[str, Member]:
         end = self.image.end_of("ready0") - self.image.head("ready0")
-        count = self.image.check * self.image.word
-        return {"uxNumberOfItems": (count, self.image.word), "xListEnd": (end, 1), **self.links("xListEnd", end, 2)}
+        count = Member(self.image.check * self.image.word, self.image.word)
+        return {"uxNumberOfItems": count, "xListEnd": Member(end, 1), **self.links("xListEnd", end, 2)}
 
     def links(self, outer: str, base: int, count: int) -> dict[str, Member]:
         names = ("pxNext", "pxPrevious", "pvOwner", "pxContainer")[:count]
-        return {f"{outer}.{name}": (self.image.link(base, at), self.image.word) for at, name in enumerate(names, 1)}
+        return {
+            f"{outer}.{name}": Member(self.image.link(base, at), self.image.word) for at, name in enumerate(names, 1)
+        }
+
+
+def both(program: Symbols) -> tuple[Symbols, Symbols]:
+    """As the program and as its debug information."""
+    return program, program
 
 
 def kernel(word: int = 4, order: ByteOrder = "little", running: tuple[str, ...] = ("worker",)) -> KernelImage:
@@ -79,7 +90,7 @@ def kernel(word: int = 4, order: ByteOrder = "little", running: tuple[str, ...] 
 
 
 def read(image: KernelImage, cores: int = 1) -> Tasks:
-    return read_tasks(Memory(ImageSource(image.images(), image.word, image.order)), Symbols(image, cores))
+    return read_tasks(Memory(ImageSource(image.images(), image.word, image.order)), *both(Symbols(image, cores)))
 
 
 def names(found: Tasks) -> set[str]:
@@ -122,7 +133,7 @@ def test_a_running_task_that_is_in_no_list_is_found() -> None:
 def test_before_there_is_a_task_and_without_a_kernel_there_is_nothing_to_say() -> None:
     assert read(kernel(running=())) == Tasks()
     image = kernel()
-    assert read_tasks(Memory(ImageSource(image.images())), NoKernel(image)) == Tasks()
+    assert read_tasks(Memory(ImageSource(image.images())), *both(NoKernel(image))) == Tasks()
 
 
 class NoKernel(Symbols):
@@ -131,7 +142,7 @@ class NoKernel(Symbols):
 
 
 class NoTypes(Symbols):
-    def variable(self, name: str) -> Variable | None:
+    def variable_of(self, function: str, name: str, follow: Sequence[str] = ()) -> Variable | None:
         return None
 
 
@@ -139,7 +150,7 @@ class OtherEnd(Symbols):
     """An end that does not begin as an item does cannot be walked through."""
 
     def list_members(self) -> dict[str, Member]:
-        return {**super().list_members(), "xListEnd.pxNext": (2, 4)}
+        return {**super().list_members(), "xListEnd.pxNext": Member(2, 4)}
 
 
 @pytest.mark.parametrize("program", [NoTypes, OtherEnd])
@@ -151,16 +162,16 @@ def test_without_types_the_usual_forms_are_known(
 ) -> None:
     image = KernelImage(STATES, ("worker", "net"), word, order, check, whole)
     memory = Memory(ImageSource(image.images(), word, order))
-    typed = read_tasks(memory, Symbols(image, 2))
+    typed = read_tasks(memory, *both(Symbols(image, 2)))
     assert (names(typed), typed.complete) == (set(STATES), True)
-    guessed = read_tasks(memory, program(image, 2))
+    guessed = read_tasks(memory, *both(program(image, 2)))
     assert (set(guessed.tasks), guessed.problems, guessed.complete) == (set(typed.tasks), (), True)
 
 
 def test_without_types_nothing_less_than_all_tasks_is_believed() -> None:
     image = kernel()
     image.put(COUNT, 8)
-    found = read_tasks(Memory(ImageSource(image.images())), NoTypes(image))
+    found = read_tasks(Memory(ImageSource(image.images())), *both(NoTypes(image)))
     assert found.tasks == ()
     assert found.problems == (
         "neither debug information nor its bytes tell what FreeRTOS's lists look like: no task is told apart",
@@ -169,7 +180,7 @@ def test_without_types_nothing_less_than_all_tasks_is_believed() -> None:
 
 def test_a_file_without_the_kernel_says_so() -> None:
     image = kernel()
-    found = read_tasks(Memory(ImageSource([(0, bytes(16))])), Symbols(image))
+    found = read_tasks(Memory(ImageSource([(0, bytes(16))])), *both(Symbols(image)))
     assert found.tasks == ()
     assert found.problems == ("pxCurrentTCB, which leads to FreeRTOS's tasks, is not in the memory that is known here",)
 
@@ -239,6 +250,6 @@ def test_no_bytes_make_it_fail() -> None:
             base = choose.choice((VARIABLES, TASKS))
             value = choose.choice((choose.getrandbits(32), choose.choice(known), 0, 0xFFFF_FFFF))
             image.put(base + choose.randrange(0, len(image.memory[base]), 4), value)
-        found = read_tasks(Memory(ImageSource(image.images())), choose.choice((Symbols, NoTypes))(image))
+        found = read_tasks(Memory(ImageSource(image.images())), *both(choose.choice((Symbols, NoTypes))(image)))
         assert len(found.problems) <= 7
         assert len(found.tasks) <= 1024

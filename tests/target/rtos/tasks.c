@@ -171,15 +171,20 @@ static TCB_t *most_urgent(void)
     return NULL;
 }
 
+/* A debugger finds the source of the kernel by this function. */
+void vTaskSwitchContext(void)
+{
+    pxCurrentTCB = most_urgent();
+    running_set(pxCurrentTCB);
+}
+
 static void switch_from(volatile void **save)
 {
-    TCB_t *next = most_urgent();
-    while (next == NULL) {
+    while (most_urgent() == NULL) {
     }
     uint32_t interrupts = board_interrupts_off();
-    pxCurrentTCB = next;
-    running_set(next);
-    board_context_switch((void **)save, (void *)next->pxTopOfStack);
+    vTaskSwitchContext();
+    board_context_switch((void **)save, (void *)pxCurrentTCB->pxTopOfStack);
     board_interrupts_restore(interrupts);
 }
 

@@ -20,6 +20,9 @@ void kernel_create(const char *name, unsigned priority, kernel_entry entry);
 /* Both are the kernel's own variables, as for a task that an application has given its memory. Once. */
 void kernel_create_static(const char *name, unsigned priority, kernel_entry entry);
 
+/* Chooses who runs next. */
+void vTaskSwitchContext(void);
+
 /* Leaves the caller for good; when no task is ready any more the machine waits. */
 void kernel_start(void);
 

@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Variables and their types by a program's DWARF, without GDB.
+
+Approach: the unit that defines a function is looked through for the variable; types are followed as far as they are
+asked for. Nothing is kept: a program has few such variables, and they are asked for once a command.
+Assumptions: entries are as damaged as the file; whoever asks catches what pyelftools raises.
+"""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import Any, Iterator, List, Optional, Sequence, Tuple
+
+from gdbext.symbols.shapes import DEEPEST, MOST_MEMBERS, Member, Shape, Variable, inside, members_by_name
+
+_STRUCTURES = ("DW_TAG_structure_type", "DW_TAG_union_type")
+_RENAMED = ("DW_TAG_typedef", "DW_TAG_const_type", "DW_TAG_volatile_type", "DW_TAG_atomic_type")
+_ADDRESS = 0x03  # DW_OP_addr
+_MOST_NAMES = 16  # a type may be called by
+_ORIGINS = ("DW_AT_abstract_origin", "DW_AT_specification")
+_MOST_ORIGINS = 4
+
+
+def variable_in(unit: Any, name: str, follow: Sequence[str], big_endian: bool) -> Optional[Variable]:
+    """A variable of a unit, as it was linked, and what it points to by these members."""
+    entries = unit.get_top_DIE().iter_children()
+    found = (one for one in entries if one.tag == "DW_TAG_variable" and name_of(one) == name)
+    places = ((one, _address_of(one, big_endian)) for one in found)
+    entry, place = next(((one, place) for one, place in places if place is not None), (None, None))
+    if entry is None or place is None:
+        return None
+    kind = _plain(_type_of(entry))
+    shapes = [_shape(kind)]
+    for member in follow:
+        kind = _target(kind, member)
+        if kind is None:
+            break
+        shapes.append(_shape(kind))
+    return Variable(place, tuple(shapes))
+
+
+def name_of(entry: Any) -> Optional[str]:
+    """What an entry is called: it may stand where it was declared or written, and not where it was inlined."""
+    entry = _with("DW_AT_name", entry)
+    return None if entry is None else entry.attributes["DW_AT_name"].value.decode("utf-8", "replace")
+
+
+def _with(attribute: str, entry: Any) -> Any:
+    """The entry, or the one that it goes back to, which has an attribute; None: no such."""
+    for _ in range(_MOST_ORIGINS):
+        if entry is None or attribute in entry.attributes:
+            return entry
+        link = next((name for name in _ORIGINS if name in entry.attributes), None)
+        entry = None if link is None else entry.get_DIE_from_attribute(link)
+    return None
+
+
+def _address_of(entry: Any, big_endian: bool) -> Optional[int]:
+    """Where a variable is; None: this declares it, or it lives in no fixed place."""
+    location = entry.attributes.get("DW_AT_location")
+    if location is None or not isinstance(location.value, list) or location.value[:1] != [_ADDRESS]:
+        return None
+    return int.from_bytes(bytes(location.value[1:]), "big" if big_endian else "little")
+
+
+def _type_of(entry: Any) -> Any:
+    entry = _with("DW_AT_type", entry)
+    return None if entry is None else entry.get_DIE_from_attribute("DW_AT_type")
+
+
+def _plain(kind: Any) -> Any:
+    """A type without the names that were given to it."""
+    for _ in range(_MOST_NAMES):
+        if kind is None or kind.tag not in _RENAMED:
+            break
+        kind = _type_of(kind)
+    return kind
+
+
+def _shape(kind: Any) -> Shape:
+    one, size = _element(kind), _size_of(kind)
+    found = ((name, Member(offset, _size_of(inner))) for name, offset, inner in islice(_members(one), MOST_MEMBERS))
+    values: List[Any] = list(one.iter_children()) if one is not None and one.tag == "DW_TAG_enumeration_type" else []
+    named = {value.attributes["DW_AT_const_value"].value: name_of(value) or "" for value in values}
+    each = _size_of(one)
+    return Shape(each, members_by_name(found), named, size // each if each else 1)
+
+
+def _element(kind: Any) -> Any:
+    """What an array has many of; what is no array itself."""
+    plain = _plain(kind)
+    return _plain(_type_of(plain)) if plain is not None and plain.tag == "DW_TAG_array_type" else plain
+
+
+def _size_of(kind: Any) -> int:
+    kind = _plain(kind)
+    if kind is None:
+        return 0
+    if kind.tag == "DW_TAG_array_type":
+        count = 1
+        for bound in kind.iter_children():
+            count *= _count_of(bound)
+        return count * _size_of(_type_of(kind))
+    size = kind.attributes.get("DW_AT_byte_size")
+    return int(size.value) if size is not None else 0
+
+
+def _count_of(bound: Any) -> int:
+    """Elements of an array; one without any has no bound."""
+    count, last = bound.attributes.get("DW_AT_count"), bound.attributes.get("DW_AT_upper_bound")
+    if count is not None:
+        return int(count.value)
+    return 0 if last is None or not isinstance(last.value, int) else int(last.value) + 1
+
+
+def _members(kind: Any, outer: str = "", base: int = 0, depth: int = 0) -> Iterator[Tuple[str, int, Any]]:
+    """Name, place and type of every member, those of structures inside after the structure."""
+    plain = _plain(kind)
+    if plain is None or plain.tag not in _STRUCTURES or depth == DEEPEST:
+        return
+    for one in plain.iter_children():
+        if one.tag == "DW_TAG_member":
+            place = one.attributes.get("DW_AT_data_member_location")
+            offset = base + (place.value if place is not None else 0)
+            name = inside(outer, name_of(one) or "")
+            yield name, offset, _type_of(one)
+            yield from _members(_type_of(one), name, offset, depth + 1)
+
+
+def _target(kind: Any, member: str) -> Any:
+    """What a member points to; of a structure its first member counts: heads and links of lists are such.
+
+    No name stands for all of it.
+    """
+    within = islice(_members(kind), MOST_MEMBERS)
+    found = next((inner for name, _, inner in within if name.rpartition(".")[2] == member), None) if member else kind
+    for _ in range(DEEPEST):
+        plain = _element(found)
+        if plain is None or plain.tag == "DW_TAG_pointer_type":
+            return None if plain is None else _plain(_type_of(plain))
+        found = next((inner for _, _, inner in _members(plain)), None)
+    return None

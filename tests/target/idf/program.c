@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A program with ESP-IDF's heap tracing and not our recorder. Arguments: scenario=NAME mode=all|leaks records=N.
+ *
+ *   clean     one block freed, its address used again, one block lost
+ *   overflow  the same, then a write past the end of a block; the neighbour's free asserts
+ *   stopped   tracing is off before the last allocations
+ *   paused    allocations are no longer traced
+ *   in-heap   clean, with the records in a block of the second heap
+ *   untraced  clean, and nothing is traced
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "board.h"
+#include "heap_caps.h"
+#include "heap_trace.h"
+#include "task_stats.h"
+
+#define HEAP_MAIN_BYTES (288u * 1024)
+#define HEAP_SECOND_BYTES (48u * 1024)
+#define RECORDS 16u
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#define SCENARIO __attribute__((noipa))
+
+static char heap_main[HEAP_MAIN_BYTES] __attribute__((section(".bss.heap_main"), aligned(16)));
+static char heap_second[HEAP_SECOND_BYTES] __attribute__((section(".bss.heap_second"), aligned(16)));
+static heap_trace_record_t trace_records[RECORDS];
+char scenario_name[32] = "clean";
+void *kept[4]; /* connection, frame, neighbour of the frame, reply */
+void *table[24];
+static long long tasks[2]; /* their addresses are the tasks' handles */
+uintptr_t lost;            /* address of the lost block, not a pointer to it: all its bits are inverted */
+
+const soc_memory_type_desc_t soc_memory_types[] = {
+    {"RAM", {MALLOC_CAP_INTERNAL | MALLOC_CAP_8BIT | MALLOC_CAP_32BIT | MALLOC_CAP_DEFAULT, 0, 0}},
+    {"SPIRAM", {MALLOC_CAP_SPIRAM | MALLOC_CAP_8BIT | MALLOC_CAP_32BIT, 0, 0}},
+};
+const size_t soc_memory_type_count = COUNT(soc_memory_types);
+
+int main(void);
+void task_exit(void);
+
+/* ---- the allocator's entries, traced as IDF traces them ---- */
+
+void *__real_heap_caps_malloc(size_t size, uint32_t caps);
+void __real_heap_caps_free(void *pointer);
+void *__wrap_heap_caps_malloc(size_t size, uint32_t caps);
+void __wrap_heap_caps_free(void *pointer);
+
+#ifdef IDF_TASKS
+/* The owner's handle lies in front of what the user gets. */
+static void *owned_malloc(size_t size, uint32_t caps)
+{
+    void **pointer = __real_heap_caps_malloc(size + sizeof *pointer, caps);
+    *pointer = task_stats_current();
+    heap_caps_update_per_task_info_alloc(registered_heaps.slh_first, pointer + 1, size, caps);
+    return pointer + 1;
+}
+
+static void owned_free(void *pointer)
+{
+    heap_caps_update_per_task_info_free(pointer);
+    __real_heap_caps_free((void **)pointer - 1);
+}
+#else
+#define owned_malloc __real_heap_caps_malloc
+#define owned_free __real_heap_caps_free
+#endif
+
+void *__wrap_heap_caps_malloc(size_t size, uint32_t caps)
+{
+    void *pointer = owned_malloc(size, caps);
+    heap_trace_record_alloc(pointer, size);
+    return pointer;
+}
+
+void __wrap_heap_caps_free(void *pointer)
+{
+    heap_trace_record_free(pointer);
+    owned_free(pointer);
+}
+
+SCENARIO void *malloc(size_t size)
+{
+    return heap_caps_malloc(size, MALLOC_CAP_DEFAULT);
+}
+
+SCENARIO void free(void *pointer)
+{
+    heap_caps_free(pointer);
+}
+
+/* ---- what the program does ---- */
+
+SCENARIO static void *connection_open(void)
+{
+    return malloc(100); /* LINE: open */
+}
+
+SCENARIO static void *header_parse(void)
+{
+    return malloc(48); /* LINE: parse */
+}
+
+SCENARIO static void header_drop(void *header)
+{
+    free(header); /* LINE: drop */
+}
+
+SCENARIO static void *reply_make(void)
+{
+    return malloc(48); /* LINE: reply */
+}
+
+SCENARIO static uintptr_t cookie_lose(void)
+{
+    return ~(uintptr_t)malloc(72); /* LINE: lose */
+}
+
+SCENARIO static void frame_make(void)
+{
+    kept[1] = malloc(64); /* LINE: frame */
+    kept[2] = malloc(64); /* LINE: neighbour */
+}
+
+SCENARIO static void frame_fill(char *frame)
+{
+    memset(frame, 0x55, 64 + 4); /* LINE: fill */
+}
+
+SCENARIO static void frame_end(void)
+{
+    free(kept[2]); /* LINE: end */
+}
+
+__attribute__((noipa)) void scenario_done(void)
+{
+}
+
+static bool is_scenario(const char *name)
+{
+    return strcmp(scenario_name, name) == 0;
+}
+
+#ifdef IDF_TASKS
+/* Another task allocates now; before, some blocks that live on, so that their owners show. */
+static void network_begin(void)
+{
+    for (unsigned i = 0; i < COUNT(table); i++) {
+        table[i] = malloc(24); /* LINE: table */
+    }
+    task_stats_switch(&tasks[1], "network");
+}
+#else
+static void network_begin(void)
+{
+}
+#endif
+
+SCENARIO static void program_run(void)
+{
+    network_begin();
+    kept[0] = connection_open();
+    void *header = header_parse();
+    header_drop(header);
+    kept[3] = reply_make();
+    if (kept[3] != header) {
+        board_exit(BOARD_MISPLACED);
+    }
+    lost = cookie_lose();
+    if (is_scenario("stopped")) {
+        heap_trace_stop();
+    } else if (is_scenario("paused")) {
+        heap_trace_alloc_pause();
+    }
+    frame_make();
+    if (is_scenario("overflow")) {
+        frame_fill(kept[1]);
+        frame_end();
+    }
+}
+
+/* ---- frame ---- */
+
+static unsigned records_wanted(void)
+{
+    const char *value = board_argument("records=");
+    return value == NULL ? RECORDS : (unsigned)(*value - '0');
+}
+
+static void trace_start(void)
+{
+    const char *mode = board_argument("mode=");
+    heap_trace_record_t *place = trace_records;
+    if (is_scenario("in-heap")) {
+        place = __real_heap_caps_malloc(sizeof trace_records, MALLOC_CAP_SPIRAM);
+    }
+    heap_trace_init_standalone(place, records_wanted());
+    heap_trace_start(mode != NULL && *mode == 'l' ? HEAP_TRACE_LEAKS : HEAP_TRACE_ALL);
+}
+
+static void scenario_read(void)
+{
+    const char *value = board_argument("scenario=");
+    size_t length = value != NULL ? strcspn(value, " ") : 0;
+    if (value != NULL && length < sizeof scenario_name) {
+        memcpy(scenario_name, value, length);
+        scenario_name[length] = '\0';
+    }
+}
+
+__attribute__((noipa)) static void app_main(uintptr_t unused)
+{
+    (void)unused;
+    if (!is_scenario("untraced")) {
+        trace_start();
+    }
+    program_run();
+    scenario_done();
+    board_exit(BOARD_PASSED);
+}
+
+int main(void)
+{
+    const struct heap_region regions[] = {{heap_main, sizeof heap_main, 0}, {heap_second, sizeof heap_second, 1}};
+    memset(heap_main, 0xA5, sizeof heap_main);
+    memset(heap_second, 0xA5, sizeof heap_second);
+    heap_caps_init(regions, COUNT(regions), soc_memory_types);
+    scenario_read();
+    task_stats_switch(&tasks[0], "main");
+    board_call_root(app_main, 0);
+    return 0;
+}
+
+/* There are no tasks to end; the board's start-up names it. */
+void task_exit(void)
+{
+    board_exit(BOARD_FAULTED);
+}
+
+_Noreturn void abort(void)
+{
+    board_print("abort\n");
+    board_exit(BOARD_ABORTED);
+}
+
+_Noreturn void __assert_func(const char *file, int line, const char *function, const char *text)
+{
+    (void)file, (void)line, (void)function;
+    board_print(text);
+    abort();
+}
