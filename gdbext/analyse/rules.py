@@ -316,7 +316,7 @@ def _links_of_any(facts: HeapFacts) -> Iterator[Fault]:
     return rules_freertos.check_chain(facts) if isinstance(facts.layout, FreeRtosLayout) else _list_links(facts)
 
 
-_TLSF, _FREERTOS, _MULTI, _POISONED = "tlsf", "freertos", "multi_heap", "poisoned"
+_TLSF, _FREERTOS, _MULTI, _POISONED, _TRACKED = "tlsf", "freertos", "multi_heap", "poisoned", "tracked"
 
 RULES: Tuple[Rule, ...] = (
     Rule("block-size", "Every size word is one that the allocator makes and leads to the next block.", _block_size),
@@ -331,6 +331,12 @@ RULES: Tuple[Rule, ...] = (
         "poison-head", "In front of a used block stands its head canary.", rules_poison.check_head, allocators=_POISONED
     ),
     Rule("poison-length", "The requested length fits its block.", rules_poison.check_length, allocators=_POISONED),
+    Rule(
+        "owner-word",
+        "With task tracking, a used block has the handle of a task, as others have, or none.",
+        rules_poison.check_owner,
+        allocators=_TRACKED,
+    ),
     Rule(
         "used-link",
         "A used block's next pointer is NULL (or the masked NULL).",
@@ -401,6 +407,7 @@ def _applies(rule: Rule, facts: HeapFacts) -> bool:
         _FREERTOS: isinstance(layout, FreeRtosLayout),
         _MULTI: facts.info is not None,
         _POISONED: facts.poison.head > 0,
+        _TRACKED: facts.poison.owner_place(0) is not None,
     }[rule.allocators]
 
 

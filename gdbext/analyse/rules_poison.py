@@ -8,6 +8,7 @@ from typing import Iterator, Optional
 from gdbext.analyse.faults import Fault, first_difference, touching
 from gdbext.heap.facts import HeapFacts
 from gdbext.heap.layout import FREE_BIT
+from gdbext.heap.owner import strangers
 from gdbext.heap.poison import FREE_FILL, HEAD, TAIL, fill_of
 
 _WIDTH = 4
@@ -36,6 +37,17 @@ def check_length(facts: HeapFacts) -> Iterator[Fault]:
         if value is not None and _length_of(facts, payload, size) is None:
             text = f"its requested length at {place:#x} is {value:#x}, more than its {size:,} bytes hold"
             yield Fault("poison-length", place, _WIDTH, payload, text, touching(payload))
+
+
+def check_owner(facts: HeapFacts) -> Iterator[Fault]:
+    """The handle of the task that owns a block. The first block may have none: the table of heaps, in 5.2.0."""
+    first = facts.layout.pools[0].first
+    places = {raw: facts.poison.owner_place(raw) for raw, _ in facts.used if raw != first}
+    words = {raw: facts.read32(place) or 0 for raw, place in places.items() if place is not None}
+    for raw in strangers(words, _WIDTH):
+        place = places[raw] or 0
+        text = f"the word of its owner, at {place:#x}, is {words[raw]:#010x}, which is no task's handle"
+        yield Fault("owner-word", place, _WIDTH, raw, text, touching(raw))
 
 
 def check_tail(facts: HeapFacts) -> Iterator[Fault]:

@@ -130,7 +130,8 @@ def hit_words(facts: HeapFacts, payload: int, size: int, extent: Extent) -> str:
     header = facts.header_of(payload)
     in_header = min(extent.end, payload) - max(extent.start, header)
     first, last = max(extent.start, payload), min(extent.end, payload + size)
-    parts = [f"its size word ({counted(in_header, 'byte')})"] if in_header > 0 else []
+    what = "size word" if facts.layout.header == facts.layout.word else "header"
+    parts = [f"its {what} ({counted(in_header, 'byte')})"] if in_header > 0 else []
     if last > first:
         parts.append(_bytes_words(facts, payload, size, first, last))
     return " and ".join(parts) or "none of its bytes"

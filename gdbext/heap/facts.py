@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Dict, List, Optional, Tuple
 
 from gdbext.heap.layout import FLAG_BITS, FREE_BIT, Geometry, MultiHeap
-from gdbext.heap.poison import Poison, requested_of
+from gdbext.heap.poison import TAIL, Poison, requested_of
 from gdbext.heap.walk import Node, Walk
 from gdbext.source.snapshot import Snapshot, WordReader
 
@@ -110,6 +110,11 @@ class HeapFacts:
     def requested(self, payload: int) -> Optional[int]:
         """What the user of a proven used block asked for, where poison tells."""
         return requested_of(self.snapshot, payload, self.size_of(payload), self.poison)
+
+    def guarded(self, payload: int) -> bool:
+        """Whether a proven used block has its tail canary, so that no write has run past its end."""
+        requested = None if self.is_free(payload) else self.requested(payload)
+        return requested is not None and self.read32(self.user(payload) + requested) == TAIL
 
     def user(self, raw: int) -> int:
         """The pointer that the block's user holds; an end marker has no user."""

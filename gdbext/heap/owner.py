@@ -11,7 +11,7 @@ Limits: fewer than four used blocks cannot tell, and count as blocks without own
 from __future__ import annotations
 
 from collections import Counter
-from typing import List
+from typing import Dict, List, Mapping
 
 from gdbext.heap.layout import FREE_BIT
 from gdbext.heap.walk import Walk
@@ -31,13 +31,26 @@ def owner_bytes(walk: Walk, read: WordReader) -> int:
     return walk.layout.word if are_owners(known, walk.layout.word) else 0
 
 
+def strangers(words: Mapping[int, int], width: int) -> List[int]:
+    """Keys of the words that can be no task's handle: odd ones, and those far from all that several blocks share."""
+    shared = _shared(list(words.values()), width)
+    if not shared:
+        return []
+    low, high = min(shared) - _LARGEST_SPREAD, max(shared) + _LARGEST_SPREAD
+    return [key for key, word in words.items() if word and (word % width or not low <= word <= high)]
+
+
+def _shared(words: List[int], width: int) -> Dict[int, int]:
+    """What may be handles, with how many blocks have them, where they are several."""
+    handles = Counter(word for word in words if word >= _LOWEST_POINTER and word % width == 0)
+    return {handle: count for handle, count in handles.items() if count > 1}
+
+
 def are_owners(words: List[int], width: int) -> bool:
     """Whether these are the handles of a few tasks, each of many blocks."""
     if len(words) < _FEWEST_BLOCKS:
         return False
-    handles = Counter(word for word in words if word >= _LOWEST_POINTER and word % width == 0)
-    shared = [handle for handle, count in handles.items() if count > 1]
+    shared = _shared(words, width)
     if not shared or len(shared) > _MOST_TASKS or max(shared) - min(shared) > _LARGEST_SPREAD:
         return False
-    strangers = len(words) - sum(handles[handle] for handle in shared)
-    return strangers <= 1 + len(words) // 16
+    return len(words) - sum(shared.values()) <= 1 + len(words) // 16
