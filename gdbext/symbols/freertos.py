@@ -177,6 +177,7 @@ class _Kernel:
             self.problems.append(f"FreeRTOS's {name} is not in the memory that is known here")
             return []
         heads = [start + number * size for number in range(min(count, _MOST_LISTS))]
+        self.memory.fetch_known(start, start + len(heads) * size)
         return [head for head in heads if self._word(head + self.shape.end + self.shape.following)]
 
     def _owners(self, name: str, head: int) -> List[int]:
@@ -211,6 +212,7 @@ class _Kernel:
         shape, behind = self.shape, f"behind {before:#x}"
         if item % self.word or not self.memory.may_read(item, item + shape.owner + self.word):
             return f"the item {behind} would be at {item:#x}, where none can be"
+        self.memory.fetch(item, shape.owner + 2 * self.word)
         if self._word(item + back) != before:
             return f"the item {item:#x} does not lead back to {before:#x}"
         if shape.container is not None and self._word(item + shape.container) != head:
