@@ -28,7 +28,17 @@ from gdbext.commands.dumps import (
     operation_of,
     panic_of,
 )
-from gdbext.commands.host import Found, Live, UserError, Watcher, World, found_in_file, found_saved, threads_named
+from gdbext.commands.host import (
+    NO_REGISTERS,
+    Found,
+    Live,
+    UserError,
+    Watcher,
+    World,
+    found_in_file,
+    found_saved,
+    threads_named,
+)
 from gdbext.commands.launch import LAUNCH, launch
 from gdbext.commands.settings import Settings
 from gdbext.commands.table import COMMANDS, Argument, Command, help_of, render, shell_parser_of
@@ -111,7 +121,7 @@ class ImageHost:
         sections = [] if self._program is None else self._program.writable()
         there = [(name, start, end) for name, start, end in sections if self._memory.may_read(start, start + 1)]
         whole = [("memory", start, end) for start, end in self._memory.ranges()]
-        skipped = [Skipped("scan", "there are no registers here: what only they lead to is not seen")]
+        skipped = [Skipped("scan", NO_REGISTERS)]
         if self._dump is None:
             return World(there or whole, [], skipped)
         threads = threads_of(self._dump.core)
