@@ -173,7 +173,7 @@ class ImageHost:
         saved = None if self._dump is None else self._dump.saved
         if saved is not None:
             return found_saved(saved)
-        found = found_in_file(self._memory, self._program)
+        found = found_in_file(self._memory, self._program, self)
         if not found.regions and self._dump is not None and of_esp_idf(self._dump):
             found.skipped.append(Skipped("heaps", WITHOUT_HEAPS))
         return found

@@ -261,7 +261,7 @@ class GdbHost:
         saved = self._saved()
         if saved is not None:
             return found_saved(saved)
-        return (found_in_file if is_core() else found_named)(self.memory(), self._program)
+        return (found_in_file if is_core() else found_named)(self.memory(), self._program, self)
 
     def find_ring(self) -> Optional[int]:
         """What memtrace_ring points to."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Dict, List, NamedTuple, Optional, Tuple
 
-from gdbext.heap.layout import FLAG_BITS, FREE_BIT, Geometry, MultiHeap
+from gdbext.heap.layout import FLAG_BITS, FREE_BIT, Geometry, Link, MultiHeap
 from gdbext.heap.poison import TAIL, Poison, requested_of
 from gdbext.heap.walk import Node, Walk
 from gdbext.source.snapshot import Snapshot, WordReader
@@ -24,6 +24,7 @@ class Variables(NamedTuple):
     end: Optional[int] = None  # heap_2: xEnd
     remaining: Optional[int] = None  # heap_2: xFreeBytesRemaining
     next_byte: Optional[int] = None  # heap_1: xNextFreeByte
+    link: Optional[Link] = None  # heap_4 and heap_5: what a header is, if it is not the kernel's own
 
 
 NO_VARIABLES = Variables()

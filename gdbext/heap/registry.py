@@ -154,7 +154,9 @@ def _recognise_tlsf(memory: Memory, region: Region) -> Union[Recognised, Unreada
 
 def _freertos(version: int) -> Callable[[Memory, Region], Union[Recognised, Unreadable]]:
     def recognise_version(memory: Memory, region: Region) -> Union[Recognised, Unreadable]:
-        found = recognise_freertos(memory, region.address, version, LARGEST_HEAP)
+        link = region.variables.link
+        found = None if link is None else recognise_freertos(memory, region.address, version, LARGEST_HEAP, link)
+        found = found or recognise_freertos(memory, region.address, version, LARGEST_HEAP)
         if found is None:
             why = f"no chain of FreeRTOS blocks from {region.address:#x} to an end marker"
             return Unreadable(region, "unreadable", why)
