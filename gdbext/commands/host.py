@@ -28,6 +28,7 @@ UNKNOWN_OPERATION = (
     "whether the target stands inside of the allocator is not known over this link: what an unfinished malloc or free "
     "leaves half done looks like damage"
 )
+NO_REGISTERS = "there are no registers here: what only they lead to is not seen"
 
 
 _HIGHEST = (1 << 64) - 1

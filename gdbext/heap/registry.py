@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Recognises heaps and reads them: from an address and a kind to facts.
 
-Approach: each kind has its recogniser; each verifies what it claims. `auto` tries them all and takes the one that most
-of the bytes speak for. What could not be recognised is said with its reason, never guessed.
+Approach: each kind has its recogniser; each verifies what it claims. `auto` tries them until a control block decides,
+else takes the one that most bytes speak for. What could not be recognised is said with its reason, never guessed.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from gdbext.heap.cover import Evidence, Proven
 from gdbext.heap.dumped import read_dumped
 from gdbext.heap.facts import HeapFacts, Region
 from gdbext.heap.freertos import recognise_freertos, walk_freertos
+from gdbext.heap.heap_1 import NO_SYMBOLS, Heap1Layout, recognise_heap_1, walk_heap_1
+from gdbext.heap.heap_2 import Heap2Layout, recognise_heap_2, walk_heap_2
 from gdbext.heap.layout import FreeRtosLayout, Geometry, MultiHeap, TlsfLayout
 from gdbext.heap.multi_heap import limit_pool, read_multi_heap, recognise_multi_heap
 from gdbext.heap.plain_tlsf import recognise_plain
@@ -26,6 +28,8 @@ from gdbext.source.snapshot import Snapshot, WordReader
 # More than any heap that a 32-bit chip holds, less than a corrupt length may ask for.
 LARGEST_HEAP = 64 << 20
 _INFO_BYTES = 20
+# The weight of a control block: its lists do not fit by chance, while noise can be read as some blocks of any size.
+DECISIVE = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -38,7 +42,7 @@ class Unreadable:
 
 
 class Recognised(NamedTuple):
-    """What a recogniser found, and how much speaks for it: lists or blocks that fit."""
+    """What a recogniser found, and how much speaks for it: blocks that fit, or a control block."""
 
     kind: str
     layout: Geometry
@@ -52,6 +56,8 @@ KINDS: Dict[str, str] = {
     "tlsf": "a TLSF on its own: the address of its control block",
     "freertos_heap_4": "FreeRTOS heap_4: the address of its first block header",
     "freertos_heap_5": "FreeRTOS heap_5: the address of the first region's first block header",
+    "freertos_heap_2": "FreeRTOS heap_2: the address of its first block header",
+    "freertos_heap_1": "FreeRTOS heap_1: the aligned start of its array; needs symbols",
 }
 
 
@@ -82,18 +88,22 @@ def _with_poison(held: Snapshot, layout: Geometry, proven: Mapping[int, Proven],
 def _fetch(memory: Memory, region: Region, layout: Geometry, proven: Mapping[int, Proven]) -> None:
     """What the walk and the checks need. FreeRTOS heaps are small, and their next pointers lie in the headers."""
     for pool in layout.pools:
-        memory.allow(pool.first - layout.header, pool.end)
+        memory.allow(pool.first - layout.header, layout.behind_pool(pool))
     memory.allow(region.address, layout.first)
     if isinstance(layout, TlsfLayout):
         fetch_heap(memory, region.address, layout, proven)
         return
     for pool in layout.pools:
-        memory.fetch(pool.first - layout.header, pool.end - pool.first + layout.header)
+        memory.fetch(pool.first - layout.header, layout.behind_pool(pool) - pool.first + layout.header)
 
 
 def _walk(layout: Geometry, read: WordReader, evidence: Evidence) -> Walk:
     if isinstance(layout, FreeRtosLayout):
         return walk_freertos(layout, read, evidence)
+    if isinstance(layout, Heap2Layout):
+        return walk_heap_2(layout, read, evidence)
+    if isinstance(layout, Heap1Layout):
+        return walk_heap_1(layout, evidence)
     assert isinstance(layout, TlsfLayout)
     return walk_tlsf(layout, read, evidence)
 
@@ -102,12 +112,16 @@ def recognise(memory: Memory, region: Region) -> Union[Recognised, Unreadable]:
     """What is at a region's address, read only as far as recognising it needs."""
     if memory.word(region.address) is None:
         return Unreadable(region, "unreadable", f"its memory at {region.address:#x} cannot be read")
-    kinds = list(_RECOGNISERS) if region.kind == "auto" else [region.kind]
-    tried = [_RECOGNISERS[kind](memory, region) for kind in kinds]
-    found = [one for one in tried if isinstance(one, Recognised)]
-    if found:
-        return max(found, key=lambda one: one.weight)
-    return next(one for one in tried if isinstance(one, Unreadable))
+    found, refused = [], []
+    for kind in _RECOGNISERS if region.kind == "auto" else [region.kind]:
+        one = _RECOGNISERS[kind](memory, region)
+        if isinstance(one, Unreadable):
+            refused.append(one)
+            continue
+        found.append(one)
+        if one.weight >= DECISIVE:
+            break
+    return max(found, key=lambda one: one.weight) if found else refused[0]
 
 
 def weight_of(memory: Memory, region: Region) -> int:
@@ -128,14 +142,14 @@ def _recognise_multi_heap(memory: Memory, region: Region) -> Union[Recognised, U
         why = f"no multi_heap with a TLSF control block behind it at {region.address:#x}"
         return Unreadable(region, "unreadable", why)
     layout, info = found
-    return Recognised("multi_heap", layout, info, layout.fl_count << layout.sl_log2)
+    return Recognised("multi_heap", layout, info, DECISIVE + (layout.fl_count << layout.sl_log2))
 
 
 def _recognise_tlsf(memory: Memory, region: Region) -> Union[Recognised, Unreadable]:
     layout = recognise_plain(memory, region.address, LARGEST_HEAP)
     if layout is None:
         return Unreadable(region, "unreadable", f"no TLSF control block with its pool at {region.address:#x}")
-    return Recognised("tlsf", layout, None, layout.fl_count << layout.sl_log2)
+    return Recognised("tlsf", layout, None, DECISIVE + (layout.fl_count << layout.sl_log2))
 
 
 def _freertos(version: int) -> Callable[[Memory, Region], Union[Recognised, Unreadable]]:
@@ -149,9 +163,28 @@ def _freertos(version: int) -> Callable[[Memory, Region], Union[Recognised, Unre
     return recognise_version
 
 
+def _recognise_heap_2(memory: Memory, region: Region) -> Union[Recognised, Unreadable]:
+    end = region.variables.end
+    if end is not None and memory.word(end + memory.source.pointer_size) == 0:
+        return Unreadable(region, "uninitialised", "not initialised yet (xEnd has no size): continue, then look again")
+    found = recognise_heap_2(memory, region.address, LARGEST_HEAP, region.variables)
+    if found is None:
+        return Unreadable(region, "unreadable", f"no blocks of FreeRTOS's heap_2 from {region.address:#x} on")
+    return Recognised("freertos_heap_2", found.layout, None, found.blocks)
+
+
+def _recognise_heap_1(memory: Memory, region: Region) -> Union[Recognised, Unreadable]:
+    layout = recognise_heap_1(memory, region.address, region.variables)
+    if layout is None:
+        return Unreadable(region, "unreadable", NO_SYMBOLS)
+    return Recognised("freertos_heap_1", layout, None, 1)
+
+
 _RECOGNISERS: Dict[str, Callable[[Memory, Region], Union[Recognised, Unreadable]]] = {
     "multi_heap": _recognise_multi_heap,
     "tlsf": _recognise_tlsf,
     "freertos_heap_4": _freertos(4),
     "freertos_heap_5": _freertos(5),
+    "freertos_heap_2": _recognise_heap_2,
+    "freertos_heap_1": _recognise_heap_1,
 }

@@ -25,8 +25,9 @@ from tests.support.damages import Held, Subject
 
 SEEDS = range(1)
 _LARGEST = 45_000
-# One case in so many may lack a block.
+# One case in so many, and one more, may lack a block; between two damages no chain may lead to the end.
 _RARE = 25
+_MAY_LACK = {"two-at-once": 4}
 
 
 def check(images: list[tuple[int, bytes]], option: str) -> Any:
@@ -136,4 +137,4 @@ def test_damage_is_told_as_it_is(kind: str) -> None:
     wrong = {name: [text for text in problems if "block 0x" not in text] for name, problems in found.items()}
     assert {name: problems for name, problems in wrong.items() if problems} == {}
     missing = [name for name, problems in found.items() if problems]
-    assert len(missing) <= len(found) // _RARE + (kind == "size-word") * 4, missing
+    assert len(missing) <= _MAY_LACK.get(kind, 1) + len(found) // _RARE, missing
