@@ -130,6 +130,7 @@ VARIANTS = {
     "de212-64": Variant("de212 with the spill for 64 registers", DE212, ("-UMEMTRACE_XTENSA_REGISTERS",)),
     "lx106": Variant("Xtensa without register windows, as in the ESP8266", LX106),
 }
+VARIANTS["de212-idf"] = replace(VARIANTS["idf-54"], machine=DE212)
 for _name, _machine in (("de212", DE212), ("lx106", LX106)):
     VARIANTS |= {f"{_name}-{name}": replace(VARIANTS[name], machine=_machine) for name in ("bench", "bench-full")}
 
