@@ -18,7 +18,6 @@ from gdbext.analyse.groups import group_faults
 from gdbext.analyse.rules import run_rules
 from gdbext.analyse.rules_trace import TRACE_NOTES, run_trace_rules
 from gdbext.analyse.suspects import Frames, TaskOf, Witness, no_task
-from gdbext.heap.dumped import DumpedLayout
 from gdbext.heap.facts import HeapFacts
 from gdbext.model import (
     Assertion,
@@ -171,7 +170,7 @@ def _report(facts: HeapFacts, findings: Sequence[Finding], known: Known) -> Heap
         poisoning=facts.poison.kind,
         used_blocks=len(used),
         free_blocks=len(free),
-        used_bytes=sum(used),
+        used_bytes=facts.used_bytes,
         free_bytes=info.free_bytes if info is not None else sum(free),
         largest_free=max(free, default=0),
         minimum_free=info.minimum_free if info is not None else None,
@@ -184,7 +183,7 @@ def _report(facts: HeapFacts, findings: Sequence[Finding], known: Known) -> Heap
 
 def ends_unread(facts: HeapFacts) -> bool:
     """Whether the word that ends a pool could not be read: nobody knows then whether the last block ends there."""
-    ends = [] if isinstance(facts.layout, DumpedLayout) else facts.layout.pools
+    ends = facts.layout.pools if facts.layout.has_markers else ()
     return any(facts.read(facts.place_of_size(pool.end)) is None for pool in ends)
 
 

@@ -22,7 +22,7 @@ from gdbext.analyse.explain_frees import (
 from gdbext.analyse.explain_poison import explain_before, explain_behind
 from gdbext.analyse.faults import Fault
 from gdbext.analyse.suspects import Witness, counted
-from gdbext.heap.layout import FreeRtosLayout
+from gdbext.heap.layout import LinkedBlocks
 from gdbext.model import Extent, Generation
 
 
@@ -30,8 +30,8 @@ def explain(witness: Witness, faults: Sequence[Fault], extent: Extent) -> Ranked
     """Suspects and explanations of one group; its first fault says most."""
     case = Case(witness, faults, extent)
     how = _EXPLAINERS.get(case.fault.rule, _explain_control)
-    if how is _explain_links and isinstance(case.facts.layout, FreeRtosLayout):
-        how = _explain_header  # where the pointers are
+    if case.fault.rule == "list-link" and isinstance(case.facts.layout, LinkedBlocks):
+        how = _explain_header  # where these pointers are
     if how is _explain_links and case.fault.block is None:
         how = _explain_control
     how(case)

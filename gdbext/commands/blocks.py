@@ -75,6 +75,6 @@ def _totals(facts: HeapFacts) -> HeapTotals:
     largest = max(free, default=0)
     return HeapTotals(
         facts.region.kind, facts.layout.name, facts.region.name, facts.region.address, facts.start, facts.end,
-        len(used), len(free), sum(used), info.free_bytes if info is not None else sum(free), largest,
+        len(used), len(free), facts.used_bytes, info.free_bytes if info is not None else sum(free), largest,
         info.minimum_free if info is not None else None, round(1 - largest / sum(free), 3) if sum(free) else 0.0,
     )  # fmt: skip

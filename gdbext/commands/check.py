@@ -72,9 +72,9 @@ def _analyse(host: Host, found: Collected, operation: Callable[[], Operation], w
 
 def _read_evidence(host: Host, facts: HeapFacts) -> None:
     """The bytes around damage, where the heap was not read whole: what is concluded from them needs them there."""
-    if host.memory().snapshot.missing(facts.start, facts.layout.end):
+    if host.memory().snapshot.missing(facts.start, facts.layout.behind):
         places = [(fault.address, fault.length) for fault in run_rules(facts)[0]]
-        fetch_evidence(host.memory(), places, facts.start, facts.layout.end)
+        fetch_evidence(host.memory(), places, facts.start, facts.layout.behind)
 
 
 def _unreadable_heap(heap: Unreadable) -> HeapReport:

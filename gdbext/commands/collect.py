@@ -10,6 +10,7 @@ from gdbext.commands.host import Host, UserError
 from gdbext.heap.cover import Proven
 from gdbext.heap.dumped import ABSENT, DumpedLayout
 from gdbext.heap.facts import HeapFacts, Region
+from gdbext.heap.heap_1 import UNTOLD, Heap1Layout
 from gdbext.heap.registry import KINDS, LARGEST_HEAP, Unreadable, read_heap
 from gdbext.heap.search import Searched, search_heaps
 from gdbext.model import Assertion, Cost, Event, Skipped, TraceInfo
@@ -130,7 +131,9 @@ def _unread(host: Host, heap: HeapFacts) -> Iterator[Skipped]:
     if isinstance(heap.layout, DumpedLayout):
         yield Skipped(f"heap {heap.region.address:#x}", ABSENT)
         return
-    holes = host.memory().failed(heap.start, heap.layout.end)
+    if isinstance(heap.layout, Heap1Layout):
+        yield Skipped(f"heap {heap.region.address:#x}", UNTOLD)
+    holes = host.memory().failed(heap.start, heap.layout.behind)
     for start, end in holes[:_HOLES_SAID]:
         yield Skipped("memory", f"{end - start:,} bytes at {start:#x} could not be read")
     if holes[_HOLES_SAID:]:
@@ -222,7 +225,7 @@ def _without_trace(why: str) -> Collected:
 
 def _regions(host: Host, named: Sequence[str], found: Collected, span: Optional[Tuple[int, int]]) -> List[Region]:
     if named:
-        regions = [region_named(host, text) for text in named]
+        regions = [_with_variables(host, region_named(host, text)) for text in named]
         for region in regions:
             host.memory().allow_from(region.address, region.address + LARGEST_HEAP)
         return regions
@@ -232,6 +235,12 @@ def _regions(host: Host, named: Sequence[str], found: Collected, span: Optional[
     found.heaps_missing = bool(heaps.skipped)
     known = {region.address for region in heaps.regions}
     return [*heaps.regions, *(region for region in searched.regions if region.address not in known)]
+
+
+def _with_variables(host: Host, region: Region) -> Region:
+    """heap_1 says nothing without its variables: those that symbols lead to, if it is this one."""
+    known = host.find_heaps().regions if region.kind == "freertos_heap_1" else []
+    return next((one for one in known if (one.kind, one.address) == (region.kind, region.address)), region)
 
 
 def newest_ring(memory: Memory) -> Optional[int]:

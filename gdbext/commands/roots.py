@@ -80,7 +80,7 @@ def _blocks(memory: Memory, found: Collected) -> List[Held]:
     for heap in found.heaps:
         if not isinstance(heap.layout, DumpedLayout):
             for pool in heap.layout.pools:
-                memory.fetch(pool.first, pool.end - pool.first)
+                memory.fetch(pool.first, heap.layout.behind_pool(pool) - pool.first)
         for gap in heap.walk.gaps():
             why = f"no block could be proven in {gap.start:#x}..{gap.end:#x}: what points from there is not seen"
             found.skipped.append(Skipped("scan", why))

@@ -121,10 +121,11 @@ def _end_by_statics(memory: Memory, layout: FreeRtosLayout, ends: List[int], las
     """Which of some ends behind the place where the walk stops is a variable's value: pxEnd is. What the walk stops at
     may be xStart's: the first free block, cleared.
     """
-    if not ends:
-        return None
     width = memory.source.pointer_size
-    places = {(end - layout.header).to_bytes(width, memory.source.byte_order): end for end in ends}
+    able = [(end - layout.header, end) for end in ends if not (end - layout.header) >> 8 * width]
+    if not able:
+        return None
+    places = {place.to_bytes(width, memory.source.byte_order): end for place, end in able}
     words = re.compile(b"|".join(map(re.escape, places)))
     found = [
         places[match.group()]

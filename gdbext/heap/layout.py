@@ -52,6 +52,22 @@ class Geometry:
     flaws: Tuple[Flaw, ...]
 
     plain_headers = True  # size words are read as they stand in memory
+    has_headers = True
+    has_markers = True  # a header of size 0 stands at the end of each pool
+    links_tell_ends = True  # what a free block's pointers and the bytes behind it say depends on where it ends
+
+    @property
+    def behind(self) -> int:
+        """The address behind the heap's last byte."""
+        return self.behind_pool(self.pools[-1])
+
+    def behind_pool(self, pool: Pool) -> int:
+        """The address behind a pool's last byte."""
+        return pool.end
+
+    def counted_used(self) -> Optional[int]:
+        """The bytes in use, where blocks cannot be summed up and a counter says."""
+        return None
 
     @property
     def first(self) -> int:
@@ -116,12 +132,8 @@ class TlsfLayout(Geometry):
 
 
 @dataclass(frozen=True)
-class FreeRtosLayout(Geometry):
-    """heap_4 or heap_5: a chain through the free blocks in address order, each pointer masked with a canary (or 0)."""
-
-    canary: int
-    used_next: int  # what used blocks keep as their next pointer: 0, or the canary
-    beyond: FrozenSet[int] = frozenset()  # heap_5: where the chain leads in memory that may not be read
+class LinkedBlocks(Geometry):
+    """Blocks of FreeRTOS: a header is a pointer to the next free block and a size, which counts the header too."""
 
     plain_headers = False
 
@@ -132,10 +144,6 @@ class FreeRtosLayout(Geometry):
     def next_place(self, payload: int) -> int:
         """Address of a block's next pointer."""
         return payload - self.header
-
-    def stored(self, payload: Optional[int]) -> int:
-        """A pointer to a block as the heap stores it; None is NULL."""
-        return (0 if payload is None else payload - self.header) ^ self.canary
 
     def header_reader(self, read: WordReader) -> WordReader:
         """Sizes count from the payload, the allocated bit becomes the absence of FREE_BIT; nonsense becomes size 4."""
@@ -149,6 +157,19 @@ class FreeRtosLayout(Geometry):
             return (value & ~allocated) - header | (0 if value & allocated else FREE_BIT)
 
         return read_header
+
+
+@dataclass(frozen=True)
+class FreeRtosLayout(LinkedBlocks):
+    """heap_4 or heap_5: a chain through the free blocks in address order, each pointer masked with a canary (or 0)."""
+
+    canary: int
+    used_next: int  # what used blocks keep as their next pointer: 0, or the canary
+    beyond: FrozenSet[int] = frozenset()  # heap_5: where the chain leads in memory that may not be read
+
+    def stored(self, payload: Optional[int]) -> int:
+        """A pointer to a block as the heap stores it; None is NULL."""
+        return (0 if payload is None else payload - self.header) ^ self.canary
 
 
 @dataclass(frozen=True)

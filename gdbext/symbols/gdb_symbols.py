@@ -127,6 +127,11 @@ class GdbProgram:
         """Address of a symbol, or None."""
         return address_of(name)
 
+    def size_of(self, name: str) -> Optional[int]:
+        """Bytes of a variable: by its type, else up to the next one."""
+        typed = size_of(name)
+        return next((size for one, _, size in self.objects() if one == name), None) if typed is None else typed
+
     def objects(self) -> Iterator[Tuple[str, int, int]]:
         """Name, address and size of every variable."""
         if self._objects is None:

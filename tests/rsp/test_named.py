@@ -111,8 +111,8 @@ def in_gdb(elf: Path, memory: list[tuple[int, bytes]], command: str) -> Any:
         return run_gdb([SOURCE, remote(stub.remote), Capture(command)], elf=elf).json()
 
 
-def in_shell(elf: Path, memory: list[tuple[int, bytes]], command: str, folder: Path) -> Any:
-    words = [command, "--json", "--elf", str(elf)]
+def in_shell(elf: Path, memory: list[tuple[int, bytes]], command: str, folder: Path, *more: str) -> Any:
+    words = [command, "--json", "--elf", str(elf), *more]
     for number, (base, data) in enumerate(memory):
         (folder / str(number)).write_bytes(data)
         words.append(f"--image={base:#x}={folder / str(number)}")
