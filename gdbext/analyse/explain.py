@@ -30,10 +30,10 @@ def explain(witness: Witness, faults: Sequence[Fault], extent: Extent) -> Ranked
     """Suspects and explanations of one group; its first fault says most."""
     case = Case(witness, faults, extent)
     how = _EXPLAINERS.get(case.fault.rule, _explain_control)
-    if case.fault.rule == "list-link" and isinstance(case.facts.layout, LinkedBlocks):
-        how = _explain_header  # where these pointers are
     if how is _explain_links and case.fault.block is None:
         how = _explain_control
+    elif case.fault.rule == "list-link" and isinstance(case.facts.layout, LinkedBlocks):
+        how = _explain_header  # where the pointers are
     how(case)
     tell_wrong_heap(case)
     return case.ranked()

@@ -44,7 +44,7 @@ def wrong_flags(facts: HeapFacts) -> Set[int]:
     return found
 
 
-def _led_to(facts: HeapFacts, free: List[int]) -> Counter[int]:
+def _led_to(facts: HeapFacts, free: List[int]) -> Dict[int, int]:
     """How many pointers of free blocks, and xStart, lead to each block."""
     layout = _layout(facts)
     values = [_next_of(facts, payload) for payload in free] + [layout.head[1] if layout.head is not None else None]
@@ -172,7 +172,7 @@ def _rings(facts: HeapFacts, free: List[int]) -> Iterator[Fault]:
 def _unlisted(facts: HeapFacts, free: List[int]) -> Iterator[Fault]:
     """Free blocks that nothing leads to, and blocks that two lead to."""
     layout, led_to = _layout(facts), _led_to(facts, free)
-    alone = sorted((payload for payload in free if not led_to[payload]), key=facts.size_of)
+    alone = sorted((payload for payload in free if payload not in led_to), key=facts.size_of)
     for payload in alone if layout.head is not None else alone[1:]:
         text = "it is marked free and nothing on the list of free blocks leads to it"
         yield Fault("free-not-listed", facts.header_of(payload), 1, payload, text, touching("list", payload))
