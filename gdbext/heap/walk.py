@@ -392,6 +392,9 @@ def _link_fault(
 ) -> Optional[LinkFault]:
     layout = walk.layout
     payload = value + 2 * layout.word
+    if layout.is_end(payload):
+        text = "leads to where the heap ends"
+        return LinkFault("list-link", address, value, slot, previous, payload, text)
     if payload % layout.align or layout.pool_of(payload) is None:
         text = "is no address of a block" if payload % layout.align else "leads outside the heap"
         return LinkFault("list-link", address, value, slot, previous, None, text)
