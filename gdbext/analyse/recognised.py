@@ -31,7 +31,8 @@ def _control_words(facts: HeapFacts) -> Iterator[str]:
     if isinstance(layout, Heap2Layout):
         yield _list_words(layout)
     if isinstance(layout, FreeRtosLayout):
-        yield f"headers of {layout.header} bytes" + (
+        told = " as debug information has them" if layout.link else ""
+        yield f"headers of {layout.header} bytes{told}" + (
             f", pointers under canary {layout.canary:#x}" if layout.canary else ""
         )
 

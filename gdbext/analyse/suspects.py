@@ -73,9 +73,8 @@ class Witness:
         if life.is_freed and state == "used":
             reason += _FREED_AND_USED
         allocated = self.frames(life.allocated)
-        return Suspect(
-            payload, size, state, life.task, life.seq, allocated, freed, reason, life.freed_seq, life.freed_task
-        )
+        task = life.task if life.is_freed or life.task is not None else self.task_of(self.facts, raw)
+        return Suspect(payload, size, state, task, life.seq, allocated, freed, reason, life.freed_seq, life.freed_task)
 
     def state(self, payload: int, life: Generation) -> str:
         """used, freed or freeing; the heap's word counts where the trace knows of no free, or not when."""

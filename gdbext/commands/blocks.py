@@ -11,6 +11,7 @@ from gdbext.commands.collect import Collected, collect
 from gdbext.commands.filters import called_by, decimal, limit_of, parse_range, within
 from gdbext.commands.host import Host
 from gdbext.commands.owners import Owners
+from gdbext.commands.tasks import stack_uses
 from gdbext.heap.facts import HeapFacts
 from gdbext.model import BlockEntry, BlocksReport, BlocksTotal, FreeReport, HeapTotals, Skipped
 
@@ -66,7 +67,7 @@ def run_free(host: Host, options: Namespace) -> FreeReport:
     found = collect(host, options.heap, options.ring)
     say_unreadable(found)
     heaps: List[HeapTotals] = [_totals(facts) for facts in found.heaps]
-    return FreeReport(tuple(heaps), *found.closing(memory, mark))
+    return FreeReport(tuple(heaps), stack_uses(host, found), *found.closing(memory, mark))
 
 
 def _totals(facts: HeapFacts) -> HeapTotals:

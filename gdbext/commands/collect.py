@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Dict, Iterator, List, Optional, Protocol, Sequence, Tuple
 
 from gdbext.commands.host import Host, UserError
@@ -11,6 +11,7 @@ from gdbext.heap.cover import Proven
 from gdbext.heap.dumped import ABSENT, DumpedLayout
 from gdbext.heap.facts import HeapFacts, Region
 from gdbext.heap.heap_1 import UNTOLD, Heap1Layout
+from gdbext.heap.named import link_of
 from gdbext.heap.registry import KINDS, LARGEST_HEAP, Unreadable, read_heap
 from gdbext.heap.search import Searched, search_heaps
 from gdbext.model import Assertion, Cost, Event, Skipped, TraceInfo
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from gdbext.trace.idf_heap_trace import HeapTrace
     from gdbext.trace.idf_task_stats import TaskOwners
 
+_LINKED = ("auto", "freertos_heap_4", "freertos_heap_5")
 SEARCH = "search "  # what a ring's address begins with when it is a range to be searched
 _FIRST_LOOK = 4096
 _HOLES_SAID = 8
@@ -234,13 +236,26 @@ def _regions(host: Host, named: Sequence[str], found: Collected, span: Optional[
     found.skipped += [*heaps.skipped, *(Skipped("heaps", why) for why in searched.left_out)]
     found.heaps_missing = bool(heaps.skipped)
     known = {region.address for region in heaps.regions}
-    return [*heaps.regions, *(region for region in searched.regions if region.address not in known)]
+    return [
+        *(_with_link(host, region) for region in heaps.regions),
+        *(region for region in searched.regions if region.address not in known),
+    ]
 
 
 def _with_variables(host: Host, region: Region) -> Region:
     """heap_1 says nothing without its variables: those that symbols lead to, if it is this one."""
-    known = host.find_heaps().regions if region.kind == "freertos_heap_1" else []
+    if region.kind != "freertos_heap_1":
+        return _with_link(host, region)
+    known = host.find_heaps().regions
     return next((one for one in known if (one.kind, one.address) == (region.kind, region.address)), region)
+
+
+def _with_link(host: Host, region: Region) -> Region:
+    """The same with what debug information says of its block headers, where only its address was known."""
+    if region.kind not in _LINKED or region.variables.link is not None:
+        return region
+    link = link_of(host, host.memory().source.pointer_size)
+    return region if link is None else replace(region, variables=region.variables._replace(link=link))
 
 
 def newest_ring(memory: Memory) -> Optional[int]:

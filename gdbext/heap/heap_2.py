@@ -53,7 +53,6 @@ class Heap2Layout(LinkedBlocks):
     chained: FrozenSet[int] = frozenset()  # without the allocated bit: where the headers of free blocks lie
 
     has_markers = False
-    links_tell_ends = False
 
     def behind_pool(self, pool: Pool) -> int:
         """The address behind the last byte: no header stands there."""

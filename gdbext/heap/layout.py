@@ -11,7 +11,7 @@ with FREE_BIT and PREV_FREE_BIT. TLSF stores just that; `header_reader` makes it
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import FrozenSet, Optional, Tuple
+from typing import FrozenSet, NamedTuple, Optional, Tuple
 
 from gdbext.source.snapshot import WordReader
 
@@ -131,27 +131,41 @@ class TlsfLayout(Geometry):
         return self.lists + slot * self.word, self.sl_bitmaps + (slot >> self.sl_log2) * 4
 
 
+class Link(NamedTuple):
+    """A block header of FreeRTOS whose vendor has added to it: its bytes, and where the two members stand."""
+
+    size: int
+    next_at: int
+    size_at: int
+
+
 @dataclass(frozen=True)
 class LinkedBlocks(Geometry):
     """Blocks of FreeRTOS: a header is a pointer to the next free block and a size, which counts the header too."""
 
     plain_headers = False
+    links_tell_ends = False
+
+    @property
+    def form(self) -> Link:
+        """Where in a header its members stand."""
+        return Link(2 * self.word, 0, self.word)
 
     def place_of_size(self, payload: int) -> int:
         """Address of a block's size word: behind its next pointer."""
-        return payload - self.header + self.word
+        return payload - self.header + self.form.size_at
 
     def next_place(self, payload: int) -> int:
         """Address of a block's next pointer."""
-        return payload - self.header
+        return payload - self.header + self.form.next_at
 
     def header_reader(self, read: WordReader) -> WordReader:
         """Sizes count from the payload, the allocated bit becomes the absence of FREE_BIT; nonsense becomes size 4."""
-        word, header, odd = self.word, self.header, self.align - 1
-        allocated = 1 << (8 * word - 1)
+        place, header, odd = self.form.size_at, self.header, self.align - 1
+        allocated = 1 << (8 * self.word - 1)
 
         def read_header(address: int) -> Optional[int]:
-            value = read(address + word)
+            value = read(address + place)
             if not value or value & odd or (value & ~allocated) < header:
                 return value and 4
             return (value & ~allocated) - header | (0 if value & allocated else FREE_BIT)
@@ -166,6 +180,12 @@ class FreeRtosLayout(LinkedBlocks):
     canary: int
     used_next: int  # what used blocks keep as their next pointer: 0, or the canary
     beyond: FrozenSet[int] = frozenset()  # heap_5: where the chain leads in memory that may not be read
+    link: Optional[Link] = None  # as debug information says, where that is not the kernel's own
+
+    @property
+    def form(self) -> Link:
+        """Where in a header its members stand."""
+        return self.link or super().form
 
     def stored(self, payload: Optional[int]) -> int:
         """A pointer to a block as the heap stores it; None is NULL."""

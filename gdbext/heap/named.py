@@ -3,7 +3,8 @@
 
 Approach: ESP-IDF has a list, FreeRTOS an array or regions, NuttX a pointer to a structure. Any other TLSF is where some
 variable, or a member of one, points to a control block: its lists, which hold its own address, tell before more of it
-is read. No type is needed: handles are `void *` everywhere, and a TLSF in ROM has no types at all.
+is read. No type is needed: handles are `void *` everywhere, and a TLSF in ROM has no types at all. Only the block
+headers of FreeRTOS are asked of debug information: vendors add members to them.
 Rejected: `control_t` from debug information (its users do not have it); probing what points to code.
 Cost: the variables of up to 256 bytes, in as few reads as they lie together; 512 bytes for each place that one of them
 points to, of which 256 at most are looked at. Only where no list of heaps is known by name.
@@ -14,10 +15,12 @@ from __future__ import annotations
 from typing import Iterator, List, Optional, Protocol, Set, Tuple
 
 from gdbext.heap.caps import read_memory_types, read_registered
-from gdbext.heap.facts import NO_VARIABLES, Region, Variables
+from gdbext.heap.facts import Region, Variables
+from gdbext.heap.layout import Link
 from gdbext.heap.registry import LARGEST_HEAP, Recognised, recognise
 from gdbext.heap.search_tlsf import heap_at_control
 from gdbext.source.memory import Memory
+from gdbext.symbols.shapes import Types
 
 _LARGEST_VARIABLE = 256
 _MOST_VARIABLES = 4096
@@ -28,6 +31,8 @@ _NEAR = 256  # variables this near to each other are read at once
 _NUTTX = ("g_mmheap", "g_kmmheap", "g_pgheap")
 _ALIGNMENTS = (8, 16, 4, 32)
 _MOST_REGIONS = 32
+_ALLOCATES = "pvPortMalloc"  # stands in the source that has the structures of its blocks
+_LARGEST_LINK = 256
 
 
 class Symbols(Protocol):
@@ -43,12 +48,25 @@ class Symbols(Protocol):
         """Name, address and size of every variable."""
 
 
+def link_of(types: Types, word: int) -> Optional[Link]:
+    """What a block header of FreeRTOS is by debug information, if that is not what it is in the kernel itself."""
+    found = types.variable_of(_ALLOCATES, "xStart")
+    members = {} if found is None else found.shapes[0].members
+    following, size = members.get("pxNextFreeBlock"), members.get("xBlockSize")
+    if found is None or following is None or size is None or (following.size, size.size) != (word, word):
+        return None
+    link = Link(found.shapes[0].size, following.offset, size.offset)
+    whole = max(link.next_at, link.size_at) + word <= link.size <= _LARGEST_LINK
+    return link if whole and link != (2 * word, 0, word) else None
+
+
 class Named:
     """The heaps of one program, and what to say where a name leads to none."""
 
-    def __init__(self, memory: Memory, symbols: Symbols) -> None:
+    def __init__(self, memory: Memory, symbols: Symbols, types: Types) -> None:
         self.memory = memory
         self.symbols = symbols
+        self.types = types
         self.word = memory.source.pointer_size
         self.regions: List[Region] = []
         self.problems: List[str] = []
@@ -140,7 +158,7 @@ class Named:
         for low, high in ranges:
             self.memory.allow(low, high)
         places = [-(-ranges[0][0] // align) * align for align in _ALIGNMENTS]
-        return self._add_best(kind, ranges[0], places, origin, NO_VARIABLES)
+        return self._add_best(kind, ranges[0], places, origin, Variables(link=link_of(self.types, self.word)))
 
     def _add_best(self, kind: str, span: Tuple[int, int], places: List[int], origin: str, variables: Variables) -> bool:
         """Adds the heap that most speaks for of those that may begin in one of some places."""

@@ -2,8 +2,8 @@
 """How far the user's pointer lies behind the allocator's own: the owner word of ESP-IDF's task tracking.
 
 Approach: with task tracking every used block begins with the handle of the task that owns it, so all first words are
-few different, aligned, near pointers. Without it they are what users write. One block may be without (the first, in
-5.2.0).
+few different, aligned, near pointers, most of them of several blocks. Without it they are what users write. One block
+may be without (the first, in 5.2.0).
 Rejected: asking debug information; the option leaves no type of its own behind.
 Limits: fewer than four used blocks cannot tell, and count as blocks without owners.
 """
@@ -11,7 +11,7 @@ Limits: fewer than four used blocks cannot tell, and count as blocks without own
 from __future__ import annotations
 
 from collections import Counter
-from typing import Dict, List, Mapping
+from typing import Dict, Iterable, List, Mapping
 
 from gdbext.heap.layout import FREE_BIT
 from gdbext.heap.walk import Walk
@@ -19,7 +19,7 @@ from gdbext.source.snapshot import WordReader
 
 _FEWEST_BLOCKS = 4
 _MOST_TASKS = 64
-_LOWEST_POINTER = 0x10000
+LOWEST_POINTER = 0x10000
 _LARGEST_SPREAD = 64 << 20
 
 
@@ -41,9 +41,13 @@ def strangers(words: Mapping[int, int], width: int) -> List[int]:
 
 
 def _shared(words: List[int], width: int) -> Dict[int, int]:
-    """What may be handles, with how many blocks have them, where they are several."""
-    handles = Counter(word for word in words if word >= _LOWEST_POINTER and word % width == 0)
-    return {handle: count for handle, count in handles.items() if count > 1}
+    """Handles that several blocks have."""
+    return {handle: count for handle, count in _handles(words, width).items() if count > 1}
+
+
+def _handles(words: Iterable[int], width: int) -> Mapping[int, int]:
+    """What may be handles, with how many blocks have them."""
+    return Counter(word for word in words if word >= LOWEST_POINTER and word % width == 0)
 
 
 def are_owners(words: List[int], width: int) -> bool:
@@ -53,4 +57,7 @@ def are_owners(words: List[int], width: int) -> bool:
     shared = _shared(words, width)
     if not shared or len(shared) > _MOST_TASKS or max(shared) - min(shared) > _LARGEST_SPREAD:
         return False
-    return len(words) - sum(shared.values()) <= 1 + len(words) // 16
+    most = 2 * sum(shared.values()) >= len(words)
+    near = range(max(shared) - _LARGEST_SPREAD, min(shared) + _LARGEST_SPREAD) if most else shared
+    others = len(words) - sum(count for handle, count in _handles(words, width).items() if handle in near)
+    return others <= 1 + len(words) // 16

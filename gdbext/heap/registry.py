@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Recognises heaps and reads them: from an address and a kind to facts.
 
-Approach: each kind has its recogniser; each verifies what it claims. `auto` tries them all and takes the one that most
-of the bytes speak for. What could not be recognised is said with its reason, never guessed.
+Approach: each kind has its recogniser; each verifies what it claims. `auto` tries them until a control block decides,
+else takes the one that most bytes speak for. What could not be recognised is said with its reason, never guessed.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Callable, Dict, Mapping, NamedTuple, Optional, Union
+from typing import Callable, Dict, Mapping, NamedTuple, Optional, Tuple, Union
 
 from gdbext.heap.cover import Evidence, Proven
 from gdbext.heap.dumped import read_dumped
@@ -28,6 +28,8 @@ from gdbext.source.snapshot import Snapshot, WordReader
 # More than any heap that a 32-bit chip holds, less than a corrupt length may ask for.
 LARGEST_HEAP = 64 << 20
 _INFO_BYTES = 20
+# The weight of a control block: its lists do not fit by chance, while noise can be read as some blocks of any size.
+DECISIVE = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ class Unreadable:
 
 
 class Recognised(NamedTuple):
-    """What a recogniser found, and how much speaks for it: lists or blocks that fit."""
+    """What a recogniser found, and how much speaks for it: blocks that fit, or a control block."""
 
     kind: str
     layout: Geometry
@@ -110,21 +112,25 @@ def recognise(memory: Memory, region: Region) -> Union[Recognised, Unreadable]:
     """What is at a region's address, read only as far as recognising it needs."""
     if memory.word(region.address) is None:
         return Unreadable(region, "unreadable", f"its memory at {region.address:#x} cannot be read")
-    kinds = list(_RECOGNISERS) if region.kind == "auto" else [region.kind]
-    tried = []
-    for kind in kinds:
-        tried.append(_RECOGNISERS[kind](memory, region))
-        if is_certain(tried[-1]):
+    found, refused = [], []
+    for kind in _RECOGNISERS if region.kind == "auto" else [region.kind]:
+        one = _RECOGNISERS[kind](memory, region)
+        if isinstance(one, Unreadable):
+            refused.append(one)
+            continue
+        found.append(one)
+        if one.weight >= DECISIVE or is_certain(one):
             break
-    found = [one for one in tried if isinstance(one, Recognised)]
-    if found:
-        return max(found, key=lambda one: (one.weight, one.kind != "freertos_heap_2"))  # which is the rarer one
-    return next(one for one in tried if isinstance(one, Unreadable))
+    return max(found, key=_likelihood) if found else refused[0]
 
 
-def is_certain(one: Union[Recognised, Unreadable]) -> bool:
+def _likelihood(one: Recognised) -> Tuple[int, bool]:
+    return one.weight, one.kind != "freertos_heap_2"  # which is the rarer one
+
+
+def is_certain(one: Recognised) -> bool:
     """Whether nothing else can be there: a heap_2 to which xStart leads, and which leads to xEnd."""
-    return isinstance(one, Recognised) and isinstance(one.layout, Heap2Layout) and one.layout.head is not None
+    return isinstance(one.layout, Heap2Layout) and one.layout.head is not None
 
 
 def weight_of(memory: Memory, region: Region) -> int:
@@ -145,19 +151,21 @@ def _recognise_multi_heap(memory: Memory, region: Region) -> Union[Recognised, U
         why = f"no multi_heap with a TLSF control block behind it at {region.address:#x}"
         return Unreadable(region, "unreadable", why)
     layout, info = found
-    return Recognised("multi_heap", layout, info, layout.fl_count << layout.sl_log2)
+    return Recognised("multi_heap", layout, info, DECISIVE + (layout.fl_count << layout.sl_log2))
 
 
 def _recognise_tlsf(memory: Memory, region: Region) -> Union[Recognised, Unreadable]:
     layout = recognise_plain(memory, region.address, LARGEST_HEAP)
     if layout is None:
         return Unreadable(region, "unreadable", f"no TLSF control block with its pool at {region.address:#x}")
-    return Recognised("tlsf", layout, None, layout.fl_count << layout.sl_log2)
+    return Recognised("tlsf", layout, None, DECISIVE + (layout.fl_count << layout.sl_log2))
 
 
 def _freertos(version: int) -> Callable[[Memory, Region], Union[Recognised, Unreadable]]:
     def recognise_version(memory: Memory, region: Region) -> Union[Recognised, Unreadable]:
-        found = recognise_freertos(memory, region.address, version, LARGEST_HEAP)
+        link = region.variables.link
+        found = None if link is None else recognise_freertos(memory, region.address, version, LARGEST_HEAP, link)
+        found = found or recognise_freertos(memory, region.address, version, LARGEST_HEAP)
         if found is None:
             why = f"no chain of FreeRTOS blocks from {region.address:#x} to an end marker"
             return Unreadable(region, "unreadable", why)

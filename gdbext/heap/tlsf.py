@@ -150,13 +150,15 @@ def _all(found: _Control, names: Tuple[str, str]) -> Iterator[Tables]:
 
 
 def _first_score(found: _Control, tables: Tables) -> Optional[int]:
-    """What the heads and the facts say for a layout; None if too little."""
-    good = found.heads(tables)
+    """What the heads and the facts say for a layout; None if too little. Each level has more lists empty than not: what
+    was written over the blocks behind the lists, pointers to other blocks, must not be read as more of them.
+    """
+    good, empty = found.heads(tables), found.empty(tables)
     bad = tables.slots - good
-    unlike = bad > tables.slots // _DAMAGED_LISTS or _FEWEST_EMPTY * found.empty(tables) < good
+    unlike = bad > tables.slots // _DAMAGED_LISTS or _FEWEST_EMPTY * empty < good
     if unlike and tables.facts < 3:
         return None
-    return good - _WORST * bad + _FACT * tables.facts
+    return 2 * empty - good - _WORST * bad + _FACT * tables.facts
 
 
 def _score(found: _Control, tables: Tables, high: int, end: Optional[int]) -> int:

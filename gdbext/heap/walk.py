@@ -198,15 +198,15 @@ class _Walker:
         return following - self.walk.layout.header - payload >= self.walk.layout.smallest
 
     def _next_proven(self, payload: int, first: Optional[int]) -> int:
-        """Where the best chain behind `payload` begins. One that leaves no room for the block between, which only the
-        block before could explain, must be better than the next if nothing speaks against that one.
+        """Where the best chain behind `payload` begins. One that leaves no room for a block between, which only a wrong
+        size of the block before explains, must be better than the next: old headers rarely lie that near.
         """
         layout, cover = self.walk.layout, self.cover
         resumed = cover.next_start(payload + layout.align) or self.pool.end
         if self._has_room(payload, resumed) or self._needed(first) == 1:
             return resumed
         roomy = cover.next_start(payload + layout.smallest + layout.header) or self.pool.end
-        return roomy if cover.weight_from(resumed) < cover.weight_from(roomy) + 2 else resumed
+        return roomy if cover.weight_from(resumed) <= cover.weight_from(roomy) else resumed
 
     def _needed(self, first: Optional[int]) -> int:
         """How much better blocks inside the doubtful ones must be proven: more if nothing is odd about the last one."""
@@ -249,20 +249,23 @@ class _Walker:
         return position
 
     def _is_unlikely(self, payload: int, word: int) -> bool:
-        """Whether a free block is on no list, or a used one lacks the canaries that others have."""
+        """Whether a free block is on no list or on that of another size, or a used one lacks the others' canaries."""
         if word & FREE_BIT:
-            return bool(self.listed) and payload not in self.listed
+            return bool(self.listed) and (payload not in self.listed or payload in self.misplaced)
         return self.marked is not None and payload not in self.marked
 
     def _better_start(self, payload: int, first: int) -> Optional[int]:
-        """Where better-proven blocks begin that the doubtful ones jump over; None if they do not."""
+        """Where better-proven blocks begin that the doubtful ones jump over; None if they do not. Where no block fits
+        between them and what the doubtful ones lead to, little is asked for: old headers rarely lie that near.
+        """
         payloads, align = self.walk.payloads, self.walk.layout.align
         better = self.cover.next_start(payloads[first] + align)
         while better is not None and better < payload and self._is_walked(better):
             better = self.cover.next_start(better + align)
         if better is None or better >= payload:
             return None
-        enough = self.cover.weight_from(payload) + self._needed(first)
+        needed = self._needed(first) if self._has_room(better, payload) else 1
+        enough = self.cover.weight_from(payload) + needed
         return better if self.cover.weight_from(better) >= enough else None
 
     def _is_walked(self, payload: int) -> bool:
@@ -271,8 +274,8 @@ class _Walker:
         return self.walk.payloads[position : position + 1] == [payload]
 
     def swallowing(self) -> Optional[int]:
-        """Payload behind the first block of this run that disagrees with what follows it and either has a listed block
-        within it or is on the list of another size: its size is wrong, though it leads to another block.
+        """Payload behind the first block of this run whose size is wrong, though it leads to another block: it is on
+        the list of another size or has a listed block in it, and disagrees with what follows it, or that block agrees.
         """
         walk = self.walk
         for payload in sorted(payload for payload in self.listed if self.pool.first <= payload < self.pool.end):
@@ -282,9 +285,16 @@ class _Walker:
             start, word = walk.payloads[position], walk.words[position]
             following = start + (word & ~FLAG_BITS) + walk.layout.header
             odd = payload < following if start != payload else payload in self.misplaced
-            if odd and not self.agrees(start, word, following):
+            if odd and (not self.agrees(start, word, following) or (start != payload and self._stands(payload))):
                 return following
         return None
+
+    def _stands(self, payload: int) -> bool:
+        """Whether what follows a free block agrees with it."""
+        word = self.read(payload - self.walk.layout.header)
+        if word is None or not word & FREE_BIT or size_problem(self.walk.layout, self.pool, payload, word):
+            return False
+        return self.agrees(payload, word, payload + (word & ~FLAG_BITS) + self.walk.layout.header)
 
     def give_way(self, following: int) -> Optional[int]:
         """Where the walk goes on if a block that swallows others gives way to them; None if they are no better."""
@@ -382,6 +392,9 @@ def _link_fault(
 ) -> Optional[LinkFault]:
     layout = walk.layout
     payload = value + 2 * layout.word
+    if layout.is_end(payload):
+        text = "leads to where the heap ends"
+        return LinkFault("list-link", address, value, slot, previous, payload, text)
     if payload % layout.align or layout.pool_of(payload) is None:
         text = "is no address of a block" if payload % layout.align else "leads outside the heap"
         return LinkFault("list-link", address, value, slot, previous, None, text)

@@ -19,7 +19,7 @@ _VERSION = 1
 _ADDRESS_BYTES = 8
 _MOST_HEAPS = 1024
 
-_MOST_VARIABLES = 8
+_MOST_VARIABLES = 9
 
 _Numbers = Tuple[Optional[int], ...]
 # The fields of a Region; those of its variables in one row.

@@ -287,11 +287,103 @@ def freed_twice(subject: Subject, rng: Random) -> Damage | None:
     return _run(subject, "freed-twice", place, subject.packed(node), block, linked=True)
 
 
+def off_by_one(subject: Subject, rng: Random) -> Damage | None:
+    """A string's closing zero is written behind its block."""
+    block = rng.choice(subject.used)
+    behind = subject.tail and block.requested is not None
+    start = block.payload + (block.requested or 0) if behind else block.raw + block.size
+    return _run(subject, "off-by-one", start, b"\0", block)
+
+
+def long_overflow(subject: Subject, rng: Random) -> Damage | None:
+    """A used block's owner writes over several blocks behind it."""
+    block, length = rng.choice(subject.used), rng.randrange(64, 3000)
+    start = block.payload + (block.requested or 0) if subject.tail else block.raw + block.size
+    return _run(subject, "long-overflow", start, (noise(rng, 280, subject) * 11)[:length], block)
+
+
+def write_after_free(subject: Subject, rng: Random) -> Damage | None:
+    """The former owner of a free block writes at its begin, inside or at its end."""
+    if not subject.free:
+        return None
+    block = rng.choice(subject.free)
+    length = min(block.size, rng.choice((1, 4, 8, 16, 40, 200)))
+    offset = rng.choice((0, (block.size - length) // 2, block.size - length))
+    damage = _run(subject, "write-after-free", block.raw + offset, noise(rng, length, subject), block, linked=True)
+    links = [] if subject.freertos else [(0, 2 * subject.word), (block.size - subject.word, block.size)]
+    if (
+        damage is None
+        or subject.filled
+        or any(_differs(subject, damage, block.raw + a, block.raw + b) for a, b in links)
+    ):
+        return damage
+    return replace(damage, visible=False)
+
+
+def _differs(subject: Subject, damage: Damage, low: int, high: int) -> bool:
+    """Whether a damage changes any byte of a range."""
+    ((start, new),) = damage.writes
+    old = subject.data(start, len(new))
+    return any(one != other and low <= start + at < high for at, (one, other) in enumerate(zip(old, new, strict=False)))
+
+
+def header_ones(subject: Subject, rng: Random) -> Damage | None:
+    """A header is set to ones."""
+    block = rng.choice(subject.blocks)
+    return _run(subject, "header-ones", block.raw - subject.header, b"\xff" * subject.header, block)
+
+
+def header_bit(subject: Subject, rng: Random) -> Damage | None:
+    """A bit of a size word flips."""
+    block = rng.choice(subject.blocks)
+    new = subject.get(subject.size_place(block)) ^ 1 << rng.randrange(8 * subject.word)
+    return _run(subject, "header-bit", subject.size_place(block), subject.packed(new), block)
+
+
+def link_bit(subject: Subject, rng: Random) -> Damage | None:
+    """A bit of a free block's links flips."""
+    if not subject.free:
+        return None
+    block, word = rng.choice(subject.free), subject.word
+    places = [block.raw - subject.header] if subject.freertos else [block.raw, block.raw + word]
+    places += [] if subject.freertos else [block.raw + block.size - word]
+    place = rng.choice(places)
+    new = subject.packed(subject.get(place) ^ 1 << rng.randrange(8 * word))
+    return _run(subject, "link-bit", place, new, block, linked=True)
+
+
+def control_run(subject: Subject, rng: Random) -> Damage | None:
+    """A stray write of some words hits the bitmaps and the lists."""
+    if subject.freertos:
+        return None
+    length = subject.word * rng.choice((1, 2, 4, 8))
+    place = rng.randrange(subject.bitmaps[0], subject.lists[1] - length, 4)
+    damage = _control(subject, "control-run", place, noise(rng, length, subject))
+    ((_, new),) = damage.writes
+    linked = [new[at : at + subject.word] for at in range(0, length, subject.word)]
+    near = [block for data in linked for block in _linked(subject, place, data)]
+    return replace(damage, near=tuple(near))
+
+
+def two_at_once(subject: Subject, rng: Random) -> Damage | None:
+    """Two damages at different places."""
+    kinds = (overflow, header_zeroed, size_word, free_links, list_head, bitmap_bit, counters, header_ones, header_bit)
+    pair = [rng.choice(kinds)(subject, rng) for _ in range(2)]
+    one, other = pair
+    if one is None or other is None:
+        return one or other
+    return Damage(
+        f"{one.what} and {other.what}", (*one.writes, *other.writes), (*one.near, *other.near),
+        (*one.area, *other.area), True, one.harmed | other.harmed,
+    )  # fmt: skip
+
+
 MAKERS: Mapping[str, Make] = {
     make.__name__.replace("_", "-"): make
     for make in (
         overflow, underflow, header_zeroed, size_word, free_links, previous_link, list_head, bitmap_bit, counters,
-        constants, end_marker, poison, free_body, own_bytes, null_block, freed_twice,
+        constants, end_marker, poison, free_body, own_bytes, null_block, freed_twice, off_by_one, long_overflow,
+        write_after_free, header_ones, header_bit, link_bit, control_run, two_at_once,
     )
 }  # fmt: skip
 
