@@ -20,6 +20,7 @@ from tests.rsp.test_named import BSS, Program, build, heaps, in_gdb, in_shell
 from tests.support.gdb import SOURCE, Capture, remote, run_gdb
 from tests.support.heap_2_image import Array, Build, Heap1, Heap2, load
 from tests.support.paths import ROOT
+from tests.support.ring import Ring
 from tests.support.rsp_stub import stub_of
 
 ARRAY, TOTAL = 0x2000_1004, 8192
@@ -108,6 +109,19 @@ def test_heap_1_is_its_counter(tmp_path: Path) -> None:
         assert [item["why"] for item in report["skipped"] if "keeps no headers" in item["why"]]
     for report in reports(heap, elf, tmp_path, "check"):
         assert (report["heaps"][0]["status"], report["heaps"][0]["findings"]) == ("clean", [])
+
+
+def test_the_blocks_of_heap_1_are_those_of_the_trace(tmp_path: Path) -> None:
+    heap = heap_1()
+    elf = program_of(heap, tmp_path)
+    ring = Ring(0x1000_0000, 4, names=[(1, "main")], capacity=16)
+    for payload, size in list(heap.used.items())[1:]:
+        ring.event("alloc", payload, size - 1, stack=ring.stack(0x4200_1000))
+    memory = [*heap.images(), (ring.address, ring.data())]
+    (told,) = in_shell(elf, memory, "check", tmp_path, "--blocks", f"--ring={ring.address:#x}")["heaps"]
+    blocks = {(block["payload"], block["size"]) for block in told["blocks"] if block["state"] == "used"}
+    assert (told["status"], blocks) == ("clean", set(list(heap.used.items())[1:]))
+    assert (told["used_bytes"], told["used_blocks"]) == (sum(heap.used.values()), len(heap.used) - 1)
 
 
 @pytest.mark.parametrize("value", [TOTAL, 1203])
