@@ -413,10 +413,23 @@ class HeapTotals:
 
 
 @dataclass(frozen=True)
+class TaskStackUse:
+    """The stack of a task of the kernel."""
+
+    task: str
+    handle: int  # the task's
+    start: int
+    size: int
+    in_use: Optional[int]  # None: the task runs, and no register tells
+    never_used: Optional[int]  # bytes that still hold what the kernel filled the stack with; None: not known
+
+
+@dataclass(frozen=True)
 class FreeReport:
     """The twin of `heap-free`."""
 
     heaps: Tuple[HeapTotals, ...]
+    tasks: Tuple[TaskStackUse, ...]
     trace: Optional[TraceInfo]
     skipped: Tuple[Skipped, ...]
     cost: Cost

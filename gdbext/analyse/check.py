@@ -17,8 +17,7 @@ from gdbext.analyse.faults import COUNTERS, Fault
 from gdbext.analyse.groups import group_faults
 from gdbext.analyse.rules import run_rules
 from gdbext.analyse.rules_trace import TRACE_NOTES, run_trace_rules
-from gdbext.analyse.suspects import Frames, Witness
-from gdbext.heap.dumped import DumpedLayout
+from gdbext.analyse.suspects import Frames, TaskOf, Witness, no_task
 from gdbext.heap.facts import HeapFacts
 from gdbext.model import (
     Assertion,
@@ -70,11 +69,12 @@ class Known:
     trace: Optional[TraceInfo] = None
     with_blocks: bool = False
     heaps: Sequence[HeapFacts] = ()  # all that were read
+    task_of: TaskOf = no_task
 
 
 def check_heap(facts: HeapFacts, known: Known, first_group: int) -> Tuple[HeapReport, List[Skipped]]:
     """One heap's report, and the checks that could not run on it."""
-    witness = Witness(facts, known.history, known.frames, known.trace, known.heaps)
+    witness = Witness(facts, known.history, known.frames, known.trace, known.heaps, known.task_of)
     faults, skipped = run_rules(facts)
     told, unproven = run_trace_rules(witness, faults)
     notes = [fault for fault in told if fault.rule in TRACE_NOTES]
@@ -170,7 +170,7 @@ def _report(facts: HeapFacts, findings: Sequence[Finding], known: Known) -> Heap
         poisoning=facts.poison.kind,
         used_blocks=len(used),
         free_blocks=len(free),
-        used_bytes=sum(used),
+        used_bytes=facts.used_bytes,
         free_bytes=info.free_bytes if info is not None else sum(free),
         largest_free=max(free, default=0),
         minimum_free=info.minimum_free if info is not None else None,
@@ -183,7 +183,7 @@ def _report(facts: HeapFacts, findings: Sequence[Finding], known: Known) -> Heap
 
 def ends_unread(facts: HeapFacts) -> bool:
     """Whether the word that ends a pool could not be read: nobody knows then whether the last block ends there."""
-    ends = [] if isinstance(facts.layout, DumpedLayout) else facts.layout.pools
+    ends = facts.layout.pools if facts.layout.has_markers else ()
     return any(facts.read(facts.place_of_size(pool.end)) is None for pool in ends)
 
 

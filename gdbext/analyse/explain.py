@@ -19,8 +19,10 @@ from gdbext.analyse.explain_frees import (
     tell_double_free,
     tell_wrong_heap,
 )
+from gdbext.analyse.explain_poison import explain_before, explain_behind
 from gdbext.analyse.faults import Fault
 from gdbext.analyse.suspects import Witness, counted
+from gdbext.heap.layout import LinkedBlocks
 from gdbext.model import Extent, Generation
 
 
@@ -30,6 +32,8 @@ def explain(witness: Witness, faults: Sequence[Fault], extent: Extent) -> Ranked
     how = _EXPLAINERS.get(case.fault.rule, _explain_control)
     if how is _explain_links and case.fault.block is None:
         how = _explain_control
+    elif case.fault.rule == "list-link" and isinstance(case.facts.layout, LinkedBlocks):
+        how = _explain_header  # where the pointers are
     how(case)
     tell_wrong_heap(case)
     return case.ranked()
@@ -101,6 +105,8 @@ def _accuse_left(case: Case, left: int) -> None:
     off_by_one = adjacent and full and case.fault.length == 1
     score = NEAR + (1 if off_by_one else 0) - (0 if adjacent else 0.7)
     where = "the damage begins at its end" if adjacent else "the damage does not begin at its end"
+    if case.facts.guarded(left):
+        score, where = WEAK - 0.5, f"weaker: its own tail canary is intact, and {where}"
     filled = "it was requested to its last byte" if full else ""
     case.accuse(score, left)
     if case.facts.is_free(left):
@@ -176,8 +182,10 @@ _EXPLAINERS: Dict[str, Callable[[Case], None]] = {
     "double-free": explain_double_free,
     "refused-free": explain_refused_free,
     **dict.fromkeys(("trace-live-free", "trace-overlap"), explain_disagreement),
-    **dict.fromkeys(("block-size", "free-flag", "end-marker"), _explain_header),
-    **dict.fromkeys(("list-link", "back-link", "list-cycle", "previous-link"), _explain_links),
+    **dict.fromkeys(("block-size", "free-flag", "end-marker", "used-link"), _explain_header),
+    **dict.fromkeys(("poison-head", "poison-length", "owner-word"), explain_before),
+    **dict.fromkeys(("poison-tail", "poison-slack"), explain_behind),
+    **dict.fromkeys(("list-link", "back-link", "list-cycle", "previous-link", "poison-fill"), _explain_links),
     **dict.fromkeys(("free-neighbours", "listed-not-free", "free-not-listed", "wrong-list"), _explain_links),
     **dict.fromkeys(("free-bytes", "minimum-free"), _explain_counters),
 }

@@ -100,7 +100,7 @@ def explain_disagreement(case: Case) -> None:
     """The trace has an owner for what the heap has as free, or two owners for the same bytes."""
     touched = sorted(block for block in case.fault.touches if isinstance(block, int))
     newest = [life for block in touched for life in case.witness.history.generations(case.facts.user(block))[-2:]]
-    live = sorted((life for life in newest if life.freed_seq is None), key=lambda life: life.seq or 0)
+    live = sorted((life for life in newest if not life.is_freed), key=lambda life: life.seq or 0)
     for life in live:
         case.accuse(LIKELY, case.facts.raw(life.payload), life, "live by the trace: nothing in it frees this")
     twice = [tell_double_free(case, block) for block in touched]

@@ -34,7 +34,7 @@ class Rule:
     sentence: str
     check: Callable[[HeapFacts], Iterable[Fault]]
     severity: str = "damage"
-    allocators: str = "all"  # or "tlsf", "freertos", "multi_heap", "poisoned"
+    allocators: str = "all"  # or "tlsf", "freertos", "multi_heap", "poisoned", "tracked"
 
 
 @dataclass(frozen=True)

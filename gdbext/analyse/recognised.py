@@ -7,6 +7,8 @@ from typing import Iterator
 
 from gdbext.heap.dumped import DumpedLayout
 from gdbext.heap.facts import HeapFacts
+from gdbext.heap.heap_1 import Heap1Layout
+from gdbext.heap.heap_2 import Heap2Layout
 from gdbext.heap.layout import FreeRtosLayout, TlsfLayout
 
 
@@ -14,6 +16,8 @@ def evidence_of(facts: HeapFacts) -> str:
     """The agreement of control data, lists and blocks, in words."""
     if isinstance(facts.layout, DumpedLayout):
         return "each used block is a segment of the core"
+    if isinstance(facts.layout, Heap1Layout):
+        return f"xNextFreeByte: {facts.layout.taken:,} of {facts.layout.end - facts.layout.first:,} bytes are in use"
     return "; ".join((*_control_words(facts), _blocks_words(facts)))
 
 
@@ -24,10 +28,23 @@ def _control_words(facts: HeapFacts) -> Iterator[str]:
         yield f"{len(flaws)} of its control words disagree"
     if isinstance(layout, TlsfLayout):
         yield f"{_agreeing(facts, layout)} of {layout.fl_count << layout.sl_log2} lists agree with their bitmaps"
+    if isinstance(layout, Heap2Layout):
+        yield _list_words(layout)
     if isinstance(layout, FreeRtosLayout):
-        yield f"headers of {layout.header} bytes" + (
+        told = " as debug information has them" if layout.link else ""
+        yield f"headers of {layout.header} bytes{told}" + (
             f", pointers under canary {layout.canary:#x}" if layout.canary else ""
         )
+
+
+def _list_words(layout: Heap2Layout) -> str:
+    """Where the list of free blocks begins and ends, and what tells used blocks."""
+    bit = (
+        "used blocks have the top bit of their sizes" if layout.marked else "sizes have no allocated bit (before V10.5)"
+    )
+    start = "xStart was not found" if layout.head is None else f"the list begins in xStart, {layout.head[0]:#x}"
+    end = "" if layout.last_link is None else f", ends on xEnd, {layout.last_link:#x}"
+    return f"headers of {layout.header} bytes; {bit}; {start}{end}"
 
 
 def _agreeing(facts: HeapFacts, layout: TlsfLayout) -> int:
@@ -41,6 +58,8 @@ def _agreeing(facts: HeapFacts, layout: TlsfLayout) -> int:
 
 
 def _blocks_words(facts: HeapFacts) -> str:
+    layout = facts.layout
+    where = f"end, {layout.ended_by}" if isinstance(layout, Heap2Layout) else "end marker"
     breaks = len(facts.walk.breaks)
     broken = f", breaks in it: {breaks}" if breaks else ""
-    return f"blocks in a chain to the end marker: {len(facts.walk.payloads):,}{broken}"
+    return f"blocks in a chain to the {where}: {len(facts.walk.payloads):,}{broken}"

@@ -12,13 +12,19 @@ from __future__ import annotations
 
 from typing import Iterator, List, Optional, Tuple
 
-from gdbext.analyse import rules_freertos, rules_poison
+from gdbext.analyse import rules_freertos, rules_heap_2, rules_poison
 from gdbext.analyse.faults import Fault, Rule, first_difference, touching
-from gdbext.heap.dumped import DumpedLayout
 from gdbext.heap.facts import HeapFacts
-from gdbext.heap.layout import FLAG_BITS, FREE_BIT, PREV_FREE_BIT, FreeRtosLayout, TlsfLayout
+from gdbext.heap.heap_1 import Heap1Layout
+from gdbext.heap.heap_2 import Heap2Layout
+from gdbext.heap.layout import FLAG_BITS, FREE_BIT, PREV_FREE_BIT, FreeRtosLayout, LinkedBlocks, TlsfLayout
 from gdbext.heap.walk import Break
 from gdbext.model import Skipped
+
+_INFERRED = (
+    "which blocks are free was inferred: this heap_2 has no allocated bit, and xStart, where its list begins, was not "
+    "found: give the program with --elf, or the memory that holds its variables"
+)
 
 # A heap may be broken in every block; a report of more than this helps nobody.
 _MOST_FAULTS = 100
@@ -35,7 +41,7 @@ def expected_word(facts: HeapFacts, broken: Break) -> Optional[int]:
     size = broken.next - layout.header - broken.payload
     if size < layout.smallest or size % layout.align:
         return None
-    if isinstance(layout, FreeRtosLayout):
+    if isinstance(layout, LinkedBlocks):
         allocated = 1 << (8 * layout.word - 1)
         return (size + layout.header) | (facts.stored_size(broken.payload) & allocated)
     following = facts.read(broken.next - layout.word)
@@ -305,18 +311,35 @@ def _nothing(_: HeapFacts) -> Iterator[Fault]:
 
 
 def _flags_of_any(facts: HeapFacts) -> Iterator[Fault]:
+    if isinstance(facts.layout, Heap2Layout):
+        return rules_heap_2.check_flags(facts)
     return rules_freertos.check_flags(facts) if isinstance(facts.layout, FreeRtosLayout) else _flags(facts)
 
 
 def _end_of_any(facts: HeapFacts) -> Iterator[Fault]:
+    if isinstance(facts.layout, Heap2Layout):
+        return iter(())  # it has no end marker
     return rules_freertos.check_marker(facts) if isinstance(facts.layout, FreeRtosLayout) else _end_marker(facts)
 
 
 def _links_of_any(facts: HeapFacts) -> Iterator[Fault]:
+    if isinstance(facts.layout, Heap2Layout):
+        return rules_heap_2.check_list(facts)
     return rules_freertos.check_chain(facts) if isinstance(facts.layout, FreeRtosLayout) else _list_links(facts)
 
 
-_TLSF, _FREERTOS, _MULTI, _POISONED = "tlsf", "freertos", "multi_heap", "poisoned"
+def _used_of_any(facts: HeapFacts) -> Iterator[Fault]:
+    if isinstance(facts.layout, Heap2Layout):
+        return rules_heap_2.check_used(facts)
+    return rules_freertos.check_used(facts)
+
+
+def _counter_of_any(facts: HeapFacts) -> Iterator[Fault]:
+    return rules_heap_2.check_counter(facts) if isinstance(facts.layout, Heap2Layout) else _free_bytes(facts)
+
+
+_HEAP_1, _HEAP_2, _JOINING = "heap_1", "heap_2", "joining"
+_TLSF, _FREERTOS, _MULTI, _POISONED, _TRACKED = "tlsf", "freertos", "multi_heap", "poisoned", "tracked"
 
 RULES: Tuple[Rule, ...] = (
     Rule("block-size", "Every size word is one that the allocator makes and leads to the next block.", _block_size),
@@ -332,9 +355,15 @@ RULES: Tuple[Rule, ...] = (
     ),
     Rule("poison-length", "The requested length fits its block.", rules_poison.check_length, allocators=_POISONED),
     Rule(
+        "owner-word",
+        "With task tracking, a used block has the handle of a task, as others have, or none.",
+        rules_poison.check_owner,
+        allocators=_TRACKED,
+    ),
+    Rule(
         "used-link",
-        "A used block's next pointer is NULL (or the masked NULL).",
-        rules_freertos.check_used,
+        "A used block's next pointer is NULL (or the masked NULL; in an old heap_2 it led to a block).",
+        _used_of_any,
         allocators=_FREERTOS,
     ),
     Rule("free-flag", "A block's free bit agrees with its neighbour's and with the free lists.", _flags_of_any),
@@ -352,7 +381,7 @@ RULES: Tuple[Rule, ...] = (
         _previous_link,
         allocators=_TLSF,
     ),
-    Rule("free-neighbours", "No two free blocks lie side by side.", _free_neighbours),
+    Rule("free-neighbours", "No two free blocks lie side by side.", _free_neighbours, allocators=_JOINING),
     Rule(
         "listed-not-free",
         "Only free blocks are on free lists.",
@@ -386,9 +415,21 @@ RULES: Tuple[Rule, ...] = (
         _control_data,
         allocators=_TLSF,
     ),
+    Rule(
+        "list-end",
+        "xEnd, where heap_2's list ends, has the heap's size and no pointer.",
+        rules_heap_2.check_variables,
+        allocators=_HEAP_2,
+    ),
+    Rule(
+        "next-byte",
+        "xNextFreeByte of heap_1 is aligned and inside of the array, and pucAlignedHeap is where that begins.",
+        rules_heap_2.check_variables,
+        allocators=_HEAP_1,
+    ),
     Rule("pool-size", "The heap ends where pool_size says.", _nothing, allocators=_MULTI),
     Rule("heap-pointer", "heap_data leads to the control block.", _nothing, allocators=_MULTI),
-    Rule("free-bytes", "free_bytes is what the used blocks leave of the pool.", _free_bytes, allocators=_MULTI),
+    Rule("free-bytes", "The counter of free bytes is what the blocks say.", _counter_of_any),
     Rule("minimum-free", "minimum_free_bytes is not above free_bytes.", _minimum_free, allocators=_MULTI),
 )
 
@@ -396,11 +437,15 @@ RULES: Tuple[Rule, ...] = (
 def _applies(rule: Rule, facts: HeapFacts) -> bool:
     layout = facts.layout
     return {
-        "all": not isinstance(layout, DumpedLayout),
+        "all": layout.has_headers,
         _TLSF: isinstance(layout, TlsfLayout),
-        _FREERTOS: isinstance(layout, FreeRtosLayout),
+        _JOINING: layout.has_headers and not isinstance(layout, Heap2Layout),
+        _HEAP_1: isinstance(layout, Heap1Layout),
+        _FREERTOS: isinstance(layout, LinkedBlocks),
+        _HEAP_2: isinstance(layout, Heap2Layout),
         _MULTI: facts.info is not None,
         _POISONED: facts.poison.head > 0,
+        _TRACKED: facts.poison.owner_place(0) is not None,
     }[rule.allocators]
 
 
@@ -424,6 +469,8 @@ def _not_checked(facts: HeapFacts) -> List[Skipped]:
     if walk.cut_slots:
         what = f"{len(walk.cut_slots)} of the free lists could not be followed to the end"
         skipped.append(Skipped("free-not-listed", f"{what}: free blocks that belong there were not looked for"))
+    if isinstance(facts.layout, Heap2Layout) and not facts.layout.marked and facts.layout.head is None:
+        skipped.append(Skipped("free-flag", _INFERRED))
     if facts.info is not None and not headers_sound(facts):
         skipped.append(Skipped("free-bytes", "the used blocks cannot be summed up before their headers are sound"))
     return skipped

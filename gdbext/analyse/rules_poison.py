@@ -3,14 +3,17 @@
 
 from __future__ import annotations
 
-from typing import Iterator, Optional
+from typing import FrozenSet, Iterator, Optional
 
 from gdbext.analyse.faults import Fault, first_difference, touching
 from gdbext.heap.facts import HeapFacts
 from gdbext.heap.layout import FREE_BIT
+from gdbext.heap.owner import strangers
 from gdbext.heap.poison import FREE_FILL, HEAD, TAIL, fill_of
 
 _WIDTH = 4
+_NAME_AND_HANDLE = 48
+_BEFORE_TASKS = b"Pre-scheduler"  # has no handle
 
 
 def check_head(facts: HeapFacts) -> Iterator[Fault]:
@@ -36,6 +39,31 @@ def check_length(facts: HeapFacts) -> Iterator[Fault]:
         if value is not None and _length_of(facts, payload, size) is None:
             text = f"its requested length at {place:#x} is {value:#x}, more than its {size:,} bytes hold"
             yield Fault("poison-length", place, _WIDTH, payload, text, touching(payload))
+
+
+def check_owner(facts: HeapFacts) -> Iterator[Fault]:
+    """The handle of the task that owns a block. The first block may have none: the table of heaps, in 5.2.0."""
+    first = facts.layout.pools[0].first
+    places = {raw: facts.poison.owner_place(raw) for raw, _ in facts.used if raw != first}
+    words = {raw: facts.read32(place) or 0 for raw, place in places.items() if place is not None}
+    strange = frozenset(strangers(words, _WIDTH))
+    handles = frozenset(word for raw, word in words.items() if raw not in strange)
+    for raw in sorted(strange):
+        place = places[raw] or 0
+        if _is_about_task(facts, raw, place, handles):
+            continue
+        text = f"the word of its owner, at {place:#x}, is {words[raw]:#010x}, which is no task's handle"
+        yield Fault("owner-word", place, _WIDTH, raw, text, touching(raw))
+
+
+def _is_about_task(facts: HeapFacts, raw: int, place: int, handles: FrozenSet[int]) -> bool:
+    """Whether a block is what the tracking of 5.5 keeps of a task: its name and its handle, and no owner."""
+    data = facts.snapshot.prefix(place, min(_NAME_AND_HANDLE, facts.end_of(raw) - place))
+    name = data.split(b"\0")[0]
+    if not name or len(name) == len(data) or not (name.isascii() and name.decode().isprintable()):
+        return False
+    words = (facts.read32(at) for at in range(place + _WIDTH, place + len(data) - _WIDTH + 1, _WIDTH))
+    return name == _BEFORE_TASKS or any(word in handles for word in words if word)
 
 
 def check_tail(facts: HeapFacts) -> Iterator[Fault]:

@@ -15,6 +15,12 @@ from gdbext.trace.history import History
 _FREED_AND_USED = "; a free of it is recorded, but the heap has it as used: freed just now, or allocated again unseen"
 
 Frames = Callable[[Tuple[int, ...]], Stack]
+TaskOf = Callable[[HeapFacts, int], Optional[str]]  # the task that a block (raw) names itself, without a trace
+
+
+def no_task(_: HeapFacts, __: int) -> Optional[str]:
+    """Blocks say nothing of tasks."""
+    return None
 
 
 class Witness:
@@ -27,17 +33,19 @@ class Witness:
         frames: Frames,
         trace: Optional[TraceInfo],
         heaps: Sequence[HeapFacts] = (),
+        task_of: TaskOf = no_task,
     ) -> None:
         self.facts = facts
         self.history = history
         self.frames = frames
         self.trace = trace
         self.heaps = heaps  # all that were read
+        self.task_of = task_of
         self._sizes = facts.sizes()
 
     def beside(self, facts: HeapFacts) -> Witness:
         """The same trace, for another heap."""
-        return Witness(facts, self.history, self.frames, self.trace, self.heaps)
+        return Witness(facts, self.history, self.frames, self.trace, self.heaps, self.task_of)
 
     def live_here(self) -> List[Generation]:
         """The live of the trace within this heap, by address."""
@@ -57,16 +65,16 @@ class Witness:
         size = self._size(raw, life)
         why = why or hit_words(self.facts, raw, size, extent)
         if life is None:
-            return Suspect(payload, size, self._heap_state(payload), None, None, (), None, self._unknown(why))
+            task = self.task_of(self.facts, raw)
+            return Suspect(payload, size, self._heap_state(payload), task, None, (), None, self._unknown(why))
         freed = None if life.freed is None else self.frames(life.freed)
         state = self.state(payload, life)
         reason = why if life.allocated else self._unknown(why)
         if life.is_freed and state == "used":
             reason += _FREED_AND_USED
         allocated = self.frames(life.allocated)
-        return Suspect(
-            payload, size, state, life.task, life.seq, allocated, freed, reason, life.freed_seq, life.freed_task
-        )
+        task = life.task if life.is_freed or life.task is not None else self.task_of(self.facts, raw)
+        return Suspect(payload, size, state, task, life.seq, allocated, freed, reason, life.freed_seq, life.freed_task)
 
     def state(self, payload: int, life: Generation) -> str:
         """used, freed or freeing; the heap's word counts where the trace knows of no free, or not when."""
@@ -121,7 +129,8 @@ def hit_words(facts: HeapFacts, payload: int, size: int, extent: Extent) -> str:
     header = facts.header_of(payload)
     in_header = min(extent.end, payload) - max(extent.start, header)
     first, last = max(extent.start, payload), min(extent.end, payload + size)
-    parts = [f"its size word ({counted(in_header, 'byte')})"] if in_header > 0 else []
+    what = "size word" if facts.layout.header == facts.layout.word else "header"
+    parts = [f"its {what} ({counted(in_header, 'byte')})"] if in_header > 0 else []
     if last > first:
         parts.append(_bytes_words(facts, payload, size, first, last))
     return " and ".join(parts) or "none of its bytes"

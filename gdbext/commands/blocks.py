@@ -4,14 +4,16 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from typing import Iterator, List, Optional
+from typing import Iterator, List
 
 from gdbext.analyse.check import list_blocks
 from gdbext.commands.collect import Collected, collect
 from gdbext.commands.filters import called_by, decimal, limit_of, parse_range, within
 from gdbext.commands.host import Host
+from gdbext.commands.owners import Owners
+from gdbext.commands.tasks import stack_uses
 from gdbext.heap.facts import HeapFacts
-from gdbext.model import Block, BlockEntry, BlocksReport, BlocksTotal, FreeReport, HeapTotals, Owner, Skipped
+from gdbext.model import BlockEntry, BlocksReport, BlocksTotal, FreeReport, HeapTotals, Skipped
 
 
 def run_blocks(host: Host, options: Namespace) -> BlocksReport:
@@ -20,7 +22,8 @@ def run_blocks(host: Host, options: Namespace) -> BlocksReport:
     mark = memory.mark()
     found = collect(host, options.heap, options.ring)
     say_unreadable(found)
-    entries = [entry for facts in found.heaps for entry in _entries(host, found, facts)]
+    owners = Owners(host, found)
+    entries = [entry for facts in found.heaps for entry in _entries(owners, found, facts)]
     kept = [entry for entry in entries if _matches(host, options, entry)]
     total = BlocksTotal(len(kept), sum(entry.size for entry in kept))
     shown = kept[: limit_of(options, host.settings.limit)]
@@ -36,19 +39,11 @@ def say_unreadable(found: Collected) -> None:
             found.skipped.append(Skipped("blocks", f"no block could be proven in {gap.start:#x}..{gap.end:#x}"))
 
 
-def _entries(host: Host, found: Collected, facts: HeapFacts) -> Iterator[BlockEntry]:
+def _entries(owners: Owners, found: Collected, facts: HeapFacts) -> Iterator[BlockEntry]:
+    heap = facts.region.address
     for block in list_blocks(facts, found.history):
-        owner = _owner(host, found, block)
-        yield BlockEntry(
-            facts.region.address, block.payload, block.raw, block.size, block.requested, block.state, owner
-        )
-
-
-def _owner(host: Host, found: Collected, block: Block) -> Optional[Owner]:
-    life = found.history.newest(block.payload) if block.state == "used" else None
-    if life is None or life.is_freed:
-        return None
-    return Owner(life.seq, life.task, host.frames(life.allocated))
+        owner = owners.of(heap, block.payload) if block.state == "used" else None
+        yield BlockEntry(heap, block.payload, block.raw, block.size, block.requested, block.state, owner)
 
 
 def _matches(host: Host, options: Namespace, entry: BlockEntry) -> bool:
@@ -72,7 +67,7 @@ def run_free(host: Host, options: Namespace) -> FreeReport:
     found = collect(host, options.heap, options.ring)
     say_unreadable(found)
     heaps: List[HeapTotals] = [_totals(facts) for facts in found.heaps]
-    return FreeReport(tuple(heaps), *found.closing(memory, mark))
+    return FreeReport(tuple(heaps), stack_uses(host, found), *found.closing(memory, mark))
 
 
 def _totals(facts: HeapFacts) -> HeapTotals:
@@ -80,6 +75,6 @@ def _totals(facts: HeapFacts) -> HeapTotals:
     largest = max(free, default=0)
     return HeapTotals(
         facts.region.kind, facts.layout.name, facts.region.name, facts.region.address, facts.start, facts.end,
-        len(used), len(free), sum(used), info.free_bytes if info is not None else sum(free), largest,
+        len(used), len(free), facts.used_bytes, info.free_bytes if info is not None else sum(free), largest,
         info.minimum_free if info is not None else None, round(1 - largest / sum(free), 3) if sum(free) else 0.0,
     )  # fmt: skip

@@ -11,6 +11,7 @@ from gdbext.analyse.check import Known, Operation, check_heap
 from gdbext.analyse.rules import run_rules
 from gdbext.commands.collect import Collected, collect
 from gdbext.commands.host import Host
+from gdbext.commands.owners import Owners
 from gdbext.heap.facts import HeapFacts
 from gdbext.heap.reading import fetch_evidence
 from gdbext.heap.registry import Unreadable
@@ -53,7 +54,8 @@ def _asked_once(host: Host, found: Collected) -> Callable[[], Operation]:
 
 
 def _analyse(host: Host, found: Collected, operation: Callable[[], Operation], with_blocks: bool) -> List[HeapReport]:
-    known = Known(found.history, host.frames, operation, found.trace_info, with_blocks, found.heaps)
+    task_of = Owners(host, found).task_of
+    known = Known(found.history, host.frames, operation, found.trace_info, with_blocks, found.heaps, task_of)
     heaps: List[HeapReport] = []
     group = 1
     for facts in found.heaps:
@@ -70,9 +72,9 @@ def _analyse(host: Host, found: Collected, operation: Callable[[], Operation], w
 
 def _read_evidence(host: Host, facts: HeapFacts) -> None:
     """The bytes around damage, where the heap was not read whole: what is concluded from them needs them there."""
-    if host.memory().snapshot.missing(facts.start, facts.layout.end):
+    if host.memory().snapshot.missing(facts.start, facts.layout.behind):
         places = [(fault.address, fault.length) for fault in run_rules(facts)[0]]
-        fetch_evidence(host.memory(), places, facts.start, facts.layout.end)
+        fetch_evidence(host.memory(), places, facts.start, facts.layout.behind)
 
 
 def _unreadable_heap(heap: Unreadable) -> HeapReport:

@@ -28,13 +28,23 @@ from gdbext.commands.dumps import (
     operation_of,
     panic_of,
 )
-from gdbext.commands.host import Found, Live, UserError, Watcher, World, found_in_file, found_saved, threads_named
+from gdbext.commands.host import (
+    NO_REGISTERS,
+    Found,
+    Live,
+    UserError,
+    Watcher,
+    World,
+    found_in_file,
+    found_saved,
+    threads_named,
+)
 from gdbext.commands.launch import LAUNCH, launch
 from gdbext.commands.settings import Settings
 from gdbext.commands.table import COMMANDS, Argument, Command, help_of, render, shell_parser_of
 from gdbext.heap.facts import Region
 from gdbext.heap.registry import DECISIVE, weight_of
-from gdbext.heap.search import search_heaps
+from gdbext.heap.search import search_file
 from gdbext.model import CheckReport, Frame, Skipped, Stack
 from gdbext.source.images import ImageSource
 from gdbext.source.memory import Memory, NoTarget
@@ -111,7 +121,7 @@ class ImageHost:
         sections = [] if self._program is None else self._program.writable()
         there = [(name, start, end) for name, start, end in sections if self._memory.may_read(start, start + 1)]
         whole = [("memory", start, end) for start, end in self._memory.ranges()]
-        skipped = [Skipped("scan", "there are no registers here: what only they lead to is not seen")]
+        skipped = [Skipped("scan", NO_REGISTERS)]
         if self._dump is None:
             return World(there or whole, [], skipped)
         threads = threads_of(self._dump.core)
@@ -163,7 +173,7 @@ class ImageHost:
         saved = None if self._dump is None else self._dump.saved
         if saved is not None:
             return found_saved(saved)
-        found = found_in_file(self._memory, self._program)
+        found = found_in_file(self._memory, self._program, self)
         if not found.regions and self._dump is not None and of_esp_idf(self._dump):
             found.skipped.append(Skipped("heaps", WITHOUT_HEAPS))
         return found
@@ -255,7 +265,7 @@ def _best_memory(images: Sequence[Tuple[int, bytes]], regions: Sequence[Region])
 
 
 def _first_with_heaps(tried: Sequence[Memory]) -> Memory:
-    found = (memory for memory in tried if search_heaps(memory, memory.ranges()).regions)
+    found = (memory for memory in tried if search_file(memory).regions)
     return next(found, None) or _first_with_rings(tried)
 
 

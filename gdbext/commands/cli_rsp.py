@@ -74,7 +74,7 @@ class RspHost(ImageHost):
 
     def find_heaps(self) -> Found:
         """The heaps that symbols lead to. A live target is not searched unasked."""
-        return Found([], []) if self._program is None else found_named(self._memory, self._program)
+        return Found([], []) if self._program is None else found_named(self._memory, self._program, self)
 
     def find_ring(self) -> Optional[int]:
         """What memtrace_ring points to."""

@@ -10,20 +10,23 @@ from gdbext.commands.host import Host, UserError
 from gdbext.heap.cover import Proven
 from gdbext.heap.dumped import ABSENT, DumpedLayout
 from gdbext.heap.facts import HeapFacts, Region
+from gdbext.heap.heap_1 import UNTOLD, Heap1Layout
+from gdbext.heap.named import link_of
 from gdbext.heap.registry import KINDS, LARGEST_HEAP, Unreadable, read_heap
 from gdbext.heap.search import Searched, search_heaps
-from gdbext.model import Assertion, Cost, Event, Generation, Skipped, TraceInfo
+from gdbext.model import Assertion, Cost, Event, Skipped, TraceInfo
 from gdbext.source.memory import Memory
+from gdbext.symbols.names import HEAP_TRACING, TASK_TRACKING
 from gdbext.trace.format import HEADER_BYTES, FormatError
 from gdbext.trace.history import History
-from gdbext.trace.idf_heap_trace import FUNCTION, SOURCE, STATICS, HeapTrace, RecordsError, books_of, read_records
-from gdbext.trace.idf_task_stats import FUNCTION as TASK_FUNCTION
-from gdbext.trace.idf_task_stats import TaskOwners, lists_of, read_owners
 from gdbext.trace.ring import Rings, Trace, find_rings, read_ring, search_rings
 
 if TYPE_CHECKING:
     from gdbext.analyse.watch import Past
+    from gdbext.trace.idf_heap_trace import HeapTrace
+    from gdbext.trace.idf_task_stats import TaskOwners
 
+_LINKED = ("auto", "freertos_heap_4", "freertos_heap_5")
 SEARCH = "search "  # what a ring's address begins with when it is a range to be searched
 _FIRST_LOOK = 4096
 _HOLES_SAID = 8
@@ -119,38 +122,20 @@ def collect(host: Host, named_heaps: Sequence[str], ring: Optional[str], needed:
             found.skipped += _unread(host, heap)
         else:
             found.unreadable.append(heap)
-    if found.trace is None and ring is None and found.heaps and host.symbol(TASK_FUNCTION) is not None:
-        _import_tasks(host, found)
+    if found.trace is None and ring is None and found.heaps and host.symbol(TASK_TRACKING) is not None:
+        from gdbext.commands.imported import import_tasks  # not needed by those who only load us
+
+        import_tasks(host, found)
     return found
-
-
-def _import_tasks(host: Host, found: Collected) -> None:
-    """The owners that ESP-IDF's task tracking knows; it lists blocks that are in use, and no stacks."""
-    lists = None if host.memory().fragile else lists_of(host)
-    if lists is None:
-        return
-    found.tasks = owners = read_owners(host.memory(), lists)
-    if owners.problem is not None:
-        found.skipped.append(Skipped("tasks", f"ESP-IDF's task_stats: {owners.problem}"))
-    found.history = History(lives=_with_tasks(found.history, owners.tasks))
-
-
-def _with_tasks(history: History, tasks: Dict[int, str]) -> Iterator[Generation]:
-    """What is known already, with the tasks; then what only they tell."""
-    for life in history.lives():
-        newest = not life.is_freed and life == history.newest(life.payload)
-        yield replace(life, task=tasks.get(life.payload)) if newest else life
-    for payload, task in tasks.items():
-        known = history.newest(payload)
-        if known is None or known.is_freed:
-            yield Generation(payload, None, task, None, ())
 
 
 def _unread(host: Host, heap: HeapFacts) -> Iterator[Skipped]:
     if isinstance(heap.layout, DumpedLayout):
         yield Skipped(f"heap {heap.region.address:#x}", ABSENT)
         return
-    holes = host.memory().failed(heap.start, heap.layout.end)
+    if isinstance(heap.layout, Heap1Layout):
+        yield Skipped(f"heap {heap.region.address:#x}", UNTOLD)
+    holes = host.memory().failed(heap.start, heap.layout.behind)
     for start, end in holes[:_HOLES_SAID]:
         yield Skipped("memory", f"{end - start:,} bytes at {start:#x} could not be read")
     if holes[_HOLES_SAID:]:
@@ -206,30 +191,10 @@ def _search_ring(host: Host, start: int, end: int) -> int:
 def collect_trace(host: Host, ring: Optional[str]) -> Collected:
     """Reads the trace alone, ours or that of ESP-IDF; why there is none is among what was skipped."""
     found = _own_trace(host, ring)
-    if found.trace is not None or ring is not None or host.symbol(FUNCTION) is None:
-        return found
-    if host.symbol("memtrace_ring") is None:
-        found.skipped.clear()  # another recorder is linked than ours: nothing is missing
-    return _import_records(host, found)
+    if found.trace is None and ring is None and host.symbol(HEAP_TRACING) is not None:
+        from gdbext.commands.imported import import_records  # not needed by those who only load us
 
-
-def _import_records(host: Host, found: Collected) -> Collected:
-    """The records of ESP-IDF's heap tracing, or why they cannot be read."""
-    books = books_of(host)
-    if books is None:
-        why = "its records are here, but only debug information tells how: load an ELF that was built with -g"
-        if all(host.symbol(name) is None for name in STATICS):
-            why = "it is linked, but no records are: it is off, or sends to a host"
-        found.skipped.append(Skipped("trace", f"{SOURCE}: {why}"))
-        return found
-    host.find_heaps()  # the buffer may lie in one: their memory is known from here on
-    try:
-        found.imported = read_records(host.memory(), books)
-    except RecordsError as problem:
-        found.skipped.append(Skipped("trace", f"{SOURCE}: {problem}"))
-        return found
-    found.history = History(lives=found.imported.lives)
-    found.skipped += [Skipped("trace", f"{SOURCE}: {problem}") for problem in found.imported.problems]
+        import_records(host, found)
     return found
 
 
@@ -262,7 +227,7 @@ def _without_trace(why: str) -> Collected:
 
 def _regions(host: Host, named: Sequence[str], found: Collected, span: Optional[Tuple[int, int]]) -> List[Region]:
     if named:
-        regions = [region_named(host, text) for text in named]
+        regions = [_with_variables(host, region_named(host, text)) for text in named]
         for region in regions:
             host.memory().allow_from(region.address, region.address + LARGEST_HEAP)
         return regions
@@ -271,7 +236,26 @@ def _regions(host: Host, named: Sequence[str], found: Collected, span: Optional[
     found.skipped += [*heaps.skipped, *(Skipped("heaps", why) for why in searched.left_out)]
     found.heaps_missing = bool(heaps.skipped)
     known = {region.address for region in heaps.regions}
-    return [*heaps.regions, *(region for region in searched.regions if region.address not in known)]
+    return [
+        *(_with_link(host, region) for region in heaps.regions),
+        *(region for region in searched.regions if region.address not in known),
+    ]
+
+
+def _with_variables(host: Host, region: Region) -> Region:
+    """heap_1 says nothing without its variables: those that symbols lead to, if it is this one."""
+    if region.kind != "freertos_heap_1":
+        return _with_link(host, region)
+    known = host.find_heaps().regions
+    return next((one for one in known if (one.kind, one.address) == (region.kind, region.address)), region)
+
+
+def _with_link(host: Host, region: Region) -> Region:
+    """The same with what debug information says of its block headers, where only its address was known."""
+    if region.kind not in _LINKED or region.variables.link is not None:
+        return region
+    link = link_of(host, host.memory().source.pointer_size)
+    return region if link is None else replace(region, variables=region.variables._replace(link=link))
 
 
 def newest_ring(memory: Memory) -> Optional[int]:

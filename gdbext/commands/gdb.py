@@ -28,9 +28,11 @@ from gdbext.commands.complete import complete
 from gdbext.commands.host import (
     FRAGILE,
     NEVER_RUNS,
+    NO_REGISTERS,
     UNKNOWN_OPERATION,
     Found,
     Live,
+    Thread,
     UserError,
     World,
     found_in_file,
@@ -202,20 +204,21 @@ class GdbHost:
 
     def roots(self) -> World:
         """The program's writable sections; registers and stacks of its threads."""
-        from gdbext.source.registers import machine_of  # not needed by those who only load us
-
-        memory = self.memory()
-        machine = machine_of(machine_number(), memory.source.pointer_size)
-        registers = [] if machine is None else thread_registers(filter(None, machine.registers))
-        skipped = (
-            [] if registers else [Skipped("scan", "the registers of this machine are not known: no stacks either")]
-        )
-        sections = writable_sections()
+        threads, sections = self._threads(), writable_sections()
+        skipped = [] if threads else [Skipped("scan", NO_REGISTERS)]
         if not sections:
             skipped.append(
                 Skipped("scan", "no program, no globals: load it with `file APP.elf`, or name memory: --scan")
             )
-        return World([("globals", *span) for span in sections], threads_named(machine, registers), skipped)
+        return World([("globals", *span) for span in sections], threads, skipped)
+
+    def _threads(self) -> List[Thread]:
+        """The target's threads, if this machine's registers are known."""
+        from gdbext.source.registers import machine_of  # not needed by those who only load us
+
+        machine = machine_of(machine_number(), self.memory().source.pointer_size)
+        registers = [] if machine is None else thread_registers(filter(None, machine.registers))
+        return threads_named(machine, registers)
 
     def tasks(self) -> Tasks:
         """The tasks of the program's kernel, by its own lists."""
@@ -258,7 +261,7 @@ class GdbHost:
         saved = self._saved()
         if saved is not None:
             return found_saved(saved)
-        return (found_in_file if is_core() else found_named)(self.memory(), self._program)
+        return (found_in_file if is_core() else found_named)(self.memory(), self._program, self)
 
     def find_ring(self) -> Optional[int]:
         """What memtrace_ring points to."""
@@ -380,6 +383,10 @@ class RspHost(GdbHost):
         """Memory alone: this GDB is not connected, and our client does not ask for registers."""
         number = int.from_bytes((_elf_head() or bytes(20))[18:20], self._source.byte_order)
         return Live(number, None, [], writable_sections(), [])
+
+    def _threads(self) -> List[Thread]:
+        """This GDB has none of them, and our client does not ask for registers."""
+        return []
 
     def operation(self) -> Operation:
         """There are no frames."""

@@ -11,7 +11,7 @@ from gdbext.commands.settings import Settings
 from gdbext.heap.facts import Region
 from gdbext.heap.named import Named, Symbols
 from gdbext.heap.registry import KINDS
-from gdbext.heap.search import search_heaps
+from gdbext.heap.search import search_file
 from gdbext.model import Skipped
 from gdbext.source.memory import Memory
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from gdbext.source.registers import Machine
     from gdbext.source.saved import Saved
     from gdbext.symbols.freertos import Tasks
-    from gdbext.symbols.shapes import Variable
+    from gdbext.symbols.shapes import Types, Variable
 
 FRAGILE = "a small stub, as in a chip's panic handler: nothing runs or breaks there; block headers are read, no more"
 NEVER_RUNS = "this is a small stub, as in a chip's panic handler: nothing runs there any more that could obey"
@@ -28,6 +28,7 @@ UNKNOWN_OPERATION = (
     "whether the target stands inside of the allocator is not known over this link: what an unfinished malloc or free "
     "leaves half done looks like damage"
 )
+NO_REGISTERS = "there are no registers here: what only they lead to is not seen"
 
 
 _HIGHEST = (1 << 64) - 1
@@ -44,22 +45,22 @@ class Found(NamedTuple):
     skipped: List[Skipped]
 
 
-def found_named(memory: Memory, symbols: Symbols) -> Found:
+def found_named(memory: Memory, symbols: Symbols, types: Types) -> Found:
     """The heaps that a program's symbols lead to."""
-    named = Named(memory, symbols).find()
+    named = Named(memory, symbols, types).find()
     return Found(named.regions, [Skipped("heaps", problem) for problem in named.problems])
 
 
-def found_in_file(memory: Memory, symbols: Optional[Symbols]) -> Found:
+def found_in_file(memory: Memory, symbols: Optional[Symbols], types: Types) -> Found:
     """The heaps of a file: those that symbols lead to, else those that show themselves.
 
     A list that can be read and is empty or broken is the truth; a core without it says nothing of its heaps.
     """
-    named = Found([], []) if symbols is None else found_named(memory, symbols)
+    named = Found([], []) if symbols is None else found_named(memory, symbols, types)
     head = None if symbols is None else symbols.address_of("registered_heaps")
     if named.regions or (head is not None and memory.word(head) is not None):
         return named
-    searched = search_heaps(memory, memory.ranges())
+    searched = search_file(memory)
     return Found(searched.regions, [*named.skipped, *(Skipped("heaps", why) for why in searched.left_out)])
 
 

@@ -12,8 +12,9 @@ from gdbext.analyse.reach import Held, Pointer
 from gdbext.commands.collect import Collected, collect
 from gdbext.commands.filters import limit_of
 from gdbext.commands.host import Host, UserError
+from gdbext.commands.owners import Owners
 from gdbext.commands.roots import Scan, collect_scan
-from gdbext.model import Generation, Leak, LeaksReport, Owner, Reference, RefsReport, Skipped
+from gdbext.model import Generation, Leak, LeaksReport, Reference, RefsReport, Skipped
 
 _MOST_REFERENCES = 1000
 
@@ -29,7 +30,8 @@ def run_refs(host: Host, options: Namespace) -> RefsReport:
     low, high = (address, address + 1) if number is None else scan.reach.blocks[number][:2]
     pointers = scan.reach.pointers_to(low, high, scan.roots, scan.registers)
     others = (pointer for pointer in pointers if number is None or pointer.block != number)
-    references = [_reference(host, found, scan, pointer) for pointer in islice(others, _MOST_REFERENCES)]
+    owners = Owners(host, found)
+    references = [_reference(host, owners, scan, pointer) for pointer in islice(others, _MOST_REFERENCES)]
     if len(references) == _MOST_REFERENCES:
         found.skipped.append(Skipped("scan", f"only the first {_MOST_REFERENCES:,} places that hold it are told"))
     shown = tuple(references[: limit_of(options, host.settings.limit)])
@@ -38,24 +40,17 @@ def run_refs(host: Host, options: Namespace) -> RefsReport:
     return RefsReport(address, place, shown, len(references), scanned, *found.closing(memory, mark))
 
 
-def _reference(host: Host, found: Collected, scan: Scan, pointer: Pointer) -> Reference:
+def _reference(host: Host, owners: Owners, scan: Scan, pointer: Pointer) -> Reference:
     if pointer.block is not None:
         block = scan.reach.blocks[pointer.block]
         at = (pointer.address or 0) - block.payload
-        owner = _owner(host, found, block.payload)
+        owner = owners.of(block.heap, block.payload)
         return Reference("block", f"{block.payload:#x}+{at}", pointer.address, pointer.value, block.payload, owner)
     if pointer.root is None:
         return Reference("register", pointer.register or "", None, pointer.value, None, None)
     name = pointer.root.name if pointer.root.kind == "stack" else ""
     name = name or host.name_at(pointer.address or 0) or pointer.root.name
     return Reference(pointer.root.kind, name, pointer.address, pointer.value, None, None)
-
-
-def _owner(host: Host, found: Collected, payload: int) -> Optional[Owner]:
-    life = found.history.newest(payload)
-    if life is None or life.is_freed:
-        return None
-    return Owner(life.seq, life.task, host.frames(life.allocated))
 
 
 def run_leaks(host: Host, options: Namespace) -> LeaksReport:
@@ -65,7 +60,9 @@ def run_leaks(host: Host, options: Namespace) -> LeaksReport:
     found = collect(host, options.heap, options.ring, needed=options.unreachable)
     scan = collect_scan(host, options, found) if options.unreachable else None
     since = None if options.since is None else _mark_named(found, options.since)
-    leaks = sorted(_leaks(host, found, scan, since), key=lambda leak: (leak.held_by is not None, -leak.size))
+    leaks = sorted(
+        _leaks(Owners(host, found), found, scan, since), key=lambda leak: (leak.held_by is not None, -leak.size)
+    )
     shown = tuple(leaks[: limit_of(options, host.settings.limit)])
     scanned = () if scan is None else scan.scanned(memory)
     kind = "unreachable" if scan is not None else "not freed"
@@ -73,20 +70,20 @@ def run_leaks(host: Host, options: Namespace) -> LeaksReport:
     return LeaksReport(kind, options.since, shown, len(leaks), total, scanned, *found.closing(memory, mark))
 
 
-def _leaks(host: Host, found: Collected, scan: Optional[Scan], since: Optional[int]) -> Iterator[Leak]:
+def _leaks(owners: Owners, found: Collected, scan: Optional[Scan], since: Optional[int]) -> Iterator[Leak]:
     if scan is None:
         if found.trace_info is None:
             raise UserError("no trace tells what was allocated: link the recorder, or give --unreachable")
         for one in _live_since(found, since or 0):
-            yield Leak(one.payload, one.size or 0, one.size, None, _owner(host, found, one.payload))
+            yield Leak(one.payload, one.size or 0, one.size, None, owners.of(0, one.payload))
         return
     lost = scan.reach.unreachable(scan.roots, scan.registers)
     holders = scan.reach.holders(lost)
     for number in lost:
         block = scan.reach.blocks[number]
-        owner, life = _owner(host, found, block.payload), found.history.newest(block.payload)
+        owner, life = owners.of(block.heap, block.payload), found.history.newest(block.payload)
         if since is None or (owner is not None and (owner.seq or 0) > since):
-            requested = life.size if owner is not None and life is not None else None
+            requested = life.size if life is not None and not life.is_freed else None
             yield Leak(block.payload, _size(block), requested, _payload(scan, holders.get(number)), owner)
 
 

@@ -77,17 +77,24 @@ def collect_scan(host: Host, options: Namespace, found: Collected) -> Scan:
 
 
 def _blocks(memory: Memory, found: Collected) -> List[Held]:
-    blocks: List[Held] = []
     for heap in found.heaps:
         if not isinstance(heap.layout, DumpedLayout):
             for pool in heap.layout.pools:
-                memory.fetch(pool.first, pool.end - pool.first)
-        used = (raw for raw in heap.walk.payloads if not heap.is_free(raw))
-        blocks += [Held(raw, heap.end_of(raw), heap.user(raw), heap.region.address) for raw in used]
+                memory.fetch(pool.first, heap.layout.behind_pool(pool) - pool.first)
         for gap in heap.walk.gaps():
             why = f"no block could be proven in {gap.start:#x}..{gap.end:#x}: what points from there is not seen"
             found.skipped.append(Skipped("scan", why))
-    return blocks
+    return held_blocks(found)
+
+
+def held_blocks(found: Collected) -> List[Held]:
+    """The used blocks of all heaps. Nothing is read."""
+    return [
+        Held(raw, heap.end_of(raw), heap.user(raw), heap.region.address)
+        for heap in found.heaps
+        for raw in heap.walk.payloads
+        if not heap.is_free(raw)
+    ]
 
 
 def _of_tasks(host: Host, scan: Scan, world: World, found: Collected) -> List[TaskStack]:

@@ -71,7 +71,9 @@ def _write(path: str, data: bytes) -> None:
 def _fetch_all(memory: Memory, found: Collected, live: Live) -> None:
     for heap in found.heaps:
         for pool in heap.layout.pools:
-            memory.fetch(pool.first - heap.layout.header, pool.end - pool.first + heap.layout.header)
+            memory.fetch(
+                pool.first - heap.layout.header, heap.layout.behind_pool(pool) - pool.first + heap.layout.header
+            )
         memory.fetch(heap.start, heap.layout.first - heap.start)
     for start, end in live.writable:
         if end - start <= _LARGEST_SECTION:

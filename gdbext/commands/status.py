@@ -12,8 +12,10 @@ from gdbext.commands.control import pending_request
 from gdbext.commands.host import Host
 from gdbext.heap.facts import HeapFacts
 from gdbext.heap.registry import Unreadable
-from gdbext.model import HeapStatus, RingStatus, StatusReport
+from gdbext.model import HeapStatus, RingStatus, Skipped, StatusReport
 from gdbext.trace.ring import Trace
+
+_MOST_TASKS = 16
 
 
 def run_status(host: Host, options: Namespace) -> StatusReport:
@@ -23,8 +25,9 @@ def run_status(host: Host, options: Namespace) -> StatusReport:
     found = collect(host, options.heap, options.ring, needed=False)
     heaps = tuple(_heap(facts) for facts in found.heaps) + tuple(_unknown(heap) for heap in found.unreadable)
     ring = _ring(found.trace)
+    facts = (*host.facts(), *_tasks(found), *_kernel(host, found))
     trace, skipped, cost = found.closing(memory, mark)
-    return StatusReport(heaps, ring, trace, (*host.facts(), *_tasks(found)), skipped, cost)
+    return StatusReport(heaps, ring, trace, facts, skipped, cost)
 
 
 def _heap(facts: HeapFacts) -> HeapStatus:
@@ -49,6 +52,16 @@ def _tasks(found: Collected) -> Tuple[str, ...]:
         return ()
     blocks, names = len(found.tasks.tasks), sorted(set(found.tasks.tasks.values()))
     return (f"tasks  ESP-IDF's task_stats names the owners of {blocks:,} blocks: {', '.join(names)}",)
+
+
+def _kernel(host: Host, found: Collected) -> Tuple[str, ...]:
+    """The kernel's tasks on a line, if there is a kernel; what is wrong with its lists is among what was skipped."""
+    known = host.tasks()
+    found.skipped += [Skipped("tasks", problem) for problem in known.problems]
+    shown = [task.name for task in known.tasks[:_MOST_TASKS]]
+    more = f" ... {len(known.tasks) - len(shown):,} more" if len(known.tasks) > len(shown) else ""
+    count = f"{len(known.tasks):,} of FreeRTOS, {'by lists that are whole' if known.complete else 'and perhaps more'}"
+    return (f"tasks  {count}: {', '.join(shown)}{more}",) if shown else ()
 
 
 def _ring(trace: Optional[Trace]) -> Optional[RingStatus]:

@@ -29,6 +29,9 @@ Spans = List[Tuple[int, int]]
 class DumpedLayout(Geometry):
     """Blocks without headers."""
 
+    has_headers = False
+    has_markers = False
+
 
 def read_dumped(memory: Memory, region: Region) -> Optional[HeapFacts]:
     """The used blocks of a heap, if the source is a core that has them as segments."""

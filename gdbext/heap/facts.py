@@ -6,14 +6,28 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Dict, List, Optional, Tuple
+from typing import Dict, List, NamedTuple, Optional, Tuple
 
-from gdbext.heap.layout import FLAG_BITS, FREE_BIT, Geometry, MultiHeap
-from gdbext.heap.poison import Poison, requested_of
+from gdbext.heap.layout import FLAG_BITS, FREE_BIT, Geometry, Link, MultiHeap
+from gdbext.heap.poison import TAIL, Poison, requested_of
 from gdbext.heap.walk import Node, Walk
 from gdbext.source.snapshot import Snapshot, WordReader
 
 Edge = Tuple[int, int, int, int]  # a block's payload and size word, those of the header behind it
+
+
+class Variables(NamedTuple):
+    """Where variables of FreeRTOS lie that its heap does not lead to, as symbols say; None: there is no symbol."""
+
+    array: Optional[Tuple[int, int]] = None  # start and end of ucHeap
+    start: Optional[int] = None  # heap_2: xStart; heap_1: pucAlignedHeap
+    end: Optional[int] = None  # heap_2: xEnd
+    remaining: Optional[int] = None  # heap_2: xFreeBytesRemaining
+    next_byte: Optional[int] = None  # heap_1: xNextFreeByte
+    link: Optional[Link] = None  # heap_4 and heap_5: what a header is, if it is not the kernel's own
+
+
+NO_VARIABLES = Variables()
 
 
 @dataclass(frozen=True)
@@ -26,6 +40,7 @@ class Region:
     end: Optional[int] = None
     name: Optional[str] = None
     origin: str = "named by the user"
+    variables: Variables = NO_VARIABLES
 
 
 class HeapFacts:
@@ -81,7 +96,7 @@ class HeapFacts:
     @property
     def end(self) -> int:
         """The address behind its last byte."""
-        return self.region.end if self.region.end is not None else self.layout.end
+        return self.region.end if self.region.end is not None else self.layout.behind
 
     def word_of(self, payload: int) -> int:
         """The size word of a proven block."""
@@ -110,6 +125,11 @@ class HeapFacts:
     def requested(self, payload: int) -> Optional[int]:
         """What the user of a proven used block asked for, where poison tells."""
         return requested_of(self.snapshot, payload, self.size_of(payload), self.poison)
+
+    def guarded(self, payload: int) -> bool:
+        """Whether a proven used block has its tail canary, so that no write has run past its end."""
+        requested = None if self.is_free(payload) else self.requested(payload)
+        return requested is not None and self.read32(self.user(payload) + requested) == TAIL
 
     def user(self, raw: int) -> int:
         """The pointer that the block's user holds; an end marker has no user."""
@@ -143,6 +163,12 @@ class HeapFacts:
         """Bytes behind the user's pointer of every used block."""
         shift = self.shift
         return {raw + shift: size - shift for raw, size in self.used}
+
+    @property
+    def used_bytes(self) -> int:
+        """Bytes in use."""
+        counted = self.layout.counted_used()
+        return sum(self.used_sizes()) if counted is None else counted
 
     def used_sizes(self) -> List[int]:
         """Sizes of the used blocks."""

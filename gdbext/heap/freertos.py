@@ -21,7 +21,7 @@ from typing import Iterator, List, NamedTuple, Optional, Set, Tuple
 
 from gdbext.heap.cover import NOTHING_KNOWN, Agrees, Evidence
 from gdbext.heap.ends import chains_behind, follow, known_until, look_ahead, paged_reader, with_last
-from gdbext.heap.layout import FREE_BIT, FreeRtosLayout, Pool
+from gdbext.heap.layout import FREE_BIT, FreeRtosLayout, Link, Pool
 from gdbext.heap.walk import Node, Walk, walk_pools
 from gdbext.source.memory import Memory
 from gdbext.source.snapshot import WordReader
@@ -47,12 +47,14 @@ class FreeRtos(NamedTuple):
     whole: bool = False  # every block agrees, and they are many
 
 
-def recognise_freertos(memory: Memory, address: int, version: int, largest: int) -> Optional[FreeRtos]:
+def recognise_freertos(
+    memory: Memory, address: int, version: int, largest: int, link: Optional[Link] = None
+) -> Optional[FreeRtos]:
     """The layout of the heap whose first header is at `address`, or None. Version 5 may have several regions."""
     memory.fetch(address, 2 * memory.source.pointer_size)
     found: List[FreeRtos] = []
     for alignment in _ALIGNMENTS[memory.source.pointer_size]:
-        one = _with_alignment(memory, address, version, largest, alignment)
+        one = _with_alignment(memory, address, version, largest, alignment, link)
         if one is not None and one.whole:
             return _or_coarser(memory, address, version, largest, one)
         found += [one] if one is not None else []
@@ -70,10 +72,10 @@ def _or_coarser(memory: Memory, address: int, version: int, largest: int, found:
     """Twice the alignment if all of many blocks have it: with the finer one that would be chance."""
     layout, align = found.layout, 2 * found.layout.align
     read, places = paged_reader(memory, layout.first), [pool.end - layout.header for pool in layout.pools]
-    sizes = [read(address + layout.word), *places]
+    sizes = [read(layout.place_of_size(layout.first)), *places]
     if found.blocks < _NO_CHANCE or align <= layout.header or any(size is None or size % align for size in sizes):
         return found
-    coarser = _with_alignment(memory, address, version, largest, align)
+    coarser = _with_alignment(memory, address, version, largest, align, layout.link)
     return coarser if coarser is not None and coarser.whole and coarser.blocks >= found.blocks else found
 
 
@@ -82,16 +84,18 @@ def _worth(found: FreeRtos) -> int:
     return found.blocks if found.layout.align >= found.layout.header else found.blocks - found.blocks // 10 - 1
 
 
-def _with_alignment(memory: Memory, address: int, version: int, largest: int, align: int) -> Optional[FreeRtos]:
+def _with_alignment(
+    memory: Memory, address: int, version: int, largest: int, align: int, link: Optional[Link]
+) -> Optional[FreeRtos]:
     word = memory.source.pointer_size
-    header = (2 * word + align - 1) // align * align
+    header = ((2 * word if link is None else link.size) + align - 1) // align * align
     if address % align:
         return None
     high = known_until(memory, address, largest)
     last = (high - header) // align * align + header
     layout = FreeRtosLayout(
         name="", word=word, align=align, header=header, smallest=align, control=address,
-        pools=(Pool(address + header, last),), flaws=(), canary=0, used_next=0,
+        pools=(Pool(address + header, last),), flaws=(), canary=0, used_next=0, link=link,
     )  # fmt: skip
     settled = _settled(memory, layout, last)
     if settled is None:
@@ -121,10 +125,11 @@ def _end_by_statics(memory: Memory, layout: FreeRtosLayout, ends: List[int], las
     """Which of some ends behind the place where the walk stops is a variable's value: pxEnd is. What the walk stops at
     may be xStart's: the first free block, cleared.
     """
-    if not ends:
-        return None
     width = memory.source.pointer_size
-    places = {(end - layout.header).to_bytes(width, memory.source.byte_order): end for end in ends}
+    able = [(end - layout.header, end) for end in ends if not (end - layout.header) >> 8 * width]
+    if not able:
+        return None
+    places = {place.to_bytes(width, memory.source.byte_order): end for place, end in able}
     words = re.compile(b"|".join(map(re.escape, places)))
     found = [
         places[match.group()]

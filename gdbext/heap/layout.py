@@ -11,7 +11,7 @@ with FREE_BIT and PREV_FREE_BIT. TLSF stores just that; `header_reader` makes it
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import FrozenSet, Optional, Tuple
+from typing import FrozenSet, NamedTuple, Optional, Tuple
 
 from gdbext.source.snapshot import WordReader
 
@@ -52,6 +52,22 @@ class Geometry:
     flaws: Tuple[Flaw, ...]
 
     plain_headers = True  # size words are read as they stand in memory
+    has_headers = True
+    has_markers = True  # a header of size 0 stands at the end of each pool
+    links_tell_ends = True  # what a free block's pointers and the bytes behind it say depends on where it ends
+
+    @property
+    def behind(self) -> int:
+        """The address behind the heap's last byte."""
+        return self.behind_pool(self.pools[-1])
+
+    def behind_pool(self, pool: Pool) -> int:
+        """The address behind a pool's last byte."""
+        return pool.end
+
+    def counted_used(self) -> Optional[int]:
+        """The bytes in use, where blocks cannot be summed up and a counter says."""
+        return None
 
     @property
     def first(self) -> int:
@@ -115,40 +131,65 @@ class TlsfLayout(Geometry):
         return self.lists + slot * self.word, self.sl_bitmaps + (slot >> self.sl_log2) * 4
 
 
-@dataclass(frozen=True)
-class FreeRtosLayout(Geometry):
-    """heap_4 or heap_5: a chain through the free blocks in address order, each pointer masked with a canary (or 0)."""
+class Link(NamedTuple):
+    """A block header of FreeRTOS whose vendor has added to it: its bytes, and where the two members stand."""
 
-    canary: int
-    used_next: int  # what used blocks keep as their next pointer: 0, or the canary
-    beyond: FrozenSet[int] = frozenset()  # heap_5: where the chain leads in memory that may not be read
+    size: int
+    next_at: int
+    size_at: int
+
+
+@dataclass(frozen=True)
+class LinkedBlocks(Geometry):
+    """Blocks of FreeRTOS: a header is a pointer to the next free block and a size, which counts the header too."""
 
     plain_headers = False
+    links_tell_ends = False
+
+    @property
+    def form(self) -> Link:
+        """Where in a header its members stand."""
+        return Link(2 * self.word, 0, self.word)
 
     def place_of_size(self, payload: int) -> int:
         """Address of a block's size word: behind its next pointer."""
-        return payload - self.header + self.word
+        return payload - self.header + self.form.size_at
 
     def next_place(self, payload: int) -> int:
         """Address of a block's next pointer."""
-        return payload - self.header
-
-    def stored(self, payload: Optional[int]) -> int:
-        """A pointer to a block as the heap stores it; None is NULL."""
-        return (0 if payload is None else payload - self.header) ^ self.canary
+        return payload - self.header + self.form.next_at
 
     def header_reader(self, read: WordReader) -> WordReader:
         """Sizes count from the payload, the allocated bit becomes the absence of FREE_BIT; nonsense becomes size 4."""
-        word, header, odd = self.word, self.header, self.align - 1
-        allocated = 1 << (8 * word - 1)
+        place, header, odd = self.form.size_at, self.header, self.align - 1
+        allocated = 1 << (8 * self.word - 1)
 
         def read_header(address: int) -> Optional[int]:
-            value = read(address + word)
+            value = read(address + place)
             if not value or value & odd or (value & ~allocated) < header:
                 return value and 4
             return (value & ~allocated) - header | (0 if value & allocated else FREE_BIT)
 
         return read_header
+
+
+@dataclass(frozen=True)
+class FreeRtosLayout(LinkedBlocks):
+    """heap_4 or heap_5: a chain through the free blocks in address order, each pointer masked with a canary (or 0)."""
+
+    canary: int
+    used_next: int  # what used blocks keep as their next pointer: 0, or the canary
+    beyond: FrozenSet[int] = frozenset()  # heap_5: where the chain leads in memory that may not be read
+    link: Optional[Link] = None  # as debug information says, where that is not the kernel's own
+
+    @property
+    def form(self) -> Link:
+        """Where in a header its members stand."""
+        return self.link or super().form
+
+    def stored(self, payload: Optional[int]) -> int:
+        """A pointer to a block as the heap stores it; None is NULL."""
+        return (0 if payload is None else payload - self.header) ^ self.canary
 
 
 @dataclass(frozen=True)

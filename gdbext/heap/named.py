@@ -3,7 +3,8 @@
 
 Approach: ESP-IDF has a list, FreeRTOS an array or regions, NuttX a pointer to a structure. Any other TLSF is where some
 variable, or a member of one, points to a control block: its lists, which hold its own address, tell before more of it
-is read. No type is needed: handles are `void *` everywhere, and a TLSF in ROM has no types at all.
+is read. No type is needed: handles are `void *` everywhere, and a TLSF in ROM has no types at all. Only the block
+headers of FreeRTOS are asked of debug information: vendors add members to them.
 Rejected: `control_t` from debug information (its users do not have it); probing what points to code.
 Cost: the variables of up to 256 bytes, in as few reads as they lie together; 512 bytes for each place that one of them
 points to, of which 256 at most are looked at. Only where no list of heaps is known by name.
@@ -14,10 +15,12 @@ from __future__ import annotations
 from typing import Iterator, List, Optional, Protocol, Set, Tuple
 
 from gdbext.heap.caps import read_memory_types, read_registered
-from gdbext.heap.facts import Region
+from gdbext.heap.facts import Region, Variables
+from gdbext.heap.layout import Link
 from gdbext.heap.registry import LARGEST_HEAP, Recognised, recognise
 from gdbext.heap.search_tlsf import heap_at_control
 from gdbext.source.memory import Memory
+from gdbext.symbols.shapes import Types
 
 _LARGEST_VARIABLE = 256
 _MOST_VARIABLES = 4096
@@ -28,6 +31,8 @@ _NEAR = 256  # variables this near to each other are read at once
 _NUTTX = ("g_mmheap", "g_kmmheap", "g_pgheap")
 _ALIGNMENTS = (8, 16, 4, 32)
 _MOST_REGIONS = 32
+_ALLOCATES = "pvPortMalloc"  # stands in the source that has the structures of its blocks
+_LARGEST_LINK = 256
 
 
 class Symbols(Protocol):
@@ -36,16 +41,32 @@ class Symbols(Protocol):
     def address_of(self, name: str) -> Optional[int]:
         """Address of a symbol, or None."""
 
+    def size_of(self, name: str) -> Optional[int]:
+        """Bytes of a variable, or None."""
+
     def objects(self) -> Iterator[Tuple[str, int, int]]:
         """Name, address and size of every variable."""
+
+
+def link_of(types: Types, word: int) -> Optional[Link]:
+    """What a block header of FreeRTOS is by debug information, if that is not what it is in the kernel itself."""
+    found = types.variable_of(_ALLOCATES, "xStart")
+    members = {} if found is None else found.shapes[0].members
+    following, size = members.get("pxNextFreeBlock"), members.get("xBlockSize")
+    if found is None or following is None or size is None or (following.size, size.size) != (word, word):
+        return None
+    link = Link(found.shapes[0].size, following.offset, size.offset)
+    whole = max(link.next_at, link.size_at) + word <= link.size <= _LARGEST_LINK
+    return link if whole and link != (2 * word, 0, word) else None
 
 
 class Named:
     """The heaps of one program, and what to say where a name leads to none."""
 
-    def __init__(self, memory: Memory, symbols: Symbols) -> None:
+    def __init__(self, memory: Memory, symbols: Symbols, types: Types) -> None:
         self.memory = memory
         self.symbols = symbols
+        self.types = types
         self.word = memory.source.pointer_size
         self.regions: List[Region] = []
         self.problems: List[str] = []
@@ -81,29 +102,71 @@ class Named:
     def _add_freertos(self) -> None:
         start, end = self.symbols.address_of("ucHeap"), self.symbols.address_of("pxEnd")
         if end is None:
-            return
-        if not self.memory.word(end):
+            self._add_older_freertos(start)
+        elif not self.memory.word(end):
             self.problems.append(
                 "the heap of FreeRTOS is not initialised yet (pxEnd is NULL): continue, then look again"
             )
         elif start is not None:
-            self._add_regions("freertos_heap_4", [(start, start + self._size_of(start))], "the array ucHeap")
+            self._add_regions("freertos_heap_4", [(start, start + self._heap_bytes())], "the array ucHeap")
         else:
             self._add_table()
 
-    def _size_of(self, address: int) -> int:
-        """Bytes of the variable at an address."""
-        return next((size for _, place, size in self.symbols.objects() if place == address and size), LARGEST_HEAP)
+    def _add_older_freertos(self, start: Optional[int]) -> None:
+        """heap_2 has an xEnd, no pxEnd; heap_1 counts by xNextFreeByte and has no list."""
+        first, end, counted = (self.symbols.address_of(name) for name in ("xStart", "xEnd", "xNextFreeByte"))
+        if start is None or (end is None and counted is None):
+            return
+        array = (start, start + self._heap_bytes())
+        if first is not None and end is not None:
+            self._add_heap_2(Variables(array, first, end, self.symbols.address_of("xFreeBytesRemaining")))
+        elif counted is not None and first is None:
+            self._add_heap_1(Variables(array, self._static("pucAlignedHeap"), None, None, counted))
+
+    def _static(self, name: str) -> Optional[int]:
+        """Address of a variable inside of a function: compilers number these."""
+        found = ((place, one) for one, place, _ in self.symbols.objects() if one.split(".")[0] == name)
+        return next((place for place, _ in found), None)
+
+    def _add_heap_2(self, variables: Variables) -> None:
+        low, high = variables.array or (0, 0)
+        for place in (variables.start, variables.end, variables.remaining):
+            self.memory.allow(place or 0, (place or 0) + 2 * self.word)
+        if self.memory.word((variables.end or 0) + self.word) == 0:
+            self.problems.append(
+                "the heap of FreeRTOS is not initialised yet (xEnd has no size): continue, then look again"
+            )
+            return
+        skipping = [(low + align) // align * align for align in _ALIGNMENTS]  # older versions skip aligned starts
+        places = [*(-(-low // align) * align for align in _ALIGNMENTS), *skipping]
+        if not self._add_best("freertos_heap_2", (low, high), places, "the array ucHeap", variables):
+            self.problems.append(f"no blocks of FreeRTOS's heap_2 in the array ucHeap at {low:#x}")
+
+    def _add_heap_1(self, variables: Variables) -> None:
+        low, high = variables.array or (0, 0)
+        told = None if variables.start is None else self.memory.word(variables.start)
+        sound = told is not None and told % self.word == 0 and low <= told <= low + _ALIGNMENTS[-1] < high
+        start = told if told is not None and sound else -(-low // _ALIGNMENTS[0]) * _ALIGNMENTS[0]
+        self._add_best("freertos_heap_1", (low, high), [start], "the array ucHeap", variables)
+
+    def _heap_bytes(self) -> int:
+        """Bytes of the array ucHeap."""
+        return self.symbols.size_of("ucHeap") or LARGEST_HEAP
 
     def _add_regions(self, kind: str, ranges: List[Tuple[int, int]], origin: str) -> bool:
         """Adds the heap of these ranges, of which the first may begin with some bytes for its alignment."""
         for low, high in ranges:
             self.memory.allow(low, high)
         places = [-(-ranges[0][0] // align) * align for align in _ALIGNMENTS]
-        found = [(recognise(self.memory, Region(kind, place)), place) for place in places]
-        read = [(one, place) for one, place in found if isinstance(one, Recognised)]
-        if read:
-            self.regions.append(Region(kind, max(read, key=lambda pair: pair[0].weight)[1], origin=origin))
+        return self._add_best(kind, ranges[0], places, origin, Variables(link=link_of(self.types, self.word)))
+
+    def _add_best(self, kind: str, span: Tuple[int, int], places: List[int], origin: str, variables: Variables) -> bool:
+        """Adds the heap that most speaks for of those that may begin in one of some places."""
+        self.memory.allow(*span)
+        regions = [Region(kind, place, origin=origin, variables=variables) for place in dict.fromkeys(places)]
+        found = [(recognise(self.memory, region), region) for region in regions]
+        read = [(one.weight, region) for one, region in found if isinstance(one, Recognised)]
+        self.regions += [max(read, key=lambda pair: pair[0])[1]] if read else []
         return bool(read)
 
     def _add_table(self) -> None:

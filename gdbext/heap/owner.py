@@ -11,7 +11,7 @@ Limits: fewer than four used blocks cannot tell, and count as blocks without own
 from __future__ import annotations
 
 from collections import Counter
-from typing import List
+from typing import Dict, Iterable, List, Mapping
 
 from gdbext.heap.layout import FREE_BIT
 from gdbext.heap.walk import Walk
@@ -19,7 +19,7 @@ from gdbext.source.snapshot import WordReader
 
 _FEWEST_BLOCKS = 4
 _MOST_TASKS = 64
-_LOWEST_POINTER = 0x10000
+LOWEST_POINTER = 0x10000
 _LARGEST_SPREAD = 64 << 20
 
 
@@ -31,15 +31,33 @@ def owner_bytes(walk: Walk, read: WordReader) -> int:
     return walk.layout.word if are_owners(known, walk.layout.word) else 0
 
 
+def strangers(words: Mapping[int, int], width: int) -> List[int]:
+    """Keys of the words that can be no task's handle: odd ones, and those far from all that several blocks share."""
+    shared = _shared(list(words.values()), width)
+    if not shared:
+        return []
+    low, high = min(shared) - _LARGEST_SPREAD, max(shared) + _LARGEST_SPREAD
+    return [key for key, word in words.items() if word and (word % width or not low <= word <= high)]
+
+
+def _shared(words: List[int], width: int) -> Dict[int, int]:
+    """Handles that several blocks have."""
+    return {handle: count for handle, count in _handles(words, width).items() if count > 1}
+
+
+def _handles(words: Iterable[int], width: int) -> Mapping[int, int]:
+    """What may be handles, with how many blocks have them."""
+    return Counter(word for word in words if word >= LOWEST_POINTER and word % width == 0)
+
+
 def are_owners(words: List[int], width: int) -> bool:
     """Whether these are the handles of a few tasks, each of many blocks."""
     if len(words) < _FEWEST_BLOCKS:
         return False
-    handles = Counter(word for word in words if word >= _LOWEST_POINTER and word % width == 0)
-    shared = [handle for handle, count in handles.items() if count > 1]
+    shared = _shared(words, width)
     if not shared or len(shared) > _MOST_TASKS or max(shared) - min(shared) > _LARGEST_SPREAD:
         return False
-    most = 2 * sum(handles[handle] for handle in shared) >= len(words)
+    most = 2 * sum(shared.values()) >= len(words)
     near = range(max(shared) - _LARGEST_SPREAD, min(shared) + _LARGEST_SPREAD) if most else shared
-    strangers = len(words) - sum(count for handle, count in handles.items() if handle in near)
-    return strangers <= 1 + len(words) // 16
+    others = len(words) - sum(count for handle, count in _handles(words, width).items() if handle in near)
+    return others <= 1 + len(words) // 16

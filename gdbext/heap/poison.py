@@ -22,6 +22,7 @@ HEAD, TAIL = 0xABBA1234, 0xBAAD5678
 FREE_FILL = 0xFE
 _WIDTH = 4
 _FEW_BLOCKS = 4
+_HEAD_WITH_OWNER = 12
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,12 @@ class Poison:
         """Where a used block keeps its requested length (with the owner's word, if that is apart)."""
         return raw + self.head - _WIDTH
 
+    def owner_place(self, raw: int) -> Optional[int]:
+        """Where a used block keeps the handle of its task; None: tasks are not tracked."""
+        if self.head == _HEAD_WITH_OWNER:
+            return raw + _WIDTH
+        return raw + self.head if self.owner else None
+
 
 def find_poison(walk: Walk, read: WordReader, held: Snapshot) -> Poison:
     """What the blocks of a heap carry."""
@@ -56,10 +63,10 @@ def find_poison(walk: Walk, read: WordReader, held: Snapshot) -> Poison:
     if not used and _is_filled(walk, held, used, Poison("light", 8)):
         return Poison("comprehensive", 8)
     if len(used) <= _FEW_BLOCKS:  # damage to one canary must not hide all
-        heads = max(heads, *(_tails(read32, used, head) for head in (8, 12)))
+        heads = max(heads, *(_tails(read32, used, head) for head in (8, _HEAD_WITH_OWNER)))
     if not heads or 2 * heads < len(used):
         return Poison(owner=owner_bytes(walk, read))
-    head = max((8, 12), key=lambda head: _tails(read32, used, head))
+    head = max((8, _HEAD_WITH_OWNER), key=lambda head: _tails(read32, used, head))
     poison = Poison("light", head, _owner_behind(read, used) if head == 8 else 0)
     return Poison("comprehensive", head, poison.owner) if _is_filled(walk, held, used, poison) else poison
 

@@ -14,6 +14,8 @@ from gdbext.heap.cover import Evidence, Proven
 from gdbext.heap.dumped import read_dumped
 from gdbext.heap.facts import HeapFacts, Region
 from gdbext.heap.freertos import recognise_freertos, walk_freertos
+from gdbext.heap.heap_1 import NO_SYMBOLS, Heap1Layout, recognise_heap_1, walk_heap_1
+from gdbext.heap.heap_2 import Heap2Layout, recognise_heap_2, walk_heap_2
 from gdbext.heap.layout import FreeRtosLayout, Geometry, MultiHeap, TlsfLayout
 from gdbext.heap.multi_heap import limit_pool, read_multi_heap, recognise_multi_heap
 from gdbext.heap.plain_tlsf import recognise_plain
@@ -54,6 +56,8 @@ KINDS: Dict[str, str] = {
     "tlsf": "a TLSF on its own: the address of its control block",
     "freertos_heap_4": "FreeRTOS heap_4: the address of its first block header",
     "freertos_heap_5": "FreeRTOS heap_5: the address of the first region's first block header",
+    "freertos_heap_2": "FreeRTOS heap_2: the address of its first block header",
+    "freertos_heap_1": "FreeRTOS heap_1: the aligned start of its array; needs symbols",
 }
 
 
@@ -84,18 +88,22 @@ def _with_poison(held: Snapshot, layout: Geometry, proven: Mapping[int, Proven],
 def _fetch(memory: Memory, region: Region, layout: Geometry, proven: Mapping[int, Proven]) -> None:
     """What the walk and the checks need. FreeRTOS heaps are small, and their next pointers lie in the headers."""
     for pool in layout.pools:
-        memory.allow(pool.first - layout.header, pool.end)
+        memory.allow(pool.first - layout.header, layout.behind_pool(pool))
     memory.allow(region.address, layout.first)
     if isinstance(layout, TlsfLayout):
         fetch_heap(memory, region.address, layout, proven)
         return
     for pool in layout.pools:
-        memory.fetch(pool.first - layout.header, pool.end - pool.first + layout.header)
+        memory.fetch(pool.first - layout.header, layout.behind_pool(pool) - pool.first + layout.header)
 
 
 def _walk(layout: Geometry, read: WordReader, evidence: Evidence) -> Walk:
     if isinstance(layout, FreeRtosLayout):
         return walk_freertos(layout, read, evidence)
+    if isinstance(layout, Heap2Layout):
+        return walk_heap_2(layout, read, evidence)
+    if isinstance(layout, Heap1Layout):
+        return walk_heap_1(layout, evidence)
     assert isinstance(layout, TlsfLayout)
     return walk_tlsf(layout, read, evidence)
 
@@ -146,7 +154,9 @@ def _recognise_tlsf(memory: Memory, region: Region) -> Union[Recognised, Unreada
 
 def _freertos(version: int) -> Callable[[Memory, Region], Union[Recognised, Unreadable]]:
     def recognise_version(memory: Memory, region: Region) -> Union[Recognised, Unreadable]:
-        found = recognise_freertos(memory, region.address, version, LARGEST_HEAP)
+        link = region.variables.link
+        found = None if link is None else recognise_freertos(memory, region.address, version, LARGEST_HEAP, link)
+        found = found or recognise_freertos(memory, region.address, version, LARGEST_HEAP)
         if found is None:
             why = f"no chain of FreeRTOS blocks from {region.address:#x} to an end marker"
             return Unreadable(region, "unreadable", why)
@@ -155,9 +165,28 @@ def _freertos(version: int) -> Callable[[Memory, Region], Union[Recognised, Unre
     return recognise_version
 
 
+def _recognise_heap_2(memory: Memory, region: Region) -> Union[Recognised, Unreadable]:
+    end = region.variables.end
+    if end is not None and memory.word(end + memory.source.pointer_size) == 0:
+        return Unreadable(region, "uninitialised", "not initialised yet (xEnd has no size): continue, then look again")
+    found = recognise_heap_2(memory, region.address, LARGEST_HEAP, region.variables)
+    if found is None:
+        return Unreadable(region, "unreadable", f"no blocks of FreeRTOS's heap_2 from {region.address:#x} on")
+    return Recognised("freertos_heap_2", found.layout, None, found.blocks)
+
+
+def _recognise_heap_1(memory: Memory, region: Region) -> Union[Recognised, Unreadable]:
+    layout = recognise_heap_1(memory, region.address, region.variables)
+    if layout is None:
+        return Unreadable(region, "unreadable", NO_SYMBOLS)
+    return Recognised("freertos_heap_1", layout, None, 1)
+
+
 _RECOGNISERS: Dict[str, Callable[[Memory, Region], Union[Recognised, Unreadable]]] = {
     "multi_heap": _recognise_multi_heap,
     "tlsf": _recognise_tlsf,
     "freertos_heap_4": _freertos(4),
     "freertos_heap_5": _freertos(5),
+    "freertos_heap_2": _recognise_heap_2,
+    "freertos_heap_1": _recognise_heap_1,
 }

@@ -12,6 +12,7 @@ most are looked at.
 from __future__ import annotations
 
 from typing import List, NamedTuple, Sequence, Tuple
+from weakref import WeakKeyDictionary
 
 from gdbext.heap.facts import Region
 from gdbext.heap.search_freertos import find_freertos
@@ -26,6 +27,16 @@ class Searched(NamedTuple):
 
     regions: List[Region]
     left_out: List[str]
+
+
+_SEARCHED: WeakKeyDictionary[Memory, Searched] = WeakKeyDictionary()
+
+
+def search_file(memory: Memory) -> Searched:
+    """The heaps that show themselves in a file. It does not change, so it is searched once."""
+    if memory not in _SEARCHED:
+        _SEARCHED[memory] = search_heaps(memory, memory.ranges())
+    return _SEARCHED[memory]
 
 
 def search_heaps(memory: Memory, ranges: Sequence[Range]) -> Searched:

@@ -219,7 +219,8 @@ class _Walker:
         leads back, or the last one if no block fits behind it.
         """
         payloads, words = self.walk.payloads, self.walk.words
-        for position in range(first, len(payloads)) if resumed < self.pool.end else ():
+        told = self.walk.layout.links_tell_ends and resumed < self.pool.end
+        for position in range(first, len(payloads)) if told else ():
             if words[position] & FREE_BIT and self.agrees(payloads[position], words[position], resumed):
                 return position
         return None if self._has_room(payload, resumed) else self._holding(resumed)

@@ -72,9 +72,11 @@ def _suspect_lines(suspect: Suspect, label: str) -> Iterator[str]:
     state = {"used": "USED", "freed": "FREED", "freeing": "BEING FREED"}[suspect.state]
     size = f"{suspect.size:,} bytes" if suspect.size else "size unknown"
     yield f"    {label}      {suspect.payload:#x}, {size}, {state}: {suspect.why}"
-    if suspect.allocated or suspect.task:
+    if suspect.allocated or (suspect.task and suspect.seq is not None):
         owner = owner_words(suspect.task, suspect.seq)
         yield f"             allocated  {stack_words(suspect.allocated)}   {owner}".rstrip()
+    elif suspect.task:
+        yield f"             owner      {owner_words(suspect.task, None)}"
     if suspect.freed:
         verb = "freeing  " if suspect.state == "freeing" else "freed    "
         owner = owner_words(suspect.freed_task, suspect.freed_seq)

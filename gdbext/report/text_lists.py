@@ -17,6 +17,7 @@ from gdbext.model import (
     SaveReport,
     Skipped,
     StatusReport,
+    TaskStackUse,
     TraceInfo,
 )
 from gdbext.report.words import cost_words, counted, size_words, stack_words, trace_words
@@ -55,8 +56,18 @@ def free_lines(report: FreeReport) -> Iterator[str]:
     """Each heap in numbers."""
     for heap in report.heaps:
         yield from _totals_lines(heap)
+    if report.tasks:
+        yield f"stacks of {counted(len(report.tasks), 'task')}"
+    for task in report.tasks:
+        yield _stack_line(task)
     yield from _skipped_lines(report.skipped)
     yield f"read {cost_words(report.cost)}"
+
+
+def _stack_line(task: TaskStackUse) -> str:
+    used = f"{task.in_use:,} in use" if task.in_use is not None else "running"
+    never = f", {task.never_used:,} never used" if task.never_used is not None else ""
+    return f"  {task.task:<16} {task.size:>8,} bytes: {used}{never}"
 
 
 def _totals_lines(heap: HeapTotals) -> Iterator[str]:

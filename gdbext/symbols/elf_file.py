@@ -100,6 +100,10 @@ class ElfFile:
             if symbol.kind == _OBJECT:
                 yield self._name(symbol), symbol.address + self.bias, symbol.size
 
+    def size_of(self, name: str) -> Optional[int]:
+        """Bytes of a variable, or None."""
+        return next((size for one, _, size in self.objects() if one == name), None)
+
     def function_at(self, address: int) -> Optional[str]:
         """Name of the function that holds an address."""
         place = address - self.bias

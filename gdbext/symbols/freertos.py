@@ -2,7 +2,8 @@
 """The tasks of a FreeRTOS, by the kernel's own lists: their names, and where their stacks are.
 
 Approach: every task is in one of the kernel's lists of states, or runs. Where the links, the owner and the stack stand
-in their structures depends on a dozen options: debug information tells, by the types of two variables. Each step is
+in their structures depends on a dozen options: debug information tells, by the types of two variables; without it the
+usual forms are tried, and one is taken if all that the kernel counts is found by it. Each step is
 verified: an item must lead back to where one came from, say the list that it is in, and lie in its owner.
 Rejected: known offsets (no two configurations agree on them); a debugger's threads (most links know nothing of tasks,
 and those that do walk the same lists and believe them).
@@ -14,9 +15,10 @@ from __future__ import annotations
 
 import sys
 from bisect import bisect_right
-from typing import Dict, Iterator, List, NamedTuple, Optional, Protocol, Sequence, Tuple
+from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from gdbext.source.memory import Memory
+from gdbext.symbols.freertos_builtin import Program, built_in
 from gdbext.symbols.shapes import Member, Shape, Types
 
 _RUNNING = ("pxCurrentTCBs", "pxCurrentTCB")
@@ -34,16 +36,7 @@ _MOST_CORES = 32
 _LARGEST_CONTROL = 64 << 10
 _LONGEST_NAME = 64
 _MOST_SAID = 6
-
-
-class Program(Protocol):
-    """What is asked of a program beside its debug information."""
-
-    def address_of(self, name: str) -> Optional[int]:
-        """Address of a symbol, or None."""
-
-    def objects(self) -> Iterator[Tuple[str, int, int]]:
-        """Name, address and size of every variable."""
+_UNKNOWN = "neither debug information nor its bytes tell what FreeRTOS's lists look like: no task is told apart"
 
 
 class Task(NamedTuple):
@@ -84,19 +77,28 @@ class _Shape(NamedTuple):
 def read_tasks(memory: Memory, program: Program, types: Types) -> Tasks:
     """The tasks of the kernel that the program has, if it has one and it has begun."""
     running = next((name for name in _RUNNING if program.address_of(name) is not None), None)
-    if running is None or program.address_of(_READY) is None:
+    first, ready = program.address_of(running or ""), program.address_of(_READY)
+    if running is None or first is None or ready is None:
         return Tasks()
+    if not memory.may_read(first, first + memory.source.pointer_size):
+        return Tasks((), (f"{running}, which leads to FreeRTOS's tasks, is not in the memory that is known here",))
+    typed = _read(memory, program, types, running)
+    if typed is not None or not memory.word(first):
+        return typed or Tasks()
+    tried = (_read(memory, program, guess, running) for guess in built_in(memory, program, ready))
+    fits = next((found for found in tried if found is not None and found.complete), None)
+    return fits or Tasks((), (_UNKNOWN,))
+
+
+def _read(memory: Memory, program: Program, types: Types, running: str) -> Optional[Tasks]:
+    """The tasks, if it is told what they look like."""
     pointers, lists = types.variable_of(_FUNCTION, running, ("",)), types.variable_of(_FUNCTION, _READY)
     shape = None if pointers is None or lists is None else _shape(pointers.shapes, lists.shapes[0])
     if shape is None:
-        return Tasks(
-            (), ("no debug information tells what FreeRTOS's lists of tasks look like: no task is told apart",)
-        )
-    reader = _Kernel(memory, program, types, shape)
-    cores = reader.running(program.address_of(running) or 0)
-    if cores is None:
-        return Tasks((), (f"{running}, which leads to FreeRTOS's tasks, is not in the memory that is known here",))
-    return reader.read(cores) if cores else Tasks()
+        return None
+    kernel = _Kernel(memory, program, types, shape)
+    cores = kernel.running(program.address_of(running) or 0)
+    return kernel.read(cores) if cores else Tasks()
 
 
 def _shape(pointers: Sequence[Shape], lists: Shape) -> Optional[_Shape]:
@@ -132,11 +134,10 @@ class _Kernel:
         self.problems: List[str] = []
         self._objects: List[Tuple[int, int]] = []  # start and end of every variable, once one was asked for
 
-    def running(self, variable: int) -> Optional[List[int]]:
-        """The control blocks of the tasks that run; empty before there is a task; None: not known."""
+    def running(self, variable: int) -> List[int]:
+        """The control blocks of the tasks that run; empty before there is a task."""
         count = min(self.shape.cores, _MOST_CORES)
-        held = [self._word(variable + core * self.word) for core in range(count)]
-        return None if None in held else [one for one in held if one]
+        return [one for one in (self._word(variable + core * self.word) for core in range(count)) if one]
 
     def read(self, running: List[int]) -> Tasks:
         """All tasks, each once, in the order of the lists."""
@@ -176,6 +177,7 @@ class _Kernel:
             self.problems.append(f"FreeRTOS's {name} is not in the memory that is known here")
             return []
         heads = [start + number * size for number in range(min(count, _MOST_LISTS))]
+        self.memory.fetch_known(start, start + len(heads) * size)
         return [head for head in heads if self._word(head + self.shape.end + self.shape.following)]
 
     def _owners(self, name: str, head: int) -> List[int]:
@@ -210,6 +212,7 @@ class _Kernel:
         shape, behind = self.shape, f"behind {before:#x}"
         if item % self.word or not self.memory.may_read(item, item + shape.owner + self.word):
             return f"the item {behind} would be at {item:#x}, where none can be"
+        self.memory.fetch(item, shape.owner + 2 * self.word)
         if self._word(item + back) != before:
             return f"the item {item:#x} does not lead back to {before:#x}"
         if shape.container is not None and self._word(item + shape.container) != head:

@@ -22,6 +22,9 @@ from gdbext.symbols.shapes import DEEPEST, MOST_MEMBERS, Member, Shape, Variable
 _ASSERT_ARGUMENTS = {"__assert_func": (2, 3), "__assert_fail": (3, 0)}
 
 
+# Of Xtensa: the bits of PS that say how far a call turns the window, that many registers at a time; the first argument.
+_CALLINC, _CALL_STEP, _FIRST_ARGUMENT = 16, 4, 2
+
 _VARIABLE = re.compile(r"^\[ *\d+\] [dDbB] (0x[0-9a-f]+) (\S+) section", re.MULTILINE)
 
 _SECTION_END = re.compile(r"\b0x[0-9a-f]+->(0x[0-9a-f]+) at .*\bALLOC\b")
@@ -98,12 +101,22 @@ def failed_assertion() -> Optional[Tuple[str, str]]:
         frame = frame.older()
     if frame is None or frame.function() is None:
         return None
-    arguments = [symbol for symbol in frame.block() if symbol.is_argument]
     try:
-        words = [arguments[place].value(frame).string() for place in _ASSERT_ARGUMENTS[frame.name() or ""]]
-    except (gdb.error, IndexError, UnicodeDecodeError):
+        words = [_argument(frame, place).string() for place in _ASSERT_ARGUMENTS[frame.name() or ""]]
+    except (gdb.error, IndexError, ValueError):
         return None
     return words[0], words[1]
+
+
+def _argument(frame: gdb.Frame, place: int) -> gdb.Value:
+    """An argument of a frame's function. On Xtensa's first instruction, `entry`, it is still in the caller's window."""
+    function = frame.function()
+    begins = function is not None and frame.pc() == int(function.value().address or 0)
+    if begins and frame.architecture().name() == "xtensa":
+        window = int(frame.read_register("ps")) >> _CALLINC & 3
+        register = f"a{_FIRST_ARGUMENT + _CALL_STEP * window + place}"
+        return frame.read_register(register).cast(gdb.lookup_type("char").pointer())
+    return [symbol for symbol in frame.block() if symbol.is_argument][place].value(frame)
 
 
 def address_of(name: str) -> Optional[int]:
@@ -126,6 +139,11 @@ class GdbProgram:
     def address_of(self, name: str) -> Optional[int]:
         """Address of a symbol, or None."""
         return address_of(name)
+
+    def size_of(self, name: str) -> Optional[int]:
+        """Bytes of a variable: by its type, else up to the next one."""
+        typed = size_of(name)
+        return next((size for one, _, size in self.objects() if one == name), None) if typed is None else typed
 
     def objects(self) -> Iterator[Tuple[str, int, int]]:
         """Name, address and size of every variable."""

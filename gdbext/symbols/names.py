@@ -10,6 +10,10 @@ from typing import Optional
 
 from gdbext.model import Stack
 
+# What is linked where ESP-IDF's own heap tracing is started, and where its task tracking is compiled in.
+HEAP_TRACING = "heap_trace_start"
+TASK_TRACKING = "heap_caps_update_per_task_info_alloc"
+
 _ALLOCATOR = re.compile(
     r"(__wrap_|__real_)?"
     r"(tlsf_\w+|multi_heap_\w+|heap_caps_\w+|trace_(malloc|realloc|free)|_?(malloc|free|realloc|calloc|memalign)(_r)?|aligned_alloc|pvPort\w*alloc|vPortFree)"

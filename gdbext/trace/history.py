@@ -139,7 +139,7 @@ class History:
     def reissued(self) -> List[Tuple[Generation, Generation]]:
         """Addresses that are live and were so before: nothing tells of a free between their last two lives."""
         ends = (lives[-2:] for lives in self._by_payload.values())
-        return [(pair[0], pair[1]) for pair in ends if len(pair) > 1 and pair[0].freed_seq == pair[1].freed_seq is None]
+        return [(pair[0], pair[1]) for pair in ends if len(pair) > 1 and not (pair[0].is_freed or pair[1].is_freed)]
 
     def refused(self) -> List[Generation]:
         """What was being freed when an assertion came: its context did nothing else between."""

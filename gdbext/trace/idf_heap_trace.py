@@ -19,13 +19,14 @@ from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence, Set, Tu
 
 from gdbext.model import Event, Generation, Imported, TraceInfo
 from gdbext.source.memory import Memory
+from gdbext.symbols.names import HEAP_TRACING
 from gdbext.symbols.shapes import Member, Shape, Types
 
-FUNCTION = "heap_trace_start"  # tracing has not begun where it is not linked
 STATICS = ("records", "buffer")  # what the tracing's books are called; without debug information no more is known
 SOURCE = "ESP-IDF's heap_trace"
 _SEPARATE = ("buffer", "total_records", "count", "has_overflowed")  # before they became one structure
 _OTHERS = ("tracing", "mode", "total_allocations")
+_NEAR = 512
 _MOST_RECORDS = 1 << 18
 _LARGEST_BUFFER = 16 << 20
 _LARGEST_RECORD = 1024
@@ -67,17 +68,17 @@ class _Record(NamedTuple):
 
 def books_of(types: Types) -> Optional[Books]:
     """What debug information tells of the tracing; None: nothing that could be used."""
-    found = types.variable_of(FUNCTION, "records", ("buffer",))
+    found = types.variable_of(HEAP_TRACING, "records", ("buffer",))
     numbers: Dict[str, Member] = {}
     if found is not None:
         shapes = found.shapes
         for name, member in shapes[0].members.items():
             numbers[name] = Member(found.address + member.offset, member.size)
     else:
-        pointer = types.variable_of(FUNCTION, "buffer", ("",))
+        pointer = types.variable_of(HEAP_TRACING, "buffer", ("",))
         shapes = () if pointer is None else pointer.shapes
     separate = () if found is not None else _SEPARATE
-    others = {name: types.variable_of(FUNCTION, name) for name in (*separate, *_OTHERS)}
+    others = {name: types.variable_of(HEAP_TRACING, name) for name in (*separate, *_OTHERS)}
     there = {name: one for name, one in others.items() if one is not None}
     numbers.update({name: Member(one.address, one.shapes[0].size) for name, one in there.items()})
     if "total_records" in numbers:
@@ -99,6 +100,7 @@ class _Reader:
         self.record = books.record
         self.word = memory.source.pointer_size
         self.problems: List[str] = []
+        self._fetch_numbers()
         self.capacity, self.count = self._number("capacity"), self._number("count")
         self.buffer = self._number("buffer")
         self._check()
@@ -125,6 +127,13 @@ class _Reader:
     @property
     def _end(self) -> int:
         return self.buffer + self.capacity * self.record.size
+
+    def _fetch_numbers(self) -> None:
+        """All of them in one read, where they lie together."""
+        low = min(place.offset for place in self.books.numbers.values())
+        high = max(place.offset + place.size for place in self.books.numbers.values())
+        if high - low <= _NEAR:
+            self.memory.fetch_known(low, high)
 
     def _number(self, name: str) -> int:
         place = self.books.numbers[name]

@@ -13,9 +13,9 @@ from __future__ import annotations
 from typing import Dict, Iterator, List, NamedTuple, Optional, Set, Tuple
 
 from gdbext.source.memory import Memory
+from gdbext.symbols.names import TASK_TRACKING
 from gdbext.symbols.shapes import Shape, Types, Variable
 
-FUNCTION = "heap_caps_update_per_task_info_alloc"
 _FOLLOWED = ("slh_first", "heaps_stats", "allocs_stats")
 _NEEDED = (
     {"name", "heaps_stats", "next_task_info"},
@@ -37,7 +37,7 @@ class TaskOwners(NamedTuple):
 
 def lists_of(types: Types) -> Optional[Variable]:
     """Where the lists begin and what their nodes are made of; None: this program keeps none with blocks."""
-    found = types.variable_of(FUNCTION, "task_stats", _FOLLOWED)
+    found = types.variable_of(TASK_TRACKING, "task_stats", _FOLLOWED)
     if found is None or len(found.shapes) != len(_FOLLOWED) + 1:
         return None
     nodes = found.shapes[1:]

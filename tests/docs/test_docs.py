@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import fixtures
+from tests.support import firmware, fixtures
 from tests.support.gdb import Capture
 from tests.support.paths import ROOT
 from tests.support.scenario import run_scenario
@@ -19,6 +19,12 @@ from tests.support.scenario import run_scenario
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 BLOCK = re.compile(r"^```gdb-output (\S+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 BLOCKS = [(path, scenario, text) for path in DOCUMENTS for scenario, text in BLOCK.findall(path.read_text())]
+
+
+def scenario_of(tag: str) -> tuple[str, str]:
+    """The firmware's variant and the scenario that a block is tagged with: `seed`, `idf-55:overflow`."""
+    variant, _, scenario = tag.rpartition(":")
+    return variant or firmware.DEFAULT, scenario
 
 
 def steady(text: str) -> str:
@@ -30,7 +36,8 @@ def steady(text: str) -> str:
 
 @pytest.mark.parametrize(("path", "scenario", "text"), BLOCKS, ids=[f"{path.name}-{name}" for path, name, _ in BLOCKS])
 def test_output_is_what_gdb_prints(path: Path, scenario: str, text: str) -> None:
-    done = run_scenario(scenario, [Capture("heap-check")])
+    variant, name = scenario_of(scenario)
+    done = run_scenario(name, [Capture("heap-check")], variant=variant)
     assert steady(done.captured[0].output) == steady(text), f"{path.name}: run it again and paste what it prints"
 
 

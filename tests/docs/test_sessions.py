@@ -15,7 +15,7 @@ import pytest
 
 from gdbext.commands.reference import pages
 from tests.docs import comparison
-from tests.docs.test_docs import DOCUMENTS, steady
+from tests.docs.test_docs import DOCUMENTS, scenario_of, steady
 from tests.support.paths import ROOT
 from tests.support.scenario import talk_to_scenario
 
@@ -61,7 +61,8 @@ def test_what_troubleshooting_quotes_is_said() -> None:
 
 @pytest.mark.parametrize(("path", "scenario", "text"), SESSIONS, ids=[f"{p.name}-{name}" for p, name, _ in SESSIONS])
 def test_a_session_goes_as_it_is_shown(path: Path, scenario: str, text: str) -> None:
-    with talk_to_scenario(scenario) as (gdb, _):
+    variant, name = scenario_of(scenario)
+    with talk_to_scenario(name, variant=variant) as (gdb, _):
         for typed, shown in turns(text):
             if typed.startswith(OURS):
                 continue

@@ -152,5 +152,6 @@ def test_the_rule_fires(rule: str, break_it: Callable[[Heap], None]) -> None:
 
 def test_every_rule_of_the_table_is_tried() -> None:
     elsewhere = {"list-cycle", "used-link"}  # by the fixtures a046 and a075
+    elsewhere |= {"owner-word", "list-end"}  # in test_explanations and test_heap_2
     poisoning = {rule.id for rule in RULES if rule.id.startswith("poison-")}  # by a022 to a033, a086 to a090
     assert {rule.id for rule in RULES} - elsewhere - poisoning <= {rule for rule, _ in BREAKS}

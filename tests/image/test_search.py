@@ -166,7 +166,7 @@ def test_a_large_heap_is_found_and_read_by_its_headers(tmp_path: Path) -> None:
     assert searched["heaps"] == named["heaps"]
     assert (searched["heaps"][0]["used_blocks"], searched["heaps"][0]["status"]) == (12, "clean")
     assert named["cost"]["bytes"] - len(BUFFERS) <= 64 << 10  # the whole image is searched for a ring
-    assert searched["cost"]["bytes"] % len(BUFFERS) <= 64 << 10  # and for heaps
+    assert searched["cost"]["bytes"] - 2 * len(BUFFERS) <= 64 << 10  # and for heaps
 
 
 def test_a_live_target_is_searched_only_where_it_is_asked() -> None:

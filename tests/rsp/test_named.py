@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import pytest
 from elftools.elf.elffile import ELFFile
 
-from tests.support import fixtures
+from tests.support import fixtures, freertos_image
 from tests.support.gdb import SOURCE, Capture, remote, run_gdb
 from tests.support.paths import ROOT
 from tests.support.rsp_stub import stub_of
@@ -83,13 +83,59 @@ PROGRAMS = {
 }  # fmt: skip
 
 
-def build(program: Program, folder: Path) -> Path:
+BSS_END = 0x2000_0900  # where pxEnd is
+
+
+def build(program: Program, folder: Path, *flags: str) -> Path:
     source, elf = folder / "program.c", folder / "program.elf"
     source.write_text(program.source + START)
     places = [f"-Wl,--section-start={one}" for one in program.sections]
     symbols = [f"-Wl,--defsym={one}" for one in program.absolute]
-    subprocess.run([CC, *FLAGS, *places, *symbols, str(source), "-o", str(elf)], check=True)
+    subprocess.run([CC, *FLAGS, *flags, *places, *symbols, str(source), "-o", str(elf)], check=True)
     return elf
+
+
+VENDOR = """
+typedef struct A_BLOCK_LINK { void *owner; struct A_BLOCK_LINK *pxNextFreeBlock; unsigned tag; unsigned xBlockSize; }
+    BlockLink_t;
+char ucHeap[SIZE] __attribute__((section(".heap"), aligned(4)));
+static BlockLink_t xStart;
+extern void *pxEnd;
+int data = 1;
+void *pvPortMalloc(void) { *(volatile unsigned *)&xStart.tag = 1; return xStart.pxNextFreeBlock; }
+"""
+
+
+def test_headers_that_a_vendor_has_added_to_are_read_as_debug_information_has_them(tmp_path: Path) -> None:
+    shape = freertos_image.Shape(link=(16, 4, 12))
+    blocks = [(64, True), (32, False), (128, True), (48, False), (256, True), (512, False)] * 3
+    base, places = 0x2000_1000, freertos_image.payloads(0x2000_1000, blocks, shape)
+    image = freertos_image.heap_4_image(base, blocks, shape)
+    program = Program(VENDOR.replace("SIZE", str(len(image))), (), "", (), "", (f".heap={base:#x}", *BSS),
+                      (f"pxEnd={BSS_END:#x}",))  # fmt: skip
+    elf = build(program, tmp_path, "-g")
+    end = (base + len(image) - shape.header).to_bytes(4, "little")
+    memory = [(base, image), (BSS_END, end), (0x2000_0800, (1).to_bytes(4, "little"))]
+    asked = [
+        in_shell(elf, memory, "check", tmp_path, "--blocks"),
+        in_shell(elf, memory, "check", tmp_path, "--blocks", "--heap", f"freertos_heap_4@{base:#x}"),
+        in_gdb(elf, memory, "heap-check --json --blocks"),
+    ]
+    for report in asked:
+        (heap,) = report["heaps"]
+        assert (heap["status"], heap["findings"], heap["free_bytes"]) == (
+            "clean",
+            [],
+            sum(s for s, u in blocks if not u),
+        )
+        listed = [(one["payload"], one["size"], one["state"] == "used") for one in heap["blocks"]]
+        assert listed == [(place, size, used) for place, (size, used) in zip(places, blocks, strict=True)]
+    (told,) = in_shell(elf, memory, "status", tmp_path)["heaps"]
+    assert "headers of 16 bytes as debug information has them" in told["why"]
+    size_of_third = places[2] - 16 + 12 - base
+    broken = image[:size_of_third] + b"\xff\xff\xff\xff" + image[size_of_third + 4 :]
+    (heap,) = in_gdb(elf, [(base, broken), *memory[1:]], "heap-check --json")["heaps"]
+    assert (heap["findings"][0]["rule"], heap["findings"][0]["block"]) == ("block-size", places[2])
 
 
 def memory_of(program: Program, elf: Path) -> list[tuple[int, bytes]]:
@@ -111,8 +157,8 @@ def in_gdb(elf: Path, memory: list[tuple[int, bytes]], command: str) -> Any:
         return run_gdb([SOURCE, remote(stub.remote), Capture(command)], elf=elf).json()
 
 
-def in_shell(elf: Path, memory: list[tuple[int, bytes]], command: str, folder: Path) -> Any:
-    words = [command, "--json", "--elf", str(elf)]
+def in_shell(elf: Path, memory: list[tuple[int, bytes]], command: str, folder: Path, *more: str) -> Any:
+    words = [command, "--json", "--elf", str(elf), *more]
     for number, (base, data) in enumerate(memory):
         (folder / str(number)).write_bytes(data)
         words.append(f"--image={base:#x}={folder / str(number)}")

@@ -56,6 +56,16 @@ def test_an_unconnected_gdb_sees_what_a_connected_one_sees(stopped: str, by_gdb:
     assert "No threads" in done.stdout, "GDB itself has not connected"
 
 
+def test_an_unconnected_gdb_scans_memory_without_registers(stopped: str) -> None:
+    elf = firmware.build(firmware.DEFAULT)
+    done = run_gdb([SOURCE, Capture(f"heap-refs registered_heaps --json --rsp {stopped}")], elf=elf)
+    report = done.json()
+    assert "registered_heaps" in {reference["name"] for reference in report["references"]}
+    assert "there are no registers here: what only they lead to is not seen" in [
+        one["why"] for one in report["skipped"]
+    ]
+
+
 def test_the_shell_sees_the_same_addresses(stopped: str, by_gdb: Any) -> None:
     done = memtrace("check", "--rsp", stopped, *HEAP_OPTIONS, "--json")
     assert done.returncode == 1, done.stderr

@@ -458,7 +458,7 @@ def _names(subject: Subject, damage: Damage, finding: Report) -> bool:
 
 
 def _blocks(subject: Subject, damage: Damage, heap: Report) -> Iterator[str]:
-    listed = {block["payload"]: block for block in heap["blocks"] if block["state"] == "used"}
+    listed = {block["payload"]: block for block in heap.get("blocks", ()) if block["state"] == "used"}
     for block in subject.used:
         have = listed.get(block.payload)
         if block.payload in damage.harmed:

@@ -19,15 +19,22 @@ class Shape:
     order: str = "<"
     canary: int = 0
     masked_null: bool = False
+    link: tuple[int, int, int] | None = None  # bytes of a header to which members were added; where the two stand
+
+    @property
+    def form(self) -> tuple[int, int, int]:
+        """Bytes of a header before it is aligned, where its pointer is, where its size."""
+        return self.link or (2 * self.word, 0, self.word)
 
     @property
     def header(self) -> int:
         """Bytes of a block header."""
-        return (2 * self.word + self.align - 1) // self.align * self.align
+        return (self.form[0] + self.align - 1) // self.align * self.align
 
 
 def heap_4_image(base: int, blocks: Blocks, shape: Shape) -> bytes:
     """A heap whose first header is at `base`, of exactly these blocks."""
+    _, next_at, size_at = shape.form
     data = bytearray(sum(size + shape.header for size, _ in blocks) + shape.header)
     starts = [place - shape.header for place in payloads(base, blocks, shape)]
     end = base + len(data) - shape.header
@@ -39,8 +46,11 @@ def heap_4_image(base: int, blocks: Blocks, shape: Shape) -> bytes:
     for start, (size, used) in zip(starts, blocks, strict=True):
         following = null if used else after[start] ^ shape.canary
         whole = size + shape.header
-        struct.pack_into(f"{shape.order}2{kind}", data, start - base, following, whole | (allocated if used else 0))
-    struct.pack_into(f"{shape.order}2{kind}", data, end - base, shape.canary, 0)
+        data[start - base : start - base + shape.header] = b"\x5a" * shape.header  # what else is in it
+        struct.pack_into(f"{shape.order}{kind}", data, start - base + next_at, following)
+        struct.pack_into(f"{shape.order}{kind}", data, start - base + size_at, whole | (allocated if used else 0))
+    struct.pack_into(f"{shape.order}{kind}", data, end - base + next_at, shape.canary)
+    struct.pack_into(f"{shape.order}{kind}", data, end - base + size_at, 0)
     return bytes(data)
 
 

@@ -11,36 +11,37 @@ LISTS = ("ready0", "ready1", "xDelayedTaskList1", "xSuspendedTaskList", "xTasksW
 VARIABLES = 0x2000_0000
 TASKS = 0x2001_0000
 STACKS = 0x2002_0000
+RUNNING, COUNT = VARIABLES + 0x800, VARIABLES + 0x900
 STACK_BYTES = 1024
 NAME_BYTES = 16
 
 
 @dataclass
 class KernelImage:
-    """Tasks by name, with the list that each is in. `running`: those that are current, one a core."""
+    """Tasks by name, with the list that each is in. `running`: those that are current, one a core.
+
+    `check`: words of list integrity at both ends of lists and items; `whole`: a list's end is an item like any other.
+    """
 
     tasks: dict[str, str]
     running: tuple[str, ...]
     word: int = 4
     order: Literal["little", "big"] = "little"
+    check: int = 0
+    whole: bool = False
     memory: dict[int, bytearray] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         count = len(self.tasks)
-        self.memory = {
-            VARIABLES: bytearray(0x1000),
-            TASKS: bytearray(0x200 * count),
-            STACKS: bytearray(STACK_BYTES * count),
-        }
-        for number, name in enumerate(LISTS):
-            self._link(
-                VARIABLES + 0x100 * number, [self.control(one) for one, place in self.tasks.items() if place == name]
-            )
+        sizes = {VARIABLES: 0x1000, TASKS: 0x200 * count, STACKS: STACK_BYTES * count}
+        self.memory = {base: bytearray(size) for base, size in sizes.items()}
+        for name in LISTS:
+            self._link(name, [self.item(one) for one, place in self.tasks.items() if place == name])
         for name in self.tasks:
             self._write_control(name)
         for core, name in enumerate(self.running):
-            self.put(VARIABLES + 0x800 + core * self.word, self.control(name))
-        self.put(VARIABLES + 0x900, count)
+            self.put(RUNNING + core * self.word, self.control(name))
+        self.put(COUNT, count)
 
     def put(self, address: int, value: int) -> None:
         """Writes a word."""
@@ -52,20 +53,39 @@ class KernelImage:
             if base <= address < base + len(held):
                 held[address - base : address - base + len(data)] = data
 
+    @property
+    def item_bytes(self) -> int:
+        """Of an item: check, value, next, previous, owner, container, check."""
+        return (5 + 2 * self.check) * self.word
+
+    @property
+    def list_bytes(self) -> int:
+        """Of a list: check, count, index, end, check. A short end has neither owner, container nor second check."""
+        return (2 + 2 * self.check + (5 + 2 * self.check if self.whole else 3 + self.check)) * self.word
+
+    @property
+    def stack_at(self) -> int:
+        """Where in a control block the start of the stack stands; the name is behind it."""
+        return 2 * self.word + 2 * self.item_bytes
+
     def head(self, name: str) -> int:
-        """Where a list is."""
-        return VARIABLES + 0x100 * LISTS.index(name)
+        """Where a list is; those of ready tasks are an array."""
+        return VARIABLES + (self.list_bytes if name == "ready1" else 0x100 * LISTS.index(name))
 
     def end_of(self, name: str) -> int:
         """The item that is the end of a list."""
-        return self.head(name) + 2 * self.word
+        return self.head(name) + (2 + self.check) * self.word
+
+    def link(self, item: int, number: int) -> int:
+        """A field of an item: 0 is its value, then next, previous, owner, container."""
+        return item + (self.check + number) * self.word
 
     def control(self, name: str) -> int:
         """The control block of a task."""
         return TASKS + 0x200 * list(self.tasks).index(name)
 
     def item(self, name: str) -> int:
-        """The item by which a task is in its list: value, next, previous, owner, container."""
+        """The item by which a task is in its list."""
         return self.control(name) + self.word
 
     def stack(self, name: str) -> int:
@@ -76,22 +96,22 @@ class KernelImage:
         """Where a task was left."""
         return self.stack(name) + STACK_BYTES - 256
 
-    def _link(self, head: int, controls: list[int]) -> None:
-        end = head + 2 * self.word
-        chain = [end, *(control + self.word for control in controls), end]
-        self.put(head, len(controls))
-        for one, following in pairwise(chain):
-            self.put(one + self.word, following)
-            self.put(following + 2 * self.word, one)
-        for control in controls:
-            self.put(control + 4 * self.word, control)
-            self.put(control + 5 * self.word, head)
+    def _link(self, name: str, items: list[int]) -> None:
+        end = self.end_of(name)
+        self.put(self.head(name) + self.check * self.word, len(items))
+        for one, following in pairwise([end, *items, end]):
+            self.put(self.link(one, 1), following)
+            self.put(self.link(following, 2), one)
+        for item in items:
+            self.put(self.link(item, 4), self.head(name))
 
     def _write_control(self, name: str) -> None:
         control = self.control(name)
         self.put(control, self.top(name))
-        self.put(control + 6 * self.word, self.stack(name))
-        self.write(control + 7 * self.word, name.encode().ljust(NAME_BYTES, b"\0"))
+        self.put(self.link(self.item(name), 3), control)
+        self.put(self.link(self.item(name) + self.item_bytes, 3), control)
+        self.put(control + self.stack_at, self.stack(name))
+        self.write(control + self.stack_at + self.word, name.encode().ljust(NAME_BYTES, b"\0"))
 
     def images(self) -> list[tuple[int, bytes]]:
         """Address and bytes of all of it."""

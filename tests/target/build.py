@@ -124,11 +124,13 @@ VARIANTS = {
     "idf-54": idf("a list, and lists in a hash table", "-DIDF_FORM=54"),
     "idf-55": idf("the same, and a flag for freed blocks", "-DIDF_FORM=55"),
     "idf-flat": idf("without stacks, without the flag", "-DIDF_FORM=54", "-DIDF_DEPTH=0"),
+    "idf-kernel": idf("and the owner's handle in front of each block", "-DIDF_FORM=54", "-DIDF_KERNEL"),
     "idf-tasks": idf("and task tracking with a list of each task's blocks", "-DIDF_FORM=55", "-DIDF_TASKS"),
     "de212": Variant("Xtensa with register windows, like an ESP32", DE212),
     "de212-64": Variant("de212 with the spill for 64 registers", DE212, ("-UMEMTRACE_XTENSA_REGISTERS",)),
     "lx106": Variant("Xtensa without register windows, as in the ESP8266", LX106),
 }
+VARIANTS["de212-idf"] = replace(VARIANTS["idf-54"], machine=DE212)
 for _name, _machine in (("de212", DE212), ("lx106", LX106)):
     VARIANTS |= {f"{_name}-{name}": replace(VARIANTS[name], machine=_machine) for name in ("bench", "bench-full")}
 
@@ -161,6 +163,8 @@ def sources(variant: Variant) -> list[Path]:
     program = [HELPERS / "recorder", *FOLDERS[2:]] if variant.recorder else [IDF, TARGET / "heap"]
     folders = [*program, *variant.machine.folders]
     found = [path for folder in folders for pattern in ("*.c", "*.S") for path in sorted((ROOT / folder).glob(pattern))]
+    if not variant.recorder:
+        found.append(ROOT / TARGET / "rtos" / "tasks.c")
     return [path.relative_to(ROOT) for path in found]
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from tests.cli.shell import memtrace
 from tests.support import firmware
+from tests.support.chips import RV32, chip_of
 from tests.support.core import write_core
 from tests.support.gdb import SOURCE, Capture, GdbResult, remote, run_gdb
 from tests.support.markers import marked_line
@@ -28,7 +29,9 @@ COMMANDS = {
     "lost": ("heap-leaks --unreachable", "leaks --unreachable"),
     "log": ("malloc-log", "log"),
 }
-FORMS = ("idf-44", "idf-50", "idf-51", "idf-54", "idf-55")
+RISCV, XTENSA = 243, 94
+FORMS = ("idf-44", "idf-50", "idf-51", "idf-54", "idf-55", "de212-idf")
+LEAVE = "python import os; os._exit(0)"  # a debugger that is gone without a word
 STOP = ("break scenario_done", "set memtrace auto-report off", "continue")
 
 
@@ -53,14 +56,20 @@ class Run:
 
 
 def run(folder: Path, variant: str, append: str) -> Run:
-    elf = firmware.build(variant)
+    elf, chip = firmware.build(variant), chip_of(variant)
+    ranges = {name: (chip.base - RV32.base + low, size) for name, (low, size) in RANGES.items()}
+    if chip is not RV32:
+        ranges["small"] = (0x3FFE_0000, 128 << 10)  # .data; the rest lies as on RISC-V
     asked = [Capture(f"{gdb} --json") for gdb, _ in COMMANDS.values()]
-    dumps = [f"dump binary memory {folder / name} {low} {low + size}" for name, (low, size) in RANGES.items()]
-    with Qemu(elf, append=append) as chip:
-        done = run_gdb([SOURCE, remote(chip.remote), *STOP, *asked, *dumps], elf=elf)
+    dumps = [f"dump binary memory {folder / name} {low} {low + size}" for name, (low, size) in ranges.items()]
+    with Qemu(elf, append=append, chip=chip) as target:
+        done = run_gdb([SOURCE, remote(target.remote), *STOP, *asked, *dumps], elf=elf, program=chip.gdb)
     assert "Traceback" not in done.stdout + done.stderr
-    core = write_core(folder / "core", [(low, (folder / name).read_bytes()) for name, (low, _) in RANGES.items()])
+    held = [(low, (folder / name).read_bytes()) for name, (low, _) in ranges.items()]
+    core = write_core(folder / "core", held, machine=RISCV if chip is RV32 else XTENSA)
     assert len(done.captured) == len(COMMANDS)
+    if "overflow" not in append:
+        assert [heap["status"] for heap in done.json(1)["heaps"]] == ["clean", "clean"]
     return Run(
         variant,
         {name: one.json() for name, one in zip(COMMANDS, done.captured, strict=True) if one.error is None},
@@ -97,6 +106,12 @@ def test_a_damage_has_its_owners(overflow: Run) -> None:
     assert "a free of it is recorded" in right["why"]
     assert first["explanations"][0]["kind"] == "overflow"
     assert (left["seq"], right["seq"], right["freed_seq"]) == (5, 6, None)
+
+
+def test_the_assertion_is_told_without_our_hook(overflow: Run) -> None:
+    """On Xtensa's first instruction of a function its arguments are still in the caller's window."""
+    assertion = overflow.told["check"]["assertion"]
+    assert (assertion["function"], assertion["text"]) == ("tlsf_free", "block already marked as free")
 
 
 def test_the_trace_says_where_it_comes_from(overflow: Run) -> None:
@@ -235,9 +250,9 @@ def test_without_debug_information_one_line_says_so(tmp_path: Path) -> None:
 
 
 def owners(report: Any) -> dict[str, int]:
-    """How many blocks each task has."""
+    """How many blocks each task has that has a name."""
     tasks = [block["owner"]["task"] for block in report["blocks"] if block["owner"]]
-    return {task: tasks.count(task) for task in set(tasks)}
+    return {task: tasks.count(task) for task in set(tasks) if not task.startswith("0x")}
 
 
 @pytest.mark.parametrize("scenario", ["clean", "untraced"])
@@ -245,9 +260,26 @@ def test_task_tracking_names_the_owners(tmp_path: Path, scenario: str) -> None:
     done = run(tmp_path, "idf-tasks", f"scenario={scenario} mode=leaks")
     assert owners(done.told["blocks"]) == owners(done.shell("blocks")) == {"main": 24, "network": 5}
     assert any("names the owners of 29 blocks: main, network" in fact for fact in done.told["status"]["facts"])
-    (lost,) = [leak for leak in done.told["lost"]["blocks"] if leak["owner"]]
+    (lost,) = [leak for leak in done.told["lost"]["blocks"] if leak["size"] == 72 + 4]
     assert (lost["owner"]["task"], len(lost["owner"]["allocated"]) > 0) == ("network", scenario == "clean")
     assert (done.told["check"]["trace"] is None) == (scenario == "untraced")
+
+
+def test_handles_in_blocks_are_named_by_the_kernel(tmp_path: Path) -> None:
+    """Task main is made by network, which so owns its stack and its control block."""
+    done = run(tmp_path, "idf-kernel", "scenario=clean mode=leaks")
+    assert owners(done.told["blocks"]) == owners(done.shell("blocks")) == {"main": 24, "network": 7}
+    assert not any("ended" in block["owner"]["task"] for block in done.told["blocks"]["blocks"] if block["owner"])
+    last = done.told["log"]["events"][-1]
+    (life,) = done.last(last["payload"])["generations"]
+    assert (life["task"], place(life["allocated"])) == ("network", at("frame_make", "neighbour"))
+
+
+def test_a_handle_names_the_newest_owner_without_any_trace(tmp_path: Path) -> None:
+    done = run(tmp_path, "idf-kernel", "scenario=untraced")
+    block = next(block for block in done.told["blocks"]["blocks"] if block["size"] == 100 + 4)
+    (life,) = done.last(block["payload"] + 50)["generations"]
+    assert (life["task"], life["seq"], life["allocated"], life["freed"]) == ("network", None, [], None)
 
 
 GARBAGE = {
@@ -279,3 +311,13 @@ def test_garbage_costs_one_line_each() -> None:
     for number, (damage, words) in enumerate(GARBAGE.items()):
         (why,) = trace_lines(done.json(number))
         assert words in why, (damage, why)
+
+
+def test_a_live_target_in_the_shell() -> None:
+    elf = firmware.build("idf-54")
+    with Qemu(elf, append="scenario=overflow mode=all", tcp=True) as chip:
+        run_gdb([remote(chip.remote), "break abort", "continue", LEAVE], elf=elf)
+        report = memtrace("check", "--rsp", chip.remote, "--elf", elf, "--json").json()
+    left, right = report["heaps"][0]["findings"][0]["suspects"]
+    assert place(left["allocated"]) == at("frame_make", "frame")
+    assert place(right["freed"]) == at("frame_end", "end")

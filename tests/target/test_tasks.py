@@ -95,6 +95,43 @@ def test_the_shell_says_of_a_core_what_gdb_says(stopped: Stopped) -> None:
     assert refs["references"] == stopped.refs["references"]
 
 
+def test_status_tells_the_tasks(stopped: Stopped) -> None:
+    facts = shell("status", str(stopped.core), "--elf", str(stopped.elf))["facts"]
+    assert "tasks  4 of FreeRTOS, by lists that are whole: worker, net, sensor, gone" in facts
+
+
+def test_stacks_in_numbers(stopped: Stopped, tmp_path: Path) -> None:
+    """What is in use is what is scanned; what was never used still holds the kernel's fill, if it fills stacks."""
+    told = shell("free", str(stopped.core), "--elf", str(stopped.elf))["tasks"]
+    used = {f"stack of task {one['task']}": one["in_use"] for one in told if one["in_use"]}
+    assert used == {name: end - start for name, (start, end) in stacks(stopped.live).items()}
+    assert {one["task"]: one["size"] // 2048 for one in told} == dict.fromkeys(("worker", "net", "sensor", "gone"), 1)
+    image = stopped.image.read_bytes()
+    for one in told:
+        start, never = one["start"] - BASE, one["never_used"]
+        assert 0 < never < one["size"] - one["in_use"]
+        assert image[start : start + never] == b"\xa5" * never != image[start : start + never + 1]
+    bare = shell("free", f"--image={BASE:#x}={stopped.image}", "--elf", str(stopped.elf))["tasks"]
+    assert [one["in_use"] for one in bare if one["task"] == "worker"] == [None]
+    assert [one["never_used"] for one in bare] == [one["never_used"] for one in told]
+    (tmp_path / "plain").write_bytes(image.replace(b"\xa5", b"\0"))
+    plain = shell("free", f"--image={BASE:#x}={tmp_path / 'plain'}", "--elf", str(stopped.elf))["tasks"]
+    assert [one["never_used"] for one in plain] == [None] * 4
+
+
+def test_without_debug_information_the_lists_tell_their_form(stopped: Stopped, tmp_path: Path) -> None:
+    bare = tmp_path / "bare.elf"
+    subprocess.run(["riscv64-unknown-elf-objcopy", "--strip-debug", str(stopped.elf), str(bare)], check=True)
+    saved = shell("leaks", str(stopped.core), "--elf", str(bare), "--unreachable", "--all")
+    opened = run_gdb(
+        [f"source {ROOT}/gdbext/memtrace.py", f"core-file {stopped.core}", Capture(LEAKS)], elf=bare
+    ).json()
+    payloads = [block["payload"] for block in stopped.live["blocks"]]
+    for report in (saved, opened):
+        assert [block["payload"] for block in report["blocks"]] == payloads
+        assert set(stacks(report)) == set(stacks(stopped.live))
+
+
 def test_without_registers_the_running_task_is_scanned_whole(stopped: Stopped) -> None:
     """What has run on that stack before still stands on it: only what no other stack ever held is sure to be lost."""
     found = shell("leaks", f"--image={BASE:#x}={stopped.image}", "--elf", str(stopped.elf), "--unreachable", "--all")

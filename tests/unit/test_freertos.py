@@ -13,7 +13,17 @@ from gdbext.source.memory import Memory
 from gdbext.source.snapshot import ByteOrder
 from gdbext.symbols.freertos import Tasks, read_tasks
 from gdbext.symbols.shapes import Member, Shape, Variable
-from tests.support.kernel_image import LISTS, NAME_BYTES, STACK_BYTES, STACKS, TASKS, VARIABLES, KernelImage
+from tests.support.kernel_image import (
+    COUNT,
+    LISTS,
+    NAME_BYTES,
+    RUNNING,
+    STACK_BYTES,
+    STACKS,
+    TASKS,
+    VARIABLES,
+    KernelImage,
+)
 
 FORMATS: tuple[tuple[int, ByteOrder], ...] = ((4, "little"), (8, "little"), (4, "big"), (8, "big"))
 STATES = {
@@ -27,40 +37,47 @@ STATES = {
 }
 
 
-def members(places: dict[str, tuple[int, int]]) -> dict[str, Member]:
-    return {name: Member(*place) for name, place in places.items()}
-
-
 class Symbols:
-    """A program with such a kernel, compiled for the width of the image."""
+    """A program with such a kernel, and with its types."""
 
     def __init__(self, image: KernelImage, cores: int = 1) -> None:
-        word, self.cores = image.word, cores
-        links = {"pxNext": word, "pxPrevious": 2 * word}
-        item = {**links, "pvOwner": 3 * word, "pxContainer": 4 * word}
-        self.lists = {"uxNumberOfItems": (0, word), "xListEnd": (2 * word, 3 * word)}
-        self.lists |= {f"xListEnd.{name}": (2 * word + at, word) for name, at in links.items()}
-        self.control = {"pxTopOfStack": (0, word), "xStateListItem": (word, 5 * word), "pxStack": (6 * word, word)}
-        self.control |= {"pcTaskName": (7 * word, NAME_BYTES)}
-        self.control |= {f"xStateListItem.{name}": (word + at, word) for name, at in item.items()}
-        self.word = word
+        self.image, self.cores = image, cores
         self.addresses = {name: image.head(name) for name in LISTS if name.startswith("x")}
-        self.addresses |= {"pxReadyTasksLists": image.head("ready0"), "uxCurrentNumberOfTasks": VARIABLES + 0x900}
-        self.addresses["pxCurrentTCBs" if cores > 1 else "pxCurrentTCB"] = VARIABLES + 0x800
+        self.addresses |= {"pxReadyTasksLists": image.head("ready0"), "uxCurrentNumberOfTasks": COUNT}
+        self.addresses["pxCurrentTCBs" if cores > 1 else "pxCurrentTCB"] = RUNNING
 
     def address_of(self, name: str) -> int | None:
         return self.addresses.get(name)
 
     def objects(self) -> Iterator[tuple[str, int, int]]:
         yield "stacks", STACKS, STACK_BYTES
+        for name, address in self.addresses.items():
+            lists = 2 if name == "pxReadyTasksLists" else 1
+            yield name, address, self.cores * self.image.word if address == RUNNING else lists * self.image.list_bytes
 
     def variable_of(self, function: str, name: str, follow: Sequence[str] = ()) -> Variable | None:
         assert function == "vTaskSwitchContext"
-        if name.startswith("pxCurrentTCB"):
-            assert follow == ("",)
-            control = Shape(7 * self.word + NAME_BYTES, members(self.control), {})
-            return Variable(0, (Shape(self.word, {}, {}, self.cores), control))
-        return Variable(0, (Shape(0x100, members(self.lists), {}, 2 if name == "pxReadyTasksLists" else 1),))
+        if follow:
+            return Variable(0, (Shape(self.image.word, {}, {}, self.cores), self.control()))
+        elements = 2 if name == "pxReadyTasksLists" else 1
+        return Variable(0, (Shape(self.image.list_bytes, self.list_members(), {}, elements),))
+
+    def control(self) -> Shape:
+        word, stack = self.image.word, self.image.stack_at
+        own = {"pxTopOfStack": Member(0, word), "pxStack": Member(stack, word)}
+        own |= {"xStateListItem": Member(word, self.image.item_bytes), **self.links("xStateListItem", word, 4)}
+        return Shape(stack + word + NAME_BYTES, {**own, "pcTaskName": Member(stack + word, NAME_BYTES)}, {})
+
+    def list_members(self) -> dict[str, Member]:
+        end = self.image.end_of("ready0") - self.image.head("ready0")
+        count = Member(self.image.check * self.image.word, self.image.word)
+        return {"uxNumberOfItems": count, "xListEnd": Member(end, 1), **self.links("xListEnd", end, 2)}
+
+    def links(self, outer: str, base: int, count: int) -> dict[str, Member]:
+        names = ("pxNext", "pxPrevious", "pvOwner", "pxContainer")[:count]
+        return {
+            f"{outer}.{name}": Member(self.image.link(base, at), self.image.word) for at, name in enumerate(names, 1)
+        }
 
 
 def both(program: Symbols) -> tuple[Symbols, Symbols]:
@@ -107,8 +124,8 @@ def test_a_running_task_that_is_in_no_list_is_found() -> None:
     """As when the target stops while the kernel moves it."""
     image = kernel()
     end = image.end_of("ready1")
-    for place in (end + 4, end + 8):
-        image.put(place, end)
+    for number in (1, 2):
+        image.put(image.link(end, number), end)
     image.put(image.head("ready1"), 0)
     assert (names(read(image)), read(image).complete) == (set(STATES), True)
 
@@ -132,18 +149,32 @@ class NoTypes(Symbols):
 class OtherEnd(Symbols):
     """An end that does not begin as an item does cannot be walked through."""
 
-    def variable_of(self, function: str, name: str, follow: Sequence[str] = ()) -> Variable | None:
-        self.lists["xListEnd.pxNext"] = (2, 4)
-        return super().variable_of(function, name, follow)
+    def list_members(self) -> dict[str, Member]:
+        return {**super().list_members(), "xListEnd.pxNext": Member(2, 4)}
 
 
 @pytest.mark.parametrize("program", [NoTypes, OtherEnd])
-def test_without_types_no_task_is_told_apart(program: type[Symbols]) -> None:
+@pytest.mark.parametrize("whole", [False, True])
+@pytest.mark.parametrize("check", [0, 1])
+@pytest.mark.parametrize(("word", "order"), FORMATS)
+def test_without_types_the_usual_forms_are_known(
+    word: int, order: ByteOrder, check: int, whole: bool, program: type[Symbols]
+) -> None:
+    image = KernelImage(STATES, ("worker", "net"), word, order, check, whole)
+    memory = Memory(ImageSource(image.images(), word, order))
+    typed = read_tasks(memory, *both(Symbols(image, 2)))
+    assert (names(typed), typed.complete) == (set(STATES), True)
+    guessed = read_tasks(memory, *both(program(image, 2)))
+    assert (set(guessed.tasks), guessed.problems, guessed.complete) == (set(typed.tasks), (), True)
+
+
+def test_without_types_nothing_less_than_all_tasks_is_believed() -> None:
     image = kernel()
-    found = read_tasks(Memory(ImageSource(image.images())), *both(program(image)))
+    image.put(COUNT, 8)
+    found = read_tasks(Memory(ImageSource(image.images())), *both(NoTypes(image)))
     assert found.tasks == ()
     assert found.problems == (
-        "no debug information tells what FreeRTOS's lists of tasks look like: no task is told apart",
+        "neither debug information nor its bytes tell what FreeRTOS's lists look like: no task is told apart",
     )
 
 
@@ -168,7 +199,7 @@ DAMAGES = {
 def test_around_a_damaged_item_the_others_are_found(damage: str) -> None:
     place, value, text = DAMAGES[damage]
     image = kernel()
-    image.put(image.item("ui") + 4 * place, value)
+    image.put(image.link(image.item("ui"), place), value)
     found = read(image)
     assert names(found) >= set(STATES) - {"ui"}
     [said] = found.problems
@@ -179,7 +210,7 @@ def test_around_a_damaged_item_the_others_are_found(damage: str) -> None:
 
 def test_a_circle_ends() -> None:
     image = kernel()
-    image.put(image.item("disk") + 4, image.item("log"))
+    image.put(image.link(image.item("disk"), 1), image.item("log"))
     found = read(image)
     assert names(found) == set(STATES)
     assert "does not lead back" in found.problems[0]
@@ -197,15 +228,15 @@ def test_a_list_that_counts_wrong_is_said_and_believed() -> None:
 
 def test_tasks_that_no_list_holds_are_missed() -> None:
     image = kernel()
-    image.put(VARIABLES + 0x900, 9)
+    image.put(COUNT, 9)
     found = read(image)
     assert (found.problems, found.complete) == (("FreeRTOS counts 9 tasks, and its lists hold 7 of them",), False)
 
 
 def test_a_name_holds_no_control_characters() -> None:
     image = kernel()
-    image.write(image.control("ui") + 7 * 4, b"\x1b[2J\xff\n" + b"x" * 10)
-    image.write(image.control("log") + 7 * 4, bytes(16))
+    image.write(image.control("ui") + image.stack_at + 4, b"\x1b[2J\xff\n" + b"x" * 10)
+    image.write(image.control("log") + image.stack_at + 4, bytes(16))
     assert names(read(image)) >= {"?[2J\ufffd?xxxxxxxxxx", hex(image.control("log"))}
 
 
@@ -219,6 +250,6 @@ def test_no_bytes_make_it_fail() -> None:
             base = choose.choice((VARIABLES, TASKS))
             value = choose.choice((choose.getrandbits(32), choose.choice(known), 0, 0xFFFF_FFFF))
             image.put(base + choose.randrange(0, len(image.memory[base]), 4), value)
-        found = read(image)
+        found = read_tasks(Memory(ImageSource(image.images())), *both(choose.choice((Symbols, NoTypes))(image)))
         assert len(found.problems) <= 7
         assert len(found.tasks) <= 1024

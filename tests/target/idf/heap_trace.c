@@ -60,6 +60,30 @@ static records_t records;
 #endif
 
 /* The first frame is the caller of the wrap: reader, recorder and wrap are left out. */
+#ifdef __XTENSA__
+#pragma GCC diagnostic ignored "-Wframe-address"
+extern const char board_code_start[];
+extern const char board_code_end[];
+
+#define FRAME(number) \
+    do { \
+        const char *place = __builtin_return_address(number + 2); \
+        if (number >= IDF_DEPTH || place < board_code_start || place >= board_code_end) { \
+            return; \
+        } \
+        callers[number] = (void *)(uintptr_t)place; \
+    } while (0)
+
+static __attribute__((noipa)) void stack_read(void **callers)
+{
+    FRAME(0);
+    FRAME(1);
+    FRAME(2);
+    FRAME(3);
+    FRAME(4);
+    FRAME(5);
+}
+#else
 static __attribute__((noipa)) void stack_read(void **callers)
 {
     uintptr_t *frame = __builtin_frame_address(0);
@@ -71,6 +95,7 @@ static __attribute__((noipa)) void stack_read(void **callers)
         frame = (uintptr_t *)frame[-2];
     }
 }
+#endif
 
 #if IDF_LISTED
 static void list_append(struct record_list *list, heap_trace_record_t *record)

@@ -16,6 +16,11 @@
 #include "heap_caps.h"
 #include "heap_trace.h"
 #include "task_stats.h"
+#ifdef IDF_KERNEL
+#include "tasks.h"
+
+extern struct tskTaskControlBlock *volatile pxCurrentTCB; /* the handle of the task that runs */
+#endif
 
 #define HEAP_MAIN_BYTES (288u * 1024)
 #define HEAP_SECOND_BYTES (48u * 1024)
@@ -48,19 +53,25 @@ void __real_heap_caps_free(void *pointer);
 void *__wrap_heap_caps_malloc(size_t size, uint32_t caps);
 void __wrap_heap_caps_free(void *pointer);
 
-#ifdef IDF_TASKS
+#if defined IDF_TASKS || defined IDF_KERNEL
 /* The owner's handle lies in front of what the user gets. */
 static void *owned_malloc(size_t size, uint32_t caps)
 {
     void **pointer = __real_heap_caps_malloc(size + sizeof *pointer, caps);
+#ifdef IDF_TASKS
     *pointer = task_stats_current();
     heap_caps_update_per_task_info_alloc(registered_heaps.slh_first, pointer + 1, size, caps);
+#else
+    *pointer = pxCurrentTCB;
+#endif
     return pointer + 1;
 }
 
 static void owned_free(void *pointer)
 {
+#ifdef IDF_TASKS
     heap_caps_update_per_task_info_free(pointer);
+#endif
     __real_heap_caps_free((void **)pointer - 1);
 }
 #else
@@ -143,20 +154,24 @@ static bool is_scenario(const char *name)
     return strcmp(scenario_name, name) == 0;
 }
 
-#ifdef IDF_TASKS
-/* Another task allocates now; before, some blocks that live on, so that their owners show. */
-static void network_begin(void)
+#if defined IDF_TASKS || defined IDF_KERNEL
+/* Some blocks that live on, so that their owners show. */
+SCENARIO static void table_make(void)
 {
     for (unsigned i = 0; i < COUNT(table); i++) {
         table[i] = malloc(24); /* LINE: table */
     }
-    task_stats_switch(&tasks[1], "network");
-}
-#else
-static void network_begin(void)
-{
 }
 #endif
+
+/* Another task allocates from now on. */
+static void network_begin(void)
+{
+#ifdef IDF_TASKS
+    table_make();
+    task_stats_switch(&tasks[1], "network");
+#endif
+}
 
 SCENARIO static void program_run(void)
 {
@@ -182,6 +197,21 @@ SCENARIO static void program_run(void)
 }
 
 /* ---- frame ---- */
+
+SCENARIO static void network_main(void)
+{
+    program_run();
+    scenario_done();
+    board_exit(BOARD_PASSED);
+}
+
+#ifdef IDF_KERNEL
+SCENARIO static void table_main(void)
+{
+    table_make();
+    kernel_delay();
+}
+#endif
 
 static unsigned records_wanted(void)
 {
@@ -216,9 +246,13 @@ __attribute__((noipa)) static void app_main(uintptr_t unused)
     if (!is_scenario("untraced")) {
         trace_start();
     }
-    program_run();
-    scenario_done();
-    board_exit(BOARD_PASSED);
+#ifdef IDF_KERNEL
+    kernel_create("network", 1, network_main);
+    kernel_create("main", 2, table_main);
+    kernel_start();
+#else
+    network_main();
+#endif
 }
 
 int main(void)

@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The invariants of FreeRTOS's heap_2: one list through the free blocks in order of their sizes, from xStart to xEnd.
+
+Approach: each free block's pointer is judged by itself: it must lead to a free block that is no smaller, past none of a
+size between. Blocks of one size may follow each other in any order, so rings and blocks that nothing leads to are
+looked for too. Neighbours that are both free are no fault here: nothing joins them.
+Limits: without the allocated bit only what the list holds is known to be free; what a broken list has lost is taken for
+used. Without xStart one free block may be led to by nothing.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import Counter
+from typing import Dict, Iterator, List, Optional, Set
+
+from gdbext.analyse.faults import Fault, first_difference, touching
+from gdbext.heap.facts import HeapFacts
+from gdbext.heap.heap_2 import Heap2Layout
+
+
+def _layout(facts: HeapFacts) -> Heap2Layout:
+    assert isinstance(facts.layout, Heap2Layout)
+    return facts.layout
+
+
+def _next_of(facts: HeapFacts, payload: int) -> Optional[int]:
+    return facts.read(_layout(facts).next_place(payload))
+
+
+def wrong_flags(facts: HeapFacts) -> Set[int]:
+    """Blocks whose allocated bit is contradicted by their own pointer and by the list."""
+    layout = _layout(facts)
+    found: Set[int] = set()
+    if not layout.marked:
+        return found
+    led_to = _led_to(facts, [payload for payload in facts.walk.payloads if facts.is_free(payload)])
+    for payload in facts.walk.payloads:
+        value = _next_of(facts, payload)
+        leads_on = layout.is_last_link(value) or layout.target_of(value) in facts.position
+        free = facts.is_free(payload)
+        if (free and value == 0 and payload not in led_to) or (not free and leads_on and payload in led_to):
+            found.add(payload)
+    return found
+
+
+def _led_to(facts: HeapFacts, free: List[int]) -> Dict[int, int]:
+    """How many pointers of free blocks, and xStart, lead to each block."""
+    layout = _layout(facts)
+    values = [_next_of(facts, payload) for payload in free] + [layout.head[1] if layout.head is not None else None]
+    return Counter(target for target in map(layout.target_of, values) if target is not None)
+
+
+def check_flags(facts: HeapFacts) -> Iterator[Fault]:
+    """The allocated bit against the pointers."""
+    layout = _layout(facts)
+    for payload in sorted(wrong_flags(facts)):
+        says, are = ("free", "used") if facts.is_free(payload) else ("used", "free")
+        place = layout.place_of_size(payload)
+        offset = 0 if facts.snapshot.byte_order == "big" else layout.word - 1
+        word = f"its size word {facts.stored_size(payload):#010x}"
+        text = f"{word} says that it is {says}; its next pointer and the list say {are}"
+        yield Fault("free-flag", place + offset, 1, payload, text, touching(payload))
+
+
+def check_used(facts: HeapFacts) -> Iterator[Fault]:
+    """Used blocks keep NULL; before there was an allocated bit, a pointer that led to a block or to xEnd."""
+    layout, wrong = _layout(facts), wrong_flags(facts)
+    for payload, _ in facts.used:
+        value = _next_of(facts, payload)
+        if value is None or payload in wrong:
+            continue
+        place = layout.next_place(payload)
+        if layout.marked and value:
+            offset, length = first_difference(value, 0, layout.word, facts.snapshot.byte_order)
+            text = f"its next pointer at {place:#x} is {value:#010x}, used blocks keep NULL"
+            yield Fault("used-link", place + offset, length, payload, text, touching(payload))
+        elif not layout.marked and not _is_sound(facts, value):
+            text = f"its next pointer at {place:#x} is {value:#010x}, which led to no block and not to xEnd"
+            yield Fault("used-link", place, layout.word, payload, text, touching(payload))
+
+
+def _is_sound(facts: HeapFacts, value: int) -> bool:
+    """Whether a pointer leads to a block, into a gap where one may be, or to xEnd."""
+    target = _layout(facts).target_of(value)
+    return _layout(facts).is_last_link(value) or target in facts.position or _in_gap(facts, target)
+
+
+def _in_gap(facts: HeapFacts, target: Optional[int]) -> bool:
+    if target is None:
+        return False
+    return any(gap.start <= target - facts.layout.header < gap.end for gap in facts.walk.gaps())
+
+
+def check_list(facts: HeapFacts) -> Iterator[Fault]:
+    """The list of free blocks: its begin, every pointer, its order, its end, and that it holds all of them."""
+    wrong = wrong_flags(facts)
+    free = [payload for payload in facts.walk.payloads if facts.is_free(payload) and payload not in wrong]
+    found = [*_bad_head(facts), *_bad_links(facts, free), *_rings(facts, free)]
+    yield from found
+    if not found and facts.walk.complete and not wrong:
+        yield from _unlisted(facts, free)
+
+
+def _bad_head(facts: HeapFacts) -> Iterator[Fault]:
+    layout = _layout(facts)
+    if layout.head is None:
+        return
+    place, value = layout.head
+    target = layout.target_of(value)
+    sound = _is_sound(facts, value) and (target not in facts.position or facts.is_free(target or 0))
+    if not sound:
+        text = f"xStart at {place:#x} is {value:#010x}, which leads to no free block and not to xEnd"
+        yield Fault("list-link", place, layout.word, None, text, touching("list", target), target is not None)
+
+
+def _bad_links(facts: HeapFacts, free: List[int]) -> Iterator[Fault]:
+    layout, sizes = _layout(facts), sorted(facts.size_of(payload) for payload in free)
+    for payload in free:
+        value = _next_of(facts, payload)
+        if value is None:
+            continue
+        target = layout.target_of(value)
+        where = _where(facts, payload, value, sizes)
+        if where is not None:
+            place = layout.next_place(payload)
+            text = f"its next pointer at {place:#x} is {value:#010x}, {where}"
+            yield Fault("list-link", place, layout.word, payload, text, touching("list", payload, target))
+
+
+def _where(facts: HeapFacts, payload: int, value: int, sizes: List[int]) -> Optional[str]:
+    """Why a free block's pointer cannot be right; None if it can. `sizes`: of all free blocks, in order."""
+    layout, size = _layout(facts), facts.size_of(payload)
+    target = layout.target_of(value)
+    if _in_gap(facts, target):
+        return None
+    larger = sizes[bisect_right(sizes, size) :]
+    if layout.is_last_link(value):
+        return "which ends the list: larger free blocks are not on it" if larger else None
+    if target is None:
+        return "which leads to no place of a block, and not to xEnd"
+    if target not in facts.position:
+        return f"which leads to {target:#x}, inside another block"
+    if not facts.is_free(target):
+        return f"which leads to {target:#x}, a used block"
+    if facts.size_of(target) < size:
+        return f"which leads to {target:#x}, a smaller block: the list is in order of their sizes"
+    return "past free blocks: these are not on the list" if larger and facts.size_of(target) > larger[0] else None
+
+
+def _rings(facts: HeapFacts, free: List[int]) -> Iterator[Fault]:
+    """Pointers that lead back to a block from which the list came."""
+    layout = _layout(facts)
+    seen: Set[int] = set()
+    head = layout.target_of(layout.head[1]) if layout.head is not None else None
+    for first in sorted(free, key=lambda payload: (payload != head, facts.size_of(payload))):
+        path: Dict[int, None] = {}
+        place: Optional[int] = first
+        while place is not None and place in facts.position and place not in seen:
+            seen.add(place)
+            path[place] = None
+            target = layout.target_of(_next_of(facts, place)) if facts.is_free(place) else None
+            if target in path:
+                text = (
+                    f"its next pointer at {layout.next_place(place):#x} leads back to {target:#x}: the list has no end"
+                )
+                touched = touching("list", place, target)
+                yield Fault("list-cycle", layout.next_place(place), layout.word, place, text, touched)
+            place = target
+
+
+def _unlisted(facts: HeapFacts, free: List[int]) -> Iterator[Fault]:
+    """Free blocks that nothing leads to, and blocks that two lead to."""
+    layout, led_to = _layout(facts), _led_to(facts, free)
+    alone = sorted((payload for payload in free if payload not in led_to), key=facts.size_of)
+    for payload in alone if layout.head is not None else alone[1:]:
+        text = "it is marked free and nothing on the list of free blocks leads to it"
+        yield Fault("free-not-listed", facts.header_of(payload), 1, payload, text, touching("list", payload))
+
+
+def check_variables(facts: HeapFacts) -> Iterator[Fault]:
+    """The variables beside a heap, as their symbols say where they are; heap_1's too."""
+    for flaw in facts.layout.flaws:
+        yield Fault(flaw.rule, flaw.address, flaw.length, None, flaw.text, touching("control"), False)
+
+
+def check_counter(facts: HeapFacts) -> Iterator[Fault]:
+    """xFreeBytesRemaining: what the free blocks hold, headers and all."""
+    layout = _layout(facts)
+    if layout.counter is None or not facts.walk.complete or wrong_flags(facts):
+        return
+    if not layout.marked and layout.head is None:
+        return
+    place, value = layout.counter
+    free = [payload for payload in facts.walk.payloads if facts.is_free(payload)]
+    last = layout.odd if free and free[-1] == facts.walk.payloads[-1] else 0
+    held = sum(facts.size_of(payload) + layout.header for payload in free) + last
+    if value != held:
+        text = f"xFreeBytesRemaining at {place:#x} is {value:,}, the free blocks hold {held:,}"
+        yield Fault("free-bytes", place, layout.word, None, text, touching("counters"))

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""FreeRTOS heap_1, which never frees: an array, and a variable that counts the bytes that were handed out.
+
+Approach: nothing in the heap tells one block from the next. So the heap is a used and a free part; which blocks the
+used part has only the trace knows.
+Rejected: guessing blocks from what their users wrote.
+Limits: without the program's symbols nothing can be said, as both variables lie outside of the heap.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Iterator, List, Optional, Tuple
+
+from gdbext.heap.cover import Evidence
+from gdbext.heap.facts import Variables
+from gdbext.heap.layout import FREE_BIT, Flaw, Geometry, Pool
+from gdbext.heap.walk import Walk
+from gdbext.source.memory import Memory
+
+UNTOLD = "heap_1 keeps no headers: its counter alone was checked, and only blocks that the trace knows are listed"
+NO_SYMBOLS = "heap_1 keeps no headers; how much is in use says xNextFreeByte: give the program with --elf"
+
+_USUAL_ALIGNMENT = 8
+
+
+@dataclass(frozen=True)
+class Heap1Layout(Geometry):
+    """The array from its aligned start on, and how much of it is in use."""
+
+    taken: int
+
+    has_markers = False
+    has_headers = False
+
+    def counted_used(self) -> Optional[int]:
+        """The bytes in use, as the counter says."""
+        return self.taken
+
+
+def recognise_heap_1(memory: Memory, start: int, variables: Variables) -> Optional[Heap1Layout]:
+    """The heap whose array is aligned at `start`; None without the symbols of its variables."""
+    place, array, word = variables.next_byte, variables.array, memory.source.pointer_size
+    taken = None if place is None else memory.word(place)
+    if place is None or taken is None or array is None or not array[0] <= start < array[1]:
+        return None
+    align = word if start % _USUAL_ALIGNMENT else _USUAL_ALIGNMENT
+    whole = (array[1] - array[0] - align) & -word
+    pool = Pool(start, start + whole)
+    flaws = tuple(_flaws(variables, place, taken, (start, whole, align, word), memory))
+    return Heap1Layout(
+        f"freertos-heap1-{8 * word}", word, align, 0, align, start, (pool,), flaws, min(taken, whole) & -word
+    )
+
+
+def _flaws(
+    variables: Variables, place: int, taken: int, heap: Tuple[int, int, int, int], memory: Memory
+) -> Iterator[Flaw]:
+    start, whole, align, word = heap
+    if taken > whole:
+        text = f"xNextFreeByte at {place:#x} is {taken:,}, the heap has {whole:,} bytes"
+        yield Flaw("next-byte", place, word, text)
+    elif taken % align and taken % word:
+        text = f"xNextFreeByte at {place:#x} is {taken:,}, no multiple of the alignment"
+        yield Flaw("next-byte", place, word, text)
+    value = None if variables.start is None else memory.word(variables.start)
+    if value is not None and value != start and (value or taken):
+        text = f"pucAlignedHeap at {variables.start:#x} is {value:#010x}, the array's aligned start is {start:#x}"
+        yield Flaw("next-byte", variables.start or 0, word, text)
+
+
+def walk_heap_1(layout: Heap1Layout, evidence: Evidence) -> Walk:
+    """The blocks that the trace knows in the used part, and the free part."""
+    walk, start = Walk(layout), layout.first
+    used = sorted(payload for payload in evidence.proven if start <= payload < start + layout.taken)
+    sizes: List[int] = [layout.rounded(evidence.proven[payload].size) for payload in used]
+    walk.payloads, walk.words = used, sizes
+    if layout.end > start + layout.taken:
+        walk.payloads.append(start + layout.taken)
+        walk.words.append((layout.end - start - layout.taken) | FREE_BIT)
+    return walk

@@ -1,0 +1,486 @@
+# SPDX-License-Identifier: Apache-2.0
+"""FreeRTOS heap_2, with the allocated bit in its sizes (since V10.5) and without it.
+
+Approach: blocks fill the array without a hole and without an end marker, so where they end is taken from xEnd, an
+object outside of the heap that the last free block points to and that keeps the heap's size; else from the memory that
+is known. Without the allocated bit a block is free if it is on the list that begins in xStart, beside xEnd.
+Rejected: a size that leads past damage (any does); old next pointers of used blocks as proof of anything but a block
+where they lead to: blocks are never joined, so what once was a block's begin still is.
+Cost: one walk, one more a candidate for the end where headers do not lead to it.
+Limits: without xStart, old heaps do not say which blocks are free: the longest list that their pointers allow counts.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, replace
+from itertools import accumulate
+from typing import Dict, FrozenSet, Iterator, List, NamedTuple, Optional, Sequence, Set, Tuple
+
+from gdbext.heap.cover import NOTHING_KNOWN, Agrees, Evidence
+from gdbext.heap.ends import follow, known_until, look_ahead, paged_reader
+from gdbext.heap.facts import Variables
+from gdbext.heap.layout import FLAG_BITS, FREE_BIT, Flaw, LinkedBlocks, Pool
+from gdbext.heap.walk import Node, Walk, walk_pools
+from gdbext.source.memory import Memory
+from gdbext.source.snapshot import WordReader
+
+_USUAL_ALIGNMENT = 8
+_ALIGNMENTS = (4, 8, 16, 32)
+_COARSER = (32, 16)
+_NO_CHANCE = 8  # blocks that do not all have twice the alignment by chance
+_MOST = 0.85  # of the blocks, where some may be damaged
+_MOST_LOST = 32  # bytes that aligning the array may cost
+_BESIDE = 256  # xStart and xEnd are variables of one file
+_FURTHEST = 1 << 26  # pointers lead no further
+_WORTH = 3  # of xEnd's word on the end, where it does not fit what is known of the array
+_MOST_VOTED = 8  # places that may be xEnd
+_FEW_VARIABLES = 4096  # bytes of a range that is looked through for xEnd
+_LOOK_AHEAD = 64 << 10
+_UNSURE = 2  # blocks fewer than heap_4's, where both may be meant and no xEnd was found
+
+
+@dataclass(frozen=True)
+class Heap2Layout(LinkedBlocks):
+    """heap_2: a list of the free blocks in order of their sizes, which ends on xEnd; no marker in the heap itself."""
+
+    marked: bool  # used blocks have the top bit of their sizes, and no next pointer
+    odd: int  # bytes of the last block beyond a multiple of the alignment: the array may have any size
+    last_link: Optional[int] = None  # address of xEnd, where the list ends
+    head: Optional[Tuple[int, int]] = None  # address and value of xStart's pointer
+    counter: Optional[Tuple[int, int]] = None  # of xFreeBytesRemaining
+    ended_by: str = ""  # what says where the heap ends
+    chained: FrozenSet[int] = frozenset()  # without the allocated bit: where the headers of free blocks lie
+
+    has_markers = False
+
+    def behind_pool(self, pool: Pool) -> int:
+        """The address behind the last byte: no header stands there."""
+        return pool.end - self.header + self.odd
+
+    def target_of(self, value: Optional[int]) -> Optional[int]:
+        """Payload of the block that a pointer leads to; None if it leads to none, as xEnd is none."""
+        if value is None or (value - self.first) % self.align != -self.header % self.align:
+            return None
+        return value + self.header if self.pool_of(value + self.header) is not None else None
+
+    def is_last_link(self, value: Optional[int]) -> bool:
+        """Whether a pointer leads to xEnd. As long as that is not known, to any place of a variable outside."""
+        if value is None or self.last_link is not None:
+            return value is not None and value == self.last_link
+        outside = not self.first - self.header <= value < self.behind
+        return outside and value > 0 and value % self.word == 0 and abs(value - self.first) < _FURTHEST
+
+    def header_reader(self, read: WordReader) -> WordReader:
+        """Sizes count from the payload; which blocks are free says the top bit or the list."""
+        word, header, mask = self.word, self.header, self.align - 1
+        nonsense = 4 if self.align > 4 else 1 << 8 * word  # no block has it
+        allocated, behind, odd, marked, chained = 1 << (8 * word - 1), self.behind, self.odd, self.marked, self.chained
+
+        def read_header(address: int) -> Optional[int]:
+            value = read(address + word)
+            if not value:
+                return value
+            size = value & ~allocated if marked else value
+            size -= odd if odd and address + size == behind else 0
+            if size & mask or size < header:
+                return nonsense
+            free = not value & allocated if marked else address in chained
+            return size - header | (FREE_BIT if free else 0)
+
+        return read_header
+
+
+class Heap2(NamedTuple):
+    """A recognised heap, and how many of its blocks speak for it."""
+
+    layout: Heap2Layout
+    blocks: int
+
+
+class _End(NamedTuple):
+    """Where a heap may end."""
+
+    address: int
+    why: str
+    worth: float = 0.0
+
+
+def recognise_heap_2(memory: Memory, address: int, largest: int, variables: Variables) -> Optional[Heap2]:
+    """The layout of the heap_2 whose first header is at `address`, or None."""
+    word = memory.source.pointer_size
+    memory.fetch(address, 2 * word)
+    if address % word:
+        return None
+    read, high = paged_reader(memory, address), known_until(memory, address, largest)
+    probe = _probe(address, word, high)
+    stop = follow(probe, probe.header_reader(read), probe.first, probe.end)[0]
+    look_ahead(memory, stop, high)
+    reader = _Reader(memory, read, probe, stop - probe.header, largest, variables)
+    found = [(end, reader.layout_to(end)) for end in reader.ends()]
+    if not found:
+        return None
+    layout = min(found, key=lambda one: reader.spoiled(one[1]) - one[0].worth)[1]
+    return _judged(layout, read, reader.is_verified(layout))
+
+
+def _probe(address: int, word: int, end: int) -> Heap2Layout:
+    """What sizes can be followed with before alignment and end are known."""
+    header, end = 2 * word, end - (end - address) % word
+    pool = Pool(address + header, end + header)
+    return Heap2Layout("", word, word, header, word, address, (pool,), (), marked=True, odd=0)
+
+
+class _Reader:
+    """What is read around a heap to find its end, its alignment and its list."""
+
+    def __init__(
+        self, memory: Memory, read: WordReader, probe: Heap2Layout, stop: int, largest: int, variables: Variables
+    ) -> None:
+        self.memory = memory
+        self.read = read
+        self.probe = probe
+        self.address = probe.control
+        self.stop = stop  # where the headers stop
+        self.high = known_until(memory, probe.control, largest)
+        self.variables = variables
+        self.furthest = self.address + largest
+        self.sizes = list(self._sizes())
+        self.borders = set(accumulate(self.sizes, initial=self.address))
+
+    def _sizes(self) -> Iterator[int]:
+        place = self.address
+        while place < self.stop:
+            yield self._size_at(place)
+            place += self._size_at(place)
+
+    def ends(self) -> List[_End]:
+        """Where the heap may end; what is sure comes alone."""
+        said = list(self._said())
+        sure = [end for end in said if end.address == self.stop or self._fills_its_array(end.address)]
+        if sure:
+            return sure[:1]
+        rest = [_End(self.stop, "where its headers stop")] if self.stop > self.address else []
+        return [*said, *rest] if said else [*self._memory_end(), *rest][:1]
+
+    def _said(self) -> Iterator[_End]:
+        """The heap's end by its size, as xEnd has it: by its symbol, or where free blocks' pointers lead."""
+        word, told = self.probe.word, self.variables.end
+        for place in [told] if told is not None else [*self._led_to(), *self._alike()]:
+            end = self.address + (self.memory.word(place + word) or 0)
+            fits = end > self.stop or (end > self.address and end in self.borders)
+            if self.memory.word(place) == 0 and fits and end <= self.furthest:
+                yield _End(end, "as xEnd says", _WORTH)
+
+    def _fills_its_array(self, end: int) -> bool:
+        """Whether no more is lost of the array, or of an image that holds nothing else, than aligning may cost."""
+        array = self._array()
+        return array is not None and abs(array[1] - end) < _MOST_LOST
+
+    def _array(self) -> Optional[Tuple[int, int]]:
+        """Where the array lies: as its symbol says, or an image that begins with the heap."""
+        if self.variables.array is not None:
+            return self.variables.array
+        low = next((start for start, end in self.memory.ranges() if start <= self.address < end), None)
+        return None if low is None or self.address - low >= _MOST_LOST else (low, self.high)
+
+    def _led_to(self) -> List[int]:
+        """Where pointers lead outside of what is walked, to what may be read."""
+        outside = (value for value in self._pointers() if not self.address <= value < self.stop)
+        return [value for value, _ in Counter(outside).most_common(_MOST_VOTED) if self._is_there(value)]
+
+    def _pointers(self) -> Iterator[int]:
+        """The pointers in the headers, and what may be some behind the place where the headers stop."""
+        word = self.probe.word
+        behind = range(self.stop, min(self.high, self.stop + _LOOK_AHEAD) - word, word)
+        for place in [*accumulate(self.sizes[:-1], initial=self.address), *behind]:
+            value = self.read(place)
+            if value and value % word == 0:
+                yield value
+
+    def _alike(self) -> Iterator[int]:
+        """Variables of a small range of their own that look like xEnd: no pointer, and a size that fits."""
+        word = self.probe.word
+        for start, end in self.memory.ranges():
+            if end - start <= _FEW_VARIABLES and not start <= self.address < end:
+                for place in range(-(-start // word) * word, end - 2 * word + 1, word):
+                    ends = self.address + (self.memory.word(place + word) or 0)
+                    fits = ends == self.stop > self.address or self._fills_its_array(ends)
+                    if self.memory.word(place) == 0 and fits:
+                        yield place
+
+    def _is_there(self, place: int) -> bool:
+        return self.memory.may_read(place, place + 2 * self.probe.word)
+
+    def _memory_end(self) -> Iterator[_End]:
+        """The end of the array, or of an image of its own, unless the headers stop for good before it."""
+        array = self._array()
+        if array is None:
+            return
+        end, tail = self._chain_end(), self.stop + self._size_at(self.stop)
+        if end is not None:
+            yield _End(end, "with its memory")
+        elif array[1] - array[0] - (tail - self.address) in _ALIGNMENTS:
+            yield _End(tail, "with its memory")
+        elif not self._fills_its_array(self.stop) and (self.variables.array is not None or self._goes_on()):
+            lost = self._shared_by(self.sizes)
+            yield _End(self.address + array[1] - array[0] - lost, "with its memory")
+
+    def _goes_on(self) -> bool:
+        """Whether something is left where the headers stop: what is blank there may be no part of the array."""
+        rest = self.memory.get(self.stop, min(self.high - self.stop, _LOOK_AHEAD)) or b"\0"
+        return not self.sizes or len(set(rest)) > 1
+
+    def _size_at(self, place: int) -> int:
+        return (self.read(place + self.probe.word) or 0) & (1 << (8 * self.probe.word - 1)) - 1
+
+    def _chain_end(self) -> Optional[int]:
+        """Where the longest chain of sound headers leads that ends where the array may; None if there is none."""
+        probe, word = self.probe, self.probe.word
+        best: Dict[int, Tuple[int, int]] = {}
+        low = max(self.address, self.stop - _LOOK_AHEAD)
+        for place in range(self.high - (self.high - self.address) % word, low, -word):
+            size = self._size_at(place)
+            behind = place + size
+            if size >= probe.header and size % word == 0 and self._is_sound(place):
+                if behind in best:
+                    best[place] = (best[behind][0] + 1, best[behind][1])
+                elif self.high >= behind and self._fills_its_array(behind):
+                    best[place] = (1, behind)
+        return max(best.values(), default=(0, None))[1]
+
+    def _is_sound(self, place: int) -> bool:
+        """Whether a pointer and a size stand there that fit each other: NULL with the allocated bit, else a pointer."""
+        link, size = self.read(place), self.read(place + self.probe.word) or 0
+        used = size >> (8 * self.probe.word - 1)
+        return link == 0 if used else bool(link and link % self.probe.word == 0 and abs(link - place) < _FURTHEST)
+
+    def layout_to(self, end: _End) -> Heap2Layout:
+        """The layout of the heap if it ends there."""
+        layout = self._shaped(end)
+        walk = Walk(layout)
+        walk_pools(walk, self.read, lambda *_: True)
+        links = {payload: self.read(layout.next_place(payload)) or 0 for payload in walk.payloads}
+        marked = any(not word & FREE_BIT and not links[at] for at, word in zip(walk.payloads, walk.words))
+        layout = replace(layout, marked=marked, last_link=self._last_link(layout, links))
+        layout = replace(layout, head=self._head(layout), flaws=tuple(self._flaws(layout)))
+        name = f"freertos-heap2-{8 * layout.word}"
+        if marked:
+            return replace(layout, name=name)
+        return replace(layout, name=f"{name}-unmarked", chained=_chained(layout, walk, links))
+
+    def _shaped(self, end: _End) -> Heap2Layout:
+        align, word = self._alignment(end), self.probe.word
+        header = (2 * word + align - 1) // align * align
+        odd = (end.address - self.address) % align
+        counter = self.variables.remaining
+        counted = None if counter is None else self.memory.word(counter)
+        return replace(
+            self.probe, align=align, header=header, smallest=align, odd=odd, ended_by=end.why,
+            pools=(Pool(self.address + header, end.address - odd + header),),
+            counter=None if counter is None or counted is None else (counter, counted),
+        )  # fmt: skip
+
+    def _alignment(self, end: _End) -> int:
+        """What is lost of the array; else what most sizes are multiples of, of few blocks also the whole heap's."""
+        sizes, array, whole = self._sizes_to(end), self._array(), end.address - self.address
+        lost = 0 if array is None else array[1] - array[0] - whole
+        if lost in _ALIGNMENTS and self.address % lost == 0 and _share(sizes, lost) >= _MOST:
+            return max(lost, self.probe.word)
+        by_sizes = self._shared_by(sizes)
+        twice = 2 * _USUAL_ALIGNMENT  # the array has a round size, less its alignment: the whole heap is not one of 16
+        if by_sizes == _USUAL_ALIGNMENT and self.address % twice == whole % twice == 0 and _share(sizes, twice) == 1:
+            return twice
+        return by_sizes
+
+    def _sizes_to(self, end: _End) -> List[int]:
+        """Sizes of what can be walked of a heap that ends there, but of its last block, which may have any."""
+        odd = (end.address - self.address) % self.probe.word
+        pool = Pool(self.probe.first, end.address - odd + self.probe.header)
+        walk = Walk(replace(self.probe, pools=(pool,), odd=odd))
+        walk_pools(walk, self.read, lambda *_: True)
+        return [(word & ~FLAG_BITS) + self.probe.header for word in walk.words][:-1]
+
+    def _shared_by(self, sizes: List[int]) -> int:
+        """The alignment that many sizes are multiples of; of few, the usual one."""
+        for align in _COARSER:
+            if self.address % align == 0 and len(sizes) >= _NO_CHANCE and _share(sizes, align) >= _MOST:
+                return align
+        fine = self.address % _USUAL_ALIGNMENT or _share(sizes, _USUAL_ALIGNMENT) < _MOST
+        return self.probe.word if fine else _USUAL_ALIGNMENT
+
+    def _last_link(self, layout: Heap2Layout, links: Dict[int, int]) -> Optional[int]:
+        """Address of xEnd: as its symbol says, else where most pointers lead that leave the heap and may be right."""
+        if self.variables.end is not None:
+            return self.variables.end
+        votes = Counter(value for value in links.values() if layout.is_last_link(value))
+        verified = [value for value in [*votes, *self._alike()] if self._is_end_of(layout, value)]
+        likely = [value for value, _ in votes.most_common() if not self._is_there(value)]
+        return next(iter([*verified, *likely]), None)
+
+    def _is_end_of(self, layout: Heap2Layout, place: int) -> bool:
+        """Whether xEnd stands there: no pointer, and the size of this heap."""
+        size = self.memory.word(place + layout.word) if self._is_there(place) else None
+        return size == layout.behind - self.address and self.memory.word(place) == 0
+
+    def is_verified(self, layout: Heap2Layout) -> bool:
+        """Whether xEnd was found and says the same of the heap's end."""
+        return layout.last_link is not None and self._is_end_of(layout, layout.last_link)
+
+    def _head(self, layout: Heap2Layout) -> Optional[Tuple[int, int]]:
+        """Address and value of xStart's pointer: by its symbol, else beside xEnd, with a size of 0."""
+        place, word = self.variables.start, layout.word
+        if place is None and self.is_verified(layout):
+            near = sorted(range(-_BESIDE, _BESIDE + 1, word), key=abs)
+            places = ((layout.last_link or 0) + offset for offset in near if abs(offset) >= 2 * word)
+            place = next((place for place in places if self._is_start(layout, place)), None)
+        value = None if place is None else self.memory.word(place)
+        return None if place is None or value is None else (place, value)
+
+    def _is_start(self, layout: Heap2Layout, place: int) -> bool:
+        if place < 0 or not self._is_there(place) or self.memory.word(place + layout.word) != 0:
+            return False
+        value = self.memory.word(place)
+        return value == layout.last_link or layout.target_of(value) is not None
+
+    def _flaws(self, layout: Heap2Layout) -> Iterator[Flaw]:
+        """xEnd, where its symbol says that it is, and something else is in it."""
+        place, word = self.variables.end, layout.word
+        if place is None or self.is_verified(layout):
+            return
+        link, size = self.memory.word(place), self.memory.word(place + word)
+        if link is not None and size is not None:
+            text = f"xEnd at {place:#x} is {{{link:#x}, {size:#x}}}, not {{0, {layout.behind - self.address:#x}}}"
+            yield Flaw("list-end", place if link else place + word, word, text)
+
+    def spoiled(self, layout: Heap2Layout) -> float:
+        """How much speaks against an end: breaks, blocks that disagree, gaps; blocks behind the stop speak for it."""
+        walk = walk_heap_2(layout, self.read)
+        agrees = link_agrees(layout, self.read)
+        wrong = sum(1 for payload, word in zip(walk.payloads, walk.words) if not agrees(payload, word, 0))
+        behind = sum(1 for payload in walk.payloads if payload - layout.header >= self.stop)
+        gaps = sum(gap.end - gap.start for gap in walk.gaps())
+        return 4 * len(walk.breaks) + 4 * wrong + gaps / 4096 - min(behind, 8)
+
+
+def _share(sizes: List[int], align: int) -> float:
+    """Which part of the sizes are multiples of an alignment."""
+    return sum(1 for size in sizes if size % align == 0) / len(sizes) if sizes else 1.0
+
+
+def _chained(layout: Heap2Layout, walk: Walk, links: Dict[int, int]) -> FrozenSet[int]:
+    """Where the headers of the free blocks lie, in a heap that has no allocated bit."""
+    sizes = {payload: word & ~FLAG_BITS for payload, word in zip(walk.payloads, walk.words)}
+    if layout.head is None:
+        listed = _longest(layout, sizes, links)
+    else:
+        listed = _list_from(layout, layout.target_of(layout.head[1]), sizes, links)
+    return frozenset(payload - layout.header for payload in listed)
+
+
+def _list_from(
+    layout: Heap2Layout, payload: Optional[int], sizes: Dict[int, int], links: Dict[int, int]
+) -> Sequence[int]:
+    """The blocks of the list that begins with one, as far as it can be followed."""
+    found: Dict[int, None] = {}
+    while payload is not None and payload in sizes and payload not in found:
+        found[payload] = None
+        payload = layout.target_of(links[payload])
+    return list(found)
+
+
+def _longest(layout: Heap2Layout, sizes: Dict[int, int], links: Dict[int, int]) -> Sequence[int]:
+    """The longest list in order of size that ends on xEnd; of equal ones, that of the last block, which is the rest."""
+    length: Dict[int, Optional[int]] = {}
+    for payload in sizes:
+        _measure(layout, payload, sizes, links, length)
+    first = max((one for one in length if length[one]), key=lambda one: (length[one] or 0, one), default=None)
+    return _list_from(layout, first, sizes, links)
+
+
+def _measure(
+    layout: Heap2Layout,
+    payload: int,
+    sizes: Dict[int, int],
+    links: Dict[int, int],
+    length: Dict[int, Optional[int]],
+) -> None:
+    """Notes how many blocks a list has from here on; None where it is none: it leads nowhere, to less, or in a ring."""
+    path: List[int] = []
+    place: Optional[int] = payload
+    while place is not None and place in sizes and place not in length:
+        length[place] = None
+        path.append(place)
+        place = layout.target_of(links[place])
+    reached = length.get(place) if place is not None else 0
+    if place is None and path and not layout.is_last_link(links[path[-1]]):
+        reached = None
+    for one in reversed(path):
+        if reached is not None and (place is None or sizes[place] >= sizes[one]):
+            reached += 1
+        else:
+            reached = None
+        length[one], place = reached, one
+
+
+def link_agrees(layout: Heap2Layout, read: WordReader, broken: FrozenSet[int] = frozenset()) -> Agrees:
+    """Whether a block's next pointer is one that the allocator leaves there. `broken`: payloads of damaged headers."""
+    header = layout.header_reader(read)
+
+    def agrees(payload: int, word: int, _: int) -> bool:
+        value = read(layout.next_place(payload))
+        if layout.marked and not word & FREE_BIT:
+            return value == 0
+        if layout.is_last_link(value):
+            return True
+        target = layout.target_of(value)
+        if target in broken:
+            return True
+        after = None if target is None or target == payload else header(target - layout.header)
+        if after is None or after & ~FLAG_BITS < layout.smallest:
+            return False
+        return not word & FREE_BIT or bool(after & FREE_BIT and after >= word)
+
+    return agrees
+
+
+def walk_heap_2(layout: Heap2Layout, read: WordReader, evidence: Evidence = NOTHING_KNOWN) -> Walk:
+    """Every block that can be proven, with the list of the free ones."""
+    agrees = link_agrees(layout, read)
+    walk = Walk(layout)
+    walk_pools(walk, read, agrees, evidence)
+    nodes = list(_nodes(layout, walk, read))
+    if walk.breaks:
+        broken = frozenset(found.payload for found in walk.breaks)
+        walk = Walk(layout, nodes=nodes)
+        walk_pools(walk, read, link_agrees(layout, read, broken), evidence)
+        nodes = list(_nodes(layout, walk, read))
+    walk.nodes = nodes
+    return walk
+
+
+def _nodes(layout: Heap2Layout, walk: Walk, read: WordReader) -> Iterator[Node]:
+    """The blocks that xStart and free ones lead to."""
+    header = layout.header_reader(read)
+    free = [payload for payload, word in zip(walk.payloads, walk.words) if word & FREE_BIT]
+    places: List[Tuple[int, Optional[int]]] = [(layout.next_place(payload), payload) for payload in free]
+    places += [(layout.head[0], None)] if layout.head is not None else []
+    seen: Set[int] = set()
+    for place, previous in places:
+        value = layout.head[1] if previous is None and layout.head is not None else read(place)
+        target = layout.target_of(value)
+        after = None if target is None else header(target - layout.header)
+        if target is None or target in seen or after is None or not after & FREE_BIT:
+            continue
+        seen.add(target)
+        yield Node(target, 0, place, previous, read(layout.next_place(target)), None)
+
+
+def _judged(layout: Heap2Layout, read: WordReader, verified: bool) -> Optional[Heap2]:
+    walk, agrees = walk_heap_2(layout, read), link_agrees(layout, read)
+    good = sum(1 for payload, word in zip(walk.payloads, walk.words) if agrees(payload, word, 0))
+    if not good or (2 * good < len(walk.payloads) + 4 * len(walk.breaks) and not verified):
+        return None
+    good = max(1, good - 4 * len(walk.breaks))
+    sure = good if verified else max(1, good - _UNSURE) if layout.marked else 1
+    return Heap2(layout, sure)

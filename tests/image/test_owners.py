@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The tasks that blocks name themselves, in images of heaps with ESP-IDF's task tracking."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+
+import pytest
+
+from gdbext.commands.cli import ImageHost
+from gdbext.commands.table import COMMANDS, shell_parser_of
+from gdbext.symbols.freertos import Task, Tasks
+from tests.support import fixtures
+from tests.support.fixtures import Case
+
+TRACKED = ["a006", "a007", "a008"]  # the owner in the poison's head, behind it, and without poison
+HANDLES = range(0x3FCB_0000, 0x3FCB_1000, 0x180)  # the fixtures' stand-ins for control blocks
+NAMES = {0x3FCB_0180: "net", 0x3FCB_0300: "ui"}
+
+
+class Host(ImageHost):
+    """An image beside a kernel that knows some tasks."""
+
+    known = Tasks()
+
+    def tasks(self) -> Tasks:
+        return self.known
+
+
+def host_of(case: Case, known: Tasks) -> Host:
+    heaps = [f"{case.heap.kind}@{case.heap.address:#x}"]
+    host = Host([(image.base, image.data) for image in case.images], heaps)
+    host.known = known
+    return host
+
+
+def report(name: str, case: Case, known: Tasks) -> object:
+    command = next(command for command in COMMANDS if command.name == name)
+    words = ["--heap", f"{case.heap.kind}@{case.heap.address:#x}", *(["--all"] if name == "blocks" else [])]
+    options: Namespace = shell_parser_of(command).parse_args(words)
+    return command.run(host_of(case, known), options)
+
+
+def kernel(complete: bool) -> Tasks:
+    tasks = [Task(handle, name, 0, 0, None, None, False, False) for handle, name in NAMES.items()]
+    return Tasks(tuple(tasks), (), complete)
+
+
+def owners(case: Case, known: Tasks) -> dict[int, str | None]:
+    listed = report("blocks", case, known).blocks  # type: ignore[attr-defined]
+    return {one.payload: None if one.owner is None else one.owner.task for one in listed if one.state == "used"}
+
+
+@pytest.mark.parametrize("name", TRACKED)
+def test_without_a_kernel_a_block_names_its_owners_handle(name: str) -> None:
+    case = fixtures.case(name)
+    told = owners(case, Tasks())
+    assert told.keys() == {block.payload for block in case.truth.blocks}
+    assert set(told.values()) <= {hex(handle) for handle in HANDLES}
+
+
+@pytest.mark.parametrize("complete", [False, True])
+@pytest.mark.parametrize("name", TRACKED)
+def test_the_kernel_names_them_and_says_who_has_ended(name: str, complete: bool) -> None:
+    case = fixtures.case(name)
+    handles = owners(case, Tasks())
+    ended = " (ended)" if complete else ""
+    expected = {payload: NAMES.get(int(text or "", 16), f"{text}{ended}") for payload, text in handles.items()}
+    assert owners(case, kernel(complete)) == expected
+    assert set(NAMES.values()) <= set(expected.values())
+
+
+def test_blocks_without_owners_have_none() -> None:
+    case = fixtures.case("a005")
+    assert set(owners(case, kernel(True)).values()) == {None}
+
+
+def test_the_owner_of_a_damaged_block_is_named_in_the_report() -> None:
+    """Its size word is gone, and its canary says that somebody uses it."""
+    heaps = report("check", fixtures.case("a089"), kernel(True)).heaps  # type: ignore[attr-defined]
+    suspects = {one.payload: one.task for heap in heaps for finding in heap.findings for one in finding.suspects}
+    assert suspects[0x3C0A_1DF4] is None, "it is freed, and what stands there is of nobody now"
+    assert suspects[0x3C0A_2208] is not None
