@@ -114,9 +114,17 @@ def _spoiled(walk: Walk, read: WordReader, stop: int, read_on: int) -> float:
     cut_off = sum(
         1 for fault in outside if fault.value + 2 * walk.layout.word >= stop and _leads_back(walk, read, fault)
     )
-    dangling = sum(1 for node in walk.nodes if node.payload not in walk.known)
+    missing = [node.payload for node in walk.nodes if node.payload not in walk.known]
+    cut_off += sum(1 for payload in missing if _reaches(walk.layout, read, payload, stop))
     gaps = min(_WORST_GAP, sum(gap.end - gap.start for gap in walk.gaps()) / 4096)
-    return 4 * (len(walk.breaks) + len(outside) + 2 * cut_off) + dangling + gaps - min(read_on, 8)
+    return 4 * (len(walk.breaks) + len(outside) + 2 * cut_off) + len(missing) + gaps - min(read_on, 8)
+
+
+def _reaches(layout: Geometry, read: WordReader, payload: int, stop: int) -> bool:
+    """Whether a free block that its neighbour confirms reaches over the place where headers stop."""
+    word = read(payload - layout.word) or 0
+    following = payload + (word & ~FLAG_BITS) + layout.word
+    return bool(word & FREE_BIT) and following > stop and neighbour_agrees(layout, read)(payload, word, following)
 
 
 def _leads_back(walk: Walk, read: WordReader, fault: LinkFault) -> bool:

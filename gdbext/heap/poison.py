@@ -21,6 +21,7 @@ from gdbext.source.snapshot import Snapshot, WordReader
 HEAD, TAIL = 0xABBA1234, 0xBAAD5678
 FREE_FILL = 0xFE
 _WIDTH = 4
+_FEW_BLOCKS = 4
 _HEAD_WITH_OWNER = 12
 
 
@@ -61,6 +62,8 @@ def find_poison(walk: Walk, read: WordReader, held: Snapshot) -> Poison:
     heads = sum(1 for raw, _ in used if read(raw) == HEAD)
     if not used and _is_filled(walk, held, used, Poison("light", 8)):
         return Poison("comprehensive", 8)
+    if len(used) <= _FEW_BLOCKS:  # damage to one canary must not hide all
+        heads = max(heads, *(_tails(read32, used, head) for head in (8, _HEAD_WITH_OWNER)))
     if not heads or 2 * heads < len(used):
         return Poison(owner=owner_bytes(walk, read))
     head = max((8, _HEAD_WITH_OWNER), key=lambda head: _tails(read32, used, head))

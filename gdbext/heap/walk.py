@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import Dict, List, Optional, Set, Tuple
 
 from gdbext.heap.cover import NOTHING_KNOWN, Agrees, Cover, Evidence, neighbour_agrees
-from gdbext.heap.layout import FLAG_BITS, FREE_BIT, Geometry, Pool, TlsfLayout
+from gdbext.heap.layout import FLAG_BITS, FREE_BIT, PREV_FREE_BIT, Geometry, Pool, TlsfLayout
 from gdbext.model import Gap, Resume
 from gdbext.source.snapshot import WordReader
 
@@ -275,7 +275,8 @@ class _Walker:
 
     def swallowing(self) -> Optional[int]:
         """Payload behind the first block of this run whose size is wrong, though it leads to another block: it is on
-        the list of another size or has a listed block in it, and disagrees with what follows it, or that block agrees.
+        the list of another size or has a listed block in it, and disagrees with what follows it, or that block agrees;
+        or its flags are wrong on both sides.
         """
         walk = self.walk
         for payload in sorted(payload for payload in self.listed if self.pool.first <= payload < self.pool.end):
@@ -287,6 +288,19 @@ class _Walker:
             odd = payload < following if start != payload else payload in self.misplaced
             if odd and (not self.agrees(start, word, following) or (start != payload and self._stands(payload))):
                 return following
+        return self._with_odd_flags()
+
+    def _with_odd_flags(self) -> Optional[int]:
+        """Payload behind the first block that is marked free, with its neighbours on both sides and the lists against
+        it: more than a flag of its size word was changed.
+        """
+        payloads, words, start = self.walk.payloads, self.walk.words, self.run_start + 1
+        if not isinstance(self.walk.layout, TlsfLayout):
+            return None
+        for position in range(start, len(words) - 1):
+            word = words[position]
+            if word & FREE_BIT and (word >> 1 ^ words[position - 1]) & 1 and not words[position + 1] & PREV_FREE_BIT:
+                return None if payloads[position] in self.listed else payloads[position + 1]
         return None
 
     def _stands(self, payload: int) -> bool:
