@@ -30,6 +30,7 @@ _ALIGNMENTS = (4, 8, 16, 32)
 _COARSER = (32, 16)
 _NO_CHANCE = 8  # blocks that do not all have twice the alignment by chance
 _MOST = 0.85  # of the blocks, where some may be damaged
+_DAMAGED = 32  # one block in so many, and one more, may be damaged
 _MOST_LOST = 32  # bytes that aligning the array may cost
 _BESIDE = 256  # xStart and xEnd are variables of one file
 _FURTHEST = 1 << 26  # pointers lead no further
@@ -306,7 +307,8 @@ class _Reader:
     def _shared_by(self, sizes: List[int]) -> int:
         """The alignment that many sizes are multiples of; of few, the usual one."""
         for align in _COARSER:
-            if self.address % align == 0 and len(sizes) >= _NO_CHANCE and _share(sizes, align) >= _MOST:
+            others = sum(1 for size in sizes if size % align)
+            if self.address % align == 0 and len(sizes) >= _NO_CHANCE and others <= 1 + len(sizes) // _DAMAGED:
                 return align
         fine = self.address % _USUAL_ALIGNMENT or _share(sizes, _USUAL_ALIGNMENT) < _MOST
         return self.probe.word if fine else _USUAL_ALIGNMENT
