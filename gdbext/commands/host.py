@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Dict, List, NamedTuple, Optional, Protocol, Se
 from gdbext.analyse.check import Operation
 from gdbext.analyse.suspects import Frames
 from gdbext.commands.settings import Settings
-from gdbext.heap.facts import Region
+from gdbext.heap.facts import Region, Variables
 from gdbext.heap.named import Named, Symbols
 from gdbext.heap.registry import KINDS
 from gdbext.heap.search import search_file
@@ -66,8 +66,13 @@ def found_in_file(memory: Memory, symbols: Optional[Symbols], types: Types) -> F
 
 def found_saved(saved: Saved) -> Found:
     """The heaps that were known when a core was saved."""
-    told = [heap for heap in saved.heaps if heap[0] in KINDS and all(0 <= (end or 0) <= _HIGHEST for end in heap[1:4])]
-    return Found([Region(*heap) for heap in told], [Skipped(*missing) for missing in saved.skipped])
+    told = [
+        heap
+        for heap in saved.heaps
+        if heap[0] in KINDS and all(0 <= (end or 0) <= _HIGHEST for end in (*heap[1:4], *heap[6]))
+    ]
+    regions = [Region(*heap[:6], variables=Variables.of_flat(heap[6])) for heap in told]
+    return Found(regions, [Skipped(*missing) for missing in saved.skipped])
 
 
 class Live(NamedTuple):

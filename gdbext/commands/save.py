@@ -105,7 +105,7 @@ def _knowledge(host: Host, memory: Memory, found: Collected) -> List[Note]:
     operation = host.operation() if found.assertion is None else Operation()
     assertion = found.assertion or operation.assertion
     saved = Saved(
-        tuple((one.kind, one.address, one.start, one.end, one.name, one.origin) for one in heaps),
+        tuple((one.kind, one.address, one.start, one.end, one.name, one.origin, one.variables.flat()) for one in heaps),
         tuple(missing),
         None if found.trace is None else found.trace.header.address,
         (operation.in_allocator, operation.why, operation.asserted),

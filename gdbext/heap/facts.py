@@ -6,7 +6,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Dict, List, NamedTuple, Optional, Tuple
+from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from gdbext.heap.layout import FLAG_BITS, FREE_BIT, Geometry, Link, MultiHeap
 from gdbext.heap.poison import TAIL, Poison, requested_of
@@ -14,6 +14,9 @@ from gdbext.heap.walk import Node, Walk
 from gdbext.source.snapshot import Snapshot, WordReader
 
 Edge = Tuple[int, int, int, int]  # a block's payload and size word, those of the header behind it
+
+
+_LARGEST_LINK = 256  # bytes of a block header
 
 
 class Variables(NamedTuple):
@@ -25,6 +28,23 @@ class Variables(NamedTuple):
     remaining: Optional[int] = None  # heap_2: xFreeBytesRemaining
     next_byte: Optional[int] = None  # heap_1: xNextFreeByte
     link: Optional[Link] = None  # heap_4 and heap_5: what a header is, if it is not the kernel's own
+
+    def flat(self) -> Tuple[Optional[int], ...]:
+        """All of them in one row."""
+        low, high = self.array or (None, None)
+        places = (low, high, self.start, self.end, self.remaining, self.next_byte)
+        return (*places, *(self.link or (None, None, None))) if self != NO_VARIABLES else ()
+
+    @classmethod
+    def of_flat(cls, row: Sequence[Optional[int]]) -> Variables:
+        """The same back; none where the row is not one of these."""
+        if len(row) != 9:
+            return NO_VARIABLES
+        low, high, start, end, remaining, next_byte, size, next_at, size_at = row
+        array = None if low is None or high is None else (low, high)
+        link = None if size is None or next_at is None or size_at is None else Link(size, next_at, size_at)
+        sound = link is not None and max(link.next_at, link.size_at) < link.size <= _LARGEST_LINK
+        return cls(array, start, end, remaining, next_byte, link if sound else None)
 
 
 NO_VARIABLES = Variables()

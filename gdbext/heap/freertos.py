@@ -30,13 +30,11 @@ _ALIGNMENTS = {4: (8, 16, 4, 32), 8: (16, 8, 32)}
 _LOOK_AHEAD = 64 << 10
 _MOST_STARTS = 256  # a core may have thousands of ranges
 _MOST_REGIONS = 32
-_NO_CHANCE = 8  # blocks that do not all have twice the alignment by chance
+_NO_CHANCE = 8  # blocks that do not all fit an alignment, or have twice the alignment, by chance
 _CONVINCING = 4  # blocks behind an end marker to which the chain leads
 _FEW_BLOCKS = 8  # of a region without an end marker at the end of its memory
 _BY_STATICS = 8.0  # what a pointer to the end marker is worth
 _STATICS = 4 << 20  # bytes in which it is looked for
-# So many blocks do not fit an alignment by accident.
-_MANY = 32
 
 
 class FreeRtos(NamedTuple):
@@ -345,4 +343,4 @@ def _judged(memory: Memory, layout: FreeRtosLayout, version: int) -> Optional[Fr
         return None
     guard = "-protector" if layout.canary else ""
     name = f"freertos-heap{version}-{8 * layout.word}{guard}"
-    return FreeRtos(replace(layout, name=name), good, good == blocks >= _MANY)
+    return FreeRtos(replace(layout, name=name), good, good == blocks >= _NO_CHANCE)

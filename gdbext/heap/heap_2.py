@@ -33,11 +33,11 @@ _MOST = 0.85  # of the blocks, where some may be damaged
 _MOST_LOST = 32  # bytes that aligning the array may cost
 _BESIDE = 256  # xStart and xEnd are variables of one file
 _FURTHEST = 1 << 26  # pointers lead no further
+_FAR = 1 << 20  # what is looked through behind the place where headers stop
 _WORTH = 3  # of xEnd's word on the end, where it does not fit what is known of the array
 _MOST_VOTED = 8  # places that may be xEnd
 _FEW_VARIABLES = 4096  # bytes of a range that is looked through for xEnd
 _LOOK_AHEAD = 64 << 10
-_UNSURE = 2  # blocks fewer than heap_4's, where both may be meant and no xEnd was found
 
 
 @dataclass(frozen=True)
@@ -106,8 +106,10 @@ class _End(NamedTuple):
     worth: float = 0.0
 
 
-def recognise_heap_2(memory: Memory, address: int, largest: int, variables: Variables) -> Optional[Heap2]:
-    """The layout of the heap_2 whose first header is at `address`, or None."""
+def recognise_heap_2(
+    memory: Memory, address: int, largest: int, variables: Variables, said: bool = True
+) -> Optional[Heap2]:
+    """The layout of the heap_2 whose first header is at `address`, or None. `said`: somebody says that it is one."""
     word = memory.source.pointer_size
     memory.fetch(address, 2 * word)
     if address % word:
@@ -117,7 +119,7 @@ def recognise_heap_2(memory: Memory, address: int, largest: int, variables: Vari
     stop = follow(probe, probe.header_reader(read), probe.first, probe.end)[0]
     look_ahead(memory, stop, high)
     reader = _Reader(memory, read, probe, stop - probe.header, largest, variables)
-    found = [(end, reader.layout_to(end)) for end in reader.ends()]
+    found = [(end, reader.layout_to(end)) for end in reader.ends()] if said or reader.sizes else []
     if not found:
         return None
     layout = min(found, key=lambda one: reader.spoiled(one[1]) - one[0].worth)[1]
@@ -144,7 +146,7 @@ class _Reader:
         self.stop = stop  # where the headers stop
         self.high = known_until(memory, probe.control, largest)
         self.variables = variables
-        self.furthest = self.address + largest
+        self.furthest = self.high + _FAR  # an image may be cut off
         self.sizes = list(self._sizes())
         self.borders = set(accumulate(self.sizes, initial=self.address))
 
@@ -215,7 +217,7 @@ class _Reader:
     def _memory_end(self) -> Iterator[_End]:
         """The end of the array, or of an image of its own, unless the headers stop for good before it."""
         array = self._array()
-        if array is None:
+        if array is None or (self.variables.array is None and self.high - self.stop > _FAR):
             return
         end, tail = self._chain_end(), self.stop + self._size_at(self.stop)
         if end is not None:
@@ -238,7 +240,7 @@ class _Reader:
         """Where the longest chain of sound headers leads that ends where the array may; None if there is none."""
         probe, word = self.probe, self.probe.word
         best: Dict[int, Tuple[int, int]] = {}
-        low = max(self.address, self.stop - _LOOK_AHEAD)
+        low = max(self.address, self.stop - _LOOK_AHEAD, self.high - _FAR)
         for place in range(self.high - (self.high - self.address) % word, low, -word):
             size = self._size_at(place)
             behind = place + size
@@ -476,11 +478,31 @@ def _nodes(layout: Heap2Layout, walk: Walk, read: WordReader) -> Iterator[Node]:
         yield Node(target, 0, place, previous, read(layout.next_place(target)), None)
 
 
+def first_header(memory: Memory, layout: Heap2Layout) -> Optional[int]:
+    """Where the heap begins whose end has been found, if that is before what was walked: xEnd has its size."""
+    word, header = layout.word, layout.header
+    links = Counter(memory.word(payload - header) or 0 for payload in _payloads(memory, layout))
+    for place, _ in links.most_common(_MOST_VOTED):
+        outside = not layout.first - header <= place < layout.behind and place % word == 0
+        if outside and memory.may_read(place, place + 2 * word) and memory.word(place) == 0:
+            start = layout.behind - (memory.word(place + word) or 0)
+            if layout.first - header - _FURTHEST < start < layout.first - header and memory.may_read(
+                start, start + word
+            ):
+                return start
+    return None
+
+
+def _payloads(memory: Memory, layout: Heap2Layout) -> List[int]:
+    walk = Walk(layout)
+    walk_pools(walk, paged_reader(memory, layout.first), lambda *_: True)
+    return walk.payloads
+
+
 def _judged(layout: Heap2Layout, read: WordReader, verified: bool) -> Optional[Heap2]:
     walk, agrees = walk_heap_2(layout, read), link_agrees(layout, read)
     good = sum(1 for payload, word in zip(walk.payloads, walk.words) if agrees(payload, word, 0))
     if not good or (2 * good < len(walk.payloads) + 4 * len(walk.breaks) and not verified):
         return None
     good = max(1, good - 4 * len(walk.breaks))
-    sure = good if verified else max(1, good - _UNSURE) if layout.marked else 1
-    return Heap2(layout, sure)
+    return Heap2(layout, good if verified or layout.marked else 1)

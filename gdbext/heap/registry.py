@@ -8,7 +8,7 @@ else takes the one that most bytes speak for. What could not be recognised is sa
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Callable, Dict, Mapping, NamedTuple, Optional, Union
+from typing import Callable, Dict, Mapping, NamedTuple, Optional, Tuple, Union
 
 from gdbext.heap.cover import Evidence, Proven
 from gdbext.heap.dumped import read_dumped
@@ -119,9 +119,18 @@ def recognise(memory: Memory, region: Region) -> Union[Recognised, Unreadable]:
             refused.append(one)
             continue
         found.append(one)
-        if one.weight >= DECISIVE:
+        if one.weight >= DECISIVE or is_certain(one):
             break
-    return max(found, key=lambda one: one.weight) if found else refused[0]
+    return max(found, key=_likelihood) if found else refused[0]
+
+
+def _likelihood(one: Recognised) -> Tuple[int, bool]:
+    return one.weight, one.kind != "freertos_heap_2"  # which is the rarer one
+
+
+def is_certain(one: Recognised) -> bool:
+    """Whether nothing else can be there: a heap_2 to which xStart leads, and which leads to xEnd."""
+    return isinstance(one.layout, Heap2Layout) and one.layout.head is not None
 
 
 def weight_of(memory: Memory, region: Region) -> int:
@@ -169,7 +178,7 @@ def _recognise_heap_2(memory: Memory, region: Region) -> Union[Recognised, Unrea
     end = region.variables.end
     if end is not None and memory.word(end + memory.source.pointer_size) == 0:
         return Unreadable(region, "uninitialised", "not initialised yet (xEnd has no size): continue, then look again")
-    found = recognise_heap_2(memory, region.address, LARGEST_HEAP, region.variables)
+    found = recognise_heap_2(memory, region.address, LARGEST_HEAP, region.variables, region.kind != "auto")
     if found is None:
         return Unreadable(region, "unreadable", f"no blocks of FreeRTOS's heap_2 from {region.address:#x} on")
     return Recognised("freertos_heap_2", found.layout, None, found.blocks)
@@ -185,8 +194,8 @@ def _recognise_heap_1(memory: Memory, region: Region) -> Union[Recognised, Unrea
 _RECOGNISERS: Dict[str, Callable[[Memory, Region], Union[Recognised, Unreadable]]] = {
     "multi_heap": _recognise_multi_heap,
     "tlsf": _recognise_tlsf,
+    "freertos_heap_2": _recognise_heap_2,
     "freertos_heap_4": _freertos(4),
     "freertos_heap_5": _freertos(5),
-    "freertos_heap_2": _recognise_heap_2,
     "freertos_heap_1": _recognise_heap_1,
 }

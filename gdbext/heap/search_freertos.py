@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Finds heap_4 and heap_5 of FreeRTOS in memory that nothing names.
+"""Finds heap_4, heap_5 and heap_2 of FreeRTOS in memory that nothing names.
 
 Approach: every used block begins with a next pointer of NULL (or a canary, one for the whole heap) and a size whose
 top bit is set. The lowest bytes of that bit's word make a pattern that a regular expression finds. From each such
 header the sizes are followed; a chain of many blocks whose used ones all keep the same word, and which ends on an end
 marker, begins a heap. A free block may stand before its first used one: it is found by what it points to.
+A heap_2 counts only together with its xEnd and xStart; the size in xEnd tells where it begins.
 Rejected: looking for the end marker (it is 0, 0); following each word.
 Cost: one pass of the regular expression engine, and a dictionary of headers.
-Assumptions: no block has 16 MiB; a heap without any used block cannot be told from nothing.
+Assumptions: no block has 16 MiB; a heap without any used block cannot be told from nothing, nor can heap_1, which has
+no headers, or heap_2 before V10.5, whose used blocks have no mark.
 """
 
 from __future__ import annotations
@@ -17,8 +19,9 @@ from collections import Counter
 from typing import Dict, Iterator, List, NamedTuple, Optional, Pattern, Set, Tuple
 
 from gdbext.heap.facts import Region
+from gdbext.heap.heap_2 import Heap2Layout, first_header
 from gdbext.heap.layout import FreeRtosLayout
-from gdbext.heap.registry import Recognised, recognise
+from gdbext.heap.registry import Recognised, is_certain, recognise
 from gdbext.heap.search_tlsf import BY_SIGNATURE, FoundHeap
 from gdbext.source.memory import Memory
 from gdbext.source.snapshot import Snapshot
@@ -74,13 +77,23 @@ def _heap_of(memory: Memory, piece: _Piece, chains: List[_Chain]) -> Optional[Fo
     if best is None:
         return None
     chain, first, found = best
-    assert isinstance(found.layout, FreeRtosLayout)
-    before = piece.free_before(chain, found.layout.canary)
+    before = _begins_before(memory, piece, chain, found)
     earlier = _recognised(memory, before) if before is not None else None
     if before is not None and earlier is not None and earlier.weight > found.weight:
         first, found = before, earlier
     region = Region(found.kind, first, origin=BY_SIGNATURE)
-    return FoundHeap(region, [(pool.first - found.layout.header, pool.end) for pool in found.layout.pools])
+    layout = found.layout
+    if isinstance(layout, Heap2Layout) and layout.head is None:
+        return None  # without its variables it may as well be a damaged heap_4
+    return FoundHeap(region, [(pool.first - layout.header, layout.behind_pool(pool)) for pool in layout.pools])
+
+
+def _begins_before(memory: Memory, piece: _Piece, chain: _Chain, found: Recognised) -> Optional[int]:
+    """Where the heap begins, if free blocks stand in front of the first used one."""
+    if isinstance(found.layout, Heap2Layout):
+        return first_header(memory, found.layout)
+    assert isinstance(found.layout, FreeRtosLayout)
+    return piece.free_before(chain, found.layout.canary)
 
 
 def _weight(candidate: Tuple[_Chain, int, Recognised]) -> Tuple[int, int]:
@@ -89,10 +102,12 @@ def _weight(candidate: Tuple[_Chain, int, Recognised]) -> Tuple[int, int]:
 
 
 def _recognised(memory: Memory, address: int) -> Optional[Recognised]:
-    kinds = ("freertos_heap_4", "freertos_heap_5")
-    tried = [recognise(memory, Region(kind, address)) for kind in kinds]
-    found = [one for one in tried if isinstance(one, Recognised) and one.weight >= _FEWEST_BLOCKS]
-    return max(found, key=lambda one: one.weight, default=None)
+    found = recognise(memory, Region("freertos_heap_2", address))
+    if isinstance(found, Recognised) and is_certain(found):
+        return found
+    tried = [recognise(memory, Region(kind, address)) for kind in ("freertos_heap_4", "freertos_heap_5")]
+    likely = [one for one in (*tried, found) if isinstance(one, Recognised) and one.weight >= _FEWEST_BLOCKS]
+    return max(likely, key=lambda one: one.weight, default=None)
 
 
 class _Chain(NamedTuple):

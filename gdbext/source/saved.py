@@ -19,7 +19,11 @@ _VERSION = 1
 _ADDRESS_BYTES = 8
 _MOST_HEAPS = 1024
 
-SavedHeap = Tuple[str, int, Optional[int], Optional[int], Optional[str], str]  # the fields of a Region
+_MOST_VARIABLES = 9
+
+_Numbers = Tuple[Optional[int], ...]
+# The fields of a Region; those of its variables in one row.
+SavedHeap = Tuple[str, int, Optional[int], Optional[int], Optional[str], str, _Numbers]
 
 
 class Saved(NamedTuple):
@@ -59,8 +63,10 @@ def read_saved(core: Core) -> Optional[Saved]:
         return None
 
 
-def _heap(kind: Any, address: Any, start: Any, end: Any, name: Any, origin: Any) -> SavedHeap:
-    return str(kind), int(address), _number(start), _number(end), None if name is None else str(name), str(origin)
+def _heap(kind: Any, address: Any, start: Any, end: Any, name: Any, origin: Any, variables: Any = ()) -> SavedHeap:
+    numbers = tuple(_number(one) for one in tuple(variables)[:_MOST_VARIABLES])
+    said = None if name is None else str(name)
+    return str(kind), int(address), _number(start), _number(end), said, str(origin), numbers
 
 
 def _assertion(text: Any, function: Any, seq: Any) -> Tuple[str, str, Optional[int]]:

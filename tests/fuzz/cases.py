@@ -27,6 +27,7 @@ from tests.fuzz.mutate import ANY, mutated
 from tests.fuzz.wellformed import problems
 from tests.support.core import core_bytes, esp_log, esp_partition
 from tests.support.fixtures import load_cases
+from tests.support.heap_2_image import Build, Heap2, load
 from tests.support.ring import Ring
 
 LONGEST = 5.0
@@ -55,7 +56,17 @@ def subjects() -> tuple[Subject, ...]:
             targets = (case.heap.address, *(block.raw for block in blocks), *(block.raw - 8 for block in blocks))
             ring = _ring(case.pointer_size, [(block.payload, block.requested) for block in blocks])
             found.append(Subject(case.id, (*ranges, (ring.address, ring.data())), case.heap.option, targets))
-    return tuple(found)
+    return (*found, *(_older(marked) for marked in (True, False)))
+
+
+def _older(marked: bool) -> Subject:
+    """A heap_2 with its variables, which no fixture has."""
+    heap = Heap2(0x2000_1000, 8192, Build(marked=marked))
+    load(heap, Random(marked), 150)
+    ring = _ring(4, [(payload, size) for payload, size in heap.used.items()][:40])
+    targets = (heap.start, heap.end, *(payload - 8 for payload, _, _ in heap.blocks()))
+    ranges = (*heap.images(), (ring.address, ring.data()))
+    return Subject(f"heap-2-{marked}", ranges, f"freertos_heap_2@{heap.first:#x}", targets)
 
 
 def _ring(width: int, blocks: list[tuple[int, int]]) -> Ring:

@@ -27,6 +27,7 @@ def test_the_subjects_are_of_every_kind() -> None:
         "tlsf",
         "freertos_heap_4",
         "freertos_heap_5",
+        "freertos_heap_2",
     }
 
 

@@ -14,7 +14,9 @@ from typing import Any
 
 import pytest
 
+from gdbext.source.snapshot import ByteOrder
 from tests.image.test_damages import check
+from tests.image.test_search import places, search
 from tests.support import damages
 from tests.support.damages import Held, Subject
 from tests.support.heap_2_image import STATICS, Build, Heap2, load
@@ -99,6 +101,14 @@ def test_a_heap_inside_of_a_larger_memory_ends_where_xend_says() -> None:
     (report,) = check([(STATICS, bytes(memory))], f"freertos_heap_2@{heap.first:#x}")["heaps"]
     assert (report["status"], report["end"]) == ("clean", heap.first + heap.adjusted)
     assert listed(report, "used") == truth(heap, True)
+
+
+@pytest.mark.parametrize("name", ["32-little-marked-align-8", "32-big-marked-align-16", "64-little-marked-align-8"])
+def test_it_is_found_by_its_marks_with_its_variables_and_without_them_taken_for_nothing(name: str) -> None:
+    heap = heap_of(BUILDS[name], 2, 120)
+    order: ByteOrder = "big" if heap.build.order == ">" else "little"
+    assert places(search(heap.images(), heap.build.word, order)) == {("freertos_heap_2", heap.first)}
+    assert search(heap.images(statics=False), heap.build.word, order).regions == []
 
 
 def subject_of(name: str, heap: Heap2, statics: bool) -> Subject:

@@ -6,6 +6,9 @@ The program has the allocator's variables under their names; the bytes in them a
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -16,6 +19,8 @@ from tests.image.test_damages import check
 from tests.rsp.test_named import BSS, Program, build, heaps, in_gdb, in_shell
 from tests.support.gdb import SOURCE, Capture, remote, run_gdb
 from tests.support.heap_2_image import Array, Build, Heap1, Heap2, load
+from tests.support.paths import ROOT
+from tests.support.ring import Ring
 from tests.support.rsp_stub import stub_of
 
 ARRAY, TOTAL = 0x2000_1004, 8192
@@ -106,6 +111,19 @@ def test_heap_1_is_its_counter(tmp_path: Path) -> None:
         assert (report["heaps"][0]["status"], report["heaps"][0]["findings"]) == ("clean", [])
 
 
+def test_the_blocks_of_heap_1_are_those_of_the_trace(tmp_path: Path) -> None:
+    heap = heap_1()
+    elf = program_of(heap, tmp_path)
+    ring = Ring(0x1000_0000, 4, names=[(1, "main")], capacity=16)
+    for payload, size in list(heap.used.items())[1:]:
+        ring.event("alloc", payload, size - 1, stack=ring.stack(0x4200_1000))
+    memory = [*heap.images(), (ring.address, ring.data())]
+    (told,) = in_shell(elf, memory, "check", tmp_path, "--blocks", f"--ring={ring.address:#x}")["heaps"]
+    blocks = {(block["payload"], block["size"]) for block in told["blocks"] if block["state"] == "used"}
+    assert (told["status"], blocks) == ("clean", set(list(heap.used.items())[1:]))
+    assert (told["used_bytes"], told["used_blocks"]) == (sum(heap.used.values()), len(heap.used) - 1)
+
+
 @pytest.mark.parametrize("value", [TOTAL, 1203])
 def test_the_counter_of_heap_1_is_checked(value: int, tmp_path: Path) -> None:
     heap = heap_1()
@@ -136,3 +154,14 @@ def test_before_its_first_use_it_is_said(heap: Array, tmp_path: Path) -> None:
         assert "the heap of FreeRTOS is not initialised yet (xEnd has no size)" in said
     else:
         assert "clean" in said
+
+
+@pytest.mark.parametrize("heap", [heap_2(), heap_1()], ids=["heap_2", "heap_1"])
+def test_a_saved_core_still_knows_where_its_variables_lie(heap: Array, tmp_path: Path) -> None:
+    elf, core = program_of(heap, tmp_path), tmp_path / "saved.core"
+    with stub_of(heap.images()) as stub:
+        run_gdb([SOURCE, remote(stub.remote), Capture(f"memtrace save {core}")], elf=elf)
+    words = [sys.executable, "-m", "gdbext", "check", "--json", str(core)]
+    said = json.loads(subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False).stdout)
+    (told,) = said["heaps"]
+    assert (told["status"], told["used_bytes"]) == ("clean", sum(heap.used.values()))
