@@ -55,3 +55,11 @@ def test_a_damaged_canary_of_the_only_block_is_told() -> None:
     assert (heap["poisoning"], heap["status"]) == ("light", "clean")
     heap = heap_with({place: HEAD ^ 1, place + 4: 20, place + 28: TAIL}, blocks, shape)
     assert [finding["rule"] for finding in heap["findings"]] == ["poison-head"]
+
+
+def test_zeros_up_to_the_end_are_no_wrong_pool_size() -> None:
+    """The last blocks are used: the counters are right for a heap that ends in front of the zeros, too."""
+    shape, blocks = Shape(10, 3), [(40, True), (800, False), (24, True), (64, True), (32, True)]
+    places = payloads(BASE, blocks, shape)
+    heap = heap_with({place - 4: 0 for place in places[3:]}, blocks, shape)
+    assert {finding["block"] for finding in heap["findings"]} == {places[3]}
