@@ -90,8 +90,8 @@ def _true_end(memory: Memory, layout: TlsfLayout, info: MultiHeap, high: int) ->
     marker = read(layout.end - layout.word)
     if marker is not None and marker & ~2:
         return payload
-    if memory.known_end(info.address) == layout.control + info.pool_size and layout.end - payload > layout.smallest:
-        return None  # the memory ends where pool_size says: what looks like an end before is a bad header
+    if memory.known_end(info.address) == layout.control + info.pool_size and not read(payload - layout.word):
+        return None  # the memory ends where pool_size says: what looks like an end before is a cleared header
     return payload if counted and not (marker is not None and _in_use(memory, payload, layout.end)) else None
 
 
