@@ -83,7 +83,7 @@ class HeapFacts:
         self.poison = poison or Poison()
         self.shift = self.poison.shift  # bytes from the allocator's payload (raw) to the user's
         self.read: WordReader = held.word_reader(layout.control, layout.end)
-        self.read32: WordReader = held.reader32(layout.control)  # at any address
+        self.read32: WordReader = held.reader32(layout.control, layout.end)  # at any address
         self.position: Dict[int, int] = walk.index()
         self.listed: Dict[int, Node] = {node.payload: node for node in walk.nodes}
         pairs = zip(walk.payloads, walk.words)

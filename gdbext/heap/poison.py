@@ -58,7 +58,7 @@ def find_poison(walk: Walk, read: WordReader, held: Snapshot) -> Poison:
     """What the blocks of a heap carry."""
     pairs = zip(walk.payloads, walk.words)
     used = [(raw, word & ~FLAG_BITS) for raw, word in pairs if not word & FREE_BIT]
-    read32 = held.reader32(walk.layout.control)
+    read32 = held.reader32(walk.layout.control, walk.layout.end)
     heads = sum(1 for raw, _ in used if read(raw) == HEAD)
     if not used and _is_filled(walk, held, used, Poison("light", 8)):
         return Poison("comprehensive", 8)
@@ -124,7 +124,7 @@ def requested_of(held: Snapshot, raw: int, size: int, poison: Poison) -> Optiona
 
 def marked_blocks(held: Snapshot, low: int, high: int, poison: Poison) -> FrozenSet[int]:
     """Payloads of the allocator around which both canaries stand: used blocks, and what is left of freed ones."""
-    data, read32 = held.prefix(low, high - low), held.reader32(low)
+    data, read32 = held.prefix(low, high - low), held.reader32(low, high)
     mark, found = HEAD.to_bytes(_WIDTH, held.byte_order), set()
     place = data.find(mark)
     while place >= 0:

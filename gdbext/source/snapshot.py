@@ -119,10 +119,19 @@ class Snapshot:
         data = self.get(address, 4)
         return None if data is None else int.from_bytes(data, self.byte_order)
 
-    def reader32(self, around: int) -> WordReader:
-        """The fastest way to many 32-bit words at any address of the extent that holds `around`."""
-        index = bisect_right(self._starts, around) - 1
-        if index < 0:
+    def _widest(self, start: int, end: int) -> Optional[int]:
+        """The extent that has most of start..end: one long read may follow many short ones."""
+
+        def within(index: int) -> int:
+            low = self._starts[index]
+            return min(end, low + len(self._data[index])) - max(start, low)
+
+        return max(range(*self._touching(start, end)), key=within, default=None)
+
+    def reader32(self, start: int, end: int) -> WordReader:
+        """The fastest way to many 32-bit words of start..end at any address."""
+        index = self._widest(start, end)
+        if index is None:
             return self.word32
         base, data, slow = self._starts[index], self._data[index], self.word32
         unpack, last = Struct("<I" if self.byte_order == "little" else ">I").unpack_from, len(data) - 4
@@ -136,9 +145,9 @@ class Snapshot:
         return read
 
     def word_reader(self, start: int, end: int) -> WordReader:
-        """The fastest way to many words: an index into the extent that holds start..end, `word` for the rest."""
-        index = bisect_right(self._starts, start) - 1
-        if index < 0 or self._starts[index] % self.pointer_size:
+        """The fastest way to many words: an index into the extent that has most of start..end, `word` for the rest."""
+        index = self._widest(start, end)
+        if index is None or self._starts[index] % self.pointer_size:
             return self.word
         base, words = self._starts[index], self._words_of(index)
         high, slow = base + len(words) * self.pointer_size, self.word
