@@ -8,13 +8,14 @@ when the target stopped turns what it explains into notes.
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Callable, Iterable, List, NamedTuple, Optional, Sequence, Tuple
 
 from gdbext.analyse.evidence import extent_of
 from gdbext.analyse.explain import explain
 from gdbext.analyse.faults import COUNTERS, Fault
 from gdbext.analyse.groups import group_faults
+from gdbext.analyse.pointers import NameAt, no_name, pointer_words
 from gdbext.analyse.rules import run_rules
 from gdbext.analyse.rules_trace import TRACE_NOTES, run_trace_rules
 from gdbext.analyse.suspects import Frames, TaskOf, Witness, no_task
@@ -35,6 +36,7 @@ from gdbext.symbols.names import innermost_allocator, is_assertion
 from gdbext.trace.history import History
 
 _BYTES_SHOWN = 16
+_OVERWRITTEN = ("block-size", "end-marker", "used-link", "poison-head", "poison-tail", "poison-length", "owner-word")
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,7 @@ class Known:
     with_blocks: bool = False
     heaps: Sequence[HeapFacts] = ()  # all that were read
     task_of: TaskOf = no_task
+    name_at: NameAt = no_name
 
 
 def check_heap(facts: HeapFacts, known: Known, first_group: int) -> Tuple[HeapReport, List[Skipped]]:
@@ -103,9 +106,15 @@ def _findings(witness: Witness, faults: Sequence[Fault], known: Known, first_gro
     findings: List[Finding] = []
     numbered = sorted(range(len(groups)), key=lambda number: judged[number].severity)
     for offset, number in enumerate(numbered):
-        told = [(faults[p], extents[p]) for p in groups[number]]
+        told = [(faults[p], _with_pointers(facts, known, faults[p], extents[p])) for p in groups[number]]
         findings += _group_findings(facts, told, first_group + offset, judged[number])
     return findings
+
+
+def _with_pointers(facts: HeapFacts, known: Known, fault: Fault, extent: Extent) -> Extent:
+    """The bytes with what they point to, where that is not what the rule is about."""
+    words = pointer_words(facts, known.name_at, extent) if fault.rule in _OVERWRITTEN and fault.length else ""
+    return replace(extent, words=f"{extent.words}  ({words})") if words else extent
 
 
 def _judged(witness: Witness, faults: Sequence[Fault], extent: Extent, operation: Operation) -> _Verdict:

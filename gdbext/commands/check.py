@@ -55,7 +55,9 @@ def _asked_once(host: Host, found: Collected) -> Callable[[], Operation]:
 
 def _analyse(host: Host, found: Collected, operation: Callable[[], Operation], with_blocks: bool) -> List[HeapReport]:
     task_of = Owners(host, found).task_of
-    known = Known(found.history, host.frames, operation, found.trace_info, with_blocks, found.heaps, task_of)
+    known = Known(
+        found.history, host.frames, operation, found.trace_info, with_blocks, found.heaps, task_of, host.name_at
+    )
     heaps: List[HeapReport] = []
     group = 1
     for facts in found.heaps:

@@ -135,10 +135,8 @@ class ImageHost:
         return read_tasks(self._memory, self._program, self._symbols)
 
     def name_at(self, address: int) -> Optional[str]:
-        """The variable at an address, with the offset in it."""
-        objects = [] if self._program is None else self._program.objects()
-        found = next(((name, address - start) for name, start, size in objects if 0 <= address - start < size), None)
-        return None if found is None else found[0] + (f"+{found[1]}" if found[1] else "")
+        """The variable or function at an address, with the offset in it."""
+        return None if self._program is None else self._program.name_at(address)
 
     def keep_plan(self, plan: WatchPlan) -> None:
         """Nothing runs again here."""

@@ -185,7 +185,7 @@ class Host(Protocol):
         """The tasks of the kernel, by its own lists."""
 
     def name_at(self, address: int) -> Optional[str]:
-        """The variable at an address, with the offset in it."""
+        """The variable or function at an address, with the offset in it."""
 
     def find_heaps(self) -> Found:
         """The heaps that symbols lead to."""

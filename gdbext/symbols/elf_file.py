@@ -114,6 +114,14 @@ class ElfFile:
         beyond = symbol.size and place >= symbol.address + symbol.size
         return None if beyond or place < symbol.address else self._name(symbol)
 
+    def name_at(self, address: int) -> Optional[str]:
+        """The variable or function that holds an address, with the offset in it."""
+        place = address - self.bias
+        known = (one for one in self._symbols if one.kind in (_OBJECT, _FUNCTION))
+        found = next((one for one in known if 0 <= place - one.address < one.size), None)
+        offset = 0 if found is None else place - found.address
+        return None if found is None else self._name(found) + (f"+{offset}" if offset else "")
+
     def sections(self) -> List[Tuple[int, int, bool]]:
         """Start, end, and whether it is written to, of every section that has memory."""
         headers = (section.header for section in self.elf.iter_sections())

@@ -47,6 +47,7 @@ static const struct scenario scenarios[] = {
     {"overflow-1-nul", test_overflow_1_nul, 0},
     {"overflow-4", test_overflow_4, 0},
     {"overflow-16", test_overflow_16, 0},
+    {"handlers", test_handlers, 0},
     {"realloc-overflow", test_realloc_overflow, 0},
     {"header-zeroed", test_header_zeroed, 0},
     {"underflow-1", test_underflow_1, 0},

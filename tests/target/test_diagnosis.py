@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from tests.cli.shell import memtrace
+from tests.support import firmware
 from tests.support.gdb import Capture
 from tests.support.markers import marked_line
 from tests.support.paths import ROOT
@@ -184,6 +186,20 @@ def test_the_seed_case_in_full() -> None:
     assert heap["resumed"] == [following["payload"] + 1028]
     used = [block["payload"] for block in heap["blocks"] if block["state"] == "used"]
     assert len(used) == heap["used_blocks"] >= 30
+
+
+@pytest.mark.parametrize("variant", ["default", "de212", "lx106"])
+def test_a_pointer_that_was_written_there_is_named(variant: str, tmp_path: Path) -> None:
+    core = tmp_path / "core"
+    asked = [Capture("heap-check --json"), Capture("heap-check"), f"memtrace save {core}"]
+    done = run_scenario("handlers", asked, before=["break scenario_done"], variant=variant)
+    words = damage(done.json())[0]["extent"]["words"]
+    assert words.endswith(" is packet_release_later)")
+    assert f": {words}" in done.captured[1].output
+    assert (
+        damage(memtrace("check", "--json", core, "--elf", firmware.build(variant)).json())[0]["extent"]["words"]
+        == words
+    )
 
 
 @pytest.mark.parametrize("scenario", ["stray", "stray-assert"])

@@ -50,6 +50,7 @@ DAMAGED = [
     overflow("overflow-1-nul", "overflow-1-nul-write", 1, end=DONE),
     overflow("overflow-4", "overflow-4-write", 4),
     overflow("overflow-16", "overflow-16-write", 16),
+    overflow("handlers", "handlers-write", 4, end=DONE),
     overflow("realloc-overflow", "realloc-write", 4),
     overflow("header-zeroed", "header-zeroed-write", 1),  # the other three were 0 before
     overflow("overwritten", "overwritten-write", 4),

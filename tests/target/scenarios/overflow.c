@@ -77,6 +77,28 @@ SCENARIO void test_overflow_16(void)
     packet_release(right);
 }
 
+SCENARIO static void packet_release_later(void *packet)
+{
+    (void)packet;
+}
+
+typedef void (*handler)(void *);
+
+/* One handler too many: what lies in the size word names who registers it. */
+SCENARIO static void handlers_add(handler *last)
+{
+    last[1] = packet_release_later; /* LINE: handlers-write */
+}
+
+SCENARIO void test_handlers(void)
+{
+    char *left = left_create();
+    char *right = right_create(96);
+    neighbours_expect(left, LEFT, right);
+    memset(left, 0, LEFT);
+    handlers_add((handler *)(void *)left + LEFT / sizeof(handler) - 1);
+}
+
 SCENARIO static void *list_grow(void *list, size_t size)
 {
     return realloc(list, size); /* LINE: realloc-grow */

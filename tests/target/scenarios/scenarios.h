@@ -32,6 +32,7 @@ void test_overflow_1(void);
 void test_overflow_1_nul(void);
 void test_overflow_4(void);
 void test_overflow_16(void);
+void test_handlers(void);
 void test_realloc_overflow(void);
 void test_header_zeroed(void);
 void test_underflow_1(void);
