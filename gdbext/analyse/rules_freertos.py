@@ -50,13 +50,18 @@ def wrong_flags(facts: HeapFacts) -> Set[int]:
 
 def check_flags(facts: HeapFacts) -> Iterator[Fault]:
     """The allocated bit against the pointers."""
-    layout = _layout(facts)
-    for payload in sorted(wrong_flags(facts)):
+    return flag_faults(facts, wrong_flags(facts), "the chain")
+
+
+def flag_faults(facts: HeapFacts, wrong: Set[int], judge: str) -> Iterator[Fault]:
+    """The blocks whose allocated bit is wrong, as `judge` and their pointers say; heap_2's too."""
+    layout = facts.layout
+    for payload in sorted(wrong):
         says, are = ("free", "used") if facts.is_free(payload) else ("used", "free")
         place = layout.place_of_size(payload)
         offset = 0 if facts.snapshot.byte_order == "big" else layout.word - 1
         word = f"its size word {facts.stored_size(payload):#010x}"
-        text = f"{word} says that it is {says}; its next pointer and the chain say {are}"
+        text = f"{word} says that it is {says}; its next pointer and {judge} say {are}"
         yield Fault("free-flag", place + offset, 1, payload, text, touching(payload))
 
 

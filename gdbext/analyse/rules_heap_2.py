@@ -15,6 +15,7 @@ from collections import Counter
 from typing import Dict, Iterator, List, Optional, Set
 
 from gdbext.analyse.faults import Fault, first_difference, touching
+from gdbext.analyse.rules_freertos import flag_faults
 from gdbext.heap.facts import HeapFacts
 from gdbext.heap.heap_2 import Heap2Layout
 
@@ -53,14 +54,7 @@ def _led_to(facts: HeapFacts, free: List[int]) -> Dict[int, int]:
 
 def check_flags(facts: HeapFacts) -> Iterator[Fault]:
     """The allocated bit against the pointers."""
-    layout = _layout(facts)
-    for payload in sorted(wrong_flags(facts)):
-        says, are = ("free", "used") if facts.is_free(payload) else ("used", "free")
-        place = layout.place_of_size(payload)
-        offset = 0 if facts.snapshot.byte_order == "big" else layout.word - 1
-        word = f"its size word {facts.stored_size(payload):#010x}"
-        text = f"{word} says that it is {says}; its next pointer and the list say {are}"
-        yield Fault("free-flag", place + offset, 1, payload, text, touching(payload))
+    return flag_faults(facts, wrong_flags(facts), "the list")
 
 
 def check_used(facts: HeapFacts) -> Iterator[Fault]:

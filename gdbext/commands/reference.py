@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Dict, Iterator
+from typing import Dict, Iterator, Tuple, Union
 
+from gdbext.analyse.faults import Rule, TraceRule
 from gdbext.analyse.rules import RULES
 from gdbext.analyse.rules_trace import TRACE_RULES
 from gdbext.commands.launch import LAUNCH
@@ -58,9 +59,8 @@ def _settings() -> Iterator[str]:
 
 def checks_page() -> str:
     """docs/CHECKS.md."""
-    rules = [(rule.id, rule.sentence, rule.severity) for rule in RULES]
-    rules += [(rule.id, rule.sentence, rule.severity) for rule in TRACE_RULES]
-    rows = [f"| `{name}` | {sentence} | {severity} |" for name, sentence, severity in rules]
+    rules: Tuple[Union[Rule, TraceRule], ...] = (*RULES, *TRACE_RULES)
+    rows = [f"| `{rule.id}` | {rule.sentence} | {rule.severity} |" for rule in rules]
     what = "What `heap-check` holds against a heap; the id stands in `rule` of its `--json`."
     head = ["# Checks", "", _NOTE, "", what, ""]
     return "\n".join([*head, "| id | what must be so | else |", "|---|---|---|", *rows, ""])

@@ -22,7 +22,7 @@ from typing import Iterator, List, NamedTuple, Optional, Set, Tuple
 from gdbext.heap.cover import NOTHING_KNOWN, Agrees, Evidence
 from gdbext.heap.ends import chains_behind, follow, known_until, look_ahead, paged_reader, with_last
 from gdbext.heap.layout import FREE_BIT, FreeRtosLayout, Link, Pool
-from gdbext.heap.walk import Node, Walk, walk_pools
+from gdbext.heap.walk import Node, Walk, walk_listed, walk_pools
 from gdbext.source.memory import Memory
 from gdbext.source.snapshot import WordReader
 
@@ -238,15 +238,7 @@ def chain_agrees(layout: FreeRtosLayout, read: WordReader) -> Agrees:
 def walk_freertos(layout: FreeRtosLayout, read: WordReader, evidence: Evidence = NOTHING_KNOWN) -> Walk:
     """Every block that can be proven, with the chain of the free ones as its only list."""
     agrees = chain_agrees(layout, read)
-    walk = Walk(layout)
-    walk_pools(walk, read, agrees, evidence)
-    nodes = list(_nodes(layout, walk, read))
-    if walk.breaks:
-        walk = Walk(layout, nodes=nodes)
-        walk_pools(walk, read, agrees, evidence)
-        nodes = list(_nodes(layout, walk, read))
-    walk.nodes = nodes
-    return walk
+    return walk_listed(layout, read, lambda _: agrees, lambda walk: _nodes(layout, walk, read), evidence)
 
 
 def _nodes(layout: FreeRtosLayout, walk: Walk, read: WordReader) -> Iterator[Node]:

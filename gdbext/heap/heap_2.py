@@ -21,7 +21,7 @@ from gdbext.heap.cover import NOTHING_KNOWN, Agrees, Evidence
 from gdbext.heap.ends import follow, known_until, look_ahead, paged_reader
 from gdbext.heap.facts import Variables
 from gdbext.heap.layout import FLAG_BITS, FREE_BIT, Flaw, LinkedBlocks, Pool
-from gdbext.heap.walk import Node, Walk, walk_pools
+from gdbext.heap.walk import Node, Walk, walk_listed, walk_pools
 from gdbext.source.memory import Memory
 from gdbext.source.snapshot import WordReader
 
@@ -450,17 +450,11 @@ def link_agrees(layout: Heap2Layout, read: WordReader, broken: FrozenSet[int] = 
 
 def walk_heap_2(layout: Heap2Layout, read: WordReader, evidence: Evidence = NOTHING_KNOWN) -> Walk:
     """Every block that can be proven, with the list of the free ones."""
-    agrees = link_agrees(layout, read)
-    walk = Walk(layout)
-    walk_pools(walk, read, agrees, evidence)
-    nodes = list(_nodes(layout, walk, read))
-    if walk.breaks:
-        broken = frozenset(found.payload for found in walk.breaks)
-        walk = Walk(layout, nodes=nodes)
-        walk_pools(walk, read, link_agrees(layout, read, broken), evidence)
-        nodes = list(_nodes(layout, walk, read))
-    walk.nodes = nodes
-    return walk
+
+    def agrees(broken: FrozenSet[int]) -> Agrees:
+        return link_agrees(layout, read, broken)
+
+    return walk_listed(layout, read, agrees, lambda walk: _nodes(layout, walk, read), evidence)
 
 
 def _nodes(layout: Heap2Layout, walk: Walk, read: WordReader) -> Iterator[Node]:

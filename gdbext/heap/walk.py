@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field
-from typing import Dict, List, Optional, Set, Tuple
+from typing import Callable, Dict, FrozenSet, Iterable, List, Optional, Set, Tuple
 
 from gdbext.heap.cover import NOTHING_KNOWN, Agrees, Cover, Evidence, neighbour_agrees
 from gdbext.heap.layout import FLAG_BITS, FREE_BIT, PREV_FREE_BIT, Geometry, Pool, TlsfLayout
@@ -130,6 +130,28 @@ def walk_pools(walk: Walk, read: WordReader, agrees: Agrees, evidence: Evidence 
                 payload = inside
             elif payload < pool.end:
                 payload = walker.resume(payload, word)
+
+
+def walk_listed(
+    layout: Geometry,
+    read: WordReader,
+    agrees: Callable[[FrozenSet[int]], Agrees],
+    nodes_of: Callable[[Walk], Iterable[Node]],
+    evidence: Evidence,
+) -> Walk:
+    """The blocks of a heap whose free list stands in them: it is known once they are walked, and tells what is around
+    damage, for which they are walked again. `agrees` is made for the blocks that are known to be broken.
+    """
+    walk = Walk(layout)
+    walk_pools(walk, read, agrees(frozenset()), evidence)
+    nodes = list(nodes_of(walk))
+    if walk.breaks:
+        broken = frozenset(found.payload for found in walk.breaks)
+        walk = Walk(layout, nodes=nodes)
+        walk_pools(walk, read, agrees(broken), evidence)
+        nodes = list(nodes_of(walk))
+    walk.nodes = nodes
+    return walk
 
 
 _MIDDLE = "leads into the middle of other blocks"

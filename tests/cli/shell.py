@@ -36,3 +36,10 @@ def memtrace(*words: object) -> Said:
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         status = main([str(word) for word in words])
     return Said(status, out.getvalue(), err.getvalue())
+
+
+def shell(*words: object) -> Any:
+    """The report of a command that must work."""
+    said = memtrace(*words, "--json")
+    assert said.status == 0, said.err
+    return said.json()

@@ -3,27 +3,16 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
+from tests.cli.shell import shell
 from tests.support import firmware, fixtures
 from tests.support.gdb import Capture
-from tests.support.paths import ROOT
 from tests.support.scenario import run_scenario
 
 STOP = ["break scenario_done"]
 LEAKED = "entry_create"
-
-
-def shell(*words: str) -> Any:
-    done = subprocess.run(
-        [sys.executable, "-m", "gdbext", *words, "--json"], cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
 
 
 def callers(report: Any) -> set[str]:

@@ -3,9 +3,7 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.cli.shell import shell
 from tests.support import firmware
 from tests.support.gdb import Capture, run_gdb
 from tests.support.paths import ROOT
@@ -22,14 +21,6 @@ LEAKS = "heap-leaks --unreachable --all --json"
 LOST = {"stale_create", "scrap_create", "orphan_create"}
 BASE, END = 0x8008_0000, 0x8020_8000  # data, heaps, ring
 DELETED = "stack of task gone: not scanned: the task is deleted, and waits for the idle task to free it"
-
-
-def shell(*words: str) -> Any:
-    done = subprocess.run(
-        [sys.executable, "-m", "gdbext", *words, "--json"], cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
 
 
 def makers(report: Any) -> set[str]:
