@@ -218,6 +218,8 @@ class HeapReport:
     gaps: Tuple[Gap, ...]
     resumed: Tuple[Resume, ...]
     blocks: Optional[Tuple[Block, ...]]
+    missing: int = 0  # bytes of the heap that no image or target gave
+    end_known: bool = True  # else the heap goes on behind `end`, nobody knows how far
 
 
 @dataclass(frozen=True)

@@ -166,7 +166,7 @@ def _report(facts: HeapFacts, findings: Sequence[Finding], known: Known) -> Heap
     used, free = facts.used_sizes(), facts.free_sizes()
     info = facts.info
     damaged = any(finding.severity == "damage" for finding in findings)
-    unread = any(broken.word is None for broken in facts.walk.breaks) or ends_unread(facts)
+    unread = any(broken.word is None for broken in facts.walk.breaks) or ends_unread(facts) or facts.leads_away
     status = "damaged" if damaged else "unreadable" if unread else "clean"
     return HeapReport(
         kind=facts.region.kind,
@@ -187,6 +187,8 @@ def _report(facts: HeapFacts, findings: Sequence[Finding], known: Known) -> Heap
         gaps=facts.walk.gaps(),
         resumed=tuple(facts.walk.resumed),
         blocks=tuple(list_blocks(facts, known.history)) if known.with_blocks else None,
+        missing=sum(high - low for low, high in facts.absent),
+        end_known=not any(pool.open for pool in facts.layout.pools),
     )
 
 

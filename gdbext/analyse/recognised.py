@@ -59,7 +59,9 @@ def _agreeing(facts: HeapFacts, layout: TlsfLayout) -> int:
 
 def _blocks_words(facts: HeapFacts) -> str:
     layout = facts.layout
+    pools = ", ".join(f"{pool.first - layout.header:#x}..{layout.behind_pool(pool):#x}" for pool in layout.pools)
     where = f"end, {layout.ended_by}" if isinstance(layout, Heap2Layout) else "end marker"
     breaks = len(facts.walk.breaks)
     broken = f", breaks in it: {breaks}" if breaks else ""
-    return f"blocks in a chain to the {where}: {len(facts.walk.payloads):,}{broken}"
+    several = f" in {len(layout.pools)} pools, {pools}" if len(layout.pools) > 1 else ""
+    return f"blocks in a chain to the {where}: {len(facts.walk.payloads):,}{several}{broken}"

@@ -9,7 +9,7 @@ from gdbext.analyse.faults import Fault, first_difference, touching
 from gdbext.heap.facts import HeapFacts
 from gdbext.heap.layout import FREE_BIT
 from gdbext.heap.owner import strangers
-from gdbext.heap.poison import FREE_FILL, HEAD, TAIL, fill_of
+from gdbext.heap.poison import FREE_FILL, HEAD, TAIL, fills_of
 
 _WIDTH = 4
 _NAME_AND_HANDLE = 48
@@ -86,20 +86,21 @@ def check_fill(facts: HeapFacts) -> Iterator[Fault]:
     if facts.poison.kind != "comprehensive":
         return
     for payload, word in zip(facts.walk.payloads, facts.walk.words):
-        fill = fill_of(facts.snapshot, payload, word, facts.poison)
-        if fill is None:
-            continue
-        start, data = fill
-        changed = len(data) - len(data.lstrip(bytes([FREE_FILL])))
-        if changed == len(data):
-            continue
-        length = len(data.rstrip(bytes([FREE_FILL]))) - changed
-        where = "inside the free block" if word & FREE_BIT else "behind its end"
-        changes = f"{length:,} bytes from {start + changed:#x} on, {where}, were changed"
-        text = f"{changes}: they were filled with {FREE_FILL:#x}"
-        rule = "poison-fill" if word & FREE_BIT else "poison-slack"
-        following = payload + facts.size_of(payload) + facts.layout.header
-        yield Fault(rule, start + changed, length, payload, text, touching(payload, following))
+        for start, data in fills_of(facts.snapshot, payload, word, facts.poison):
+            if data.count(FREE_FILL) < len(data):
+                yield _changed_fill(facts, payload, word, start, data)
+
+
+def _changed_fill(facts: HeapFacts, payload: int, word: int, start: int, data: bytes) -> Fault:
+    fill = bytes([FREE_FILL])
+    changed = len(data) - len(data.lstrip(fill))
+    length = len(data.rstrip(fill)) - changed
+    where = "inside the free block" if word & FREE_BIT else "behind its end"
+    changes = f"{length:,} bytes from {start + changed:#x} on, {where}, were changed"
+    text = f"{changes}: they were filled with {FREE_FILL:#x}"
+    rule = "poison-fill" if word & FREE_BIT else "poison-slack"
+    following = payload + facts.size_of(payload) + facts.layout.header
+    return Fault(rule, start + changed, length, payload, text, touching(payload, following))
 
 
 def check_slack(facts: HeapFacts) -> Iterator[Fault]:

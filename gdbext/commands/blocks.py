@@ -20,7 +20,7 @@ def run_blocks(host: Host, options: Namespace) -> BlocksReport:
     """Collects, filters; the report's data."""
     memory = host.memory()
     mark = memory.mark()
-    found = collect(host, options.heap, options.ring)
+    found = collect(host, options.heap, options.ring, options.pool)
     say_unreadable(found)
     owners = Owners(host, found)
     entries = [entry for facts in found.heaps for entry in _entries(owners, found, facts)]
@@ -64,7 +64,7 @@ def run_free(host: Host, options: Namespace) -> FreeReport:
     """Collects, sums up; the report's data."""
     memory = host.memory()
     mark = memory.mark()
-    found = collect(host, options.heap, options.ring)
+    found = collect(host, options.heap, options.ring, options.pool)
     say_unreadable(found)
     heaps: List[HeapTotals] = [_totals(facts) for facts in found.heaps]
     return FreeReport(tuple(heaps), stack_uses(host, found), *found.closing(memory, mark))

@@ -22,7 +22,7 @@ def run_check(host: Host, options: Namespace) -> CheckReport:
     """Collects, then analyses; the report's data."""
     memory = host.memory()
     mark = memory.mark()
-    found = collect(host, options.heap, options.ring)
+    found = collect(host, options.heap, options.ring, options.pool)
     operation = _asked_once(host, found)
     heaps = _analyse(host, found, operation, options.blocks)
     damaged = any(heap.findings for heap in heaps)

@@ -11,6 +11,7 @@ from gdbext.heap.cover import Proven
 from gdbext.heap.dumped import ABSENT, DumpedLayout
 from gdbext.heap.facts import HeapFacts, Region
 from gdbext.heap.heap_1 import UNTOLD, Heap1Layout
+from gdbext.heap.layout import TlsfLayout
 from gdbext.heap.named import link_of
 from gdbext.heap.registry import KINDS, LARGEST_HEAP, Unreadable, read_heap
 from gdbext.heap.search import Searched, search_heaps
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from gdbext.trace.idf_heap_trace import HeapTrace
     from gdbext.trace.idf_task_stats import TaskOwners
 
+_POOLED = ("auto", "tlsf", "freertos_heap_5")
 _LINKED = ("auto", "freertos_heap_4", "freertos_heap_5")
 SEARCH = "search "  # what a ring's address begins with when it is a range to be searched
 _FIRST_LOOK = 4096
@@ -101,7 +103,9 @@ class Collected:
         return self.trace.assertion if self.trace is not None else None
 
 
-def collect(host: Host, named_heaps: Sequence[str], ring: Optional[str], needed: bool = True) -> Collected:
+def collect(
+    host: Host, named_heaps: Sequence[str], ring: Optional[str], pools: Sequence[str] = (), needed: bool = True
+) -> Collected:
     """Reads the trace, then the heaps with what the trace proves. UserError without any heap, if one is needed.
 
     A range to be searched may hold either.
@@ -112,14 +116,14 @@ def collect(host: Host, named_heaps: Sequence[str], ring: Optional[str], needed:
     except NoRingThere as problem:
         found = _without_trace(str(problem))
     proven = found.proven
-    regions = _regions(host, named_heaps, found, span)
+    regions = _with_pools(host, _regions(host, named_heaps, found, span), pools)
     if needed and not regions and not found.heaps_missing:
         raise UserError(_NO_HEAP)
     for region in regions:
         heap = read_heap(host.memory(), region, proven)
         if isinstance(heap, HeapFacts):
             found.heaps.append(heap)
-            found.skipped += _unread(host, heap)
+            found.skipped += [*_unread(host, heap), *_pool_remarks(heap)]
         else:
             found.unreadable.append(heap)
     if found.trace is None and ring is None and found.heaps and host.symbol(TASK_TRACKING) is not None:
@@ -143,6 +147,40 @@ def _unread(host: Host, heap: HeapFacts) -> Iterator[Skipped]:
         yield Skipped("memory", f"{left:,} bytes more at {len(holes) - _HOLES_SAID:,} places could not be read")
 
 
+def _with_pools(host: Host, regions: List[Region], pools: Sequence[str]) -> List[Region]:
+    """The regions, of which the one that can have several pools has those that --pool names."""
+    if not pools:
+        return regions
+    able = [region for region in regions if region.kind in _POOLED]
+    if len(able) != 1:
+        kinds = f"{', '.join(_POOLED[:-1])} or {_POOLED[-1]}"
+        raise UserError(f"--pool {pools[0]}: {len(able)} heaps here may have pools: name one with --heap, as {kinds}")
+    spans = [_pair(host, f"--pool {text}", text) for text in pools]
+    for low, high in spans:
+        host.memory().allow_named(low, high)
+    named = replace(able[0], pools=(*able[0].pools, *spans))
+    return [named if region is able[0] else region for region in regions]
+
+
+def _pool_remarks(heap: HeapFacts) -> Iterator[Skipped]:
+    """Which pools were not found where they are named, or lie where nothing names them."""
+    layout, named = heap.layout, heap.region.pools
+    if isinstance(layout, TlsfLayout):
+        for low, high in named:
+            if not any(low <= pool.first < high for pool in layout.pools) and not low <= layout.control < high:
+                yield Skipped(
+                    "pools", f"no block of this heap begins at {low:#x}, where --pool or the program has a pool"
+                )
+        for payload in sorted(layout.beyond):
+            yield Skipped("pools", f"a free list leads to {payload:#x}, which was not given: is another pool there?")
+        for first, end in layout.unlisted:
+            yield Skipped(
+                "pools",
+                f"{end - first:,} bytes at {first:#x} look like a pool that no free list leads to: it is checked with "
+                f"--pool {first:#x},{end:#x}",
+            )
+
+
 class NoRingThere(UserError):
     """The range that was to be searched holds no ring."""
 
@@ -164,12 +202,17 @@ def _span(host: Host, ring: Optional[str]) -> Optional[Tuple[int, int]]:
     if ring is None or not ring.startswith(SEARCH):
         return None
     text = ring[len(SEARCH) :]
+    return _pair(host, f"--search {text}", text)
+
+
+def _pair(host: Host, option: str, text: str) -> Tuple[int, int]:
+    """The range that an option gives as START,END."""
     first, comma, last = text.rpartition(",")
     if not comma:
-        raise UserError(f"--search {text}: give START,END")
+        raise UserError(f"{option}: give START,END")
     start, end = host.address(first), host.address(last)
     if not start < end <= start + LARGEST_HEAP:
-        raise UserError(f"--search {text}: START must lie below END, by {LARGEST_HEAP >> 20} MiB at most")
+        raise UserError(f"{option}: START must lie below END, by {LARGEST_HEAP >> 20} MiB at most")
     return start, end
 
 

@@ -67,6 +67,7 @@ from gdbext.symbols.gdb_symbols import (
     GdbSymbols,
     address_of,
     failed_assertion,
+    lacks_words,
     size_of,
     variable_at,
     variable_of,
@@ -236,10 +237,8 @@ class GdbHost:
         program = space.filename if space is not None else None
         if program is None:
             symbols = "symbols none: load the program with `file APP.elf`"
-        elif gdb.lookup_global_symbol("main") is None:
-            symbols = f"symbols {program} has no debug information for main: stacks show functions without lines"
         else:
-            symbols = f"symbols {program}"
+            symbols = f"symbols {program}{lacks_words()}"
         link = f"link   {FRAGILE}" if is_fragile() else None
         return tuple(filter(None, (symbols, f"stop   {STOPS.describe()}", link)))
 

@@ -69,9 +69,12 @@ def found_saved(saved: Saved) -> Found:
     told = [
         heap
         for heap in saved.heaps
-        if heap[0] in KINDS and all(0 <= (end or 0) <= _HIGHEST for end in (*heap[1:4], *heap[6]))
+        if heap[0] in KINDS and all(0 <= (end or 0) <= _HIGHEST for end in (*heap[1:4], *heap[6], *heap[7]))
     ]
-    regions = [Region(*heap[:6], variables=Variables.of_flat(heap[6])) for heap in told]
+    regions = [
+        Region(*heap[:6], variables=Variables.of_flat(heap[6]), pools=tuple(zip(heap[7][::2], heap[7][1::2])))
+        for heap in told
+    ]
     return Found(regions, [Skipped(*missing) for missing in saved.skipped])
 
 

@@ -23,7 +23,7 @@ def run_last(host: Host, options: Namespace) -> LastReport:
     memory = host.memory()
     mark = memory.mark()
     address = host.address(options.address)
-    found = collect(host, options.heap, options.ring)
+    found = collect(host, options.heap, options.ring, options.pool)
     place = find_place(found.heaps, found.history, address)
     lives = _owned(Owners(host, found), place, found.history.holding(address, sizes_of(found.heaps)))
     shown = lives[: limit_of(options, _LIVES_SHOWN)]

@@ -24,7 +24,7 @@ def run_refs(host: Host, options: Namespace) -> RefsReport:
     memory = host.memory()
     mark = memory.mark()
     address = host.address(options.address)
-    found = collect(host, options.heap, options.ring)
+    found = collect(host, options.heap, options.ring, options.pool)
     scan = collect_scan(host, options, found)
     number = scan.reach.block_at(address)
     low, high = (address, address + 1) if number is None else scan.reach.blocks[number][:2]
@@ -57,7 +57,7 @@ def run_leaks(host: Host, options: Namespace) -> LeaksReport:
     """What is unreachable, or was allocated since a mark, or in the trace's window, and not freed."""
     memory = host.memory()
     mark = memory.mark()
-    found = collect(host, options.heap, options.ring, needed=options.unreachable)
+    found = collect(host, options.heap, options.ring, options.pool, needed=options.unreachable)
     scan = collect_scan(host, options, found) if options.unreachable else None
     since = None if options.since is None else _mark_named(found, options.since)
     leaks = sorted(

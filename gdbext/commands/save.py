@@ -17,12 +17,13 @@ from typing import List, Optional
 from gdbext.analyse.check import Operation
 from gdbext.commands.collect import Collected, collect
 from gdbext.commands.host import Host, Live, UserError
+from gdbext.heap.facts import Region
 from gdbext.model import SaveReport, Skipped
 from gdbext.source.core import Note
 from gdbext.source.core_writer import Image, core_bytes, refuse_to_replace, write_file
 from gdbext.source.memory import Memory
 from gdbext.source.registers import auxiliary_note, prstatus, stack_pointer
-from gdbext.source.saved import Saved, saved_notes
+from gdbext.source.saved import Saved, SavedHeap, saved_notes
 
 _LARGEST_SECTION = 1 << 20
 _STACK_BYTES = 16 << 10
@@ -36,7 +37,7 @@ def run_save(host: Host, options: Namespace) -> SaveReport:
     memory = host.memory()
     mark = memory.mark()
     live = host.live()
-    found = collect(host, options.heap, options.ring, needed=False)
+    found = collect(host, options.heap, options.ring, options.pool, needed=False)
     if not found.heaps and not found.unreadable and found.trace_info is None:
         raise UserError("nothing to save: no heap and no ring was found; `memtrace status` says what is missing")
     _fetch_all(memory, found, live)
@@ -105,7 +106,7 @@ def _knowledge(host: Host, memory: Memory, found: Collected) -> List[Note]:
     operation = host.operation() if found.assertion is None else Operation()
     assertion = found.assertion or operation.assertion
     saved = Saved(
-        tuple((one.kind, one.address, one.start, one.end, one.name, one.origin, one.variables.flat()) for one in heaps),
+        tuple(_region_row(region) for region in heaps),
         tuple(missing),
         None if found.trace is None else found.trace.header.address,
         (operation.in_allocator, operation.why, operation.asserted),
@@ -113,6 +114,12 @@ def _knowledge(host: Host, memory: Memory, found: Collected) -> List[Note]:
         host.build_id(),
     )
     return saved_notes(saved, _ring_bytes(memory, found), memory.source.byte_order)
+
+
+def _region_row(region: Region) -> SavedHeap:
+    pools = tuple(edge for pool in region.pools for edge in pool)
+    told = (region.kind, region.address, region.start, region.end, region.name, region.origin)
+    return (*told, region.variables.flat(), pools)
 
 
 def _ring_bytes(memory: Memory, found: Collected) -> Optional[bytes]:

@@ -22,7 +22,7 @@ def run_status(host: Host, options: Namespace) -> StatusReport:
     """Collects; the report's data."""
     memory = host.memory()
     mark = memory.mark()
-    found = collect(host, options.heap, options.ring, needed=False)
+    found = collect(host, options.heap, options.ring, options.pool, needed=False)
     heaps = tuple(_heap(facts) for facts in found.heaps) + tuple(_unknown(heap) for heap in found.unreadable)
     ring = _ring(found.trace)
     facts = (*host.facts(), *_tasks(found), *_kernel(host, found))

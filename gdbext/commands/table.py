@@ -67,6 +67,11 @@ _HEAP = Argument(
     "look at this heap only; repeatable. Without it: every heap that symbols lead to",
     {"action": "append", "default": [], "metavar": "KIND@ADDRESS"},
 )
+_POOL = Argument(
+    "--pool",
+    "memory that the heap was given besides: a pool of a TLSF, a region of a heap_5; repeatable",
+    {"action": "append", "default": [], "metavar": "START,END"},
+)
 _RING = Argument(
     "--ring", "address of the ring's header. Without it: what memtrace_ring points to", {"metavar": "ADDRESS"}
 )
@@ -101,7 +106,7 @@ _WATCHED = Argument(
     {"metavar": "ADDRESS|last-damage|off", "nargs": "?"},
 )
 _FILE = Argument("file", "the file to write; a core that is there is replaced", {"metavar": "FILE"})
-_SOURCES = (_HEAP, _RING, _SEARCH, _RSP, _JSON)
+_SOURCES = (_HEAP, _POOL, _RING, _SEARCH, _RSP, _JSON)
 _SCAN = Argument(
     "--scan",
     "scan this memory too for pointers, beside globals, stacks and registers; repeatable",

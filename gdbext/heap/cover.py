@@ -3,7 +3,8 @@
 
 Approach: from the heap's end downwards, each word is tried as a size word. One that leads to the end, or to another
 block that does, is worth a point, more where a flag, a free list or the trace agrees, less where they contradict; a
-chain that ends in damage counts only from its last proven block on. The best chain is then read off from the front.
+chain that ends in damage counts only from its last proven block on, one that leads to memory that was not read a
+little less. The best chain is then read off from the front.
 Rejected: the first word that looks like a header (stale headers of freed blocks swallow live ones); the longest
 chain without weights (a stale header inside a big block adds one).
 Cost: one pass over the words behind the damage, and two numbers a candidate.
@@ -21,6 +22,8 @@ from gdbext.source.snapshot import Snapshot, WordReader
 # Whether what lies around a block agrees with its header word: its payload, its word, the payload behind it.
 Agrees = Callable[[int, int, int], bool]
 
+# What a chain is worth less that leads to memory that was not read: so many blocks may do so by chance.
+_INTO_THE_DARK = 3
 _PLAIN, _CONTRADICTED, _MARKED, _LISTED, _TRACED = 1, -4, 3, 3, 5
 
 
@@ -35,8 +38,14 @@ class Evidence(NamedTuple):
     """What speaks for blocks besides headers and lists."""
 
     proven: Mapping[int, Proven] = MappingProxyType({})  # by payload: what the trace knows
-    marked: Optional[FrozenSet[int]] = None  # payloads whose canaries stand around them; None: the heap has none
+    marked: Optional[Mapping[int, int]] = None  # payloads between canaries, and what these need; None: there are none
     held: Optional[Snapshot] = None  # what `read` reads from: nothing is looked for elsewhere
+
+    def lacks_marks(self, payload: int, size: int) -> bool:
+        """Whether a used block should stand between canaries and does not, as far as its bytes were read."""
+        if self.marked is None or self.marked.get(payload, size + 1) <= size:
+            return False
+        return self.held is None or not self.held.missing(payload, payload + size)
 
 
 NOTHING_KNOWN = Evidence()
@@ -59,6 +68,7 @@ class Cover:
         self._read = read
         self._agrees = agrees
         self._listed = listed
+        self._evidence = evidence
         self._proven, self._marked, self._held = evidence
         self._gain: Dict[int, int] = {}
         self._starts: List[int] = []  # descending payloads at which a new best chain begins
@@ -110,11 +120,18 @@ class Cover:
         after = self._gain.get(following)
         if after is not None:
             if own == _PLAIN and self._marked is not None and not word & FREE_BIT:
-                own = _MARKED if payload in self._marked else _CONTRADICTED
+                own = self._by_marks(payload, word & ~FLAG_BITS)
             return after + own + (0 if self._agrees(payload, word, following) else _CONTRADICTED)
         if own > _PLAIN:
             return own + self.weight_from(following)
-        return None
+        unread = self._read(following - self._layout.header) is None and following < self._pool.end
+        return own + self.weight_from(following) - _INTO_THE_DARK if unread else None
+
+    def _by_marks(self, payload: int, size: int) -> int:
+        """What the canaries around a used block are worth; nothing where they were not read."""
+        if self._evidence.lacks_marks(payload, size):
+            return _CONTRADICTED
+        return _MARKED if payload in (self._marked or ()) else _PLAIN
 
     def _position(self, low: int) -> int:
         """How many of the descending starts lie at or above `low`."""
@@ -149,13 +166,15 @@ class Cover:
 
 
 def neighbour_agrees(layout: Geometry, read: WordReader) -> Agrees:
-    """TLSF: the prev-free bit of the next header, and a free block's address behind it, repeat what its word says."""
+    """TLSF: the prev-free bit of the next header, and a free block's address behind it, repeat what its word says. What
+    was not read contradicts nothing.
+    """
     step = layout.word
 
     def agrees(payload: int, word: int, following: int) -> bool:
         after = read(following - step)
-        if after is None or (after >> 1 & 1) != (word & FREE_BIT):
+        if after is not None and (after >> 1 & 1) != (word & FREE_BIT):
             return False
-        return not word & FREE_BIT or read(following - 2 * step) == payload - 2 * step
+        return not word & FREE_BIT or read(following - 2 * step) in (payload - 2 * step, None)
 
     return agrees

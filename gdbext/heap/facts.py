@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
-from gdbext.heap.layout import FLAG_BITS, FREE_BIT, Geometry, Link, MultiHeap
+from gdbext.heap.layout import FLAG_BITS, FREE_BIT, Geometry, Link, MultiHeap, TlsfLayout
 from gdbext.heap.poison import TAIL, Poison, requested_of
 from gdbext.heap.walk import Node, Walk
 from gdbext.source.snapshot import Snapshot, WordReader
 
+Span = Tuple[int, int]  # the first byte, and the address behind the last
 Edge = Tuple[int, int, int, int]  # a block's payload and size word, those of the header behind it
 
 
@@ -61,6 +62,7 @@ class Region:
     name: Optional[str] = None
     origin: str = "named by the user"
     variables: Variables = NO_VARIABLES
+    pools: Tuple[Span, ...] = ()  # memory that the allocator was given: what the user or the program says of it
 
 
 class HeapFacts:
@@ -74,12 +76,14 @@ class HeapFacts:
         walk: Walk,
         held: Snapshot,
         poison: Optional[Poison] = None,
+        absent: Sequence[Span] = (),
     ) -> None:
         self.region = region
         self.layout = layout
         self.info = info
         self.walk = walk
         self.snapshot = held
+        self.absent = absent  # parts of the heap that neither images nor target gave
         self.poison = poison or Poison()
         self.shift = self.poison.shift  # bytes from the allocator's payload (raw) to the user's
         self.read: WordReader = held.word_reader(layout.control, layout.end)
@@ -109,9 +113,16 @@ class HeapFacts:
         return None if marker is None or marker & ~FLAG_BITS else marker
 
     @property
+    def leads_away(self) -> bool:
+        """Whether lists lead to memory of this heap that is not at hand."""
+        return isinstance(self.layout, TlsfLayout) and bool(self.layout.beyond)
+
+    @property
     def start(self) -> int:
         """The heap's first byte."""
-        return self.region.start if self.region.start is not None else min(self.region.address, self.layout.control)
+        if self.region.start is not None:
+            return self.region.start
+        return min(self.region.address, self.layout.control, self.layout.first - self.layout.header)
 
     @property
     def end(self) -> int:

@@ -17,7 +17,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import replace
-from typing import Iterator, List, NamedTuple, Optional, Set, Tuple
+from typing import Dict, Iterator, List, NamedTuple, Optional, Set, Tuple
 
 from gdbext.heap.cover import NOTHING_KNOWN, Agrees, Evidence
 from gdbext.heap.ends import chains_behind, follow, known_until, look_ahead, paged_reader, with_last
@@ -29,12 +29,16 @@ from gdbext.source.snapshot import WordReader
 _ALIGNMENTS = {4: (8, 16, 4, 32), 8: (16, 8, 32)}
 _LOOK_AHEAD = 64 << 10
 _MOST_STARTS = 256  # a core may have thousands of ranges
+_NONSENSE = 4  # the size that headers are given which cannot be some
 _MOST_REGIONS = 32
+_MOST_HOLES = 64  # that a heap may have in the memory at hand
 _NO_CHANCE = 8  # blocks that do not all fit an alignment, or have twice the alignment, by chance
 _CONVINCING = 4  # blocks behind an end marker to which the chain leads
 _FEW_BLOCKS = 8  # of a region without an end marker at the end of its memory
 _BY_STATICS = 8.0  # what a pointer to the end marker is worth
 _STATICS = 4 << 20  # bytes in which it is looked for
+_REGION = "region"  # the name of a layout whose canary is known, until it gets its own
+_LARGEST = 64 << 20  # how far on a heap may go in memory that is not at hand
 
 
 class FreeRtos(NamedTuple):
@@ -45,16 +49,21 @@ class FreeRtos(NamedTuple):
     whole: bool = False  # every block agrees, and they are many
 
 
-def recognise_freertos(
-    memory: Memory, address: int, version: int, largest: int, link: Optional[Link] = None
-) -> Optional[FreeRtos]:
+class Hints(NamedTuple):
+    """What is known of a heap beside its bytes."""
+
+    link: Optional[Link] = None  # what a block's header is
+    memory: Tuple[Tuple[int, int], ...] = ()  # the array or the regions that it was given, or some of them
+
+
+def recognise_freertos(memory: Memory, address: int, version: int, largest: int, hints: Hints) -> Optional[FreeRtos]:
     """The layout of the heap whose first header is at `address`, or None. Version 5 may have several regions."""
     memory.fetch(address, 2 * memory.source.pointer_size)
     found: List[FreeRtos] = []
     for alignment in _ALIGNMENTS[memory.source.pointer_size]:
-        one = _with_alignment(memory, address, version, largest, alignment, link)
+        one = _with_alignment(memory, address, version, largest, alignment, hints)
         if one is not None and one.whole:
-            return _or_coarser(memory, address, version, largest, one)
+            return _or_coarser(memory, address, version, largest, one, hints)
         found += [one] if one is not None else []
     best = max(found, key=_worth, default=None)
     coarser = (one for one in found if best and one.layout.align > best.layout.align and _is_as_good(one, best))
@@ -66,14 +75,14 @@ def _is_as_good(coarser: FreeRtos, best: FreeRtos) -> bool:
     return coarser.blocks >= _NO_CHANCE and 10 * coarser.blocks >= 9 * best.blocks
 
 
-def _or_coarser(memory: Memory, address: int, version: int, largest: int, found: FreeRtos) -> FreeRtos:
+def _or_coarser(memory: Memory, address: int, version: int, largest: int, found: FreeRtos, hints: Hints) -> FreeRtos:
     """Twice the alignment if all of many blocks have it: with the finer one that would be chance."""
     layout, align = found.layout, 2 * found.layout.align
     read, places = paged_reader(memory, layout.first), [pool.end - layout.header for pool in layout.pools]
     sizes = [read(layout.place_of_size(layout.first)), *places]
     if found.blocks < _NO_CHANCE or align <= layout.header or any(size is None or size % align for size in sizes):
         return found
-    coarser = _with_alignment(memory, address, version, largest, align, layout.link)
+    coarser = _with_alignment(memory, address, version, largest, align, hints)
     return coarser if coarser is not None and coarser.whole and coarser.blocks >= found.blocks else found
 
 
@@ -83,8 +92,9 @@ def _worth(found: FreeRtos) -> int:
 
 
 def _with_alignment(
-    memory: Memory, address: int, version: int, largest: int, align: int, link: Optional[Link]
+    memory: Memory, address: int, version: int, largest: int, align: int, hints: Hints
 ) -> Optional[FreeRtos]:
+    link = hints.link
     word = memory.source.pointer_size
     header = ((2 * word if link is None else link.size) + align - 1) // align * align
     if address % align:
@@ -95,22 +105,46 @@ def _with_alignment(
         name="", word=word, align=align, header=header, smallest=align, control=address,
         pools=(Pool(address + header, last),), flaws=(), canary=0, used_next=0, link=link,
     )  # fmt: skip
-    settled = _settled(memory, layout, last)
+    told = [Pool(-(-low // align) * align + header, _last_in(layout, high)) for low, high in hints.memory]
+    settled = _first_pool(memory, layout, last, version, told)
     if settled is None:
         return None
     if version == 5:
+        others = (pool for pool in told if pool.first != layout.first)
+        settled = replace(settled, pools=tuple(sorted((*settled.pools, *others), key=lambda pool: pool.first)))
+        settled = replace(settled, control=min(settled.control, settled.first - header))
         settled = _with_more_regions(memory, settled)
+    settled = _with_beyond(memory, settled, version)
     return _judged(memory, settled, version)
 
 
-def _settled(memory: Memory, layout: FreeRtosLayout, last: int) -> Optional[FreeRtosLayout]:
+def _first_pool(
+    memory: Memory, layout: FreeRtosLayout, last: int, version: int, told: List[Pool]
+) -> Optional[FreeRtosLayout]:
+    """The layout with its first pool: as it is told, if an end marker is there or may be; else as it shows itself."""
+    read = paged_reader(memory, layout.first)
+    own = next((pool for pool in told if pool.first == layout.first), None)
+    if own is not None and own.end > own.first and not read(layout.place_of_size(own.end)):
+        return _masked(layout, read, own)
+    return _settled(memory, layout, last if own is None else min(last, own.end), version)
+
+
+def _settled(memory: Memory, layout: FreeRtosLayout, last: int, version: int) -> Optional[FreeRtosLayout]:
     """The layout with the end of its only pool and its canary found."""
     read, first = paged_reader(memory, layout.first), layout.first
-    stop = follow(layout, layout.header_reader(read), first, last)[0]
+    if version == 5 and _ends_region(layout, read, first, _stop(layout, read, last)):
+        return _masked(layout, read, Pool(first, _stop(layout, read, last)))
+    last = _reach(memory, layout, read, last, version)
+    stop = _stop(layout, read, last)
     look_ahead(memory, stop, last)
-    ends = (end for end in _ends(layout, read, stop, last, _is_confirmed(layout, read, stop)) if end > first)
-    candidates = [replace(layout, pools=(Pool(first, end),)) for end in ends]
-    masked = [_with_canary(candidate, read) for candidate in candidates]
+    outside = _outside(memory, layout, read, last, stop)
+    if outside and _is_confirmed_free(outside[0], layout, read, stop):
+        return _masked(layout, read, outside[0])
+    confirmed = _is_confirmed(layout, read, stop)
+    ends = _ends(layout, read, stop, last, confirmed)
+    near = [end for end in ends if version == 4 or end - stop <= _LOOK_AHEAD] or ends
+    pools = [Pool(first, end) for end in near if end > first]
+    masked = [_masked(layout, read, pool) for pool in (*pools, *outside)]
     led_to = _end_by_statics(memory, layout, [one.end for one in masked if one.end > stop], last)
 
     def weight(one: FreeRtosLayout) -> float:
@@ -119,13 +153,144 @@ def _settled(memory: Memory, layout: FreeRtosLayout, last: int) -> Optional[Free
     return min(masked, key=weight, default=None)
 
 
+def _stop(layout: FreeRtosLayout, read: WordReader, last: int) -> int:
+    """Payload at which the chain of blocks stops that begins with the first."""
+    return follow(layout, layout.header_reader(read), layout.first, last)[0]
+
+
+def _last_in(layout: FreeRtosLayout, high: int) -> int:
+    """The highest payload of which memory up to `high` has the header."""
+    return (high - layout.header) // layout.align * layout.align + layout.header
+
+
+def _reach(memory: Memory, layout: FreeRtosLayout, read: WordReader, last: int, version: int) -> int:
+    """The highest payload that may be the heap's: memory at hand may have holes, over which sizes, pointers or blocks
+    on their other side lead.
+    """
+    spans = [(low, high) for low, high in memory.ranges() if last < low <= last + _LARGEST][:_MOST_HOLES]
+    beyond = _stop(layout, read, layout.first + _LARGEST) if spans else layout.first
+    if beyond == layout.first or (read(layout.place_of_size(beyond)) == 0 and beyond <= last):
+        return last
+    before: Optional[int] = None
+    for low, high in spans:
+        if before != last:
+            before, masked = last, _masked(layout, read, Pool(layout.first, _last_in(layout, high), True))
+            leads = sorted({target_of(masked, value) or 0 for value in _chain(masked, read)})
+            beyond = _stop(layout, read, layout.first + _LARGEST)
+        if _goes_on(masked, read, beyond, leads, (low, high), version):
+            last = _last_in(layout, high)
+    return last
+
+
+def _goes_on(
+    masked: FreeRtosLayout, read: WordReader, beyond: int, leads: List[int], span: Tuple[int, int], version: int
+) -> bool:
+    """Whether the heap goes on in memory behind a hole; `beyond`: where sizes lead; `leads`: where pointers do. A
+    region of heap_5 that begins with that memory is one of its own.
+    """
+    low, high = span
+    last, header = _last_in(masked, high), masked.header_reader(read)
+    start = -(-low // masked.align) * masked.align + masked.header
+    if low <= beyond - masked.header < high:
+        return True
+    if version == 5 and follow(masked, header, start, last)[2] >= _CONVINCING:
+        return False
+    if any(start <= target <= last and _is_listable(header, masked, target) for target in leads):
+        return True
+    dark = read(masked.place_of_size(beyond)) is None
+    return dark and _end_behind(masked, read, start, last) is not None
+
+
+def _is_listable(header: WordReader, layout: FreeRtosLayout, payload: int) -> bool:
+    """Whether the chain of free blocks may lead there: to a free block or an end marker."""
+    word = header(payload - layout.header)
+    return word is not None and bool(word & FREE_BIT or not word)
+
+
+def _outside(memory: Memory, layout: FreeRtosLayout, read: WordReader, last: int, stop: int) -> List[Pool]:
+    """The pool if blocks lead out of the memory at hand, as far as they and pointers tell: the chain from the first
+    block, or one behind the place where it stops.
+    """
+    if not memory.ranges():
+        return []
+    whole = _masked(layout, read, Pool(layout.first, last, True))
+    beyond = _stop(layout, read, layout.first + _LARGEST)
+    ends = [beyond] if beyond > last and read(layout.place_of_size(beyond)) is None else []
+    ends += [end for end in (_out_behind(whole, read, stop + layout.align, last),) if end is not None]
+    return [_as_far_as_told(_masked(layout, read, Pool(layout.first, end, True)), read) for end in ends]
+
+
+def _as_far_as_told(layout: FreeRtosLayout, read: WordReader) -> Pool:
+    """The only pool of a layout, up to where pointers lead out of it."""
+    (pool,) = layout.pools
+    values = [value ^ layout.canary for value in _chain(layout, read) if value is not None]
+    told = (value + layout.header for value in values if value % layout.align == 0)
+    return replace(pool, end=max([pool.end, *(end for end in told if end < pool.end + _LARGEST)]))
+
+
+def _out_behind(layout: FreeRtosLayout, read: WordReader, low: int, high: int) -> Optional[int]:
+    """Where the longest chain of blocks leads that ends in memory which is not at hand; None if none is convincing."""
+    header, agrees = layout.header_reader(read), chain_agrees(layout, read)
+    known: Dict[int, Tuple[int, int]] = {}
+    for payload in range(high - (high - layout.first) % layout.align, max(low, high - _LOOK_AHEAD) - 1, -layout.align):
+        word = header(payload - layout.header)
+        if not word or word & ~FREE_BIT < layout.smallest:
+            continue
+        following = payload + (word & ~FREE_BIT) + layout.header
+        after = known.get(following, (0, following) if high < following < high + _LARGEST else None)
+        on = word & FREE_BIT and (read(layout.next_place(payload)) or 0) ^ layout.canary > payload
+        if after is not None and (on or agrees(payload, word, 0)):
+            known[payload] = (after[0] + 1, after[1])
+    blocks, end = max(known.values(), default=(0, 0))
+    return end if blocks >= _CONVINCING else None
+
+
+def _end_behind(layout: FreeRtosLayout, read: WordReader, low: int, high: int) -> Optional[int]:
+    """The end marker behind the longest chain of blocks, of those that begin within a window."""
+
+    def is_end(payload: int) -> bool:
+        return read(layout.place_of_size(payload)) == 0
+
+    agrees, reach = chain_agrees(layout, read), min(high, low + _LOOK_AHEAD)
+    return chains_behind(layout, layout.header_reader(read), agrees, is_end, low, reach, _CONVINCING)
+
+
+def _is_confirmed_free(outside: Pool, layout: FreeRtosLayout, read: WordReader, stop: int) -> bool:
+    """Whether a free block that leads out of the memory at hand is one: its pointer leads further on, too."""
+    word = layout.header_reader(read)(stop - layout.header)
+    masked = _masked(layout, read, outside)
+    value = read(layout.next_place(stop))
+    if word is None or value is None:
+        return word is None
+    target = (value ^ masked.canary) + layout.header
+    behind = stop + (word & ~FREE_BIT) + layout.header
+    return bool(word & FREE_BIT) and target % layout.align == 0 and behind <= target <= outside.end
+
+
+def _ends_region(layout: FreeRtosLayout, read: WordReader, first: int, stop: int) -> bool:
+    """Whether a marker ends a region of heap_5: its pointer leads on to another region, and the chain of the free
+    blocks before it leads there or beyond. A header that was cleared has no pointer, or the chain passes it.
+    """
+    if stop <= first or read(layout.place_of_size(stop)) != 0:
+        return False
+    one = _masked(layout, read, Pool(first, stop))
+    walk = walk_freertos(one, read)
+    free = [payload for payload, word in zip(walk.payloads, walk.words) if word & FREE_BIT]
+    wrong = [payload for payload in free[:-1] if target_of(one, read(one.next_place(payload))) is None]
+    last = (read(one.next_place(free[-1])) or 0) ^ one.canary if free else 0
+    following = (read(one.next_place(stop)) or 0) ^ one.canary
+    if wrong or (last and last < stop - layout.header):
+        return False
+    return following > stop - layout.header and following % layout.align == 0
+
+
 def _end_by_statics(memory: Memory, layout: FreeRtosLayout, ends: List[int], last: int) -> Optional[int]:
     """Which of some ends behind the place where the walk stops is a variable's value: pxEnd is. What the walk stops at
     may be xStart's: the first free block, cleared.
     """
     width = memory.source.pointer_size
     able = [(end - layout.header, end) for end in ends if not (end - layout.header) >> 8 * width]
-    if not able:
+    if not able or layout.name == _REGION:
         return None
     places = {place.to_bytes(width, memory.source.byte_order): end for place, end in able}
     words = re.compile(b"|".join(map(re.escape, places)))
@@ -142,7 +307,7 @@ def _is_confirmed(layout: FreeRtosLayout, read: WordReader, stop: int) -> bool:
     """Whether an end marker stands where the walk stops, to which the chain of free blocks leads without a fault."""
     if stop <= layout.first or read(layout.place_of_size(stop)) != 0:
         return False
-    nearest = _with_canary(replace(layout, pools=(Pool(layout.first, stop),)), read)
+    nearest = _masked(layout, read, Pool(layout.first, stop))
     walk = walk_freertos(nearest, read)
     agrees = chain_agrees(nearest, read)
     free = [payload for payload, word in zip(walk.payloads, walk.words) if word & FREE_BIT]
@@ -179,15 +344,25 @@ def _spoiled(layout: FreeRtosLayout, read: WordReader, stop: int, last: int) -> 
     agrees = chain_agrees(layout, read)
     wrong = sum(1 for payload, word in zip(walk.payloads, walk.words) if not agrees(payload, word, 0))
     behind = sum(1 for payload in walk.payloads if payload > stop)
-    unmasked = layout.canary and not read(layout.next_place(layout.end))
+    unmasked = layout.canary and read(layout.next_place(layout.end)) == 0
     marker = 2 if read(layout.place_of_size(layout.end)) or unmasked else 0
-    pointers = (
-        read(layout.next_place(payload)) or 0 for payload, word in zip(walk.payloads, walk.words) if word & FREE_BIT
-    )
-    cut_off = sum(1 for value in pointers if layout.end < (value ^ layout.canary) + layout.header <= last)
+    free = [payload for payload, word in zip(walk.payloads, walk.words) if word & FREE_BIT]
+    targets = [((read(layout.next_place(payload)) or 0) ^ layout.canary) + layout.header for payload in free]
+    cut_off = sum(1 for target in targets if layout.end < target <= last)
+    header, known = layout.header_reader(read), walk.known
+    jumped = (target for target in targets if layout.pool_of(target) is not None and target not in known)
+    inside = (target for target in jumped if not any(gap.start < target <= gap.end for gap in walk.gaps()))
+    swallowed = sum(1 for target in inside if (header(target - layout.header) or 0) & FREE_BIT)
     fills = 2 if behind and not marker and layout.end == last else 0
     gaps = sum(gap.end - gap.start for gap in walk.gaps())
-    return 4 * len(walk.breaks) + 4 * wrong + 2 * cut_off + marker + gaps / 4096 - min(behind, 8) - fills
+    breaks = sum(1 for broken in walk.breaks if broken.word is not None)
+    return 4 * (breaks + wrong + swallowed) + 2 * cut_off + marker + gaps / 4096 - min(behind, 8) - fills
+
+
+def _masked(layout: FreeRtosLayout, read: WordReader, pool: Pool) -> FreeRtosLayout:
+    """The layout with one pool, and with the canary that its blocks show, unless that is known from another region."""
+    one = replace(layout, pools=(pool,))
+    return one if layout.name == _REGION else _with_canary(one, read)
 
 
 def _with_canary(layout: FreeRtosLayout, read: WordReader) -> FreeRtosLayout:
@@ -198,17 +373,25 @@ def _with_canary(layout: FreeRtosLayout, read: WordReader) -> FreeRtosLayout:
         read(layout.next_place(payload)) for payload, word in zip(walk.payloads, walk.words) if not word & FREE_BIT
     )
     canary = max(votes, key=lambda value: (votes[value], value == 0), default=0)
+    sound = (payload for payload, word in zip(walk.payloads, walk.words) if not word & FREE_BIT and word > _NONSENSE)
+    (kept, count), *_ = Counter(read(layout.next_place(payload)) for payload in sound).most_common(1) or [(None, 0)]
+    if kept and count >= _CONVINCING and 2 * count > sum(used.values()):
+        canary = kept
     return replace(layout, canary=canary, used_next=canary if used[canary] > used[0] else 0)
 
 
 def _canary_votes(layout: FreeRtosLayout, walk: Walk, read: WordReader) -> Iterator[int]:
     free = [payload for payload, word in zip(walk.payloads, walk.words) if word & FREE_BIT]
-    for one, other in zip(free, [*free[1:], layout.end]):
+    behind = (
+        [] if layout.pools[-1].open and len(free) > 1 else [layout.end]
+    )  # a pointer to another region tells nothing
+    for one, other in zip(free, [*free[1:], *behind]):
         value = read(layout.next_place(one))
         if value is not None:
             yield value ^ (other - layout.header)
     marker = read(layout.next_place(layout.end))
-    if marker is not None and read(layout.place_of_size(layout.end)) == 0:
+    on = layout.end <= (marker or 0) < layout.end + _LARGEST and (marker or 0) % layout.align == 0
+    if marker is not None and not on and read(layout.place_of_size(layout.end)) == 0:
         yield marker
 
 
@@ -223,10 +406,12 @@ def target_of(layout: FreeRtosLayout, value: Optional[int]) -> Optional[int]:
 
 
 def chain_agrees(layout: FreeRtosLayout, read: WordReader) -> Agrees:
-    """Whether a block's next pointer is what its allocated bit asks for."""
+    """Whether a block's next pointer is what its allocated bit asks for. What was not read contradicts nothing."""
 
     def agrees(payload: int, word: int, _: int) -> bool:
         value = read(layout.next_place(payload))
+        if value is None:
+            return True
         if not word & FREE_BIT:
             return value == layout.used_next
         target = target_of(layout, value)
@@ -262,17 +447,28 @@ def _with_more_regions(memory: Memory, layout: FreeRtosLayout) -> FreeRtosLayout
     while before < len(layout.pools):
         before = len(layout.pools)
         layout = _with_next_regions(memory, layout)
+    return layout
+
+
+def _with_beyond(memory: Memory, layout: FreeRtosLayout, version: int) -> FreeRtosLayout:
+    """The layout with the places that the chain leads to in memory that is not at hand, as far as they are believed:
+    other regions, or where the last one goes on.
+    """
     values = _chain(layout, paged_reader(memory, layout.first))
     targets = {value ^ layout.canary for value in values if value is not None}
-    unknown = {target for target in targets if target % layout.align == 0 and not memory.is_known(target)}
-    return replace(layout, beyond=frozenset(unknown - {layout.canary}))
+    absent = {target for target in targets if target % layout.align == 0 and not memory.may_read(target, target + 1)}
+    goes_on = [pool.end - layout.header for pool in layout.pools if pool.open]
+    believed = {target for target in absent if version == 5 or any(low <= target < low + _LARGEST for low in goes_on)}
+    return replace(layout, beyond=frozenset(believed - {layout.canary, 0}))
 
 
 def _with_next_regions(memory: Memory, layout: FreeRtosLayout) -> FreeRtosLayout:
-    for start in _region_starts(memory, layout):
+    values = _chain(layout, paged_reader(memory, layout.first))
+    leads = sorted({value ^ layout.canary for value in values if value is not None})
+    for start in _region_starts(memory, layout, leads):
         first = start + layout.header
         if len(layout.pools) < _MOST_REGIONS and layout.pool_of(first) is None and not layout.is_end(first):
-            pool = _region_at(memory, layout, start)
+            pool = _region_at(memory, layout, start, start in leads)
             if pool is not None and not any(
                 pool.first < other.end and other.first < pool.end for other in layout.pools
             ):
@@ -281,38 +477,61 @@ def _with_next_regions(memory: Memory, layout: FreeRtosLayout) -> FreeRtosLayout
     return layout
 
 
-def _region_starts(memory: Memory, layout: FreeRtosLayout) -> Iterator[int]:
+def _region_starts(memory: Memory, layout: FreeRtosLayout, leads: List[int]) -> Iterator[int]:
     """Where another region may begin: behind the first, at the begin of every known range; else its first free block
     must do, to which the chain leads.
     """
     yield layout.end
     for start in memory.starts()[:_MOST_STARTS]:
         yield (start + layout.align - 1) // layout.align * layout.align
-    values = _chain(layout, paged_reader(memory, layout.first))
-    yield from (value ^ layout.canary for value in values if value is not None)
+    for target in (target for target in leads if target % layout.align == 0):
+        if layout.pool_of(target + layout.header) is None:
+            held = memory.may_read(target, target + layout.header)
+            yield _start_before(memory, layout, target) if held else target
 
 
-def _region_at(memory: Memory, layout: FreeRtosLayout, start: int) -> Optional[Pool]:
-    high = known_until(memory, start, 1 << 26)
-    last = (high - layout.header) // layout.align * layout.align + layout.header
-    first = start + layout.header
+def _region_at(memory: Memory, layout: FreeRtosLayout, start: int, led_to: bool) -> Optional[Pool]:
+    """The region whose first header is at `start`, if its blocks agree with the heap, or the chain leads there."""
+    last, first = _last_in(layout, known_until(memory, start, 1 << 26)), start + layout.header
     if last <= first or start % layout.align:
         return None
-    alone = replace(layout, pools=(Pool(first, last),))
     read = paged_reader(memory, first)
-    stop = follow(alone, alone.header_reader(read), first, last)[0]
-    look_ahead(memory, stop, last)
-    for end in _ends(alone, read, stop, last):
-        if end <= first or (read(layout.place_of_size(end)) != 0 and end != last):
-            continue
-        one = replace(alone, pools=(Pool(first, end),))
-        both = tuple(sorted((*layout.pools, *one.pools), key=lambda pool: pool.first))
-        good, blocks = _agreeing(replace(one, pools=both), read, one)
-        led_to = stop == end and start ^ layout.canary in _chain(layout, read)
-        few = 2 if read(layout.place_of_size(end)) == 0 else _FEW_BLOCKS
-        if 4 * good >= 3 * blocks if good >= few else led_to:
-            return Pool(first, end)
-    return None
+    word = layout.header_reader(read)(start)
+    stop, _, count = follow(layout, layout.header_reader(read), first, last)
+    begins = count >= _FEW_BLOCKS or (count > 0 and read(layout.place_of_size(stop)) == 0)
+    if not led_to and not (begins and ((word or 0) & FREE_BIT or chain_agrees(layout, read)(first, word or 0, 0))):
+        return None
+    settled = _settled(memory, replace(layout, name=_REGION, pools=(Pool(first, last),)), last, 5)
+    if settled is None:
+        return None
+    pool, size = settled.pools[0], read(layout.place_of_size(settled.end))
+    if size != 0 and pool.end != last and not pool.open:
+        return None
+    both = tuple(sorted((*layout.pools, pool), key=lambda pool: pool.first))
+    good, blocks = _agreeing(replace(settled, pools=both), read, settled)
+    few = 2 if size == 0 else _FEW_BLOCKS
+    led_to = led_to and (pool.open or _stop(settled, read, pool.end) == pool.end)
+    return pool if (4 * good >= 3 * blocks if good >= few else led_to) else None
+
+
+def _start_before(memory: Memory, layout: FreeRtosLayout, target: int) -> int:
+    """The first header of the region that has a free block's at `target`: where the longest chain of blocks begins that
+    leads there.
+    """
+    read, payload = paged_reader(memory, target), target + layout.header
+    agrees, header, known = chain_agrees(layout, read), layout.header_reader(read), {payload: 0}
+    starts = [start for start in memory.starts() if start <= target]
+    below = [pool.end for pool in layout.pools if pool.end <= target]
+    low = max([target - _LOOK_AHEAD, *starts, *below])
+    for place in range(payload - layout.header - layout.align, low + layout.header - 1, -layout.align):
+        word = header(place - layout.header) or 0
+        after = known.get(place + (word & ~FREE_BIT) + layout.header)
+        on = (
+            (read(layout.next_place(place)) or 0) ^ layout.canary > place if word & FREE_BIT else agrees(place, word, 0)
+        )
+        if after is not None and word & ~FREE_BIT >= layout.smallest and on:
+            known[place] = after + 1
+    return max(known, key=lambda place: known[place]) - layout.header
 
 
 def _chain(layout: FreeRtosLayout, read: WordReader) -> List[Optional[int]]:

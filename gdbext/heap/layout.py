@@ -36,6 +36,7 @@ class Pool:
 
     first: int  # payload address of the first block
     end: int  # payload address of the end marker; TLSF: also the address behind the pool's last word
+    open: bool = False  # the pool goes on behind `end`, nobody knows how far: that memory is not at hand
 
 
 @dataclass(frozen=True)
@@ -111,6 +112,13 @@ class TlsfLayout(Geometry):
     sl_bitmaps: int
     lists: int
     control_end: int
+    beyond: FrozenSet[int] = frozenset()  # payloads that lists lead to in memory that is not at hand
+    unlisted: Tuple[Tuple[int, int], ...] = ()  # memory that looks like pools of which no list knows
+
+    @property
+    def slots(self) -> int:
+        """How many lists there are."""
+        return self.fl_count << self.sl_log2
 
     @property
     def sl_count(self) -> int:

@@ -12,10 +12,12 @@ points to, of which 256 at most are looked at. Only where no list of heaps is kn
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from dataclasses import replace
 from typing import Iterator, List, Optional, Protocol, Set, Tuple
 
 from gdbext.heap.caps import read_memory_types, read_registered
-from gdbext.heap.facts import Region, Variables
+from gdbext.heap.facts import Region, Span, Variables
 from gdbext.heap.layout import Link
 from gdbext.heap.registry import LARGEST_HEAP, Recognised, recognise
 from gdbext.heap.search_tlsf import heap_at_control
@@ -33,6 +35,8 @@ _ALIGNMENTS = (8, 16, 4, 32)
 _MOST_REGIONS = 32
 _ALLOCATES = "pvPortMalloc"  # stands in the source that has the structures of its blocks
 _LARGEST_LINK = 256
+_LEAST_POOL = 64  # bytes of an array that a pool may be in
+_MOST_NUTTX_REGIONS = 16
 
 
 class Symbols(Protocol):
@@ -158,12 +162,24 @@ class Named:
         for low, high in ranges:
             self.memory.allow(low, high)
         places = [-(-ranges[0][0] // align) * align for align in _ALIGNMENTS]
-        return self._add_best(kind, ranges[0], places, origin, Variables(link=link_of(self.types, self.word)))
+        variables = Variables(link=link_of(self.types, self.word))
+        sized = tuple(ranges) if ranges[0][1] - ranges[0][0] < LARGEST_HEAP else ()
+        return self._add_best(kind, ranges[0], places, origin, variables, sized)
 
-    def _add_best(self, kind: str, span: Tuple[int, int], places: List[int], origin: str, variables: Variables) -> bool:
+    def _add_best(
+        self,
+        kind: str,
+        span: Span,
+        places: List[int],
+        origin: str,
+        variables: Variables,
+        pools: Tuple[Span, ...] = (),
+    ) -> bool:
         """Adds the heap that most speaks for of those that may begin in one of some places."""
         self.memory.allow(*span)
-        regions = [Region(kind, place, origin=origin, variables=variables) for place in dict.fromkeys(places)]
+        regions = [
+            Region(kind, place, origin=origin, variables=variables, pools=pools) for place in dict.fromkeys(places)
+        ]
         found = [(recognise(self.memory, region), region) for region in regions]
         read = [(one.weight, region) for one, region in found if isinstance(one, Recognised)]
         self.regions += [max(read, key=lambda pair: pair[0])[1]] if read else []
@@ -196,11 +212,27 @@ class Named:
             variable = self.symbols.address_of(name)
             there = None if variable is None else self.memory.word(variable)
             if there and self.memory.may_read(there, there + self.word):
-                self._add_control(self._words(there, _LARGEST_VARIABLE), f"a member of what {name} points to")
+                words = list(self._words(there, _LARGEST_VARIABLE))
+                before = len(self.regions)
+                self._add_control(iter(words), f"a member of what {name} points to")
+                found = self.regions[before:]
+                self.regions[before:] = [replace(one, pools=_nuttx_pools(words, one.address)) for one in found]
 
     def _add_pointed_to(self) -> None:
+        before = len(self.regions)
         for name, address, size in self._small_objects():
             self._add_control(self._words(address, size), f"the variable {name}")
+        if self.regions[before:]:
+            arrays = sorted((place, place + size) for _, place, size in self.symbols.objects() if size >= _LEAST_POOL)
+            self.regions[before:] = [self._in_variables(region, arrays) for region in self.regions[before:]]
+
+    def _in_variables(self, region: Region, arrays: List[Tuple[int, int]]) -> Region:
+        """The region with the variables that its pools lie in: a pool ends with its array at the latest."""
+        found = recognise(self.memory, region) if region.kind == "tlsf" else None
+        places = [pool.first for pool in found.layout.pools] if isinstance(found, Recognised) else []
+        holding = (arrays[bisect_right(arrays, (place, 1 << 64)) - 1] for place in places if arrays)
+        pools = {span for span, place in zip(holding, places) if span[0] <= place < span[1]}
+        return replace(region, pools=tuple(sorted(pools)))
 
     def _small_objects(self) -> List[Tuple[str, int, int]]:
         """The variables that are looked at, fetched together where they lie together."""
@@ -235,6 +267,22 @@ class Named:
             return False
         data = self.memory.get(control, _PROBE) or b""
         return data.count(control.to_bytes(self.word, self.memory.source.byte_order)) >= _FEWEST_EMPTY
+
+
+def _nuttx_pools(words: List[int], control: int) -> Tuple[Tuple[int, int], ...]:
+    """The regions of NuttX's struct mm_heap_s: the words in front of its TLSF are their starts, their ends and, if
+    there may be several, their number. The first holds the control block.
+    """
+    index = words.index(control)
+    for most in range(1, _MOST_NUTTX_REGIONS + 1):
+        behind = index - (most > 1)
+        count = words[behind] if most > 1 else 1
+        low = behind - 2 * most
+        pairs = list(zip(words[low : low + most], words[low + most : behind])) if low >= 0 else []
+        regions = pairs[:count] if 0 < count <= most else []
+        if regions and all(start < end for start, end in regions) and regions[0][0] <= control < regions[0][1]:
+            return tuple(regions)
+    return ()
 
 
 def _together(spans: List[Tuple[int, int]]) -> List[Tuple[int, int]]:

@@ -2,8 +2,8 @@
 """How far the user's pointer lies behind the allocator's own: the owner word of ESP-IDF's task tracking.
 
 Approach: with task tracking every used block begins with the handle of the task that owns it, so all first words are
-few different, aligned, near pointers, most of them of several blocks. Without it they are what users write. One block
-may be without (the first, in 5.2.0).
+few different, aligned, near pointers, most of them of several blocks, or NULL. Without it they are what users write. One
+block may be without (the first, in 5.2.0).
 Rejected: asking debug information; the option leaves no type of its own behind.
 Limits: fewer than four used blocks cannot tell, and count as blocks without owners.
 """
@@ -18,6 +18,7 @@ from gdbext.heap.walk import Walk
 from gdbext.source.snapshot import WordReader
 
 _FEWEST_BLOCKS = 4
+_LEAST_NAMED = 4  # one block in so many has an owner at the least
 _MOST_TASKS = 64
 LOWEST_POINTER = 0x10000
 _LARGEST_SPREAD = 64 << 20
@@ -51,8 +52,11 @@ def _handles(words: Iterable[int], width: int) -> Mapping[int, int]:
 
 
 def are_owners(words: List[int], width: int) -> bool:
-    """Whether these are the handles of a few tasks, each of many blocks."""
-    if len(words) < _FEWEST_BLOCKS:
+    """Whether these are the handles of a few tasks, each of many blocks. Any number of blocks may have none: those that
+    were allocated before the scheduler ran.
+    """
+    before, words = len(words), [word for word in words if word]
+    if len(words) < max(_FEWEST_BLOCKS, before // _LEAST_NAMED):
         return False
     shared = _shared(words, width)
     if not shared or len(shared) > _MOST_TASKS or max(shared) - min(shared) > _LARGEST_SPREAD:

@@ -1,208 +1,440 @@
 # SPDX-License-Identifier: Apache-2.0
 """A TLSF on its own (`tlsf@CONTROL`): mattconte's with any FL_INDEX_MAX, NuttX's, Espressif's without multi_heap.
 
-Approach: the control block says nothing of its pools. The first follows it; its end is found by the walk (ends.py);
-further ones are where free lists lead that no known pool holds. Where headers stop, an end marker and a damaged header
-may look alike: each end that blocks or lists lead to is walked, and the one with the fewest contradictions is taken.
-Assumptions: a pool that no free list leads to cannot be seen, and is missing nowhere. Behind an end marker within the
-same memory another pool begins at once or behind a long run of one byte; else what follows is a block.
+Approach: the control block says nothing of its pools. One follows it, as a rule; further ones are those that are named,
+and those in which blocks lie that free lists lead to. A pool begins where the longest chain of blocks does that leads
+to such a block, and ends on the first end marker that is one: its neighbour agrees with it, and what lies behind cannot be
+the rest of a block whose header was cleared. Where headers stop otherwise, they are damaged if blocks can be proven
+behind, and outside of the memory at hand if that ends there.
+Rejected: to walk each candidate for an end in full and to count contradictions (a second pool contradicts the first).
+Cost: one step a block, and one pass over 64 KiB for each place where headers stop.
+Assumptions: a pool that no list leads to and nobody names cannot be seen, unless it begins right behind another one.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from dataclasses import replace
-from typing import Iterator, List, Optional, Tuple
+from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 from gdbext.heap.cover import neighbour_agrees
-from gdbext.heap.ends import follow, known_until, look_ahead, paged_reader, tlsf_ends
-from gdbext.heap.layout import FLAG_BITS, FREE_BIT, PREV_FREE_BIT, Geometry, Pool, TlsfLayout
+from gdbext.heap.ends import look_ahead, paged_reader
+from gdbext.heap.layout import FLAG_BITS, FREE_BIT, PREV_FREE_BIT, Pool, TlsfLayout
 from gdbext.heap.tlsf import first_payload, recognise_tlsf, tlsf_layout
-from gdbext.heap.walk import LinkFault, Walk, read_lists, walk_tlsf
+from gdbext.heap.walk import Walk, read_lists
 from gdbext.source.memory import Memory
-from gdbext.source.snapshot import WordReader
 
 _NAMES = ("mattconte-32", "mattconte-64")
-_MOST_POOLS = 16
-# How far behind a cleared header of a free block the next one is looked for.
-_LONGEST = 64 << 10
-# What unexplained memory speaks against an end at most: it may be one large block.
-_WORST_GAP = 3.0
+_MOST_POOLS = 32
+# How far behind a place where headers stop, or before a block, others are looked for that lead to an end.
+_WINDOW = 64 << 10
+# A heap in a larger image does not end with it: walking all of that as if it did takes seconds.
+_FAR = 1 << 20
+# Blocks that must follow each other before they count as some, and before nothing speaks against them.
+_CONVINCING, _CERTAIN = 4, 16
 # So many equal bytes are a hole between two pools, not the inside of a block.
 _LEAST_HOLE = 1024
-_FEW_BLOCKS = 4
+# The sizes that people give their pools are multiples of these; of the larger ones, where the memory at hand ends with
+# what would be the second pool: then it is all one heap as a rule.
+_ROUND, _ROUND_ALL_HEAP = (256, 500), (1024,)
+# No pool lies lower.
+_LOWEST = 0x10000
+
+Range = Tuple[int, int]
 
 
-def recognise_plain(memory: Memory, control: int, largest: int) -> Optional[TlsfLayout]:
-    """The layout and the pools of the TLSF whose control block is at `control`, or None."""
+class _Stop(NamedTuple):
+    """Where a chain of blocks stops: the payload behind it, what stands in its header, and the last block."""
+
+    payload: int
+    word: Optional[int]  # None: it is not in the memory at hand
+    last: Optional[int]
+
+    @property
+    def is_marker(self) -> bool:
+        """Whether a used block of size 0 stands there."""
+        return self.word is not None and not self.word & ~PREV_FREE_BIT
+
+
+class _Chain(NamedTuple):
+    """Blocks that were found behind damage: how many, where they begin and where they stop."""
+
+    blocks: int
+    first: int
+    stop: int
+
+
+def recognise_plain(memory: Memory, control: int, largest: int, named: Sequence[Range] = ()) -> Optional[TlsfLayout]:
+    """The layout and the pools of the TLSF whose control block is at `control`, or None. `named`: pools that are known
+    by their first byte and the address behind their last.
+    """
     word = memory.source.pointer_size
     memory.fetch(control, word)
-    high = known_until(memory, control, largest)
-    low = min((start for start, _ in memory.ranges()), default=control)
-    top = max((end for _, end in memory.ranges()), default=high)
-    tables = recognise_tlsf(memory, control, min(low, control), max(top, high), _NAMES, None)
-    if tables is None or tables.end + 4 * word > high:
+    ranges = memory.ranges() or [(control, min(memory.known_end(control), control + largest))]
+    low, high = min(start for start, _ in ranges), max(end for _, end in ranges)
+    tables = recognise_tlsf(memory, control, min(low, control), max(high, control), _NAMES, None)
+    if tables is None:
         return None
-    layout = tlsf_layout(tables, control, word, (Pool(first_payload(tables, word), high - high % word),))
-    end = _end_of_pool(memory, layout, layout.first, high)
-    if end is None:
-        return None
-    return _with_more_pools(memory, replace(layout, pools=(Pool(layout.first, end),)))
+    first = first_payload(tables, word)
+    return _Pools(memory, tlsf_layout(tables, control, word, (Pool(first, first),)), named).found()
 
 
-def _end_of_pool(memory: Memory, layout: TlsfLayout, first: int, high: int) -> Optional[int]:
-    """Where the pool ends whose first block is at `first`, whatever the layout says; None if no block begins there."""
-    read = paged_reader(memory, first)
-    stop, _, count = follow(layout, read, first, high)
-    listed = _listed(_with_pool(layout, first, stop), read)
-    behind = _pool_behind(memory, layout, read, stop) if count else None
-    if behind is not None and not any(stop <= payload < behind for payload in listed):
+class _Pools:
+    """The search for the pools of one control block."""
+
+    def __init__(self, memory: Memory, layout: TlsfLayout, named: Sequence[Range]) -> None:
+        self.memory = memory
+        self.layout = layout
+        self.named = sorted(named)
+        self.begins = memory.starts()
+        self.top = 1 << 8 * layout.word
+        self.read = paged_reader(memory, layout.control)
+        self.agrees = neighbour_agrees(layout, self.read)
+        self.stops: Dict[int, _Stop] = {}
+        self.absent: List[int] = []  # payloads that lists lead to in memory that is not at hand
+        self.led: List[int] = []  # all that they lead to
+        self.free = sorted(self._listed())  # payloads of free blocks among them
+        self.pools: List[Pool] = []
+
+    def found(self) -> Optional[TlsfLayout]:
+        """The layout with all pools; None if no block can be seen."""
+        self._add_behind_control()
+        for low, high in self.named:
+            if not low <= self.layout.control < high:
+                self._add(low + self.layout.word, high)
+        for payload in self.free:
+            if self._is_new(payload):
+                self._add(self._start_of(payload), self._limit(payload))
+        if not self.pools:
+            return None
+        beyond = frozenset(payload for payload in self.absent if self._is_outside(payload))
+        return replace(self.layout, pools=tuple(self.pools), beyond=beyond, unlisted=tuple(self._unlisted()))
+
+    def _unlisted(self) -> Iterator[Range]:
+        """What looks like a pool behind one that is known, all of it used: no free list leads there."""
+        for pool in self.pools if self.memory.ranges() else ():
+            low = pool.end + self.layout.word
+            high = min(low + _WINDOW, self._held(pool.end - self.layout.word)[1], self._limit(pool.end))
+            long = (chain for chain in self._chains(low, high) if chain.blocks >= _CERTAIN and not self._is_open(chain))
+            chain = next(long, None)
+            if chain is not None:
+                yield chain.first - self.layout.word, chain.stop
+
+    def _is_open(self, chain: _Chain) -> bool:
+        """Whether a chain leads out of the memory at hand."""
+        return self._header(chain.stop) is None
+
+    def _add(self, first: int, limit: int) -> None:
+        """Adds the pool whose first block is there, and those that begin right behind its end."""
+        while len(self.pools) < _MOST_POOLS and self._is_new(first):
+            pool = self._pool(first, limit)
+            if pool is None:
+                return
+            self.pools = sorted((*self.pools, pool), key=lambda pool: pool.first)
+            behind = None if pool.open else self._begin_behind(pool.end)
+            if behind is None:
+                return
+            first, limit = behind, self._limit(behind)
+
+    def _add_behind_control(self) -> None:
+        """The pool that follows the control block; one may have been added elsewhere only."""
+        first = self.layout.first
+        starts = self._follow(first).payload != first or self._behind(self._follow(first), self._limit(first))
+        if starts or not (self.free or self.named):
+            self._add(first, self._limit(first))
+
+    def _is_new(self, payload: int) -> bool:
+        layout = self.layout
+        return not layout.control <= payload - layout.word < layout.control_end and not any(
+            pool.first <= payload <= pool.end for pool in self.pools
+        )
+
+    def _limit(self, payload: int) -> int:
+        """What the pool of a block cannot reach: the next one that is known."""
+        starts = [low for low, _ in self.named] + [pool.first - self.layout.word for pool in self.pools]
+        ends = [high for low, high in self.named if low <= payload < high]
+        return min([*ends, *(start for start in (*starts, self.layout.control) if start > payload)], default=self.top)
+
+    # -- lists ---------------------------------------------------------------------------------------------------------
+
+    def _listed(self) -> Iterator[int]:
+        """Free blocks that lists lead to, wherever they are; what leads to memory that is not at hand is kept."""
+        word = self.layout.word
+        walk = Walk(replace(self.layout, pools=(Pool(2 * word, self.top),)))
+        read_lists(walk, self.layout, lambda address: self.read(address) if self._holds(address) else None)
+        self.led += [*(node.payload for node in walk.nodes), *(fault.value + 2 * word for fault in walk.faults)]
+        for node in walk.nodes:
+            header = self._header(node.payload)
+            if header is None and not self._holds(node.payload - word):
+                self.absent += [node.payload] if node.previous is None or node.payload > self.layout.control else []
+            elif header is not None and self._is_free(node.payload, header, node.prev_free, node.previous):
+                yield node.payload
+
+    def _is_free(self, payload: int, header: int, back: Optional[int], previous: Optional[int]) -> bool:
+        """Whether a free block stands there: linked back, or its neighbour agrees."""
+        word, size = self.layout.word, header & ~FLAG_BITS
+        if not header & FREE_BIT or not self._fits(size):
+            return False
+        linked = back == (self.layout.control if previous is None else previous - 2 * word)
+        return linked or self.agrees(payload, header, payload + size + word)
+
+    def _is_outside(self, payload: int) -> bool:
+        """Whether what is not at hand may be believed: it is where a pool goes on, or near what a list begins with."""
+        if any(pool.first <= payload < pool.end for pool in self.pools):
+            return False
+        goes_on = any(pool.open and pool.end <= payload < pool.end + (_FAR << 6) for pool in self.pools)
+        return goes_on or any(abs(payload - other) < _FAR for other in self._absent_heads())
+
+    def _absent_heads(self) -> List[int]:
+        """The blocks that lists begin with and that are not at hand, as far as they look like addresses."""
+        word = self.layout.word
+        heads = (self.read(self.layout.slot_words(slot)[0]) or 0 for slot in range(self.layout.slots))
+        absent = [head for head in heads if head + 2 * word in self.absent]
+        return [head + 2 * word for head in absent if head >= _LOWEST and not _is_text_or_fill(head, word)]
+
+    # -- chains --------------------------------------------------------------------------------------------------------
+
+    def _holds(self, address: int) -> bool:
+        return self.memory.may_read(address, address + self.layout.word)
+
+    def _header(self, payload: int) -> Optional[int]:
+        place = payload - self.layout.word
+        return self.read(place) if 0 <= place < self.top and self._holds(place) else None
+
+    def _fits(self, size: int) -> bool:
+        layout = self.layout
+        return layout.smallest <= size < _FAR << 6 and not size & (layout.align - 1)
+
+    def _follow(self, payload: int) -> _Stop:
+        """Follows size words that may be some, to where they stop."""
+        path: List[int] = []
+        while payload not in self.stops:
+            header = self._header(payload)
+            if header is None or not self._fits(header & ~FLAG_BITS):
+                self.stops[payload] = _Stop(payload, header, None)
+                break
+            path.append(payload)
+            payload += (header & ~FLAG_BITS) + self.layout.word
+        stop = self.stops[payload]
+        if path and stop.last is None:
+            stop = stop._replace(last=path[-1])
+        self.stops.update(dict.fromkeys(path, stop))
         return stop
-    look_ahead(memory, stop, high)
-    ends = set(tlsf_ends(layout, read, neighbour_agrees(layout, read), stop, high))
-    ends |= set(_ends_led_back(layout, read, stop, high)) if stop in listed else set()
-    ends |= set(_ends_of_listed(layout, read, listed, stop, high))
-    ends = {end for end in ends if end > first}
-    if len(ends) < 2:
-        return ends.pop() if ends else stop if count else None
 
-    def spoiled(end: int) -> Tuple[float, int]:
-        walk = walk_tlsf(_with_pool(layout, first, end), read)
-        weight = 4 if end == high - high % layout.word and read(end - layout.word) in (0, PREV_FREE_BIT) else 1
-        return _spoiled(walk, read, stop, weight * sum(1 for payload in walk.payloads if stop < payload < end)), end
+    def _held(self, address: int) -> Range:
+        """The memory at hand around an address; nothing of it where there is none."""
+        end, index = self.memory.known_end(address), bisect_right(self.begins, address) - 1
+        if not self.memory.ranges():
+            return 0, end
+        return (self.begins[index] if index >= 0 and end > address else address), end
 
-    return min(ends, key=spoiled)
+    def _next_begin(self, address: int) -> int:
+        """Where memory at hand begins, at an address or behind it."""
+        index = bisect_left(self.begins, address)
+        return self.begins[index] if index < len(self.begins) else self.top
+
+    def _chains(self, low: int, high: int) -> List[_Chain]:
+        """The longest chains in low..high, of those that stop at the same place, which no damage explains: at an end
+        marker, or in memory that is not at hand.
+        """
+        layout, step = self.layout, self.layout.word
+        known: Dict[int, Tuple[int, int]] = {}
+        best: Dict[int, _Chain] = {}
+        for payload in range(high - high % layout.align, low - 1, -layout.align):
+            header = self._header(payload)
+            size = 0 if header is None else header & ~FLAG_BITS
+            if header is None or not self._fits(size):
+                continue
+            following = payload + size + step
+            stop = self._follow(following) if following > high else _Stop(following, self._header(following), None)
+            after = known.get(following) or ((0, stop.payload) if stop.is_marker or stop.word is None else (0, -1))
+            if after[1] < 0 or not self.agrees(payload, header, following):
+                continue
+            known[payload] = (after[0] + 1, after[1])
+            if after[0] + 1 >= best.get(after[1], _Chain(0, 0, 0)).blocks:
+                best[after[1]] = _Chain(after[0] + 1, payload, after[1])
+        return sorted(best.values(), key=lambda chain: chain.stop)
+
+    def _behind(self, stop: _Stop, limit: int) -> Optional[int]:
+        """The first block that can be proven behind the place where headers stop; None if there is none."""
+        low, high = self._searched(stop, limit)
+        look_ahead(self.memory, low, high)
+        chains = {chain.stop: chain for chain in self._chains(low, high) if self._is_convincing(chain, high)}
+        listed = next((payload for payload in self.free if low < payload < limit and self._leads_on(payload)), None)
+        if listed is not None:
+            whole = chains.get(self._follow(listed).payload, _Chain(0, listed, self.top))
+            before = [chain for chain in chains.values() if chain.stop < min(whole.first, listed)]
+            return min([*(chain.first for chain in before), whole.first, listed])
+        return min((chain.first for chain in chains.values()), default=None)
+
+    def _searched(self, stop: _Stop, limit: int) -> Range:
+        """Where blocks are looked for behind a stop: in the last block too, if that leads out of the memory at hand and
+        no list confirms its size.
+        """
+        layout, low = self.layout, stop.payload + self.layout.align
+        if stop.last is not None and self._is_doubtful(stop.last):
+            low = stop.last + layout.align
+        elif stop.word is None:
+            low = self._next_begin(stop.payload - layout.word + 1) + layout.word
+        end = self._held(low - layout.word)[1]
+        return low, min(low + _WINDOW, end, limit)
+
+    def _is_doubtful(self, payload: int) -> bool:
+        """Whether a block has a listed one in it, or leads out of the memory that holds its header and is not on the
+        list of its size.
+        """
+        header, layout = self._header(payload) or 0, self.layout
+        size = header & ~FLAG_BITS
+        if any(payload < other < payload + size for other in self.free):
+            return True
+        if payload + size <= self._held(payload - layout.word)[1]:
+            return False
+        return not (header & FREE_BIT and payload in self.free and self._is_in_slot(payload, size))
+
+    def _is_in_slot(self, payload: int, size: int) -> bool:
+        """Whether the list of a size leads to a free block."""
+        place, node = self.layout.slot_words(self.layout.slot_of(size))[0], self.layout.control
+        for _ in range(len(self.free) + 1):
+            node = self.read(place) or self.layout.control
+            if node == self.layout.control or node == payload - 2 * self.layout.word:
+                break
+            place = node + 2 * self.layout.word
+        return node == payload - 2 * self.layout.word
+
+    def _is_convincing(self, chain: _Chain, high: int) -> bool:
+        """Whether a chain is no chance: it leads to the end of memory that is all heap, or is long, or has a block in
+        it that a list leads to.
+        """
+        if chain.blocks >= _CERTAIN or chain.stop == high - high % self.layout.word:
+            return True
+        inside = self.free[bisect_left(self.free, chain.first) : bisect_left(self.free, chain.stop)]
+        return any(self._follow(payload).payload == chain.stop for payload in inside)
+
+    def _leads_on(self, payload: int) -> bool:
+        """Whether blocks lead from a listed one to an end marker, or out of the memory at hand."""
+        stop = self._follow(payload)
+        return stop.word is None or stop.is_marker
+
+    # -- pools ---------------------------------------------------------------------------------------------------------
+
+    def _pool(self, first: int, limit: int) -> Optional[Pool]:
+        """The pool whose first block is there, by the first end marker that is one."""
+        payload, before = first, None
+        while True:
+            stop = self._follow(payload)
+            stop = stop._replace(last=before) if stop.last is None else stop
+            if stop.payload > limit:
+                return Pool(first, limit - limit % self.layout.word) if limit < self.top else None
+            following = self._behind(stop, limit)
+            if stop.is_marker and self._is_end(first, stop, following):
+                return Pool(first, stop.payload) if stop.payload > first else None
+            if following is None or following <= payload:
+                return self._without_end(first, stop, limit)
+            payload, before = following, stop.last
+
+    def _without_end(self, first: int, stop: _Stop, limit: int) -> Optional[Pool]:
+        """The pool where nothing behind the place where headers stop can be proven."""
+        layout = self.layout
+        if stop.word is None and stop.last is not None and self._ends_memory(first, stop.last):
+            return Pool(first, stop.last)
+        if stop.word is None:
+            told = [
+                payload
+                for payload in self.absent
+                if stop.payload <= payload < min(limit, self._next_begin(stop.payload))
+            ]
+            end = max([stop.payload, *(payload + layout.smallest + layout.word for payload in told)])
+            return Pool(first, end, True) if end > first else None
+        if stop.is_marker or (stop.payload == first and first != layout.first):
+            return Pool(first, stop.payload) if stop.payload > first else None
+        last = min(self._held(stop.payload - layout.word)[1], limit)
+        end = last - last % layout.word if last - stop.payload <= _FAR else stop.payload + _FAR
+        return Pool(first, end) if end > first else None
+
+    def _ends_memory(self, first: int, payload: int) -> bool:
+        """Whether a header is the last word of memory of a round length: then it was the end marker."""
+        begin = self.layout.control if first == self.layout.first else first - self.layout.word
+        return payload == self._held(payload - self.layout.word)[1] and (payload - begin) % _ROUND[0] == 0
+
+    def _is_end(self, first: int, stop: _Stop, following: Optional[int]) -> bool:
+        """Whether an end marker is one, not a header that was cleared; `following`: the first block behind it."""
+        layout, last = self.layout, self._header(stop.last or 0)
+        if last is None or ((stop.word or 0) >> 1 ^ last) & 1 or self._is_doubtful(stop.last or 0):
+            return False
+        if last & FREE_BIT and self.agrees(stop.last or 0, last, stop.payload):
+            return True
+        if following is None or any(stop.payload <= payload < following for payload in self.led):
+            return following is None
+        begin = following - layout.word
+        if not self._fits(begin - stop.payload) or self._is_apart(stop.payload, begin):
+            return True
+        begins = [first - layout.word, *([layout.control] if first == layout.first else [])]
+        end = self._follow(following).payload
+        lengths = [end - begin, *(stop.payload - place for place in begins)]
+        units = _ROUND_ALL_HEAP if end == self._held(begin)[1] else _ROUND
+        return any(length % unit == 0 for length in lengths for unit in units)
+
+    def _is_apart(self, end: int, begin: int) -> bool:
+        """Whether what lies between two places is of no block: it is not at hand, all alike, or named otherwise."""
+        if self._next_begin(begin) == begin or begin in (low for low, _ in self.named):
+            return True
+        data = self.memory.get(end, min(begin - end, _WINDOW))
+        return data is None or (len(data) >= _LEAST_HOLE and data.count(data[:1]) == len(data))
+
+    def _begin_behind(self, end: int) -> Optional[int]:
+        """Payload of the first block of a pool that begins right behind the end of another."""
+        first = end + self.layout.word
+        header, stop = self._header(first), self._follow(first)
+        if header is None or header & PREV_FREE_BIT or stop.last is None:
+            return None
+        blocks = 0
+        while first < stop.payload and blocks < _CONVINCING:
+            header = self._header(first) or 0
+            following = first + (header & ~FLAG_BITS) + self.layout.word
+            if not self.agrees(first, header, following):
+                return None
+            first, blocks = following, blocks + 1
+        return end + self.layout.word if blocks >= _CONVINCING or stop.is_marker else None
+
+    def _start_of(self, payload: int) -> int:
+        """Payload of the first block of the pool that holds a free one: the begin of the memory at hand or of a pool
+        that is named, if blocks lead on from there; else where the longest chain begins.
+        """
+        layout = self.layout
+        low = self._held(payload)[0]
+        below = [pool.end for pool in self.pools if pool.end <= payload]
+        low = max([low, *below, *(start for start, end in self.named if start <= payload < end)])
+        first = low + -low % layout.align + layout.word
+        if low not in below and self._leads_to(first, payload):
+            return first
+        return self._longest(max(first, payload - _WINDOW), payload)
+
+    def _leads_to(self, first: int, payload: int) -> bool:
+        while first < payload:
+            header = self._header(first)
+            if header is None or not self._fits(header & ~FLAG_BITS):
+                return False
+            first += (header & ~FLAG_BITS) + self.layout.word
+        return first == payload
+
+    def _longest(self, low: int, payload: int) -> int:
+        """Where the longest chain of blocks that agree begins that leads to a block. Pools begin at even words."""
+        layout, known = self.layout, {payload: 0}
+        for place in range(payload - layout.smallest - layout.word, low - 1, -layout.align):
+            header = self._header(place)
+            size = 0 if header is None else header & ~FLAG_BITS
+            after = known.get(place + size + layout.word)
+            if header is None or after is None or not self._fits(size):
+                continue
+            if self.agrees(place, header, place + size + layout.word):
+                known[place] = after + 1
+        begins = (place for place in known if not (self._header(place) or 0) & PREV_FREE_BIT)
+        return max(
+            begins, key=lambda place: (known[place], -(place % (2 * layout.word) != layout.word)), default=payload
+        )
 
 
-def _with_pool(layout: TlsfLayout, first: int, end: int) -> TlsfLayout:
-    """The layout with a pool more, or another end of one."""
-    others = [pool for pool in layout.pools if pool.first != first]
-    return replace(layout, pools=tuple(sorted((*others, Pool(first, end)), key=lambda pool: pool.first)))
-
-
-def _ends_led_back(layout: TlsfLayout, read: WordReader, stop: int, high: int) -> Iterator[int]:
-    """The end of the chain behind a free block at `stop` whose header was cleared: the header behind it leads back."""
-    header = stop - 2 * layout.word
-    for payload in range(stop + layout.smallest + layout.word, min(high, stop + _LONGEST) + 1, layout.align):
-        if read(payload - 2 * layout.word) == header and (read(payload - layout.word) or 0) & PREV_FREE_BIT:
-            end, marker, _ = follow(layout, read, payload, high)
-            if marker is not None and not marker & ~PREV_FREE_BIT:
-                yield end
-            return
-
-
-def _listed(layout: TlsfLayout, read: WordReader) -> List[int]:
-    """Where lists lead, in the pools and beyond."""
-    walk = Walk(layout)
-    read_lists(walk, layout, read)
-    return [*(node.payload for node in walk.nodes), *(fault.value + 2 * layout.word for fault in walk.faults)]
-
-
-def _ends_of_listed(layout: TlsfLayout, read: WordReader, listed: List[int], stop: int, high: int) -> Iterator[int]:
-    """The ends to which blocks lead from those behind `stop` that are on lists."""
-    for payload in listed:
-        if stop < payload < high and payload % layout.align == 0:
-            end, marker, count = follow(layout, read, payload, high)
-            if count and marker is not None and not marker & ~PREV_FREE_BIT:
-                yield end
-
-
-def _spoiled(walk: Walk, read: WordReader, stop: int, read_on: int) -> float:
-    """How much a walk contradicts itself; `read_on`, blocks proven behind the place where headers stop, speaks for it:
-    more if they lead to the last word of the memory.
-    """
-    outside = [fault for fault in walk.faults if fault.rule == "list-link"]
-    cut_off = sum(
-        1 for fault in outside if fault.value + 2 * walk.layout.word >= stop and _leads_back(walk, read, fault)
-    )
-    missing = [node.payload for node in walk.nodes if node.payload not in walk.known]
-    cut_off += sum(1 for payload in missing if _reaches(walk.layout, read, payload, stop))
-    gaps = min(_WORST_GAP, sum(gap.end - gap.start for gap in walk.gaps()) / 4096)
-    return 4 * (len(walk.breaks) + len(outside) + 2 * cut_off) + len(missing) + gaps - min(read_on, 8)
-
-
-def _reaches(layout: Geometry, read: WordReader, payload: int, stop: int) -> bool:
-    """Whether a free block that its neighbour confirms reaches over the place where headers stop."""
-    word = read(payload - layout.word) or 0
-    following = payload + (word & ~FLAG_BITS) + layout.word
-    return bool(word & FREE_BIT) and following > stop and neighbour_agrees(layout, read)(payload, word, following)
-
-
-def _leads_back(walk: Walk, read: WordReader, fault: LinkFault) -> bool:
-    """Whether what a list's pointer leads to has that list as its own."""
-    layout = walk.layout
-    source = layout.control if fault.owner is None else fault.owner - 2 * layout.word
-    return read(fault.value + 3 * layout.word) == source
-
-
-def _pool_behind(memory: Memory, layout: Geometry, read: WordReader, stop: int) -> Optional[int]:
-    """Payload of the first block of a pool behind an end marker: right behind it, or behind a long run of one byte."""
-    marker = read(stop - layout.word)
-    if marker is None or marker & ~PREV_FREE_BIT:
-        return None
-    data = memory.get(stop, min(memory.known_end(stop) - stop, _LONGEST)) or b""
-    run = len(data) - len(data.lstrip(data[:1]))
-    start = stop if run < _LEAST_HOLE else (stop + run) // layout.align * layout.align
-    return start + layout.word if _pool_begins(memory, layout, read, start) else None
-
-
-def _pool_begins(memory: Memory, layout: Geometry, read: WordReader, start: int) -> bool:
-    """Whether blocks begin here, the first with nothing free in front of it, that lead to an end marker or far on."""
-    first = start + layout.word
-    _, marker, count = follow(layout, read, first, memory.known_end(start))
-    word = read(start) or 0
-    if not count or word & PREV_FREE_BIT:
-        return False
-    if not neighbour_agrees(layout, read)(first, word, first + (word & ~FLAG_BITS) + layout.word):
-        return False
-    return count > _FEW_BLOCKS or (marker is not None and not marker & ~PREV_FREE_BIT)
-
-
-def _with_more_pools(memory: Memory, layout: TlsfLayout) -> TlsfLayout:
-    for _ in range(_MOST_POOLS):
-        walk = walk_tlsf(layout, paged_reader(memory, layout.control))
-        more = [fault for fault in walk.faults if fault.rule == "list-link" and fault.value % layout.align == 0]
-        pools = (pool for pool in (_pool_around(memory, walk, layout, fault) for fault in more) if pool is not None)
-        pool = next(pools, None)
-        if pool is None:
-            return layout
-        layout = _with_pool(layout, pool.first, pool.end)
-    return layout
-
-
-def _pool_around(memory: Memory, walk: Walk, layout: TlsfLayout, fault: LinkFault) -> Optional[Pool]:
-    """The pool of a block that a list leads to, if it is one: linked back, or free and followed by blocks to an end."""
-    payload = fault.value + 2 * layout.word
-    read = paged_reader(memory, payload)
-    size = (read(payload - layout.word) or 0) & ~FLAG_BITS
-    if payload <= layout.control < payload + size or any(p.first <= payload <= p.end for p in layout.pools):
-        return None
-    if not _leads_back(walk, read, fault) and not _leads_to_end(layout, read, payload, memory):
-        return None
-    first = _pool_start(memory, layout, payload)
-    above = [pool.first - layout.word for pool in layout.pools if pool.first > payload]
-    high = min([known_until(memory, payload, 1 << 26), *above])
-    end = _end_of_pool(memory, layout, first, high)
-    return None if end is None or end < payload else Pool(first, end)
-
-
-def _leads_to_end(layout: TlsfLayout, read: WordReader, payload: int, memory: Memory) -> bool:
-    """Whether a free block stands here from which blocks lead to an end marker."""
-    _, marker, count = follow(layout, read, payload, known_until(memory, payload, 1 << 26))
-    free = (read(payload - layout.word) or 0) & FREE_BIT
-    return bool(free and count) and marker is not None and not marker & ~PREV_FREE_BIT
-
-
-def _pool_start(memory: Memory, layout: TlsfLayout, payload: int) -> int:
-    """Payload of the first block of the pool that holds `payload`: at the begin of memory that has no other heap, or
-    where blocks lead from to it: behind another pool.
-    """
-    read = paged_reader(memory, payload)
-    starts = [start for start, end in memory.ranges() if start <= payload < end]
-    if starts and not any(starts[-1] <= place < payload for place in (layout.control, *_ends(layout))):
-        return (starts[-1] + layout.align - 1) // layout.align * layout.align + layout.word
-    behind = (_pool_behind(memory, layout, read, end) for end in _ends(layout) if end <= payload)
-    return max((first for first in behind if first is not None and first <= payload), default=payload)
-
-
-def _ends(layout: TlsfLayout) -> List[int]:
-    return [pool.end for pool in layout.pools]
+def _is_text_or_fill(value: int, width: int) -> bool:
+    """Whether a word is what programs write over pointers, not a pointer."""
+    data = value.to_bytes(width, "little")
+    return len(set(data)) == 1 or all(0x20 <= byte < 0x7F for byte in data)

@@ -11,7 +11,7 @@ Cost: some words a block; the fills are compared as whole slices.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import FrozenSet, List, Optional, Tuple
+from typing import Iterator, List, Mapping, Optional, Tuple
 
 from gdbext.heap.layout import FLAG_BITS, FREE_BIT
 from gdbext.heap.owner import are_owners, owner_bytes
@@ -92,26 +92,26 @@ def _is_filled(walk: Walk, held: Snapshot, used: List[Tuple[int, int]], poison: 
     """Whether the bytes that comprehensive poisoning fills are filled, in most blocks that have such."""
     full = empty = 0
     for raw, word in zip(walk.payloads, walk.words):
-        fill = fill_of(held, raw, word, poison)
-        if fill and fill[1]:
-            same = fill[1].count(FREE_FILL)
-            full, empty = (full + 1, empty) if 2 * same > len(fill[1]) else (full, empty + 1)
+        for _, fill in fills_of(held, raw, word, poison):
+            same = fill.count(FREE_FILL)
+            full, empty = (full + 1, empty) if 2 * same > len(fill) else (full, empty + 1)
     return full > 2 * empty
 
 
-def fill_of(held: Snapshot, raw: int, word: int, poison: Poison) -> Optional[Tuple[int, bytes]]:
-    """Start and content of what comprehensive poisoning keeps filled: a free block's inside, a used block's slack."""
+def fills_of(held: Snapshot, raw: int, word: int, poison: Poison) -> Iterator[Tuple[int, bytes]]:
+    """Start and content of what comprehensive poisoning keeps filled: a free block's inside, a used block's slack. Of
+    what was not read nothing is given.
+    """
     size = word & ~FLAG_BITS
     start, end = raw + 8, raw + size - _WIDTH
     if not word & FREE_BIT:
         length = held.word32(poison.length_place(raw))
         if length is None or length > size - poison.around:
-            return None
+            return
         start = raw + poison.around + length
-    if end <= start:
-        return None
-    data = held.get(start, end - start)
-    return None if data is None else (start, data)
+    whole = held.get(start, end - start)
+    parts = held.known(start, end) if whole is None else [(start, end)]
+    yield from ((low, held.get(low, high - low) or b"") for low, high in parts if low < high)
 
 
 def requested_of(held: Snapshot, raw: int, size: int, poison: Poison) -> Optional[int]:
@@ -122,14 +122,18 @@ def requested_of(held: Snapshot, raw: int, size: int, poison: Poison) -> Optiona
     return None if length is None or not poison.owner <= length <= size - poison.around else length - poison.owner
 
 
-def marked_blocks(held: Snapshot, low: int, high: int, poison: Poison) -> FrozenSet[int]:
-    """Payloads of the allocator around which both canaries stand: used blocks, and what is left of freed ones."""
-    data, read32 = held.prefix(low, high - low), held.reader32(low, high)
-    mark, found = HEAD.to_bytes(_WIDTH, held.byte_order), set()
-    place = data.find(mark)
-    while place >= 0:
-        length = read32(poison.length_place(low + place))
-        if length is not None and read32(low + place + poison.head + length) == TAIL:
-            found.add(low + place)
-        place = data.find(mark, place + 1)
-    return frozenset(found)
+def marked_blocks(held: Snapshot, low: int, high: int, poison: Poison) -> Mapping[int, int]:
+    """Payloads of the allocator around which both canaries stand, with the bytes that these take: used blocks, and what
+    is left of freed ones.
+    """
+    read32, mark, found = held.reader32(low, high), HEAD.to_bytes(_WIDTH, held.byte_order), {}
+    for start, end in held.known(low, high):
+        data = held.prefix(start, end - start)
+        place = data.find(mark)
+        while place >= 0:
+            raw = start + place
+            length = read32(poison.length_place(raw))
+            if length is not None and read32(raw + poison.head + length) == TAIL:
+                found[raw] = poison.around + length
+            place = data.find(mark, place + 1)
+    return found

@@ -16,8 +16,8 @@ from __future__ import annotations
 import time
 from typing import Iterable, Optional, Tuple
 
-from gdbext.heap.layout import FLAG_BITS, FREE_BIT, TlsfLayout
-from gdbext.source.memory import Memory
+from gdbext.heap.layout import FLAG_BITS, FREE_BIT, Pool, TlsfLayout
+from gdbext.source.memory import Memory, joined
 
 PLANS = ("auto", "bulk", "headers")
 
@@ -34,13 +34,16 @@ _MOST_PLACES = 16
 
 def fetch_heap(memory: Memory, start: int, layout: TlsfLayout, proven: Iterable[int]) -> None:
     """Fetches what the walk and the checks of one heap need. `proven`: payloads that the trace knows."""
-    memory.fetch(start, layout.first - start)  # also tells how fast the link is
-    if _reads_all(memory, layout.end - layout.first):
-        memory.fetch(start, layout.end - start)
+    memory.fetch(start, layout.control_end - start)  # also tells how fast the link is
+    if _reads_all(memory, sum(pool.end - pool.first for pool in layout.pools)):
+        spans = sorted([(start, layout.control_end), *((pool.first - layout.word, pool.end) for pool in layout.pools)])
+        for low, high in joined(spans):
+            memory.fetch(low, high - low)
         return
-    headers = _Headers(memory, layout, proven)
-    headers.follow_blocks()
-    headers.follow_lists()
+    for pool in layout.pools:
+        headers = _Headers(memory, layout, pool, proven)
+        headers.follow_blocks()
+        headers.follow_lists()
 
 
 def _reads_all(memory: Memory, size: int) -> bool:
@@ -50,11 +53,12 @@ def _reads_all(memory: Memory, size: int) -> bool:
 
 
 class _Headers:
-    """The plan that reads headers."""
+    """The plan that reads headers, for one pool."""
 
-    def __init__(self, memory: Memory, layout: TlsfLayout, proven: Iterable[int]) -> None:
+    def __init__(self, memory: Memory, layout: TlsfLayout, pool: Pool, proven: Iterable[int]) -> None:
         self.memory = memory
         self.layout = layout
+        self.pool = pool
         self.candidates = set(proven)  # payloads that lists or the trace have for blocks
         self.began = time.monotonic()
         self.blocks = 0
@@ -62,8 +66,8 @@ class _Headers:
     def follow_blocks(self) -> None:
         """Reads the header of each block; where one cannot be right, what is needed to go on behind it."""
         layout, before = self.layout, 0
-        payload = doubtful = layout.first
-        while payload < layout.end and not self.memory.interrupted:
+        payload = doubtful = self.pool.first
+        while payload < self.pool.end and not self.memory.interrupted:
             word = self._header(payload, bool(before & FREE_BIT))
             following = self._following(payload, word)
             if word is None or following is None:
@@ -74,40 +78,40 @@ class _Headers:
             before, payload = word, following
             self.blocks += 1
             if self.blocks % _FEW_BLOCKS == 0 and self._is_dear(payload):
-                self.memory.fetch(payload - layout.word, layout.end - payload + layout.word)
+                self.memory.fetch(payload - layout.word, self.pool.end - payload + layout.word)
                 return
-        self._header(layout.end, bool(before & FREE_BIT))
+        self._header(self.pool.end, bool(before & FREE_BIT))
 
     def _header(self, payload: int, behind_free: bool) -> Optional[int]:
         """The size word of a block, read with two words behind it, and the one before it if a free block ends there."""
         layout = self.layout
         low = payload - layout.word * (2 if behind_free else 1)
-        self.memory.fetch(low, min(payload + 2 * layout.word, layout.end) - low)
+        self.memory.fetch(low, min(payload + 2 * layout.word, self.pool.end) - low)
         return self.memory.snapshot.word(payload - layout.word)
 
     def _following(self, payload: int, word: Optional[int]) -> Optional[int]:
         """The payload behind this block; None if its size cannot be right."""
         layout, size = self.layout, (word or 0) & ~FLAG_BITS
-        if size < layout.smallest or size % layout.align or payload + size + layout.word > layout.end:
+        if size < layout.smallest or size % layout.align or payload + size + layout.word > self.pool.end:
             return None
         return payload + size + layout.word
 
     def _is_dear(self, payload: int) -> bool:
         """Whether the rest is cheaper in one piece, by what the headers so far have cost; else what it will take."""
         layout = self.layout
-        left = layout.end - payload
-        expected = (time.monotonic() - self.began) / (payload - layout.first) * left
+        left = self.pool.end - payload
+        expected = (time.monotonic() - self.began) / (payload - self.pool.first) * left
         if self.blocks == _FEW_BLOCKS:
-            blocks = left // ((payload - layout.first) // _FEW_BLOCKS)
+            blocks = left // ((payload - self.pool.first) // _FEW_BLOCKS)
             by_link = self.memory.link.seconds(3 * layout.word * blocks) or 0.0
             self.memory.progress.announce(f"following {blocks:,} block headers", max(expected, by_link))
-        self.memory.progress.tell(payload - layout.first, layout.end - layout.first)
+        self.memory.progress.tell(payload - self.pool.first, self.pool.end - self.pool.first)
         bulk = self.memory.link.seconds(left)
         return self.memory.plan == "auto" and bulk is not None and bulk < expected
 
     def _fetch_behind(self, doubtful: int, payload: int) -> None:
         """Reads what a walk needs to go on behind damage: all of it, or what can be proven there."""
-        low, end = doubtful - self.layout.word, self.layout.end
+        low, end = doubtful - self.layout.word, self.pool.end
         if not self.memory.fragile and (self.memory.link.seconds(end - low) or 0.0) <= _SCAN_SECONDS:
             self.memory.fetch(low, end - low)
             return
@@ -123,10 +127,10 @@ class _Headers:
     def _follow_chain(self, payload: int, low: int) -> None:
         """Reads the chain of headers from a place that may be a block, up to what is known already."""
         known = False
-        while low < payload < self.layout.end and not known and not self.memory.interrupted:
+        while low < payload < self.pool.end and not known and not self.memory.interrupted:
             payload = self._following(payload, self._header(payload, True)) or 0
             known = payload > 0 and self.memory.snapshot.word(payload - self.layout.word) is not None
-        if payload == self.layout.end and not self.memory.interrupted:
+        if payload == self.pool.end and not self.memory.interrupted:
             self._header(payload, True)
 
     def follow_lists(self) -> None:
@@ -136,7 +140,7 @@ class _Headers:
             node = self.memory.snapshot.word(layout.lists + slot * layout.word)
             for _ in range(self.blocks + _FEW_BLOCKS):
                 payload = 0 if node is None else node + 2 * layout.word
-                if not layout.first <= payload < layout.end or payload % layout.align:
+                if not self.pool.first <= payload < self.pool.end or payload % layout.align:
                     break
                 self.candidates.add(payload)
                 self._header(payload, False)

@@ -8,12 +8,12 @@ else takes the one that most bytes speak for. What could not be recognised is sa
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Callable, Dict, Mapping, NamedTuple, Optional, Tuple, Union
+from typing import Callable, Dict, List, Mapping, NamedTuple, Optional, Tuple, Union
 
 from gdbext.heap.cover import Evidence, Proven
 from gdbext.heap.dumped import read_dumped
-from gdbext.heap.facts import HeapFacts, Region
-from gdbext.heap.freertos import recognise_freertos, walk_freertos
+from gdbext.heap.facts import HeapFacts, Region, Span
+from gdbext.heap.freertos import Hints, recognise_freertos, walk_freertos
 from gdbext.heap.heap_1 import NO_SYMBOLS, Heap1Layout, recognise_heap_1, walk_heap_1
 from gdbext.heap.heap_2 import Heap2Layout, recognise_heap_2, walk_heap_2
 from gdbext.heap.layout import FreeRtosLayout, Geometry, MultiHeap, TlsfLayout
@@ -22,7 +22,7 @@ from gdbext.heap.plain_tlsf import recognise_plain
 from gdbext.heap.poison import Poison, find_poison, marked_blocks
 from gdbext.heap.reading import fetch_heap
 from gdbext.heap.walk import Walk, walk_tlsf
-from gdbext.source.memory import Memory
+from gdbext.source.memory import Memory, joined
 from gdbext.source.snapshot import Snapshot, WordReader
 
 # More than any heap that a 32-bit chip holds, less than a corrupt length may ask for.
@@ -74,25 +74,34 @@ def read_heap(memory: Memory, region: Region, proven: Mapping[int, Proven]) -> U
     poison = find_poison(walk, read, memory.snapshot) if info is not None else None
     if poison is not None and poison.shift and walk.breaks:
         walk = _walk(layout, read, _with_poison(memory.snapshot, layout, proven, poison))
-    return HeapFacts(region, layout, info, walk, memory.snapshot, poison)
+    return HeapFacts(region, layout, info, walk, memory.snapshot, poison, _absent(memory, region, layout))
+
+
+def _absent(memory: Memory, region: Region, layout: Geometry) -> List[Span]:
+    """The parts of a heap that could not be had."""
+    header = layout.header if layout.has_headers else 0
+    spans = [(pool.first - header, layout.behind_pool(pool)) for pool in layout.pools]
+    control = layout.control_end if isinstance(layout, TlsfLayout) else layout.first - header
+    return [hole for low, high in joined([(region.address, control), *spans]) for hole in memory.failed(low, high)]
 
 
 def _with_poison(held: Snapshot, layout: Geometry, proven: Mapping[int, Proven], poison: Poison) -> Evidence:
-    """What is known by the user's pointers as the allocator's payloads, and the canaries if all of them were read."""
+    """What is known by the user's pointers as the allocator's payloads, and the canaries."""
     shift = poison.shift
     moved = {payload - shift: Proven(known.size + shift, known.why) for payload, known in proven.items()}
-    whole = poison.head and not held.missing(layout.first, layout.end)
-    return Evidence(moved, marked_blocks(held, layout.first, layout.end, poison) if whole else None, held)
+    marked = marked_blocks(held, layout.first, layout.end, poison) if poison.head else None
+    return Evidence(moved, marked, held)
 
 
 def _fetch(memory: Memory, region: Region, layout: Geometry, proven: Mapping[int, Proven]) -> None:
     """What the walk and the checks need. FreeRTOS heaps are small, and their next pointers lie in the headers."""
     for pool in layout.pools:
         memory.allow(pool.first - layout.header, layout.behind_pool(pool))
-    memory.allow(region.address, layout.first)
     if isinstance(layout, TlsfLayout):
+        memory.allow(region.address, layout.control_end)
         fetch_heap(memory, region.address, layout, proven)
         return
+    memory.allow(region.address, layout.first)
     for pool in layout.pools:
         memory.fetch(pool.first - layout.header, layout.behind_pool(pool) - pool.first + layout.header)
 
@@ -155,7 +164,7 @@ def _recognise_multi_heap(memory: Memory, region: Region) -> Union[Recognised, U
 
 
 def _recognise_tlsf(memory: Memory, region: Region) -> Union[Recognised, Unreadable]:
-    layout = recognise_plain(memory, region.address, LARGEST_HEAP)
+    layout = recognise_plain(memory, region.address, LARGEST_HEAP, region.pools)
     if layout is None:
         return Unreadable(region, "unreadable", f"no TLSF control block with its pool at {region.address:#x}")
     return Recognised("tlsf", layout, None, DECISIVE + (layout.fl_count << layout.sl_log2))
@@ -163,9 +172,10 @@ def _recognise_tlsf(memory: Memory, region: Region) -> Union[Recognised, Unreada
 
 def _freertos(version: int) -> Callable[[Memory, Region], Union[Recognised, Unreadable]]:
     def recognise_version(memory: Memory, region: Region) -> Union[Recognised, Unreadable]:
-        link = region.variables.link
-        found = None if link is None else recognise_freertos(memory, region.address, version, LARGEST_HEAP, link)
-        found = found or recognise_freertos(memory, region.address, version, LARGEST_HEAP)
+        told = Hints(region.variables.link, region.pools)
+        found = recognise_freertos(memory, region.address, version, LARGEST_HEAP, told)
+        if found is None and told.link is not None:
+            found = recognise_freertos(memory, region.address, version, LARGEST_HEAP, told._replace(link=None))
         if found is None:
             why = f"no chain of FreeRTOS blocks from {region.address:#x} to an end marker"
             return Unreadable(region, "unreadable", why)

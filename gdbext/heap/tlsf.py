@@ -33,6 +33,8 @@ _DAMAGED_LISTS = 3
 # Of the others, one in this many is empty at the least.
 _FEWEST_EMPTY = 8
 _MOST_WORDS = 1100
+# Of a dynamic control block's four facts, so many make up for lists that look damaged.
+_FACTS_NEEDED = 3
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,7 @@ class _Control:
         heads = [self.read(control + self.word * place) for place in range(_MOST_WORDS)]
         self._good = list(accumulate((self._leads_somewhere(head, low, high) for head in heads), initial=0))
         self._empty = list(accumulate((int(head == control) for head in heads), initial=0))
+        self._unread = list(accumulate((int(head is None) for head in heads), initial=0))
 
     def _leads_somewhere(self, value: Optional[int], low: int, high: int) -> int:
         if value is None:
@@ -85,6 +88,10 @@ class _Control:
     def empty(self, tables: Tables) -> int:
         """How many of them hold the control block's own address."""
         return self._count(self._empty, tables)
+
+    def unread(self, tables: Tables) -> int:
+        """How many of them could not be read."""
+        return self._count(self._unread, tables)
 
     def _count(self, sums: List[int], tables: Tables) -> int:
         first = (tables.lists - self.control) // self.word
@@ -141,7 +148,19 @@ def recognise_tlsf(
     found = _Control(memory, control, low, high)
     scored = [(_first_score(found, tables), tables) for tables in _all(found, static_names) if tables.end + 16 <= high]
     best = sorted((pair for pair in scored if pair[0] is not None), key=lambda pair: -(pair[0] or 0))[:_TRIED]
-    return max((tables for _, tables in best), key=lambda tables: _score(found, tables, high, end), default=None)
+    whole = (tables for _, tables in best if not _is_cut(found, tables, high, end))
+    return max(whole, key=lambda tables: _score(found, tables, high, end), default=None)
+
+
+def _is_cut(found: _Control, tables: Tables, high: int, end: Optional[int]) -> bool:
+    """Whether so much of a control block could not be read that its constants cannot be told: nothing of it says them,
+    and no block is seen behind it.
+    """
+    holes = found.snapshot.missing(found.control, found.control + _MOST_WORDS * found.word)
+    if not holes or tables.facts > _FACTS_NEEDED:
+        return False
+    unread = tables.end <= holes[0][0] < tables.end + found.word and not tables.facts
+    return not unread and _chain_score(found, tables, high, end) == 0
 
 
 def _all(found: _Control, names: Tuple[str, str]) -> Iterator[Tables]:
@@ -153,10 +172,10 @@ def _first_score(found: _Control, tables: Tables) -> Optional[int]:
     """What the heads and the facts say for a layout; None if too little. Each level has more lists empty than not: what
     was written over the blocks behind the lists, pointers to other blocks, must not be read as more of them.
     """
-    good, empty = found.heads(tables), found.empty(tables)
-    bad = tables.slots - good
-    unlike = bad > tables.slots // _DAMAGED_LISTS or _FEWEST_EMPTY * empty < good
-    if unlike and tables.facts < 3:
+    good, empty, unread = found.heads(tables), found.empty(tables), found.unread(tables)
+    bad = tables.slots - good - unread
+    unlike = max(bad, unread) > tables.slots // _DAMAGED_LISTS or _FEWEST_EMPTY * empty < good
+    if unlike and tables.facts < _FACTS_NEEDED:
         return None
     return 2 * empty - good - _WORST * bad + _FACT * tables.facts
 

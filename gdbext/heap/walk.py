@@ -154,6 +154,8 @@ def walk_listed(
     return walk
 
 
+# How much better than what lies behind memory that was not read blocks must be proven that the walk has jumped over.
+_UNREAD = 6
 _MIDDLE = "leads into the middle of other blocks"
 
 
@@ -166,7 +168,7 @@ class _Walker:
         self.proven = evidence.proven
         self.read = read
         self.listed = frozenset(node.payload for node in walk.nodes)
-        self.marked = evidence.marked
+        self.evidence = evidence
         self.misplaced = _misplaced(walk, read)
         self.cover = Cover(walk.layout, pool, read, agrees, self.listed, evidence)
         self.agrees = agrees
@@ -198,7 +200,7 @@ class _Walker:
         first = self._last_doubtful()
         inside = walk.payloads[first] + layout.align if first is not None else payload
         self.cover.build(min(inside, payload))
-        better = None if first is None else self._better_start(payload, first)
+        better = None if first is None else self._better_start(payload, first, word is None)
         if better is not None:
             self._take_back(better, _MIDDLE)
             return better
@@ -206,8 +208,8 @@ class _Walker:
             resumed = self.cover.next_start(payload) or self.pool.end
             self._take_back(resumed, f"less than the {self.proven[walk.payloads[-1]].size:,} bytes of its allocation")
             return resumed
-        resumed = self._next_proven(payload, first)
-        spanning = None if first is None else self._spanning(first, payload, resumed)
+        resumed = self._next_proven(payload, None if word is None else first, word is None)
+        spanning = None if first is None or word is None else self._spanning(first, payload, resumed)
         if spanning is not None:
             self._cut(spanning, resumed, _MIDDLE)
             return resumed
@@ -219,11 +221,14 @@ class _Walker:
         """Whether a block fits between: else the size before it is wrong, not its header."""
         return following - self.walk.layout.header - payload >= self.walk.layout.smallest
 
-    def _next_proven(self, payload: int, first: Optional[int]) -> int:
+    def _next_proven(self, payload: int, first: Optional[int], unread: bool) -> int:
         """Where the best chain behind `payload` begins. One that leaves no room for a block between, which only a wrong
-        size of the block before explains, must be better than the next: old headers rarely lie that near.
+        size of the block before explains, must be better than the next: old headers rarely lie that near. A header
+        that was not read is believed to be one.
         """
         layout, cover = self.walk.layout, self.cover
+        if unread:
+            return cover.next_start(payload + layout.smallest + layout.header) or self.pool.end
         resumed = cover.next_start(payload + layout.align) or self.pool.end
         if self._has_room(payload, resumed) or self._needed(first) == 1:
             return resumed
@@ -274,11 +279,12 @@ class _Walker:
         """Whether a free block is on no list or on that of another size, or a used one lacks the others' canaries."""
         if word & FREE_BIT:
             return bool(self.listed) and (payload not in self.listed or payload in self.misplaced)
-        return self.marked is not None and payload not in self.marked
+        return self.evidence.lacks_marks(payload, word & ~FLAG_BITS)
 
-    def _better_start(self, payload: int, first: int) -> Optional[int]:
+    def _better_start(self, payload: int, first: int, unread: bool) -> Optional[int]:
         """Where better-proven blocks begin that the doubtful ones jump over; None if they do not. Where no block fits
-        between them and what the doubtful ones lead to, little is asked for: old headers rarely lie that near.
+        between them and what the doubtful ones lead to, little is asked for: old headers rarely lie that near. Much is
+        where the doubtful ones lead to memory that was not read.
         """
         payloads, align = self.walk.payloads, self.walk.layout.align
         better = self.cover.next_start(payloads[first] + align)
@@ -286,7 +292,7 @@ class _Walker:
             better = self.cover.next_start(better + align)
         if better is None or better >= payload:
             return None
-        needed = self._needed(first) if self._has_room(better, payload) else 1
+        needed = _UNREAD if unread else self._needed(first) if self._has_room(better, payload) else 1
         enough = self.cover.weight_from(payload) + needed
         return better if self.cover.weight_from(better) >= enough else None
 
@@ -388,14 +394,18 @@ def read_lists(walk: Walk, layout: TlsfLayout, read: WordReader) -> None:
         if head is None:
             walk.cut_slots.add(slot)
         elif head != layout.control:
-            _follow(walk, read, slot, address, head, seen)
+            _follow(walk, layout, read, slot, address, head, seen)
 
 
-def _follow(walk: Walk, read: WordReader, slot: int, address: int, value: int, seen: Set[int]) -> None:
-    layout = walk.layout
+def _follow(
+    walk: Walk, layout: TlsfLayout, read: WordReader, slot: int, address: int, value: int, seen: Set[int]
+) -> None:
     previous: Optional[int] = None
     while value != layout.control:
         payload = value + 2 * layout.word
+        if payload in layout.beyond:
+            walk.cut_slots.add(slot)
+            return
         fault = _link_fault(walk, slot, address, value, previous, seen)
         if fault is not None:
             walk.faults.append(fault)

@@ -30,6 +30,9 @@ def _heap_lines(heap: HeapReport) -> Iterator[str]:
     name = f" {heap.name}" if heap.name else ""
     blocks = f"{counted(total, 'block')}, {heap.used_blocks:,} used"
     yield f"heap{name} {heap.start:#x}..{heap.end:#x} {what}: {blocks}; {heap.status}"
+    if heap.missing:
+        least = "" if heap.end_known else " at least"
+        yield f"  not given: {counted(heap.missing, 'byte')} of this heap{least}; what they hold is not judged"
     for group in _groups(heap.findings):
         yield from _group_lines(group)
     for resume in heap.resumed:

@@ -51,15 +51,15 @@ def _split(start: int, end: int, left: List[Range]) -> None:
     left[:0] = [(start, middle), (middle, end)] if start < middle < end else [(start, end)]
 
 
-def _joined(ranges: List[Range]) -> List[Range]:
+def joined(ranges: List[Range]) -> List[Range]:
     """Ranges in order, those that touch made one."""
-    joined: List[Range] = []
+    touching: List[Range] = []
     for start, end in sorted(ranges):
-        if joined and start <= joined[-1][1]:
-            joined[-1] = (joined[-1][0], max(end, joined[-1][1]))
+        if touching and start <= touching[-1][1]:
+            touching[-1] = (touching[-1][0], max(end, touching[-1][1]))
         else:
-            joined.append((start, end))
-    return joined
+            touching.append((start, end))
+    return touching
 
 
 class Memory:
@@ -153,7 +153,7 @@ class Memory:
                     holes.append((start, end))
                 else:
                     _split(start, end, left)
-        narrowed = (hole if self.fragile else self._narrowed(*hole) for hole in _joined(holes))
+        narrowed = (hole if self.fragile else self._narrowed(*hole) for hole in joined(holes))
         self._failed += [*narrowed, *left]
 
     def _goes_on(self, holes: List[Range], start: int, end: int) -> bool:
@@ -203,7 +203,7 @@ class Memory:
             there = [*self._in_file(self._held, start, end), (end, end)]
             gaps = zip([start, *(high for _, high in there)], (low for low, _ in there))
             return [(low, high) for low, high in gaps if low < high]
-        parts = ((max(start, low), min(end, high)) for low, high in _joined(self._failed))
+        parts = ((max(start, low), min(end, high)) for low, high in joined(self._failed))
         return [(low, high) for low, high in parts if low < high]
 
     def _read(self, start: int, end: int) -> bool:
@@ -259,13 +259,15 @@ class Memory:
 
     def held_around(self, address: int) -> Optional[Snapshot]:
         """What a file holds around an address, looked at where it is: it costs no link. None: there is no file."""
-        for start, end in self.ranges():
-            if start <= address < end:
-                if start not in self._files:
-                    self._files[start] = Snapshot(self.source.pointer_size, self.source.byte_order)
-                    self._files[start].add(start, self.source.read(start, end - start) or b"")
-                return self._files[start]
-        return None
+        ranges = self.ranges()
+        index = bisect_right(ranges, (address, 1 << 64)) - 1
+        if index < 0 or address >= ranges[index][1]:
+            return None
+        start, end = ranges[index]
+        if start not in self._files:
+            self._files[start] = Snapshot(self.source.pointer_size, self.source.byte_order)
+            self._files[start].add(start, self.source.read(start, end - start) or b"")
+        return self._files[start]
 
     def whole(self, ranges: Iterable[Range]) -> Snapshot:
         """All that can be read of some ranges, for a search. What a file holds is not kept."""

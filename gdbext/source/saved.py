@@ -20,10 +20,11 @@ _ADDRESS_BYTES = 8
 _MOST_HEAPS = 1024
 
 _MOST_VARIABLES = 9
+_MOST_POOLS = 32
 
 _Numbers = Tuple[Optional[int], ...]
-# The fields of a Region; those of its variables in one row.
-SavedHeap = Tuple[str, int, Optional[int], Optional[int], Optional[str], str, _Numbers]
+# The fields of a Region; those of its variables in one row, and the ends of its pools in one.
+SavedHeap = Tuple[str, int, Optional[int], Optional[int], Optional[str], str, _Numbers, Tuple[int, ...]]
 
 
 class Saved(NamedTuple):
@@ -63,10 +64,13 @@ def read_saved(core: Core) -> Optional[Saved]:
         return None
 
 
-def _heap(kind: Any, address: Any, start: Any, end: Any, name: Any, origin: Any, variables: Any = ()) -> SavedHeap:
+def _heap(
+    kind: Any, address: Any, start: Any, end: Any, name: Any, origin: Any, variables: Any = (), pools: Any = ()
+) -> SavedHeap:
     numbers = tuple(_number(one) for one in tuple(variables)[:_MOST_VARIABLES])
     said = None if name is None else str(name)
-    return str(kind), int(address), _number(start), _number(end), said, str(origin), numbers
+    edges = tuple(int(one) for one in tuple(pools)[: 2 * _MOST_POOLS])
+    return str(kind), int(address), _number(start), _number(end), said, str(origin), numbers, edges
 
 
 def _assertion(text: Any, function: Any, seq: Any) -> Tuple[str, str, Optional[int]]:

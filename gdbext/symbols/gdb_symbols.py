@@ -27,6 +27,7 @@ _CALLINC, _CALL_STEP, _FIRST_ARGUMENT = 16, 4, 2
 
 _VARIABLE = re.compile(r"^\[ *\d+\] [dDbB] (0x[0-9a-f]+) (\S+) section", re.MULTILINE)
 
+_ENTRY = re.compile(r"Entry point: (0x[0-9a-f]+)")
 _SECTION_END = re.compile(r"\b0x[0-9a-f]+->(0x[0-9a-f]+) at .*\bALLOC\b")
 
 
@@ -155,6 +156,18 @@ class GdbProgram:
             following = dict(zip(ends, ends[1:]))
             self._objects = [(name, start, following.get(start, start) - start) for start, name in places]
         return iter(self._objects)
+
+
+def lacks_words() -> str:
+    """What the loaded program cannot tell, as the end of a line that names it; nothing if it can. No memory is read."""
+    separate = any(objfile.owner is not None for objfile in gdb.objfiles() if objfile.is_valid())
+    sections = gdb.execute("maint info sections", to_string=True)
+    if separate or "debug_" in sections or "Exec file" not in sections:
+        return ""
+    entry = _ENTRY.search(gdb.execute("info files", to_string=True))
+    if entry is not None and "No symbol matches" in gdb.execute(f"info symbol {entry[1]}", to_string=True):
+        return " has no symbols: heaps and functions are not found by name; load the ELF that was not stripped"
+    return " has no debug information: stacks show functions without lines; compile with -g"
 
 
 def size_of(name: str) -> Optional[int]:

@@ -32,7 +32,7 @@ _MAY_LACK = {"two-at-once": 4}
 
 
 def check(images: list[tuple[int, bytes]], option: str) -> Any:
-    options = Namespace(heap=[option], ring=None, blocks=True, search=None)
+    options = Namespace(heap=[option], pool=[], ring=None, blocks=True, search=None)
     return json.loads(to_json(run_check(ImageHost(images, [option]), options)))
 
 

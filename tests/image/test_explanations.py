@@ -39,7 +39,7 @@ BEST = {
 
 
 def check(images: Iterable[tuple[int, bytes]], option: str) -> Any:
-    options = Namespace(heap=[option], ring=None, blocks=True, search=None)
+    options = Namespace(heap=[option], pool=[], ring=None, blocks=True, search=None)
     return json.loads(to_json(run_check(ImageHost(list(images), [option]), options)))["heaps"][0]
 
 

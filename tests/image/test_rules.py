@@ -53,7 +53,7 @@ class Heap:
 
 def check(heap: Heap) -> dict[str, Any]:
     host = ImageHost([(BASE, bytes(heap.data))])
-    report = run_check(host, Namespace(heap=[CASE.heap.option], ring=None, blocks=True))
+    report = run_check(host, Namespace(heap=[CASE.heap.option], pool=[], ring=None, blocks=True))
     parsed = json.loads(to_json(report))
     assert isinstance(parsed, dict)
     return parsed

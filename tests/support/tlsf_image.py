@@ -7,8 +7,8 @@ Nothing here is shared with the walker, so that a misreading shows.
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 INFO_WORDS, DYNAMIC = 5, 36
 
@@ -79,9 +79,26 @@ def shaped_image(base: int, blocks: Blocks, shape: Shape) -> bytes:
     return bytes(data)
 
 
+def pooled_image(base: int, length: int, pools: Mapping[int, Blocks], shape: Shape, control: int) -> bytes:
+    """Memory from `base` on that holds a control block and pools, each at the address of its first byte."""
+    data = bytearray(bytes(range(1, 251)) * (length // 250 + 1))[:length]
+    heap = _Heap(base, data, replace(shape, multi=False))
+    heap.control, free = control, dict[int, list[int]]()
+    data[control - base : control - base + shape.control] = bytes(shape.control)
+    for start, blocks in pools.items():
+        heap.fill_pool(start + shape.word, blocks, free)
+    heap.link(free)
+    return bytes(data)
+
+
 def payloads(base: int, blocks: Blocks, shape: Shape) -> list[int]:
     """Where the blocks of `shaped_image` lie."""
-    places, place = [], base + shape.info + shape.control + shape.word
+    return places_from(base + shape.info + shape.control + shape.word, blocks, shape)
+
+
+def places_from(first: int, blocks: Blocks, shape: Shape) -> list[int]:
+    """Where blocks lie that follow each other, the first at `first`."""
+    places, place = [], first
     for length, _ in blocks:
         places.append(place)
         place += length + shape.word
@@ -101,15 +118,20 @@ class _Heap:
         struct.pack_into(f"{self.shape.order}{len(values)}I", self.data, address - self.base, *values)
 
     def fill(self, blocks: Blocks) -> None:
-        word, free, previous_free = self.shape.word, dict[int, list[int]](), 0
-        for payload, (length, used) in zip(payloads(self.base, blocks, self.shape), blocks, strict=True):
+        free = dict[int, list[int]]()
+        self.fill_pool(self.control + self.shape.control + self.shape.word, blocks, free)
+        self.link(free)
+
+    def fill_pool(self, first: int, blocks: Blocks, free: dict[int, list[int]]) -> None:
+        word, previous_free = self.shape.word, 0
+        for payload, (length, used) in zip(places_from(first, blocks, self.shape), blocks, strict=True):
             self.words(payload - word, length | (0 if used else 1) | previous_free << 1)
             previous_free = 0 if used else 1
             if not used:
                 free.setdefault(self.shape.slot(length), []).append(payload)
                 self.words(payload + length - word, payload - 2 * word)
-        self.words(self.base + len(self.data) - word, previous_free << 1)
-        self.link(free)
+        end = first + sum(length + word for length, _ in blocks)
+        self.words(end - word, previous_free << 1)
 
     def link(self, free: dict[int, list[int]]) -> None:
         shape, seconds = self.shape, [0] * self.shape.levels
