@@ -93,7 +93,7 @@ def _parsed(line: str) -> Iterator[Expected]:
 def run(bits: int, flags: Sequence[str], scenario: str) -> Run:
     with tempfile.NamedTemporaryFile() as file:
         command = [str(build(bits, tuple(flags))), scenario, file.name]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=240)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=1200)
         assert done.returncode == 0, done.stderr
         lines = tuple(done.stdout.splitlines())
         return Run(bits, lines, int(lines[-1].split()[1]), Path(file.name).read_bytes())
