@@ -26,7 +26,7 @@ PATCHES = {"gcc": "/usr/src/gcc-12/patches/gcc-gfdl-build.diff"}
 # Most of the time goes into reading headers: these are read once, as what the first #include of a source names.
 HEADERS = {
     "gcc": "config.h system.h coretypes.h backend.h target.h rtl.h tree.h gimple.h tree-pass.h memmodel.h tm_p.h "
-    "fold-const.h gimple-iterator.h ssa.h cgraph.h cfgloop.h tree-cfg.h stor-layout.h diagnostic-core.h df.h",
+    "fold-const.h gimple-iterator.h ssa.h cgraph.h cfgloop.h tree-cfg.h stor-layout.h df.h",
     "gdb": "defs.h inferior.h regcache.h gdbcore.h target.h symtab.h objfiles.h gdbcmd.h value.h frame.h gdbtypes.h "
     "gdbarch.h language.h observable.h gdbthread.h block.h expression.h valprint.h parser-defs.h infrun.h breakpoint.h",
 }
@@ -34,9 +34,11 @@ HEADERS = {
 HEADER_MACROS = "ALGORITHM STRING LIST MAP SET VECTOR ARRAY FUNCTIONAL MEMORY MALLOC_H"
 HEADER_RULES = {
     "gcc": """
-config.h.gch: $(generated_files)
+pch/config.h.gch: $(generated_files)
+\tmkdir -p pch
 \t$(COMPILER) -c $(ALL_COMPILERFLAGS) $(ALL_CPPFLAGS) -x c++-header $(srcdir)/memtrace.h -o $@
-$(ALL_HOST_OBJS): | config.h.gch
+$(OBJS): | pch/config.h.gch
+$(OBJS): T_CFLAGS += -Ipch
 """,
     "gdb": """
 $(srcdir)/defs.h.gch: $(generated_files)

@@ -44,7 +44,7 @@ OPTIONS = {
         *without("decimal-float fixed-point gcov"),
     ),
     "gdb": (
-        *without("binutils gas ld gprof gprofng sim gdbserver nls libctf tui gdbmi unit-tests source-highlight"),
+        *without("binutils gas ld gprof gprofng sim gdbserver nls libctf tui unit-tests source-highlight"),
         *("--with-python=/usr/bin/python3", "--with-expat", "--without-debuginfod", "--without-guile"),
         *("--without-babeltrace", "--without-intel-pt", "--without-lzma", "--without-zstd", "--without-xxhash"),
     ),
