@@ -19,7 +19,7 @@ help: ## print this list
 setup: ## install what is missing: Debian packages, then .venv with the package in it
 	@tools/setup
 
-setup-xtensa: setup ## build compiler and GDB for Xtensa, once (some 10 minutes)
+setup-xtensa: setup ## build compiler and GDB for Xtensa, once (some 15 CPU-minutes)
 	@$(BIN)/python -m tests.toolchain
 
 demo: setup $(if $(CHIP),setup-xtensa) ## show the story: who broke a heap on an emulated chip (CHIP=esp32-like for Xtensa)
@@ -28,7 +28,7 @@ demo: setup $(if $(CHIP),setup-xtensa) ## show the story: who broke a heap on an
 demo-watch: setup $(if $(CHIP),setup-xtensa) ## show how the next run stops at the line that does it (CHIP as above)
 	@$(BIN)/python -m tests.demo $(or $(CHIP),rv32) writer
 
-test: setup-xtensa ## run every test (ARGS="-k name" for some of them)
+test: setup ## run every test (ARGS="-k name" for some of them); builds the Xtensa tools beside the first
 	@$(BIN)/python -m pytest -n $(JOBS) $(ARGS)
 
 check: check-format check-lint check-types check-vermin check-clang-format check-cppcheck check-style ## format, lint, types, Python 3.8, function sizes

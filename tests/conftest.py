@@ -1,17 +1,70 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Fixtures that every folder of tests may use."""
+"""Fixtures that every folder of tests may use; and the tests that need the Xtensa tools wait for these at the end."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.support import firmware
+from tests.support.xtensa import LOG, Tools, needs_tools
+from tests.toolchain.where import CPU_MINUTES, locate
+
+TOOLS = Tools()
 
 
 @pytest.fixture(scope="session")
 def build_firmware() -> Callable[[str], Path]:
     """The builder of test firmware: `build_firmware(VARIANT)` is the path of its ELF, built if it is not current."""
     return firmware.build
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What needs the Xtensa tools goes last."""
+    items.sort(key=lambda item: needs_tools(item.nodeid))
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Only now is it known which tests are chosen; the controller of xdist has none itself."""
+    if session.config.option.collectonly:
+        return
+    if any(needs_tools(item.nodeid) for item in session.items):
+        TOOLS.start()
+    if not hasattr(session.config, "workerinput"):
+        tell_what_waits(session.config, [item.nodeid for item in session.items])
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_node_collection_finished(node: Any, ids: list[str]) -> None:
+    """The controller hears what each worker has collected, which is the same for all."""
+    if node.gateway.id == "gw0":
+        tell_what_waits(node.config, ids)
+
+
+def tell_what_waits(config: pytest.Config, tests: list[str]) -> None:
+    """One line where tools are missing that tests need."""
+    waiting = sum(map(needs_tools, tests))
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    if waiting and reporter is not None and not locate().complete:
+        reporter.write_line(
+            f"xtensa: {waiting} of {len(tests)} tests run last and wait for a compiler and GDB for Xtensa, which are "
+            f"built beside the others, once (about {CPU_MINUTES} CPU-minutes): tail -f {LOG}"
+        )
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Outside of the test and of its time limit: a build takes as long as the machine makes it."""
+    if needs_tools(item.nodeid):
+        TOOLS.wait()
+    Tools.barred = "" if needs_tools(item.nodeid) else item.nodeid
+    return (yield)
+
+
+def pytest_unconfigure() -> None:
+    """Leave no build behind."""
+    TOOLS.stop()

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from tests.support import firmware
 from tests.support.chips import DE212, LX106, RV32, Chip
-from tests.support.gdb import GdbSession, GdbTimeoutError, remote
+from tests.support.gdb import GdbSession, GdbTimeoutError, NoTerminalError, remote
 from tests.support.paths import EXTENSION, ROOT
 from tests.support.qemu import Qemu
 from tests.support.xtensa import XtensaMissingError
@@ -57,7 +57,7 @@ def tell_owners(gdb: GdbSession, chip: Qemu) -> str | None:
     """Type the story; return what is wrong with it, None if nothing is."""
     for command in (f"source {EXTENSION.relative_to(ROOT)}", remote(chip.remote)):
         gdb.command(command)
-    report = gdb.command("continue", timeout=60.0)
+    report = gdb.command("continue")
     advice = NEXT.search(report)
     if not advice:
         return "no report came that ends on what to do next"
@@ -69,11 +69,11 @@ def tell_writer(gdb: GdbSession, chip: Qemu) -> str | None:
     """The same with a second run, which stops at the writer."""
     for command in (f"source {EXTENSION.relative_to(ROOT)}", remote(chip.remote)):
         gdb.command(command)
-    gdb.command("continue", timeout=60.0)
+    gdb.command("continue")
     show(f"\n{SECOND_RUN}(gdb) ")
     for command in ("memtrace watch last-damage", "monitor system_reset", "maintenance flush register-cache"):
         gdb.command(command)
-    written = gdb.command("continue", timeout=60.0)
+    written = gdb.command("continue")
     return None if "written from outside of the allocator" in written else "nobody was caught writing"
 
 
@@ -104,7 +104,7 @@ def main(arguments: list[str]) -> int:
     variant, chip = CHIPS[name]
     try:
         problem = play(firmware.build(variant).relative_to(ROOT), chip, STORIES[story])
-    except (firmware.FirmwareError, XtensaMissingError) as error:
+    except (firmware.FirmwareError, XtensaMissingError, NoTerminalError) as error:
         problem = str(error)
     except (GdbTimeoutError, EOFError) as error:
         problem = str(error).splitlines()[0]

@@ -49,7 +49,7 @@ def _heap_check(scenario: str, plan: str) -> Iterable[Row]:
         for command in (SOURCE, "set memtrace auto-report off", f"set memtrace plan {plan}", remote(proxy.remote)):
             gdb.command(command)
         gdb.command("break scenario_done")
-        gdb.command("continue", timeout=60)
+        gdb.command("continue")
         proxy.forget()
         before, began = module.counts, time.monotonic()
         gdb.command("heap-check", timeout=100)

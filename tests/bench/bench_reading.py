@@ -82,7 +82,7 @@ def _stops() -> Iterable[Row]:
         "but Z, z and GDB's look at the instruction under them; over three stops",
     )
     with talk_to_scenario("seed") as (gdb, proxy):
-        gdb.command("continue", timeout=60)
+        gdb.command("continue")
         proxy.forget()
         gdb.command("heap-check")
         yield Row("a second command at the same stop: packets", proxy.count_except(), 0)

@@ -66,7 +66,7 @@ def test_a_session_goes_as_it_is_shown(path: Path, scenario: str, text: str) -> 
         for typed, shown in turns(text):
             if typed.startswith(OURS):
                 continue
-            printed = gdb.command(typed, timeout=60)
+            printed = gdb.command(typed)
             assert agree(shown, printed), f"{path.name}: {typed}\n--- shown\n{shown}--- printed\n{printed}"
 
 

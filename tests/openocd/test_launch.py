@@ -8,7 +8,6 @@ import re
 import signal
 import socket
 import subprocess
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from tests.support import firmware
 from tests.support.gdb import PROMPT, GdbSession
 from tests.support.openocd import CHIP_CONFIG, DebugModule
 from tests.support.paths import ROOT
+from tests.support.rsp_traffic import wait_until
 
 PROGRAM = [str(ROOT / ".venv/bin/python"), "-m", "gdbext", "gdb"]
 
@@ -37,7 +37,7 @@ def config_for(module: DebugModule, folder: Path) -> Path:
 
 def memtrace_gdb(words: Sequence[str], env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     full = {**os.environ, **(env or {})}
-    return subprocess.run([*PROGRAM, *words], cwd=ROOT, env=full, capture_output=True, text=True, timeout=60)
+    return subprocess.run([*PROGRAM, *words], cwd=ROOT, env=full, capture_output=True, text=True, timeout=600)
 
 
 def refused(words: Sequence[str], env: Mapping[str, str] | None = None) -> str:
@@ -64,13 +64,14 @@ def test_a_whole_session(tmp_path: Path) -> None:
 def test_ctrl_c_stops_the_target_and_nothing_else(tmp_path: Path) -> None:
     with simulated_chip("random", icount="shift=10") as module:
         script = tmp_path / "gdb"
-        words = [*PROGRAM, "--openocd-config", str(config_for(module, tmp_path)), '"$3"', "--", "-nx"]
-        script.write_text(f"#!/bin/sh\ncd {ROOT} && exec {' '.join(words)}\n")
+        words = [*PROGRAM, "--openocd-config", str(config_for(module, tmp_path)), '"${@: -1}"', "--", "-nx"]
+        script.write_text(f"#!/bin/bash\ncd {ROOT} && exec {' '.join(words)}\n")
         script.chmod(0o755)
         with GdbSession(program=str(script), elf=firmware.build("default")) as gdb:
+            before = module.counts.packets
             gdb.send("continue\n")
             gdb.expect("Continuing")
-            time.sleep(0.5)
+            wait_until(lambda: module.counts.packets > before)
             gdb.interrupt()
             assert "SIGINT" in gdb.expect(PROMPT)
             assert "target simulated.cpu, halted" in gdb.command("monitor memtrace_status")
@@ -87,7 +88,7 @@ def test_ended_from_outside_it_leaves_nothing_behind(tmp_path: Path) -> None:
         while b"0x00001000 in" not in (line := running.stdout.readline()):
             assert line, "GDB did not come up"
         running.send_signal(signal.SIGTERM)
-        running.communicate(timeout=20)
+        running.communicate(timeout=60)
         assert running.returncode == 128 + signal.SIGTERM
         assert module.ended()
 

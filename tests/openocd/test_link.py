@@ -13,11 +13,12 @@ from typing import Any
 import pytest
 
 from tests.support import firmware
-from tests.support.gdb import SOURCE, Capture, GdbResult, remote, run_gdb
+from tests.support.gdb import AT_ONCE, SOURCE, Capture, GdbResult, remote, run_gdb
 from tests.support.markers import marked_line
 from tests.support.openocd import Counts, DebugModule, OpenOcd
 from tests.support.paths import ROOT
 from tests.support.qemu import RAM_BASE, Qemu
+from tests.support.rsp_traffic import wait_until
 
 
 @contextmanager
@@ -43,7 +44,7 @@ def debug(scenario: str, commands: Sequence[str | Capture], *arguments: str) -> 
     """GDB's commands over OpenOCD, and what they cost the port."""
     with openocd_on(scenario, *arguments) as (openocd, module):
         before = module.counts
-        done = run_gdb([SOURCE, remote(openocd.remote), *commands], elf=firmware.build("default"), timeout=60)
+        done = run_gdb([AT_ONCE, SOURCE, remote(openocd.remote), *commands], elf=firmware.build("default"), timeout=600)
         return done, module.counts.since(before)
 
 
@@ -168,8 +169,12 @@ def test_a_running_chip_is_taken_as_it_is() -> None:
         openocd.tcl("halt")
         assert openocd.tcl("simulated.cpu curstate") == "halted"
         first = openocd.tcl("simulated.cpu get_reg -force {minstret}")
-        openocd.tcl("resume; sleep 50; halt")
-        assert openocd.tcl("simulated.cpu get_reg -force {minstret}") != first
+
+        def went_on() -> bool:
+            openocd.tcl("resume; sleep 50; halt")
+            return openocd.tcl("simulated.cpu get_reg -force {minstret}") != first
+
+        wait_until(went_on)
 
 
 RESTART = ["monitor reset halt", "maintenance flush register-cache", "continue"]
@@ -205,7 +210,7 @@ def test_the_shell_reads_it_without_gdb() -> None:
         stop = ["break memtrace_assert_stop", "continue", "disconnect"]
         run_gdb([remote(openocd.remote), *stop], elf=Path(elf))
         program = [str(ROOT / ".venv/bin/python"), "-m", "gdbext", "check", "--rsp", openocd.remote, "--elf", elf]
-        done = subprocess.run([*program, "--json"], cwd=ROOT, capture_output=True, text=True, timeout=60)
+        done = subprocess.run([*program, "--json"], cwd=ROOT, capture_output=True, text=True, timeout=600)
     assert done.returncode == 1, done.stderr
     report = json.loads(done.stdout)
     assert report["assertion"]["function"] == "tlsf_free"

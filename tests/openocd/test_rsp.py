@@ -24,7 +24,7 @@ def status(openocd: OpenOcd) -> tuple[list[str], str]:
     """The facts that `memtrace status` tells, and what it says besides."""
     elf = str(firmware.build("default"))
     line = [sys.executable, "-m", "gdbext", "status", "--rsp", openocd.remote, "--elf", elf, "--json"]
-    done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)["facts"], done.stderr
 

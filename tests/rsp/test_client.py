@@ -6,9 +6,9 @@ from __future__ import annotations
 import socket
 import subprocess
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from itertools import repeat
 from pathlib import Path
 
 import pytest
@@ -22,6 +22,7 @@ from tests.support.qemu import RAM_BASE, Qemu
 from tests.support.rsp_proxy import RspProxy
 from tests.support.rsp_stub import Faults, Link, RspStub, stub_of
 from tests.support.rsp_target import Memory
+from tests.support.rsp_traffic import wait_until
 from tests.support.sockets import listen
 
 BASE = 0x3FC8_0000
@@ -30,7 +31,7 @@ NEVER = ("c", "s", "vCont", "M", "X", "G", "P", "Z", "k")
 
 
 @contextmanager
-def connected(remote: str, timeout: float = 5.0) -> Iterator[RspSource]:
+def connected(remote: str, timeout: float = 60.0) -> Iterator[RspSource]:
     connection = RspConnection(remote, timeout)
     try:
         yield RspSource(connection)
@@ -79,11 +80,13 @@ def test_a_dropped_connection_and_a_stall_are_one_line() -> None:
                 source.read(BASE, 4)
             with pytest.raises(NoTarget, match="is closed"):
                 source.read(BASE, 4)
-        stub.fail(Faults(stall_after=0, stall_seconds=3.0))
-        started = time.monotonic()
-        with connected(stub.remote, timeout=0.5) as source, pytest.raises(NoTarget, match="has not answered for 0"):
-            source.read(BASE, 4)
-        assert time.monotonic() - started < 2.5
+        stub.fail(Faults(stall_after=0))
+        stub.forget()
+        with connected(stub.remote) as source:
+            source.connection._timeout = 0.5  # only for what is never answered
+            with pytest.raises(NoTarget, match="has not answered for 0"):
+                source.read(BASE, 4)
+        assert stub.count("m") == 1, "silence is not asked again"
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:1", "/nonexistent/socket", "here", "host:99999", ":x"])
@@ -101,14 +104,18 @@ def test_expanding() -> None:
 
 
 class Scripted:
-    """A stub of a few lines: `answer` gives the raw bytes for each request."""
+    """A stub of a few lines: `answer` gives the raw bytes for each request, or pieces of them without end."""
 
-    def __init__(self, answer: Callable[[bytes], bytes]) -> None:
-        self.answer = answer
+    def __init__(self, answer: Callable[[bytes], bytes | Iterator[bytes]]) -> None:
+        self._given = answer
         self.heard: list[bytes] = []
         self._listener = listen()
         self.remote = self._listener.address
         threading.Thread(target=self._serve, daemon=True).start()
+
+    def answer(self, data: bytes) -> Iterable[bytes]:
+        given = self._given(data)
+        return [given] if isinstance(given, bytes) else given
 
     def _serve(self) -> None:
         stream, _ = self._listener.socket.accept()
@@ -123,7 +130,8 @@ class Scripted:
     def _item(self, stream: socket.socket, item: bytes) -> None:
         if item[:1] == b"$":
             self.heard.append(item[1:-3])
-            stream.sendall(self.answer(item[1:-3]))
+            for piece in self.answer(item[1:-3]):
+                stream.sendall(piece)
 
 
 def acked(data: bytes) -> bytes:
@@ -176,11 +184,11 @@ def test_a_nak_is_obeyed_and_damage_without_end_is_said() -> None:
 
 @pytest.mark.parametrize("flood", [b"x", b"$", b"$" + b"0" * 999, b"#", b"$O00#df", b"%a#61"])
 def test_a_flood_ends(flood: bytes) -> None:
-    stub = Scripted(lambda data: flood * (3_000_000 // len(flood)) if data[:1] == b"m" else plain(data))
-    started = time.monotonic()
-    with connected(stub.remote, timeout=1.0) as source, pytest.raises(NoTarget):
+    """The flood itself does not: who waited for that would never come back."""
+    piece = flood * (65536 // len(flood))
+    stub = Scripted(lambda data: repeat(piece) if data[:1] == b"m" else plain(data))
+    with connected(stub.remote) as source, pytest.raises(NoTarget):
         source.read(BASE, 4)
-    assert time.monotonic() - started < 8.0
 
 
 @pytest.mark.parametrize("reply", [b"zz", b"0", b"00112233445566", b"E01", b"", b"E.something"])
@@ -253,9 +261,8 @@ def test_qemu_runs_on_if_it_ran(counter: Path) -> None:
     with Qemu(counter, paused=False) as chip, RspProxy(chip.remote) as proxy:
         chip.remote = proxy.remote
         first = count(chip)
-        time.sleep(0.2)
-        assert count(chip) > first
-        assert proxy.count("D") == 2
+        wait_until(lambda: count(chip) > first)
+        assert proxy.count("D") >= 2
         assert proxy.count(*NEVER) == 0
 
 

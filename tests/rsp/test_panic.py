@@ -51,7 +51,7 @@ def heap_of(report: Any) -> Any:
 def test_through_gdb(panic: Panic) -> None:
     """At a console's speed: the same findings, a tenth of the bytes, and what it takes is said before."""
     elf = firmware.build(firmware.DEFAULT)
-    with panic.stub(UART) as stub, GdbSession(elf=elf, tty=False, timeout=60.0) as gdb:
+    with panic.stub(UART) as stub, GdbSession(elf=elf, tty=False) as gdb:
         gdb.command(SOURCE)
         gdb.command(remote(stub.remote))
         stub.forget()
@@ -98,7 +98,7 @@ def test_by_our_own_client(panic: Panic, in_gdb: bool) -> None:
 
 def ask_shell(command: str, remote: str, *words: str) -> tuple[Any, str]:
     line = [sys.executable, "-m", "gdbext", command, "--rsp", remote, *words]
-    done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, timeout=600)
     return (json.loads(done.stdout) if done.stdout else None), done.stderr
 
 

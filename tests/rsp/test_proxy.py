@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from tests.support.gdb import GdbSession, remote, run_gdb
@@ -44,7 +42,7 @@ def test_ctrl_c_passes() -> None:
         gdb.command(remote(proxy.remote))
         gdb.send("continue\n")
         gdb.expect("Continuing")
-        time.sleep(0.3)
+        proxy.wait_for("c", "vCont")
         gdb.interrupt()
         assert "SIGINT" in gdb.expect(r"\(gdb\) \Z")
         assert proxy.count("interrupt") == 1

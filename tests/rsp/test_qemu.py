@@ -8,7 +8,6 @@ import re
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import pytest
@@ -17,6 +16,7 @@ from tests.support.gdb import Capture, GdbSession, remote, run_gdb
 from tests.support.paths import ROOT
 from tests.support.qemu import RAM_BASE, Qemu
 from tests.support.rsp_proxy import RspProxy
+from tests.support.rsp_traffic import wait_until
 
 SOURCE = """
     .globl _start
@@ -61,7 +61,7 @@ def test_the_program_runs_and_stops_where_it_is_told(elf: Path) -> None:
         done = run_gdb(commands, elf=elf)
         assert "$1 = 0x6b" in done.stdout
         assert "loop in section .text" in done.stdout
-        assert chip.wait_for_console("k", timeout=5.0) == "k"
+        assert chip.wait_for_console("k") == "k"
         assert proxy.count("Z0") == 1
         assert proxy.count("vCont") >= 1
 
@@ -88,18 +88,16 @@ def test_output_is_captured_apart(elf: Path) -> None:
 
 
 def test_the_machine_dies_with_a_parent_that_is_killed() -> None:
-    # The half second: the machine asks for its parent's signal only once it runs.
-    parent = "from tests.support.qemu import Qemu; print(Qemu().start().pid, flush=True); "
-    parent += "import os, time; time.sleep(0.5); os.abort()"
+    # A machine that answers runs, and has asked for its parent's signal.
+    parent = "import os; from tests.support.qemu import Qemu; from tests.support.sockets import connect; "
+    parent += "chip = Qemu().start(); stub = connect(chip.remote); stub.sendall(b'$?#3f'); stub.recv(1); "
+    parent += "print(chip.pid, flush=True); os.abort()"
     with tempfile.TemporaryDirectory() as folder:
         env = {**os.environ, "TMPDIR": folder}
         started = subprocess.run([sys.executable, "-c", parent], cwd=ROOT, env=env, capture_output=True, text=True)
     gone = Path("/proc", started.stdout.strip())
     assert gone.name.isdigit(), started.stderr
-    limit = time.monotonic() + 5.0
-    while gone.exists() and time.monotonic() < limit:
-        time.sleep(0.02)
-    assert not gone.exists()
+    wait_until(lambda: not gone.exists())
 
 
 @pytest.mark.parametrize("tty", [True, False], ids=["pty", "piped"])
@@ -111,7 +109,7 @@ def test_a_session_is_talked_to(elf: Path, tty: bool) -> None:
         assert gdb.command("x/1xw &word").split() == ["0x80000010", "<word>:", "0x6d656d74"]
         gdb.send("continue\n")
         gdb.expect("Continuing")
-        chip.wait_for_console("k", timeout=5.0)
+        chip.wait_for_console("k")
         gdb.interrupt()
         assert "SIGINT" in gdb.expect(r"\(gdb\) \Z")
         assert "loop" in gdb.command("info symbol $pc")

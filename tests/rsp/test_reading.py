@@ -10,7 +10,7 @@ import pytest
 
 from tests.support import judge
 from tests.support.fixtures import case, select
-from tests.support.gdb import SOURCE, Capture, GdbSession, remote, run_gdb
+from tests.support.gdb import AT_ONCE, SOURCE, Capture, GdbSession, remote, run_gdb
 from tests.support.rsp_stub import Faults, Link, RspStub, stub_of
 from tests.support.rsp_target import Core, Memory
 from tests.support.tlsf_image import heap_image
@@ -25,7 +25,8 @@ BUFFERS = heap_image(BASE, [(1_400_000, True), (1_440_000, False)] * 12)
 def ask(stub: RspStub, heap: str, *before: str, options: str = "--json") -> tuple[Any, str]:
     """The report on a heap of the stub, and what was said on stderr."""
     commands = ["set architecture riscv:rv32", SOURCE, *before, remote(stub.remote)]
-    done = run_gdb([*commands, Capture(f"heap-check --heap {heap} {options}")], timeout=200)
+    commands += [] if stub.link.seconds(1) else [AT_ONCE]
+    done = run_gdb([*commands, Capture(f"heap-check --heap {heap} {options}")], timeout=600)
     assert "Traceback" not in done.stderr + done.stdout
     return (done.json() if "--json" in options else done.captured[0].output), done.stderr
 
@@ -118,8 +119,8 @@ def test_a_slow_read_is_announced_and_its_progress_told() -> None:
 
 
 def test_ctrl_c_keeps_what_is_there_and_the_next_command_reads_on() -> None:
-    slow = Link(packet_size=None, bandwidth=57_600.0)
-    with large(slow) as stub, GdbSession(timeout=60) as gdb:
+    slow = Link(packet_size=None, bandwidth=5_760.0)  # two minutes; it is interrupted in the first seconds
+    with large(slow) as stub, GdbSession() as gdb:
         for command in ("set architecture riscv:rv32", SOURCE, "set memtrace plan bulk", remote(stub.remote)):
             gdb.command(command)
         gdb.send(f"heap-check --heap {LARGE.heap.option}\n")
@@ -133,7 +134,7 @@ def test_ctrl_c_keeps_what_is_there_and_the_next_command_reads_on() -> None:
         stub.forget()
         second = gdb.command(f"heap-check --heap {LARGE.heap.option}")
         assert "; clean" in second
-        assert stub.bytes_read < 290_000
+        assert stub.bytes_read <= len(LARGE.images[0].data) - 4096
 
 
 def test_the_same_stop_is_not_read_twice_and_a_write_is_seen() -> None:
@@ -171,10 +172,10 @@ def test_holes_are_said_and_cost_little() -> None:
 
 
 def test_a_link_that_stalls_is_one_line_and_not_a_heap() -> None:
-    with large() as stub, GdbSession(timeout=60) as gdb:
-        for command in ("set remotetimeout 1", SOURCE, remote(stub.remote)):
+    with large() as stub, GdbSession() as gdb:
+        for command in (SOURCE, remote(stub.remote), "set remotetimeout 1"):
             gdb.command(command)
-        stub.fail(Faults(stall_after=4, stall_seconds=4.0))
+        stub.fail(Faults(stall_after=0))  # nothing is answered any more: only silence has a second
         said = gdb.command(f"heap-check --heap {LARGE.heap.option}")
         assert "the target does not answer" in said
         assert "DAMAGE" not in said and "Traceback" not in said

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The real GDB: `run_gdb` for a list of commands in batch, `GdbSession` for one that is talked to.
 
-Each GDB is a process group of its own with a limit on its time, and dies with its parent. No init file is read (-nx);
-nothing else is set, so a test sees what a user sees: `set pagination`, width and the like stand in its commands.
+Each GDB is a process group of its own with a limit on its time, and dies with its parent. No init file is read (-nx),
+and an answer may take a minute (-l: on a busy machine two seconds pass); nothing else is set, so a test sees what a
+user sees: `set pagination`, width and the like stand in its commands.
 """
 
 from __future__ import annotations
@@ -32,10 +33,17 @@ GDB = RV32_GDB
 NATIVE_GDB = "gdb"
 PROMPT = r"\(gdb\) \Z"
 SOURCE = f"source {EXTENSION}"
+QUIET = ["-nx", "-q", "-l", "60"]
+# memtrace plans by how fast a link has shown to be; with this, none is slow because the machine is busy.
+AT_ONCE = "python import time; time.monotonic = lambda: 0.0"
 SIDE = Path(__file__).with_name("gdb_side.py")
 # Ends with its parent; and a GDB that crashes leaves no core file in the repository.
 WITH_PARENT = ["prlimit", "--core=0", "setpriv", "--pdeathsig", "KILL"]
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+
+
+class NoTerminalError(RuntimeError):
+    """The system gives no pseudo-terminal."""
 
 
 class GdbTimeoutError(TimeoutError):
@@ -94,7 +102,7 @@ def run_gdb(
     *,
     elf: Path | None = None,
     program: str = GDB,
-    timeout: float = 60.0,
+    timeout: float = 300.0,
     env: Mapping[str, str] | None = None,
     stdin: str | None = None,
     arguments: Sequence[str] = (),
@@ -105,7 +113,7 @@ def run_gdb(
     piped in after the commands and GDB is not in batch mode.
     """
     with tempfile.TemporaryDirectory(prefix="memtrace-gdb-") as folder:
-        line = [*WITH_PARENT, program, "-nx", "-q", *([] if stdin is not None else ["-batch"]), *arguments]
+        line = [*WITH_PARENT, program, *QUIET, *([] if stdin is not None else ["-batch"]), *arguments]
         line += [word for command in _spelled(commands, Path(folder)) for word in ("-ex", command)]
         line += [str(elf)] if elf else []
         started = time.monotonic()
@@ -177,7 +185,7 @@ class GdbSession:
         lines: int = 1000,
         term: str = "dumb",
         env: Mapping[str, str] | None = None,
-        timeout: float = 30.0,
+        timeout: float = 120.0,
         arguments: Sequence[str] = (),
         echo: Callable[[str], object] | None = None,
     ) -> None:
@@ -186,7 +194,7 @@ class GdbSession:
         self.transcript = ""
         self._idle = False
         self._tty = tty
-        line = [program, "-nx", "-q", *arguments, *([str(elf)] if elf else [])]
+        line = [program, *QUIET, *arguments, *([str(elf)] if elf else [])]
         full = {**os.environ, "TERM": term, "INPUTRC": "/dev/null", **(env or {})}
         full.update(COLUMNS=str(columns), LINES=str(lines))
         self._decode = codecs.getincrementaldecoder("utf-8")("replace").decode
@@ -241,7 +249,7 @@ class GdbSession:
             self.echo(piece)
         return piece
 
-    def close(self, timeout: float = 10.0) -> int:
+    def close(self, timeout: float = 60.0) -> int:
         """End GDB: by `quit` where it waits for a command, else by kill; return its status."""
         polite = self._idle and self._process.poll() is None
         if polite:
@@ -275,7 +283,13 @@ Opened = tuple["subprocess.Popen[bytes]", int, int]
 
 
 def _open_tty(line: list[str], env: Mapping[str, str], size: tuple[int, int]) -> Opened:
-    ours, theirs = pty.openpty()
+    try:
+        ours, theirs = pty.openpty()
+    except OSError as error:
+        raise NoTerminalError(
+            f"no pseudo-terminal can be opened here ({error.strerror or error}): mount one (`mount -t devpts -o "
+            "newinstance,ptmxmode=0666 devpts /dev/pts; ln -s pts/ptmx /dev/ptmx`; `docker run` does) and try again"
+        ) from None
     termios.tcsetwinsize(theirs, size)
     # --ctty makes the pty GDB's controlling terminal, without which Ctrl-C is only a character.
     process = subprocess.Popen(

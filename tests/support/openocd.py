@@ -32,7 +32,7 @@ SOURCES = ROOT / "tests" / "openocd" / "sim"
 CHIP_CONFIG = ROOT / "tests" / "openocd" / "simulated.cfg"
 WARNINGS = ("-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Wstrict-prototypes", "-Werror")
 RAM_BYTES = 16 << 20
-START_SECONDS = 20.0
+START_SECONDS = 120.0
 WITH_PARENT = ["setpriv", "--pdeathsig", "KILL"]
 
 
@@ -90,7 +90,7 @@ class DebugModule:
         with self._counts.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as view:
             return Counts(*struct.unpack(f"={len(view) // 8}Q", view))
 
-    def ended(self, timeout: float = 5.0) -> bool:
+    def ended(self, timeout: float = 60.0) -> bool:
         """Whether OpenOCD has gone: the port serves one, then ends."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             return self._process is not None and self._process.wait(timeout) == 0
@@ -167,7 +167,7 @@ class OpenOcd:
         if self._process is not None and self._process.poll() is None:
             self._process.terminate()
             try:
-                self._process.wait(5)
+                self._process.wait(60)
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait()

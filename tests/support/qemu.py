@@ -20,7 +20,7 @@ from types import TracebackType
 from tests.support.chips import RV32, Chip
 from tests.support.sockets import Listener, listen
 
-STOP_SECONDS = 5.0
+STOP_SECONDS = 60.0
 RAM_BASE = RV32.base
 
 
@@ -101,7 +101,7 @@ class Qemu:
             raise RuntimeError("the machine has not been started")
         return self._process.wait(timeout)
 
-    def wait_for_console(self, text: str, timeout: float) -> str:
+    def wait_for_console(self, text: str, timeout: float = 60.0) -> str:
         """Wait until `text` stands on the console; return all of it."""
         limit = time.monotonic() + timeout
         while text not in self.console:

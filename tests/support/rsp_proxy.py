@@ -47,7 +47,7 @@ class RspProxy(Traffic):
         for end in [self._listener.socket, *self._open]:
             with contextlib.suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
-        self._thread.join(5.0)
+        self._thread.join(60.0)
         self._listener.close()
 
     def _serve(self) -> None:
@@ -66,7 +66,7 @@ class RspProxy(Traffic):
             replies = threading.Thread(target=self._pump_replies, args=(server, client), daemon=True)
             replies.start()
             self._pump_requests(client, server)
-            replies.join(5.0)
+            replies.join(60.0)
 
     def _pump_requests(self, client: socket.socket, server: socket.socket) -> None:
         splitter = rsp_wire.Splitter()

@@ -92,7 +92,7 @@ class RspStub(Traffic):
     """Serves `memory` and `core`. `resume` decides what follows c and s: a stop reply, or None: silence until Ctrl-C.
 
     describe: send a target description (else GDB takes the architecture from the ELF). threads: names, the first is
-    current; empty: the stub knows no threads.
+    current; empty: the stub knows no threads. sleep: what a slow link waits by.
     """
 
     memory: Memory
@@ -103,6 +103,7 @@ class RspStub(Traffic):
     describe: bool = True
     threads: Sequence[str] = ("main",)
     tcp: bool = False
+    sleep: Callable[[float], object] = time.sleep
 
     def __post_init__(self) -> None:
         """Listen; `remote` is good from here on."""
@@ -132,7 +133,7 @@ class RspStub(Traffic):
         self.drop()
         with contextlib.suppress(OSError):
             self._listener.socket.shutdown(socket.SHUT_RDWR)
-        self._thread.join(5.0)
+        self._thread.join(60.0)
         self._listener.close()
 
     def fail(self, faults: Faults) -> None:
@@ -186,7 +187,7 @@ class RspStub(Traffic):
         self.note(data)
         reply = self._answer(data)
         if reply is not None:
-            time.sleep(self.link.seconds(len(item) + len(reply) + 4))
+            self.sleep(self.link.seconds(len(item) + len(reply) + 4))
             self._send(stream, reply)
         if data.startswith(b"QStartNoAckMode"):
             self._acks = False

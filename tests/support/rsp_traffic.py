@@ -5,9 +5,19 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from tests.support import rsp_wire
+
+
+def wait_until(holds: Callable[[], bool], timeout: float = 60.0) -> None:
+    """Wait for what comes by itself; how fast is no test's business."""
+    limit = time.monotonic() + timeout
+    while not holds():
+        if time.monotonic() > limit:
+            raise TimeoutError(f"it did not come within {timeout} s")
+        time.sleep(0.02)
 
 
 @dataclass(frozen=True)
@@ -44,6 +54,10 @@ class Traffic:
         """Start counting anew."""
         self.log.clear()
         self.bytes_in = self.bytes_out = 0
+
+    def wait_for(self, *kinds: str, timeout: float = 60.0) -> None:
+        """Wait until a request of one of these kinds has come."""
+        wait_until(lambda: self.count(*kinds) > 0, timeout)
 
     def counts(self) -> Counter[str]:
         """Requests by kind (rsp_wire.kind)."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from tests.support import firmware
 from tests.support.chips import chip_of
-from tests.support.gdb import SOURCE, Capture, GdbResult, GdbSession, remote, run_gdb
+from tests.support.gdb import AT_ONCE, SOURCE, Capture, GdbResult, GdbSession, remote, run_gdb
 from tests.support.qemu import Qemu
 from tests.support.rsp_proxy import RspProxy
 
@@ -20,7 +20,7 @@ def run_scenario(
     *,
     variant: str = firmware.DEFAULT,
     before: Sequence[str] = (),
-    timeout: float = 120.0,
+    timeout: float = 600.0,
     **machine: Any,
 ) -> GdbResult:
     """Source the extension, connect, do `before`, continue, then `commands`; `machine` goes to Qemu.
@@ -29,7 +29,7 @@ def run_scenario(
     """
     elf, chip = firmware.build(variant), chip_of(variant)
     with Qemu(elf, append=f"scenario={name}", chip=chip, **machine) as target:
-        lines = [SOURCE, remote(target.remote), *before, "continue", *commands]
+        lines = [AT_ONCE, SOURCE, remote(target.remote), *before, "continue", *commands]
         return run_gdb(lines, elf=elf, program=chip.gdb, timeout=timeout)
 
 
@@ -45,6 +45,7 @@ def talk_to_scenario(
         GdbSession(elf=elf, tty=tty, program=chip.gdb) as gdb,
     ):
         if sourced:
+            gdb.command(AT_ONCE)
             gdb.command(SOURCE)
         gdb.command(remote(proxy.remote))
         yield gdb, proxy

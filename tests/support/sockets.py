@@ -41,7 +41,7 @@ def at_once(stream: socket.socket) -> socket.socket:
     return stream
 
 
-def connect(address: str, timeout: float = 10.0) -> socket.socket:
+def connect(address: str, timeout: float = 60.0) -> socket.socket:
     """Connect to what `Listener.address` names."""
     host, colon, port = address.rpartition(":")
     if colon and port.isdigit():

@@ -104,7 +104,7 @@ def test_a_mark_is_asked_for_and_made() -> None:
         assert {int(address, 16) for address in written} == {ring + 144, ring + 136}  # the name and the request word
         assert "pending: `mark`" in gdb.command("memtrace status")
         assert "has not yet obeyed `mark`" in gdb.command("memtrace stop")
-        gdb.command("continue", timeout=60)
+        gdb.command("continue")
         status = gdb.command("memtrace status")
         assert "pending" not in status
 
@@ -115,7 +115,7 @@ def test_stop_and_start_by_request() -> None:
         gdb.command("break scenario_done")
         gdb.command("continue")
         gdb.command("memtrace stop")
-        gdb.command("continue", timeout=60)
+        gdb.command("continue")
         assert "; stopped" in gdb.command("malloc-log")
         assert "while stopped" in gdb.command("malloc-log")
         assert "asked: start" in gdb.command("memtrace start")

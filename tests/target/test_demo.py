@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from tests import demo
 from tests.support.markers import marked_line
 from tests.support.paths import ROOT
 
@@ -45,9 +47,24 @@ OWNERS = ["seed-alloc-data", "seed-free-data"]
 def test_demo_names_the_lines_of_the_culprit(chip: str, story: str, markers: list[str]) -> None:
     mark = f"demo-{chip}-{story}-{os.getpid()}"
     env = {**os.environ, "MEMTRACE_TEST_MARK": mark}
-    demo = [sys.executable, "-m", "tests.demo", chip, story]
-    done = subprocess.run(demo, cwd=ROOT, env=env, capture_output=True, text=True, timeout=200)
+    line = [sys.executable, "-m", "tests.demo", chip, story]
+    done = subprocess.run(line, cwd=ROOT, env=env, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
     for marker in markers:
         assert f"{SOURCE.name}:{marked_line(SOURCE, marker)}" in done.stdout, marker
     assert processes_with(f"MEMTRACE_TEST_MARK={mark}") == []
+
+
+def test_without_a_terminal_to_open_it_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As in a container without /dev/ptmx."""
+
+    def refuse() -> None:
+        raise OSError("out of pty devices")
+
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setattr("pty.openpty", refuse)
+    assert demo.main([]) == 1
+    said = capsys.readouterr().err
+    assert re.fullmatch(r"\ndemo: no pseudo-terminal can be opened here \(out of pty devices\): .* try again\n", said)

@@ -63,7 +63,7 @@ def test_a_wrong_program_is_said_to_be_wrong() -> None:
     with Qemu(firmware.build("default"), append="scenario=seed") as chip:
         run = ["tbreak memtrace_assert_stop", "continue", f"file {firmware.build('os')}", Capture("heap-check")]
         done = run_gdb([SOURCE, "set memtrace auto-stop off", f"file {firmware.build('default')}",
-                        remote(chip.remote), *run], timeout=60)  # fmt: skip
+                        remote(chip.remote), *run])  # fmt: skip
     text = done.captured[0].output + (done.captured[0].error or "")
     assert "Traceback" not in text
     assert "not the program that recorded" in text
@@ -100,7 +100,7 @@ def test_a_ring_where_there_is_none() -> None:
 
 def test_a_target_that_is_gone() -> None:
     with talk_to_scenario("clean") as (gdb, _):
-        gdb.command("continue", timeout=60)  # ends QEMU
+        gdb.command("continue")  # ends QEMU
         said = gdb.command("heap-check")
     assert "no target: connect first" in said
 
@@ -122,7 +122,7 @@ def test_a_dropped_connection_is_one_line() -> None:
         gdb.command(SOURCE)
         gdb.command(remote(stub.remote))
         stub.fail(Faults(drop_after=1))
-        said = gdb.command(f"heap-check --heap {case.heap.option}", timeout=60)
+        said = gdb.command(f"heap-check --heap {case.heap.option}")
         assert "Traceback" not in said
         assert "the connection to the target is gone: connect again" in said
         assert "no target: connect first" in gdb.command("heap-check")

@@ -16,7 +16,7 @@ from tests.support.scenario import run_scenario
 DRIVER = Path(__file__).with_name("stepping.py")
 
 
-@pytest.mark.timeout(1200)  # two thousand reports
+@pytest.mark.timeout(7200)  # two thousand reports
 @pytest.mark.parametrize(("variant", "stride"), [("default", 1), ("os", 1), ("de212", 13), ("lx106", 13)])
 def test_never_damaged_between_two_instructions(variant: str, stride: int, tmp_path: Path) -> None:
     result = tmp_path / "verdicts.json"
@@ -25,7 +25,7 @@ def test_never_damaged_between_two_instructions(variant: str, stride: int, tmp_p
         [f"source {DRIVER}", f"python check_on_the_way({str(result)!r}, {stride})"],
         variant=variant,
         before=["set pagination off", "break step_begin"],
-        timeout=1000,
+        timeout=6000,
     )
     found = json.loads(result.read_text()) if result.exists() else {"bad": done.stderr, "verdicts": {}}
     assert found["bad"] is None

@@ -33,7 +33,7 @@ def test_with_commands_piped_in() -> None:
 @pytest.mark.parametrize("tty", [True, False])
 def test_in_a_session(tty: bool) -> None:
     with talk_to_scenario("seed", tty=tty) as (gdb, _):
-        assert gdb.command("continue", timeout=60).count(HEADLINE) == 1
+        assert gdb.command("continue").count(HEADLINE) == 1
 
 
 def test_under_execute_to_string() -> None:
@@ -85,7 +85,7 @@ def test_a_stop_that_is_not_ours_costs_nothing() -> None:
 
 def test_a_second_command_at_the_same_stop_costs_nothing() -> None:
     with talk_to_scenario("seed") as (gdb, proxy):
-        gdb.command("continue", timeout=60)
+        gdb.command("continue")
         proxy.forget()
         assert "DAMAGE 1" in gdb.command("heap-check")
         gdb.command("heap-blocks")

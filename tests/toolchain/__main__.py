@@ -4,17 +4,34 @@
 from __future__ import annotations
 
 import os
+import resource
+import signal
 import sys
 import time
+from types import FrameType
 
 from tests.toolchain.build import build
 from tests.toolchain.sources import CommandError
-from tests.toolchain.where import MissingPackageError, locate
+from tests.toolchain.where import CPU_MINUTES, MissingPackageError, locate
+
+
+def cpu_minutes() -> float:
+    """What the processes that were started here have taken of the processors."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return (used.ru_utime + used.ru_stime) / 60
+
+
+def end_group(number: int, _: FrameType | None) -> None:
+    """Take the compilers along: they would go on by themselves."""
+    signal.signal(number, signal.SIG_DFL)
+    os.killpg(0, number)
 
 
 def main() -> int:
     """Build and print the folder; silent where it is complete, but for that line."""
     started = time.monotonic()
+    if os.getpgrp() == os.getpid():
+        signal.signal(signal.SIGTERM, end_group)
 
     def say(text: str) -> None:
         print(f"xtensa {time.monotonic() - started:4.0f} s  {text}", flush=True)
@@ -22,9 +39,9 @@ def main() -> int:
     try:
         tools = locate()
         if not tools.complete:
-            say(f"building compiler and GDB in {tools.folder}: once, about 10 minutes on two cores")
-            os.nice(10)
+            say(f"building compiler and GDB in {tools.folder}: once, about {CPU_MINUTES} CPU-minutes")
             build(tools, say)
+            say(f"built in {cpu_minutes():.1f} CPU-minutes")
     except (MissingPackageError, CommandError) as error:
         print(f"xtensa: {error}", file=sys.stderr)
         return 1

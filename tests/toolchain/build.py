@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """The steps from sources to tools.
 
-Approach: two chains side by side (binutils, then GCC; GDB), each step stamped when it is done, so that a build that was
-interrupted goes on. The second GDB is the first one's tree told another core and linked again: seconds, not minutes.
+Approach: the assembler and the linker are Debian's for the ESP8266, which a plugin tells another core (binutils'
+XTENSA_GNU_CONFIG). Then two chains side by side (GCC; GDB), each step stamped when it is done, so that a build that was
+interrupted goes on. Nothing is made that the tests do not use, and headers are read once (sources.HEADERS). The second
+GDB is the first one's tree told another core and linked again: seconds, not minutes.
 The C library's headers are those of Debian's picolibc for lx106 (the same ABI of types); the few functions that are
 called stand in the firmware. Rejected: one prefix for each core (GDB's data directory is the same for both); building
-picolibc (its sources are not where Debian's binary packages are).
-Cost: docs/targets.md. About 1 GB of disk while it builds, 0.3 GB afterwards.
+picolibc (its sources are not where Debian's binary packages are); Debian's compiler for lx106 with -mabi=windowed (it
+has no S32C1I, so the recorder's atomics would go untested); building binutils (the same bytes, 3 CPU-minutes later).
+Cost: docs/targets.md. About 1.5 GB of disk while it builds, 0.2 GB afterwards.
 Assumptions: `jobs` processors; nothing but what tools/packages.txt lists.
 """
 
@@ -24,11 +27,11 @@ from pathlib import Path
 
 from tests.toolchain import sources
 from tests.toolchain.sources import run
-from tests.toolchain.where import CALL0_CORE, CALL0_TARGET, CORE, OPTIONS, TARGET, Toolchain
+from tests.toolchain.where import CALL0_CORE, CALL0_TARGET, CORE, FLAGS, OPTIONS, TARGET, Toolchain
 
 GCC_PARTS = ("all-gcc", "all-target-libgcc")
+BINUTILS = "ar as ld nm objcopy objdump ranlib readelf strip".split()
 HEARTBEAT_SECONDS = 30
-FAST = "-O1 -w"  # compiles fastest; -O0 makes a slow GDB
 
 
 class Builder:
@@ -45,6 +48,7 @@ class Builder:
         """Everything that is missing, then clean up."""
         self.work.mkdir(parents=True, exist_ok=True)
         self.step("cores", lambda: sources.fetch_cores(self.folder("cores")))
+        self.step("binutils", self.tell_binutils)
         with ThreadPoolExecutor() as pool:
             chains = [pool.submit(self.compiler), pool.submit(self.debuggers)]
             while wait(chains, HEARTBEAT_SECONDS).not_done:
@@ -54,13 +58,21 @@ class Builder:
         shutil.rmtree(self.work)
         (self.prefix / "complete").touch()
 
+    def tell_binutils(self) -> None:
+        """Debian's programs under the new target's names, each told the core."""
+        plugin = self.prefix / f"{CORE}.so"
+        sources.write_plugin(self.sources_of("gdb"), plugin)
+        for name in BINUTILS:
+            text = f'#!/bin/sh\nXTENSA_GNU_CONFIG={plugin} exec {CALL0_TARGET}-{name} "$@"\n'
+            for path in (self.prefix / "bin" / f"{TARGET}-{name}", self.prefix / TARGET / "bin" / name):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(text)
+                path.chmod(0o755)
+
     def compiler(self) -> None:
-        """binutils and GCC for the windowed core, with a C library's headers."""
-        self.step("binutils", lambda: self.make_all("binutils", ["all"], ["install"]))
-        self.step(
-            "gcc",
-            lambda: self.make_all("gcc", GCC_PARTS, [f"install-{part.removeprefix('all-')}" for part in GCC_PARTS]),
-        )
+        """GCC for the windowed core, with a C library's headers."""
+        made = [f"install-{part.removeprefix('all-')}" for part in GCC_PARTS]
+        self.step("gcc", lambda: self.make_all("gcc", GCC_PARTS, made))
         self.step("headers", self.copy_headers)
 
     def copy_headers(self) -> None:
@@ -79,26 +91,31 @@ class Builder:
         """The same objects but for those that know the core."""
         sources.configure(self.work / "gdb-source", self.work / "cores" / f"core-{CALL0_CORE}")
         built = self.work / "gdb-build"
-        run(["make", f"-j{self.jobs}", "all-gdb"], built, self.environment)
+        run(["make", f"-j{self.jobs}", "all-gdb"], built, self.environment("gdb"))
         shutil.copy2(built / "gdb" / "gdb", self.prefix / "bin" / f"{CALL0_TARGET}-gdb")
+
+    def sources_of(self, part: str) -> Path:
+        """The sources of a part, told the windowed core."""
+        source = self.work / f"{part}-source"
+        if not source.exists():
+            sources.unpack(part, source)
+        sources.configure(source, self.work / "cores" / f"core-{CORE}")
+        return source
 
     def make_all(self, part: str, targets: Sequence[str], install: Sequence[str]) -> None:
         """Unpack, configure, make and install one part."""
-        source, built = self.work / f"{part}-source", self.folder(f"{part}-build")
-        if not (source / "configure").exists():
-            sources.unpack(part, source)
-        sources.configure(source, self.work / "cores" / f"core-{CORE}")
+        source, built, environment = self.sources_of(part), self.folder(f"{part}-build"), self.environment(part)
         if not (built / "Makefile").exists():
             place = [f"--target={TARGET}", f"--prefix={self.prefix}"]
-            run([f"{source}/configure", *place, *OPTIONS[part]], built, self.environment)
-        run(["make", f"-j{self.jobs}", *targets], built, self.environment)
-        run(["make", *install], built, self.environment)
+            run([f"{source}/configure", *place, *OPTIONS[part]], built, environment)
+        run(["make", f"-j{self.jobs}", *targets], built, environment)
+        run(["make", *install], built, environment)
 
-    @property
-    def environment(self) -> dict[str, str]:
-        """How everything is built: quickly, without manuals, with the binutils that were made before."""
+    def environment(self, part: str) -> dict[str, str]:
+        """How a part is built: quickly, without manuals, with the binutils that were made before."""
         path = f"{self.prefix / 'bin'}{os.pathsep}{os.environ['PATH']}"
-        return {**os.environ, "CFLAGS": FAST, "CXXFLAGS": FAST, "MAKEINFO": "true", "PATH": path}
+        flags = dict.fromkeys(("CFLAGS", "CXXFLAGS"), FLAGS[part])
+        return {**os.environ, **flags, "CFLAGS_FOR_TARGET": "-O1", "MAKEINFO": "true", "PATH": path}
 
     def folder(self, name: str) -> Path:
         """A folder of the build."""
@@ -115,9 +132,14 @@ class Builder:
         self.running.add(name)
         started = time.monotonic()
         self.say(f"{name}: started")
-        make()
+        try:
+            make()
+        except sources.CommandError:
+            self.say(f"{name}: failed; why, once what is at work beside it has ended")
+            raise
+        finally:
+            self.running.remove(name)
         stamp.touch()
-        self.running.remove(name)
         self.say(f"{name}: done in {time.monotonic() - started:.0f} s")
 
 

@@ -18,12 +18,41 @@ from collections.abc import Mapping
 from pathlib import Path
 
 TARBALLS = {
-    "binutils": "/usr/src/binutils/binutils-*.tar.xz",
     "gcc": "/usr/src/gcc-12/gcc-12*.tar.xz",
     "gdb": "/usr/src/gdb.tar.xz",
 }
 # Debian takes the manuals out of the archive, and builds without them by this.
 PATCHES = {"gcc": "/usr/src/gcc-12/patches/gcc-gfdl-build.diff"}
+# Most of the time goes into reading headers: these are read once, as what the first #include of a source names.
+HEADERS = {
+    "gcc": "config.h system.h coretypes.h backend.h target.h rtl.h tree.h gimple.h tree-pass.h memmodel.h tm_p.h "
+    "fold-const.h gimple-iterator.h ssa.h cgraph.h cfgloop.h tree-cfg.h stor-layout.h df.h",
+    "gdb": "defs.h inferior.h regcache.h gdbcore.h target.h symtab.h objfiles.h gdbcmd.h value.h frame.h gdbtypes.h "
+    "gdbarch.h language.h observable.h gdbthread.h block.h expression.h valprint.h parser-defs.h infrun.h breakpoint.h",
+}
+# GCC's headers ask which of the library's they may include; with all of them none is missing later.
+HEADER_MACROS = "ALGORITHM STRING LIST MAP SET VECTOR ARRAY FUNCTIONAL MEMORY MALLOC_H"
+HEADER_RULES = {
+    "gcc": """
+pch/config.h.gch: $(generated_files)
+\tmkdir -p pch
+\t$(COMPILER) -c $(ALL_COMPILERFLAGS) $(ALL_CPPFLAGS) -x c++-header $(srcdir)/memtrace.h -o $@
+$(OBJS): | pch/config.h.gch
+$(OBJS): T_CFLAGS += -Ipch
+""",
+    "gdb": """
+$(srcdir)/defs.h.gch: $(generated_files)
+\t$(COMPILE.pre) $(INTERNAL_CFLAGS) $(CXXFLAGS) -x c++-header -c $(srcdir)/memtrace.h -o $@
+$(COMMON_OBS): | $(srcdir)/defs.h.gch
+""",
+}
+PLUGIN = """\
+#include "ansidecl.h"
+#define XTENSA_CONFIG_DEFINITION
+#include "xtensa-config.h"
+#include "xtensa-dynconfig.h"
+XTENSA_CONFIG_INSTANCE_LIST;
+"""
 LOG_TAIL = 25
 LIST_FORMAT = "deb-src $(REPO_URI) $(RELEASE) $(COMPONENT)"
 DEFINE = re.compile(r"^(#define\s+(XCHAL_\w+)\s+)(\S+)", re.MULTILINE)
@@ -48,13 +77,34 @@ def run(command: list[str], folder: Path, environment: Mapping[str, str] | None 
 
 
 def unpack(part: str, folder: Path) -> None:
-    """Put the sources of `part` into `folder`, without the folder that its archive wraps them in."""
+    """Put the sources of `part` into `folder`, without the folder of their archive, whole or not at all."""
     pattern = Path(TARBALLS[part])
     (archive,) = pattern.parent.glob(pattern.name)
-    folder.mkdir(parents=True, exist_ok=True)
-    run(["tar", "xf", str(archive), "--strip-components=1"], folder)
+    partial = folder.with_suffix(".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    run(["tar", "xf", str(archive), "--strip-components=1", "--exclude=*/testsuite/*.*/*"], partial)
     if part in PATCHES:
-        run(["patch", "-p2", "-i", PATCHES[part]], folder)
+        run(["patch", "-p2", "-i", PATCHES[part]], partial)
+    precompile(part, partial / part)
+    partial.rename(folder)
+
+
+def precompile(part: str, tree: Path) -> None:
+    """Let the makefile compile HEADERS first. Where they do not fit a source, GCC compiles it without them."""
+    macros = [f"#define INCLUDE_{name}\n" for name in HEADER_MACROS.split()]
+    (tree / "memtrace.h").write_text("".join([*macros, *(f'#include "{name}"\n' for name in HEADERS[part].split())]))
+    with (tree / "Makefile.in").open("a") as file:
+        file.write(HEADER_RULES[part])
+
+
+def write_plugin(tree: Path, plugin: Path) -> None:
+    """Compile what tells Debian's assembler and linker for Xtensa another core, from a tree that was told it."""
+    source = plugin.with_suffix(".c")
+    source.write_text(PLUGIN)
+    includes = [f"-I{tree / name}" for name in ("include", "bfd")]
+    files = [str(source), str(tree / "bfd" / "xtensa-modules.c")]
+    run(["gcc", "-shared", "-fPIC", "-O1", "-w", *includes, *files, "-o", str(plugin)], plugin.parent)
 
 
 def fetch_cores(folder: Path) -> None:

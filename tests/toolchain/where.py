@@ -20,21 +20,38 @@ CALL0_CORE = "lx106"  # the ESP8266; Debian has its compiler, only its GDB is bu
 TARGET = f"xtensa-{CORE}-elf"
 CALL0_TARGET = f"xtensa-{CALL0_CORE}-elf"
 
-PACKAGES = ("binutils-source", "gcc-12-source", "gdb-source", "qemu-system-misc", "picolibc-xtensa-lx106-elf")
-OFF = tuple(
-    f"--disable-{part}"
-    for part in "nls bootstrap shared threads libssp libquadmath libgomp libatomic multilib lto plugin".split()
+PACKAGES = (
+    "binutils-xtensa-lx106",
+    "gcc-12-source",
+    "gdb-source",
+    "qemu-system-misc",
+    "picolibc-xtensa-lx106-elf",
 )
+
+
+def without(parts: str) -> tuple[str, ...]:
+    """What is left out: configure's words."""
+    return tuple(f"--disable-{part}" for part in parts.split())
+
+
 OPTIONS = {
-    "binutils": ("--disable-gdb", "--disable-gprofng", "--disable-sim", "--disable-nls"),
-    "gcc": ("--enable-languages=c", "--without-headers", "--with-newlib", *OFF),
+    "gcc": (
+        *("--enable-languages=c", "--enable-checking=release", "--without-headers", "--with-newlib"),
+        *("--without-isl", "--without-zstd"),
+        *without(
+            "nls bootstrap shared threads libssp libquadmath libgomp libatomic multilib lto plugin analyzer libcc1"
+        ),
+        *without("decimal-float fixed-point gcov"),
+    ),
     "gdb": (
-        *(f"--disable-{part}" for part in "binutils gas ld gprof gprofng sim gdbserver nls".split()),
-        "--with-python=/usr/bin/python3",
-        "--with-expat",
+        *without("binutils gas ld gprof gprofng sim gdbserver nls libctf tui unit-tests source-highlight"),
+        *("--with-python=/usr/bin/python3", "--with-expat", "--without-debuginfod", "--without-guile"),
+        *("--without-babeltrace", "--without-intel-pt", "--without-lzma", "--without-zstd", "--without-xxhash"),
     ),
 }
-RECIPE = 1  # raised when the steps themselves change what comes out
+FLAGS = {"gcc": "-O0 -w", "gdb": "-O1 -w"}  # what compiles fastest; at -O0 GDB is slow, and hardly sooner there
+CPU_MINUTES = 15  # what the build takes: measured, docs/targets.md
+RECIPE = 2  # raised when the steps themselves change what comes out
 
 
 @dataclass(frozen=True)
@@ -79,7 +96,7 @@ def versions() -> list[str]:
 
 def locate() -> Toolchain:
     """The toolchain of this machine, finished or not."""
-    content = repr((versions(), CORE, CALL0_CORE, sorted(OPTIONS.items()), RECIPE))
+    content = repr((versions(), CORE, CALL0_CORE, sorted(OPTIONS.items()), sorted(FLAGS.items()), RECIPE))
     key = hashlib.sha256(content.encode()).hexdigest()[:12]
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     return Toolchain(cache / "memtrace" / f"xtensa-{key}")

@@ -93,7 +93,7 @@ def _parsed(line: str) -> Iterator[Expected]:
 def run(bits: int, flags: Sequence[str], scenario: str) -> Run:
     with tempfile.NamedTemporaryFile() as file:
         command = [str(build(bits, tuple(flags))), scenario, file.name]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=240)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=1200)
         assert done.returncode == 0, done.stderr
         lines = tuple(done.stdout.splitlines())
         return Run(bits, lines, int(lines[-1].split()[1]), Path(file.name).read_bytes())
@@ -369,12 +369,15 @@ def test_a_million_events_of_four_threads(bits: int, flags: Sequence[str], scena
     assert judged(run(bits, flags, scenario)) == []
 
 
-def test_plain_stores_in_place_of_atomics_are_noticed() -> None:
-    """Whether two threads meet in an instruction is chance where others compute, too: it gets some."""
-    assert any(judged(run(64, PLAIN, "threads")) for _ in range(40))
-
-
 @pytest.mark.parametrize("bits", [32, 64])
 @pytest.mark.parametrize("quick", [0, 1])
 def test_interrupts_at_any_instruction(bits: int, quick: int) -> None:
-    assert judged(run(bits, (f"-DMEMTRACE_QUICK={quick}",), "signal")) == []
+    """Behind every instruction of an allocation and its free, by single steps: no clock has a say."""
+    ran = run(bits, (f"-DMEMTRACE_QUICK={quick}",), "interrupts")
+    assert judged(ran) == []
+    assert ran.number("interrupts") > 1000
+
+
+def test_plain_stores_in_place_of_atomics_are_noticed() -> None:
+    """The check can fail: an interrupt between a plain load and its store is enough."""
+    assert judged(run(64, PLAIN, "interrupts"))

@@ -60,7 +60,7 @@ def build(folder: Path, wanted: Build) -> Path:
 
 def failure(program: Path, case: str) -> str:
     """What the case found wrong; empty if nothing."""
-    done = subprocess.run([str(program), case], capture_output=True, text=True, timeout=120)
+    done = subprocess.run([str(program), case], capture_output=True, text=True, timeout=600)
     return "" if done.returncode == 0 else f"{case}: {done.returncode}\n{done.stderr[:2000]}"
 
 

@@ -113,3 +113,39 @@ def test_c_functions_are_found(body: str, lines: list[int], tmp_path: Path, monk
     source = tmp_path / "one.c"
     source.write_text(body)
     assert [function.lines for function in c_functions(source)] == lines
+
+
+CLOCKS = {"time", "monotonic", "monotonic_ns", "perf_counter", "perf_counter_ns", "process_time", "thread_time"}
+SHORTEST_WAIT = 30
+
+
+def clock_verdicts(tree: ast.AST) -> Iterator[int]:
+    """Lines where a test compares a clock, or waits for so short that a busy machine fails it."""
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.Assert, ast.Compare)):
+            called = [one.func for one in ast.walk(node) if isinstance(one, ast.Call)]
+            if any(isinstance(one, ast.Attribute) and one.attr in CLOCKS for one in called):
+                yield node.lineno
+        elif isinstance(node, ast.keyword) and node.arg == "timeout" and isinstance(node.value, ast.Constant):
+            if node.value.value < SHORTEST_WAIT:
+                yield node.lineno
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "sleep":
+            yield node.lineno
+
+
+def test_no_verdict_hangs_on_speed() -> None:
+    """Tests wait for what comes by itself (tests.support.rsp_traffic.wait_until), and for what they count."""
+    tests = [path for path in files() if path.match("tests/*/test_*.py")]
+    found = {
+        f"{path.relative_to(ROOT)}:{line}"
+        for path in tests
+        for line in clock_verdicts(ast.parse(path.read_text(encoding="utf-8")))
+        if "# wanted" not in path.read_text(encoding="utf-8").splitlines()[line - 1]
+    }
+    assert not found, f"a clock, a sleep or a wait under {SHORTEST_WAIT} s decides here: {sorted(found)}"
+
+
+@pytest.mark.parametrize("line", ["assert time.monotonic() - began < 3", "run(timeout=5)", "time.sleep(1)"])
+def test_a_clock_is_found(line: str) -> None:
+    assert list(clock_verdicts(ast.parse(line)))
+    assert not list(clock_verdicts(ast.parse("run(timeout=60)")))

@@ -35,7 +35,7 @@ def build(folder: Path, name: str, sanitizers: str) -> Run:
     subprocess.run(["gcc", *FLAGS, *checks, *INCLUDES, *map(str, SOURCES), "-o", str(program)], check=True)
 
     def run(*arguments: object) -> str:
-        done = subprocess.run([str(program), *map(str, arguments)], capture_output=True, text=True, timeout=60)
+        done = subprocess.run([str(program), *map(str, arguments)], capture_output=True, text=True, timeout=600)
         assert done.returncode == 0, f"{arguments}: {done.returncode}\n{done.stderr}"
         return done.stdout
 

@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -51,6 +54,31 @@ def test_a_tree_without_a_debugger_is_told_what_it_has(tree: Path, tmp_path: Pat
     assert not (tree / "gdb/xtensa-config.c").exists()
 
 
+def archive_of(folder: Path) -> Path:
+    """Sources of a debugger, as small as can be, in their archive."""
+    (folder / "gdb-99" / "gdb").mkdir(parents=True)
+    (folder / "gdb-99" / "gdb" / "Makefile.in").write_text("all:\n")
+    subprocess.run(["tar", "cf", "gdb.tar", "gdb-99"], cwd=folder, check=True)
+    return folder / "gdb.tar"
+
+
+def test_sources_are_unpacked_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A build that was interrupted there goes on, and its makefile compiles the headers first."""
+    monkeypatch.setitem(sources.TARBALLS, "gdb", str(archive_of(tmp_path)))
+    folder = tmp_path / "gdb-source"
+    with monkeypatch.context() as broken, pytest.raises(KeyboardInterrupt):
+        broken.setattr(sources, "precompile", interrupted)
+        sources.unpack("gdb", folder)
+    assert not folder.exists()
+    sources.unpack("gdb", folder)
+    assert "memtrace.h" in (folder / "gdb" / "Makefile.in").read_text()
+    assert '#include "defs.h"\n' in (folder / "gdb" / "memtrace.h").read_text()
+
+
+def interrupted(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
 def test_the_place_follows_from_the_content(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     here = where.locate()
@@ -60,12 +88,54 @@ def test_the_place_follows_from_the_content(monkeypatch: pytest.MonkeyPatch, tmp
     assert where.locate() != here
 
 
-def test_missing_tools_are_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+@pytest.fixture
+def nothing_built(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """A machine without the tools, seen from a test that may ask for them."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    xtensa.toolchain.cache_clear()
-    with pytest.raises(xtensa.XtensaMissingError, match=r"no Xtensa toolchain in .*: run `make setup-xtensa`"):
+    monkeypatch.setattr(xtensa.Tools, "barred", "")
+    xtensa._located.cache_clear()
+    yield
+    xtensa._located.cache_clear()
+
+
+@pytest.mark.usefixtures("nothing_built")
+def test_missing_tools_are_one_line() -> None:
+    with pytest.raises(xtensa.XtensaMissingError, match=r"^no Xtensa toolchain in .*: run `make setup-xtensa`$"):
         xtensa.toolchain()
-    xtensa.toolchain.cache_clear()
+
+
+@pytest.mark.usefixtures("nothing_built")
+def test_a_build_that_fails_is_told_by_the_tests_that_wait(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Its end is in the message, and without apt-get no build comes far."""
+    monkeypatch.setattr(xtensa, "LOG", tmp_path / "log")
+    monkeypatch.setattr(xtensa.Tools, "failure", "")
+    monkeypatch.setenv("PATH", str(programs(tmp_path / "bin", "setpriv", "dpkg-query")))
+    tools = xtensa.Tools()
+    tools.start()
+    tools.wait()
+    with pytest.raises(xtensa.XtensaMissingError, match=r"(?s)building them ended so .*apt-get"):
+        xtensa.toolchain()
+
+
+def programs(folder: Path, *names: str) -> Path:
+    """A folder that is a PATH with these programs alone."""
+    folder.mkdir()
+    for name in names:
+        (folder / name).symlink_to(shutil.which(name) or name)
+    return folder
+
+
+def test_who_does_not_say_so_gets_no_tools() -> None:
+    with pytest.raises(
+        xtensa.XtensaMissingError, match=r"test_who_does_not_say_so_gets_no_tools uses the Xtensa tools"
+    ):
+        xtensa.toolchain()
+
+
+def test_what_needs_the_tools_says_so_in_its_name() -> None:
+    assert xtensa.needs_tools("tests/target/test_smp.py::test_one_core[de212]")
+    assert xtensa.needs_tools("tests/target/test_xtensa.py::test_any")
+    assert not xtensa.needs_tools("tests/unit/test_toolchain.py::test_any[default]")
 
 
 def test_a_failed_command_shows_the_end_of_its_log(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ enum block_state { BLOCK_UNKNOWN, BLOCK_READ, BLOCK_WRITTEN };
 #define MISA_RV32IMAC 0x40001105u /* no F: the chips that this stands for have none */
 
 enum {
-    STOP_MILLISECONDS = 5000,
+    STOP_MILLISECONDS = 60000,
     DCSR_KEPT = 0xb004, /* ebreakm, ebreaks, ebreaku, step */
     DCSR_STEP = 1 << 2,
     DCSR_FIXED = 4 << 28 | 3, /* version 0.13, machine mode */

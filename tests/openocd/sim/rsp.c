@@ -13,7 +13,7 @@
 
 #include "counts.h"
 
-enum { ANSWER_MILLISECONDS = 10000 };
+enum { ANSWER_MILLISECONDS = 60000 };
 
 bool rsp_connect(struct rsp *rsp, const char *path)
 {

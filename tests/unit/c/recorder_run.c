@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/time.h>
+#include <x86intrin.h>
 
 #include "atomic.h"
 #include "memtrace.h"
@@ -438,31 +438,43 @@ static void run_threads_tiny(void)
     threads_run(8192);
 }
 
+enum { TRAP_FLAG = 0x100, STRIDE = 17, ROUNDS = 6 };
+
 static volatile uint32_t interrupts;
+static volatile uint32_t
+    steps; /* instructions that have run, counted so that an interrupt comes at each multiple of STRIDE */
 
 static void interrupt(int signal_number)
 {
     struct host interrupted = host;
     (void)signal_number;
+    if (++steps % STRIDE != 0)
+        return;
     host.context = 1;
     pair_issue(0, 1, interrupts);
     interrupts++;
     host.context = interrupted.context;
 }
 
-static void run_signal(void)
+/* By the processor's trap flag, a signal after each instruction: no clock decides where an interrupt comes, nor how many. */
+static void pair_interrupt(uint32_t number, uint32_t first)
 {
-    struct itimerval every = {{0, 53}, {0, 53}};
+    steps = STRIDE - 1 - first;
+    __writeeflags(__readeflags() | TRAP_FLAG);
+    pair_issue(0, 0, number);
+    __writeeflags(__readeflags() & ~(unsigned)TRAP_FLAG);
+}
+
+/* Pairs with an interrupt behind every STRIDE-th instruction, from each of the first STRIDE on; and again, as the ring wraps. */
+static void run_interrupts(void)
+{
     ring_start(1 << 16, 4096, 16, 0);
     host.context = (uintptr_t) "task 0";
     (void)chain(0x3000, 3, 16);
-    signal(SIGALRM, interrupt);
-    setitimer(ITIMER_REAL, &every, NULL);
-    uint32_t pairs = 0;
-    for (; interrupts < 2000 || pairs < 200000; pairs++)
-        pair_issue(0, 0, pairs);
-    signal(SIGALRM, SIG_IGN);
-    printf("issued %u\n", (pairs + interrupts) * 2);
+    signal(SIGTRAP, interrupt);
+    for (uint32_t pairs = 0; pairs < STRIDE * ROUNDS; pairs++)
+        pair_interrupt(pairs, pairs % STRIDE);
+    printf("issued %u\ninterrupts %u\n", (STRIDE * ROUNDS + interrupts) * 2, interrupts);
 }
 
 int main(int count, char **arguments)
@@ -485,7 +497,7 @@ int main(int count, char **arguments)
         {"init", run_init},
         {"threads", run_threads},
         {"threads-tiny", run_threads_tiny},
-        {"signal", run_signal},
+        {"interrupts", run_interrupts},
     };
     assert(count == 3);
     for (unsigned i = 0; i < sizeof scenarios / sizeof scenarios[0]; i++) {
