@@ -93,6 +93,12 @@ class _Header(NamedTuple):
     entries: int
 
 
+def is_core(head: bytes) -> bool:
+    """Whether a file that begins so is a core."""
+    order: ByteOrder = "big" if head[5:6] == b"\2" else "little"
+    return head[:4] == ELF_MAGIC and int.from_bytes(head[16:18], order) == _CORE
+
+
 def parse_core(data: Bytes) -> Core:
     """The core in `data`, or CoreError."""
     if data[:4] != ELF_MAGIC:
