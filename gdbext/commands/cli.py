@@ -46,6 +46,7 @@ from gdbext.heap.facts import Region
 from gdbext.heap.registry import DECISIVE, weight_of
 from gdbext.heap.search import search_file
 from gdbext.model import CheckReport, Frame, Skipped, Stack
+from gdbext.report.printable import put, say
 from gdbext.source.images import ImageSource
 from gdbext.source.memory import Memory, NoTarget
 from gdbext.source.registers import machine_of, threads_of
@@ -299,7 +300,7 @@ def _run(command: Command, words: List[str]) -> int:
         )
     with _host_of(options) as host:
         report = command.run(host, options)
-    print(render(command, report, options))
+    put(render(command, report, options), sys.stdout)
     return _status(report)
 
 
@@ -312,10 +313,10 @@ def _obey(words: List[str]) -> int:
     if command is None and words and words[0] != "--help":
         raise UserError(f"{words[0]} is no command; see `memtrace --help`")
     if command is None:
-        print(_usage(), file=sys.stderr)
+        put(_usage(), sys.stderr)
         return 0 if words else 2
     if "--help" in words:
-        print(help_of(command, f"memtrace {command.name}", *_OURS))
+        put(help_of(command, f"memtrace {command.name}", *_OURS), sys.stdout)
         return 0
     return _run(command, words[1:])
 
@@ -325,5 +326,5 @@ def main(arguments: Optional[List[str]] = None) -> int:
     try:
         return _obey(sys.argv[1:] if arguments is None else arguments)
     except (UserError, NoTarget) as problem:
-        print(f"memtrace: {problem}", file=sys.stderr)
+        say(str(problem))
         return 2

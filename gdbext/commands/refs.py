@@ -10,7 +10,7 @@ from typing import Iterator, List, Optional, Tuple
 from gdbext.analyse.last import find_place
 from gdbext.analyse.reach import Held, Pointer
 from gdbext.commands.collect import Collected, collect
-from gdbext.commands.filters import limit_of
+from gdbext.commands.filters import is_named, limit_of
 from gdbext.commands.host import Host, UserError
 from gdbext.commands.owners import Owners
 from gdbext.commands.roots import Scan, collect_scan
@@ -108,7 +108,7 @@ def _live_since(found: Collected, since: int) -> List[Generation]:
 
 def _mark_named(found: Collected, name: str) -> int:
     marks: Tuple[Tuple[int, str], ...] = () if found.trace is None else found.trace.marks
-    seqs = [seq for seq, text in marks if text == name]
+    seqs = [seq for seq, text in marks if is_named(text, name)]
     if seqs:
         return seqs[-1]
     known = ", ".join(dict.fromkeys(text for _, text in marks)) or "none"

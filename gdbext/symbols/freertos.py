@@ -230,7 +230,7 @@ class _Kernel:
             self.problems.append(f"the control block of a task at {address:#x} is not in the memory that is known here")
             return None
         text = self.memory.get(address + members["pcTaskName"][0], min(members["pcTaskName"][1], _LONGEST_NAME)) or b""
-        name = "".join(char if char.isprintable() else "?" for char in text.split(b"\0")[0].decode("utf-8", "replace"))
+        name = text.split(b"\0")[0].decode("utf-8", "replace")
         top, low = (self._word(address + members[one][0]) or 0 for one in ("pxTopOfStack", "pxStack"))
         last = self._word(address + members["pxEndOfStack"][0]) if "pxEndOfStack" in members else None
         end = self._variable_end(low)
