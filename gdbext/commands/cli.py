@@ -21,7 +21,7 @@ from gdbext.commands.dumps import (
     Dump,
     dump_facts,
     foreign_program,
-    load_image,
+    load_images,
     of_esp_idf,
     open_dump,
     open_program,
@@ -95,12 +95,11 @@ class ImageHost:
         """The host for `CORE --image BASE=FILE ... --elf FILE --heap ...`."""
         if options.core is None and not options.image:
             raise UserError("no memory to look at: give a core, --image BASE=FILE or --rsp HOST:PORT")
-        loaded = [load_image(text) for text in options.image]
-        images = [(base, data) for base, data, _ in loaded]
+        images = load_images(options.image)
         dump = None if options.core is None else open_dump(options.core, images)
         program = None if options.elf is None else open_program(options.elf, dump)
-        host = cls(images, getattr(options, "heap", []), dump, program)
-        host._memory.standing += [remark for _, _, remarks in loaded for remark in remarks]
+        host = cls([image[:2] for image in images], getattr(options, "heap", []), dump, program)
+        host._memory.standing += [remark for image in images for remark in image.remarks]
         return host
 
     def memory(self) -> Memory:

@@ -157,6 +157,8 @@ class GdbHost:
                 raise UserError(f"{problem}{_missing_architecture()}") from None
             fragile = is_fragile()
             self._memory = Memory(source, self.say, self._known(fragile), self.settings.plan, fragile)
+            core = getattr(source, "core", None)
+            self._memory.standing += core.remarks if core is not None else ()
             self._of = inferior_key()
             _allow_chip_memory(self._memory)
         return self._memory
