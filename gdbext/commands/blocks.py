@@ -66,7 +66,8 @@ def run_free(host: Host, options: Namespace) -> FreeReport:
     mark = memory.mark()
     found = collect(host, options.heap, options.ring)
     say_unreadable(found)
-    heaps: List[HeapTotals] = [_totals(facts) for facts in found.heaps]
+    heaps: List[HeapTotals] = [_totals(facts) for facts in found.heaps if facts.region.address not in found.cut]
+    found.skipped += [Skipped(f"heap {address:#x}", "its reading was interrupted: no totals") for address in found.cut]
     return FreeReport(tuple(heaps), stack_uses(host, found), *found.closing(memory, mark))
 
 

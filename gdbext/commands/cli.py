@@ -120,13 +120,14 @@ class ImageHost:
         """What the program writes to; without it, all that the files hold. Threads of a core."""
         sections = [] if self._program is None else self._program.writable()
         there = [(name, start, end) for name, start, end in sections if self._memory.may_read(start, start + 1)]
+        absent = [section for section in sections if section not in there]
         whole = [("memory", start, end) for start, end in self._memory.ranges()]
         skipped = [Skipped("scan", NO_REGISTERS)]
         if self._dump is None:
-            return World(there or whole, [], skipped)
+            return World(there or whole, [], skipped, absent)
         threads = threads_of(self._dump.core)
         machine = machine_of(self._dump.core.machine, self._dump.core.pointer_size)
-        return World(there or whole, threads_named(machine, threads), [] if threads else skipped)
+        return World(there or whole, threads_named(machine, threads), [] if threads else skipped, absent)
 
     def tasks(self) -> Tasks:
         """The tasks of the program's kernel, by its own lists."""
@@ -278,7 +279,8 @@ def _status(report: object) -> int:
     if not isinstance(report, CheckReport):
         return 0
     states = [heap.status for heap in report.heaps]
-    return 1 if "damaged" in states else 2 if "unreadable" in states or not states else 0
+    unknown = "unreadable" in states or not states or report.cost.interrupted
+    return 1 if "damaged" in states else 2 if unknown else 0
 
 
 _OFFERED = tuple(command for command in COMMANDS if not command.live)

@@ -29,6 +29,7 @@ from gdbext.report.text_last import last_lines
 from gdbext.report.text_lists import blocks_lines, control_lines, free_lines, log_lines, save_lines, status_lines
 from gdbext.report.text_refs import leaks_lines, refs_lines
 from gdbext.report.text_watch import watch_lines
+from gdbext.report.words import interruption_lines
 from gdbext.trace.format import EVENT_KINDS
 
 
@@ -314,4 +315,6 @@ def help_of(command: Described, prog: str, *more: Argument) -> str:
 
 def render(command: Command, report: Any, options: Namespace) -> str:
     """A report as the user asked for it."""
-    return to_json(report) if options.json else text_of(command.render(report))
+    if options.json:
+        return to_json(report)
+    return text_of((*interruption_lines(getattr(report, "cost", None)), *command.render(report)))
