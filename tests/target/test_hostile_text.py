@@ -66,6 +66,17 @@ def test_no_name_commands_the_terminal_of_the_shell(core: Path, tmp_path: Path) 
             assert "\\x1b]0;PWN\\x07\\x1b[31mevil_\\x9b \\x1b[2J\\x0d\\x0aevils.c:" in said.out
 
 
+def test_a_name_that_is_no_text_costs_its_frame_and_not_the_report(core: Path, tmp_path: Path) -> None:
+    data, elf = firmware.build("default").read_bytes(), tmp_path / "app.elf"
+    elf.write_bytes(data.replace(b"test_used_after_free", b"\x9b2Jt_used_after_fre\xff"))
+    lines = [SOURCE, f"core-file {core}", Capture("heap-check --json"), Capture("heap-check")]
+    done = run_gdb(lines, elf=elf, env={"LC_ALL": "C.UTF-8"})
+    stacks = [one["freed"] for one in done.json()["heaps"][0]["findings"][0]["suspects"]]
+    assert [[frame["function"] for frame in stack] for stack in stacks] == [[None, "app_main"]] * len(stacks)
+    assert commanding(done.captured[1].output) == []
+    assert commanding(memtrace("check", core, "--elf", elf).out) == []
+
+
 WORDS = [
     "heap-check {}",
     "heap-check --heap {}",
