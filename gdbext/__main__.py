@@ -5,6 +5,7 @@ import os
 import sys
 
 from gdbext.commands import cli
+from gdbext.report.printable import one_line, say
 
 _INTERRUPTED, _NOBODY_READS = 130, 141  # as shells have it
 
@@ -16,7 +17,7 @@ def main() -> int:
         sys.stdout.flush()
         return status
     except KeyboardInterrupt:
-        print("memtrace: interrupted", file=sys.stderr)
+        say("interrupted")
         return _INTERRUPTED
     except BrokenPipeError:  # `| head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -24,8 +25,8 @@ def main() -> int:
     except Exception as problem:
         if sys.flags.dev_mode:
             raise
-        what = f"{type(problem).__name__}: {' '.join(str(problem).split())}"
-        print(f"memtrace: a bug of memtrace: {what}; python3 -X dev -m gdbext ... shows where", file=sys.stderr)
+        what = f"{type(problem).__name__}: {one_line(problem)}"
+        say(f"a bug of memtrace: {what}; python3 -X dev -m gdbext ... shows where")
         return 2
 
 

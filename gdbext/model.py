@@ -232,11 +232,12 @@ class Skipped:
 
 @dataclass(frozen=True)
 class Cost:
-    """What a report cost the link: `reads` counts requests to the source."""
+    """What a report cost the link, and whether it was cut short: `reads` counts requests to the source."""
 
     bytes: int
     reads: int
     seconds: float
+    interrupted: bool = False  # by Ctrl-C: the report is of what had been read, and concludes nothing from the rest
 
 
 @dataclass(frozen=True)
@@ -325,6 +326,17 @@ class Scanned:
 
 
 @dataclass(frozen=True)
+class Unscanned:
+    """What should have been scanned for pointers and was not; why is among what was skipped."""
+
+    kind: str  # as of what was scanned
+    name: str
+    start: Optional[int]
+    end: Optional[int]
+    amount: Optional[int]  # bytes; None: not known, or no memory
+
+
+@dataclass(frozen=True)
 class Reference:
     """A place that points into a block."""
 
@@ -338,13 +350,15 @@ class Reference:
 
 @dataclass(frozen=True)
 class RefsReport:
-    """The twin of `heap-refs`: `references` are listed of `total`."""
+    """The twin of `heap-refs`: `references` are listed of `total` that were found."""
 
     address: int
     block: Optional[Place]
     references: Tuple[Reference, ...]
     total: int
+    complete: bool  # all that can point at it was scanned
     scanned: Tuple[Scanned, ...]
+    unscanned: Tuple[Unscanned, ...]
     trace: Optional[TraceInfo]
     skipped: Tuple[Skipped, ...]
     cost: Cost
@@ -363,14 +377,16 @@ class Leak:
 
 @dataclass(frozen=True)
 class LeaksReport:
-    """The twin of `heap-leaks`: `blocks` are listed of `total`, largest first."""
+    """The twin of `heap-leaks`: `blocks` are listed of `total`, largest first; none where it was interrupted."""
 
-    kind: str  # "unreachable" or "not freed"
+    kind: str  # "unreachable", "not reached" where not all was scanned, or "not freed"
     since: Optional[str]  # a mark
     blocks: Tuple[Leak, ...]
-    total: int
-    bytes: int
+    total: Optional[int]  # None: interrupted
+    bytes: Optional[int]
+    complete: bool  # all was read that the list is concluded from
     scanned: Tuple[Scanned, ...]
+    unscanned: Tuple[Unscanned, ...]
     trace: Optional[TraceInfo]
     skipped: Tuple[Skipped, ...]
     cost: Cost

@@ -210,6 +210,7 @@ proc memtrace_status {} {
 
 proc memtrace_save_one {path address bytes} {
 	set file [format "%s-%08x.bin" $path $address]
+	if {[file exists $file] && ![file isfile $file]} { error "$file is no regular file: nothing was written to it" }
 	dump_image $file $address $bytes
 	return [format "--image 0x%08x=%s" $address $file]
 }

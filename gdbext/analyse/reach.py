@@ -104,8 +104,8 @@ class Reach:
         if whole is not None:
             yield first, whole
             return
-        for low, high in self._held.extents():
-            begin, stop = -(-max(first, low) // width) * width, min(last, high) // width * width
+        for low, high in self._held.known(first, last):
+            begin, stop = -(-low // width) * width, high // width * width
             if begin < stop:
                 yield begin, self._decoded(self._held.get(begin, stop - begin) or b"")
 

@@ -8,7 +8,7 @@ from typing import Iterator, List
 
 from gdbext.analyse.check import list_blocks
 from gdbext.commands.collect import Collected, collect
-from gdbext.commands.filters import called_by, decimal, limit_of, parse_range, within
+from gdbext.commands.filters import called_by, decimal, is_named, limit_of, parse_range, within
 from gdbext.commands.host import Host
 from gdbext.commands.owners import Owners
 from gdbext.commands.tasks import stack_uses
@@ -55,7 +55,7 @@ def _matches(host: Host, options: Namespace, entry: BlockEntry) -> bool:
         and (
             options.address is None or (addresses[0] < entry.raw + entry.size and within(entry.raw, (0, addresses[1])))
         )
-        and (options.task is None or (owner is not None and owner.task == options.task))
+        and is_named(None if owner is None else owner.task, options.task)
         and (options.caller is None or (owner is not None and called_by(owner.allocated, options.caller)))
     )
 
@@ -66,7 +66,8 @@ def run_free(host: Host, options: Namespace) -> FreeReport:
     mark = memory.mark()
     found = collect(host, options.heap, options.ring, options.pool)
     say_unreadable(found)
-    heaps: List[HeapTotals] = [_totals(facts) for facts in found.heaps]
+    heaps: List[HeapTotals] = [_totals(facts) for facts in found.heaps if facts.region.address not in found.cut]
+    found.skipped += [Skipped(f"heap {address:#x}", "its reading was interrupted: no totals") for address in found.cut]
     return FreeReport(tuple(heaps), stack_uses(host, found), *found.closing(memory, mark))
 
 

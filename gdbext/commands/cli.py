@@ -21,7 +21,7 @@ from gdbext.commands.dumps import (
     Dump,
     dump_facts,
     foreign_program,
-    load_image,
+    load_images,
     of_esp_idf,
     open_dump,
     open_program,
@@ -46,6 +46,7 @@ from gdbext.heap.facts import Region
 from gdbext.heap.registry import DECISIVE, weight_of
 from gdbext.heap.search import search_file
 from gdbext.model import CheckReport, Frame, Skipped, Stack
+from gdbext.report.printable import put, say
 from gdbext.source.images import ImageSource
 from gdbext.source.memory import Memory, NoTarget
 from gdbext.source.registers import machine_of, threads_of
@@ -94,12 +95,11 @@ class ImageHost:
         """The host for `CORE --image BASE=FILE ... --elf FILE --heap ...`."""
         if options.core is None and not options.image:
             raise UserError("no memory to look at: give a core, --image BASE=FILE or --rsp HOST:PORT")
-        loaded = [load_image(text) for text in options.image]
-        images = [(base, data) for base, data, _ in loaded]
+        images = load_images(options.image)
         dump = None if options.core is None else open_dump(options.core, images)
         program = None if options.elf is None else open_program(options.elf, dump)
-        host = cls(images, getattr(options, "heap", []), dump, program)
-        host._memory.standing += [remark for _, _, remarks in loaded for remark in remarks]
+        host = cls([image[:2] for image in images], getattr(options, "heap", []), dump, program)
+        host._memory.standing += [remark for image in images for remark in image.remarks]
         return host
 
     def memory(self) -> Memory:
@@ -120,13 +120,14 @@ class ImageHost:
         """What the program writes to; without it, all that the files hold. Threads of a core."""
         sections = [] if self._program is None else self._program.writable()
         there = [(name, start, end) for name, start, end in sections if self._memory.may_read(start, start + 1)]
+        absent = [section for section in sections if section not in there]
         whole = [("memory", start, end) for start, end in self._memory.ranges()]
         skipped = [Skipped("scan", NO_REGISTERS)]
         if self._dump is None:
-            return World(there or whole, [], skipped)
+            return World(there or whole, [], skipped, absent)
         threads = threads_of(self._dump.core)
         machine = machine_of(self._dump.core.machine, self._dump.core.pointer_size)
-        return World(there or whole, threads_named(machine, threads), [] if threads else skipped)
+        return World(there or whole, threads_named(machine, threads), [] if threads else skipped, absent)
 
     def tasks(self) -> Tasks:
         """The tasks of the program's kernel, by its own lists."""
@@ -278,7 +279,8 @@ def _status(report: object) -> int:
     if not isinstance(report, CheckReport):
         return 0
     states = [heap.status for heap in report.heaps]
-    return 1 if "damaged" in states else 2 if "unreadable" in states or not states else 0
+    unknown = "unreadable" in states or not states or report.cost.interrupted
+    return 1 if "damaged" in states else 2 if unknown else 0
 
 
 _OFFERED = tuple(command for command in COMMANDS if not command.live)
@@ -299,7 +301,7 @@ def _run(command: Command, words: List[str]) -> int:
         )
     with _host_of(options) as host:
         report = command.run(host, options)
-    print(render(command, report, options))
+    put(render(command, report, options), sys.stdout)
     return _status(report)
 
 
@@ -312,10 +314,10 @@ def _obey(words: List[str]) -> int:
     if command is None and words and words[0] != "--help":
         raise UserError(f"{words[0]} is no command; see `memtrace --help`")
     if command is None:
-        print(_usage(), file=sys.stderr)
+        put(_usage(), sys.stderr)
         return 0 if words else 2
     if "--help" in words:
-        print(help_of(command, f"memtrace {command.name}", *_OURS))
+        put(help_of(command, f"memtrace {command.name}", *_OURS), sys.stdout)
         return 0
     return _run(command, words[1:])
 
@@ -325,5 +327,5 @@ def main(arguments: Optional[List[str]] = None) -> int:
     try:
         return _obey(sys.argv[1:] if arguments is None else arguments)
     except (UserError, NoTarget) as problem:
-        print(f"memtrace: {problem}", file=sys.stderr)
+        say(str(problem))
         return 2

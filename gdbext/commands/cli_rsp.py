@@ -7,7 +7,6 @@ heap fits.
 
 from __future__ import annotations
 
-import sys
 from argparse import Namespace
 from typing import List, Optional, Sequence, Tuple
 
@@ -19,6 +18,7 @@ from gdbext.commands.host import FRAGILE, NEVER_RUNS, UNKNOWN_OPERATION, Found, 
 from gdbext.heap.caps import CHIP_MEMORY, chip_memory
 from gdbext.heap.facts import Region
 from gdbext.heap.registry import LARGEST_HEAP, weight_of
+from gdbext.report.printable import say
 from gdbext.source.known import Known
 from gdbext.source.memory import Memory
 from gdbext.source.rsp import RspConnection, RspSource
@@ -52,13 +52,13 @@ class RspHost(ImageHost):
     def _in_format(self, width: int, order: ByteOrder, known: Known) -> Memory:
         fragile = self._connection.stub.kind == "chip"
         known = known.without_windows() if fragile else known
-        return Memory(RspSource(self._connection, width, order), _say, known, fragile=fragile)
+        return Memory(RspSource(self._connection, width, order), say, known, fragile=fragile)
 
     def close(self) -> None:
         """Lets the target go."""
         self._connection.close()
         if self._connection.parting is not None:
-            _say(self._connection.parting)
+            say(self._connection.parting)
 
     def write(self, address: int, data: bytes) -> None:
         """Writes to the live target."""
@@ -100,8 +100,3 @@ def _known(program: ElfFile) -> Known:
     table = program.constant(CHIP_MEMORY)
     ranges += [] if table is None else chip_memory(table, program.pointer_size, program.byte_order)
     return Known(ranges, [(start, end) for start, end, writable in sections if writable])
-
-
-def _say(text: str) -> None:
-    """A line for the user, at once: progress and costs."""
-    print(f"memtrace: {text}", file=sys.stderr, flush=True)

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Dict, Iterator, List, Optional, Protocol, Sequence, Tuple
+from typing import TYPE_CHECKING, Dict, Iterator, List, Optional, Protocol, Sequence, Set, Tuple
 
 from gdbext.commands.host import Host, UserError
 from gdbext.heap.cover import Proven
@@ -32,6 +32,7 @@ _LINKED = ("auto", "freertos_heap_4", "freertos_heap_5")
 SEARCH = "search "  # what a ring's address begins with when it is a range to be searched
 _FIRST_LOOK = 4096
 _HOLES_SAID = 8
+_CUT = "its reading was interrupted; the same command again reads on"
 _NO_HEAP = (
     "no heap found: no symbol leads to one, and nothing that was searched looks like one; search memory with "
     "--search START,END, or name one with --heap KIND@ADDRESS"
@@ -50,6 +51,7 @@ class Collected:
     skipped: List[Skipped] = field(default_factory=list)
     tasks: Optional[TaskOwners] = None  # who owns which block, of a program that counts for each task
     heaps_missing: bool = False  # and why is among what was skipped
+    cut: Set[int] = field(default_factory=set)  # addresses of heaps whose reading was interrupted
 
     def closing(self, memory: Memory, mark: Cost) -> Tuple[Optional[TraceInfo], Tuple[Skipped, ...], Cost]:
         """What every report ends with: the trace, what was not looked at and why, and the cost since its mark."""
@@ -108,7 +110,7 @@ def collect(
 ) -> Collected:
     """Reads the trace, then the heaps with what the trace proves. UserError without any heap, if one is needed.
 
-    A range to be searched may hold either.
+    A range to be searched may hold either. KeyboardInterrupt: Ctrl-C came before the trace was read, or a heap found.
     """
     span = _span(host, ring)
     try:
@@ -117,10 +119,15 @@ def collect(
         found = _without_trace(str(problem))
     proven = found.proven
     regions = _with_pools(host, _regions(host, named_heaps, found, span), pools)
+    if not regions:
+        host.memory().require_whole()
     if needed and not regions and not found.heaps_missing:
         raise UserError(_NO_HEAP)
     for region in regions:
         heap = read_heap(host.memory(), region, proven)
+        if host.memory().interrupted:
+            found.cut.add(region.address)
+            heap = Unreadable(region, "unreadable", _CUT) if isinstance(heap, Unreadable) else heap
         if isinstance(heap, HeapFacts):
             found.heaps.append(heap)
             found.skipped += [*_unread(host, heap), *_pool_remarks(heap)]
@@ -223,6 +230,7 @@ def _search_ring(host: Host, start: int, end: int) -> int:
     seconds = memory.link.seconds(end - start)
     memory.progress.say(f"searching {end - start:,} bytes" + (f", about {seconds:.1f} s" if seconds else ""))
     memory.fetch(start, end - start)
+    memory.require_whole()
     found = find_rings(memory.snapshot, start, end)
     if not found:
         raise NoRingThere(f"no ring between {start:#x} and {end:#x}: has memtrace_init run? is the ring in there?")
@@ -238,6 +246,7 @@ def collect_trace(host: Host, ring: Optional[str]) -> Collected:
         from gdbext.commands.imported import import_records  # not needed by those who only load us
 
         import_records(host, found)
+    host.memory().require_whole()  # a free that was not read makes a block live
     return found
 
 

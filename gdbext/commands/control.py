@@ -28,6 +28,7 @@ from gdbext.trace.format import (
 def run_request(host: Host, options: Namespace) -> ControlReport:
     """Writes the request; the report says when it will be obeyed."""
     request, name = options.request, getattr(options, "name", None)
+    host.memory().mark()
     header = _ring_header(host, options.ring)
     pending = pending_request(header)
     if pending is not None:

@@ -8,7 +8,7 @@ symbols lead to comes first, then what the file notes of itself, then what its b
 from __future__ import annotations
 
 import re
-from typing import Dict, NamedTuple, Optional, Sequence, Tuple
+from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from gdbext.analyse.check import Operation, operation_in
 from gdbext.commands.host import UserError
@@ -17,6 +17,7 @@ from gdbext.report.words import counted, size_words
 from gdbext.source.core import Core, CoreError, CoreSource, parse_core
 from gdbext.source.files import FileError, load_core, load_file
 from gdbext.source.memory import Memory
+from gdbext.source.overlaps import Piece, first_difference
 from gdbext.source.registers import auxiliary_of, machine_of, threads_of
 from gdbext.source.saved import Saved, read_saved, saved_ring
 from gdbext.symbols.elf_file import ElfFile, ProgramError
@@ -33,7 +34,14 @@ _MACHINE_NAMES = {243: "RISC-V", 62: "x86-64", 3: "x86", 40: "ARM", 183: "AArch6
 
 WITHOUT_HEAPS = "ESP-IDF puts heaps into a core dump only with CONFIG_ESP_COREDUMP_CAPTURE_DRAM"
 
-Image = Tuple[int, bytes]
+
+class Image(NamedTuple):
+    """Raw memory at an address, from a file."""
+
+    base: int
+    data: bytes
+    path: str
+    remarks: Tuple[str, ...] = ()
 
 
 class Dump(NamedTuple):
@@ -59,14 +67,35 @@ def open_dump(path: str, images: Sequence[Image]) -> Dump:
         raise UserError(str(problem)) from None
     except CoreError as problem:
         raise UserError(f"{path}: {problem}") from None
-    source = CoreSource(loaded.data, core, [*saved_ring(core), *images])
+    source = CoreSource(loaded.data, core, saved_ring(core))
+    for image in images:
+        _refuse_difference(path, image.path, source.difference(image.base, image.data))
+        source.add(image.base, image.data)
     if not source.extents():
         raise UserError(f"{path}: this core holds no memory")
     return Dump(path, source, read_saved(core), (*loaded.remarks, *core.remarks))
 
 
-def load_image(text: str) -> Tuple[int, bytes, Tuple[str, ...]]:
-    """Address, bytes and remarks of `--image BASE=FILE`."""
+def _refuse_difference(one: str, other: str, address: Optional[int]) -> None:
+    if address is not None:
+        raise UserError(
+            f"{one} and {other} hold different bytes at {address:#x}: is BASE right? else leave one of them away"
+        )
+
+
+def load_images(texts: Sequence[str]) -> List[Image]:
+    """The files of `--image BASE=FILE`. UserError where two of them contradict each other."""
+    images = [load_image(text) for text in texts]
+    pieces = [Piece(image.base, image.base + len(image.data), 0, image.data) for image in images]
+    difference, _ = first_difference(pieces)
+    if difference is not None:
+        one, other = sorted((difference.one, difference.other))
+        _refuse_difference(images[one].path, images[other].path, difference.address)
+    return images
+
+
+def load_image(text: str) -> Image:
+    """The file of `--image BASE=FILE`."""
     base, equals, path = text.partition("=")
     try:
         address = int(base, 0)
@@ -82,7 +111,7 @@ def load_image(text: str) -> Tuple[int, bytes, Tuple[str, ...]]:
         raise UserError(
             f"--image {text}: its {len(loaded.data):,} bytes would end behind the last address: is BASE right?"
         )
-    return address, loaded.data[:], tuple(f"{path}: {remark}" for remark in loaded.remarks)
+    return Image(address, loaded.data[:], path, tuple(f"{path}: {remark}" for remark in loaded.remarks))
 
 
 def open_program(path: str, dump: Optional[Dump]) -> ElfFile:

@@ -11,6 +11,7 @@ from typing import Callable, Optional, Tuple
 
 from gdbext.commands.host import UserError
 from gdbext.model import Stack
+from gdbext.report.printable import printable
 
 Number = Callable[[str], int]
 
@@ -38,6 +39,11 @@ def decimal(text: str) -> int:
 def within(value: int, bounds: Tuple[int, Optional[int]]) -> bool:
     """Whether a value lies in a range."""
     return bounds[0] <= value and (bounds[1] is None or value <= bounds[1])
+
+
+def is_named(name: Optional[str], text: Optional[str]) -> bool:
+    """Whether a name is what the user asked for, as it is or as reports show it."""
+    return text is None or name == text or (name is not None and printable(name) == text)
 
 
 def called_by(stack: Stack, text: Optional[str]) -> bool:

@@ -10,6 +10,7 @@ Cost: a stop that is not ours compares breakpoints, and touches neither frames n
 
 from __future__ import annotations
 
+import locale
 import os
 import re
 import shlex
@@ -44,6 +45,7 @@ from gdbext.commands.settings import SETTINGS, SettingRow, Settings
 from gdbext.commands.table import COMMANDS, Command, help_of, parser_of, render
 from gdbext.heap.caps import CHIP_MEMORY, chip_memory, read_registered
 from gdbext.model import Assertion, CheckReport, Frame, Skipped, Stack
+from gdbext.report.printable import encodable, one_line, printable, say
 from gdbext.report.style import coloured
 from gdbext.source.gdb_inferior import (
     NamedMemory,
@@ -156,6 +158,8 @@ class GdbHost:
                 raise UserError(f"{problem}{_missing_architecture()}") from None
             fragile = is_fragile()
             self._memory = Memory(source, self.say, self._known(fragile), self.settings.plan, fragile)
+            core = getattr(source, "core", None)
+            self._memory.standing += core.remarks if core is not None else ()
             self._of = inferior_key()
             _allow_chip_memory(self._memory)
         return self._memory
@@ -173,9 +177,9 @@ class GdbHost:
     def say(self, text: str) -> None:
         """A line for the user, at once: progress and costs. Past GDB where its output is data."""
         if self.aside and sys.__stderr__ is not None:
-            print(f"memtrace: {text}", file=sys.__stderr__, flush=True)
+            say(text, sys.__stderr__)
         else:
-            gdb.write(f"memtrace: {text}\n", gdb.STDERR)
+            _write(printable(f"memtrace: {text}"), gdb.STDERR)
             gdb.flush(gdb.STDERR)
 
     def write(self, address: int, data: bytes) -> None:
@@ -188,7 +192,7 @@ class GdbHost:
         try:
             gdb.selected_inferior().write_memory(address, data)
         except gdb.error as problem:
-            raise UserError(f"{address:#x} cannot be written: {problem}") from None
+            raise UserError(f"{address:#x} cannot be written: {one_line(problem)}") from None
         self.forget()
 
     def live(self) -> Live:
@@ -298,7 +302,7 @@ class GdbHost:
             events = read_ring(held, ring).events if held is not None and ring else ()
         except FormatError:
             return []
-        return sorted({event.task for event in events if event.task})
+        return sorted({printable(event.task) for event in events if event.task})
 
     def _held(self) -> Optional[Memory]:
         """What has been read of the target, as a memory that reads nothing more."""
@@ -334,7 +338,7 @@ class GdbHost:
         try:
             return int(gdb.parse_and_eval(text).cast(gdb.lookup_type("unsigned long")))
         except gdb.error as problem:
-            raise UserError(f"{text}: {problem}") from None
+            raise UserError(f"{text}: {one_line(problem)}") from None
 
 
 class RspHost(GdbHost):
@@ -511,7 +515,23 @@ def _host_of(options: Namespace) -> Iterator[GdbHost]:
 
 def _show(command: Command, report: Any, options: Namespace) -> None:
     text = render(command, report, options)
-    gdb.write((coloured(text) if _wants_colour() and not options.json else text) + "\n")
+    _write(coloured(text) if _wants_colour() and not options.json else text)
+
+
+def _write(text: str, stream: int = gdb.STDOUT) -> None:
+    """Puts filtered text out on GDB's console."""
+    gdb.write(encodable(text, _encoding()) + "\n", stream)
+
+
+def _encoding() -> str:
+    """What a terminal takes from GDB, which writes UTF-8 whatever the locale is."""
+    told = locale.nl_langinfo(locale.CODESET) if hasattr(locale, "nl_langinfo") else locale.getpreferredencoding(False)
+    return "utf-8" if told.upper() == "UTF-8" else "ascii"
+
+
+def _error(text: str) -> gdb.GdbError:
+    """A line that ends a command."""
+    return gdb.GdbError(encodable(printable(f"memtrace: {text}"), _encoding()))
 
 
 @contextmanager
@@ -522,22 +542,18 @@ def _errors_as_lines() -> Iterator[None]:
     except gdb.GdbError:
         raise
     except (UserError, NoTarget) as problem:
-        raise gdb.GdbError(f"memtrace: {problem}") from None
+        raise _error(str(problem)) from None
     except KeyboardInterrupt:
-        raise gdb.GdbError("memtrace: interrupted; nothing is lost: the same command again reads on") from None
+        raise _error("interrupted; nothing is lost: the same command again reads on") from None
     except gdb.error as problem:
-        raise gdb.GdbError(f"memtrace: GDB says: {_one_line(problem)}") from None
+        raise _error(f"GDB says: {one_line(problem)}") from None
     except Exception as problem:
         if gdb.parameter("python print-stack") == "full":
             raise
-        raise gdb.GdbError(
-            f"memtrace: a bug of memtrace: {type(problem).__name__}: {_one_line(problem)}; "
+        raise _error(
+            f"a bug of memtrace: {type(problem).__name__}: {one_line(problem)}; "
             "`set python print-stack full`, then the same command again, shows where"
         ) from None
-
-
-def _one_line(problem: BaseException) -> str:
-    return " ".join(str(problem).split())
 
 
 def _wants_colour() -> bool:
@@ -588,7 +604,7 @@ class Setting(gdb.Parameter):
                 parse_ranges(str(self.value or ""))
             except ValueError as problem:
                 self.value = HOST.settings.memory
-                raise gdb.GdbError(f"memtrace: {problem}") from None
+                raise _error(str(problem)) from None
         setattr(HOST.settings, self._field, self.value or "" if self._field in _TEXTS else self.value)
         if self._field == "auto_stop":
             STOPS.arm()
@@ -597,7 +613,7 @@ class Setting(gdb.Parameter):
 
     def get_show_string(self, value: str) -> str:
         """One line for `show memtrace`."""
-        return f"{self._what[0].upper()}{self._what[1:]}: {value}."
+        return encodable(printable(f"{self._what[0].upper()}{self._what[1:]}: {value}."), _encoding())
 
 
 class AssertionStop(gdb.Breakpoint):
@@ -655,7 +671,7 @@ class Stops:
             self._reported = None  # somebody looks around, or has reset the target: the next assertion is news
             return
         if not HOST.settings.auto_report:
-            gdb.write("memtrace: a heap assertion has stopped the target; heap-check shows the report\n")
+            _write("memtrace: a heap assertion has stopped the target; heap-check shows the report")
             return
         _aloud(self._report)
 
@@ -663,7 +679,7 @@ class Stops:
         command, report, options = _report_of("check")
         what = _failure_of(report)
         if what == self._reported:
-            gdb.write("memtrace: the same assertion as before; heap-check shows its report again\n")
+            _write("memtrace: the same assertion as before; heap-check shows its report again")
             return
         self._reported = what
         _show(command, report, options)
@@ -683,7 +699,7 @@ def _aloud(report: Callable[[], None]) -> None:
         with _errors_as_lines():
             report()
     except gdb.GdbError as problem:
-        gdb.write(f"{problem}\n", gdb.STDERR)
+        _write(str(problem), gdb.STDERR)
 
 
 def _failure_of(report: CheckReport) -> Hashable:
@@ -703,7 +719,7 @@ def _add_aliases() -> None:
         try:
             gdb.execute(f"alias {command.alias} = memtrace {command.name}")
         except gdb.error:
-            gdb.write(f"memtrace: {command.alias} is taken; use `memtrace {command.name}`\n", gdb.STDERR)
+            _write(f"memtrace: {command.alias} is taken; use `memtrace {command.name}`", gdb.STDERR)
 
 
 def _add_settings() -> None:

@@ -102,6 +102,7 @@ class World(NamedTuple):
     writable: List[Tuple[str, int, int]]  # name, start and end of memory that the program writes to
     threads: List[Thread]
     skipped: List[Skipped]
+    absent: Sequence[Tuple[str, int, int]] = ()  # the same as what is writable, but not in the files that are given
 
 
 def threads_named(machine: Optional[Machine], registers: List[Dict[str, int]]) -> List[Thread]:

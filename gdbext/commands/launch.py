@@ -24,6 +24,7 @@ from typing import Any, Iterator, List, Optional, Tuple
 from gdbext.commands.host import UserError
 from gdbext.commands.openocd import OpenOcd, arguments_of, config_of
 from gdbext.commands.table import Argument, Described, help_of, shell_parser_of
+from gdbext.report.printable import put, say
 
 LAUNCH = Described(
     "gdb",
@@ -74,7 +75,7 @@ def find_gdb(machine: str, chip: Optional[str]) -> str:
     for program in _candidates(machine, chip):
         if _has_python(program):
             if program.endswith(_STAND_IN):
-                print(f"memtrace: {program} knows QEMU's core; for a board install the vendor's", file=sys.stderr)
+                say(f"{program} knows QEMU's core; for a board install the vendor's")
             return program
         without.append(program)
     if without:
@@ -180,6 +181,6 @@ def launch(words: List[str]) -> int:
     """`memtrace gdb` in the shell."""
     cut = words.index("--") if "--" in words else len(words)
     if "--help" in words[:cut]:
-        print(f"{help_of(LAUNCH, 'memtrace gdb')}\n{_USAGE_END}")
+        put(f"{help_of(LAUNCH, 'memtrace gdb')}\n{_USAGE_END}", sys.stdout)
         return 0
     return _start(shell_parser_of(LAUNCH).parse_args(words[:cut]), words[cut + 1 :])

@@ -6,7 +6,7 @@ from __future__ import annotations
 from argparse import Namespace
 
 from gdbext.commands.collect import collect_trace
-from gdbext.commands.filters import called_by, decimal, limit_of, parse_range, within
+from gdbext.commands.filters import called_by, decimal, is_named, limit_of, parse_range, within
 from gdbext.commands.host import Host
 from gdbext.model import Event, LogEntry, LogReport, Skipped
 
@@ -40,6 +40,6 @@ def _matches(host: Host, options: Namespace, event: Event) -> bool:
         and within(event.size, parse_range("--size", options.size, decimal))
         and within(event.seq, parse_range("--seq", options.seq, decimal))
         and within(event.address, parse_range("--address", options.address, host.address))
-        and options.task in (None, event.task)
+        and is_named(event.task, options.task)
         and (options.caller is None or called_by(host.frames(event.stack), options.caller))
     )

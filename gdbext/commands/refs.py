@@ -5,12 +5,12 @@ from __future__ import annotations
 
 from argparse import Namespace
 from itertools import islice
-from typing import Iterator, List, Optional, Tuple
+from typing import Iterator, List, Optional, Sequence, Tuple
 
 from gdbext.analyse.last import find_place
 from gdbext.analyse.reach import Held, Pointer
 from gdbext.commands.collect import Collected, collect
-from gdbext.commands.filters import limit_of
+from gdbext.commands.filters import is_named, limit_of
 from gdbext.commands.host import Host, UserError
 from gdbext.commands.owners import Owners
 from gdbext.commands.roots import Scan, collect_scan
@@ -36,8 +36,12 @@ def run_refs(host: Host, options: Namespace) -> RefsReport:
         found.skipped.append(Skipped("scan", f"only the first {_MOST_REFERENCES:,} places that hold it are told"))
     shown = tuple(references[: limit_of(options, host.settings.limit)])
     place = find_place(found.heaps, found.history, address)
-    scanned = scan.scanned(memory)
-    return RefsReport(address, place, shown, len(references), scanned, *found.closing(memory, mark))
+    if memory.interrupted and place is not None and place.state == "outside":
+        place = None  # the block may be what was not read
+    complete, scanned = not (memory.interrupted or scan.unscanned), scan.scanned(memory)
+    return RefsReport(
+        address, place, shown, len(references), complete, scanned, tuple(scan.unscanned), *found.closing(memory, mark)
+    )
 
 
 def _reference(host: Host, owners: Owners, scan: Scan, pointer: Pointer) -> Reference:
@@ -54,7 +58,10 @@ def _reference(host: Host, owners: Owners, scan: Scan, pointer: Pointer) -> Refe
 
 
 def run_leaks(host: Host, options: Namespace) -> LeaksReport:
-    """What is unreachable, or was allocated since a mark, or in the trace's window, and not freed."""
+    """What is unreachable, or was allocated since a mark, or in the trace's window, and not freed.
+
+    What Ctrl-C has cut short lists nothing: a block may be held, or freed, by what was not read.
+    """
     memory = host.memory()
     mark = memory.mark()
     found = collect(host, options.heap, options.ring, options.pool, needed=options.unreachable)
@@ -64,10 +71,17 @@ def run_leaks(host: Host, options: Namespace) -> LeaksReport:
         _leaks(Owners(host, found), found, scan, since), key=lambda leak: (leak.held_by is not None, -leak.size)
     )
     shown = tuple(leaks[: limit_of(options, host.settings.limit)])
+    total: Optional[int] = len(leaks)
+    size: Optional[int] = sum(leak.size for leak in leaks)
+    if memory.interrupted:
+        shown, total, size = (), None, None
+    unscanned = () if scan is None else tuple(scan.unscanned)
+    complete = not (memory.interrupted or unscanned)
+    kind = "not freed" if scan is None else "unreachable" if complete else "not reached"
     scanned = () if scan is None else scan.scanned(memory)
-    kind = "unreachable" if scan is not None else "not freed"
-    total = sum(leak.size for leak in leaks)
-    return LeaksReport(kind, options.since, shown, len(leaks), total, scanned, *found.closing(memory, mark))
+    return LeaksReport(
+        kind, options.since, shown, total, size, complete, scanned, unscanned, *found.closing(memory, mark)
+    )
 
 
 def _leaks(owners: Owners, found: Collected, scan: Optional[Scan], since: Optional[int]) -> Iterator[Leak]:
@@ -96,19 +110,25 @@ def _payload(scan: Scan, number: Optional[int]) -> Optional[int]:
 
 
 def _live_since(found: Collected, since: int) -> List[Generation]:
-    """Allocations of the trace that it has no free of, and that the heaps, where they were read, still hold."""
+    """Allocations of the trace that it has no free of, and that the heaps, where blocks are proven, still hold."""
     used = {payload for heap in found.heaps for payload in heap.sizes()}
     spans = [(heap.start, heap.end) for heap in found.heaps]
+    gaps = [(gap.start, gap.end) for heap in found.heaps for gap in heap.walk.gaps()]
 
     def is_there(payload: int) -> bool:
-        return payload in used or not any(start <= payload < end for start, end in spans)
+        doubtful = not _is_within(payload, spans) or _is_within(payload, gaps)
+        return payload in used or doubtful
 
     return [life for life in found.history.live() if (life.seq or 0) > since and life.seq and is_there(life.payload)]
 
 
+def _is_within(address: int, ranges: Sequence[Tuple[int, int]]) -> bool:
+    return any(start <= address < end for start, end in ranges)
+
+
 def _mark_named(found: Collected, name: str) -> int:
     marks: Tuple[Tuple[int, str], ...] = () if found.trace is None else found.trace.marks
-    seqs = [seq for seq, text in marks if text == name]
+    seqs = [seq for seq, text in marks if is_named(text, name)]
     if seqs:
         return seqs[-1]
     known = ", ".join(dict.fromkeys(text for _, text in marks)) or "none"

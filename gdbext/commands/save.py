@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import os
 from argparse import Namespace
-from typing import List, Optional
+from contextlib import contextmanager
+from typing import Iterator, List, Optional
 
 from gdbext.analyse.check import Operation
 from gdbext.commands.collect import Collected, collect
@@ -20,9 +21,10 @@ from gdbext.commands.host import Host, Live, UserError
 from gdbext.heap.facts import Region
 from gdbext.model import SaveReport, Skipped
 from gdbext.source.core import Note
-from gdbext.source.core_writer import Image, core_bytes, refuse_to_replace, write_file
+from gdbext.source.core_writer import Image, core_bytes
 from gdbext.source.memory import Memory
 from gdbext.source.registers import auxiliary_note, prstatus, stack_pointer
+from gdbext.source.replace import place_of, write_file
 from gdbext.source.saved import Saved, SavedHeap, saved_notes
 
 _LARGEST_SECTION = 1 << 20
@@ -33,7 +35,7 @@ _BELOW_STACK = 256  # what leaf functions keep below the stack pointer
 def run_save(host: Host, options: Namespace) -> SaveReport:
     """Reads all that goes into the file, writes it, and says what is in it."""
     path = os.path.expanduser(options.file)
-    _refuse(path)
+    place = _place(path)
     memory = host.memory()
     mark = memory.mark()
     live = host.live()
@@ -43,28 +45,29 @@ def run_save(host: Host, options: Namespace) -> SaveReport:
     _fetch_all(memory, found, live)
     notes = [*_registers(memory, live), *_knowledge(host, memory, found)]
     ranges = [(start, memory.snapshot.get(start, end - start) or b"") for start, end in memory.snapshot.extents()]
-    _write(path, core_bytes(Image(memory.source.pointer_size, memory.source.byte_order, live.number, notes, ranges)))
+    source = memory.source
+    data = core_bytes(Image(source.pointer_size, source.byte_order, live.number, notes, ranges))
+    with _as_user_error(path):
+        write_file(place, data)
     sizes = len(ranges), sum(len(data) for _, data in ranges)
     trace, skipped, cost = found.closing(memory, mark)
     return SaveReport(path, sizes[1], sizes[0], len(live.threads), len(found.heaps), trace, skipped, cost)
 
 
-def _refuse(path: str) -> None:
-    """Says at once what would fail after a long read."""
-    folder = os.path.dirname(os.path.abspath(path))
-    try:
-        if os.path.isdir(path):
-            raise IsADirectoryError("it is a directory")
+def _place(path: str) -> str:
+    """Where the file will stand; says at once what would fail after a long read."""
+    with _as_user_error(path):
+        place = place_of(path)
+        folder = os.path.dirname(place)
         if not os.access(folder, os.W_OK):
             raise PermissionError(f"no file can be made in {folder}")
-        refuse_to_replace(path)
-    except OSError as problem:
-        raise UserError(f"{path} cannot be written: {problem.strerror or problem}") from None
+    return place
 
 
-def _write(path: str, data: bytes) -> None:
+@contextmanager
+def _as_user_error(path: str) -> Iterator[None]:
     try:
-        write_file(path, data)
+        yield
     except OSError as problem:
         raise UserError(f"{path} cannot be written: {problem.strerror or problem}") from None
 

@@ -23,11 +23,13 @@ from gdbext.commands.status import run_status
 from gdbext.commands.watch import run_watch
 from gdbext.model import SaveReport
 from gdbext.report.as_json import to_json
+from gdbext.report.printable import text_of
 from gdbext.report.text_check import check_lines
 from gdbext.report.text_last import last_lines
 from gdbext.report.text_lists import blocks_lines, control_lines, free_lines, log_lines, save_lines, status_lines
 from gdbext.report.text_refs import leaks_lines, refs_lines
 from gdbext.report.text_watch import watch_lines
+from gdbext.report.words import interruption_lines
 from gdbext.trace.format import EVENT_KINDS
 
 
@@ -318,4 +320,6 @@ def help_of(command: Described, prog: str, *more: Argument) -> str:
 
 def render(command: Command, report: Any, options: Namespace) -> str:
     """A report as the user asked for it."""
-    return to_json(report) if options.json else "\n".join(command.render(report))
+    if options.json:
+        return to_json(report)
+    return text_of((*interruption_lines(getattr(report, "cost", None)), *command.render(report)))

@@ -2,8 +2,8 @@
 """How far the user's pointer lies behind the allocator's own: the owner word of ESP-IDF's task tracking.
 
 Approach: with task tracking every used block begins with the handle of the task that owns it, so all first words are
-few different, aligned, near pointers, most of them of several blocks, or NULL. Without it they are what users write. One
-block may be without (the first, in 5.2.0).
+few different, aligned, near pointers, most of them of several blocks, or NULL. Without it they are what users write.
+One block may be without (the first, in 5.2.0).
 Rejected: asking debug information; the option leaves no type of its own behind.
 Limits: fewer than four used blocks cannot tell, and count as blocks without owners.
 """

@@ -3,8 +3,8 @@
 
 Approach: the control block says nothing of its pools. One follows it, as a rule; further ones are those that are named,
 and those in which blocks lie that free lists lead to. A pool begins where the longest chain of blocks does that leads
-to such a block, and ends on the first end marker that is one: its neighbour agrees with it, and what lies behind cannot be
-the rest of a block whose header was cleared. Where headers stop otherwise, they are damaged if blocks can be proven
+to such a block, and ends on the first end marker that is one: its neighbour agrees with it, and what lies behind cannot
+be the rest of a block whose header was cleared. Where headers stop otherwise, they are damaged if blocks can be proven
 behind, and outside of the memory at hand if that ends there.
 Rejected: to walk each candidate for an end in full and to count contradictions (a second pool contradicts the first).
 Cost: one step a block, and one pass over 64 KiB for each place where headers stop.

@@ -11,12 +11,12 @@ from gdbext.report.words import cost_words, owner_words, place_words, stack_word
 
 def last_lines(report: LastReport) -> Iterator[str]:
     """The whole report, line by line."""
-    yield f"{report.address:#x}: {place_words(report.block)}"
+    yield f"{report.address:#x}: {place_words(report.block, report.cost)}"
     for number, life in enumerate(report.generations):
         yield from _life_lines(life, number, report.trace)
     if report.older:
         yield f"  ... {report.older:,} more (--all)"
-    if not report.generations:
+    if not report.generations and not report.cost.interrupted:
         yield "  no event of the trace is about it"
     for skipped in report.skipped:
         yield f"not checked: {skipped.check}: {skipped.why}"

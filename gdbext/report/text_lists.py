@@ -29,7 +29,8 @@ def blocks_lines(report: BlocksReport) -> Iterator[str]:
     for entry in report.blocks:
         yield _block_line(entry)
     yield from _more_line(len(report.blocks), report.total.blocks)
-    yield f"{counted(report.total.blocks, 'block')}, {counted(report.total.bytes, 'byte')}"
+    of_what = " in what had been read" if report.cost.interrupted else ""
+    yield f"{counted(report.total.blocks, 'block')}, {counted(report.total.bytes, 'byte')}{of_what}"
     yield from _skipped_lines(report.skipped)
     yield f"{trace_words(report.trace)}; read {cost_words(report.cost)}"
 

@@ -3,23 +3,25 @@
 
 from __future__ import annotations
 
-from typing import Dict, Iterator, Optional, Tuple
+from typing import Dict, Iterator, Optional, Tuple, Union
 
 from gdbext.model import Leak, LeaksReport, Owner, Reference, RefsReport, Scanned, Skipped
 from gdbext.report.words import cost_words, counted, place_words, size_words, stack_words, trace_words
 
 _MOST_STACKS = 16
+_MOST_NAMES = 4  # of what was not scanned, in a title
 
 
 def refs_lines(report: RefsReport) -> Iterator[str]:
     """Who points at a block."""
-    yield f"{report.address:#x}: {place_words(report.block)}"
+    yield f"{report.address:#x}: {place_words(report.block, report.cost)}"
     for reference in report.references:
         yield _reference_line(reference)
     if report.total > len(report.references):
         yield f"  ... {report.total - len(report.references):,} more (--all)"
     if not report.total:
-        yield "  nothing that was scanned points at it"
+        what = "that was scanned" if report.complete else f"in {_reached_words(report)}"
+        yield f"  nothing {what} points at it"
     yield from _closing_lines(report.scanned, report.skipped)
     yield f"{trace_words(report.trace)}; read {cost_words(report.cost)}"
 
@@ -38,13 +40,34 @@ def _owner_words(owner: Optional[Owner]) -> str:
 def leaks_lines(report: LeaksReport) -> Iterator[str]:
     """Lost blocks, those that nobody points at first, largest first."""
     since = f" and allocated since the mark {report.since}" if report.since is not None else ""
-    yield f"{counted(report.total, 'block')}, {counted(report.bytes, 'byte')}: {report.kind}{since}"
+    yield f"{_total_words(report)}{_kind_words(report)}{since}"
     for leak in report.blocks:
         yield _leak_line(leak)
-    if report.total > len(report.blocks):
+    if report.total is not None and report.total > len(report.blocks):
         yield f"... {report.total - len(report.blocks):,} more (--all)"
     yield from _closing_lines(report.scanned, report.skipped)
     yield f"{trace_words(report.trace)}; read {cost_words(report.cost)}"
+
+
+def _total_words(report: LeaksReport) -> str:
+    if report.total is None or report.bytes is None:
+        return "nothing is listed: what Ctrl-C kept from being read decides what is "
+    return f"{counted(report.total, 'block')}, {counted(report.bytes, 'byte')}: "
+
+
+def _kind_words(report: LeaksReport) -> str:
+    return f"not reached from {_reached_words(report)}" if report.kind == "not reached" else report.kind
+
+
+def _reached_words(report: Union[LeaksReport, RefsReport]) -> str:
+    """How much was scanned of how much, and what was not."""
+    done = sum(one.amount for one in report.scanned if one.kind != "register")
+    left = sum(one.amount or 0 for one in report.unscanned)
+    of_all = f" of {size_words(done + left)}" if left else ""
+    names = list(dict.fromkeys(one.name for one in report.unscanned))
+    more = f" and {len(names) - _MOST_NAMES:,} more" if len(names) > _MOST_NAMES else ""
+    without = f" (not scanned: {', '.join(names[:_MOST_NAMES])}{more})" if names else ""
+    return f"the {size_words(done)}{of_all} that were scanned{without}"
 
 
 def _leak_line(leak: Leak) -> str:

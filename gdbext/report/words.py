@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import os
-from typing import Optional
+from typing import Iterator, Optional
 
 from gdbext.model import Cost, Frame, Imported, Place, Stack, TraceInfo
 
@@ -80,10 +80,16 @@ def _imported_words(trace: TraceInfo, imported: Imported) -> str:
     return f"trace: {counted(trace.kept, 'record')} of {imported.source} ({room}){lost}; {trace.state}"
 
 
-def place_words(place: Optional[Place]) -> str:
+def interruption_lines(cost: Optional[Cost]) -> Iterator[str]:
+    """What stands above a report that Ctrl-C has cut short."""
+    if cost is not None and cost.interrupted:
+        yield "interrupted: this is of what had been read, and concludes nothing; the same command again reads on"
+
+
+def place_words(place: Optional[Place], cost: Cost) -> str:
     """Where an address lies in a heap."""
     if place is None:
-        return "in no heap that was found"
+        return "not found in what had been read" if cost.interrupted else "in no heap that was found"
     if place.state == "outside":
         return f"in the heap at {place.heap:#x}, in no block (its control data, or damage)"
     asked = f" ({place.requested:,} requested)" if place.requested is not None else ""

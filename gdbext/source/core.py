@@ -7,7 +7,7 @@ bytes of a segment are taken from the file when they are asked for. What a segme
 Rejected: pyelftools (GDB's Python has none, and in GDB too a core must be read past GDB, which answers what the core
 lacks from the program's file).
 Cost: headers and notes at once, then what is asked for; a core of gigabytes is mapped, not read.
-Assumptions: where two segments hold the same address, they hold the same bytes.
+Where two segments hold the same address, the one that begins first counts; bytes that differ are said.
 """
 
 from __future__ import annotations
@@ -15,12 +15,10 @@ from __future__ import annotations
 import struct
 from bisect import bisect_right
 from dataclasses import dataclass
-from mmap import mmap
-from typing import Iterable, Iterator, List, NamedTuple, Optional, Tuple, Union
+from typing import Iterable, Iterator, List, NamedTuple, Optional, Tuple
 
+from gdbext.source.overlaps import MOST_COMPARED, Bytes, Piece, differing, first_difference
 from gdbext.source.snapshot import ByteOrder
-
-Bytes = Union[bytes, mmap]  # slicing gives bytes; a memory map of a file is as good as its bytes
 
 ELF_MAGIC = b"\x7fELF"
 _CORE = 4
@@ -93,6 +91,12 @@ class _Header(NamedTuple):
     entries: int
 
 
+def is_core(head: bytes) -> bool:
+    """Whether a file that begins so is a core."""
+    order: ByteOrder = "big" if head[5:6] == b"\2" else "little"
+    return head[:4] == ELF_MAGIC and int.from_bytes(head[16:18], order) == _CORE
+
+
 def parse_core(data: Bytes) -> Core:
     """The core in `data`, or CoreError."""
     if data[:4] != ELF_MAGIC:
@@ -107,6 +111,7 @@ def parse_core(data: Bytes) -> Core:
         raise CoreError("this is an ELF file, but no core: a program goes behind --elf")
     raw, remarks = _program_headers(data, header, shape, mark)
     segments, more = _segments(raw, len(data))
+    more += _overlaps(data, segments)
     notes = tuple(_notes(data, raw, mark))
     return Core(4 * data[4], dict(_ORDER_NAMES)[mark], header.machine, segments, notes, (*remarks, *more))
 
@@ -160,6 +165,17 @@ def _segments(raw: List[_Raw], size: int) -> Tuple[Tuple[Segment, ...], List[str
     return tuple(found), [cut] if promised else []
 
 
+def _overlaps(data: Bytes, segments: Tuple[Segment, ...]) -> List[str]:
+    """What is said where segments hold other bytes at the same addresses."""
+    difference, whole = first_difference([Piece(*segment, data) for segment in segments], MOST_COMPARED)
+    if difference is not None:
+        one, other = segments[difference.one], segments[difference.other]
+        at = f"{difference.address:#x}: the one from {one.start:#x} on counts, not the one from {other.start:#x} on"
+        return [f"segments of the core hold different bytes at the same addresses, first at {at}"]
+    why = "segments of the core overlap so much that they were not all compared: those that begin first count"
+    return [] if whole else [why]
+
+
 def _notes(data: Bytes, raw: List[_Raw], mark: str) -> Iterator[Note]:
     """The notes of all note segments, up to the first that cannot be."""
     count = 0
@@ -177,9 +193,6 @@ def _notes(data: Bytes, raw: List[_Raw], mark: str) -> Iterator[Note]:
             at, count = body + (size + 3 & ~3), count + 1
 
 
-_Piece = Tuple[int, int, int, Bytes]  # start, end, place in the bytes, the bytes
-
-
 class CoreSource:
     """The memory of a core as a source; ranges beside it count where it has none."""
 
@@ -188,7 +201,7 @@ class CoreSource:
         self.byte_order = core.byte_order
         self.core = core
         self._extents: Optional[List[Tuple[int, int]]] = None
-        self._pieces = list(_without_overlaps((*segment, data) for segment in core.segments))
+        self._pieces = list(_without_overlaps(Piece(*segment, data) for segment in core.segments))
         for base, more in beside:
             self.add(base, more)
         self._starts = [piece[0] for piece in self._pieces]
@@ -200,10 +213,21 @@ class CoreSource:
             gaps.append((low, min(start, base + len(data))))
             low = max(low, end)
         gaps.append((low, base + len(data)))
-        self._pieces += [(low, high, low - base, data) for low, high in gaps if low < high]
-        self._pieces.sort(key=lambda piece: piece[0])
+        self._pieces += [Piece(low, high, low - base, data) for low, high in gaps if low < high]
+        self._pieces.sort(key=lambda piece: piece.start)
         self._extents = None
         self._starts = [piece[0] for piece in self._pieces]
+
+    def difference(self, base: int, data: bytes) -> Optional[int]:
+        """The first address at which bytes are others than those that are here; None: there is none."""
+        piece = Piece(base, base + len(data), 0, data)
+        index = max(0, bisect_right(self._starts, base) - 1)
+        while index < len(self._pieces) and self._pieces[index].start < piece.end:
+            at = differing(self._pieces[index], piece)
+            if at is not None:
+                return at
+            index += 1
+        return None
 
     def extents(self) -> List[Tuple[int, int]]:
         """Start and end of every range that there is, in order; ranges that touch are one."""
@@ -233,7 +257,7 @@ class CoreSource:
         return b"".join(parts)
 
 
-def _joined(pieces: List[_Piece]) -> List[Tuple[int, int]]:
+def _joined(pieces: List[Piece]) -> List[Tuple[int, int]]:
     joined: List[Tuple[int, int]] = []
     for start, end, _, _ in pieces:
         if joined and joined[-1][1] == start:
@@ -243,11 +267,11 @@ def _joined(pieces: List[_Piece]) -> List[Tuple[int, int]]:
     return joined
 
 
-def _without_overlaps(pieces: Iterable[_Piece]) -> Iterator[_Piece]:
+def _without_overlaps(pieces: Iterable[Piece]) -> Iterator[Piece]:
     """Pieces in address order, each without what one before it has already."""
     done = 0
     for start, end, offset, data in sorted(pieces, key=lambda piece: piece[0]):
         low = max(start, done)
         if low < end:
-            yield low, end, offset + low - start, data
+            yield Piece(low, end, offset + low - start, data)
             done = end

@@ -1,13 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writes an ELF core: notes and ranges of memory, in any word format.
-
-Approach: the whole file beside its place, then renamed: nobody ever finds half a core. What is there already is only
-replaced if it is a core too.
-"""
+"""Writes an ELF core: notes and ranges of memory, in any word format."""
 
 from __future__ import annotations
 
-import os
 import struct
 from typing import NamedTuple, Sequence, Tuple
 
@@ -54,31 +49,3 @@ def _note(mark: str, note: Note) -> bytes:
     name = note.owner.encode() + b"\0"
     head = struct.pack(mark + "III", len(name), len(note.data), note.kind)
     return head + name + bytes(-len(name) % 4) + note.data + bytes(-len(note.data) % 4)
-
-
-def refuse_to_replace(path: str) -> None:
-    """FileExistsError if there is something at a path that is no core."""
-    try:
-        with open(path, "rb") as file:
-            head = file.read(18)
-    except FileNotFoundError:
-        return
-    order: ByteOrder = "big" if head[5:6] == b"\2" else "little"
-    if head and (head[:4] != ELF_MAGIC or int.from_bytes(head[16:18], order) != _CORE):
-        raise FileExistsError("there is a file that is no core")
-
-
-def write_file(path: str, data: bytes) -> None:
-    """Puts a file in its place as a whole."""
-    name = f"{path}.{os.getpid()}.part"
-    try:
-        with open(name, "xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(name, path)
-    except FileExistsError:
-        raise  # somebody else's
-    except BaseException:
-        os.unlink(name)
-        raise

@@ -21,7 +21,8 @@ import zlib
 from itertools import chain
 from typing import Iterator, List, NamedTuple, Optional, Tuple
 
-from gdbext.source.core import ELF_MAGIC, Bytes
+from gdbext.source.core import ELF_MAGIC
+from gdbext.source.overlaps import Bytes
 
 LARGEST_FILE = 1 << 30
 _GZIP = b"\x1f\x8b"

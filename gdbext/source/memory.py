@@ -127,6 +127,11 @@ class Memory:
             self.interrupted = True
             self.remark("interrupted: what was not read is not judged; the same command again reads on")
 
+    def require_whole(self) -> None:
+        """KeyboardInterrupt if Ctrl-C has ended the reading: from what is there nothing can be concluded."""
+        if self.interrupted:
+            raise KeyboardInterrupt
+
     def fetch_known(self, start: int, end: int) -> None:
         """Makes known what of a range is known memory; the rest is nobody's fault."""
         for low, high in [(start, end)] if self._known is None else self._known.clip(start, end):
@@ -330,4 +335,5 @@ class Memory:
 
     def cost_since(self, mark: Cost) -> Cost:
         """What a report has cost since its mark."""
-        return Cost(self._bytes - mark.bytes, self._reads - mark.reads, time.monotonic() - mark.seconds)
+        seconds = time.monotonic() - mark.seconds
+        return Cost(self._bytes - mark.bytes, self._reads - mark.reads, seconds, self.interrupted)

@@ -38,6 +38,9 @@ _STOP = re.compile(rb"[ST][0-9a-fA-F]{2}")
 _FEATURES = b"qSupported:swbreak+;hwbreak+"
 
 
+_WRITTEN = "give HOST:PORT, as GDB's `target remote` takes it"
+
+
 class _Damaged(Exception):
     """A packet came that is none."""
 
@@ -261,6 +264,8 @@ def connect(address: str) -> socket.socket:
         stream = socket.create_connection(_host_and_port(address), CONNECT_SECONDS)
         stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return stream
+    except UnicodeError:  # no name of a host is written so
+        raise NoTarget(f"{address}: {_WRITTEN}") from None
     except OSError as problem:
         why = f"cannot connect to {address} ({_reason(problem)})"
         raise NoTarget(f"{why}: is OpenOCD, QEMU or a bridge listening there?") from None
@@ -269,7 +274,7 @@ def connect(address: str) -> socket.socket:
 def _host_and_port(address: str) -> Tuple[str, int]:
     host, colon, port = address.rpartition(":")
     if not colon or not port.isdigit() or not 0 < int(port) < 1 << 16:
-        raise NoTarget(f"{address}: give HOST:PORT, as GDB's `target remote` takes it")
+        raise NoTarget(f"{address}: {_WRITTEN}")
     return host.replace("tcp:", "").strip("[]") or "localhost", int(port)
 
 

@@ -79,7 +79,9 @@ class Snapshot:
 
     def known(self, start: int, end: int) -> List[Tuple[int, int]]:
         """The parts of start..end that are known."""
-        parts = ((max(start, low), min(end, high)) for low, high in self.extents())
+        first, last = self._touching(start, end)
+        held = ((self._starts[at], self._starts[at] + len(self._data[at])) for at in range(first, last))
+        parts = ((max(start, low), min(end, high)) for low, high in held)
         return [(low, high) for low, high in parts if low < high]
 
     def get(self, address: int, length: int) -> Optional[bytes]:

@@ -36,6 +36,7 @@ _MOST_CORES = 32
 _LARGEST_CONTROL = 64 << 10
 _LONGEST_NAME = 64
 _MOST_SAID = 6
+_CUT = "the reading of FreeRTOS's lists was interrupted"
 _UNKNOWN = "neither debug information nor its bytes tell what FreeRTOS's lists look like: no task is told apart"
 
 
@@ -76,6 +77,12 @@ class _Shape(NamedTuple):
 
 def read_tasks(memory: Memory, program: Program, types: Types) -> Tasks:
     """The tasks of the kernel that the program has, if it has one and it has begun."""
+    found = _tasks(memory, program, types)
+    cut = memory.interrupted and not found.complete and program.address_of(_READY) is not None
+    return Tasks(found.tasks, (_CUT,)) if cut else found
+
+
+def _tasks(memory: Memory, program: Program, types: Types) -> Tasks:
     running = next((name for name in _RUNNING if program.address_of(name) is not None), None)
     first, ready = program.address_of(running or ""), program.address_of(_READY)
     if running is None or first is None or ready is None:
@@ -230,7 +237,7 @@ class _Kernel:
             self.problems.append(f"the control block of a task at {address:#x} is not in the memory that is known here")
             return None
         text = self.memory.get(address + members["pcTaskName"][0], min(members["pcTaskName"][1], _LONGEST_NAME)) or b""
-        name = "".join(char if char.isprintable() else "?" for char in text.split(b"\0")[0].decode("utf-8", "replace"))
+        name = text.split(b"\0")[0].decode("utf-8", "replace")
         top, low = (self._word(address + members[one][0]) or 0 for one in ("pxTopOfStack", "pxStack"))
         last = self._word(address + members["pxEndOfStack"][0]) if "pxEndOfStack" in members else None
         end = self._variable_end(low)

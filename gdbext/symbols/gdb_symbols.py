@@ -42,9 +42,17 @@ class GdbSymbols:
         flat: List[Frame] = []
         for pc in pcs:
             if pc not in self._known:
-                self._known[pc] = tuple(_frames_at(pc))
+                self._known[pc] = _frames_known(pc)
             flat += self._known[pc]
         return without_allocator(tuple(flat))
+
+
+def _frames_known(pc: int) -> Stack:
+    """The frames at an address; bare where GDB cannot hand over a name, whose bytes are no text."""
+    try:
+        return tuple(_frames_at(pc))
+    except UnicodeError:
+        return (Frame(pc),)
 
 
 def _frames_at(pc: int) -> List[Frame]:
@@ -91,7 +99,10 @@ def _nearest_symbol(place: int) -> Optional[str]:
 
 def variable_at(address: int) -> Optional[str]:
     """The ELF symbol that holds an address, with the offset in it."""
-    text = gdb.execute(f"info symbol {address:#x}", to_string=True)
+    try:
+        text = gdb.execute(f"info symbol {address:#x}", to_string=True)
+    except UnicodeError:  # its bytes are no text
+        return None
     return None if text.startswith("No symbol") else text.split(" in section")[0].strip().replace(" + ", "+")
 
 

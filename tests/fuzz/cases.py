@@ -29,6 +29,7 @@ from tests.support.core import core_bytes, esp_log, esp_partition
 from tests.support.fixtures import load_cases
 from tests.support.heap_2_image import Build, Heap2, load
 from tests.support.ring import Ring
+from tests.support.terminal import commanding
 
 LONGEST = 60.0
 LARGEST = 80_000  # bytes of a subject: the rest of the fixtures are the same, only longer
@@ -69,8 +70,11 @@ def _older(marked: bool) -> Subject:
     return Subject(f"heap-2-{marked}", ranges, f"freertos_heap_2@{heap.first:#x}", targets)
 
 
+HOSTILE_NAME = "\x1b[31mmain\r\nclean\x9b"
+
+
 def _ring(width: int, blocks: list[tuple[int, int]]) -> Ring:
-    ring = Ring(0x1000_0000, width, names=[(1, ""), (1, ""), (1, ""), (1, "main")], capacity=64, live_slots=8)
+    ring = Ring(0x1000_0000, width, names=[(1, ""), (1, ""), (1, ""), (1, HOSTILE_NAME)], capacity=64, live_slots=8)
     stack = ring.stack(0x4200_1000, 0x4200_2000, 0x4200_3000)
     for payload, size in blocks:
         ring.event("alloc", payload, size, stack=stack)
@@ -151,6 +155,8 @@ def _maybe(data: bytes, random: Random, targets: tuple[int, ...], chance: float)
 
 def _judged(words: list[str]) -> str | None:
     said = memtrace(*words)
+    if commanding(said.out + said.err):
+        return f"a terminal is given {commanding(said.out + said.err)}"
     if said.status == 2 and not said.out:
         clear = said.err.startswith("memtrace: ") and said.err.count("\n") == 1
         return None if clear else f"not one clear line: {said.err!r}"

@@ -17,8 +17,8 @@ FIELDS = {
     "free": CLOSING | {"heaps"},
     "log": CLOSING | {"events"},
     "status": CLOSING | {"heaps", "ring", "facts"},
-    "refs": CLOSING | {"address", "block", "references", "total", "scanned"},
-    "leaks": CLOSING | {"kind", "blocks", "total", "bytes", "scanned"},
+    "refs": CLOSING | {"address", "block", "references", "total", "complete", "scanned", "unscanned"},
+    "leaks": CLOSING | {"kind", "blocks", "total", "bytes", "complete", "scanned", "unscanned"},
 }
 STATES = {"clean", "damaged", "unreadable", "uninitialised"}
 EXIT = {"damaged": 1, "unreadable": 2}

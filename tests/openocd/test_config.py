@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 import subprocess
@@ -94,6 +95,9 @@ def test_status_arm_and_dump_need_no_gdb(tmp_path: Path) -> None:
         openocd.tcl("resume; wait_halt 60000")
         status = openocd.tcl("memtrace_status").splitlines()
         opened = openocd.tcl(f"memtrace_dump {tmp_path / 'dump'}")
+        os.mkfifo(tmp_path / "pipe-80100000.bin")
+        refused = openocd.tcl(f"catch {{memtrace_dump {tmp_path / 'pipe'}}} said; set said")
+    assert refused == f"{tmp_path / 'pipe-80100000.bin'} is no regular file: nothing was written to it"
     assert status[0] == "target simulated.cpu, halted"
     assert status[1] == "heap   0x80100000..0x80148000, multi_heap@0x80100000"
     assert re.match(r"ring   0x80200000, \d+ bytes; frozen by an assertion: tlsf_free: ", status[3])

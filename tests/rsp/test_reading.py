@@ -137,6 +137,23 @@ def test_ctrl_c_keeps_what_is_there_and_the_next_command_reads_on() -> None:
         assert stub.bytes_read <= len(LARGE.images[0].data) - 4096
 
 
+def test_ctrl_c_in_a_scan_lists_no_leaks() -> None:
+    """What nobody has read may point at any block."""
+    slow = Link(packet_size=None, bandwidth=57_600.0)
+    leaks = f"heap-leaks --unreachable --heap {LARGE.heap.option}"
+    with large(slow) as stub, GdbSession(timeout=60) as gdb:
+        for command in ("set architecture riscv:rv32", SOURCE, "set memtrace plan bulk", remote(stub.remote)):
+            gdb.command(command)
+        gdb.send(f"{leaks}\n")
+        gdb.expect("bytes, about")
+        gdb.interrupt()
+        said = gdb.expect(r"\(gdb\) \Z")
+        assert "interrupted: this is of what had been read" in said.splitlines()[0] and "nothing is listed" in said
+        assert " bytes: " not in said and "unreachable" not in said
+        stub.link = Link()
+        assert gdb.command(leaks).splitlines()[0].startswith("2,043 blocks, ")
+
+
 def test_the_same_stop_is_not_read_twice_and_a_write_is_seen() -> None:
     with large() as stub, GdbSession() as gdb:
         gdb.command(SOURCE)

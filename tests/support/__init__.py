@@ -10,6 +10,7 @@ damages     seeded damage to intact heaps, and what a report must say of it
 core        writes ELF core files
 firmware    builds the test firmware, once, under a lock
 qemu        a chip in QEMU with its gdb stub
+terminal    what a terminal may be given
 gdb         GDB run in batch, and GDB kept open as a session
 scenario    firmware, QEMU and GDB together: one scenario, the commands after its stop
 openocd     the real OpenOCD on a simulated JTAG port in front of QEMU

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -114,12 +115,14 @@ REFUSALS = {
     "no folder": (["live"], "memtrace save /nowhere/core", "/nowhere/core cannot be written: no file can be made in"),
     "a folder": (["live"], "memtrace save {folder}", "cannot be written: it is a directory"),
     "not a core": (["live"], "memtrace save {folder}/notes", "cannot be written: there is a file that is no core"),
+    "a pipe": (["live"], "memtrace save {folder}/pipe", "cannot be written: it is a pipe"),
     "no name": (["live"], "memtrace save", "the following arguments are required: FILE"),
 }
 
 
 def test_refusals_are_one_line_and_leave_everything_as_it_was(tmp_path: Path) -> None:
     (tmp_path / "notes").write_text("mine")
+    os.mkfifo(tmp_path / "pipe")
     asked = [Capture(command.format(folder=tmp_path)) for need, command, _ in REFUSALS.values() if need]
     elf = firmware.build("default")
     with Qemu(elf, append="scenario=seed") as chip:
@@ -127,7 +130,7 @@ def test_refusals_are_one_line_and_leave_everything_as_it_was(tmp_path: Path) ->
     done.captured.insert(0, run_gdb([SOURCE, Capture("memtrace save x")], elf=elf).captured[0])
     for captured, (_, _, said) in zip(done.captured, REFUSALS.values(), strict=True):
         assert captured.error and said in captured.error and "\n" not in captured.error
-    assert [path.name for path in tmp_path.iterdir()] == ["notes"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["notes", "pipe"]
     assert (tmp_path / "notes").read_text() == "mine"
 
 

@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whatever stands in the texts of a report, its lines are as many, and printable."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import typing
+from collections.abc import Callable
+from functools import partial
+from random import Random
+from typing import Any
+
+import pytest
+
+from gdbext.commands.table import COMMANDS, Command, render
+from gdbext.report.printable import encodable, printable, put
+from gdbext.report.style import coloured
+from tests.support.terminal import HOSTILE, commanding
+
+# Words of ours among the texts of a report: what stands there is chosen here, never read.
+CHOSEN = {
+    ("Suspect", "state"): ("used", "freed", "freeing"),
+    ("Finding", "severity"): ("damage", "note"),
+    ("Place", "state"): ("used", "free", "outside"),
+    ("WatchReport", "state"): ("off", "waiting", "watching", "written"),
+}
+ALWAYS = {("Place", "heap"), ("TraceInfo", "address")}  # where the report has what they belong to
+Text = Callable[[], str]
+RANGES = ((0, 0x20), (0x20, 0x7F), (0x7F, 0xA0), (0xA0, 0x300), (0x2000, 0x2070), (0xD800, 0xE100), (0, 0x110000))
+
+
+def some(random: Random) -> str:
+    """Random code points, the dangerous ones oftener."""
+    one = "".join(chr(random.randrange(*random.choice(RANGES))) for _ in range(random.randrange(1, 12)))
+    return one + random.choice(HOSTILE)
+
+
+def made(kind: Any, random: Random, text: Text) -> Any:
+    """A value of a type, every text in it by `text`."""
+    if dataclasses.is_dataclass(kind) and isinstance(kind, type):
+        return twin(kind, random, text)
+    if typing.get_origin(kind) is typing.Union:
+        inner = [one for one in typing.get_args(kind) if one is not type(None)]
+        return None if random.random() < 0.2 else made(inner[0], random, text)
+    if typing.get_origin(kind) is tuple:
+        return tuple(made(typing.get_args(kind)[0], random, text) for _ in range(random.randrange(1, 3)))
+    numbers: dict[Any, Any] = {int: random.randrange(1 << 32), float: 0.5, bool: random.random() < 0.5}
+    return numbers[kind] if kind in numbers else text()
+
+
+def twin(kind: type, random: Random, text: Text) -> Any:
+    hints = typing.get_type_hints(kind)
+    values = {name: made(hint, random, text) for name, hint in hints.items()}
+    for name in values:
+        if (kind.__name__, name) in CHOSEN:
+            values[name] = random.choice(CHOSEN[kind.__name__, name])
+        if (kind.__name__, name) in ALWAYS:
+            values[name] = random.randrange(1 << 32)
+    return kind(**values)
+
+
+def report_of(command: Command) -> type:
+    told = typing.get_type_hints(command.run)["return"]
+    assert isinstance(told, type)
+    return told
+
+
+def lines(command: Command, report: Any) -> str:
+    return render(command, report, typing.cast("Any", _Text()))
+
+
+class _Text:
+    json = False
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: str(command.name))
+def test_hostile_texts_make_no_line_and_no_escape(command: Command) -> None:
+    for seed in range(60):
+        plain = lines(command, twin(report_of(command), Random(seed), lambda: "x"))
+        hostile = lines(command, twin(report_of(command), Random(seed), partial(some, Random(-1 - seed))))
+        assert commanding(hostile) == []
+        assert hostile.count("\n") == plain.count("\n")
+        assert commanding(coloured(hostile), colours=True) == []
+        assert hostile.encode("utf-8")
+
+
+@pytest.mark.parametrize("text", ["main", "Grüße", "中文", "a\\b", "\U0001f600", ""])
+def test_what_is_printable_stays(text: str) -> None:
+    assert printable(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("\x1b[2J", "\\x1b[2J"),
+        ("a\nb\r", "a\\x0ab\\x0d"),
+        ("\x9b\x7f\xa0", "\\x9b\\x7f\\xa0"),
+        ("\u202e\u2028\u200b", "\\u202e\\u2028\\u200b"),
+        ("\udcff\ue000", "\\udcff\\ue000"),
+        ("\U000e0001", "\\U000e0001"),
+    ],
+)
+def test_what_is_not_is_spelled(text: str, shown: str) -> None:
+    assert printable(text) == shown
+    assert encodable(shown, "ascii") == shown
+
+
+@pytest.mark.parametrize(
+    ("encoding", "shown"), [("ascii", "\\xfc \\u4e2d"), ("latin-1", "ü \\u4e2d"), ("utf-8", "ü 中")]
+)
+def test_no_encoding_of_an_output_makes_it_fail(encoding: str, shown: str) -> None:
+    raw = io.BytesIO()
+    stream = io.TextIOWrapper(raw, encoding=encoding)
+    put("ü 中", stream)
+    assert raw.getvalue().decode(encoding) == shown + "\n"
