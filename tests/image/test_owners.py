@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
@@ -34,6 +36,21 @@ def host_of(case: Case, known: Tasks) -> Host:
     return host
 
 
+def before_the_scheduler(case: Case, share: int) -> Case:
+    """The image where one block in `share` has no owner, as those that were allocated before the scheduler ran."""
+    (image,) = case.images
+    data = bytearray(image.data)
+    for block in case.truth.blocks[::share]:
+        place = next(at for at in range(block.raw, block.payload, 4) if word_at(data, at - image.base) in HANDLES)
+        data[place - image.base : place - image.base + 4] = bytes(4)
+    held = SimpleNamespace(base=image.base, data=bytes(data))
+    return replace(case, images=(held,))  # type: ignore[arg-type]
+
+
+def word_at(data: bytearray, place: int) -> int:
+    return int.from_bytes(data[place : place + 4], "little")
+
+
 def report(name: str, case: Case, known: Tasks) -> object:
     command = next(command for command in COMMANDS if command.name == name)
     words = ["--heap", f"{case.heap.kind}@{case.heap.address:#x}", *(["--all"] if name == "blocks" else [])]
@@ -57,6 +74,16 @@ def test_without_a_kernel_a_block_names_its_owners_handle(name: str) -> None:
     told = owners(case, Tasks())
     assert told.keys() == {block.payload for block in case.truth.blocks}
     assert set(told.values()) <= {hex(handle) for handle in HANDLES}
+
+
+@pytest.mark.parametrize("share", [2, 3])
+@pytest.mark.parametrize("name", TRACKED)
+def test_a_block_without_an_owner_is_where_the_others_are(name: str, share: int) -> None:
+    case = before_the_scheduler(fixtures.case(name), share)
+    told = owners(case, Tasks())
+    assert told.keys() == {block.payload for block in case.truth.blocks}
+    named = {payload for payload, task in told.items() if task is not None}
+    assert named == {block.payload for at, block in enumerate(case.truth.blocks) if at % share}
 
 
 @pytest.mark.parametrize("complete", [False, True])

@@ -19,6 +19,7 @@ from tests.support import fixtures, freertos_image
 from tests.support.gdb import SOURCE, Capture, remote, run_gdb
 from tests.support.paths import ROOT
 from tests.support.rsp_stub import stub_of
+from tests.support.tlsf_image import Blocks, Shape, pooled_image
 
 CC = "riscv64-unknown-elf-gcc"
 FLAGS = ["-march=rv32imac", "-mabi=ilp32", "-O1", "-g0", "-nostdlib", "-ffreestanding", "-fno-builtin", "-Wl,-e,start"]
@@ -218,3 +219,39 @@ def test_pointers_that_lead_nowhere_are_no_heaps(tmp_path: Path) -> None:
         done = run_gdb([SOURCE, remote(stub.remote), Capture("heap-check")], elf=elf)
         assert stub.problems == []
     assert (done.captured[0].error or "").startswith("memtrace: no heap found")
+
+
+@pytest.mark.parametrize(
+    ("flags", "end"),
+    [
+        (["-g"], ""),
+        ([], " has no debug information: stacks show functions without lines; compile with -g"),
+        (["-s"], " has no symbols: heaps and functions are not found by name; load the ELF that was not stripped"),
+    ],
+)
+def test_what_a_program_without_main_lacks_is_said_as_it_is(flags: list[str], end: str, tmp_path: Path) -> None:
+    """ESP-IDF's programs and NuttX's have none."""
+    program = Program("int data = 1;", ("a064",), "tlsf", (0x3C0A0000,), "")
+    elf = build(program, tmp_path, *flags)
+    case = fixtures.case("a064")
+    with stub_of((image.base, image.data) for image in case.images) as stub:
+        status = Capture(f"memtrace status --heap {case.heap.option} --json")
+        done = run_gdb([f"file {elf}", SOURCE, remote(stub.remote), status])
+    assert f"symbols {elf}{end}" in done.json()["facts"]
+
+
+def test_nuttx_tells_its_regions(tmp_path: Path) -> None:
+    """The words in front of the TLSF: two starts, two ends, and how many of them are in use."""
+    shape, blocks = Shape(20, 5, dynamic=False, multi=False), [(24, True), (600, False), (200, True)]
+    first, second, length = 0x3C0A0000, 0x3C0A8000, sum(size + 4 for size, _ in blocks) + 4
+    pools: dict[int, Blocks] = {first + shape.control: blocks, second: [(size, True) for size, _ in blocks]}
+    data = pooled_image(first, 0xA000, pools, shape, first)
+    spans = [(first, first + shape.control + length), (second, second + length)]
+    source = NUTTX.replace("void *mm_tlsf", "int regions; void *mm_tlsf").replace(".size = 0x6000", (
+        f".regions = 2, .start = {{(void *){spans[0][0]:#x}, (void *){spans[1][0]:#x}}}, "
+        f".end = {{(void *){spans[0][1]:#x}, (void *){spans[1][1]:#x}}}"
+    ))  # fmt: skip
+    elf = build(Program(source, (), "tlsf", (first,), ""), tmp_path)
+    report = in_shell(elf, [(first, data)], "check", tmp_path, "--blocks")
+    (heap,) = report["heaps"]
+    assert (heap["status"], heap["used_blocks"], heap["free_blocks"]) == ("clean", 5, 1)

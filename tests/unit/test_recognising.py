@@ -54,3 +54,12 @@ def test_few_blocks_of_many_tasks_have_owners() -> None:
     assert not are_owners([*words[:5], 0, 7, 0x1000], 4), "strangers are no tasks"
     assert not are_owners([BASE + 64 * at for at in range(8)], 4), "links of a list are all different"
     assert not are_owners([*words[:2], *(BASE + 64 * at for at in range(8)), TASKS[0]], 4)
+
+
+def test_blocks_of_before_the_scheduler_have_no_owner() -> None:
+    """ESP-IDF 5.5 came with 25 such blocks of 69."""
+    words = [TASKS[at % 4] for at in range(44)]
+    assert are_owners([*words, *[0] * 25], 4)
+    assert are_owners([*words[:12], *[0] * 30], 4)
+    assert not are_owners([*words[:4], *[0] * 30], 4), "what is nearly all zeros is what users write"
+    assert not are_owners([0] * 40, 4)
