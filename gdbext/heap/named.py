@@ -273,7 +273,7 @@ def _nuttx_pools(words: List[int], control: int) -> Tuple[Tuple[int, int], ...]:
     """The regions of NuttX's struct mm_heap_s: the words in front of its TLSF are their starts, their ends and, if
     there may be several, their number. The first holds the control block.
     """
-    index = words.index(control)
+    index = len(words) - 1 - words[::-1].index(control)  # the first start may be the same
     for most in range(1, _MOST_NUTTX_REGIONS + 1):
         behind = index - (most > 1)
         count = words[behind] if most > 1 else 1
