@@ -251,7 +251,8 @@ def test_nuttx_tells_its_regions(tmp_path: Path) -> None:
         f".regions = 2, .start = {{(void *){spans[0][0]:#x}, (void *){spans[1][0]:#x}}}, "
         f".end = {{(void *){spans[0][1]:#x}, (void *){spans[1][1]:#x}}}"
     ))  # fmt: skip
-    elf = build(Program(source, (), "tlsf", (first,), ""), tmp_path)
-    report = in_shell(elf, [(first, data)], "check", tmp_path, "--blocks")
+    program = Program(source, (), "tlsf", (first,), "")
+    elf = build(program, tmp_path)
+    report = in_shell(elf, [(first, data), *memory_of(program, elf)], "check", tmp_path, "--blocks")
     (heap,) = report["heaps"]
     assert (heap["status"], heap["used_blocks"], heap["free_blocks"]) == ("clean", 5, 1)
