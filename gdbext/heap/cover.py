@@ -22,6 +22,7 @@ from gdbext.source.snapshot import Snapshot, WordReader
 # Whether what lies around a block agrees with its header word: its payload, its word, the payload behind it.
 Agrees = Callable[[int, int, int], bool]
 
+_PAGE = 4096
 # What a chain is worth less that leads to memory that was not read: so many blocks may do so by chance.
 _INTO_THE_DARK = 3
 _PLAIN, _CONTRADICTED, _MARKED, _LISTED, _TRACED = 1, -4, 3, 3, 5
@@ -104,11 +105,18 @@ class Cover:
             end -= (end - high) % align
             words = self._held.words(start, end) if self._held is not None and self._layout.plain_headers else None
             if words is None:
-                found = ((place + step, self._read(place)) for place in range(end - align, start - 1, -align))
+                found = ((place + step, self._read(place)) for place in self._places(start, end, align))
                 yield from ((at, word) for at, word in found if word is not None and smallest <= word <= largest)
             else:
                 fit = [(index, word) for index, word in enumerate(words) if smallest <= word <= largest]
                 yield from ((start + (index + 1) * step, word) for index, word in reversed(fit))
+
+    def _places(self, start: int, end: int, align: int) -> Iterator[int]:
+        """The places of start..end, from the last on, but for pages that are not there: a hole may be of megabytes."""
+        for top in range(end, start, -_PAGE):
+            low = max(start, top - _PAGE)
+            if self._read(top - align) is not None or self._read(low) is not None:
+                yield from range(top - align, low - 1, -align)
 
     def _weigh(self, payload: int, word: int, following: int) -> Optional[int]:
         """What the chain that begins here is worth; None if nothing proves it."""
