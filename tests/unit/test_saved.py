@@ -16,8 +16,8 @@ from gdbext.source.snapshot import ByteOrder
 from tests.support.paths import ROOT
 
 HEAPS = (
-    ("multi_heap", 0x100, 0x100, 0x900, None, "on the list", ()),
-    ("tlsf", 0x2000, None, None, "DRAM", "", (1, None)),
+    ("multi_heap", 0x100, 0x100, 0x900, None, "on the list", (), ()),
+    ("tlsf", 0x2000, None, None, "DRAM", "", (1, None), (8192, 9216)),
 )
 KNOWN = Saved(HEAPS, (("heaps", "the list is broken"),), 0x3000, (True, "in free", True), ("text", "free", 7), "ab12")
 ORDERS: list[ByteOrder] = ["little", "big"]
