@@ -19,7 +19,7 @@ help: ## print this list
 setup: ## install what is missing: Debian packages, then .venv with the package in it
 	@tools/setup
 
-setup-xtensa: setup ## build compiler and GDB for Xtensa, once (some 15 CPU-minutes)
+setup-xtensa: setup ## build compiler and GDB for Xtensa, once (some 30 CPU-minutes)
 	@$(BIN)/python -m tests.toolchain
 
 demo: setup $(if $(CHIP),setup-xtensa) ## show the story: who broke a heap on an emulated chip (CHIP=esp32-like for Xtensa)
