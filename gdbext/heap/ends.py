@@ -14,7 +14,7 @@ from __future__ import annotations
 from typing import Callable, Dict, List, Optional, Set, Tuple
 
 from gdbext.heap.cover import Agrees
-from gdbext.heap.layout import FLAG_BITS, FREE_BIT, PREV_FREE_BIT, Geometry
+from gdbext.heap.layout import FLAG_BITS, FREE_BIT, Geometry
 from gdbext.source.memory import Memory
 from gdbext.source.snapshot import WordReader
 
@@ -25,8 +25,6 @@ _LOOK_AHEAD = 64 << 10
 _FAR = 1 << 20
 # Blocks that must follow each other behind a marker before it counts as a damaged header.
 _CONVINCING = 4
-# No control data is smaller; a heap of its own behind this one begins with some.
-_FOREIGN_RUN = 8
 
 
 def paged_reader(memory: Memory, around: int) -> WordReader:
@@ -106,35 +104,8 @@ def chains_behind(
     return best[1] if best[0] >= convincing else None
 
 
-def tlsf_ends(layout: Geometry, read: WordReader, agrees: Agrees, stop: int, high: int) -> List[int]:
-    """Payloads at which a TLSF pool that stops at `stop` may end, nearest first."""
-
-    def is_end(payload: int) -> bool:
-        value = read(payload - layout.word)
-        return value is not None and not value & ~PREV_FREE_BIT
-
-    found = [stop] if is_end(stop) else []
-    last = high - high % layout.word
-    behind = chains_behind(layout, read, agrees, is_end, stop + layout.word, min(last, stop + _LOOK_AHEAD))
-    found += [end for end in (behind,) if end is not None and end > stop]
-    found = with_last(found, stop, last)
-    return [end for end in found if end == stop or not _foreign(read, stop, end, layout)]
-
-
 def with_last(found: List[int], stop: int, last: int) -> List[int]:
     """Candidates for an end, and the end of what is known; that is not looked for further off than it must be."""
     if last - stop > _FAR:
         return found or [stop + _FAR]
     return found if last in found or last < stop else [*found, last]
-
-
-def _foreign(read: WordReader, low: int, high: int, layout: Geometry) -> bool:
-    """Whether another control block lies in low..high: words that hold one address near in front of them."""
-    run, before = 0, 0
-    for address in range(low, min(high, low + _LOOK_AHEAD), layout.word):
-        value = read(address)
-        run = run + 1 if value is not None and value == before and low <= value < address else 0
-        before = value or 0
-        if run >= _FOREIGN_RUN:
-            return True
-    return False
