@@ -31,7 +31,7 @@ class Options:
     """`memtrace save FILE --heap ...`."""
 
     def __init__(self, file: object) -> None:
-        self.file, self.heap, self.ring = str(file), [CASE.heap.option], None
+        self.file, self.heap, self.ring, self.pool = str(file), [CASE.heap.option], None, []
 
 
 class Target(ImageHost):
