@@ -2,7 +2,7 @@
 """Lines typed into a shell in the documents: blocks tagged `shell-session SCENARIO`.
 
 `$ memtrace ...` is run on what `memtrace save` writes of that scenario at its stop; `build/SCENARIO.core` and `app.elf`
-stand for that core and the firmware.
+stand for that core and the firmware. `ram.bin` is the image that the scenario `pools` is.
 """
 
 from __future__ import annotations
@@ -17,19 +17,33 @@ from tests.docs.test_docs import DOCUMENTS
 from tests.docs.test_sessions import agree
 from tests.support import firmware
 from tests.support.scenario import run_scenario
+from tests.support.tlsf_pools import FULL, LOADED, PLAIN, Pools
 
 BLOCK = re.compile(r"^```shell-session (\S+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SESSIONS = [(path, scenario, text) for path in DOCUMENTS for scenario, text in BLOCK.findall(path.read_text())]
 
 
+def files_of(scenario: str, folder: Path) -> dict[str, Path]:
+    """What stands for the files that a block names."""
+    if scenario == "pools":
+        image = folder / "ram.bin"
+        image.write_bytes(Pools(PLAIN, [[*LOADED, (400, False)], FULL], 600).data)
+        return {"ram.bin": image}
+    run_scenario(scenario, [f"memtrace save {folder / 'core'}"])
+    return {f"build/{scenario}.core": folder / "core", "app.elf": firmware.build("default")}
+
+
 @pytest.mark.parametrize(("path", "scenario", "text"), SESSIONS, ids=[f"{p.name}-{name}" for p, name, _ in SESSIONS])
 def test_the_shell_prints_what_is_shown(path: Path, scenario: str, text: str, tmp_path: Path) -> None:
-    core, elf = tmp_path / "core", firmware.build("default")
-    run_scenario(scenario, [f"memtrace save {core}"])
+    files = files_of(scenario, tmp_path)
     for part in re.split(r"^\$ memtrace ", text, flags=re.MULTILINE)[1:]:
         typed, _, shown = part.partition("\n")
-        words = typed.replace(f"build/{scenario}.core", str(core)).replace("app.elf", str(elf)).split()
-        printed = memtrace(*words).out.replace(str(core), f"build/{scenario}.core").replace(str(elf), "app.elf")
+        line = typed
+        for name, file in files.items():
+            line = line.replace(name, str(file))
+        printed = memtrace(*line.split()).out
+        for name, file in files.items():
+            printed = printed.replace(str(file), name)
         assert agree(shown, printed.rstrip()), f"{path.name}: {typed}\n--- shown\n{shown}--- printed\n{printed}"
 
 

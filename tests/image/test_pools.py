@@ -10,52 +10,15 @@ import pytest
 from tests.cli.shell import memtrace
 from tests.image.test_damages import check
 from tests.support import fixtures
-from tests.support.tlsf_image import Blocks, Shape, places_from, pooled_image
+from tests.support.tlsf_image import Shape, pooled_image
+from tests.support.tlsf_pools import BASE, FULL, LOADED, PLAIN, RAM, WIDE, Images, Pools
 
-BASE, RAM = 0x2000_0000, 0x1_0000
-PLAIN, WIDE = Shape(20, 5, dynamic=False, multi=False), Shape(20, 5, dynamic=False, multi=False, word=8)
-FULL = [(size, True) for size in (24, 64, 200, 32, 88, 1000, 40, 320) * 3]
-LOADED = [(24, True), (64, False), (200, True), (32, True), (320, False), (88, True), (1000, True)]
 GAPS = (0, 8, 40, 600, 5000)
-Images = list[tuple[int, bytes]]
 
 
-class Pools:
-    """A control block with one pool behind it and others further on."""
-
-    def __init__(self, shape: Shape, blocks: list[Blocks], gap: int, control: int = BASE) -> None:
-        self.shape, self.control, self.starts = shape, control, list[int]()
-        self.blocks = blocks
-        place = control + shape.control
-        for number in range(len(blocks)):
-            self.starts.append(place)
-            place = self.end(number) + gap
-            place += -place % 16
-        self.data = pooled_image(BASE, RAM, dict(zip(self.starts, blocks, strict=True)), shape, control)
-
-    def end(self, number: int) -> int:
-        return self.starts[number] + sum(size + self.shape.word for size, _ in self.blocks[number]) + self.shape.word
-
-    def places(self, number: int) -> list[int]:
-        return places_from(self.starts[number] + self.shape.word, self.blocks[number], self.shape)
-
-    @property
-    def used(self) -> set[tuple[int, int]]:
-        every = (pair for number in range(len(self.blocks)) for pair in self._pairs(number))
-        return {(place, size) for place, size, used in every if used}
-
-    def _pairs(self, number: int) -> list[tuple[int, int, bool]]:
-        return [(place, *block) for place, block in zip(self.places(number), self.blocks[number], strict=True)]
-
-    @property
-    def apart(self) -> Images:
-        """Control block and pools as images of their own."""
-        spans = [(self.control, self.end(0)), *((self.starts[n], self.end(n)) for n in range(1, len(self.blocks)))]
-        return [(low, self.data[low - BASE : high - BASE]) for low, high in spans]
-
-    def heap(self, images: Images | None = None) -> Any:
-        (heap,) = check([(BASE, self.data)] if images is None else images, f"tlsf@{self.control:#x}")["heaps"]
-        return heap
+def heap_of(pools: Pools, images: Images | None = None) -> Any:
+    (heap,) = check([(BASE, pools.data)] if images is None else images, f"tlsf@{pools.control:#x}")["heaps"]
+    return heap
 
 
 def used(heap: Any) -> set[tuple[int, int]]:
@@ -72,7 +35,7 @@ def test_clean_pools_are_clean_and_whole(shape: Shape, gap: int) -> None:
     last_free = [*LOADED, (400, False)]
     pools = Pools(shape, [last_free, [*LOADED, (48, False)], [(2000, False)]], gap)
     for images in ([(BASE, pools.data)], pools.apart):
-        heap = pools.heap(images)
+        heap = heap_of(pools, images)
         assert (heap["status"], heap["findings"], heap["gaps"], heap["missing"]) == ("clean", [], [], 0)
         assert used(heap) == pools.used
         assert heap["largest_free"] == 2000
@@ -93,7 +56,7 @@ def test_damage_in_the_second_pool_is_seen(gap: int) -> None:
     victim = pools.places(1)[3]
     pools.data = mended(pools.data, victim - 4, 0x6F6C6C65)
     for images in ([(BASE, pools.data)], pools.apart):
-        heap = pools.heap(images)
+        heap = heap_of(pools, images)
         assert heap["status"] == "damaged"
         assert {finding["block"] for finding in heap["findings"]} == {victim}
         assert pools.used - used(heap) <= {(victim, 32)}
@@ -104,7 +67,7 @@ def test_a_cleared_header_is_no_end_of_a_pool() -> None:
     pools = Pools(PLAIN, [[*LOADED, *LOADED, (400, False)]], 0)
     victim = pools.places(0)[3]
     data = mended(pools.data, victim - 4, 0)
-    heap = pools.heap([(BASE, data[: pools.end(0) - BASE])])
+    heap = heap_of(pools, [(BASE, data[: pools.end(0) - BASE])])
     assert heap["status"] == "damaged"
     assert victim in {finding["block"] for finding in heap["findings"]}
 
@@ -141,7 +104,7 @@ def test_what_is_wrong_with_a_named_pool_is_said(tmp_path: Any) -> None:
 
 def test_a_pool_that_was_not_given_is_no_damage() -> None:
     pools = Pools(PLAIN, [[*LOADED, (400, False)], [*LOADED, (2000, False)]], 5000)
-    heap = pools.heap(pools.apart[:1])
+    heap = heap_of(pools, pools.apart[:1])
     assert (heap["status"], heap["findings"]) == ("unreadable", [])
     assert used(heap) == {pair for pair in pools.used if pair[0] < pools.end(0)}
 
