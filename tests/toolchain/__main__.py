@@ -4,21 +4,14 @@
 from __future__ import annotations
 
 import os
-import resource
 import signal
 import sys
 import time
 from types import FrameType
 
-from tests.toolchain.build import build
+from tests.toolchain.build import build, cpu_minutes
 from tests.toolchain.sources import CommandError
 from tests.toolchain.where import CPU_MINUTES, MissingPackageError, locate
-
-
-def cpu_minutes() -> float:
-    """What the processes that were started here have taken of the processors."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return (used.ru_utime + used.ru_stime) / 60
 
 
 def end_group(number: int, _: FrameType | None) -> None:

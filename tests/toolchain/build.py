@@ -18,6 +18,7 @@ from __future__ import annotations
 import fcntl
 import os
 import re
+import resource
 import shutil
 import subprocess
 import time
@@ -38,11 +39,13 @@ class Builder:
     """Makes a Toolchain; `say` is told the progress."""
 
     def __init__(self, tools: Toolchain, say: Callable[[str], None], jobs: int) -> None:
+        self.tools = tools
         self.prefix = tools.folder
         self.work = tools.folder / "work"
         self.say = say
         self.jobs = jobs
         self.running: set[str] = set()
+        self.from_nothing = not self.work.exists()
 
     def build(self) -> None:
         """Everything that is missing, then clean up."""
@@ -56,7 +59,7 @@ class Builder:
             for chain in chains:
                 chain.result()
         shutil.rmtree(self.work)
-        (self.prefix / "complete").touch()
+        self.tools.finish(cpu_minutes() if self.from_nothing else None)
 
     def tell_binutils(self) -> None:
         """Debian's programs under the new target's names, each told the core."""
@@ -141,6 +144,12 @@ class Builder:
             self.running.remove(name)
         stamp.touch()
         self.say(f"{name}: done in {time.monotonic() - started:.0f} s")
+
+
+def cpu_minutes() -> float:
+    """What the processes that were started here have taken of the processors."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return (used.ru_utime + used.ru_stime) / 60
 
 
 def build(tools: Toolchain, say: Callable[[str], None]) -> None:

@@ -37,7 +37,7 @@ def without(parts: str) -> tuple[str, ...]:
 OPTIONS = {
     "gcc": (
         *("--enable-languages=c", "--enable-checking=release", "--without-headers", "--with-newlib"),
-        *("--without-isl", "--without-zstd"),
+        *("--without-isl", "--without-zstd", "--with-system-zlib"),
         *without(
             "nls bootstrap shared threads libssp libquadmath libgomp libatomic multilib lto plugin analyzer libcc1"
         ),
@@ -45,7 +45,8 @@ OPTIONS = {
     ),
     "gdb": (
         *without("binutils gas ld gprof gprofng sim gdbserver nls libctf tui unit-tests source-highlight"),
-        *("--with-python=/usr/bin/python3", "--with-expat", "--without-debuginfod", "--without-guile"),
+        *("--with-python=/usr/bin/python3", "--with-expat", "--with-system-zlib", "--with-system-readline"),
+        *("--without-debuginfod", "--without-guile"),
         *("--without-babeltrace", "--without-intel-pt", "--without-lzma", "--without-zstd", "--without-xxhash"),
     ),
 }
@@ -78,7 +79,21 @@ class Toolchain:
     @property
     def complete(self) -> bool:
         """Whether the build came to its end."""
-        return (self.folder / "complete").exists()
+        return self._mark.exists()
+
+    @property
+    def cpu_minutes(self) -> float | None:
+        """What the build took of the processors; None if it was interrupted, and so not measured as a whole."""
+        text = self._mark.read_text()
+        return float(text) if text else None
+
+    def finish(self, cpu_minutes: float | None) -> None:
+        """Note that the build came to its end, and what it took."""
+        self._mark.write_text("" if cpu_minutes is None else f"{cpu_minutes:.1f}")
+
+    @property
+    def _mark(self) -> Path:
+        return self.folder / "complete"
 
 
 class MissingPackageError(RuntimeError):
