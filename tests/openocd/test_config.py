@@ -123,7 +123,7 @@ def check_by_cli(line: str) -> dict[str, list[dict[str, list[dict[str, object]]]
 def test_a_running_chip_is_halted_only_for_the_looking() -> None:
     elf = firmware.build("default")
     arguments = ["-c", f"set MEMTRACE_ELF {elf}", "-f", str(COMMANDS)]
-    with openocd_on("random", *arguments, run=True, icount="shift=10") as (openocd, _):
+    with openocd_on("endless", *arguments, run=True) as (openocd, _):
         assert openocd.tcl("memtrace_status").startswith("target simulated.cpu, running")
         assert "hardware breakpoint" in openocd.tcl("memtrace_arm")
         assert openocd.tcl("simulated.cpu curstate") == "running"

@@ -62,7 +62,7 @@ def test_a_whole_session(tmp_path: Path) -> None:
 
 
 def test_ctrl_c_stops_the_target_and_nothing_else(tmp_path: Path) -> None:
-    with simulated_chip("random", icount="shift=10") as module:
+    with simulated_chip("endless") as module:
         script = tmp_path / "gdb"
         words = [*PROGRAM, "--openocd-config", str(config_for(module, tmp_path)), '"${@: -1}"', "--", "-nx"]
         script.write_text(f"#!/bin/bash\ncd {ROOT} && exec {' '.join(words)}\n")

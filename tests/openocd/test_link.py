@@ -164,7 +164,7 @@ def test_reset_starts_anew() -> None:
 
 def test_a_running_chip_is_taken_as_it_is() -> None:
     """Attach without reset: what ran goes on running until somebody halts it."""
-    with openocd_on("random", run=True, icount="shift=10") as (openocd, _):
+    with openocd_on("endless", run=True, icount="shift=10") as (openocd, _):
         assert openocd.tcl("simulated.cpu curstate") == "running"
         openocd.tcl("halt")
         assert openocd.tcl("simulated.cpu curstate") == "halted"

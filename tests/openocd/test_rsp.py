@@ -32,7 +32,7 @@ def status(openocd: OpenOcd) -> tuple[list[str], str]:
 @pytest.mark.parametrize(("more", "after"), [((), "halted"), (RUN_ON, "running")], ids=["as-it-comes", "run-on"])
 def test_a_running_chip_is_left_to_the_configuration(more: tuple[str, ...], after: str) -> None:
     """OpenOCD halts at a connection. What it does at the end is its own affair, and that is said."""
-    with openocd_on("random", *SYSBUS, *more, run=True, icount="shift=10") as (openocd, _):
+    with openocd_on("endless", *SYSBUS, *more, run=True) as (openocd, _):
         assert openocd.tcl(STATE) == "running"
         facts, said = status(openocd)
         assert openocd.tcl(STATE) == after

@@ -68,6 +68,7 @@ static const struct scenario scenarios[] = {
     {"leak", test_leak, 0},
     {"exhaustion", test_exhaustion, 0},
     {"random", test_random, 4096},
+    {"endless", test_endless, 4096},
     {"two-heaps", test_two_heaps, 0},
     {"two-heaps-overflow", test_two_heaps_overflow, 0},
     {"isr", test_isr, 0},

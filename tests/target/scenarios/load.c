@@ -152,6 +152,14 @@ SCENARIO void test_random(void)
     }
 }
 
+/* For tests whose debugger comes and goes while the program runs: it must not end under them. */
+SCENARIO void test_endless(void)
+{
+    for (;;) {
+        test_random();
+    }
+}
+
 /* ---- two heaps ---- */
 
 enum { PICTURES = 12 };

@@ -53,6 +53,7 @@ void test_reused(void);
 void test_leak(void);
 void test_exhaustion(void);
 void test_random(void);
+void test_endless(void);
 void test_two_heaps(void);
 void test_two_heaps_overflow(void);
 void test_isr(void);
