@@ -34,6 +34,7 @@ _MOST_REGIONS = 32
 _MOST_HOLES = 64  # that a heap may have in the memory at hand
 _NO_CHANCE = 8  # blocks that do not all fit an alignment, or have twice the alignment, by chance
 _CONVINCING = 4  # blocks behind an end marker to which the chain leads
+_FEW = 2  # blocks before an end marker that is the last of its memory
 _FEW_BLOCKS = 8  # of a region without an end marker at the end of its memory
 _BY_STATICS = 8.0  # what a pointer to the end marker is worth
 _STATICS = 4 << 20  # bytes in which it is looked for
@@ -246,13 +247,19 @@ def _out_behind(layout: FreeRtosLayout, read: WordReader, low: int, high: int) -
 
 
 def _end_behind(layout: FreeRtosLayout, read: WordReader, low: int, high: int) -> Optional[int]:
-    """The end marker behind the longest chain of blocks, of those that begin within a window."""
+    """The end marker behind the longest chain of blocks, of those that begin within a window. Few blocks will do if the
+    memory ends with their marker.
+    """
 
     def is_end(payload: int) -> bool:
         return read(layout.place_of_size(payload)) == 0
 
     agrees, reach = chain_agrees(layout, read), min(high, low + _LOOK_AHEAD)
-    return chains_behind(layout, layout.header_reader(read), agrees, is_end, low, reach, _CONVINCING)
+
+    def behind(convincing: int) -> Optional[int]:
+        return chains_behind(layout, layout.header_reader(read), agrees, is_end, low, reach, convincing)
+
+    return behind(_CONVINCING) or (high if behind(_FEW) == high else None)
 
 
 def _is_confirmed_free(outside: Pool, layout: FreeRtosLayout, read: WordReader, stop: int) -> bool:
