@@ -9,7 +9,7 @@ import sys
 import time
 from types import FrameType
 
-from tests.toolchain.build import build, cpu_minutes
+from tests.toolchain.build import build
 from tests.toolchain.sources import CommandError
 from tests.toolchain.where import CPU_MINUTES, MissingPackageError, locate
 
@@ -34,7 +34,6 @@ def main() -> int:
         if not tools.complete:
             say(f"building compiler and GDB in {tools.folder}: once, about {CPU_MINUTES} CPU-minutes")
             build(tools, say)
-            say(f"built in {cpu_minutes():.1f} CPU-minutes")
     except (MissingPackageError, CommandError) as error:
         print(f"xtensa: {error}", file=sys.stderr)
         return 1

@@ -159,3 +159,4 @@ def build(tools: Toolchain, say: Callable[[str], None]) -> None:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not tools.complete:
             Builder(tools, say, os.cpu_count() or 1).build()
+            say(f"built in {cpu_minutes():.1f} CPU-minutes")
