@@ -79,7 +79,7 @@ def open_dump(path: str, images: Sequence[Image]) -> Dump:
 def _refuse_difference(one: str, other: str, address: Optional[int]) -> None:
     if address is not None:
         raise UserError(
-            f"{one} and {other} hold different bytes at {address:#x}: is BASE right? else leave one of them away"
+            f"{one} and {other} hold different bytes at {address:#x}: is BASE right? else leave one of them out"
         )
 
 

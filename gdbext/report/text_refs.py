@@ -51,7 +51,7 @@ def leaks_lines(report: LeaksReport) -> Iterator[str]:
 
 def _total_words(report: LeaksReport) -> str:
     if report.total is None or report.bytes is None:
-        return "nothing is listed: what Ctrl-C kept from being read decides what is "
+        return "nothing is listed: memory that Ctrl-C left unread decides what is "
     return f"{counted(report.total, 'block')}, {counted(report.bytes, 'byte')}: "
 
 
