@@ -118,15 +118,20 @@ def test_a_slow_read_is_announced_and_its_progress_told() -> None:
     assert re.search(r"memtrace: [\d,]+ of [\d,]+ bytes, about \d+ s left", said), said
 
 
+def interrupted(gdb: GdbSession, address: str, command: str) -> str:
+    """What a command says that Ctrl-C ends while it reads."""
+    for before in ("set architecture riscv:rv32", SOURCE, "set memtrace plan bulk", remote(address)):
+        gdb.command(before)
+    gdb.send(f"{command}\n")
+    gdb.expect("bytes, about")
+    gdb.interrupt()
+    return gdb.expect(r"\(gdb\) \Z")
+
+
 def test_ctrl_c_keeps_what_is_there_and_the_next_command_reads_on() -> None:
     slow = Link(packet_size=None, bandwidth=5_760.0)  # two minutes; it is interrupted in the first seconds
     with large(slow) as stub, GdbSession() as gdb:
-        for command in ("set architecture riscv:rv32", SOURCE, "set memtrace plan bulk", remote(stub.remote)):
-            gdb.command(command)
-        gdb.send(f"heap-check --heap {LARGE.heap.option}\n")
-        gdb.expect("bytes, about")
-        gdb.interrupt()
-        first = gdb.expect(r"\(gdb\) \Z")
+        first = interrupted(gdb, stub.remote, f"heap-check --heap {LARGE.heap.option}")
         assert "interrupted: what was not read is not judged" in first
         assert "DAMAGE" not in first
         assert "; unreadable" in first
@@ -142,12 +147,7 @@ def test_ctrl_c_in_a_scan_lists_no_leaks() -> None:
     slow = Link(packet_size=None, bandwidth=57_600.0)
     leaks = f"heap-leaks --unreachable --heap {LARGE.heap.option}"
     with large(slow) as stub, GdbSession(timeout=60) as gdb:
-        for command in ("set architecture riscv:rv32", SOURCE, "set memtrace plan bulk", remote(stub.remote)):
-            gdb.command(command)
-        gdb.send(f"{leaks}\n")
-        gdb.expect("bytes, about")
-        gdb.interrupt()
-        said = gdb.expect(r"\(gdb\) \Z")
+        said = interrupted(gdb, stub.remote, leaks)
         assert "interrupted: this is of what had been read" in said.splitlines()[0] and "nothing is listed" in said
         assert " bytes: " not in said and "unreachable" not in said
         stub.link = Link()
