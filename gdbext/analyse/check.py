@@ -166,8 +166,8 @@ def _report(facts: HeapFacts, findings: Sequence[Finding], known: Known) -> Heap
     used, free = facts.used_sizes(), facts.free_sizes()
     info = facts.info
     damaged = any(finding.severity == "damage" for finding in findings)
-    unread = any(broken.word is None for broken in facts.walk.breaks) or ends_unread(facts) or facts.leads_away
-    status = "damaged" if damaged else "unreadable" if unread else "clean"
+    unread = any(broken.word is None for broken in facts.walk.breaks) or ends_unread(facts)
+    status = "damaged" if damaged else "unreadable" if unread or facts.leads_away or facts.cut else "clean"
     return HeapReport(
         kind=facts.region.kind,
         layout=facts.layout.name,

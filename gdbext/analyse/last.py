@@ -12,11 +12,13 @@ from gdbext.trace.history import History
 
 
 def find_place(heaps: Sequence[HeapFacts], history: History, address: int) -> Optional[Place]:
-    """Where an address lies; None if no heap holds it."""
+    """Where an address lies; None if no heap holds it, or its block may be what was not read."""
     for facts in heaps:
         if not facts.start <= address < facts.end:
             continue
         raw = facts.holder(address)
+        if raw is None and facts.cut:
+            return None
         if raw is None:
             return Place(address, address, 0, None, 0, "outside", facts.region.address)
         free = facts.is_free(raw)

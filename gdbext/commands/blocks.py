@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from typing import Iterator, List
+from typing import Iterator
 
 from gdbext.analyse.check import list_blocks
 from gdbext.commands.collect import Collected, collect
@@ -66,9 +66,10 @@ def run_free(host: Host, options: Namespace) -> FreeReport:
     mark = memory.mark()
     found = collect(host, options.heap, options.ring, options.pool)
     say_unreadable(found)
-    heaps: List[HeapTotals] = [_totals(facts) for facts in found.heaps if facts.region.address not in found.cut]
-    found.skipped += [Skipped(f"heap {address:#x}", "its reading was interrupted: no totals") for address in found.cut]
-    return FreeReport(tuple(heaps), stack_uses(host, found), *found.closing(memory, mark))
+    cut = [facts.region.address for facts in found.heaps if facts.cut]
+    found.skipped += [Skipped(f"heap {address:#x}", "its reading was interrupted: no totals") for address in cut]
+    heaps = tuple(_totals(facts) for facts in found.heaps if not facts.cut)
+    return FreeReport(heaps, stack_uses(host, found), *found.closing(memory, mark))
 
 
 def _totals(facts: HeapFacts) -> HeapTotals:

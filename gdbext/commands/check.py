@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from dataclasses import replace
 from functools import lru_cache
 from typing import Callable, List
 
@@ -64,8 +63,6 @@ def _analyse(host: Host, found: Collected, operation: Callable[[], Operation], w
     for facts in found.heaps:
         _read_evidence(host, facts)
         heap, skipped = check_heap(facts, known, group)
-        if facts.region.address in found.cut and heap.status == "clean":
-            heap = replace(heap, status="unreadable")
         heaps.append(heap)
         found.skipped += skipped
         group += len({finding.group for finding in heap.findings})

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Dict, Iterator, List, Optional, Protocol, Sequence, Set, Tuple
+from typing import TYPE_CHECKING, Dict, Iterator, List, Optional, Protocol, Sequence, Tuple
 
 from gdbext.commands.host import Host, UserError
 from gdbext.heap.cover import Proven
@@ -32,7 +32,6 @@ _LINKED = ("auto", "freertos_heap_4", "freertos_heap_5")
 SEARCH = "search "  # what a ring's address begins with when it is a range to be searched
 _FIRST_LOOK = 4096
 _HOLES_SAID = 8
-_CUT = "its reading was interrupted; the same command again reads on"
 _NO_HEAP = (
     "no heap found: no symbol leads to one, and nothing that was searched looks like one; search memory with "
     "--search START,END, or name one with --heap KIND@ADDRESS"
@@ -51,7 +50,6 @@ class Collected:
     skipped: List[Skipped] = field(default_factory=list)
     tasks: Optional[TaskOwners] = None  # who owns which block, of a program that counts for each task
     heaps_missing: bool = False  # and why is among what was skipped
-    cut: Set[int] = field(default_factory=set)  # addresses of heaps whose reading was interrupted
 
     def closing(self, memory: Memory, mark: Cost) -> Tuple[Optional[TraceInfo], Tuple[Skipped, ...], Cost]:
         """What every report ends with: the trace, what was not looked at and why, and the cost since its mark."""
@@ -125,9 +123,6 @@ def collect(
         raise UserError(_NO_HEAP)
     for region in regions:
         heap = read_heap(host.memory(), region, proven)
-        if host.memory().interrupted:
-            found.cut.add(region.address)
-            heap = Unreadable(region, "unreadable", _CUT) if isinstance(heap, Unreadable) else heap
         if isinstance(heap, HeapFacts):
             found.heaps.append(heap)
             found.skipped += [*_unread(host, heap), *_pool_remarks(heap)]

@@ -28,8 +28,6 @@ def run_last(host: Host, options: Namespace) -> LastReport:
     lives = _owned(Owners(host, found), place, found.history.holding(address, sizes_of(found.heaps)))
     shown = lives[: limit_of(options, _LIVES_SHOWN)]
     generations = tuple(life_of(life, host.frames) for life in shown)
-    if memory.interrupted and place is not None and place.state == "outside":
-        place = None  # the block may be what was not read
     return LastReport(address, place, generations, len(lives) - len(shown), *found.closing(memory, mark))
 
 

@@ -36,8 +36,6 @@ def run_refs(host: Host, options: Namespace) -> RefsReport:
         found.skipped.append(Skipped("scan", f"only the first {_MOST_REFERENCES:,} places that hold it are told"))
     shown = tuple(references[: limit_of(options, host.settings.limit)])
     place = find_place(found.heaps, found.history, address)
-    if memory.interrupted and place is not None and place.state == "outside":
-        place = None  # the block may be what was not read
     complete, scanned = not (memory.interrupted or scan.unscanned), scan.scanned(memory)
     return RefsReport(
         address, place, shown, len(references), complete, scanned, tuple(scan.unscanned), *found.closing(memory, mark)

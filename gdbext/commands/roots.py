@@ -41,18 +41,15 @@ class Scan:
 
     def scanned(self, memory: Memory) -> Tuple[Scanned, ...]:
         """The same in numbers."""
-        blocks = sum(_known(memory, block.start, block.end) for block in self.reach.blocks)
-        known = (
-            Scanned(root.kind, root.name, root.start, root.end, _known(memory, root.start, root.end))
-            for root in self.roots
-        )
+        blocks = sum(block.end - block.start - _missing(memory, *block[:2]) for block in self.reach.blocks)
+        known = (Scanned(*root, root.end - root.start - _missing(memory, *root[2:])) for root in self.roots)
         registers = [Scanned("register", "registers", None, None, len(self.registers))] if self.registers else []
         heaps = Scanned("heap", f"{len(self.reach.blocks):,} used blocks", None, None, blocks)
         return (*known, *registers, heaps)
 
 
-def _known(memory: Memory, start: int, end: int) -> int:
-    return end - start - sum(high - low for low, high in memory.snapshot.missing(start, end))
+def _missing(memory: Memory, start: int, end: int) -> int:
+    return sum(high - low for low, high in memory.snapshot.missing(start, end))
 
 
 def collect_scan(host: Host, options: Namespace, found: Collected) -> Scan:
@@ -77,13 +74,13 @@ def collect_scan(host: Host, options: Namespace, found: Collected) -> Scan:
         scan.roots += _without(root, taken, scan, found)
     for root in scan.roots:
         memory.fetch_known(root.start, root.end)
-        missing = root.end - root.start - _known(memory, root.start, root.end)
+        missing = _missing(memory, root.start, root.end)
         if missing:
             how = "" if missing == root.end - root.start else f"{missing:,} bytes of "
             why = f"{how}{root.name} at {root.start:#x}..{root.end:#x} could not be read"
             found.skipped.append(Skipped("scan", why))
-            scan.unscanned.append(Unscanned(root.kind, root.name, root.start, root.end, missing))
-    missing = sum(block.end - block.start - _known(memory, block.start, block.end) for block in scan.reach.blocks)
+            scan.unscanned.append(Unscanned(*root, missing))
+    missing = sum(_missing(memory, block.start, block.end) for block in scan.reach.blocks)
     scan.unscanned += [Unscanned("heap", "used blocks", None, None, missing)] if missing else []
     return scan
 

@@ -23,18 +23,16 @@ def run_status(host: Host, options: Namespace) -> StatusReport:
     memory = host.memory()
     mark = memory.mark()
     found = collect(host, options.heap, options.ring, options.pool, needed=False)
-    heaps = tuple(_heap(facts, facts.region.address in found.cut) for facts in found.heaps) + tuple(
-        _unknown(heap) for heap in found.unreadable
-    )
+    heaps = tuple(_heap(facts) for facts in found.heaps) + tuple(_unknown(heap) for heap in found.unreadable)
     ring = _ring(found.trace)
     facts = (*host.facts(), *_tasks(found), *_kernel(host, found))
     trace, skipped, cost = found.closing(memory, mark)
     return StatusReport(heaps, ring, trace, facts, skipped, cost)
 
 
-def _heap(facts: HeapFacts, cut: bool) -> HeapStatus:
+def _heap(facts: HeapFacts) -> HeapStatus:
     layout, region = facts.layout, facts.region
-    why = "its reading was interrupted" if cut else evidence_of(facts)
+    why = "its reading was interrupted" if facts.cut else evidence_of(facts)
     return HeapStatus(region.kind, layout.name, region.address, facts.start, facts.end, why, region.origin, region.name)
 
 

@@ -47,4 +47,5 @@ def read_dumped(memory: Memory, region: Region) -> Optional[HeapFacts]:
     pool = Pool(spans[0][0], spans[-1][1] + word)
     layout = DumpedLayout("used-blocks", word, word, word, _SMALLEST_WORDS * word, region.address, (pool,), ())
     walk = Walk(layout, [low for low, _ in spans], [high - low & -word for low, high in spans])
-    return HeapFacts(region, layout, None, walk, memory.snapshot, find_poison(walk, memory.word, memory.snapshot))
+    poison = find_poison(walk, memory.word, memory.snapshot)
+    return HeapFacts(region, layout, None, walk, memory.snapshot, poison, cut=memory.interrupted)

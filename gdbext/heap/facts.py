@@ -77,6 +77,7 @@ class HeapFacts:
         held: Snapshot,
         poison: Optional[Poison] = None,
         absent: Sequence[Span] = (),
+        cut: bool = False,
     ) -> None:
         self.region = region
         self.layout = layout
@@ -84,6 +85,7 @@ class HeapFacts:
         self.walk = walk
         self.snapshot = held
         self.absent = absent  # parts of the heap that neither images nor target gave
+        self.cut = cut  # Ctrl-C has ended its reading
         self.poison = poison or Poison()
         self.shift = self.poison.shift  # bytes from the allocator's payload (raw) to the user's
         self.read: WordReader = held.word_reader(layout.control, layout.end)

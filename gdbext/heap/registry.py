@@ -28,6 +28,7 @@ from gdbext.source.snapshot import Snapshot, WordReader
 # More than any heap that a 32-bit chip holds, less than a corrupt length may ask for.
 LARGEST_HEAP = 64 << 20
 _INFO_BYTES = 20
+_CUT = "its reading was interrupted; the same command again reads on"
 # The weight of a control block: its lists do not fit by chance, while noise can be read as some blocks of any size.
 DECISIVE = 1 << 20
 
@@ -65,7 +66,7 @@ def read_heap(memory: Memory, region: Region, proven: Mapping[int, Proven]) -> U
     """One heap with all its blocks. `proven`: payloads that the trace knows to be blocks, and what it knows of them."""
     found = recognise(memory, region)
     if isinstance(found, Unreadable):
-        return read_dumped(memory, region) or found
+        return read_dumped(memory, region) or (Unreadable(region, "unreadable", _CUT) if memory.interrupted else found)
     layout, info = found.layout, found.info
     region = replace(region, kind=found.kind)
     _fetch(memory, region, layout, proven)
@@ -74,7 +75,8 @@ def read_heap(memory: Memory, region: Region, proven: Mapping[int, Proven]) -> U
     poison = find_poison(walk, read, memory.snapshot) if info is not None else None
     if poison is not None and poison.shift and walk.breaks:
         walk = _walk(layout, read, _with_poison(memory.snapshot, layout, proven, poison))
-    return HeapFacts(region, layout, info, walk, memory.snapshot, poison, _absent(memory, region, layout))
+    absent = _absent(memory, region, layout)
+    return HeapFacts(region, layout, info, walk, memory.snapshot, poison, absent, memory.interrupted)
 
 
 def _absent(memory: Memory, region: Region, layout: Geometry) -> List[Span]:
