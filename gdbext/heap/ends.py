@@ -14,7 +14,7 @@ from __future__ import annotations
 from typing import Callable, Dict, List, Optional, Set, Tuple
 
 from gdbext.heap.cover import Agrees
-from gdbext.heap.layout import FLAG_BITS, FREE_BIT, Geometry
+from gdbext.heap.layout import FLAG_BITS, PREV_FREE_BIT, Geometry
 from gdbext.source.memory import Memory
 from gdbext.source.snapshot import WordReader
 
@@ -74,6 +74,27 @@ def known_until(memory: Memory, address: int, most: int) -> int:
     return min(memory.known_end(address), address + most)
 
 
+def chains(
+    layout: Geometry, header: WordReader, agrees: Agrees, low: int, high: int, leads_to: Callable[[int], Optional[int]]
+) -> Dict[int, Tuple[int, int]]:
+    """For each payload of low..high from which sound blocks lead to an end: how many they are, and that end.
+    `leads_to`: the end that a chain has reached which comes to a payload; None: it has not.
+    """
+    step, smallest, odd = layout.header, layout.smallest, layout.align - 1
+    found: Dict[int, Tuple[int, int]] = {}
+    for payload in range(high - high % layout.align, low - 1, -layout.align):
+        word = header(payload - step) or 0
+        size = word & ~FLAG_BITS
+        if size < smallest or size & odd:
+            continue
+        following = payload + size + step
+        after = found.get(following)
+        end = leads_to(following) if after is None else after[1]
+        if end is not None and agrees(payload, word, following):
+            found[payload] = (1 if after is None else after[0] + 1, end)
+    return found
+
+
 def chains_behind(
     layout: Geometry,
     header: WordReader,
@@ -84,24 +105,13 @@ def chains_behind(
     convincing: int = _CONVINCING,
 ) -> Optional[int]:
     """The end marker behind the longest chain of sound blocks in low..high; None if none is convincing."""
-    step, smallest, odd = layout.header, layout.smallest, layout.align - 1
-    chains: Dict[int, Tuple[int, int]] = {}
-    best: Tuple[int, int] = (0, 0)
-    for payload in range(high - high % layout.align, low - 1, -layout.align):
-        word = header(payload - step)
-        if word is None:
-            continue
-        size = word & ~FLAG_BITS
-        if not size:
-            if not word & FREE_BIT and is_end(payload):
-                chains[payload] = (0, payload)
-            continue
-        after = chains.get(payload + size + step)
-        if after is None or size < smallest or size & odd or not agrees(payload, word, payload + size + step):
-            continue
-        chains[payload] = (after[0] + 1, after[1])
-        best = max(best, chains[payload])
-    return best[1] if best[0] >= convincing else None
+
+    def leads_to(payload: int) -> Optional[int]:
+        word = header(payload - layout.header) if low <= payload <= high else None
+        return payload if word is not None and not word & ~PREV_FREE_BIT and is_end(payload) else None
+
+    blocks, end = max(chains(layout, header, agrees, low, high, leads_to).values(), default=(0, 0))
+    return end if blocks >= convincing else None
 
 
 def with_last(found: List[int], stop: int, last: int) -> List[int]:

@@ -17,10 +17,10 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import replace
-from typing import Dict, Iterator, List, NamedTuple, Optional, Set, Tuple
+from typing import Iterator, List, NamedTuple, Optional, Set, Tuple
 
 from gdbext.heap.cover import NOTHING_KNOWN, Agrees, Evidence
-from gdbext.heap.ends import chains_behind, follow, known_until, look_ahead, paged_reader, with_last
+from gdbext.heap.ends import chains, chains_behind, follow, known_until, look_ahead, paged_reader, with_last
 from gdbext.heap.layout import FREE_BIT, FreeRtosLayout, Link, Pool
 from gdbext.heap.walk import Node, Walk, walk_listed, walk_pools
 from gdbext.source.memory import Memory
@@ -231,19 +231,25 @@ def _as_far_as_told(layout: FreeRtosLayout, read: WordReader) -> Pool:
 
 def _out_behind(layout: FreeRtosLayout, read: WordReader, low: int, high: int) -> Optional[int]:
     """Where the longest chain of blocks leads that ends in memory which is not at hand; None if none is convincing."""
-    header, agrees = layout.header_reader(read), chain_agrees(layout, read)
-    known: Dict[int, Tuple[int, int]] = {}
-    for payload in range(high - (high - layout.first) % layout.align, max(low, high - _LOOK_AHEAD) - 1, -layout.align):
-        word = header(payload - layout.header)
-        if not word or word & ~FREE_BIT < layout.smallest:
-            continue
-        following = payload + (word & ~FREE_BIT) + layout.header
-        after = known.get(following, (0, following) if high < following < high + _LARGEST else None)
-        on = word & FREE_BIT and (read(layout.next_place(payload)) or 0) ^ layout.canary > payload
-        if after is not None and (on or agrees(payload, word, 0)):
-            known[payload] = (after[0] + 1, after[1])
-    blocks, end = max(known.values(), default=(0, 0))
+
+    def leads_to(payload: int) -> Optional[int]:
+        return payload if high < payload < high + _LARGEST else None
+
+    near = max(low, high - _LOOK_AHEAD)
+    found = chains(layout, layout.header_reader(read), _leads_on(layout, read), near, high, leads_to)
+    blocks, end = max(found.values(), default=(0, 0))
     return end if blocks >= _CONVINCING else None
+
+
+def _leads_on(layout: FreeRtosLayout, read: WordReader) -> Agrees:
+    """Whether a block is one as far as its next pointer tells, which may lead on to memory that is not known yet."""
+    agrees = chain_agrees(layout, read)
+
+    def leads_on(payload: int, word: int, following: int) -> bool:
+        on = word & FREE_BIT and (read(layout.next_place(payload)) or 0) ^ layout.canary > payload
+        return bool(on) or agrees(payload, word, following)
+
+    return leads_on
 
 
 def _end_behind(layout: FreeRtosLayout, read: WordReader, low: int, high: int) -> Optional[int]:
@@ -526,19 +532,18 @@ def _start_before(memory: Memory, layout: FreeRtosLayout, target: int) -> int:
     leads there.
     """
     read, payload = paged_reader(memory, target), target + layout.header
-    agrees, header, known = chain_agrees(layout, read), layout.header_reader(read), {payload: 0}
     starts = [start for start in memory.starts() if start <= target]
     below = [pool.end for pool in layout.pools if pool.end <= target]
-    low = max([target - _LOOK_AHEAD, *starts, *below])
-    for place in range(payload - layout.header - layout.align, low + layout.header - 1, -layout.align):
-        word = header(place - layout.header) or 0
-        after = known.get(place + (word & ~FREE_BIT) + layout.header)
-        on = (
-            (read(layout.next_place(place)) or 0) ^ layout.canary > place if word & FREE_BIT else agrees(place, word, 0)
-        )
-        if after is not None and word & ~FREE_BIT >= layout.smallest and on:
-            known[place] = after + 1
-    return max(known, key=lambda place: known[place]) - layout.header
+    low = max([target - _LOOK_AHEAD, *starts, *below]) + layout.header
+    found = chains(
+        layout,
+        layout.header_reader(read),
+        _leads_on(layout, read),
+        low,
+        target - layout.align,
+        lambda place: payload if place == payload else None,
+    )
+    return max(found, key=lambda place: found[place], default=payload) - layout.header
 
 
 def _chain(layout: FreeRtosLayout, read: WordReader) -> List[Optional[int]]:

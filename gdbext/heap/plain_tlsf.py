@@ -15,10 +15,10 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from dataclasses import replace
-from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 from gdbext.heap.cover import neighbour_agrees
-from gdbext.heap.ends import look_ahead, paged_reader
+from gdbext.heap.ends import chains, look_ahead, paged_reader
 from gdbext.heap.layout import FLAG_BITS, FREE_BIT, PREV_FREE_BIT, Pool, TlsfLayout
 from gdbext.heap.tlsf import first_payload, recognise_tlsf, tlsf_layout
 from gdbext.heap.walk import Walk, read_lists
@@ -233,26 +233,26 @@ class _Pools:
         index = bisect_left(self.begins, address)
         return self.begins[index] if index < len(self.begins) else self.top
 
+    def _sound(self, low: int, high: int, leads_to: Callable[[int], Optional[int]]) -> Dict[int, Tuple[int, int]]:
+        """For each payload of low..high from which sound blocks lead to an end: how many they are, and that end."""
+        word = self.layout.word
+        return chains(self.layout, lambda place: self._header(place + word), self.agrees, low, high, leads_to)
+
     def _chains(self, low: int, high: int) -> List[_Chain]:
         """The longest chains in low..high, of those that stop at the same place, which no damage explains: at an end
         marker, or in memory that is not at hand.
         """
-        layout, step = self.layout, self.layout.word
-        known: Dict[int, Tuple[int, int]] = {}
+
+        def leads_to(payload: int) -> Optional[int]:
+            if payload >= high + (_FAR << 6):
+                return None
+            stop = self._follow(payload) if payload > high else _Stop(payload, self._header(payload), None)
+            return stop.payload if stop.is_marker or stop.word is None else None
+
         best: Dict[int, _Chain] = {}
-        for payload in range(high - high % layout.align, low - 1, -layout.align):
-            header = self._header(payload)
-            size = 0 if header is None else header & ~FLAG_BITS
-            if header is None or not self._fits(size):
-                continue
-            following = payload + size + step
-            stop = self._follow(following) if following > high else _Stop(following, self._header(following), None)
-            after = known.get(following) or ((0, stop.payload) if stop.is_marker or stop.word is None else (0, -1))
-            if after[1] < 0 or not self.agrees(payload, header, following):
-                continue
-            known[payload] = (after[0] + 1, after[1])
-            if after[0] + 1 >= best.get(after[1], _Chain(0, 0, 0)).blocks:
-                best[after[1]] = _Chain(after[0] + 1, payload, after[1])
+        for payload, (blocks, stop) in self._sound(low, high, leads_to).items():
+            if blocks >= best.get(stop, _Chain(0, 0, 0)).blocks:
+                best[stop] = _Chain(blocks, payload, stop)
         return sorted(best.values(), key=lambda chain: chain.stop)
 
     def _behind(self, stop: _Stop, limit: int) -> Optional[int]:
@@ -419,18 +419,12 @@ class _Pools:
 
     def _longest(self, low: int, payload: int) -> int:
         """Where the longest chain of blocks that agree begins that leads to a block. Pools begin at even words."""
-        layout, known = self.layout, {payload: 0}
-        for place in range(payload - layout.smallest - layout.word, low - 1, -layout.align):
-            header = self._header(place)
-            size = 0 if header is None else header & ~FLAG_BITS
-            after = known.get(place + size + layout.word)
-            if header is None or after is None or not self._fits(size):
-                continue
-            if self.agrees(place, header, place + size + layout.word):
-                known[place] = after + 1
-        begins = (place for place in known if not (self._header(place) or 0) & PREV_FREE_BIT)
+        layout = self.layout
+        high = payload - layout.smallest - layout.word
+        found = self._sound(low, high, lambda place: payload if place == payload else None)
+        begins = (place for place in found if not (self._header(place) or 0) & PREV_FREE_BIT)
         return max(
-            begins, key=lambda place: (known[place], -(place % (2 * layout.word) != layout.word)), default=payload
+            begins, key=lambda place: (found[place], -(place % (2 * layout.word) != layout.word)), default=payload
         )
 
 
