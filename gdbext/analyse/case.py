@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from typing import List, Optional, Sequence, Tuple
 
-from gdbext.analyse.faults import Fault
 from gdbext.analyse.suspects import Witness
+from gdbext.heap.facts import Fault
 from gdbext.model import Explanation, Extent, Generation, Suspect
 
 # What an explanation is worth. Only their order and the distance to the stray write matter.

@@ -13,13 +13,13 @@ from typing import Callable, Iterable, List, NamedTuple, Optional, Sequence, Tup
 
 from gdbext.analyse.evidence import extent_of
 from gdbext.analyse.explain import explain
-from gdbext.analyse.faults import COUNTERS, Fault
 from gdbext.analyse.groups import group_faults
 from gdbext.analyse.pointers import NameAt, no_name, pointer_words
-from gdbext.analyse.rules import run_rules
+from gdbext.analyse.rules import rank_of, run_rules, struck_by
 from gdbext.analyse.rules_trace import TRACE_NOTES, run_trace_rules
 from gdbext.analyse.suspects import Frames, TaskOf, Witness, no_task
-from gdbext.heap.facts import HeapFacts
+from gdbext.heap.facts import Fault, HeapFacts
+from gdbext.heap.names import innermost_allocator
 from gdbext.model import (
     Assertion,
     Block,
@@ -32,11 +32,11 @@ from gdbext.model import (
     Suspect,
     TraceInfo,
 )
-from gdbext.symbols.names import innermost_allocator, is_assertion
+from gdbext.symbols.names import is_assertion
 from gdbext.trace.history import History
 
 _BYTES_SHOWN = 16
-_OVERWRITTEN = ("block-size", "end-marker", "used-link", "poison-head", "poison-tail", "poison-length", "owner-word")
+_OVERWRITTEN = ("header", "before", "behind")  # what is struck holds no pointers of its own
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ def _findings(witness: Witness, faults: Sequence[Fault], known: Known, first_gro
         return []
     facts, operation = witness.facts, known.operation()
     extents = [extent_of(facts.snapshot, fault.address, fault.length, *_bounds(facts, fault)) for fault in faults]
-    groups = group_faults(faults, extents)
+    groups = group_faults(faults, extents, rank_of(facts))
     judged = [_judged(witness, [faults[p] for p in group], extents[group[0]], operation) for group in groups]
     findings: List[Finding] = []
     numbered = sorted(range(len(groups)), key=lambda number: judged[number].severity)
@@ -113,12 +113,13 @@ def _findings(witness: Witness, faults: Sequence[Fault], known: Known, first_gro
 
 def _with_pointers(facts: HeapFacts, known: Known, fault: Fault, extent: Extent) -> Extent:
     """The bytes with what they point to, where that is not what the rule is about."""
-    words = pointer_words(facts, known.name_at, extent) if fault.rule in _OVERWRITTEN and fault.length else ""
+    overwritten = fault.length and struck_by(facts, fault) in _OVERWRITTEN
+    words = pointer_words(facts, known.name_at, extent) if overwritten else ""
     return replace(extent, words=f"{extent.words}  ({words})") if words else extent
 
 
 def _judged(witness: Witness, faults: Sequence[Fault], extent: Extent, operation: Operation) -> _Verdict:
-    if _explained_by(operation, faults):
+    if _explained_by(witness.facts, operation, faults):
         return _Verdict("note", f" (operation in progress: {operation.why})", (), ())
     return _Verdict("note" if faults[0].rule in TRACE_NOTES else "damage", "", *explain(witness, faults, extent))
 
@@ -132,14 +133,14 @@ def _bounds(facts: HeapFacts, fault: Fault) -> Tuple[int, int]:
     return low, payloads[behind] - word if behind < len(payloads) else facts.end
 
 
-def _explained_by(operation: Operation, faults: Sequence[Fault]) -> bool:
+def _explained_by(facts: HeapFacts, operation: Operation, faults: Sequence[Fault]) -> bool:
     """Whether the operation under way may have left all of this: then it is a note.
 
     At an assertion only the counters are excused: multi_heap counts a block before it frees it.
     """
     if not operation.in_allocator or not all(fault.transient for fault in faults):
         return False
-    return not operation.asserted or all(fault.rule in COUNTERS for fault in faults)
+    return not operation.asserted or all(struck_by(facts, fault) == "counters" for fault in faults)
 
 
 def _group_findings(
@@ -164,10 +165,11 @@ def _group_findings(
 
 def _report(facts: HeapFacts, findings: Sequence[Finding], known: Known) -> HeapReport:
     used, free = facts.used_sizes(), facts.free_sizes()
-    info = facts.info
+    counters = facts.counters
     damaged = any(finding.severity == "damage" for finding in findings)
     unread = any(broken.word is None for broken in facts.walk.breaks) or ends_unread(facts)
-    status = "damaged" if damaged else "unreadable" if unread or facts.leads_away or facts.cut else "clean"
+    partly = unread or facts.layout.leads_away or facts.cut
+    status = "damaged" if damaged else "unreadable" if partly else "clean"
     return HeapReport(
         kind=facts.region.kind,
         layout=facts.layout.name,
@@ -176,13 +178,13 @@ def _report(facts: HeapFacts, findings: Sequence[Finding], known: Known) -> Heap
         start=facts.start,
         end=facts.end,
         status=status,
-        poisoning=facts.poison.kind,
+        poisoning=facts.guards.kind,
         used_blocks=len(used),
         free_blocks=len(free),
         used_bytes=facts.used_bytes,
-        free_bytes=info.free_bytes if info is not None else sum(free),
+        free_bytes=counters.free_bytes if counters is not None else sum(free),
         largest_free=max(free, default=0),
-        minimum_free=info.minimum_free if info is not None else None,
+        minimum_free=counters.minimum_free if counters is not None else None,
         findings=tuple(findings),
         gaps=facts.walk.gaps(),
         resumed=tuple(facts.walk.resumed),

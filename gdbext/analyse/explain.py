@@ -20,21 +20,22 @@ from gdbext.analyse.explain_frees import (
     tell_wrong_heap,
 )
 from gdbext.analyse.explain_poison import explain_before, explain_behind
-from gdbext.analyse.faults import Fault
+from gdbext.analyse.rules import struck_by
 from gdbext.analyse.suspects import Witness, counted
-from gdbext.heap.layout import LinkedBlocks
+from gdbext.heap.facts import Fault
 from gdbext.model import Extent, Generation
 
 
 def explain(witness: Witness, faults: Sequence[Fault], extent: Extent) -> Ranked:
     """Suspects and explanations of one group; its first fault says most."""
     case = Case(witness, faults, extent)
-    how = _EXPLAINERS.get(case.fault.rule, _explain_control)
-    if how is _explain_links and case.fault.block is None:
-        how = _explain_control
-    elif case.fault.rule == "list-link" and isinstance(case.facts.layout, LinkedBlocks):
-        how = _explain_header  # where the pointers are
-    how(case)
+    struck = struck_by(case.facts, case.fault)
+    if case.fault.rule in _BY_TRACE:
+        _BY_TRACE[case.fault.rule](case)
+    elif case.fault.block is None and struck in ("inside", "link"):
+        _explain_control(case)
+    else:
+        _BY_WHAT_WAS_STRUCK.get(struck, _explain_control)(case)
     tell_wrong_heap(case)
     return case.ranked()
 
@@ -178,14 +179,17 @@ def _explain_control(case: Case) -> None:
         case.tell(WEAK, "underflow", owner, f"write before the start of {owner:#x} by its owner", "the nearest block")
 
 
-_EXPLAINERS: Dict[str, Callable[[Case], None]] = {
+_BY_TRACE: Dict[str, Callable[[Case], None]] = {
     "double-free": explain_double_free,
     "refused-free": explain_refused_free,
-    **dict.fromkeys(("trace-live-free", "trace-overlap"), explain_disagreement),
-    **dict.fromkeys(("block-size", "free-flag", "end-marker", "used-link"), _explain_header),
-    **dict.fromkeys(("poison-head", "poison-length", "owner-word"), explain_before),
-    **dict.fromkeys(("poison-tail", "poison-slack"), explain_behind),
-    **dict.fromkeys(("list-link", "back-link", "list-cycle", "previous-link", "poison-fill"), _explain_links),
-    **dict.fromkeys(("free-neighbours", "listed-not-free", "free-not-listed", "wrong-list"), _explain_links),
-    **dict.fromkeys(("free-bytes", "minimum-free"), _explain_counters),
+    "trace-live-free": explain_disagreement,
+    "trace-overlap": explain_disagreement,
+}
+_BY_WHAT_WAS_STRUCK: Dict[str, Callable[[Case], None]] = {
+    "header": _explain_header,
+    "link": _explain_header,
+    "before": explain_before,
+    "behind": explain_behind,
+    "inside": _explain_links,
+    "counters": _explain_counters,
 }

@@ -11,7 +11,6 @@ from typing import Dict, Iterator, Optional, Tuple
 
 from gdbext.analyse.case import LIKELY, OPEN, PROVEN, RUN, Case
 from gdbext.heap.facts import HeapFacts
-from gdbext.heap.layout import TlsfLayout
 from gdbext.model import Event, Generation
 
 
@@ -71,10 +70,7 @@ def _astray(case: Case) -> Iterator[Tuple[int, HeapFacts, HeapFacts]]:
 
 def _outward(facts: HeapFacts) -> Dict[int, int]:
     """Where the list pointers that leave a heap lead, as payloads, by the pointers' addresses."""
-    if not isinstance(facts.layout, TlsfLayout):
-        return {}
-    links = 2 * facts.layout.word
-    return {fault.address: fault.value + links for fault in facts.walk.faults if fault.target is None}
+    return {fault.address: fault.leads_to for fault in facts.walk.faults if fault.target is None}
 
 
 def _leads_to(facts: HeapFacts) -> Tuple[int, ...]:

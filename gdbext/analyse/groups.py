@@ -3,17 +3,16 @@
 
 from __future__ import annotations
 
-from typing import Dict, Hashable, List, Sequence
+from typing import Dict, Hashable, List, Mapping, Sequence
 
-from gdbext.analyse.faults import Fault
-from gdbext.analyse.rules import RULES
+from gdbext.heap.facts import Fault
 from gdbext.model import Extent
 
-_RANK = {rule.id: position for position, rule in enumerate(RULES)}
 
-
-def group_faults(faults: Sequence[Fault], extents: Sequence[Extent]) -> List[List[int]]:
-    """Positions of the faults, group by group; the fault that says most comes first in its group."""
+def group_faults(faults: Sequence[Fault], extents: Sequence[Extent], rank: Mapping[str, int]) -> List[List[int]]:
+    """Positions of the faults, group by group; the fault that says most comes first in its group: by `rank` of its
+    rule, those of the trace before all others.
+    """
     roots = list(range(len(faults)))
     _join_by_touch(faults, roots)
     _join_by_extent(extents, roots)
@@ -21,7 +20,7 @@ def group_faults(faults: Sequence[Fault], extents: Sequence[Extent]) -> List[Lis
     for position in range(len(faults)):
         groups.setdefault(_root(roots, position), []).append(position)
     ordered = [
-        sorted(group, key=lambda p: (_RANK.get(faults[p].rule, -1), faults[p].address)) for group in groups.values()
+        sorted(group, key=lambda p: (rank.get(faults[p].rule, -1), faults[p].address)) for group in groups.values()
     ]
     return sorted(ordered, key=lambda group: faults[group[0]].address)
 

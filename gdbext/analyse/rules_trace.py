@@ -10,15 +10,27 @@ Assumptions: a trace that has lost any event since it began proves nothing about
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import chain
-from typing import FrozenSet, Hashable, Iterable, Iterator, List, Optional, Tuple
+from typing import Callable, FrozenSet, Hashable, Iterable, Iterator, List, Optional, Tuple
 
-from gdbext.analyse.faults import COUNTERS, Fault, TraceRule
+from gdbext.analyse.rules import struck_by
 from gdbext.analyse.suspects import Witness, counted
-from gdbext.heap.dumped import DumpedLayout
+from gdbext.heap.facts import Fault, HeapFacts
 from gdbext.model import Generation, Skipped, TraceInfo
 
 _SOUND = "a sound heap"
+
+
+@dataclass(frozen=True)
+class TraceRule:
+    """What the trace and the heap must agree on, and how to see where they do not."""
+
+    id: str
+    sentence: str
+    check: Callable[[Witness], Iterable[Fault]]
+    severity: str = "note"
+    whole: bool = False  # a trace that has lost events cannot tell
 
 
 def _double_free(witness: Witness) -> Iterator[Fault]:
@@ -95,9 +107,9 @@ TRACE_NOTES = frozenset(rule.id for rule in TRACE_RULES if rule.severity == "not
 
 def run_trace_rules(witness: Witness, broken: Iterable[Fault]) -> Tuple[List[Fault], List[Skipped]]:
     """Where the trace and the heap differ, but for what damage to the heap explains; the checks that prove nothing."""
-    if witness.trace is None or isinstance(witness.facts.layout, DumpedLayout):
+    if witness.trace is None or not witness.facts.layout.fills_pools:
         return [], []
-    explained = frozenset(chain.from_iterable(_explains(fault) for fault in broken))
+    explained = frozenset(chain.from_iterable(_explains(witness.facts, fault) for fault in broken))
     faults: List[Fault] = []
     skipped: List[Skipped] = []
     for rule in TRACE_RULES:
@@ -110,9 +122,9 @@ def run_trace_rules(witness: Witness, broken: Iterable[Fault]) -> Tuple[List[Fau
     return faults, skipped
 
 
-def _explains(fault: Fault) -> FrozenSet[Hashable]:
+def _explains(facts: HeapFacts, fault: Fault) -> FrozenSet[Hashable]:
     """What damage accounts for. The counters are no reason: the allocator counts a block before it looks at it."""
-    return fault.touches if fault.rule in COUNTERS else fault.touches | {_SOUND}
+    return fault.touches if struck_by(facts, fault) == "counters" else fault.touches | {_SOUND}
 
 
 def _gaps(trace: TraceInfo) -> str:

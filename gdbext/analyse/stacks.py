@@ -15,7 +15,7 @@ from __future__ import annotations
 from typing import Callable, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 from gdbext.analyse.reach import Reach
-from gdbext.symbols.freertos import Task
+from gdbext.kernel.freertos import Task
 
 _STACK_BYTES = 64 << 10  # where nothing tells more
 _LARGEST_STACK = 1 << 20

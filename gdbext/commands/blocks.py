@@ -73,10 +73,19 @@ def run_free(host: Host, options: Namespace) -> FreeReport:
 
 
 def _totals(facts: HeapFacts) -> HeapTotals:
-    used, free, info = facts.used_sizes(), facts.free_sizes(), facts.info
-    largest = max(free, default=0)
+    used, free, counters = facts.used_sizes(), facts.free_sizes(), facts.counters
     return HeapTotals(
-        facts.region.kind, facts.layout.name, facts.region.name, facts.region.address, facts.start, facts.end,
-        len(used), len(free), facts.used_bytes, info.free_bytes if info is not None else sum(free), largest,
-        info.minimum_free if info is not None else None, round(1 - largest / sum(free), 3) if sum(free) else 0.0,
-    )  # fmt: skip
+        kind=facts.region.kind,
+        layout=facts.layout.name,
+        name=facts.region.name,
+        address=facts.region.address,
+        start=facts.start,
+        end=facts.end,
+        used_blocks=len(used),
+        free_blocks=len(free),
+        used_bytes=facts.used_bytes,
+        free_bytes=counters.free_bytes if counters is not None else sum(free),
+        largest_free=max(free, default=0),
+        minimum_free=counters.minimum_free if counters is not None else None,
+        fragmentation=round(1 - max(free) / sum(free), 3) if sum(free) else 0.0,
+    )

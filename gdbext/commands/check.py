@@ -12,9 +12,9 @@ from gdbext.analyse.rules import run_rules
 from gdbext.commands.collect import Collected, collect
 from gdbext.commands.host import Host
 from gdbext.commands.owners import Owners
+from gdbext.heap.allocator import Unreadable
+from gdbext.heap.around import fetch_around
 from gdbext.heap.facts import HeapFacts
-from gdbext.heap.reading import fetch_evidence
-from gdbext.heap.registry import Unreadable
 from gdbext.model import CheckReport, HeapReport, Skipped
 
 
@@ -76,7 +76,7 @@ def _read_evidence(host: Host, facts: HeapFacts) -> None:
     """The bytes around damage, where the heap was not read whole: what is concluded from them needs them there."""
     if host.memory().snapshot.missing(facts.start, facts.layout.behind):
         places = [(fault.address, fault.length) for fault in run_rules(facts)[0]]
-        fetch_evidence(host.memory(), places, facts.start, facts.layout.behind)
+        fetch_around(host.memory(), places, facts.start, facts.layout.behind)
 
 
 def _unreadable_heap(heap: Unreadable) -> HeapReport:

@@ -13,7 +13,6 @@ from contextlib import contextmanager
 from typing import Iterator, List, Optional, Sequence, Tuple
 
 from gdbext.analyse.check import Operation
-from gdbext.analyse.suspects import Frames
 from gdbext.analyse.watch import WatchPlan
 from gdbext.commands.collect import newest_ring, region_named
 from gdbext.commands.dumps import (
@@ -30,7 +29,6 @@ from gdbext.commands.dumps import (
 )
 from gdbext.commands.host import (
     NO_REGISTERS,
-    Found,
     Live,
     UserError,
     Watcher,
@@ -42,9 +40,12 @@ from gdbext.commands.host import (
 from gdbext.commands.launch import LAUNCH, launch
 from gdbext.commands.settings import Settings
 from gdbext.commands.table import COMMANDS, Argument, Command, help_of, render, shell_parser_of
-from gdbext.heap.facts import Region
-from gdbext.heap.registry import DECISIVE, weight_of
+from gdbext.heap.allocator import DECISIVE, Named
+from gdbext.heap.names import without_allocator
+from gdbext.heap.region import Region
+from gdbext.heap.registry import weight_of
 from gdbext.heap.search import search_file
+from gdbext.kernel.freertos import Tasks, read_tasks
 from gdbext.model import CheckReport, Frame, Skipped, Stack
 from gdbext.report.printable import put, say
 from gdbext.source.images import ImageSource
@@ -53,8 +54,7 @@ from gdbext.source.registers import machine_of, threads_of
 from gdbext.source.snapshot import ByteOrder
 from gdbext.symbols.elf_file import ElfFile
 from gdbext.symbols.elf_symbols import ElfSymbols
-from gdbext.symbols.freertos import Tasks, read_tasks
-from gdbext.symbols.shapes import Variable
+from gdbext.symbols.shapes import Program
 from gdbext.trace.ring import search_rings
 
 _CORE = Argument(
@@ -131,9 +131,7 @@ class ImageHost:
 
     def tasks(self) -> Tasks:
         """The tasks of the program's kernel, by its own lists."""
-        if self._program is None or self._symbols is None:
-            return Tasks()
-        return read_tasks(self._memory, self._program, self._symbols)
+        return Tasks() if self._symbols is None else read_tasks(self._memory, self._symbols)
 
     def name_at(self, address: int) -> Optional[str]:
         """The variable or function at an address, with the offset in it."""
@@ -155,26 +153,23 @@ class ImageHost:
         lines = "" if self._symbols.has_lines else ": no debug information: functions are shown without lines"
         return (*core, f"symbols {self._program.path}{lines}")
 
-    def symbol(self, name: str) -> Optional[int]:
-        """Address of a symbol of the program, or None."""
-        return None if self._program is None else self._program.address_of(name)
-
-    def variable_of(self, function: str, name: str, follow: Sequence[str] = ()) -> Optional[Variable]:
-        """A variable of the source that a function is in, by DWARF."""
-        return None if self._symbols is None else self._symbols.variable_of(function, name, follow)
+    @property
+    def program(self) -> Optional[Program]:
+        """What `--elf` names."""
+        return self._symbols
 
     def build_id(self) -> Optional[str]:
         """The program's build-id."""
         return None if self._program is None else self._program.build_id
 
-    def find_heaps(self) -> Found:
+    def find_heaps(self) -> Named:
         """The heaps known when the core was saved, else those that symbols lead to, else those that show themselves."""
         saved = None if self._dump is None else self._dump.saved
         if saved is not None:
             return found_saved(saved)
-        found = found_in_file(self._memory, self._program, self)
+        found = found_in_file(self._memory, self._symbols)
         if not found.regions and self._dump is not None and of_esp_idf(self._dump):
-            found.skipped.append(Skipped("heaps", WITHOUT_HEAPS))
+            found.problems.append(WITHOUT_HEAPS)
         return found
 
     def find_ring(self) -> Optional[int]:
@@ -194,10 +189,11 @@ class ImageHost:
         """Whether the core was made by an assertion, and says so."""
         return self._dump is not None and panic_of(self._dump) is not None
 
-    @property
-    def frames(self) -> Frames:
-        """Stacks to frames; without symbols a frame is its PC."""
-        return _bare_frames if self._symbols is None else self._symbols.frames
+    def frames(self, pcs: Tuple[int, ...]) -> Stack:
+        """A recorded stack without the allocator's own frames; without symbols a frame is its PC."""
+        if self._symbols is None:
+            return tuple(Frame(pc) for pc in pcs)
+        return without_allocator(self._symbols.frames(pcs))
 
     def operation(self) -> Operation:
         """What the target was doing, as far as a core tells."""
@@ -209,10 +205,6 @@ class ImageHost:
             return int(text, 0)
         except ValueError:
             raise UserError(f"{text} is not an address: give 0x... or a decimal number") from None
-
-
-def _bare_frames(pcs: Tuple[int, ...]) -> Stack:
-    return tuple(Frame(pc) for pc in pcs)
 
 
 @contextmanager

@@ -14,11 +14,12 @@ from gdbext.analyse.check import Operation
 from gdbext.commands.cli import FORMATS, ImageHost
 from gdbext.commands.collect import region_named
 from gdbext.commands.dumps import open_program
-from gdbext.commands.host import FRAGILE, NEVER_RUNS, UNKNOWN_OPERATION, Found, UserError, found_named
-from gdbext.heap.caps import CHIP_MEMORY, chip_memory
-from gdbext.heap.facts import Region
-from gdbext.heap.registry import LARGEST_HEAP, weight_of
+from gdbext.commands.host import FRAGILE, NEVER_RUNS, UNKNOWN_OPERATION, UserError
+from gdbext.heap.allocator import LARGEST_HEAP, Named
+from gdbext.heap.region import Region
+from gdbext.heap.registry import find_named, weight_of
 from gdbext.report.printable import say
+from gdbext.source.chip import CHIP_MEMORY, chip_memory
 from gdbext.source.known import Known
 from gdbext.source.memory import Memory
 from gdbext.source.rsp import RspConnection, RspSource
@@ -72,9 +73,9 @@ class RspHost(ImageHost):
         fragile = (f"link   {FRAGILE}",) if self._memory.fragile else ()
         return (*super().facts(), f"link   {self._connection.describe()}", *fragile)
 
-    def find_heaps(self) -> Found:
+    def find_heaps(self) -> Named:
         """The heaps that symbols lead to. A live target is not searched unasked."""
-        return Found([], []) if self._program is None else found_named(self._memory, self._program, self)
+        return Named([], []) if self._symbols is None else find_named(self._memory, self._symbols)
 
     def find_ring(self) -> Optional[int]:
         """What memtrace_ring points to."""

@@ -7,28 +7,23 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Dict, Iterator, List, Optional, Protocol, Sequence, Tuple
 
 from gdbext.commands.host import Host, UserError
+from gdbext.heap.allocator import LARGEST_HEAP, Unreadable
 from gdbext.heap.cover import Proven
-from gdbext.heap.dumped import ABSENT, DumpedLayout
-from gdbext.heap.facts import HeapFacts, Region
-from gdbext.heap.heap_1 import UNTOLD, Heap1Layout
-from gdbext.heap.layout import TlsfLayout
-from gdbext.heap.named import link_of
-from gdbext.heap.registry import KINDS, LARGEST_HEAP, Unreadable, read_heap
+from gdbext.heap.facts import HeapFacts
+from gdbext.heap.region import Region
+from gdbext.heap.registry import ALLOCATORS, AUTO, KINDS, complete, read_heap
 from gdbext.heap.search import Searched, search_heaps
 from gdbext.model import Assertion, Cost, Event, Skipped, TraceInfo
 from gdbext.source.memory import Memory
-from gdbext.symbols.names import HEAP_TRACING, TASK_TRACKING
 from gdbext.trace.format import HEADER_BYTES, FormatError
 from gdbext.trace.history import History
+from gdbext.trace.idf_heap_trace import HEAP_TRACING, HeapTrace
+from gdbext.trace.idf_task_stats import TASK_TRACKING, TaskOwners
 from gdbext.trace.ring import Rings, Trace, find_rings, read_ring, search_rings
 
 if TYPE_CHECKING:
     from gdbext.analyse.watch import Past
-    from gdbext.trace.idf_heap_trace import HeapTrace
-    from gdbext.trace.idf_task_stats import TaskOwners
 
-_POOLED = ("auto", "tlsf", "freertos_heap_5")
-_LINKED = ("auto", "freertos_heap_4", "freertos_heap_5")
 SEARCH = "search "  # what a ring's address begins with when it is a range to be searched
 _FIRST_LOOK = 4096
 _HOLES_SAID = 8
@@ -125,23 +120,20 @@ def collect(
         heap = read_heap(host.memory(), region, proven)
         if isinstance(heap, HeapFacts):
             found.heaps.append(heap)
-            found.skipped += [*_unread(host, heap), *_pool_remarks(heap)]
+            found.skipped += [*heap.allocator.remarks(heap), *_unread(host, heap)]
         else:
             found.unreadable.append(heap)
-    if found.trace is None and ring is None and found.heaps and host.symbol(TASK_TRACKING) is not None:
+    program = host.program
+    wanted = found.trace is None and ring is None and found.heaps
+    if wanted and program is not None and program.address_of(TASK_TRACKING) is not None:
         from gdbext.commands.imported import import_tasks  # not needed by those who only load us
 
-        import_tasks(host, found)
+        import_tasks(host, program, found)
     return found
 
 
 def _unread(host: Host, heap: HeapFacts) -> Iterator[Skipped]:
-    if isinstance(heap.layout, DumpedLayout):
-        yield Skipped(f"heap {heap.region.address:#x}", ABSENT)
-        return
-    if isinstance(heap.layout, Heap1Layout):
-        yield Skipped(f"heap {heap.region.address:#x}", UNTOLD)
-    holes = host.memory().failed(heap.start, heap.layout.behind)
+    holes = host.memory().failed(heap.start, heap.layout.behind) if heap.layout.fills_pools else []
     for start, end in holes[:_HOLES_SAID]:
         yield Skipped("memory", f"{end - start:,} bytes at {start:#x} could not be read")
     if holes[_HOLES_SAID:]:
@@ -153,34 +145,16 @@ def _with_pools(host: Host, regions: List[Region], pools: Sequence[str]) -> List
     """The regions, of which the one that can have several pools has those that --pool names."""
     if not pools:
         return regions
-    able = [region for region in regions if region.kind in _POOLED]
+    pooled = [AUTO, *(kind for kind, one in ALLOCATORS.items() if one.takes_pools)]
+    able = [region for region in regions if region.kind in pooled]
     if len(able) != 1:
-        kinds = f"{', '.join(_POOLED[:-1])} or {_POOLED[-1]}"
+        kinds = f"{', '.join(pooled[:-1])} or {pooled[-1]}"
         raise UserError(f"--pool {pools[0]}: {len(able)} heaps here may have pools: name one with --heap, as {kinds}")
     spans = [_pair(host, f"--pool {text}", text) for text in pools]
     for low, high in spans:
         host.memory().allow_named(low, high)
     named = replace(able[0], pools=(*able[0].pools, *spans))
     return [named if region is able[0] else region for region in regions]
-
-
-def _pool_remarks(heap: HeapFacts) -> Iterator[Skipped]:
-    """Which pools were not found where they are named, or lie where nothing names them."""
-    layout, named = heap.layout, heap.region.pools
-    if isinstance(layout, TlsfLayout):
-        for low, high in named:
-            if not any(low <= pool.first < high for pool in layout.pools) and not low <= layout.control < high:
-                yield Skipped(
-                    "pools", f"no block of this heap begins at {low:#x}, where --pool or the program has a pool"
-                )
-        for payload in sorted(layout.beyond):
-            yield Skipped("pools", f"a free list leads to {payload:#x}, which was not given: is another pool there?")
-        for first, end in layout.unlisted:
-            yield Skipped(
-                "pools",
-                f"{end - first:,} bytes at {first:#x} look like a pool that no free list leads to: it is checked with "
-                f"--pool {first:#x},{end:#x}",
-            )
 
 
 class NoRingThere(UserError):
@@ -237,10 +211,12 @@ def _search_ring(host: Host, start: int, end: int) -> int:
 def collect_trace(host: Host, ring: Optional[str]) -> Collected:
     """Reads the trace alone, ours or that of ESP-IDF; why there is none is among what was skipped."""
     found = _own_trace(host, ring)
-    if found.trace is None and ring is None and host.symbol(HEAP_TRACING) is not None:
+    program = host.program
+    wanted = found.trace is None and ring is None
+    if wanted and program is not None and program.address_of(HEAP_TRACING) is not None:
         from gdbext.commands.imported import import_records  # not needed by those who only load us
 
-        import_records(host, found)
+        import_records(host, program, found)
     host.memory().require_whole()  # a free that was not read makes a block live
     return found
 
@@ -274,35 +250,31 @@ def _without_trace(why: str) -> Collected:
 
 def _regions(host: Host, named: Sequence[str], found: Collected, span: Optional[Tuple[int, int]]) -> List[Region]:
     if named:
-        regions = [_with_variables(host, region_named(host, text)) for text in named]
+        regions = [_completed(host, region_named(host, text)) for text in named]
         for region in regions:
             host.memory().allow_from(region.address, region.address + LARGEST_HEAP)
         return regions
     heaps = host.find_heaps()
     searched = search_heaps(host.memory(), [span]) if span is not None else Searched([], [])
-    found.skipped += [*heaps.skipped, *(Skipped("heaps", why) for why in searched.left_out)]
-    found.heaps_missing = bool(heaps.skipped)
+    found.skipped += [Skipped("heaps", why) for why in (*heaps.problems, *searched.left_out)]
+    found.heaps_missing = bool(heaps.problems)
     known = {region.address for region in heaps.regions}
     return [
-        *(_with_link(host, region) for region in heaps.regions),
+        *(_with_types(host, region) for region in heaps.regions),
         *(region for region in searched.regions if region.address not in known),
     ]
 
 
-def _with_variables(host: Host, region: Region) -> Region:
-    """heap_1 says nothing without its variables: those that symbols lead to, if it is this one."""
-    if region.kind != "freertos_heap_1":
-        return _with_link(host, region)
-    known = host.find_heaps().regions
-    return next((one for one in known if (one.kind, one.address) == (region.kind, region.address)), region)
+def _completed(host: Host, region: Region) -> Region:
+    """A heap that the user named, with what symbols say of it."""
+    if region.kind != AUTO and ALLOCATORS[region.kind].needs_variables:
+        known = host.find_heaps().regions
+        return next((one for one in known if (one.kind, one.address) == (region.kind, region.address)), region)
+    return _with_types(host, region)
 
 
-def _with_link(host: Host, region: Region) -> Region:
-    """The same with what debug information says of its block headers, where only its address was known."""
-    if region.kind not in _LINKED or region.variables.link is not None:
-        return region
-    link = link_of(host, host.memory().source.pointer_size)
-    return region if link is None else replace(region, variables=region.variables._replace(link=link))
+def _with_types(host: Host, region: Region) -> Region:
+    return region if host.program is None else complete(host.memory(), region, host.program)
 
 
 def newest_ring(memory: Memory) -> Optional[int]:

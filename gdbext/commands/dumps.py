@@ -12,6 +12,7 @@ from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from gdbext.analyse.check import Operation, operation_in
 from gdbext.commands.host import UserError
+from gdbext.heap.names import is_allocator
 from gdbext.model import Assertion, Stack
 from gdbext.report.words import counted, size_words
 from gdbext.source.core import Core, CoreError, CoreSource, parse_core
@@ -22,7 +23,6 @@ from gdbext.source.registers import auxiliary_of, machine_of, threads_of
 from gdbext.source.saved import Saved, read_saved, saved_ring
 from gdbext.symbols.elf_file import ElfFile, ProgramError
 from gdbext.symbols.elf_symbols import ElfSymbols
-from gdbext.symbols.names import is_allocator
 from gdbext.symbols.unwind import Unwinder
 from gdbext.trace.ring import message_of
 

@@ -18,12 +18,11 @@ import sys
 from argparse import Namespace
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Callable, Dict, Hashable, Iterator, List, Optional, Sequence, Tuple
+from typing import TYPE_CHECKING, Any, Callable, Dict, Hashable, Iterator, List, Optional, Tuple
 
 import gdb
 
 from gdbext.analyse.check import Operation, operation_in
-from gdbext.analyse.suspects import Frames
 from gdbext.commands.collect import newest_ring
 from gdbext.commands.complete import complete
 from gdbext.commands.host import (
@@ -31,22 +30,24 @@ from gdbext.commands.host import (
     NEVER_RUNS,
     NO_REGISTERS,
     UNKNOWN_OPERATION,
-    Found,
     Live,
     Thread,
     UserError,
     World,
     found_in_file,
-    found_named,
     found_saved,
     threads_named,
 )
 from gdbext.commands.settings import SETTINGS, SettingRow, Settings
 from gdbext.commands.table import COMMANDS, Command, help_of, parser_of, render
-from gdbext.heap.caps import CHIP_MEMORY, chip_memory, read_registered
+from gdbext.heap.allocator import Named
+from gdbext.heap.names import without_allocator
+from gdbext.heap.registry import find_named
+from gdbext.heap.tlsf.registered import read_registered
 from gdbext.model import Assertion, CheckReport, Frame, Skipped, Stack
 from gdbext.report.printable import encodable, one_line, printable, say
 from gdbext.report.style import coloured
+from gdbext.source.chip import CHIP_MEMORY, chip_memory
 from gdbext.source.gdb_inferior import (
     NamedMemory,
     auxiliary_vector,
@@ -72,7 +73,6 @@ from gdbext.symbols.gdb_symbols import (
     lacks_words,
     size_of,
     variable_at,
-    variable_of,
 )
 from gdbext.trace.format import FormatError
 from gdbext.trace.ring import message_of, read_ring
@@ -80,9 +80,9 @@ from gdbext.trace.ring import message_of, read_ring
 if TYPE_CHECKING:
     from gdbext.analyse.watch import WatchPlan
     from gdbext.commands.gdb_watch import GdbWatcher
+    from gdbext.kernel.freertos import Tasks
     from gdbext.source.saved import Saved
-    from gdbext.symbols.freertos import Tasks
-    from gdbext.symbols.shapes import Variable
+    from gdbext.symbols.shapes import Program
 
 # Where a heap assertion stops, best first: the recorder's hook, the C library's assert, its abort.
 STOP_FUNCTIONS = ("memtrace_assert_stop", "__assert_func", "abort")
@@ -227,9 +227,9 @@ class GdbHost:
 
     def tasks(self) -> Tasks:
         """The tasks of the program's kernel, by its own lists."""
-        from gdbext.symbols.freertos import read_tasks  # not needed by those who only load us
+        from gdbext.kernel.freertos import read_tasks  # not needed by those who only load us
 
-        return read_tasks(self.memory(), self._program, self)
+        return read_tasks(self.memory(), self._program)
 
     def name_at(self, address: int) -> Optional[str]:
         """The ELF symbol that holds an address."""
@@ -246,25 +246,22 @@ class GdbHost:
         link = f"link   {FRAGILE}" if is_fragile() else None
         return tuple(filter(None, (symbols, f"stop   {STOPS.describe()}", link)))
 
-    def symbol(self, name: str) -> Optional[int]:
-        """Address of a symbol of the program, or None."""
-        return address_of(name)
-
-    def variable_of(self, function: str, name: str, follow: Sequence[str] = ()) -> Optional[Variable]:
-        """A variable of the source that a function is in, by GDB's types."""
-        return variable_of(function, name, follow)
+    @property
+    def program(self) -> Program:
+        """The loaded program, by GDB's tables."""
+        return self._program
 
     def build_id(self) -> Optional[str]:
         """The loaded program's build-id."""
         programs = (objfile for objfile in gdb.objfiles() if objfile.is_valid() and objfile.owner is None)
         return next((objfile.build_id for objfile in programs if objfile.build_id), None)
 
-    def find_heaps(self) -> Found:
+    def find_heaps(self) -> Named:
         """The heaps that symbols lead to; in a core those that it names, else also those that show themselves."""
         saved = self._saved()
         if saved is not None:
             return found_saved(saved)
-        return (found_in_file if is_core() else found_named)(self.memory(), self._program, self)
+        return (found_in_file if is_core() else find_named)(self.memory(), self._program)
 
     def find_ring(self) -> Optional[int]:
         """What memtrace_ring points to."""
@@ -310,10 +307,9 @@ class GdbHost:
             return None
         return Memory(HeldSource(self._memory.snapshot))
 
-    @property
-    def frames(self) -> Frames:
-        """Stacks to frames by GDB's tables."""
-        return self._symbols.frames
+    def frames(self, pcs: Tuple[int, ...]) -> Stack:
+        """A recorded stack by GDB's tables, without the allocator's own frames."""
+        return without_allocator(self._symbols.frames(pcs))
 
     def operation(self) -> Operation:
         """Whether any thread stands in an allocator's function."""

@@ -20,11 +20,11 @@ import gdb
 
 from gdbext.analyse.watch import Tally, WatchPlan, owner_writes
 from gdbext.commands.host import UserError, Watched
+from gdbext.heap.names import is_allocator
 from gdbext.model import Event
 from gdbext.source.gdb_inferior import inferior_key, is_core, is_fragile
 from gdbext.source.memory import Memory, NoTarget
 from gdbext.symbols.gdb_symbols import address_of
-from gdbext.symbols.names import is_allocator
 from gdbext.trace.format import HEADER_BYTES, FormatError
 from gdbext.trace.history import History
 from gdbext.trace.ring import read_newest, read_ring

@@ -6,21 +6,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Dict, List, NamedTuple, Optional, Protocol, Sequence, Tuple
 
 from gdbext.analyse.check import Operation
-from gdbext.analyse.suspects import Frames
 from gdbext.commands.settings import Settings
-from gdbext.heap.facts import Region, Variables
-from gdbext.heap.named import Named, Symbols
-from gdbext.heap.registry import KINDS
+from gdbext.heap.allocator import Named
+from gdbext.heap.region import Region
+from gdbext.heap.registry import KINDS, find_named
 from gdbext.heap.search import search_file
-from gdbext.model import Skipped
+from gdbext.model import Skipped, Stack
 from gdbext.source.memory import Memory
+from gdbext.symbols.shapes import Program
 
 if TYPE_CHECKING:
     from gdbext.analyse.watch import WatchPlan
+    from gdbext.kernel.freertos import Tasks
     from gdbext.source.registers import Machine
     from gdbext.source.saved import Saved
-    from gdbext.symbols.freertos import Tasks
-    from gdbext.symbols.shapes import Types, Variable
 
 FRAGILE = "a small stub, as in a chip's panic handler: nothing runs or breaks there; block headers are read, no more"
 NEVER_RUNS = "this is a small stub, as in a chip's panic handler: nothing runs there any more that could obey"
@@ -31,51 +30,26 @@ UNKNOWN_OPERATION = (
 NO_REGISTERS = "there are no registers here: what only they lead to is not seen"
 
 
-_HIGHEST = (1 << 64) - 1
-
-
 class UserError(Exception):
     """Something the user can mend; the text is one line and says how."""
 
 
-class Found(NamedTuple):
-    """What was looked for, and what to say about what was not found."""
-
-    regions: List[Region]
-    skipped: List[Skipped]
-
-
-def found_named(memory: Memory, symbols: Symbols, types: Types) -> Found:
-    """The heaps that a program's symbols lead to."""
-    named = Named(memory, symbols, types).find()
-    return Found(named.regions, [Skipped("heaps", problem) for problem in named.problems])
-
-
-def found_in_file(memory: Memory, symbols: Optional[Symbols], types: Types) -> Found:
+def found_in_file(memory: Memory, program: Optional[Program]) -> Named:
     """The heaps of a file: those that symbols lead to, else those that show themselves.
 
     A list that can be read and is empty or broken is the truth; a core without it says nothing of its heaps.
     """
-    named = Found([], []) if symbols is None else found_named(memory, symbols, types)
-    head = None if symbols is None else symbols.address_of("registered_heaps")
-    if named.regions or (head is not None and memory.word(head) is not None):
+    named = Named([], []) if program is None else find_named(memory, program)
+    if named.regions or named.final:
         return named
     searched = search_file(memory)
-    return Found(searched.regions, [*named.skipped, *(Skipped("heaps", why) for why in searched.left_out)])
+    return Named(searched.regions, [*named.problems, *searched.left_out])
 
 
-def found_saved(saved: Saved) -> Found:
+def found_saved(saved: Saved) -> Named:
     """The heaps that were known when a core was saved."""
-    told = [
-        heap
-        for heap in saved.heaps
-        if heap[0] in KINDS and all(0 <= (end or 0) <= _HIGHEST for end in (*heap[1:4], *heap[6], *heap[7]))
-    ]
-    regions = [
-        Region(*heap[:6], variables=Variables.of_flat(heap[6]), pools=tuple(zip(heap[7][::2], heap[7][1::2])))
-        for heap in told
-    ]
-    return Found(regions, [Skipped(*missing) for missing in saved.skipped])
+    regions = [Region(**heap._asdict()) for heap in saved.heaps if heap.kind in KINDS]
+    return Named(regions, [why for _, why in saved.skipped])
 
 
 class Live(NamedTuple):
@@ -176,11 +150,9 @@ class Host(Protocol):
     def live(self) -> Live:
         """Threads and globals of a stopped target. UserError where there is none."""
 
-    def symbol(self, name: str) -> Optional[int]:
-        """Address of a symbol of the program, or None."""
-
-    def variable_of(self, function: str, name: str, follow: Sequence[str] = ()) -> Optional[Variable]:
-        """A variable of the source that a function is in, by debug information, and what it points to."""
+    @property
+    def program(self) -> Optional[Program]:
+        """The program's symbols and types; None: there is no program."""
 
     def roots(self) -> World:
         """Where pointers may stand outside of heaps."""
@@ -191,15 +163,14 @@ class Host(Protocol):
     def name_at(self, address: int) -> Optional[str]:
         """The variable or function at an address, with the offset in it."""
 
-    def find_heaps(self) -> Found:
+    def find_heaps(self) -> Named:
         """The heaps that symbols lead to."""
 
     def find_ring(self) -> Optional[int]:
         """Address of the ring's header, or None. UserError says why there is none although there should be."""
 
-    @property
-    def frames(self) -> Frames:
-        """Stacks to frames."""
+    def frames(self, pcs: Tuple[int, ...]) -> Stack:
+        """A recorded stack, innermost first, without the allocator's own frames."""
 
     @property
     def at_assertion(self) -> bool:

@@ -12,19 +12,20 @@ from typing import Dict, Iterator
 from gdbext.commands.collect import Collected
 from gdbext.commands.host import Host
 from gdbext.model import Generation, Skipped
+from gdbext.symbols.shapes import Program
 from gdbext.trace.history import History
 from gdbext.trace.idf_heap_trace import SOURCE, STATICS, RecordsError, books_of, read_records
 from gdbext.trace.idf_task_stats import lists_of, read_owners
 
 
-def import_records(host: Host, found: Collected) -> None:
+def import_records(host: Host, program: Program, found: Collected) -> None:
     """The records of ESP-IDF's heap tracing as the trace, or why they cannot be read."""
-    if host.symbol("memtrace_ring") is None:
+    if program.address_of("memtrace_ring") is None:
         found.skipped.clear()  # another recorder is linked than ours: nothing is missing
-    books = books_of(host)
+    books = books_of(program)
     if books is None:
         why = "its records are here, but only debug information tells how: load an ELF that was built with -g"
-        if all(host.symbol(name) is None for name in STATICS):
+        if all(program.address_of(name) is None for name in STATICS):
             why = "it is linked, but no records are: it is off, or sends to a host"
         found.skipped.append(Skipped("trace", f"{SOURCE}: {why}"))
         return
@@ -38,9 +39,9 @@ def import_records(host: Host, found: Collected) -> None:
     found.skipped += [Skipped("trace", f"{SOURCE}: {problem}") for problem in found.imported.problems]
 
 
-def import_tasks(host: Host, found: Collected) -> None:
+def import_tasks(host: Host, program: Program, found: Collected) -> None:
     """The owners that ESP-IDF's task tracking knows; it lists blocks that are in use, and no stacks."""
-    lists = None if host.memory().fragile else lists_of(host)
+    lists = None if host.memory().fragile else lists_of(program)
     if lists is None:
         return
     found.tasks = owners = read_owners(host.memory(), lists)

@@ -13,8 +13,7 @@ from typing import Dict, Optional
 from gdbext.commands.collect import Collected
 from gdbext.commands.host import Host
 from gdbext.heap.facts import HeapFacts
-from gdbext.heap.owner import strangers
-from gdbext.heap.poison import HEAD
+from gdbext.heap.tlsf.owner import strangers
 from gdbext.model import Owner
 
 
@@ -52,13 +51,13 @@ class Owners:
 
     def _handle(self, facts: HeapFacts, raw: int) -> Optional[int]:
         """What a block's owner word holds; where its size word is damaged, its head canary tells that it is used."""
-        place, heap = facts.poison.owner_place(raw), facts.region.address
+        place, heap = facts.guards.owner_place(raw), facts.region.address
         if place is None:
             return None
         if heap not in self._handles:
             self._handles[heap] = _handles(facts, self._found)
         known = self._handles[heap]
-        if raw in facts.position or not facts.poison.head or facts.read32(raw) != HEAD:
+        if raw in facts.position or not facts.guards.is_used(facts.snapshot, raw):
             return known.get(raw)
         handle = facts.read32(place)
         return handle if handle in known.values() else None
@@ -67,7 +66,7 @@ class Owners:
 def _handles(facts: HeapFacts, found: Collected) -> Dict[int, int]:
     """The owner words of a heap's used blocks; those that no task's handle can be, and the tracking's own, left out."""
     own = {facts.holder(start) for start, _ in found.books}
-    places = ((raw, facts.poison.owner_place(raw)) for raw, _ in facts.used if raw not in own)
+    places = ((raw, facts.guards.owner_place(raw)) for raw, _ in facts.used if raw not in own)
     words = {raw: facts.read32(place) or 0 for raw, place in places if place is not None}
     none = set(strangers(words, facts.layout.word))
     control = range(facts.start, facts.layout.first)  # no task is there, but structures of the tracking point to it

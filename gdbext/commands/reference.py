@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Dict, Iterator, Tuple, Union
+from typing import Dict, Iterator, List, Sequence, Union
 
-from gdbext.analyse.faults import Rule, TraceRule
-from gdbext.analyse.rules import RULES
-from gdbext.analyse.rules_trace import TRACE_RULES
+from gdbext.analyse.rules_trace import TRACE_RULES, TraceRule
 from gdbext.commands.launch import LAUNCH
 from gdbext.commands.settings import SETTINGS, Settings
 from gdbext.commands.table import COMMANDS, Described, spelled, visible
+from gdbext.heap.facts import Rule
+from gdbext.heap.registry import ALLOCATORS
 
 _NOTE = "<!-- Written by `python3 -m gdbext.commands.reference docs`; a test compares. -->"
 _HEAD = """\
@@ -59,11 +59,15 @@ def _settings() -> Iterator[str]:
 
 def checks_page() -> str:
     """docs/CHECKS.md."""
-    rules: Tuple[Union[Rule, TraceRule], ...] = (*RULES, *TRACE_RULES)
-    rows = [f"| `{rule.id}` | {rule.sentence} | {rule.severity} |" for rule in rules]
     what = "What `heap-check` holds against a heap; the id stands in `rule` of its `--json`."
-    head = ["# Checks", "", _NOTE, "", what, ""]
-    return "\n".join([*head, "| id | what must be so | else |", "|---|---|---|", *rows, ""])
+    kinds: Dict[Sequence[Union[Rule, TraceRule]], List[str]] = {}
+    for kind, allocator in ALLOCATORS.items():
+        kinds.setdefault(allocator.rules, []).append(kind)
+    rows: List[str] = []
+    for rules, titles in {**kinds, TRACE_RULES: ["The trace and the heap"]}.items():
+        rows += [f"## {', '.join(titles)}", "", "| id | what must be so | else |", "|---|---|---|"]
+        rows += [*(f"| `{rule.id}` | {rule.sentence} | {rule.severity} |" for rule in rules), ""]
+    return "\n".join(["# Checks", "", _NOTE, "", what, "", *rows])
 
 
 def pages() -> Dict[str, str]:

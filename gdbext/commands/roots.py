@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Iterator, List, Sequence, Tuple
 from gdbext.analyse.reach import Held, Reach, Register, Root
 from gdbext.commands.collect import Collected
 from gdbext.commands.host import Host, Thread, UserError, World
-from gdbext.heap.dumped import DumpedLayout
 from gdbext.model import Scanned, Skipped, Unscanned
 from gdbext.source.known import parse_ranges
 from gdbext.source.memory import Memory
@@ -104,7 +103,7 @@ def _absent(world: World, found: Collected) -> Iterator[Unscanned]:
 
 def _blocks(memory: Memory, found: Collected) -> List[Held]:
     for heap in found.heaps:
-        if not isinstance(heap.layout, DumpedLayout):
+        if heap.layout.fills_pools:
             for pool in heap.layout.pools:
                 memory.fetch(pool.first, heap.layout.behind_pool(pool) - pool.first)
         for gap in heap.walk.gaps():

@@ -18,7 +18,6 @@ from typing import Iterator, List, Optional
 from gdbext.analyse.check import Operation
 from gdbext.commands.collect import Collected, collect
 from gdbext.commands.host import Host, Live, UserError
-from gdbext.heap.facts import Region
 from gdbext.model import SaveReport, Skipped
 from gdbext.source.core import Note
 from gdbext.source.core_writer import Image, core_bytes
@@ -109,7 +108,7 @@ def _knowledge(host: Host, memory: Memory, found: Collected) -> List[Note]:
     operation = host.operation() if found.assertion is None else Operation()
     assertion = found.assertion or operation.assertion
     saved = Saved(
-        tuple(_region_row(region) for region in heaps),
+        tuple(SavedHeap(**vars(region)) for region in heaps),
         tuple(missing),
         None if found.trace is None else found.trace.header.address,
         (operation.in_allocator, operation.why, operation.asserted),
@@ -117,12 +116,6 @@ def _knowledge(host: Host, memory: Memory, found: Collected) -> List[Note]:
         host.build_id(),
     )
     return saved_notes(saved, _ring_bytes(memory, found), memory.source.byte_order)
-
-
-def _region_row(region: Region) -> SavedHeap:
-    pools = tuple(edge for pool in region.pools for edge in pool)
-    told = (region.kind, region.address, region.start, region.end, region.name, region.origin)
-    return (*told, region.variables.flat(), pools)
 
 
 def _ring_bytes(memory: Memory, found: Collected) -> Optional[bytes]:

@@ -10,8 +10,8 @@ from gdbext.analyse.recognised import evidence_of
 from gdbext.commands.collect import Collected, collect
 from gdbext.commands.control import pending_request
 from gdbext.commands.host import Host
+from gdbext.heap.allocator import Unreadable
 from gdbext.heap.facts import HeapFacts
-from gdbext.heap.registry import Unreadable
 from gdbext.model import HeapStatus, RingStatus, Skipped, StatusReport
 from gdbext.trace.ring import Trace
 

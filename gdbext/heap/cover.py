@@ -16,7 +16,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import Callable, Dict, FrozenSet, Iterator, List, Mapping, NamedTuple, Optional, Tuple
 
-from gdbext.heap.layout import FLAG_BITS, FREE_BIT, Geometry, Pool
+from gdbext.heap.geometry import FLAG_BITS, FREE_BIT, Geometry, Pool
 from gdbext.source.snapshot import Snapshot, WordReader
 
 # Whether what lies around a block agrees with its header word: its payload, its word, the payload behind it.
@@ -171,18 +171,3 @@ class Cover:
         if self._marked is not None and payload in self._marked:
             return "its canaries stand around it"
         return "its chain of size words ends exactly at the heap's end"
-
-
-def neighbour_agrees(layout: Geometry, read: WordReader) -> Agrees:
-    """TLSF: the prev-free bit of the next header, and a free block's address behind it, repeat what its word says. What
-    was not read contradicts nothing.
-    """
-    step = layout.word
-
-    def agrees(payload: int, word: int, following: int) -> bool:
-        after = read(following - step)
-        if after is not None and (after >> 1 & 1) != (word & FREE_BIT):
-            return False
-        return not word & FREE_BIT or read(following - 2 * step) in (payload - 2 * step, None)
-
-    return agrees

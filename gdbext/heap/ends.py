@@ -14,7 +14,7 @@ from __future__ import annotations
 from typing import Callable, Dict, List, Optional, Set, Tuple
 
 from gdbext.heap.cover import Agrees
-from gdbext.heap.layout import FLAG_BITS, PREV_FREE_BIT, Geometry
+from gdbext.heap.geometry import FLAG_BITS, PREV_FREE_BIT, Geometry
 from gdbext.source.memory import Memory
 from gdbext.source.snapshot import WordReader
 

@@ -1,68 +1,81 @@
 # SPDX-License-Identifier: Apache-2.0
-"""All that was read of one heap: what the analysis works on."""
+"""All that was read of one heap, and what its allocator holds against it: what the analysis works on."""
 
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Callable, Dict, FrozenSet, Hashable, Iterable, Iterator, List, Optional, Sequence, Tuple
 
-from gdbext.heap.layout import FLAG_BITS, FREE_BIT, Geometry, Link, MultiHeap, TlsfLayout
-from gdbext.heap.poison import TAIL, Poison, requested_of
+from gdbext.heap.geometry import FLAG_BITS, FREE_BIT, Flaw, Geometry
+from gdbext.heap.guards import NO_GUARDS, Guards
+from gdbext.heap.region import Region, Span
 from gdbext.heap.walk import Node, Walk
+from gdbext.model import Skipped
 from gdbext.source.snapshot import Snapshot, WordReader
 
-Span = Tuple[int, int]  # the first byte, and the address behind the last
 Edge = Tuple[int, int, int, int]  # a block's payload and size word, those of the header behind it
 
 
-_LARGEST_LINK = 256  # bytes of a block header
+@dataclass(frozen=True)
+class Counters:
+    """What a heap counts of itself; a kind of heap that counts more derives from this."""
 
-
-class Variables(NamedTuple):
-    """Where variables of FreeRTOS lie that its heap does not lead to, as symbols say; None: there is no symbol."""
-
-    array: Optional[Tuple[int, int]] = None  # start and end of ucHeap
-    start: Optional[int] = None  # heap_2: xStart; heap_1: pucAlignedHeap
-    end: Optional[int] = None  # heap_2: xEnd
-    remaining: Optional[int] = None  # heap_2: xFreeBytesRemaining
-    next_byte: Optional[int] = None  # heap_1: xNextFreeByte
-    link: Optional[Link] = None  # heap_4 and heap_5: what a header is, if it is not the kernel's own
-
-    def flat(self) -> Tuple[Optional[int], ...]:
-        """All of them in one row."""
-        low, high = self.array or (None, None)
-        places = (low, high, self.start, self.end, self.remaining, self.next_byte)
-        return (*places, *(self.link or (None, None, None))) if self != NO_VARIABLES else ()
-
-    @classmethod
-    def of_flat(cls, row: Sequence[Optional[int]]) -> Variables:
-        """The same back; none where the row is not one of these."""
-        if len(row) != 9:
-            return NO_VARIABLES
-        low, high, start, end, remaining, next_byte, size, next_at, size_at = row
-        array = None if low is None or high is None else (low, high)
-        link = None if size is None or next_at is None or size_at is None else Link(size, next_at, size_at)
-        sound = link is not None and max(link.next_at, link.size_at) < link.size <= _LARGEST_LINK
-        return cls(array, start, end, remaining, next_byte, link if sound else None)
-
-
-NO_VARIABLES = Variables()
+    free_bytes: int
+    minimum_free: Optional[int]
+    flaws: Tuple[Flaw, ...]
 
 
 @dataclass(frozen=True)
-class Region:
-    """Where a heap is said to be, and by whom."""
+class Fault:
+    """One place that breaks a rule, before anything is concluded from it."""
 
-    kind: str
-    address: int
-    start: Optional[int] = None
-    end: Optional[int] = None
-    name: Optional[str] = None
-    origin: str = "named by the user"
-    variables: Variables = NO_VARIABLES
-    pools: Tuple[Span, ...] = ()  # memory that the allocator was given: what the user or the program says of it
+    rule: str
+    address: int  # first damaged byte
+    length: int
+    block: Optional[int]
+    text: str
+    touches: FrozenSet[Hashable]
+    transient: bool = True  # an operation under way may leave it like this for a moment
+
+
+def _nothing(_: HeapFacts) -> Iterator[Fault]:
+    return iter(())
+
+
+def _nothing_lacks(_: HeapFacts) -> Optional[str]:
+    return None
+
+
+@dataclass(frozen=True)
+class Rule:
+    """An invariant of an allocator: what must be so, and how to see where it is not.
+
+    `struck`: what a write hits that breaks it, which decides how it is explained: a "header", the "link" in one, the
+    bytes "before" or "behind" a user's own, the "inside" of a free block, "counters", or other "control" data.
+    """
+
+    id: str
+    sentence: str
+    check: Callable[[HeapFacts], Iterable[Fault]] = _nothing
+    struck: str = "control"
+    severity: str = "damage"
+    lacks: Callable[[HeapFacts], Optional[str]] = _nothing_lacks  # why it cannot be judged, or not in full
+
+
+class Invariants:
+    """What an allocator says of its heaps once they have been read."""
+
+    rules: Tuple[Rule, ...] = ()  # in the order of how much each says about a cause; without any, none is checked
+
+    def remarks(self, facts: HeapFacts) -> Iterator[Skipped]:
+        """What could not be checked, and why."""
+        return iter(())
+
+    def evidence(self, facts: HeapFacts) -> Iterator[str]:
+        """What speaks for a heap being of this kind."""
+        return iter(())
 
 
 class HeapFacts:
@@ -71,23 +84,25 @@ class HeapFacts:
     def __init__(
         self,
         region: Region,
+        allocator: Invariants,
         layout: Geometry,
-        info: Optional[MultiHeap],
+        counters: Optional[Counters],
         walk: Walk,
         held: Snapshot,
-        poison: Optional[Poison] = None,
+        guards: Guards = NO_GUARDS,
         absent: Sequence[Span] = (),
         cut: bool = False,
     ) -> None:
         self.region = region
+        self.allocator = allocator
         self.layout = layout
-        self.info = info
+        self.counters = counters
         self.walk = walk
         self.snapshot = held
         self.absent = absent  # parts of the heap that neither images nor target gave
         self.cut = cut  # Ctrl-C has ended its reading
-        self.poison = poison or Poison()
-        self.shift = self.poison.shift  # bytes from the allocator's payload (raw) to the user's
+        self.guards = guards
+        self.shift = guards.shift  # bytes from the allocator's payload (raw) to the user's
         self.read: WordReader = held.word_reader(layout.control, layout.end)
         self.read32: WordReader = held.reader32(layout.control, layout.end)  # at any address
         self.position: Dict[int, int] = walk.index()
@@ -113,11 +128,6 @@ class HeapFacts:
         """The size word of an end marker; None unless it is one."""
         marker = self.read(self.layout.place_of_size(payload))
         return None if marker is None or marker & ~FLAG_BITS else marker
-
-    @property
-    def leads_away(self) -> bool:
-        """Whether lists lead to memory of this heap that is not at hand."""
-        return isinstance(self.layout, TlsfLayout) and bool(self.layout.beyond)
 
     @property
     def start(self) -> int:
@@ -156,13 +166,13 @@ class HeapFacts:
         return self.read(self.layout.place_of_size(payload)) or 0
 
     def requested(self, payload: int) -> Optional[int]:
-        """What the user of a proven used block asked for, where poison tells."""
-        return requested_of(self.snapshot, payload, self.size_of(payload), self.poison)
+        """What the user of a proven used block asked for, where its guards tell."""
+        return self.guards.requested(self.snapshot, payload, self.size_of(payload))
 
     def guarded(self, payload: int) -> bool:
-        """Whether a proven used block has its tail canary, so that no write has run past its end."""
-        requested = None if self.is_free(payload) else self.requested(payload)
-        return requested is not None and self.read32(self.user(payload) + requested) == TAIL
+        """Whether a proven used block has the guard behind its last byte, so that no write has run past its end."""
+        size = self.size_of(payload)
+        return not self.is_free(payload) and self.guards.is_guarded(self.snapshot, payload, size)
 
     def user(self, raw: int) -> int:
         """The pointer that the block's user holds; an end marker has no user."""

@@ -14,9 +14,9 @@ from __future__ import annotations
 from typing import List, NamedTuple, Sequence, Tuple
 from weakref import WeakKeyDictionary
 
-from gdbext.heap.facts import Region
-from gdbext.heap.search_freertos import find_freertos
-from gdbext.heap.search_tlsf import find_tlsf
+from gdbext.heap.allocator import FoundHeap
+from gdbext.heap.region import Region
+from gdbext.heap.registry import FAMILIES
 from gdbext.source.memory import Memory
 
 Range = Tuple[int, int]
@@ -43,7 +43,7 @@ def search_heaps(memory: Memory, ranges: Sequence[Range]) -> Searched:
     """Every heap that begins in these ranges, in address order."""
     held = memory.whole(ranges)
     left_out: List[str] = []
-    found = find_tlsf(memory, held, left_out)
-    taken = [span for one in found for span in one.spans]
-    found += find_freertos(memory, held, taken, left_out)
+    found: List[FoundHeap] = []
+    for family in FAMILIES:
+        found += family.search(memory, held, [span for one in found for span in one.spans], left_out)
     return Searched(sorted((one.region for one in found), key=lambda region: region.address), left_out)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Walks the pools of a heap, and goes on after damage; follows the free lists of TLSF.
+"""Walks the pools of a heap, and goes on after damage.
 
 Approach: one forward walk over the size words. Where a size word cannot be right, the rest of the heap is covered by
 the best chain of blocks that the bytes, the free lists and the trace can prove (cover.py), and the walk resumes
@@ -16,8 +16,8 @@ from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field
 from typing import Callable, Dict, FrozenSet, Iterable, List, Optional, Set, Tuple
 
-from gdbext.heap.cover import NOTHING_KNOWN, Agrees, Cover, Evidence, neighbour_agrees
-from gdbext.heap.layout import FLAG_BITS, FREE_BIT, PREV_FREE_BIT, Geometry, Pool, TlsfLayout
+from gdbext.heap.cover import NOTHING_KNOWN, Agrees, Cover, Evidence
+from gdbext.heap.geometry import FLAG_BITS, FREE_BIT, PREV_FREE_BIT, Geometry, Pool
 from gdbext.model import Gap, Resume
 from gdbext.source.snapshot import WordReader
 
@@ -54,7 +54,8 @@ class LinkFault:
     value: int
     slot: int
     owner: Optional[int]  # payload of the block that holds the pointer; None: the control block
-    target: Optional[int]  # payload that it leads to, if that is a place in the heap
+    leads_to: int  # the payload of a block that the value would be a pointer to
+    target: Optional[int]  # the same, if that is a place in the heap
     text: str
 
 
@@ -107,14 +108,6 @@ def size_problem(layout: Geometry, pool: Pool, payload: int, word: Optional[int]
     if payload + size + layout.header > pool.end:
         return "reaches past the end of the heap"
     return None
-
-
-def walk_tlsf(layout: TlsfLayout, read: WordReader, evidence: Evidence = NOTHING_KNOWN) -> Walk:
-    """Every block of a TLSF heap that can be proven, and its lists."""
-    walk = Walk(layout)
-    read_lists(walk, layout, read)
-    walk_pools(walk, read, neighbour_agrees(layout, read), evidence)
-    return walk
 
 
 def walk_pools(walk: Walk, read: WordReader, agrees: Agrees, evidence: Evidence = NOTHING_KNOWN) -> None:
@@ -237,7 +230,7 @@ class _Walker:
 
     def _needed(self, first: Optional[int]) -> int:
         """How much better blocks inside the doubtful ones must be proven: more if nothing is odd about the last one."""
-        if first is None or first < len(self.walk.payloads) - 1 or not isinstance(self.walk.layout, TlsfLayout):
+        if first is None or first < len(self.walk.payloads) - 1 or not self.walk.layout.repeats_flags:
             return 1
         return 1 if self._is_unlikely(self.walk.payloads[first], self.walk.words[first]) else 2
 
@@ -246,7 +239,7 @@ class _Walker:
         leads back, or the last one if no block fits behind it.
         """
         payloads, words = self.walk.payloads, self.walk.words
-        told = self.walk.layout.links_tell_ends and resumed < self.pool.end
+        told = not self.walk.layout.links_in_headers and resumed < self.pool.end
         for position in range(first, len(payloads)) if told else ():
             if words[position] & FREE_BIT and self.agrees(payloads[position], words[position], resumed):
                 return position
@@ -323,7 +316,7 @@ class _Walker:
         it: more than a flag of its size word was changed.
         """
         payloads, words, start = self.walk.payloads, self.walk.words, self.run_start + 1
-        if not isinstance(self.walk.layout, TlsfLayout):
+        if not self.walk.layout.repeats_flags:
             return None
         for position in range(start, len(words) - 1):
             word = words[position]
@@ -378,72 +371,6 @@ class _Walker:
 def _misplaced(walk: Walk, read: WordReader) -> Set[int]:
     """Payloads on lists that their size words do not belong on."""
     layout = walk.layout
-    if not isinstance(layout, TlsfLayout):
-        return set()
-    words = ((node, read(node.payload - layout.word)) for node in walk.nodes)
-    return {node.payload for node, word in words if word and layout.slot_of(word & ~FLAG_BITS) != node.slot}
-
-
-def read_lists(walk: Walk, layout: TlsfLayout, read: WordReader) -> None:
-    """Follows every free list; each node is visited once in the whole heap."""
-    seen: Set[int] = set()
-    for slot in range(layout.fl_count << layout.sl_log2):
-        address = layout.lists + slot * layout.word
-        head = read(address)
-        walk.heads.append(head)
-        if head is None:
-            walk.cut_slots.add(slot)
-        elif head != layout.control:
-            _follow(walk, layout, read, slot, address, head, seen)
-
-
-def _follow(
-    walk: Walk, layout: TlsfLayout, read: WordReader, slot: int, address: int, value: int, seen: Set[int]
-) -> None:
-    previous: Optional[int] = None
-    while value != layout.control:
-        payload = value + 2 * layout.word
-        if payload in layout.beyond:
-            walk.cut_slots.add(slot)
-            return
-        fault = _link_fault(walk, slot, address, value, previous, seen)
-        if fault is not None:
-            walk.faults.append(fault)
-            walk.cut_slots.add(slot)
-            return
-        seen.add(payload)
-        node = Node(payload, slot, address, previous, read(payload), read(payload + layout.word))
-        if not _is_node(layout, read, node):
-            text = "leads to a block that is not free"
-            walk.faults.append(LinkFault("listed-not-free", address, value, slot, previous, payload, text))
-            walk.cut_slots.add(slot)
-            return
-        walk.nodes.append(node)
-        following = node.next_free
-        if following is None:
-            walk.cut_slots.add(slot)
-            return
-        address, value, previous = payload, following, payload
-
-
-def _is_node(layout: Geometry, read: WordReader, node: Node) -> bool:
-    """Whether a block on a list may be there: it is marked free, or at least linked back to where the list came."""
-    word = read(node.payload - layout.word)
-    back = layout.control if node.previous is None else node.previous - 2 * layout.word
-    return word is None or bool(word & FREE_BIT) or node.prev_free == back
-
-
-def _link_fault(
-    walk: Walk, slot: int, address: int, value: int, previous: Optional[int], seen: Set[int]
-) -> Optional[LinkFault]:
-    layout = walk.layout
-    payload = value + 2 * layout.word
-    if layout.is_end(payload):
-        text = "leads to where the heap ends"
-        return LinkFault("list-link", address, value, slot, previous, payload, text)
-    if payload % layout.align or layout.pool_of(payload) is None:
-        text = "is no address of a block" if payload % layout.align else "leads outside the heap"
-        return LinkFault("list-link", address, value, slot, previous, None, text)
-    if payload in seen:
-        return LinkFault("list-cycle", address, value, slot, previous, payload, "leads to a block already on a list")
-    return None
+    words = ((node, read(node.payload - layout.header)) for node in walk.nodes)
+    slots = ((node, layout.slot_of(word & ~FLAG_BITS)) for node, word in words if word)
+    return {node.payload for node, slot in slots if slot is not None and slot != node.slot}

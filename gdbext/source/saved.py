@@ -8,23 +8,33 @@ the ring's bytes. A note is as hostile as the rest of a file: what is not of the
 from __future__ import annotations
 
 import json
-from typing import Any, Dict, List, NamedTuple, Optional, Tuple
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
 
 from gdbext.source.core import Core, Note
 from gdbext.source.snapshot import ByteOrder
 
 OWNER = "memtrace"
 KNOWLEDGE, RING = 0x4D540001, 0x4D540002  # debuggers take small numbers for registers, whoever owns them
-_VERSION = 1
+_VERSION = 2
 _ADDRESS_BYTES = 8
 _MOST_HEAPS = 1024
 
-_MOST_VARIABLES = 9
+_MOST_HINTS = 64
 _MOST_POOLS = 32
+_HIGHEST = (1 << 64) - 1
 
-_Numbers = Tuple[Optional[int], ...]
-# The fields of a Region; those of its variables in one row, and the ends of its pools in one.
-SavedHeap = Tuple[str, int, Optional[int], Optional[int], Optional[str], str, _Numbers, Tuple[int, ...]]
+
+class SavedHeap(NamedTuple):
+    """Where a heap was found: the fields of a Region."""
+
+    kind: str
+    address: int
+    start: Optional[int]
+    end: Optional[int]
+    name: Optional[str]
+    origin: str
+    hints: Mapping[str, int]
+    pools: Tuple[Tuple[int, int], ...]
 
 
 class Saved(NamedTuple):
@@ -40,7 +50,8 @@ class Saved(NamedTuple):
 
 def saved_notes(known: Saved, ring: Optional[bytes], order: ByteOrder) -> List[Note]:
     """The notes to write."""
-    text = json.dumps({"version": _VERSION, **known._asdict()}).encode()
+    heaps = [heap._asdict() for heap in known.heaps]
+    text = json.dumps({"version": _VERSION, **known._asdict(), "heaps": heaps}).encode()
     notes = [Note(OWNER, KNOWLEDGE, text)]
     if known.ring is not None and ring is not None:
         notes.append(Note(OWNER, RING, known.ring.to_bytes(_ADDRESS_BYTES, order) + ring))
@@ -52,7 +63,9 @@ def read_saved(core: Core) -> Optional[Saved]:
     data = core.note(OWNER, KNOWLEDGE)
     try:
         fields: Dict[str, Any] = json.loads(data or b"")
-        heaps = tuple(_heap(*entry) for entry in fields["heaps"][:_MOST_HEAPS])
+        if fields["version"] != _VERSION:
+            return None
+        heaps = tuple(_heap(entry) for entry in fields["heaps"][:_MOST_HEAPS])
         skipped = tuple((str(check), str(why)) for check, why in fields["skipped"][:_MOST_HEAPS])
         inside, why, asserted = fields["operation"]
         operation, build_id = (bool(inside), str(why), bool(asserted)), fields["build_id"]
@@ -60,17 +73,31 @@ def read_saved(core: Core) -> Optional[Saved]:
         return Saved(
             heaps, skipped, _number(fields["ring"]), operation, assertion, None if build_id is None else str(build_id)
         )
-    except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
         return None
 
 
-def _heap(
-    kind: Any, address: Any, start: Any, end: Any, name: Any, origin: Any, variables: Any = (), pools: Any = ()
-) -> SavedHeap:
-    numbers = tuple(_number(one) for one in tuple(variables)[:_MOST_VARIABLES])
-    said = None if name is None else str(name)
-    edges = tuple(int(one) for one in tuple(pools)[: 2 * _MOST_POOLS])
-    return str(kind), int(address), _number(start), _number(end), said, str(origin), numbers, edges
+def _heap(entry: Dict[str, Any]) -> SavedHeap:
+    start, end, name = entry["start"], entry["end"], entry["name"]
+    hints = {str(key): _address(value) for key, value in list(entry["hints"].items())[:_MOST_HINTS]}
+    pools = tuple((_address(low), _address(high)) for low, high in entry["pools"][:_MOST_POOLS])
+    return SavedHeap(
+        str(entry["kind"]),
+        _address(entry["address"]),
+        None if start is None else _address(start),
+        None if end is None else _address(end),
+        None if name is None else str(name),
+        str(entry["origin"]),
+        hints,
+        pools,
+    )
+
+
+def _address(value: Any) -> int:
+    number = int(value)
+    if not 0 <= number <= _HIGHEST:
+        raise ValueError(f"{number} is no address")
+    return number
 
 
 def _assertion(text: Any, function: Any, seq: Any) -> Tuple[str, str, Optional[int]]:

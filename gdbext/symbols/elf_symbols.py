@@ -17,7 +17,6 @@ from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tu
 from gdbext.model import Frame, Stack
 from gdbext.symbols.elf_file import ElfFile
 from gdbext.symbols.elf_shapes import name_of, variable_in
-from gdbext.symbols.names import without_allocator
 from gdbext.symbols.shapes import Variable
 
 _FUNCTIONS = ("DW_TAG_subprogram", "DW_TAG_inlined_subroutine")
@@ -81,7 +80,7 @@ def _text(name: Any) -> str:
 
 
 class ElfSymbols:
-    """Frames of stacks, each PC looked up once."""
+    """A program's symbols, types, and frames of stacks, each PC looked up once."""
 
     def __init__(self, program: ElfFile) -> None:
         self.program = program
@@ -96,14 +95,26 @@ class ElfSymbols:
         """Whether there is debug information."""
         return self._dwarf is not None
 
+    def address_of(self, name: str) -> Optional[int]:
+        """Address of a symbol, or None."""
+        return self.program.address_of(name)
+
+    def size_of(self, name: str) -> Optional[int]:
+        """Bytes of a variable, or None."""
+        return self.program.size_of(name)
+
+    def objects(self) -> Iterator[Tuple[str, int, int]]:
+        """Name, address and size of every variable."""
+        return self.program.objects()
+
     def frames(self, pcs: Tuple[int, ...]) -> Stack:
-        """The frames of a recorded stack, innermost first, inlined ones included, without the allocator's own."""
+        """The frames of a recorded stack, innermost first, inlined ones included."""
         flat: List[Frame] = []
         for pc in pcs:
             if pc not in self._known:
                 self._known[pc] = tuple(self._frames_at(pc))
             flat += self._known[pc]
-        return without_allocator(tuple(flat))
+        return tuple(flat)
 
     def frames_at(self, place: int) -> List[Frame]:
         """The functions that an address belongs to, inlined ones first."""

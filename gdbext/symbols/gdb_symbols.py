@@ -15,7 +15,6 @@ from typing import Dict, Iterator, List, Optional, Sequence, Tuple
 import gdb
 
 from gdbext.model import Frame, Stack
-from gdbext.symbols.names import without_allocator
 from gdbext.symbols.shapes import DEEPEST, MOST_MEMBERS, Member, Shape, Variable, inside, members_by_name
 
 # Where the C libraries' assertions have the function's name and the condition among their arguments.
@@ -38,13 +37,13 @@ class GdbSymbols:
         self._known: Dict[int, Stack] = {}
 
     def frames(self, pcs: Tuple[int, ...]) -> Stack:
-        """The frames of a recorded stack, innermost first, inlined ones included, without the allocator's own."""
+        """The frames of a recorded stack, innermost first, inlined ones included."""
         flat: List[Frame] = []
         for pc in pcs:
             if pc not in self._known:
                 self._known[pc] = _frames_known(pc)
             flat += self._known[pc]
-        return without_allocator(tuple(flat))
+        return tuple(flat)
 
 
 def _frames_known(pc: int) -> Stack:
@@ -140,7 +139,8 @@ def address_of(name: str) -> Optional[int]:
 
 
 class GdbProgram:
-    """The program's variables by GDB's table of ELF symbols, which also has those of a ROM. No memory is read.
+    """The program's variables by GDB's table of ELF symbols, which also has those of a ROM, and its types. No memory is
+    read.
 
     GDB does not tell sizes: each variable reaches to the next one, or to the end of its section.
     """
@@ -167,6 +167,10 @@ class GdbProgram:
             following = dict(zip(ends, ends[1:]))
             self._objects = [(name, start, following.get(start, start) - start) for start, name in places]
         return iter(self._objects)
+
+    def variable_of(self, function: str, name: str, follow: Sequence[str] = ()) -> Optional[Variable]:
+        """A variable of the source that a function is in, and what it points to by these members."""
+        return variable_of(function, name, follow)
 
 
 def lacks_words() -> str:

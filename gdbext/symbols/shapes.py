@@ -8,7 +8,7 @@ What the variable points to is a list of shapes, one for each pointer that was f
 
 from __future__ import annotations
 
-from typing import Dict, Iterable, NamedTuple, Optional, Protocol, Sequence, Tuple
+from typing import Dict, Iterable, Iterator, NamedTuple, Optional, Protocol, Sequence, Tuple
 
 MOST_MEMBERS = 256
 DEEPEST = 4  # structures inside each other
@@ -42,6 +42,19 @@ class Types(Protocol):
 
     def variable_of(self, function: str, name: str, follow: Sequence[str] = ()) -> Optional[Variable]:
         """A variable of the source that a function is in, and what it points to by these members."""
+
+
+class Program(Types, Protocol):
+    """What is asked of a program's symbols, by GDB or without it."""
+
+    def address_of(self, name: str) -> Optional[int]:
+        """Address of a symbol, or None."""
+
+    def size_of(self, name: str) -> Optional[int]:
+        """Bytes of a variable, or None."""
+
+    def objects(self) -> Iterator[Tuple[str, int, int]]:
+        """Name, address and size of every variable."""
 
 
 def members_by_name(found: Iterable[Tuple[str, Member]]) -> Dict[str, Member]:

@@ -19,9 +19,9 @@ from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence, Set, Tu
 
 from gdbext.model import Event, Generation, Imported, TraceInfo
 from gdbext.source.memory import Memory
-from gdbext.symbols.names import HEAP_TRACING
 from gdbext.symbols.shapes import Member, Shape, Types
 
+HEAP_TRACING = "heap_trace_start"  # what is linked where the tracing is started
 STATICS = ("records", "buffer")  # what the tracing's books are called; without debug information no more is known
 SOURCE = "ESP-IDF's heap_trace"
 _SEPARATE = ("buffer", "total_records", "count", "has_overflowed")  # before they became one structure

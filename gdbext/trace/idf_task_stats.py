@@ -13,9 +13,9 @@ from __future__ import annotations
 from typing import Dict, Iterator, List, NamedTuple, Optional, Set, Tuple
 
 from gdbext.source.memory import Memory
-from gdbext.symbols.names import TASK_TRACKING
 from gdbext.symbols.shapes import Shape, Types, Variable
 
+TASK_TRACKING = "heap_caps_update_per_task_info_alloc"  # what is linked where the tracking is compiled in
 _FOLLOWED = ("slh_first", "heaps_stats", "allocs_stats")
 _NEEDED = (
     {"name", "heaps_stats", "next_task_info"},

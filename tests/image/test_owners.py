@@ -11,7 +11,7 @@ import pytest
 
 from gdbext.commands.cli import ImageHost
 from gdbext.commands.table import COMMANDS, shell_parser_of
-from gdbext.symbols.freertos import Task, Tasks
+from gdbext.kernel.freertos import Task, Tasks
 from tests.support import fixtures
 from tests.support.fixtures import Case
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import struct
 from typing import Any
 
-from gdbext.heap.poison import HEAD, TAIL
+from gdbext.heap.tlsf.poison import HEAD, TAIL
 from tests.image.test_damages import check
 from tests.support.tlsf_image import Shape, payloads, shaped_image
 

@@ -8,10 +8,10 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
+from gdbext.kernel.freertos import Tasks, read_tasks
 from gdbext.source.images import ImageSource
 from gdbext.source.memory import Memory
 from gdbext.source.snapshot import ByteOrder
-from gdbext.symbols.freertos import Tasks, read_tasks
 from gdbext.symbols.shapes import Member, Shape, Variable
 from tests.support.kernel_image import (
     COUNT,
@@ -49,6 +49,9 @@ class Symbols:
     def address_of(self, name: str) -> int | None:
         return self.addresses.get(name)
 
+    def size_of(self, name: str) -> int | None:
+        return None
+
     def objects(self) -> Iterator[tuple[str, int, int]]:
         yield "stacks", STACKS, STACK_BYTES
         for name, address in self.addresses.items():
@@ -80,17 +83,12 @@ class Symbols:
         }
 
 
-def both(program: Symbols) -> tuple[Symbols, Symbols]:
-    """As the program and as its debug information."""
-    return program, program
-
-
 def kernel(word: int = 4, order: ByteOrder = "little", running: tuple[str, ...] = ("worker",)) -> KernelImage:
     return KernelImage(STATES, running, word, order)
 
 
 def read(image: KernelImage, cores: int = 1) -> Tasks:
-    return read_tasks(Memory(ImageSource(image.images(), image.word, image.order)), *both(Symbols(image, cores)))
+    return read_tasks(Memory(ImageSource(image.images(), image.word, image.order)), Symbols(image, cores))
 
 
 def names(found: Tasks) -> set[str]:
@@ -133,7 +131,7 @@ def test_a_running_task_that_is_in_no_list_is_found() -> None:
 def test_before_there_is_a_task_and_without_a_kernel_there_is_nothing_to_say() -> None:
     assert read(kernel(running=())) == Tasks()
     image = kernel()
-    assert read_tasks(Memory(ImageSource(image.images())), *both(NoKernel(image))) == Tasks()
+    assert read_tasks(Memory(ImageSource(image.images())), NoKernel(image)) == Tasks()
 
 
 class NoKernel(Symbols):
@@ -162,16 +160,16 @@ def test_without_types_the_usual_forms_are_known(
 ) -> None:
     image = KernelImage(STATES, ("worker", "net"), word, order, check, whole)
     memory = Memory(ImageSource(image.images(), word, order))
-    typed = read_tasks(memory, *both(Symbols(image, 2)))
+    typed = read_tasks(memory, Symbols(image, 2))
     assert (names(typed), typed.complete) == (set(STATES), True)
-    guessed = read_tasks(memory, *both(program(image, 2)))
+    guessed = read_tasks(memory, program(image, 2))
     assert (set(guessed.tasks), guessed.problems, guessed.complete) == (set(typed.tasks), (), True)
 
 
 def test_without_types_nothing_less_than_all_tasks_is_believed() -> None:
     image = kernel()
     image.put(COUNT, 8)
-    found = read_tasks(Memory(ImageSource(image.images())), *both(NoTypes(image)))
+    found = read_tasks(Memory(ImageSource(image.images())), NoTypes(image))
     assert found.tasks == ()
     assert found.problems == (
         "neither debug information nor its bytes tell what FreeRTOS's lists look like: no task is told apart",
@@ -180,7 +178,7 @@ def test_without_types_nothing_less_than_all_tasks_is_believed() -> None:
 
 def test_a_file_without_the_kernel_says_so() -> None:
     image = kernel()
-    found = read_tasks(Memory(ImageSource([(0, bytes(16))])), *both(Symbols(image)))
+    found = read_tasks(Memory(ImageSource([(0, bytes(16))])), Symbols(image))
     assert found.tasks == ()
     assert found.problems == ("pxCurrentTCB, which leads to FreeRTOS's tasks, is not in the memory that is known here",)
 
@@ -251,6 +249,6 @@ def test_no_bytes_make_it_fail() -> None:
             base = choose.choice((VARIABLES, TASKS))
             value = choose.choice((choose.getrandbits(32), choose.choice(known), 0, 0xFFFF_FFFF))
             image.put(base + choose.randrange(0, len(image.memory[base]), 4), value)
-        found = read_tasks(Memory(ImageSource(image.images())), *both(choose.choice((Symbols, NoTypes))(image)))
+        found = read_tasks(Memory(ImageSource(image.images())), choose.choice((Symbols, NoTypes))(image))
         assert len(found.problems) <= 7
         assert len(found.tasks) <= 1024

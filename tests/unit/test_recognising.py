@@ -5,10 +5,11 @@ from __future__ import annotations
 
 from random import Random
 
-from gdbext.heap.facts import Region
-from gdbext.heap.owner import are_owners
-from gdbext.heap.registry import DECISIVE, Recognised, recognise, weight_of
-from gdbext.heap.tlsf import recognise_tlsf
+from gdbext.heap.allocator import DECISIVE, Recognised
+from gdbext.heap.region import Region
+from gdbext.heap.registry import recognise, weight_of
+from gdbext.heap.tlsf.control import recognise_tlsf
+from gdbext.heap.tlsf.owner import are_owners
 from gdbext.source.images import ImageSource
 from gdbext.source.memory import Memory
 from tests.support.tlsf_image import Shape, payloads, shaped_image

@@ -11,13 +11,13 @@ import pytest
 from gdbext.source.core import CoreSource, parse_core
 from gdbext.source.core_writer import Image, core_bytes
 from gdbext.source.registers import MACHINES, Machine, auxiliary_note, auxiliary_of, prstatus, threads_of
-from gdbext.source.saved import KNOWLEDGE, OWNER, Saved, read_saved, saved_notes, saved_ring
+from gdbext.source.saved import KNOWLEDGE, OWNER, Saved, SavedHeap, read_saved, saved_notes, saved_ring
 from gdbext.source.snapshot import ByteOrder
 from tests.support.paths import ROOT
 
 HEAPS = (
-    ("multi_heap", 0x100, 0x100, 0x900, None, "on the list", (), ()),
-    ("tlsf", 0x2000, None, None, "DRAM", "", (1, None), (8192, 9216)),
+    SavedHeap("multi_heap", 0x100, 0x100, 0x900, None, "on the list", {}, ()),
+    SavedHeap("tlsf", 0x2000, None, None, "DRAM", "", {"xEnd": 1}, ((8192, 9216),)),
 )
 KNOWN = Saved(HEAPS, (("heaps", "the list is broken"),), 0x3000, (True, "in free", True), ("text", "free", 7), "ab12")
 ORDERS: list[ByteOrder] = ["little", "big"]
@@ -67,4 +67,4 @@ def test_the_example_of_the_document_is_a_note() -> None:
     assert written.keys() == json.loads(example).keys()
     notes = [note._replace(data=example.encode()) for note in core.notes]
     shown = read_saved(parse_core(core_bytes(Image(4, "little", 243, notes, [(0, b"x")]))))
-    assert shown is not None and shown.heaps[0][0] == "multi_heap" and shown.operation[0]
+    assert shown is not None and shown.heaps[0].kind == "multi_heap" and shown.operation[0]

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from gdbext.analyse.reach import Held, Reach, Root
 from gdbext.analyse.stacks import Stacks, task_stacks
+from gdbext.kernel.freertos import Task
 from gdbext.source.snapshot import Snapshot
-from gdbext.symbols.freertos import Task
 
 HEAP, BLOCK = 0x2000_0000, 0x1000
 STATIC, KNOWN_END = 0x1000_0000, 0x1010_0000

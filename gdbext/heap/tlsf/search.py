@@ -13,35 +13,25 @@ Assumptions: somewhere four lists in a row are empty; a heap whose free blocks a
 from __future__ import annotations
 
 import re
-from typing import Iterator, List, NamedTuple, Optional, Pattern, Set, Tuple
+from typing import Iterator, List, Optional, Pattern, Sequence, Set, Tuple
 
+from gdbext.heap.allocator import BY_SIGNATURE, LARGEST_HEAP, FoundHeap
 from gdbext.heap.ends import follow, known_until, paged_reader
-from gdbext.heap.facts import Region
-from gdbext.heap.layout import FLAG_BITS, FREE_BIT, PREV_FREE_BIT, Pool, TlsfLayout
-from gdbext.heap.multi_heap import read_multi_heap
-from gdbext.heap.registry import LARGEST_HEAP
-from gdbext.heap.tlsf import first_payload, pool_end, reads_empty, recognise_tlsf, tlsf_layout
+from gdbext.heap.geometry import FLAG_BITS, FREE_BIT, PREV_FREE_BIT, Pool
+from gdbext.heap.region import Region, Span
+from gdbext.heap.tlsf.control import first_payload, pool_end, reads_empty, recognise_tlsf, tlsf_layout
+from gdbext.heap.tlsf.layout import TlsfLayout
+from gdbext.heap.tlsf.multi_heap import INFO_WORDS, read_multi_heap
 from gdbext.source.memory import Memory
 from gdbext.source.snapshot import Snapshot, WordReader
-
-BY_SIGNATURE = "found by its signature"
-Range = Tuple[int, int]
 
 _WINDOW_BITS = 16
 _LARGEST_CONTROL = 8192
 _FEWEST_EMPTY = 12  # lists of a candidate: any layout has at least 32, most of them empty
 _MOST_CANDIDATES = 64
-_INFO_WORDS = 5
 
 
-class FoundHeap(NamedTuple):
-    """A heap that was found, and the memory that its blocks take."""
-
-    region: Region
-    spans: List[Range]
-
-
-def find_tlsf(memory: Memory, held: Snapshot, left_out: List[str]) -> List[FoundHeap]:
+def find_tlsf(memory: Memory, held: Snapshot, taken: Sequence[Span], left_out: List[str]) -> List[FoundHeap]:
     """Every TLSF whose control block lies in what is held."""
     candidates = sorted(_candidates(held), reverse=True)
     if len(candidates) > _MOST_CANDIDATES:
@@ -102,7 +92,7 @@ def heap_at_control(memory: Memory, control: int, origin: str) -> Optional[Found
     stop = _believed_until(memory, layout, read)
     if stop is None:
         return None
-    info = control - _INFO_WORDS * word
+    info = control - INFO_WORDS * word
     is_multi = _is_multi_heap(memory, info, read)
     region = Region("multi_heap" if is_multi else "tlsf", info if is_multi else control, origin=origin)
     return FoundHeap(region, [(control, stop)])
@@ -110,7 +100,7 @@ def heap_at_control(memory: Memory, control: int, origin: str) -> Optional[Found
 
 def _believed_until(memory: Memory, layout: TlsfLayout, read: WordReader) -> Optional[int]:
     """Where the blocks end, if three in four lists agree with their bits, and blocks follow the control block."""
-    slots = layout.fl_count << layout.sl_log2
+    slots = layout.slots
     agreeing = [_list_agrees(memory, layout, read, slot) for slot in range(slots)]
     if 4 * agreeing.count(0) > slots:
         return None
@@ -125,7 +115,7 @@ def _is_multi_heap(memory: Memory, address: int, read: WordReader) -> bool:
     if info is None or not info.pool_size or info.minimum_free > info.pool_size:
         return False
     word = memory.source.pointer_size
-    end = pool_end(address + _INFO_WORDS * word, info.pool_size, word)
+    end = pool_end(address + INFO_WORDS * word, info.pool_size, word)
     return not info.flaws or (info.free_bytes <= info.pool_size and reads_empty(read, end - word))
 
 

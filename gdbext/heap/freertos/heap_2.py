@@ -19,8 +19,9 @@ from typing import Dict, FrozenSet, Iterator, List, NamedTuple, Optional, Sequen
 
 from gdbext.heap.cover import NOTHING_KNOWN, Agrees, Evidence
 from gdbext.heap.ends import follow, known_until, look_ahead, paged_reader
-from gdbext.heap.facts import Variables
-from gdbext.heap.layout import FLAG_BITS, FREE_BIT, Flaw, LinkedBlocks, Pool
+from gdbext.heap.freertos.layout import LinkedBlocks
+from gdbext.heap.geometry import FLAG_BITS, FREE_BIT, Flaw, Pool
+from gdbext.heap.region import Hints
 from gdbext.heap.walk import Node, Walk, walk_listed, walk_pools
 from gdbext.source.memory import Memory
 from gdbext.source.snapshot import WordReader
@@ -54,6 +55,11 @@ class Heap2Layout(LinkedBlocks):
     chained: FrozenSet[int] = frozenset()  # without the allocated bit: where the headers of free blocks lie
 
     has_markers = False
+
+    @property
+    def ends_at(self) -> str:
+        """What tells where a chain of blocks ends."""
+        return f"end, {self.ended_by}"
 
     def behind_pool(self, pool: Pool) -> int:
         """The address behind the last byte: no header stands there."""
@@ -107,9 +113,7 @@ class _End(NamedTuple):
     worth: float = 0.0
 
 
-def recognise_heap_2(
-    memory: Memory, address: int, largest: int, variables: Variables, said: bool = True
-) -> Optional[Heap2]:
+def recognise_heap_2(memory: Memory, address: int, largest: int, hints: Hints, said: bool = True) -> Optional[Heap2]:
     """The layout of the heap_2 whose first header is at `address`, or None. `said`: somebody says that it is one."""
     word = memory.source.pointer_size
     memory.fetch(address, 2 * word)
@@ -119,7 +123,7 @@ def recognise_heap_2(
     probe = _probe(address, word, high)
     stop = follow(probe, probe.header_reader(read), probe.first, probe.end)[0]
     look_ahead(memory, stop, high)
-    reader = _Reader(memory, read, probe, stop - probe.header, largest, variables)
+    reader = _Reader(memory, read, probe, stop - probe.header, largest, hints)
     found = [(end, reader.layout_to(end)) for end in reader.ends()] if said or reader.sizes else []
     if not found:
         return None
@@ -138,7 +142,7 @@ class _Reader:
     """What is read around a heap to find its end, its alignment and its list."""
 
     def __init__(
-        self, memory: Memory, read: WordReader, probe: Heap2Layout, stop: int, largest: int, variables: Variables
+        self, memory: Memory, read: WordReader, probe: Heap2Layout, stop: int, largest: int, hints: Hints
     ) -> None:
         self.memory = memory
         self.read = read
@@ -146,7 +150,7 @@ class _Reader:
         self.address = probe.control
         self.stop = stop  # where the headers stop
         self.high = known_until(memory, probe.control, largest)
-        self.variables = variables
+        self.hints = hints
         self.furthest = self.high + _FAR  # an image may be cut off
         self.sizes = list(self._sizes())
         self.borders = set(accumulate(self.sizes, initial=self.address))
@@ -168,7 +172,7 @@ class _Reader:
 
     def _said(self) -> Iterator[_End]:
         """The heap's end by its size, as xEnd has it: by its symbol, or where free blocks' pointers lead."""
-        word, told = self.probe.word, self.variables.end
+        word, told = self.probe.word, self.hints.get("xEnd")
         for place in [told] if told is not None else [*self._led_to(), *self._alike()]:
             end = self.address + (self.memory.word(place + word) or 0)
             fits = end > self.stop or (end > self.address and end in self.borders)
@@ -182,8 +186,8 @@ class _Reader:
 
     def _array(self) -> Optional[Tuple[int, int]]:
         """Where the array lies: as its symbol says, or an image that begins with the heap."""
-        if self.variables.array is not None:
-            return self.variables.array
+        if "array_end" in self.hints:
+            return self.hints.get("array_start", 0), self.hints["array_end"]
         low = next((start for start, end in self.memory.ranges() if start <= self.address < end), None)
         return None if low is None or self.address - low >= _MOST_LOST else (low, self.high)
 
@@ -218,14 +222,14 @@ class _Reader:
     def _memory_end(self) -> Iterator[_End]:
         """The end of the array, or of an image of its own, unless the headers stop for good before it."""
         array = self._array()
-        if array is None or (self.variables.array is None and self.high - self.stop > _FAR):
+        if array is None or ("array_end" not in self.hints and self.high - self.stop > _FAR):
             return
         end, tail = self._chain_end(), self.stop + self._size_at(self.stop)
         if end is not None:
             yield _End(end, "with its memory")
         elif array[1] - array[0] - (tail - self.address) in _ALIGNMENTS:
             yield _End(tail, "with its memory")
-        elif not self._fills_its_array(self.stop) and (self.variables.array is not None or self._goes_on()):
+        elif not self._fills_its_array(self.stop) and ("array_end" in self.hints or self._goes_on()):
             lost = self._shared_by(self.sizes)
             yield _End(self.address + array[1] - array[0] - lost, "with its memory")
 
@@ -276,7 +280,7 @@ class _Reader:
         align, word = self._alignment(end), self.probe.word
         header = (2 * word + align - 1) // align * align
         odd = (end.address - self.address) % align
-        counter = self.variables.remaining
+        counter = self.hints.get("xFreeBytesRemaining")
         counted = None if counter is None else self.memory.word(counter)
         return replace(
             self.probe, align=align, header=header, smallest=align, odd=odd, ended_by=end.why,
@@ -315,8 +319,8 @@ class _Reader:
 
     def _last_link(self, layout: Heap2Layout, links: Dict[int, int]) -> Optional[int]:
         """Address of xEnd: as its symbol says, else where most pointers lead that leave the heap and may be right."""
-        if self.variables.end is not None:
-            return self.variables.end
+        if "xEnd" in self.hints:
+            return self.hints["xEnd"]
         votes = Counter(value for value in links.values() if layout.is_last_link(value))
         verified = [value for value in [*votes, *self._alike()] if self._is_end_of(layout, value)]
         likely = [value for value, _ in votes.most_common() if not self._is_there(value)]
@@ -333,7 +337,7 @@ class _Reader:
 
     def _head(self, layout: Heap2Layout) -> Optional[Tuple[int, int]]:
         """Address and value of xStart's pointer: by its symbol, else beside xEnd, with a size of 0."""
-        place, word = self.variables.start, layout.word
+        place, word = self.hints.get("xStart"), layout.word
         if place is None and self.is_verified(layout):
             near = sorted(range(-_BESIDE, _BESIDE + 1, word), key=abs)
             places = ((layout.last_link or 0) + offset for offset in near if abs(offset) >= 2 * word)
@@ -349,7 +353,7 @@ class _Reader:
 
     def _flaws(self, layout: Heap2Layout) -> Iterator[Flaw]:
         """xEnd, where its symbol says that it is, and something else is in it."""
-        place, word = self.variables.end, layout.word
+        place, word = self.hints.get("xEnd"), layout.word
         if place is None or self.is_verified(layout):
             return
         link, size = self.memory.word(place), self.memory.word(place + word)

@@ -14,9 +14,10 @@ would take too long, only of what lists and trace prove.
 from __future__ import annotations
 
 import time
-from typing import Iterable, Optional, Tuple
+from typing import Iterable, Optional
 
-from gdbext.heap.layout import FLAG_BITS, FREE_BIT, Pool, TlsfLayout
+from gdbext.heap.geometry import FLAG_BITS, FREE_BIT, Pool
+from gdbext.heap.tlsf.layout import TlsfLayout
 from gdbext.source.memory import Memory, joined
 
 PLANS = ("auto", "bulk", "headers")
@@ -26,10 +27,6 @@ _BULK_SECONDS = 1.0
 _SCAN_SECONDS = 20.0  # that the bytes behind damage may cost
 _SCAN_BYTES = 4096  # and what is read of them in any case
 _FEW_BLOCKS = 32  # after so many headers `auto` looks back at what they cost
-
-_AROUND = 1024  # bytes on each side of a damaged place
-_FURTHEST = 1 << 16
-_MOST_PLACES = 16
 
 
 def fetch_heap(memory: Memory, start: int, layout: TlsfLayout, proven: Iterable[int]) -> None:
@@ -145,20 +142,3 @@ class _Headers:
                 self.candidates.add(payload)
                 self._header(payload, False)
                 node = self.memory.snapshot.word(payload)
-
-
-def fetch_evidence(memory: Memory, places: Iterable[Tuple[int, int]], low: int, high: int) -> None:
-    """Fetches the bytes around damaged places (address, length), further where the damage goes on as it is."""
-    for address, length in list(places)[:_MOST_PLACES]:
-        start, end = max(low, address - _AROUND), min(high, address + length + _AROUND)
-        memory.fetch(start, end - start)
-        for reach in (_AROUND << shift for shift in range((_FURTHEST // _AROUND).bit_length())):
-            _fetch_further(memory, (address - reach, address + length), max(low, address - 2 * reach))
-            _fetch_further(memory, (address, address + length + reach), min(high, address + length + 2 * reach))
-
-
-def _fetch_further(memory: Memory, span: Tuple[int, int], limit: int) -> None:
-    """Fetches from a span of known bytes on to a limit, if they are all one run."""
-    data = memory.snapshot.get(span[0], span[1] - span[0])
-    if data and (len(set(data)) == 1 or (data.isascii() and data.decode("ascii").isprintable())):
-        memory.fetch(min(limit, span[1]), max(limit, span[1]) - min(limit, span[1]))

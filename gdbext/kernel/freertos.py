@@ -17,9 +17,9 @@ import sys
 from bisect import bisect_right
 from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
+from gdbext.kernel.freertos_forms import built_in
 from gdbext.source.memory import Memory
-from gdbext.symbols.freertos_builtin import Program, built_in
-from gdbext.symbols.shapes import Member, Shape, Types
+from gdbext.symbols.shapes import Member, Program, Shape, Types
 
 _RUNNING = ("pxCurrentTCBs", "pxCurrentTCB")
 _READY = "pxReadyTasksLists"
@@ -75,21 +75,21 @@ class _Shape(NamedTuple):
     container: Optional[int]
 
 
-def read_tasks(memory: Memory, program: Program, types: Types) -> Tasks:
+def read_tasks(memory: Memory, program: Program) -> Tasks:
     """The tasks of the kernel that the program has, if it has one and it has begun."""
-    found = _tasks(memory, program, types)
+    found = _tasks(memory, program)
     cut = memory.interrupted and not found.complete and program.address_of(_READY) is not None
     return Tasks(found.tasks, (_CUT,)) if cut else found
 
 
-def _tasks(memory: Memory, program: Program, types: Types) -> Tasks:
+def _tasks(memory: Memory, program: Program) -> Tasks:
     running = next((name for name in _RUNNING if program.address_of(name) is not None), None)
     first, ready = program.address_of(running or ""), program.address_of(_READY)
     if running is None or first is None or ready is None:
         return Tasks()
     if not memory.may_read(first, first + memory.source.pointer_size):
         return Tasks((), (f"{running}, which leads to FreeRTOS's tasks, is not in the memory that is known here",))
-    typed = _read(memory, program, types, running)
+    typed = _read(memory, program, program, running)
     if typed is not None or not memory.word(first):
         return typed or Tasks()
     tried = (_read(memory, program, guess, running) for guess in built_in(memory, program, ready))

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Iterator, List, Optional, Tuple
 
-from gdbext.heap.layout import FLAG_BITS, Flaw, Pool, TlsfLayout
+from gdbext.heap.geometry import FLAG_BITS, Flaw, Pool
+from gdbext.heap.tlsf.layout import TlsfLayout
 from gdbext.source.memory import Memory
 from gdbext.source.snapshot import WordReader
 
@@ -222,7 +223,7 @@ def tlsf_layout(tables: Tables, control: int, word: int, pools: Tuple[Pool, ...]
         name=tables.name, word=word, align=word if not dynamic else 4, header=word, smallest=3 * word,
         control=control, pools=pools, flaws=tables.flaws, fl_count=tables.levels, sl_log2=tables.second,
         shift=tables.second + 2 if dynamic else static_shift(word), fl_bitmap=tables.fl_bitmap,
-        sl_bitmaps=tables.sl_bitmaps, lists=tables.lists, control_end=tables.end,
+        sl_bitmaps=tables.sl_bitmaps, lists=tables.lists, tables_end=tables.end,
     )  # fmt: skip
 
 

@@ -17,11 +17,12 @@ from bisect import bisect_left, bisect_right
 from dataclasses import replace
 from typing import Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
-from gdbext.heap.cover import neighbour_agrees
 from gdbext.heap.ends import chains, look_ahead, paged_reader
-from gdbext.heap.layout import FLAG_BITS, FREE_BIT, PREV_FREE_BIT, Pool, TlsfLayout
-from gdbext.heap.tlsf import first_payload, recognise_tlsf, tlsf_layout
-from gdbext.heap.walk import Walk, read_lists
+from gdbext.heap.geometry import FLAG_BITS, FREE_BIT, PREV_FREE_BIT, Pool
+from gdbext.heap.tlsf.control import first_payload, recognise_tlsf, tlsf_layout
+from gdbext.heap.tlsf.layout import TlsfLayout
+from gdbext.heap.tlsf.lists import neighbour_agrees, read_lists
+from gdbext.heap.walk import Walk
 from gdbext.source.memory import Memory
 
 _NAMES = ("mattconte-32", "mattconte-64")
@@ -160,8 +161,9 @@ class _Pools:
     def _listed(self) -> Iterator[int]:
         """Free blocks that lists lead to, wherever they are; what leads to memory that is not at hand is kept."""
         word = self.layout.word
-        walk = Walk(replace(self.layout, pools=(Pool(2 * word, self.top),)))
-        read_lists(walk, self.layout, lambda address: self.read(address) if self._holds(address) else None)
+        anywhere = replace(self.layout, pools=(Pool(2 * word, self.top),))
+        walk = Walk(anywhere)
+        read_lists(walk, anywhere, lambda address: self.read(address) if self._holds(address) else None)
         self.led += [*(node.payload for node in walk.nodes), *(fault.value + 2 * word for fault in walk.faults)]
         for node in walk.nodes:
             header = self._header(node.payload)

@@ -10,26 +10,16 @@ Limits: ticks as wide as a pointer. The kernel's own word for the end of a stack
 
 from __future__ import annotations
 
-from typing import Dict, Iterator, NamedTuple, Optional, Protocol, Sequence, Tuple
+from typing import Dict, Iterator, NamedTuple, Optional, Sequence
 
 from gdbext.source.memory import Memory
-from gdbext.symbols.shapes import Member, Shape, Types, Variable
+from gdbext.symbols.shapes import Member, Program, Shape, Types, Variable
 
 _SHORT, _WHOLE = 3, 5  # words of a list's end and of an item, without check words
 _LARGEST_PREFIX = 512  # bytes of a control block before its items: a memory protection unit takes some
 _TO_NAME = (1, 3)  # words from the stack's start on: with several cores two more stand between
 _NAME_BYTES = 16
 _MOST_LISTS = 256
-
-
-class Program(Protocol):
-    """What is asked of a program beside its debug information."""
-
-    def address_of(self, name: str) -> Optional[int]:
-        """Address of a symbol, or None."""
-
-    def objects(self) -> Iterator[Tuple[str, int, int]]:
-        """Name, address and size of every variable."""
 
 
 class _Form(NamedTuple):

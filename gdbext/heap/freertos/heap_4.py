@@ -21,7 +21,9 @@ from typing import Iterator, List, NamedTuple, Optional, Set, Tuple
 
 from gdbext.heap.cover import NOTHING_KNOWN, Agrees, Evidence
 from gdbext.heap.ends import chains, chains_behind, follow, known_until, look_ahead, paged_reader, with_last
-from gdbext.heap.layout import FREE_BIT, FreeRtosLayout, Link, Pool
+from gdbext.heap.freertos.layout import FreeRtosLayout, Link, link_in
+from gdbext.heap.geometry import FREE_BIT, Pool
+from gdbext.heap.region import Region, Span
 from gdbext.heap.walk import Node, Walk, walk_listed, walk_pools
 from gdbext.source.memory import Memory
 from gdbext.source.snapshot import WordReader
@@ -50,21 +52,31 @@ class FreeRtos(NamedTuple):
     whole: bool = False  # every block agrees, and they are many
 
 
-class Hints(NamedTuple):
+class _Told(NamedTuple):
     """What is known of a heap beside its bytes."""
 
     link: Optional[Link] = None  # what a block's header is
-    memory: Tuple[Tuple[int, int], ...] = ()  # the array or the regions that it was given, or some of them
+    memory: Tuple[Span, ...] = ()  # the array or the regions that it was given, or some of them
 
 
-def recognise_freertos(memory: Memory, address: int, version: int, largest: int, hints: Hints) -> Optional[FreeRtos]:
-    """The layout of the heap whose first header is at `address`, or None. Version 5 may have several regions."""
+def recognise_freertos(memory: Memory, region: Region, version: int, largest: int) -> Optional[FreeRtos]:
+    """The layout of the heap whose first header is at the region's address, or None. Version 5 may have several
+    regions.
+    """
+    told = _Told(link_in(region.hints), region.pools)
+    found = _recognised(memory, region.address, version, largest, told)
+    if found is None and told.link is not None:
+        return _recognised(memory, region.address, version, largest, told._replace(link=None))
+    return found
+
+
+def _recognised(memory: Memory, address: int, version: int, largest: int, told: _Told) -> Optional[FreeRtos]:
     memory.fetch(address, 2 * memory.source.pointer_size)
     found: List[FreeRtos] = []
     for alignment in _ALIGNMENTS[memory.source.pointer_size]:
-        one = _with_alignment(memory, address, version, largest, alignment, hints)
+        one = _with_alignment(memory, address, version, largest, alignment, told)
         if one is not None and one.whole:
-            return _or_coarser(memory, address, version, largest, one, hints)
+            return _or_coarser(memory, address, version, largest, one, told)
         found += [one] if one is not None else []
     best = max(found, key=_worth, default=None)
     coarser = (one for one in found if best and one.layout.align > best.layout.align and _is_as_good(one, best))
@@ -76,14 +88,14 @@ def _is_as_good(coarser: FreeRtos, best: FreeRtos) -> bool:
     return coarser.blocks >= _NO_CHANCE and 10 * coarser.blocks >= 9 * best.blocks
 
 
-def _or_coarser(memory: Memory, address: int, version: int, largest: int, found: FreeRtos, hints: Hints) -> FreeRtos:
+def _or_coarser(memory: Memory, address: int, version: int, largest: int, found: FreeRtos, told: _Told) -> FreeRtos:
     """Twice the alignment if all of many blocks have it: with the finer one that would be chance."""
     layout, align = found.layout, 2 * found.layout.align
     read, places = paged_reader(memory, layout.first), [pool.end - layout.header for pool in layout.pools]
     sizes = [read(layout.place_of_size(layout.first)), *places]
     if found.blocks < _NO_CHANCE or align <= layout.header or any(size is None or size % align for size in sizes):
         return found
-    coarser = _with_alignment(memory, address, version, largest, align, hints)
+    coarser = _with_alignment(memory, address, version, largest, align, told)
     return coarser if coarser is not None and coarser.whole and coarser.blocks >= found.blocks else found
 
 
@@ -93,9 +105,9 @@ def _worth(found: FreeRtos) -> int:
 
 
 def _with_alignment(
-    memory: Memory, address: int, version: int, largest: int, align: int, hints: Hints
+    memory: Memory, address: int, version: int, largest: int, align: int, told: _Told
 ) -> Optional[FreeRtos]:
-    link = hints.link
+    link = told.link
     word = memory.source.pointer_size
     header = ((2 * word if link is None else link.size) + align - 1) // align * align
     if address % align:
@@ -106,12 +118,12 @@ def _with_alignment(
         name="", word=word, align=align, header=header, smallest=align, control=address,
         pools=(Pool(address + header, last),), flaws=(), canary=0, used_next=0, link=link,
     )  # fmt: skip
-    told = [Pool(-(-low // align) * align + header, _last_in(layout, high)) for low, high in hints.memory]
-    settled = _first_pool(memory, layout, last, version, told)
+    given = [Pool(-(-low // align) * align + header, _last_in(layout, high)) for low, high in told.memory]
+    settled = _first_pool(memory, layout, last, version, given)
     if settled is None:
         return None
     if version == 5:
-        others = (pool for pool in told if pool.first != layout.first)
+        others = (pool for pool in given if pool.first != layout.first)
         settled = replace(settled, pools=tuple(sorted((*settled.pools, *others), key=lambda pool: pool.first)))
         settled = replace(settled, control=min(settled.control, settled.first - header))
         settled = _with_more_regions(memory, settled)
@@ -120,11 +132,11 @@ def _with_alignment(
 
 
 def _first_pool(
-    memory: Memory, layout: FreeRtosLayout, last: int, version: int, told: List[Pool]
+    memory: Memory, layout: FreeRtosLayout, last: int, version: int, given: List[Pool]
 ) -> Optional[FreeRtosLayout]:
     """The layout with its first pool: as it is told, if an end marker is there or may be; else as it shows itself."""
     read = paged_reader(memory, layout.first)
-    own = next((pool for pool in told if pool.first == layout.first), None)
+    own = next((pool for pool in given if pool.first == layout.first), None)
     if own is not None and own.end > own.first and not read(layout.place_of_size(own.end)):
         return _masked(layout, read, own)
     return _settled(memory, layout, last if own is None else min(last, own.end), version)

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Iterator, List, Optional, Tuple
 
 from gdbext.heap.cover import Evidence
-from gdbext.heap.facts import Variables
-from gdbext.heap.layout import FREE_BIT, Flaw, Geometry, Pool
+from gdbext.heap.geometry import FREE_BIT, Flaw, Geometry, Pool
+from gdbext.heap.region import Hints
 from gdbext.heap.walk import Walk
 from gdbext.source.memory import Memory
 
@@ -38,24 +38,23 @@ class Heap1Layout(Geometry):
         return self.taken
 
 
-def recognise_heap_1(memory: Memory, start: int, variables: Variables) -> Optional[Heap1Layout]:
+def recognise_heap_1(memory: Memory, start: int, hints: Hints) -> Optional[Heap1Layout]:
     """The heap whose array is aligned at `start`; None without the symbols of its variables."""
-    place, array, word = variables.next_byte, variables.array, memory.source.pointer_size
+    place, word = hints.get("xNextFreeByte"), memory.source.pointer_size
+    low, high = hints.get("array_start", start), hints.get("array_end", start)
     taken = None if place is None else memory.word(place)
-    if place is None or taken is None or array is None or not array[0] <= start < array[1]:
+    if place is None or taken is None or not low <= start < high:
         return None
     align = word if start % _USUAL_ALIGNMENT else _USUAL_ALIGNMENT
-    whole = (array[1] - array[0] - align) & -word
+    whole = (high - low - align) & -word
     pool = Pool(start, start + whole)
-    flaws = tuple(_flaws(variables, place, taken, (start, whole, align, word), memory))
+    flaws = tuple(_flaws(hints, place, taken, (start, whole, align, word), memory))
     return Heap1Layout(
         f"freertos-heap1-{8 * word}", word, align, 0, align, start, (pool,), flaws, min(taken, whole) & -word
     )
 
 
-def _flaws(
-    variables: Variables, place: int, taken: int, heap: Tuple[int, int, int, int], memory: Memory
-) -> Iterator[Flaw]:
+def _flaws(hints: Hints, place: int, taken: int, heap: Tuple[int, int, int, int], memory: Memory) -> Iterator[Flaw]:
     start, whole, align, word = heap
     if taken > whole:
         text = f"xNextFreeByte at {place:#x} is {taken:,}, the heap has {whole:,} bytes"
@@ -63,10 +62,11 @@ def _flaws(
     elif taken % align and taken % word:
         text = f"xNextFreeByte at {place:#x} is {taken:,}, no multiple of the alignment"
         yield Flaw("next-byte", place, word, text)
-    value = None if variables.start is None else memory.word(variables.start)
+    aligned = hints.get("pucAlignedHeap", 0)
+    value = memory.word(aligned) if aligned else None
     if value is not None and value != start and (value or taken):
-        text = f"pucAlignedHeap at {variables.start:#x} is {value:#010x}, the array's aligned start is {start:#x}"
-        yield Flaw("next-byte", variables.start or 0, word, text)
+        text = f"pucAlignedHeap at {aligned:#x} is {value:#010x}, the array's aligned start is {start:#x}"
+        yield Flaw("next-byte", aligned, word, text)
 
 
 def walk_heap_1(layout: Heap1Layout, evidence: Evidence) -> Walk:

@@ -3,22 +3,32 @@
 
 from __future__ import annotations
 
-from typing import FrozenSet, Iterator, Optional
+from typing import FrozenSet, Iterator, List, Optional, Tuple
 
-from gdbext.analyse.faults import Fault, first_difference, touching
-from gdbext.heap.facts import HeapFacts
-from gdbext.heap.layout import FREE_BIT
-from gdbext.heap.owner import strangers
-from gdbext.heap.poison import FREE_FILL, HEAD, TAIL, fills_of
+from gdbext.heap.facts import Fault, HeapFacts, Rule
+from gdbext.heap.geometry import FREE_BIT
+from gdbext.heap.rules import first_difference, touching
+from gdbext.heap.tlsf.owner import strangers
+from gdbext.heap.tlsf.poison import FREE_FILL, HEAD, TAIL, Poison, fills_of
 
 _WIDTH = 4
 _NAME_AND_HANDLE = 48
 _BEFORE_TASKS = b"Pre-scheduler"  # has no handle
 
 
+def _poison(facts: HeapFacts) -> Poison:
+    assert isinstance(facts.guards, Poison)
+    return facts.guards
+
+
+def _poisoned(facts: HeapFacts) -> List[Tuple[int, int]]:
+    """The used blocks, if this heap has poison."""
+    return facts.used if _poison(facts).head else []
+
+
 def check_head(facts: HeapFacts) -> Iterator[Fault]:
     """The head canary of used blocks."""
-    for payload, _ in facts.used:
+    for payload, _ in _poisoned(facts):
         value = facts.read32(payload)
         if value is not None and value != HEAD:
             offset, length = first_difference(value, HEAD, _WIDTH, facts.snapshot.byte_order)
@@ -27,14 +37,14 @@ def check_head(facts: HeapFacts) -> Iterator[Fault]:
 
 
 def _length_of(facts: HeapFacts, payload: int, size: int) -> Optional[int]:
-    length = facts.read32(facts.poison.length_place(payload))
-    return length if length is not None and facts.poison.owner <= length <= size - facts.poison.around else None
+    length = facts.read32(_poison(facts).length_place(payload))
+    return length if length is not None and _poison(facts).owner <= length <= size - _poison(facts).around else None
 
 
 def check_length(facts: HeapFacts) -> Iterator[Fault]:
     """The requested length that the poison keeps."""
-    for payload, size in facts.used:
-        place = facts.poison.length_place(payload)
+    for payload, size in _poisoned(facts):
+        place = _poison(facts).length_place(payload)
         value = facts.read32(place)
         if value is not None and _length_of(facts, payload, size) is None:
             text = f"its requested length at {place:#x} is {value:#x}, more than its {size:,} bytes hold"
@@ -43,8 +53,8 @@ def check_length(facts: HeapFacts) -> Iterator[Fault]:
 
 def check_owner(facts: HeapFacts) -> Iterator[Fault]:
     """The handle of the task that owns a block. The first block may have none: the table of heaps, in 5.2.0."""
-    first = facts.layout.pools[0].first
-    places = {raw: facts.poison.owner_place(raw) for raw, _ in facts.used if raw != first}
+    first, poison = facts.layout.first, _poison(facts)
+    places = {raw: poison.owner_place(raw) for raw, _ in facts.used if raw != first}
     words = {raw: facts.read32(place) or 0 for raw, place in places.items() if place is not None}
     strange = frozenset(strangers(words, _WIDTH))
     handles = frozenset(word for raw, word in words.items() if raw not in strange)
@@ -68,11 +78,11 @@ def _is_about_task(facts: HeapFacts, raw: int, place: int, handles: FrozenSet[in
 
 def check_tail(facts: HeapFacts) -> Iterator[Fault]:
     """The tail canary of used blocks."""
-    for payload, size in facts.used:
+    for payload, size in _poisoned(facts):
         length = _length_of(facts, payload, size)
         if length is None:
             continue
-        place = payload + facts.poison.head + length
+        place = payload + _poison(facts).head + length
         value = facts.read32(place)
         if value is not None and value != TAIL:
             offset, count = first_difference(value, TAIL, _WIDTH, facts.snapshot.byte_order)
@@ -83,10 +93,10 @@ def check_tail(facts: HeapFacts) -> Iterator[Fault]:
 
 def check_fill(facts: HeapFacts) -> Iterator[Fault]:
     """The fills of comprehensive poisoning."""
-    if facts.poison.kind != "comprehensive":
+    if _poison(facts).kind != "comprehensive":
         return
     for payload, word in zip(facts.walk.payloads, facts.walk.words):
-        for start, data in fills_of(facts.snapshot, payload, word, facts.poison):
+        for start, data in fills_of(facts.snapshot, payload, word, _poison(facts)):
             if data.count(FREE_FILL) < len(data):
                 yield _changed_fill(facts, payload, word, start, data)
 
@@ -103,11 +113,18 @@ def _changed_fill(facts: HeapFacts, payload: int, word: int, start: int, data: b
     return Fault(rule, start + changed, length, payload, text, touching(payload, following))
 
 
-def check_slack(facts: HeapFacts) -> Iterator[Fault]:
-    """The part of `check_fill` that is about used blocks."""
-    return (fault for fault in check_fill(facts) if fault.rule == "poison-slack")
-
-
-def check_free_fill(facts: HeapFacts) -> Iterator[Fault]:
-    """The part of `check_fill` that is about free blocks."""
-    return (fault for fault in check_fill(facts) if fault.rule == "poison-fill")
+AROUND = (
+    Rule("poison-tail", "Behind the bytes of a used block stands its tail canary.", check_tail, "behind"),
+    Rule("poison-head", "In front of a used block stands its head canary.", check_head, "before"),
+    Rule("poison-length", "The requested length fits its block.", check_length, "before"),
+    Rule(
+        "owner-word",
+        "With task tracking, a used block has the handle of a task, as others have, or none.",
+        check_owner,
+        "before",
+    ),
+)
+FILLS = (
+    Rule("poison-fill", "The inside of a free block keeps its fill.", check_fill, "inside"),
+    Rule("poison-slack", "The slack behind a used block's tail canary keeps its fill.", struck="behind"),
+)

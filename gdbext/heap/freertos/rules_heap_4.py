@@ -11,10 +11,11 @@ from __future__ import annotations
 
 from typing import Iterator, List, Optional, Set
 
-from gdbext.analyse.faults import Fault, first_difference, touching
-from gdbext.heap.facts import HeapFacts
-from gdbext.heap.freertos import target_of
-from gdbext.heap.layout import FREE_BIT, FreeRtosLayout
+from gdbext.heap.facts import Fault, HeapFacts, Rule
+from gdbext.heap.freertos.heap_4 import target_of
+from gdbext.heap.freertos.layout import FreeRtosLayout
+from gdbext.heap.geometry import FREE_BIT
+from gdbext.heap.rules import NEIGHBOURS, SIZES, first_difference, touching
 
 
 def _layout(facts: HeapFacts) -> FreeRtosLayout:
@@ -138,6 +139,20 @@ def check_marker(facts: HeapFacts) -> Iterator[Fault]:
             yield Fault(
                 "end-marker", layout.place_of_size(pool.end), layout.word, pool.end, text, touching(pool.end), False
             )
-        elif "heap4" in layout.name and value is not None and value != layout.canary:
+        elif facts.region.kind == "freertos_heap_4" and value is not None and value != layout.canary:
             text = f"the end marker at {place:#x} has a next pointer, {value:#010x}"
             yield Fault("end-marker", place, layout.word, pool.end, text, touching(pool.end), False)
+
+
+FREE_FLAG = "A block's allocated bit agrees with its next pointer and with the list of free blocks."
+LIST_LINK = "Every free block's next pointer leads to the free block that must follow, or to the end."
+HEAP_4_RULES = (
+    SIZES,
+    Rule(
+        "end-marker", "A used block of size 0 lies at the end of each pool, and nowhere else.", check_marker, "header"
+    ),
+    Rule("used-link", "A used block's next pointer is NULL (or the masked NULL).", check_used, "header"),
+    Rule("free-flag", FREE_FLAG, check_flags, "header"),
+    Rule("list-link", LIST_LINK, check_chain, "link"),
+    NEIGHBOURS,
+)

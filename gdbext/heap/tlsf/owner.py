@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Dict, Iterable, List, Mapping
 
-from gdbext.heap.layout import FREE_BIT
+from gdbext.heap.geometry import FREE_BIT
 from gdbext.heap.walk import Walk
 from gdbext.source.snapshot import WordReader
 

@@ -14,10 +14,15 @@ from bisect import bisect_right
 from collections import Counter
 from typing import Dict, Iterator, List, Optional, Set
 
-from gdbext.analyse.faults import Fault, first_difference, touching
-from gdbext.analyse.rules_freertos import flag_faults
-from gdbext.heap.facts import HeapFacts
-from gdbext.heap.heap_2 import Heap2Layout
+from gdbext.heap.facts import Fault, HeapFacts, Rule
+from gdbext.heap.freertos.heap_2 import Heap2Layout
+from gdbext.heap.freertos.rules_heap_4 import FREE_FLAG, LIST_LINK, flag_faults
+from gdbext.heap.rules import SIZES, check_flaws, first_difference, touching
+
+_INFERRED = (
+    "which blocks are free was inferred: this heap_2 has no allocated bit, and xStart, where its list begins, was not "
+    "found: give the program with --elf, or the memory that holds its variables"
+)
 
 
 def _layout(facts: HeapFacts) -> Heap2Layout:
@@ -172,12 +177,6 @@ def _unlisted(facts: HeapFacts, free: List[int]) -> Iterator[Fault]:
         yield Fault("free-not-listed", facts.header_of(payload), 1, payload, text, touching("list", payload))
 
 
-def check_variables(facts: HeapFacts) -> Iterator[Fault]:
-    """The variables beside a heap, as their symbols say where they are; heap_1's too."""
-    for flaw in facts.layout.flaws:
-        yield Fault(flaw.rule, flaw.address, flaw.length, None, flaw.text, touching("control"), False)
-
-
 def check_counter(facts: HeapFacts) -> Iterator[Fault]:
     """xFreeBytesRemaining: what the free blocks hold, headers and all."""
     layout = _layout(facts)
@@ -192,3 +191,25 @@ def check_counter(facts: HeapFacts) -> Iterator[Fault]:
     if value != held:
         text = f"xFreeBytesRemaining at {place:#x} is {value:,}, the free blocks hold {held:,}"
         yield Fault("free-bytes", place, layout.word, None, text, touching("counters"))
+
+
+def _inferred(facts: HeapFacts) -> Optional[str]:
+    """Why it is not sure which blocks are free."""
+    return _INFERRED if not _layout(facts).marked and _layout(facts).head is None else None
+
+
+HEAP_2_RULES = (
+    SIZES,
+    Rule(
+        "used-link",
+        "A used block's next pointer is NULL (or the masked NULL); in an old heap_2 it led to a block.",
+        check_used,
+        "header",
+    ),
+    Rule("free-flag", FREE_FLAG, check_flags, "header", lacks=_inferred),
+    Rule("list-link", LIST_LINK, check_list, "link"),
+    Rule("list-cycle", "No free list leads to a block twice.", struck="inside"),
+    Rule("free-not-listed", "Every free block is on a free list.", struck="inside"),
+    Rule("list-end", "xEnd, where heap_2's list ends, has the heap's size and no pointer.", check_flaws),
+    Rule("free-bytes", "The counter of free bytes is what the blocks say.", check_counter, "counters"),
+)

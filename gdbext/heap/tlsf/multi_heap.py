@@ -10,14 +10,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Optional, Tuple
 
-from gdbext.heap.cover import neighbour_agrees
 from gdbext.heap.ends import chains_behind, known_until, paged_reader
-from gdbext.heap.layout import FLAG_BITS, FREE_BIT, Flaw, MultiHeap, Pool, TlsfLayout
-from gdbext.heap.tlsf import first_payload, pool_end, reads_empty, recognise_tlsf, tlsf_layout
+from gdbext.heap.geometry import FLAG_BITS, FREE_BIT, Flaw, Pool
+from gdbext.heap.tlsf.control import first_payload, pool_end, reads_empty, recognise_tlsf, tlsf_layout
+from gdbext.heap.tlsf.layout import MultiHeap, TlsfLayout
+from gdbext.heap.tlsf.lists import neighbour_agrees
 from gdbext.source.memory import Memory
 from gdbext.source.snapshot import WordReader
 
-_INFO_WORDS = 5
+INFO_WORDS = 5
 _NAMES = ("espressif-static", "espressif-static")
 # How far behind a pool_size that is too small the end is looked for.
 _BEYOND = 1 << 20
@@ -28,22 +29,22 @@ _LOOK_BACK, _FEW = 64 << 10, 2
 def read_multi_heap(memory: Memory, address: int) -> Optional[MultiHeap]:
     """struct multi_heap_info at `address`, or None if it cannot be read."""
     size = memory.source.pointer_size
-    memory.fetch(address, _INFO_WORDS * size)
-    words = [memory.word(address + size * position) for position in range(_INFO_WORDS)]
+    memory.fetch(address, INFO_WORDS * size)
+    words = [memory.word(address + size * position) for position in range(INFO_WORDS)]
     lock, free_bytes, minimum, pool_size, data = words
     if free_bytes is None or minimum is None or pool_size is None or data is None:
         return None
     flaws = []
-    if data != address + _INFO_WORDS * size:
-        where = address + (_INFO_WORDS - 1) * size
+    if data != address + INFO_WORDS * size:
+        where = address + (INFO_WORDS - 1) * size
         flaws.append(Flaw("heap-pointer", where, size, f"heap_data is {data:#x}, not the control block behind it"))
-    return MultiHeap(address, lock, free_bytes, minimum, pool_size, tuple(flaws))
+    return MultiHeap(free_bytes, minimum, tuple(flaws), address, lock, pool_size)
 
 
 def recognise_multi_heap(memory: Memory, info: MultiHeap, limit: int) -> Optional[Tuple[TlsfLayout, MultiHeap]]:
     """The TLSF behind `info`, or None; and `info` with a pool size that fits it, if its own cannot be."""
     word = memory.source.pointer_size
-    control = info.address + _INFO_WORDS * word
+    control = info.address + INFO_WORDS * word
     high = max(control + info.pool_size, min(limit, known_until(memory, control, info.pool_size + _BEYOND)))
     tables = recognise_tlsf(memory, control, control, high, _NAMES, pool_end(control, info.pool_size, word))
     if tables is None:

@@ -16,17 +16,16 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from typing import Dict, Iterator, List, NamedTuple, Optional, Pattern, Set, Tuple
+from typing import Dict, Iterator, List, NamedTuple, Optional, Pattern, Sequence, Set, Tuple
 
-from gdbext.heap.facts import Region
-from gdbext.heap.heap_2 import Heap2Layout, first_header
-from gdbext.heap.layout import FreeRtosLayout
-from gdbext.heap.registry import Recognised, is_certain, recognise
-from gdbext.heap.search_tlsf import BY_SIGNATURE, FoundHeap
+from gdbext.heap.allocator import BY_SIGNATURE, FoundHeap, Recognised, spans_of
+from gdbext.heap.freertos.allocators import HEAP_2, HEAP_4, HEAP_5
+from gdbext.heap.freertos.heap_2 import Heap2Layout, first_header
+from gdbext.heap.freertos.layout import FreeRtosLayout
+from gdbext.heap.region import Region, Span
 from gdbext.source.memory import Memory
 from gdbext.source.snapshot import Snapshot
 
-Range = Tuple[int, int]
 _FEWEST_BLOCKS = 4
 _MOST_HEADERS = 1 << 20
 _MOST_CANDIDATES = 64
@@ -34,8 +33,9 @@ _FURTHEST_DAMAGE = 64 << 10
 _MOST_FRAGMENTS = 3
 
 
-def find_freertos(memory: Memory, held: Snapshot, taken: List[Range], left_out: List[str]) -> List[FoundHeap]:
+def find_freertos(memory: Memory, held: Snapshot, taken: Sequence[Span], left_out: List[str]) -> List[FoundHeap]:
     """Every FreeRTOS heap in what is held, outside of the memory that other heaps take."""
+    taken = list(taken)
     pieces = [_Piece(held, start, held.get(start, end - start) or b"") for start, end in held.extents()]
     for plain in (True, False):
         found = [heap for piece in pieces for heap in _heaps_of(memory, piece, plain, taken, left_out)]
@@ -45,7 +45,7 @@ def find_freertos(memory: Memory, held: Snapshot, taken: List[Range], left_out: 
 
 
 def _heaps_of(
-    memory: Memory, piece: _Piece, plain: bool, taken: List[Range], left_out: List[str]
+    memory: Memory, piece: _Piece, plain: bool, taken: List[Span], left_out: List[str]
 ) -> Iterator[FoundHeap]:
     tried, fragments = 0, []
     for chain in piece.chains(plain, left_out):
@@ -81,11 +81,10 @@ def _heap_of(memory: Memory, piece: _Piece, chains: List[_Chain]) -> Optional[Fo
     earlier = _recognised(memory, before) if before is not None else None
     if before is not None and earlier is not None and earlier.weight > found.weight:
         first, found = before, earlier
-    region = Region(found.kind, first, origin=BY_SIGNATURE)
-    layout = found.layout
-    if isinstance(layout, Heap2Layout) and layout.head is None:
+    if found.allocator is HEAP_2 and not found.certain:
         return None  # without its variables it may as well be a damaged heap_4
-    return FoundHeap(region, [(pool.first - layout.header, layout.behind_pool(pool)) for pool in layout.pools])
+    region = Region(found.allocator.kind, first, origin=BY_SIGNATURE)
+    return FoundHeap(region, spans_of(region, found.layout))
 
 
 def _begins_before(memory: Memory, piece: _Piece, chain: _Chain, found: Recognised) -> Optional[int]:
@@ -102,11 +101,15 @@ def _weight(candidate: Tuple[_Chain, int, Recognised]) -> Tuple[int, int]:
 
 
 def _recognised(memory: Memory, address: int) -> Optional[Recognised]:
-    found = recognise(memory, Region("freertos_heap_2", address))
-    if isinstance(found, Recognised) and is_certain(found):
-        return found
-    tried = [recognise(memory, Region(kind, address)) for kind in ("freertos_heap_4", "freertos_heap_5")]
-    likely = [one for one in (*tried, found) if isinstance(one, Recognised) and one.weight >= _FEWEST_BLOCKS]
+    if memory.word(address) is None:
+        return None
+    tried: List[Recognised] = []
+    for allocator in (HEAP_2, HEAP_4, HEAP_5):
+        one = allocator.recognise(memory, Region(allocator.kind, address))
+        if isinstance(one, Recognised) and one.certain:
+            return one
+        tried += [one] if isinstance(one, Recognised) else []
+    likely = [one for one in sorted(tried, key=lambda one: not one.usual) if one.weight >= _FEWEST_BLOCKS]
     return max(likely, key=lambda one: one.weight, default=None)
 
 

@@ -11,12 +11,8 @@ from __future__ import annotations
 
 from typing import Dict, Iterable, List, Optional, Set, Tuple
 
-from gdbext.heap.facts import Region
-from gdbext.source.known import Range
+from gdbext.heap.region import Region
 from gdbext.source.memory import Memory
-from gdbext.source.snapshot import ByteOrder
-
-CHIP_MEMORY = "soc_memory_regions"  # the program's table of its chip's memories
 
 _MOST_HEAPS = 64
 _ORIGIN = "on the list registered_heaps"
@@ -25,7 +21,6 @@ _NODE_BYTES = 36
 _MOST_TYPES = 32
 _TYPE_BYTES = (16, 20)  # of an entry of soc_memory_types: some versions have flags behind the capabilities
 _NAME_BYTES = 32
-_MOST_REGIONS = 64
 
 Names = Dict[int, str]  # of kinds of memory, by all their capabilities ORed
 
@@ -100,17 +95,3 @@ def _region(memory: Memory, node: int, shift: int, names: Names) -> Optional[Tup
         return None
     name = names.get(_joined(words[:3]))
     return (Region("multi_heap", heap, start, end, name, _ORIGIN) if heap else None), following
-
-
-def chip_memory(table: bytes, word: int, byte_order: ByteOrder) -> List[Range]:
-    """The chip's memories by the bytes of its table `soc_memory_regions`; [] if these are none.
-
-    An element begins with a start and a size; it has four words, or five where it ends on a flag.
-    """
-    words = [int.from_bytes(table[place : place + word], byte_order) for place in range(0, len(table), word)]
-    for element in (5, 4):
-        spans = [(start, start + size) for start, size in zip(words[::element], words[1::element])]
-        apart = all(low[1] <= high[0] for low, high in zip(spans, spans[1:]))
-        if len(words) % element == 0 and apart and all(start < end for start, end in spans):
-            return spans[:_MOST_REGIONS]
-    return []

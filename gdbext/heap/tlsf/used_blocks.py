@@ -11,12 +11,15 @@ Assumptions: the heap's bounds come from the list of heaps, which such a core ho
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Callable, List, Optional, Tuple
+from typing import Callable, Iterator, List, Optional, Tuple
 
-from gdbext.heap.facts import HeapFacts, Region
-from gdbext.heap.layout import Geometry, Pool
-from gdbext.heap.poison import find_poison
+from gdbext.heap.facts import HeapFacts, Invariants
+from gdbext.heap.geometry import Geometry, Pool
+from gdbext.heap.region import Region
+from gdbext.heap.tlsf.poison import find_poison
+from gdbext.heap.tlsf.rules_poison import AROUND, FILLS
 from gdbext.heap.walk import Walk
+from gdbext.model import Skipped
 from gdbext.source.memory import Memory
 
 _SMALLEST_WORDS = 3
@@ -26,14 +29,29 @@ Spans = List[Tuple[int, int]]
 
 
 @dataclass(frozen=True)
-class DumpedLayout(Geometry):
-    """Blocks without headers."""
+class _UsedBlocks(Geometry):
+    """Blocks without headers, and nothing between them."""
 
     has_headers = False
     has_markers = False
+    fills_pools = False
 
 
-def read_dumped(memory: Memory, region: Region) -> Optional[HeapFacts]:
+class _Dumped(Invariants):
+    """Of such a heap poison alone can be checked."""
+
+    rules = (*AROUND, *FILLS)
+
+    def remarks(self, facts: HeapFacts) -> Iterator[Skipped]:
+        """All the rest."""
+        yield Skipped(f"heap {facts.region.address:#x}", ABSENT)
+
+    def evidence(self, facts: HeapFacts) -> Iterator[str]:
+        """The segments."""
+        yield "each used block is a segment of the core"
+
+
+def read_used_blocks(memory: Memory, region: Region) -> Optional[HeapFacts]:
     """The used blocks of a heap, if the source is a core that has them as segments."""
     blocks: Optional[Callable[[int, int], Spans]] = getattr(memory.source, "blocks", None)
     if blocks is None or region.start is None or region.end is None:
@@ -45,7 +63,8 @@ def read_dumped(memory: Memory, region: Region) -> Optional[HeapFacts]:
     for low, high in spans:
         memory.fetch(low, high - low)
     pool = Pool(spans[0][0], spans[-1][1] + word)
-    layout = DumpedLayout("used-blocks", word, word, word, _SMALLEST_WORDS * word, region.address, (pool,), ())
+    layout = _UsedBlocks("used-blocks", word, word, word, _SMALLEST_WORDS * word, region.address, (pool,), ())
     walk = Walk(layout, [low for low, _ in spans], [high - low & -word for low, high in spans])
-    poison = find_poison(walk, memory.word, memory.snapshot)
-    return HeapFacts(region, layout, None, walk, memory.snapshot, poison, cut=memory.interrupted)
+    held = memory.snapshot
+    poison = find_poison(walk, memory.word, held)
+    return HeapFacts(region, _Dumped(), layout, None, walk, held, poison, cut=memory.interrupted)

@@ -13,8 +13,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Iterator, List, Mapping, Optional, Tuple
 
-from gdbext.heap.layout import FLAG_BITS, FREE_BIT
-from gdbext.heap.owner import are_owners, owner_bytes
+from gdbext.heap.geometry import FLAG_BITS, FREE_BIT
+from gdbext.heap.guards import Guards
+from gdbext.heap.tlsf.owner import are_owners, owner_bytes
 from gdbext.heap.walk import Walk
 from gdbext.source.snapshot import Snapshot, WordReader
 
@@ -26,10 +27,11 @@ _HEAD_WITH_OWNER = 12
 
 
 @dataclass(frozen=True)
-class Poison:
-    """One form of poisoning, by its bytes: `head` canary, owner and length; `owner` bytes between head and user."""
+class Poison(Guards):
+    """One form of poisoning ("light" or "comprehensive"), by its bytes: `head` canary, owner and length; `owner` bytes
+    between head and user.
+    """
 
-    kind: str = "none"  # "light" or "comprehensive"
     head: int = 0
     owner: int = 0
 
@@ -37,6 +39,20 @@ class Poison:
     def shift(self) -> int:
         """From the allocator's payload to the user's."""
         return self.head + self.owner
+
+    def requested(self, held: Snapshot, raw: int, size: int) -> Optional[int]:
+        """What the user of a used block asked for."""
+        length = held.word32(self.length_place(raw)) if self.head else None
+        return None if length is None or not self.owner <= length <= size - self.around else length - self.owner
+
+    def is_guarded(self, held: Snapshot, raw: int, size: int) -> bool:
+        """Whether the tail canary stands."""
+        requested = self.requested(held, raw, size)
+        return requested is not None and held.word32(raw + self.shift + requested) == TAIL
+
+    def is_used(self, held: Snapshot, raw: int) -> bool:
+        """Whether the head canary stands."""
+        return self.head > 0 and held.word32(raw) == HEAD
 
     @property
     def around(self) -> int:
@@ -52,6 +68,24 @@ class Poison:
         if self.head == _HEAD_WITH_OWNER:
             return raw + _WIDTH
         return raw + self.head if self.owner else None
+
+    def marked_blocks(self, held: Snapshot, low: int, high: int) -> Optional[Mapping[int, int]]:
+        """Payloads around which both canaries stand, with the bytes that these need: used blocks, and what is left of
+        freed ones.
+        """
+        if not self.head:
+            return None
+        read32, mark, found = held.reader32(low, high), HEAD.to_bytes(_WIDTH, held.byte_order), {}
+        for start, end in held.known(low, high):
+            data = held.prefix(start, end - start)
+            place = data.find(mark)
+            while place >= 0:
+                raw = start + place
+                length = read32(self.length_place(raw))
+                if length is not None and read32(raw + self.head + length) == TAIL:
+                    found[raw] = self.around + length
+                place = data.find(mark, place + 1)
+        return found
 
 
 def find_poison(walk: Walk, read: WordReader, held: Snapshot) -> Poison:
@@ -112,28 +146,3 @@ def fills_of(held: Snapshot, raw: int, word: int, poison: Poison) -> Iterator[Tu
     whole = held.get(start, end - start)
     parts = held.known(start, end) if whole is None else [(start, end)]
     yield from ((low, held.get(low, high - low) or b"") for low, high in parts if low < high)
-
-
-def requested_of(held: Snapshot, raw: int, size: int, poison: Poison) -> Optional[int]:
-    """What the user of a used block asked for, as its poison says."""
-    if not poison.head:
-        return None
-    length = held.word32(poison.length_place(raw))
-    return None if length is None or not poison.owner <= length <= size - poison.around else length - poison.owner
-
-
-def marked_blocks(held: Snapshot, low: int, high: int, poison: Poison) -> Mapping[int, int]:
-    """Payloads of the allocator around which both canaries stand, with the bytes that these take: used blocks, and what
-    is left of freed ones.
-    """
-    read32, mark, found = held.reader32(low, high), HEAD.to_bytes(_WIDTH, held.byte_order), {}
-    for start, end in held.known(low, high):
-        data = held.prefix(start, end - start)
-        place = data.find(mark)
-        while place >= 0:
-            raw = start + place
-            length = read32(poison.length_place(raw))
-            if length is not None and read32(raw + poison.head + length) == TAIL:
-                found[raw] = poison.around + length
-            place = data.find(mark, place + 1)
-    return found

@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reads the bytes around damage where a heap was not read whole: what is concluded from damage needs them."""
+
+from __future__ import annotations
+
+from typing import Iterable, Tuple
+
+from gdbext.source.memory import Memory
+
+_AROUND = 1024  # bytes on each side of a damaged place
+_FURTHEST = 1 << 16
+_MOST_PLACES = 16
+
+
+def fetch_around(memory: Memory, places: Iterable[Tuple[int, int]], low: int, high: int) -> None:
+    """Fetches the bytes around damaged places (address, length), further where the damage goes on as it is."""
+    for address, length in list(places)[:_MOST_PLACES]:
+        start, end = max(low, address - _AROUND), min(high, address + length + _AROUND)
+        memory.fetch(start, end - start)
+        for reach in (_AROUND << shift for shift in range((_FURTHEST // _AROUND).bit_length())):
+            _fetch_further(memory, (address - reach, address + length), max(low, address - 2 * reach))
+            _fetch_further(memory, (address, address + length + reach), min(high, address + length + 2 * reach))
+
+
+def _fetch_further(memory: Memory, span: Tuple[int, int], limit: int) -> None:
+    """Fetches from a span of known bytes on to a limit, if they are all one run."""
+    data = memory.snapshot.get(span[0], span[1] - span[0])
+    if data and (len(set(data)) == 1 or (data.isascii() and data.decode("ascii").isprintable())):
+        memory.fetch(min(limit, span[1]), max(limit, span[1]) - min(limit, span[1]))

@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which functions are an allocator's own: their frames are not the user's, and a stop in them is an operation under
+way. The families say their names; those of the C library are here.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Optional
+
+from gdbext.heap.registry import FAMILIES
+from gdbext.model import Stack
+
+_LIBRARY = r"trace_(malloc|realloc|free)|_?(malloc|free|realloc|calloc|memalign)(_r)?|aligned_alloc"
+_OF_FAMILIES = "|".join(family.functions for family in FAMILIES if family.functions)
+_ALLOCATOR = re.compile(rf"(__wrap_|__real_)?({_LIBRARY}|{_OF_FAMILIES})")
+_FILES = frozenset(name for family in FAMILIES for name in family.files)
+
+
+def is_allocator(function: str) -> bool:
+    """Whether a function belongs to an allocator."""
+    return _ALLOCATOR.fullmatch(function) is not None
+
+
+def innermost_allocator(calls: Stack) -> Optional[int]:
+    """Which of some calls, innermost first, is in an allocator: by its name, else by its source, for in the allocator's
+    helpers no name tells, and a debugger may see no further out than them.
+    """
+    named = (index for index, call in enumerate(calls) if is_allocator(call.function or ""))
+    from_source = (index for index, call in enumerate(calls) if _is_allocators_file(call.file or ""))
+    return next(named, next(from_source, None))
+
+
+def _is_allocators_file(path: str) -> bool:
+    return path.replace("\\", "/").rpartition("/")[2] in _FILES
+
+
+def without_allocator(frames: Stack) -> Stack:
+    """Frames, innermost first, without the allocator's own at the inner end; all of them if nothing else is left."""
+    first = 0
+    while first < len(frames) and is_allocator(frames[first].function or ""):
+        first += 1
+    return frames[first:] or frames

@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: Apache-2.0
+"""TLSF as memtrace's allocators: Espressif's multi_heap, and a TLSF on its own."""
+
+from __future__ import annotations
+
+from typing import Iterator, Mapping, Optional, Union
+
+from gdbext.heap.allocator import DECISIVE, LARGEST_HEAP, Allocator, Recognised, Unreadable
+from gdbext.heap.cover import Evidence, Proven
+from gdbext.heap.facts import HeapFacts
+from gdbext.heap.geometry import Geometry
+from gdbext.heap.guards import Guards
+from gdbext.heap.region import Region
+from gdbext.heap.tlsf.layout import TlsfLayout
+from gdbext.heap.tlsf.lists import walk_tlsf
+from gdbext.heap.tlsf.multi_heap import INFO_WORDS, limit_pool, read_multi_heap, recognise_multi_heap
+from gdbext.heap.tlsf.poison import find_poison
+from gdbext.heap.tlsf.pools import recognise_plain
+from gdbext.heap.tlsf.reading import fetch_heap
+from gdbext.heap.tlsf.rules import MULTI_HEAP_RULES, TLSF_RULES
+from gdbext.heap.tlsf.used_blocks import read_used_blocks
+from gdbext.heap.walk import Walk
+from gdbext.model import Skipped
+from gdbext.source.memory import Memory
+from gdbext.source.snapshot import Snapshot, WordReader
+
+
+class _Tlsf(Allocator):
+    """A TLSF on its own."""
+
+    kind = "tlsf"
+    address_is = "a TLSF on its own: the address of its control block"
+    rules = TLSF_RULES
+    takes_pools = True
+
+    def recognise(self, memory: Memory, region: Region) -> Union[Recognised, Unreadable]:
+        """The control block and its pools."""
+        layout = recognise_plain(memory, region.address, LARGEST_HEAP, region.pools)
+        if layout is None:
+            return Unreadable(region, "unreadable", f"no TLSF control block with its pool at {region.address:#x}")
+        return Recognised(self, layout, None, DECISIVE + layout.slots)
+
+    def fetch(self, memory: Memory, region: Region, layout: Geometry, proven: Mapping[int, Proven]) -> None:
+        """All of it, or headers alone where that is cheaper."""
+        fetch_heap(memory, region.address, _tlsf(layout), proven)
+
+    def walk(self, layout: Geometry, read: WordReader, evidence: Evidence) -> Walk:
+        """Lists, then blocks."""
+        return walk_tlsf(_tlsf(layout), read, evidence)
+
+    def remarks(self, facts: HeapFacts) -> Iterator[Skipped]:
+        """Pools that were not found where they are named, that were not given, or that nothing names."""
+        layout = _tlsf(facts.layout)
+        for low, high in facts.region.pools:
+            if not any(low <= pool.first < high for pool in layout.pools) and not low <= layout.control < high:
+                where = f"no block of this heap begins at {low:#x}, where --pool or the program has a pool"
+                yield Skipped("pools", where)
+        for payload in sorted(layout.beyond):
+            yield Skipped("pools", f"a free list leads to {payload:#x}, which was not given: is another pool there?")
+        for first, end in layout.unlisted:
+            what = f"{end - first:,} bytes at {first:#x} look like a pool that no free list leads to"
+            yield Skipped("pools", f"{what}: it is checked with --pool {first:#x},{end:#x}")
+
+    def evidence(self, facts: HeapFacts) -> Iterator[str]:
+        """How many lists agree with the bitmaps."""
+        layout, agreeing = _tlsf(facts.layout), 0
+        for slot, head in enumerate(facts.walk.heads):
+            data = facts.snapshot.get(layout.slot_words(slot)[1], 4)
+            if head is not None and data is not None:
+                bit = int.from_bytes(data, facts.snapshot.byte_order) >> (slot & layout.sl_count - 1) & 1
+                agreeing += bit == (head != layout.control)
+        yield f"{agreeing} of {layout.slots} lists agree with their bitmaps"
+
+
+class _MultiHeap(_Tlsf):
+    """Espressif's multi_heap."""
+
+    kind = "multi_heap"
+    address_is = "Espressif's multi_heap: the address of its struct multi_heap_info"
+    rules = MULTI_HEAP_RULES
+    takes_pools = False
+
+    def recognise(self, memory: Memory, region: Region) -> Union[Recognised, Unreadable]:
+        """What multi_heap says of itself, and the TLSF behind that."""
+        info = read_multi_heap(memory, region.address)
+        if info is None:
+            return Unreadable(region, "unreadable", f"its memory at {region.address:#x} cannot be read")
+        if not (info.free_bytes or info.minimum_free or info.pool_size):
+            return Unreadable(region, "uninitialised", "not initialised yet: continue to main, then look again")
+        end = region.end if region.end is not None else region.address + LARGEST_HEAP
+        most = end - region.address - INFO_WORDS * memory.source.pointer_size
+        found = recognise_multi_heap(memory, limit_pool(info, most), end)
+        if found is None:
+            why = f"no multi_heap with a TLSF control block behind it at {region.address:#x}"
+            return Unreadable(region, "unreadable", why)
+        layout, info = found
+        return Recognised(self, layout, info, DECISIVE + layout.slots)
+
+    def read_parts(self, memory: Memory, region: Region) -> Optional[HeapFacts]:
+        """The used blocks of a core dump of ESP-IDF."""
+        return read_used_blocks(memory, region)
+
+    def guards(self, walk: Walk, read: WordReader, held: Snapshot) -> Guards:
+        """Poison, and the owner words of task tracking."""
+        return find_poison(walk, read, held)
+
+
+def _tlsf(layout: Geometry) -> TlsfLayout:
+    assert isinstance(layout, TlsfLayout)
+    return layout
+
+
+TLSF = _Tlsf()
+MULTI_HEAP = _MultiHeap()

@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Finds TLSF heaps through a program's symbols: by the names that systems use, and by what variables point to.
+
+Approach: ESP-IDF has a list, NuttX a pointer to a structure. Any other TLSF is where some variable, or a member of one,
+points to a control block: its lists, which hold its own address, tell before more of it is read. No type is needed:
+handles are `void *` everywhere, and a TLSF in ROM has no types at all.
+Rejected: `control_t` from debug information (its users do not have it); probing what points to code.
+Cost: the variables of up to 256 bytes, in as few reads as they lie together; 512 bytes for each place that one of them
+points to, of which 256 at most are looked at. Only where no heap is known by name.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import replace
+from typing import Iterable, Iterator, List, Set, Tuple
+
+from gdbext.heap.allocator import LARGEST_HEAP, Named
+from gdbext.heap.region import Region
+from gdbext.heap.tlsf.pools import recognise_plain
+from gdbext.heap.tlsf.registered import read_memory_types, read_registered
+from gdbext.heap.tlsf.search import heap_at_control
+from gdbext.source.memory import Memory
+from gdbext.symbols.shapes import Program
+
+_LARGEST_VARIABLE = 256
+_MOST_VARIABLES = 4096
+_MOST_PROBES = 256
+_PROBE = 512
+_FEWEST_EMPTY = 4
+_NEAR = 256  # variables this near to each other are read at once
+_NUTTX = ("g_mmheap", "g_kmmheap", "g_pgheap")
+_LEAST_POOL = 64  # bytes of an array that a pool may be in
+_MOST_NUTTX_REGIONS = 16
+
+
+def find_named(memory: Memory, program: Program) -> Named:
+    """The heaps of ESP-IDF's list, and those of NuttX."""
+    head = program.address_of("registered_heaps")
+    if head is not None:
+        return _registered(memory, program, head)
+    return Named(list(_of_nuttx(memory, program)), [])
+
+
+def _registered(memory: Memory, program: Program, head: int) -> Named:
+    types, count = program.address_of("soc_memory_types"), program.address_of("soc_memory_type_count")
+    number = None if count is None else memory.word(count)
+    names = {} if types is None else read_memory_types(memory, types, number)
+    regions, problem = read_registered(memory, head, names)
+    for region in regions:
+        memory.allow(region.start or region.address, region.end or region.address)
+    if problem is None and not regions:
+        problem = "no heap is registered yet: continue to main, then look again"
+    return Named(regions, [] if problem is None else [problem], final=memory.word(head) is not None)
+
+
+def _of_nuttx(memory: Memory, program: Program) -> Iterator[Region]:
+    word = memory.source.pointer_size
+    controls = _Controls(memory)
+    for name in _NUTTX:
+        variable = program.address_of(name)
+        there = None if variable is None else memory.word(variable)
+        if there and memory.may_read(there, there + word):
+            words = list(controls.words(there, _LARGEST_VARIABLE))
+            for region in controls.among(words, f"a member of what {name} points to"):
+                yield replace(region, pools=_nuttx_pools(words, region.address))
+
+
+def find_pointed_to(memory: Memory, program: Program) -> Named:
+    """The heaps that variables point to, with the variables that their pools lie in."""
+    controls = _Controls(memory)
+    regions: List[Region] = []
+    for name, address, size in _small_objects(memory, program):
+        regions += controls.among(controls.words(address, size), f"the variable {name}")
+    if not regions:
+        return Named([], [])
+    arrays = sorted((place, place + size) for _, place, size in program.objects() if size >= _LEAST_POOL)
+    return Named([_in_variables(memory, region, arrays) for region in regions], [])
+
+
+def _in_variables(memory: Memory, region: Region, arrays: List[Tuple[int, int]]) -> Region:
+    """The region with the variables that its pools lie in: a pool ends with its array at the latest."""
+    layout = recognise_plain(memory, region.address, LARGEST_HEAP) if region.kind == "tlsf" else None
+    places = [] if layout is None else [pool.first for pool in layout.pools]
+    holding = (arrays[bisect_right(arrays, (place, 1 << 64)) - 1] for place in places if arrays)
+    pools = {span for span, place in zip(holding, places) if span[0] <= place < span[1]}
+    return replace(region, pools=tuple(sorted(pools)))
+
+
+def _small_objects(memory: Memory, program: Program) -> List[Tuple[str, int, int]]:
+    """The variables that are looked at, fetched together where they lie together."""
+    least = memory.source.pointer_size
+    named = {one[1]: one for one in program.objects() if least <= one[2] <= _LARGEST_VARIABLE}
+    there = (address for address in sorted(named) if memory.may_read(address, address + named[address][2]))
+    chosen = [named[address] for address in there][:_MOST_VARIABLES]
+    for low, high in _together([(address, address + size) for _, address, size in chosen]):
+        memory.fetch(low, high - low)
+    return chosen
+
+
+class _Controls:
+    """The search for control blocks among words that may be pointers; each place is looked at once."""
+
+    def __init__(self, memory: Memory) -> None:
+        self.memory = memory
+        self.word = memory.source.pointer_size
+        self._probed: Set[int] = set()
+
+    def words(self, address: int, size: int) -> Iterator[int]:
+        """The words of a variable, as far as they may be read."""
+        first = -(-address // self.word) * self.word
+        for place in range(first, address + size - self.word + 1, self.word):
+            if self.memory.may_read(place, place + self.word):
+                yield self.memory.word(place) or 0
+
+    def among(self, candidates: Iterable[int], origin: str) -> Iterator[Region]:
+        """The heaps whose control blocks some words lead to."""
+        for control in candidates:
+            if control and control % self.word == 0 and control not in self._probed and self._looks_like(control):
+                self.memory.allow(control, control + LARGEST_HEAP)
+                found = heap_at_control(self.memory, control, origin)
+                if found is not None:
+                    yield found.region
+
+    def _looks_like(self, control: int) -> bool:
+        """Whether the words behind an address hold it several times; nothing is read where nothing may be."""
+        self._probed.add(control)
+        if len(self._probed) > _MOST_PROBES or not self.memory.may_read(control, control + _PROBE):
+            return False
+        data = self.memory.get(control, _PROBE) or b""
+        return data.count(control.to_bytes(self.word, self.memory.source.byte_order)) >= _FEWEST_EMPTY
+
+
+def _nuttx_pools(words: List[int], control: int) -> Tuple[Tuple[int, int], ...]:
+    """The regions of NuttX's struct mm_heap_s: the words in front of its TLSF are their starts, their ends and, if
+    there may be several, their number. The first holds the control block.
+    """
+    index = len(words) - 1 - words[::-1].index(control)  # the first start may be the same
+    for most in range(1, _MOST_NUTTX_REGIONS + 1):
+        behind = index - (most > 1)
+        count = words[behind] if most > 1 else 1
+        low = behind - 2 * most
+        pairs = list(zip(words[low : low + most], words[low + most : behind])) if low >= 0 else []
+        regions = pairs[:count] if 0 < count <= most else []
+        if regions and all(start < end for start, end in regions) and regions[0][0] <= control < regions[0][1]:
+            return tuple(regions)
+    return ()
+
+
+def _together(spans: List[Tuple[int, int]]) -> List[Tuple[int, int]]:
+    """Spans in order, those that are near made one."""
+    joined: List[Tuple[int, int]] = []
+    for low, high in spans:
+        if joined and low - joined[-1][1] <= _NEAR:
+            joined[-1] = (joined[-1][0], max(high, joined[-1][1]))
+        else:
+            joined.append((low, high))
+    return joined

@@ -1,0 +1,291 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The invariants of TLSF: its blocks, its lists, its bitmaps, and what multi_heap counts.
+
+Approach: each check is a pure function from what was read to the places that break its rule. A place says what it
+touches (blocks, lists), so that what follows from one cause can be told together.
+Rejected: the allocators' own order of checks; they stop at the first fault, or crash in it.
+Cost: a few operations a block and one a list.
+Assumptions: the walk has proven the blocks that it lists; whatever else it met is in its breaks and faults.
+"""
+
+from __future__ import annotations
+
+from typing import Iterator, List, Optional, Tuple
+
+from gdbext.heap.facts import Fault, HeapFacts, Rule
+from gdbext.heap.geometry import FLAG_BITS, FREE_BIT, PREV_FREE_BIT
+from gdbext.heap.rules import NEIGHBOURS, SIZES, check_flaws, touching
+from gdbext.heap.tlsf.layout import MultiHeap, TlsfLayout
+from gdbext.heap.tlsf.rules_poison import AROUND, FILLS
+
+
+def slot_token(slot: int) -> Tuple[str, int]:
+    """What stands for a free list among the things that a fault touches."""
+    return ("list", slot)
+
+
+def _tlsf(facts: HeapFacts) -> TlsfLayout:
+    assert isinstance(facts.layout, TlsfLayout)
+    return facts.layout
+
+
+def _info(facts: HeapFacts) -> Optional[MultiHeap]:
+    """What multi_heap counts; None: a TLSF on its own counts nothing."""
+    assert facts.counters is None or isinstance(facts.counters, MultiHeap)
+    return facts.counters
+
+
+def _end_marker(facts: HeapFacts) -> Iterator[Fault]:
+    for pool in facts.layout.pools:
+        address = pool.end - facts.layout.word
+        word = facts.read(address)
+        if word is not None and word & ~PREV_FREE_BIT:
+            text = f"the end marker at {address:#x} is {word:#010x}, not a used block of size 0"
+            yield Fault("end-marker", address, facts.layout.word, pool.end, text, touching(pool.end), False)
+
+
+def _flags(facts: HeapFacts) -> Iterator[Fault]:
+    yield from _first_flags(facts)
+    for payload, word, following, next_word in facts.edges:
+        if (word & FREE_BIT) == (next_word >> 1 & 1):
+            continue
+        listed = payload in facts.listed
+        if listed == bool(word & FREE_BIT):
+            says = "free" if next_word & PREV_FREE_BIT else "used"
+            text = f"its size word {next_word:#010x} says that the block before it is {says}, which it is not"
+            header, hit = facts.place_of_size(following), following
+        else:
+            says = "free" if word & FREE_BIT else "used"
+            text = f"its size word {word:#010x} says that it is {says}; its neighbour and the free lists say it is not"
+            header, hit = facts.place_of_size(payload), payload
+        low_byte = facts.layout.word - 1 if facts.snapshot.byte_order == "big" else 0
+        yield Fault("free-flag", header + low_byte, 1, hit, text, touching(hit))
+
+
+def _first_flags(facts: HeapFacts) -> Iterator[Fault]:
+    """In front of a pool's first block there is nothing that could be free."""
+    for pool in facts.layout.pools:
+        position = facts.position.get(pool.first)
+        if position is not None and facts.walk.words[position] & PREV_FREE_BIT:
+            address = facts.place_of_size(pool.first)
+            word = facts.walk.words[position]
+            text = f"its size word {word:#010x} says that a free block is before it, and it is the first"
+            low_byte = facts.layout.word - 1 if facts.snapshot.byte_order == "big" else 0
+            yield Fault("free-flag", address + low_byte, 1, pool.first, text, touching(pool.first), False)
+
+
+def _previous_link(facts: HeapFacts) -> Iterator[Fault]:
+    layout = _tlsf(facts)
+    for payload, word, following, _ in facts.edges:
+        if not word & FREE_BIT:
+            continue
+        address = following - 2 * layout.word
+        value, want = facts.read(address), payload - 2 * layout.word
+        if value is not None and value != want:
+            text = f"the word behind the free block, prev_phys_block at {address:#x}, is {value:#010x}, not {want:#x}"
+            yield Fault("previous-link", address, layout.word, payload, text, touching(payload))
+
+
+def _list_links(facts: HeapFacts) -> Iterator[Fault]:
+    layout = facts.layout
+    for fault in facts.walk.faults:
+        owner = (
+            f"next_free of {facts.user(fault.owner):#x}"
+            if fault.owner is not None
+            else f"the head of list {fault.slot}"
+        )
+        text = f"{owner} at {fault.address:#x} is {fault.value:#010x}, which {fault.text}"
+        touched = touching(fault.owner, fault.target, slot_token(fault.slot))
+        transient = fault.target is not None
+        yield Fault(fault.rule, fault.address, layout.word, fault.owner or fault.target, text, touched, transient)
+
+
+def _back_links(facts: HeapFacts) -> Iterator[Fault]:
+    layout = facts.layout
+    for node in facts.walk.nodes:
+        want = layout.control if node.previous is None else node.previous - 2 * layout.word
+        if node.prev_free is None or node.prev_free == want:
+            continue
+        address = node.payload + layout.word
+        text = f"prev_free at {address:#x} is {node.prev_free:#010x}, not {want:#x}"
+        inside = layout.control <= node.prev_free < layout.end
+        yield Fault("back-link", address, layout.word, node.payload, text, touching(node.payload), inside)
+
+
+def _listed_blocks(facts: HeapFacts) -> Iterator[Fault]:
+    gaps = facts.walk.gaps()
+    for node in facts.walk.nodes:
+        payload = node.payload
+        touched = touching(payload, slot_token(node.slot), node.previous)
+        if payload not in facts.position:
+            if not any(gap.start <= payload < gap.end + facts.layout.word for gap in gaps):
+                text = f"the pointer at {node.pointer:#x} leads to {facts.user(payload):#x}, inside another block"
+                yield Fault("listed-not-free", node.pointer, facts.layout.word, node.previous or payload, text, touched)
+        elif not facts.is_free(payload):
+            text = f"it is on free list {node.slot} and marked used"
+            yield Fault("listed-not-free", facts.header_of(payload), 1, payload, text, touched)
+        elif _tlsf(facts).slot_of(facts.size_of(payload)) != node.slot:
+            text = f"it is on free list {node.slot}, its size belongs on {_tlsf(facts).slot_of(facts.size_of(payload))}"
+            yield Fault("wrong-list", facts.header_of(payload), facts.layout.word, payload, text, touched)
+
+
+def _unlisted_blocks(facts: HeapFacts) -> Iterator[Fault]:
+    for payload, word in zip(facts.walk.payloads, facts.walk.words):
+        if not word & FREE_BIT or payload in facts.listed:
+            continue
+        slot = _tlsf(facts).slot_of(word & ~FLAG_BITS)
+        if slot not in facts.walk.cut_slots:
+            text = f"it is marked free and is on no free list (its size belongs on list {slot})"
+            yield Fault(
+                "free-not-listed", facts.header_of(payload), 1, payload, text, touching(payload, slot_token(slot))
+            )
+
+
+def _second_bitmaps(facts: HeapFacts) -> Iterator[Fault]:
+    layout = _tlsf(facts)
+    for level in range(layout.fl_count):
+        address = layout.sl_bitmaps + 4 * level
+        word = _word32(facts, address)
+        first = level << layout.sl_log2
+        heads = facts.walk.heads[first : first + layout.sl_count]
+        if word is None or None in heads:
+            continue
+        want = sum(1 << bit for bit, head in enumerate(heads) if head != layout.control)
+        for bit in _bits(word ^ want):
+            yield _bitmap_fault(facts, address, word, bit, first + bit if bit < layout.sl_count else None)
+
+
+def _first_bitmap(facts: HeapFacts) -> Iterator[Fault]:
+    """Judged by the lists, not by the second level: a bit that is wrong there is no fault of this word."""
+    layout, heads = _tlsf(facts), facts.walk.heads
+    word = _word32(facts, layout.fl_bitmap)
+    if word is None or None in heads:
+        return
+    filled = {slot >> layout.sl_log2 for slot, head in enumerate(heads) if head != layout.control}
+    for bit in _bits(word ^ sum(1 << level for level in filled)):
+        yield _bitmap_fault(facts, layout.fl_bitmap, word, bit, None)
+
+
+def _bitmap_fault(facts: HeapFacts, address: int, word: int, bit: int, slot: Optional[int]) -> Fault:
+    rule = "bitmap-first" if address == _tlsf(facts).fl_bitmap else "bitmap-second"
+    state = "set, but it stands for no free block" if word >> bit & 1 else "clear, but free blocks are on its lists"
+    byte = 3 - bit // 8 if facts.snapshot.byte_order == "big" else bit // 8
+    text = f"bit {bit} of the bitmap at {address:#x} ({word:#010x}) is {state}"
+    touched = touching(slot_token(slot) if slot is not None else ("bitmap", address))
+    return Fault(rule, address + byte, 1, None, text, touched)
+
+
+def _bits(word: int) -> List[int]:
+    return [bit for bit in range(32) if word >> bit & 1]
+
+
+def _word32(facts: HeapFacts, address: int) -> Optional[int]:
+    data = facts.snapshot.get(address, 4)
+    return None if data is None else int.from_bytes(data, facts.snapshot.byte_order)
+
+
+def _null_block(facts: HeapFacts) -> Iterator[Fault]:
+    layout = facts.layout
+    for place, name in ((2, "next_free"), (3, "prev_free")):
+        address = layout.control + place * layout.word
+        value = facts.read(address)
+        if value is None or value == layout.control:
+            continue
+        payload = value + 2 * layout.word
+        inside = layout.is_end(payload) or layout.pool_of(payload) is not None
+        if payload % layout.align or not inside:
+            text = f"{name} of the null block at {address:#x} is {value:#010x}, no block of this heap"
+            yield Fault("control-null", address, layout.word, None, text, touching("control"), False)
+
+
+def _free_bytes(facts: HeapFacts) -> Iterator[Fault]:
+    info = _info(facts)
+    if info is None or _unsound_headers(facts) is not None or any(flaw.rule == "pool-size" for flaw in info.flaws):
+        return  # with a wrong pool_size, up to three bytes of the true size are not known
+    used, control_bytes = facts.used_sizes(), facts.layout.control_end - facts.layout.control
+    free = info.pool_size - control_bytes - sum(used)
+    want = free - facts.layout.word * len(used)
+    if info.free_bytes in (free, want):
+        return  # versions differ in whether headers of used blocks count as free
+    text = f"free_bytes is {info.free_bytes:,}, the used blocks leave {want:,}"
+    touched = touching("counters", _counted_twice(facts, info.free_bytes - want))
+    yield Fault("free-bytes", info.address + facts.layout.word, facts.layout.word, None, text, touched)
+
+
+def _counted_twice(facts: HeapFacts, surplus: int) -> Optional[int]:
+    """The block whose second free made this surplus: it is on a list more than once."""
+    for fault in facts.walk.faults:
+        target = fault.target
+        if fault.rule == "list-cycle" and target is not None and target in facts.position:
+            size = facts.size_of(target)
+            return target if surplus in (size, size + facts.layout.word) else None
+    return None
+
+
+def _minimum_free(facts: HeapFacts) -> Iterator[Fault]:
+    info = facts.counters
+    if info is not None and info.minimum_free is not None and info.minimum_free > info.free_bytes:
+        text = f"minimum_free_bytes is {info.minimum_free:,}, more than the {info.free_bytes:,} that are free"
+        address = facts.region.address + 2 * facts.layout.word
+        yield Fault("minimum-free", address, facts.layout.word, None, text, touching("counters"))
+
+
+def _unsound_headers(facts: HeapFacts) -> Optional[str]:
+    """Why used blocks cannot be summed up: a gap, or a doubtful flag."""
+    if facts.walk.complete and next(iter(_flags(facts)), None) is None:
+        return None
+    return "the used blocks cannot be summed up before their headers are sound"
+
+
+def _cut_lists(facts: HeapFacts) -> Optional[str]:
+    if not facts.walk.cut_slots:
+        return None
+    what = f"{len(facts.walk.cut_slots)} of the free lists could not be followed to the end"
+    return f"{what}: free blocks that belong there were not looked for"
+
+
+END_MARKER = "A used block of size 0 lies at the end of each pool, and nowhere else."
+_CONTROL = (
+    Rule("bitmap-second", "A second-level bit is set exactly if its list has a block.", _second_bitmaps),
+    Rule("bitmap-first", "A first-level bit is set exactly if one of its lists has a block.", _first_bitmap),
+    Rule("control-null", "The null block's links lead to it or into the heap.", _null_block),
+    Rule("control-constants", "The control block's constants fit each other and its size.", check_flaws),
+)
+_LISTS = (
+    Rule(
+        "list-link", "Every next_free leads to the free block that must follow, or to the end.", _list_links, "inside"
+    ),
+    Rule("list-cycle", "No free list leads to a block twice.", struck="inside"),
+    Rule("back-link", "Every prev_free leads back to the block whose next_free leads here.", _back_links, "inside"),
+    Rule(
+        "previous-link",
+        "The last word of a free block is its own address (prev_phys_block).",
+        _previous_link,
+        "inside",
+    ),
+    NEIGHBOURS,
+    Rule("listed-not-free", "Only free blocks are on free lists.", _listed_blocks, "inside"),
+    Rule("wrong-list", "Every free block is on the list of its size.", struck="inside"),
+    Rule("free-not-listed", "Every free block is on a free list.", _unlisted_blocks, "inside", lacks=_cut_lists),
+)
+_HEADERS = (SIZES, Rule("end-marker", END_MARKER, _end_marker, "header"))
+_FLAGS = Rule("free-flag", "A block's free bit agrees with its neighbour's and with the free lists.", _flags, "header")
+TLSF_RULES: Tuple[Rule, ...] = (*_HEADERS, _FLAGS, *_LISTS, *_CONTROL)
+MULTI_HEAP_RULES: Tuple[Rule, ...] = (
+    *_HEADERS,
+    *AROUND,
+    _FLAGS,
+    *_LISTS,
+    *FILLS,
+    *_CONTROL,
+    Rule("pool-size", "The heap ends where pool_size says."),
+    Rule("heap-pointer", "heap_data leads to the control block."),
+    Rule(
+        "free-bytes",
+        "The counter of free bytes is what the blocks say.",
+        _free_bytes,
+        "counters",
+        lacks=_unsound_headers,
+    ),
+    Rule("minimum-free", "minimum_free_bytes is not above free_bytes.", _minimum_free, "counters"),
+)
