@@ -76,6 +76,7 @@ class Generation:
     freed: Optional[Tuple[int, ...]] = None  # of the free, empty where it is not known; None: not freed
     in_flight: bool = False  # its free was the last thing that its task did
     refused: bool = False  # and an assertion followed
+    heap: int = 0  # number of the heap that it is of, as the recorder counts them; 0: not known
 
     @property
     def is_freed(self) -> bool:

@@ -4,8 +4,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Dict, Iterator, List, Optional, Protocol, Sequence, Tuple
+from typing import Dict, Iterator, List, Optional, Protocol, Sequence, Tuple
 
+from gdbext.analyse.watch import Past
 from gdbext.commands.host import Host, UserError
 from gdbext.heap.allocator import LARGEST_HEAP, Unreadable
 from gdbext.heap.cover import Proven
@@ -17,12 +18,10 @@ from gdbext.model import Assertion, Cost, Event, Skipped, TraceInfo
 from gdbext.source.memory import Memory
 from gdbext.trace.format import HEADER_BYTES, FormatError
 from gdbext.trace.history import History
-from gdbext.trace.idf_heap_trace import HEAP_TRACING, HeapTrace
+from gdbext.trace.idf_heap_trace import HEAP_TRACING
 from gdbext.trace.idf_task_stats import TASK_TRACKING, TaskOwners
-from gdbext.trace.ring import Rings, Trace, find_rings, read_ring, search_rings
-
-if TYPE_CHECKING:
-    from gdbext.analyse.watch import Past
+from gdbext.trace.ring import Rings, find_rings, read_ring, search_rings
+from gdbext.trace.trace import Trace
 
 SEARCH = "search "  # what a ring's address begins with when it is a range to be searched
 _FIRST_LOOK = 4096
@@ -40,8 +39,7 @@ class Collected:
     heaps: List[HeapFacts] = field(default_factory=list)
     unreadable: List[Unreadable] = field(default_factory=list)
     trace: Optional[Trace] = None
-    imported: Optional[HeapTrace] = None  # in place of a trace of ours
-    history: History = field(default_factory=History)
+    history: History = field(default_factory=History)  # of the trace, with what else is known of owners
     skipped: List[Skipped] = field(default_factory=list)
     tasks: Optional[TaskOwners] = None  # who owns which block, of a program that counts for each task
     heaps_missing: bool = False  # and why is among what was skipped
@@ -54,39 +52,27 @@ class Collected:
     @property
     def past(self) -> Past:
         """What the trace holds."""
-        from gdbext.analyse.watch import Past  # not needed by those who only load us
-
-        if self.trace is None:
-            return Past(self.history, (), False)
-        complete = self.trace.info.lost == self.trace.info.half_written == 0
-        return Past(self.history, self.trace.events, complete)
+        return Past(self.history, self.events, self.trace is not None and self.trace.is_whole)
 
     @property
     def trace_info(self) -> Optional[TraceInfo]:
         """What the trace holds and lost."""
-        if self.trace is None:
-            return None if self.imported is None else self.imported.info
-        return self.trace.info
+        return None if self.trace is None else self.trace.info
 
     @property
     def events(self) -> Tuple[Event, ...]:
         """What happened, as far as the trace tells in which order."""
-        if self.trace is None:
-            return () if self.imported is None else self.imported.events
-        return self.trace.events
+        return () if self.trace is None else self.trace.events
 
     @property
     def books(self) -> List[Tuple[int, int]]:
-        """Memory that the trace itself is in: it is full of addresses that nobody uses as pointers."""
-        if self.trace is None:
-            kept = () if self.imported is None else self.imported.own
-            return [*kept, *(() if self.tasks is None else self.tasks.own)]
-        return [(self.trace.header.address, self.trace.header.address + self.trace.header.total_size)]
+        """Memory that trace and task lists lie in: it is full of addresses that nobody uses as pointers."""
+        return [*(() if self.trace is None else self.trace.own), *(() if self.tasks is None else self.tasks.own)]
 
     @property
     def proven(self) -> Dict[int, Proven]:
         """Payloads that the trace knows to be blocks now."""
-        if self.imported is not None and not self.imported.proves:
+        if self.trace is not None and not self.trace.proves_live:
             return {}
         lives = (life for life in self.history.live() if life.size is not None)
         why = "trace: a block lives there since seq"
@@ -94,8 +80,8 @@ class Collected:
 
     @property
     def assertion(self) -> Optional[Assertion]:
-        """The assertion that froze the trace."""
-        return self.trace.assertion if self.trace is not None else None
+        """The assertion that ended the trace."""
+        return None if self.trace is None else self.trace.assertion
 
 
 def collect(
@@ -124,7 +110,7 @@ def collect(
         else:
             found.unreadable.append(heap)
     program = host.program
-    wanted = found.trace is None and ring is None and found.heaps
+    wanted = (found.trace is None or found.trace.header is None) and ring is None and found.heaps
     if wanted and program is not None and program.address_of(TASK_TRACKING) is not None:
         from gdbext.commands.imported import import_tasks  # not needed by those who only load us
 
@@ -236,7 +222,7 @@ def _own_trace(host: Host, ring: Optional[str]) -> Collected:
         trace = read_ring(host.memory(), address)
     except FormatError as problem:
         return _without_trace(f"no ring at {address:#x}: {problem}")
-    found = Collected(trace=trace, history=History(trace.events, trace.live))
+    found = Collected(trace=trace, history=trace.history)
     recorded, loaded = trace.header.build_id, host.build_id()
     if loaded and recorded.strip("0") and loaded != recorded:
         why = "the program loaded here is not the program that recorded: load the right ELF with `file`"

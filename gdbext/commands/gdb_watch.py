@@ -26,7 +26,6 @@ from gdbext.source.gdb_inferior import inferior_key, is_core, is_fragile
 from gdbext.source.memory import Memory, NoTarget
 from gdbext.symbols.gdb_symbols import address_of
 from gdbext.trace.format import HEADER_BYTES, FormatError
-from gdbext.trace.history import History
 from gdbext.trace.ring import read_newest, read_ring
 
 _NEWEST_LOOKED_AT = 64
@@ -205,7 +204,7 @@ class GdbWatcher:
             trace = read_ring(self._world.memory(), ring)
         except (FormatError, NoTarget):
             return False
-        return owner_writes(address, plan.width, History(trace.events, trace.live))
+        return owner_writes(address, plan.width, trace.history)
 
     def _newest(self) -> Tuple[Event, ...]:
         ring = self._ring()

@@ -31,12 +31,12 @@ def import_records(host: Host, program: Program, found: Collected) -> None:
         return
     host.find_heaps()  # the buffer may lie in one: their memory is known from here on
     try:
-        found.imported = read_records(host.memory(), books)
+        found.trace = trace = read_records(host.memory(), books)
     except RecordsError as problem:
         found.skipped.append(Skipped("trace", f"{SOURCE}: {problem}"))
         return
-    found.history = History(lives=found.imported.lives)
-    found.skipped += [Skipped("trace", f"{SOURCE}: {problem}") for problem in found.imported.problems]
+    found.history = trace.history
+    found.skipped += [Skipped("trace", f"{SOURCE}: {problem}") for problem in trace.problems]
 
 
 def import_tasks(host: Host, program: Program, found: Collected) -> None:

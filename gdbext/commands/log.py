@@ -20,7 +20,7 @@ def run_log(host: Host, options: Namespace) -> LogReport:
     memory = host.memory()
     mark = memory.mark()
     found = collect_trace(host, options.ring)
-    if found.imported is not None:
+    if found.trace is not None and not found.trace.lists_frees:
         found.skipped.append(Skipped("events", _NO_FREES))
     kept = [event for event in found.events if _matches(host, options, event)]
     limit = limit_of(options, host.settings.limit)

@@ -110,7 +110,7 @@ def _knowledge(host: Host, memory: Memory, found: Collected) -> List[Note]:
     saved = Saved(
         tuple(SavedHeap(**vars(region)) for region in heaps),
         tuple(missing),
-        None if found.trace is None else found.trace.header.address,
+        None if found.trace is None or found.trace.header is None else found.trace.header.address,
         (operation.in_allocator, operation.why, operation.asserted),
         None if assertion is None else (assertion.text, assertion.function, assertion.seq),
         host.build_id(),
@@ -119,8 +119,8 @@ def _knowledge(host: Host, memory: Memory, found: Collected) -> List[Note]:
 
 
 def _ring_bytes(memory: Memory, found: Collected) -> Optional[bytes]:
-    if found.trace is None:
+    header = None if found.trace is None else found.trace.header
+    if header is None:
         return None
-    header = found.trace.header
     memory.fetch(header.address, header.total_size)
     return memory.snapshot.prefix(header.address, header.total_size)

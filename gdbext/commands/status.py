@@ -13,7 +13,7 @@ from gdbext.commands.host import Host
 from gdbext.heap.allocator import Unreadable
 from gdbext.heap.facts import HeapFacts
 from gdbext.model import HeapStatus, RingStatus, Skipped, StatusReport
-from gdbext.trace.ring import Trace
+from gdbext.trace.trace import Trace
 
 _MOST_TASKS = 16
 
@@ -64,9 +64,9 @@ def _kernel(host: Host, found: Collected) -> Tuple[str, ...]:
 
 
 def _ring(trace: Optional[Trace]) -> Optional[RingStatus]:
-    if trace is None:
+    header = None if trace is None else trace.header
+    if header is None:
         return None
-    header = trace.header
     used, size = header.control.stack_words_used, header.tables["stacks"].entries
     pending, obeyed = pending_request(header), header.control.request_done
     return RingStatus(header.address, header.capacity, min(used, size), size, header.build_id, pending, obeyed)

@@ -15,23 +15,18 @@ from dataclasses import replace
 from typing import Dict, Iterable, Iterator, List, Mapping, Optional, Set, Tuple
 
 from gdbext.model import Event, Generation
-from gdbext.trace.ring import LiveEntry
 
 # A block is at most this much larger than was asked for before its neighbour's bytes are no longer called its own.
 _ROUNDING = 16
 
 
 class History:
-    """Generations by address, newest last."""
+    """Generations by address, newest last. `lives`: what is known beside the events, of each address oldest first."""
 
-    def __init__(
-        self, events: Iterable[Event] = (), live: Iterable[LiveEntry] = (), lives: Iterable[Generation] = ()
-    ) -> None:
+    def __init__(self, events: Iterable[Event] = (), lives: Iterable[Generation] = ()) -> None:
         self._by_payload: Dict[int, List[Generation]] = {}
         self._double: List[Tuple[Event, Optional[Generation]]] = []
         self._begun: Dict[int, Event] = {}
-        for entry in sorted(live, key=lambda entry: entry.seq):
-            self._open(Generation(entry.address, entry.size, entry.task, entry.seq, entry.stack))
         for life in lives:
             self._open(life)
         events = tuple(events)

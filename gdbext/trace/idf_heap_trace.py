@@ -20,6 +20,7 @@ from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence, Set, Tu
 from gdbext.model import Event, Generation, Imported, TraceInfo
 from gdbext.source.memory import Memory
 from gdbext.symbols.shapes import Member, Shape, Types
+from gdbext.trace.trace import Trace
 
 HEAP_TRACING = "heap_trace_start"  # what is linked where the tracing is started
 STATICS = ("records", "buffer")  # what the tracing's books are called; without debug information no more is known
@@ -45,17 +46,6 @@ class Books(NamedTuple):
     numbers: Dict[str, Member]
     values: Dict[str, Dict[int, str]]  # names of the values of those that have names
     record: Shape
-
-
-class HeapTrace(NamedTuple):
-    """What the records say."""
-
-    events: Tuple[Event, ...]  # allocations, in order
-    lives: Tuple[Generation, ...]
-    info: TraceInfo
-    problems: Tuple[str, ...]  # what the records cannot say, and why
-    own: Tuple[Tuple[int, int], ...]  # memory that holds addresses of blocks which nobody uses as pointers
-    proves: bool  # whether what they have as live must be
 
 
 class _Record(NamedTuple):
@@ -88,7 +78,7 @@ def books_of(types: Types) -> Optional[Books]:
     return Books(numbers, {name: one.shapes[0].values for name, one in there.items()}, shapes[1])
 
 
-def read_records(memory: Memory, books: Books) -> HeapTrace:
+def read_records(memory: Memory, books: Books) -> Trace:
     """The records, or RecordsError."""
     return _Reader(memory, books).read()
 
@@ -110,7 +100,7 @@ class _Reader:
         self.depth = self._member("alloced_by").size // self.word
         self.frees_told = self.mode == "leaks" or "freed" in self.record.members or self.depth > 0
 
-    def read(self) -> HeapTrace:
+    def read(self) -> Trace:
         self.memory.fetch(self.buffer, self._end - self.buffer)
         ordered = self._records(self._order())
         lives = [*self._unordered(ordered), *self._lives(ordered)]
@@ -121,8 +111,10 @@ class _Reader:
         proves = self.frees_told and self.state != "stopped" and not self.problems
         info = self._info(len(lives), len(events))
         self._tell_limits()
-        own = ((self.buffer, self._end),)
-        return HeapTrace(events, tuple(lives), info, tuple(self.problems), own, proves)
+        return Trace(
+            info, events, tuple(lives), lists_frees=False, proves_live=proves, problems=tuple(self.problems),
+            own=((self.buffer, self._end),),
+        )  # fmt: skip
 
     @property
     def _end(self) -> int:

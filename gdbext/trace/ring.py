@@ -14,10 +14,9 @@ Assumptions: the header was verified; everything behind it is hostile.
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 from typing import Dict, Iterator, List, NamedTuple, Optional, Tuple
 
-from gdbext.model import Assertion, Event, TraceInfo
+from gdbext.model import Assertion, Event, Generation, TraceInfo
 from gdbext.source.memory import Memory
 from gdbext.source.snapshot import Snapshot
 from gdbext.trace.format import (
@@ -32,6 +31,7 @@ from gdbext.trace.format import (
     RawEvent,
     parse_header,
 )
+from gdbext.trace.trace import Trace
 
 _BUSY = 31
 _CALLER = 9
@@ -43,32 +43,13 @@ _MOST_RINGS = 64
 _PIECE = 1 << 20
 
 
-@dataclass(frozen=True)
-class LiveEntry:
-    """A block in the recorder's live table."""
-
-    address: int
-    size: int
-    heap: int
-    context: int
-    task: Optional[str]
-    seq: int
-    stack: Tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class Trace:
-    """Everything that a ring says."""
+class RingTrace(Trace):
+    """What the ring of our recorder says."""
 
     header: Header
-    events: Tuple[Event, ...]  # in order; sync and caller records are worked in
-    live: Tuple[LiveEntry, ...]
-    info: TraceInfo
-    assertion: Optional[Assertion]
-    marks: Tuple[Tuple[int, str], ...] = ()  # sequence number and name
 
 
-def read_ring(memory: Memory, address: int) -> Trace:
+def read_ring(memory: Memory, address: int) -> RingTrace:
     """The ring whose header is at `address`, or FormatError."""
     header = _read_header(memory, address)
     _fetch_tables(memory, header)
@@ -172,13 +153,16 @@ class _Ring:
         self.by_seq = dict(raw)
         return self._events(raw)
 
-    def trace(self) -> Trace:
+    def trace(self) -> RingTrace:
         raw = self._slots(max(0, self.header.issued - self.header.capacity))
         self.by_seq = dict(raw)
         events = self._events(raw)
         kept, issued = len(raw), self.header.issued
         marks = tuple((event.seq, self._name(event.address)) for event in events if event.kind == "mark")
-        return Trace(self.header, events, self._live(), self._info(kept, issued, raw), self._assertion(), marks)
+        header = self.header
+        own = ((header.address, header.address + header.total_size),)
+        info, live = self._info(kept, issued, raw), self._live()
+        return RingTrace(info, events, live, marks, self._assertion(), own=own, header=header)
 
     def _name(self, number: int) -> str:
         return self.names[number][1] if number < len(self.names) else ""
@@ -276,7 +260,8 @@ class _Ring:
         depth = min(self.arena[number] & 0xFF, _MOST_FRAMES)
         return tuple(map(self.header.code_address, self.arena[number + 1 : number + 1 + depth]))
 
-    def _live(self) -> Tuple[LiveEntry, ...]:
+    def _live(self) -> Tuple[Generation, ...]:
+        """The blocks of the live table, oldest first."""
         data, size = self._table("live"), self.header.event_size
         found = []
         for offset in range(0, len(data) // size * size, size):
@@ -284,10 +269,9 @@ class _Ring:
             if words[0] > 1:
                 raw = self.codec.decode((words[0] & ~1, words[1], words[2], 0))
                 seq = _nearest_below(words[3], self.header.issued)
-                task = self._task(raw.context)
-                stack = self._stack(raw.stack)
-                found.append(LiveEntry(raw.address, raw.size, raw.heap, raw.context, task, seq, stack))
-        return tuple(found)
+                task, stack = self._task(raw.context), self._stack(raw.stack)
+                found.append(Generation(raw.address, raw.size, task, seq, stack, heap=raw.heap))
+        return tuple(sorted(found, key=lambda life: life.seq or 0))
 
     def _info(self, kept: int, issued: int, raw: List[Tuple[int, RawEvent]]) -> TraceInfo:
         header = self.header

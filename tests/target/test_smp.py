@@ -18,7 +18,7 @@ import pytest
 from gdbext.model import Event
 from gdbext.source.images import ImageSource
 from gdbext.source.memory import Memory
-from gdbext.trace.ring import Trace, read_ring
+from gdbext.trace.ring import RingTrace, read_ring
 from tests.support.chips import DE212, LX106, RV32, Chip
 from tests.support.gdb import remote, run_gdb
 from tests.support.qemu import Qemu
@@ -30,7 +30,7 @@ COMMON = 1 << 16
 class Outcome:
     """The ring at the end, and how many events each core gave to the recorder, tasks and interrupts."""
 
-    trace: Trace
+    trace: RingTrace
     issued: tuple[int, ...]
 
 

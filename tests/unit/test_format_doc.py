@@ -15,7 +15,7 @@ import pytest
 from gdbext.source.images import ImageSource
 from gdbext.source.memory import Memory
 from gdbext.trace.format import EventCodec, Widths
-from gdbext.trace.ring import Trace, read_ring
+from gdbext.trace.ring import RingTrace, read_ring
 from tests.support.paths import ROOT
 from tests.unit.test_recorder_books import run
 
@@ -45,7 +45,7 @@ def example(form: str) -> list[tuple[bytes, dict[str, Any]]]:
     return [(parsed_hex(text), expected) for text, expected in EXAMPLES if expected["form"] == form]
 
 
-def read(data: bytes, expected: dict[str, Any]) -> Trace:
+def read(data: bytes, expected: dict[str, Any]) -> RingTrace:
     image = ImageSource([(expected["address"], data)], expected["pointer_size"], expected["byte_order"])
     return read_ring(Memory(image), expected["address"])
 

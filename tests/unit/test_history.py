@@ -3,9 +3,8 @@
 
 from __future__ import annotations
 
-from gdbext.model import Event
+from gdbext.model import Event, Generation
 from gdbext.trace.history import History
-from gdbext.trace.ring import LiveEntry
 
 A, B = 0x1000, 0x2000
 
@@ -95,7 +94,7 @@ def test_the_live_table_knows_owners_that_the_ring_forgot() -> None:
     script = Script()
     script.add("mark", 0)
     script.add("free", B)
-    live = [LiveEntry(A, 24, 0, 3, "task3", 0, (0x77,)), LiveEntry(B, 8, 0, 3, "task3", 9, (0x78,))]
+    live = [Generation(A, 24, "task3", 0, (0x77,)), Generation(B, 8, "task3", 9, (0x78,))]
     history = History(script.events, live)
     known = history.newest(A)
     assert known is not None

@@ -12,8 +12,9 @@ from gdbext.source.images import ImageSource
 from gdbext.source.memory import Memory
 from gdbext.source.snapshot import ByteOrder
 from gdbext.symbols.shapes import Member, Shape, Variable
-from gdbext.trace.idf_heap_trace import Books, HeapTrace, RecordsError, books_of, read_records
+from gdbext.trace.idf_heap_trace import Books, RecordsError, books_of, read_records
 from gdbext.trace.idf_task_stats import read_owners
+from gdbext.trace.trace import Trace
 from tests.fuzz.mutate import mutated
 
 STATICS, BUFFER, CODE = 0x3FC8_0000, 0x3FC9_0000, 0x4200_0000
@@ -72,7 +73,7 @@ class Image:
     def buffer(self) -> bytes:
         return b"".join(map(self.bytes_of, self.records))
 
-    def read(self, statics: bytes | None = None, buffer: bytes | None = None) -> HeapTrace:
+    def read(self, statics: bytes | None = None, buffer: bytes | None = None) -> Trace:
         ranges = [(STATICS, self.statics if statics is None else statics), (BUFFER, buffer or self.buffer)]
         return read_records(Memory(ImageSource(ranges, self.width, self.order)), self.books())
 
@@ -98,7 +99,7 @@ def test_the_list_tells_the_order(width: int, order: ByteOrder) -> None:
         (0x1000, 1, (CODE + 8,), None), (0x1000, 2, None, None), (0x2000, 3, None, None),
     ]  # fmt: skip
     assert trace.lives[0].allocated == (CODE + 80, CODE + 4)
-    assert (trace.problems, trace.proves, trace.info.kept) == ((), True, 3)
+    assert (trace.problems, trace.proves_live, trace.info.kept) == ((), True, 3)
 
 
 def test_a_later_record_of_an_address_ends_the_one_before() -> None:
@@ -120,7 +121,7 @@ def test_a_broken_list_leaves_what_is_known_without_its_order() -> None:
     image.records[0][-1] = image.place(2)  # the list runs in a circle
     trace = image.read()
     assert {life.payload: life.seq for life in trace.lives} == {0x1000: 1, 0x2000: 2, 0x3000: None}
-    assert (len(trace.events), trace.info.kept, trace.proves) == (2, 3, False)
+    assert (len(trace.events), trace.info.kept, trace.proves_live) == (2, 3, False)
     assert f"breaks off at {image.place(2):#x}" in trace.problems[0]
 
 
@@ -130,7 +131,7 @@ def test_a_list_that_leads_astray(place: int) -> None:
     image.words["list"] = place
     trace = image.read()
     assert sorted(life.payload for life in trace.lives) == [0x1000, 0x2000, 0x3000]
-    assert (trace.events, trace.proves) == ((), False)
+    assert (trace.events, trace.proves_live) == ((), False)
 
 
 WRONG = (
@@ -159,7 +160,7 @@ def test_records_that_cannot_be_are_left_out() -> None:
     image.records[5][2] = 0xFFFF_FFFF
     trace = image.read()
     assert [life.payload for life in trace.lives] == [0x1000]
-    assert (trace.proves, trace.info.kept) == (False, 1)
+    assert (trace.proves_live, trace.info.kept) == (False, 1)
     assert "2 of 3 records" in trace.problems[0]
 
 
@@ -189,7 +190,7 @@ def test_tracing_that_has_stopped_proves_nothing() -> None:
     image = filled()
     image.words["tracing"] = 1
     trace = image.read()
-    assert (trace.info.running, trace.info.state, trace.proves) == (False, "stopped", False)
+    assert (trace.info.running, trace.info.state, trace.proves_live) == (False, "stopped", False)
 
 
 def test_whatever_is_broken_it_is_a_trace_or_one_clear_error() -> None:

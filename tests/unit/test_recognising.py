@@ -31,7 +31,7 @@ def test_a_control_block_decides_against_noise() -> None:
     memory = memory_of(bytes(data))
     found = recognise(memory, Region("auto", BASE))
     assert isinstance(found, Recognised)
-    assert (found.kind, found.layout.name) == ("tlsf", "espressif-dynamic")
+    assert (found.allocator.kind, found.layout.name) == ("tlsf", "espressif-dynamic")
     assert weight_of(memory, Region("auto", BASE)) >= DECISIVE
 
 

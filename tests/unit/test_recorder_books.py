@@ -20,7 +20,7 @@ import pytest
 from gdbext.model import Event
 from gdbext.source.images import ImageSource
 from gdbext.source.memory import Memory
-from gdbext.trace.ring import Trace, read_ring
+from gdbext.trace.ring import RingTrace, read_ring
 from tests.support.paths import ROOT
 
 WARNINGS = ["-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror"]
@@ -76,7 +76,7 @@ class Run:
     def number(self, name: str) -> int:
         return next(int(line.split()[1]) for line in self.lines if line.startswith(name + " "))
 
-    def trace(self) -> Trace:
+    def trace(self) -> RingTrace:
         return read_ring(Memory(ImageSource([(self.address, self.data)], self.bits // 8, "little")), self.address)
 
 
@@ -104,7 +104,7 @@ def found(event: Event) -> Expected:
     return event.kind, event.address, event.size, event.heap, event.task, event.core, event.time, event.stack
 
 
-def all_found(ran: Run) -> Trace:
+def all_found(ran: Run) -> RingTrace:
     """The ring must hold just what was asked for."""
     trace = ran.trace()
     assert [found(event) for event in trace.events] == ran.expected
@@ -265,14 +265,14 @@ def test_the_live_table_is_what_lives(bits: int, flags: Sequence[str]) -> None:
         elif address:
             del alive[moving]
             alive[address] = (size, heap)
-    entries = {entry.address: (entry.size, entry.heap) for entry in trace.live}
+    entries = {entry.payload: (entry.size, entry.heap) for entry in trace.lives}
     assert entries.items() <= alive.items()
     assert counter(ran, "live_full") >= ran.number("overflow") >= 200 - 64
     assert len(entries) > 20
-    assert {entry.task for entry in trace.live} == {"main"}
+    assert {entry.task for entry in trace.lives} == {"main"}
     by_seq = {event.seq: event for event in trace.events}
-    assert all(by_seq[entry.seq].address == entry.address for entry in trace.live)
-    assert all(entry.stack == (0x2000,) for entry in trace.live)
+    assert all(by_seq[entry.seq or 0].address == entry.payload for entry in trace.lives)
+    assert all(entry.allocated == (0x2000,) for entry in trace.lives)
 
 
 def test_no_live_table_is_no_loss() -> None:
@@ -304,7 +304,7 @@ def test_without_its_options() -> None:
     """Base features: what is left out is not there, and the rest stays."""
     for flags in (("-DMEMTRACE_FILTERS=1", "-DMEMTRACE_LIVE=0"), ("-DMEMTRACE_FILTERS=1", "-DMEMTRACE_LIVE=1")):
         ran = run(32, (*ADDRESS, *flags), "live")
-        assert bool(ran.trace().live) == (flags[1] == "-DMEMTRACE_LIVE=1")
+        assert bool(ran.trace().lives) == (flags[1] == "-DMEMTRACE_LIVE=1")
         assert len(ran.trace().events) == len(ran.expected)
 
 

@@ -11,13 +11,13 @@ from gdbext.model import Cost
 from gdbext.source.images import ImageSource
 from gdbext.source.memory import Memory
 from gdbext.trace.format import FormatError
-from gdbext.trace.ring import Trace, find_rings, read_ring
+from gdbext.trace.ring import RingTrace, find_rings, read_ring
 from tests.support.ring import Ring
 
 SHAPES = [(4, "little"), (4, "big"), (8, "little"), (8, "big")]
 
 
-def read(ring: Ring, data: bytes | None = None) -> Trace:
+def read(ring: Ring, data: bytes | None = None) -> RingTrace:
     image = [(ring.address, ring.data() if data is None else data)]
     return read_ring(Memory(ImageSource(image, ring.pointer_size, ring.byte_order)), ring.address)  # type: ignore[arg-type]
 
