@@ -2,7 +2,8 @@
  *
  * How a RISC-V function that keeps a frame pointer leaves its return address and its caller's frame behind.
  *
- * Approach: inline readers of one frame; recorder/frames.h does the walking and the distrusting for every architecture.
+ * Approach: inline readers of one frame, as arch.h lists them; recorder/frames.h does the walking and the distrusting for every
+ * architecture.
  * Rejected: a walker per architecture in a file of its own: a call and its saved registers cost more than a frame's walk.
  * Cost: two loads a frame.
  * Assumptions: the psABI's frame record: return address at fp[-1], the caller's fp at fp[-2], stacks aligned to 16.
@@ -12,19 +13,20 @@
 
 #include <stdint.h>
 
+#ifdef MEMTRACE_RECORDER
+
 #define MEMTRACE_ARCH_ID MEMTRACE_ARCH_RISCV
 #define MEMTRACE_ABI_ID (MEMTRACE_DEPTH == 1 ? MEMTRACE_ABI_CALLER_ONLY : MEMTRACE_ABI_FRAME_POINTER)
 #define FRAME_ALIGNMENT 16u
-#define FRAME_BYTES_BELOW (2u * sizeof(uintptr_t)) /* what is read under the frame's address */
-#define FRAME_BYTES_ABOVE 0u                       /* and from it on */
-#define FRAME_PC_ALIGNMENT 2u                      /* with or without compressed instructions */
+#define FRAME_BYTES_BELOW (2u * sizeof(uintptr_t))
+#define FRAME_BYTES_ABOVE 0u
+#define FRAME_PC_ALIGNMENT 2u /* with or without compressed instructions */
+#define ATOMIC_STORES_PLAIN 1 /* GCC 12 makes an amoswap of an atomic store; amoswap.aq orders */
 
-/* Whatever of the callers is still in registers goes to the stack: nothing, here. */
 static inline void frames_save(void)
 {
 }
 
-/* What PCs lack of an address of code, and the address that a kept PC stands for. */
 static inline uintptr_t frames_region(void)
 {
     return 0;
@@ -46,5 +48,7 @@ static inline uintptr_t frame_next(uintptr_t frame, uintptr_t limit)
     (void)limit;
     return ((const uintptr_t *)frame)[-2];
 }
+
+#endif
 
 #endif

@@ -10,12 +10,15 @@
 
 #include <stdint.h>
 
+#ifdef MEMTRACE_RECORDER
+
 #define MEMTRACE_ARCH_ID MEMTRACE_ARCH_X86
 #define MEMTRACE_ABI_ID (MEMTRACE_DEPTH == 1 ? MEMTRACE_ABI_CALLER_ONLY : MEMTRACE_ABI_FRAME_POINTER)
 #define FRAME_ALIGNMENT ((unsigned)sizeof(uintptr_t))
 #define FRAME_BYTES_BELOW 0u
 #define FRAME_BYTES_ABOVE (2u * sizeof(uintptr_t))
 #define FRAME_PC_ALIGNMENT 1u
+#define ATOMIC_STORES_PLAIN 0
 
 static inline void frames_save(void)
 {
@@ -42,5 +45,7 @@ static inline uintptr_t frame_next(uintptr_t frame, uintptr_t limit)
     (void)limit;
     return ((const uintptr_t *)frame)[0];
 }
+
+#endif
 
 #endif

@@ -18,15 +18,22 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* The frame's end, which is the caller's stack pointer. */
+#define MEMTRACE_CALLER() \
+    ((struct memtrace_caller){(uintptr_t)__builtin_return_address(0), (uintptr_t)__builtin_dwarf_cfa()})
+
+#ifdef MEMTRACE_RECORDER
+
 #include "memtrace_port.h"
 
 #define MEMTRACE_ARCH_ID MEMTRACE_ARCH_XTENSA
 #define MEMTRACE_ABI_ID MEMTRACE_ABI_XTENSA_CALL0
 #define FRAME_ALIGNMENT 16u
-#define FRAME_BYTES_BELOW 0u  /* what is read under the frame's address */
-#define FRAME_BYTES_ABOVE 0u  /* and from it on */
+#define FRAME_BYTES_BELOW 0u
+#define FRAME_BYTES_ABOVE 0u
 #define FRAME_PC_ALIGNMENT 1u /* instructions have two or three bytes */
-#define FRAME_LONGEST 512u    /* bytes; the chain ends at a longer one */
+#define ATOMIC_STORES_PLAIN 0
+#define FRAME_LONGEST 512u /* bytes; the chain ends at a longer one */
 
 static inline void frames_save(void)
 {
@@ -66,5 +73,7 @@ static inline uintptr_t frame_pc(uintptr_t frame, uintptr_t next)
     (void)frame;
     return ((const uintptr_t *)next)[-1];
 }
+
+#endif
 
 #endif

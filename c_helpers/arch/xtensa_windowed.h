@@ -18,12 +18,25 @@
 
 #include <stdint.h>
 
+/* The return address as the call left it, and the stack pointer, which names the frame. */
+static inline __attribute__((always_inline)) struct memtrace_caller memtrace_caller_here(void)
+{
+    struct memtrace_caller caller;
+    __asm__("mov %0, a0\n\tmov %1, a1" : "=&r"(caller.pc), "=r"(caller.frame));
+    return caller;
+}
+
+#define MEMTRACE_CALLER() memtrace_caller_here()
+
+#ifdef MEMTRACE_RECORDER
+
 #define MEMTRACE_ARCH_ID MEMTRACE_ARCH_XTENSA
 #define MEMTRACE_ABI_ID MEMTRACE_ABI_XTENSA_WINDOWED
 #define FRAME_ALIGNMENT 16u
-#define FRAME_BYTES_BELOW 16u /* what is read under the frame's address */
-#define FRAME_BYTES_ABOVE 0u  /* and from it on */
+#define FRAME_BYTES_BELOW 16u
+#define FRAME_BYTES_ABOVE 0u
 #define FRAME_PC_ALIGNMENT 1u /* instructions have two or three bytes */
+#define ATOMIC_STORES_PLAIN 0
 
 void memtrace_windows_spill(void); /* arch/xtensa_windowed.S */
 
@@ -56,5 +69,7 @@ static inline uintptr_t frame_pc(uintptr_t frame, uintptr_t next)
     (void)next;
     return ((const uintptr_t *)frame)[-4];
 }
+
+#endif
 
 #endif

@@ -33,10 +33,6 @@
 
 #include "memtrace_format.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
 /* Compile-time features; each costs the bytes and instructions that docs/PERFORMANCE.md lists. */
 #ifndef MEMTRACE_FILTERS
 #define MEMTRACE_FILTERS 1 /* minimum size, heaps, contexts */
@@ -55,28 +51,10 @@ extern "C" {
 #define MEMTRACE_DEPTH 16 /* frames a stack, 1..32 */
 #endif
 
-/* Who called the allocator: the return address and the frame address of its entry function, as MEMTRACE_CALLER() gives
- * them. A frame of one's own making must lie in the stack in use: the quick way reads it unasked. */
-struct __attribute__((aligned(2 * sizeof(void *)))) memtrace_caller {
-    uintptr_t pc;
-    uintptr_t frame;
-};
+#include "../arch/arch.h" /* struct memtrace_caller, MEMTRACE_CALLER() */
 
-/* A macro because it must read the frame of the function that it stands in. */
-#ifdef __XTENSA_WINDOWED_ABI__ /* the return address as the call left it, and the stack pointer, which names the frame */
-static inline __attribute__((always_inline)) struct memtrace_caller memtrace_caller_here(void)
-{
-    struct memtrace_caller caller;
-    __asm__("mov %0, a0\n\tmov %1, a1" : "=&r"(caller.pc), "=r"(caller.frame));
-    return caller;
-}
-#define MEMTRACE_CALLER() memtrace_caller_here()
-#elif defined(__XTENSA_CALL0_ABI__) /* the frame's end, which is the caller's stack pointer */
-#define MEMTRACE_CALLER() \
-    ((struct memtrace_caller){(uintptr_t)__builtin_return_address(0), (uintptr_t)__builtin_dwarf_cfa()})
-#else
-#define MEMTRACE_CALLER() \
-    ((struct memtrace_caller){(uintptr_t)__builtin_return_address(0), (uintptr_t)__builtin_frame_address(0)})
+#ifdef __cplusplus
+extern "C" {
 #endif
 
 /* How one block of static memory is divided. What the tables leave is events, 16 bytes each (32 on 64-bit machines). */

@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "memtrace.h"
 #include "memtrace_port.h"
 
 /* A word of an event: as wide as a pointer. */
@@ -22,6 +23,17 @@
 typedef uint64_t memtrace_word;
 #else
 typedef uint32_t memtrace_word;
+#endif
+
+/* 1: the port's critical section stands around the steps. */
+#if defined(MEMTRACE_TEST_PLAIN_ATOMICS) || defined(MEMTRACE_ATOMICS_BY_LOCK)
+#define ATOMICS_BY_LOCK 1
+#elif !defined(__GCC_HAVE_SYNC_COMPARE_AND_SWAP_4)
+#define ATOMICS_BY_LOCK 1
+#elif UINTPTR_MAX > 0xffffffffu && !defined(__GCC_HAVE_SYNC_COMPARE_AND_SWAP_8)
+#define ATOMICS_BY_LOCK 1
+#else
+#define ATOMICS_BY_LOCK 0
 #endif
 
 /* For a number or pointer through which the data is read: the address depends on it, so the core keeps the order by itself.
@@ -32,19 +44,28 @@ typedef uint32_t memtrace_word;
 #define ORDER_BY_ADDRESS __ATOMIC_RELAXED
 #endif
 
+/* A store that is one access, and one after everything that this core stored before. Macros, for places of any type. */
+#if ATOMIC_STORES_PLAIN
+#define PLACE_STORE(place, value) ((void)(*(volatile __typeof__(*(place)) *)(place) = (value)))
+#define PLACE_PUBLISH(place, value) (__atomic_thread_fence(__ATOMIC_RELEASE), PLACE_STORE(place, value))
+#else
+#define PLACE_STORE(place, value) __atomic_store_n(place, value, __ATOMIC_RELAXED)
+#define PLACE_PUBLISH(place, value) __atomic_store_n(place, value, __ATOMIC_RELEASE)
+#endif
+
 static inline uint32_t u32_load(const uint32_t *place)
 {
     return __atomic_load_n(place, __ATOMIC_RELAXED);
 }
 
-/* GCC 12 makes an amoswap of an atomic store on RISC-V; a volatile one is the plain store that it should be. */
 static inline void u32_store(uint32_t *place, uint32_t value)
 {
-#ifdef __riscv
-    *(volatile uint32_t *)place = value;
-#else
-    __atomic_store_n(place, value, __ATOMIC_RELAXED);
-#endif
+    PLACE_STORE(place, value);
+}
+
+static inline void u32_publish(uint32_t *place, uint32_t value)
+{
+    PLACE_PUBLISH(place, value);
 }
 
 static inline memtrace_word word_load(const memtrace_word *place)
@@ -59,39 +80,18 @@ static inline memtrace_word word_peek(const memtrace_word *place)
 
 static inline void word_store(memtrace_word *place, memtrace_word value)
 {
-#ifdef __riscv
-    *(volatile memtrace_word *)place = value;
-#else
-    __atomic_store_n(place, value, __ATOMIC_RELAXED);
-#endif
+    PLACE_STORE(place, value);
 }
 
-/* Stores after everything that this core stored before. */
 static inline void word_publish(memtrace_word *place, memtrace_word value)
 {
-#ifdef __riscv
-    __atomic_thread_fence(__ATOMIC_RELEASE);
-    *(volatile memtrace_word *)place = value;
-#else
-    __atomic_store_n(place, value, __ATOMIC_RELEASE);
-#endif
+    PLACE_PUBLISH(place, value);
 }
 
-static inline void u32_publish(uint32_t *place, uint32_t value)
-{
-#ifdef __riscv
-    __atomic_thread_fence(__ATOMIC_RELEASE);
-    *(volatile uint32_t *)place = value;
-#else
-    __atomic_store_n(place, value, __ATOMIC_RELEASE);
-#endif
-}
-
-/* Keeps an exchange before it in front of the stores after it, for who reads the slot meanwhile. RISC-V's amoswap.aq does
- * that by itself, and a core without it is alone. */
+/* Keeps an exchange before it in front of the stores after it, for who reads the slot meanwhile. */
 static inline void stores_order(void)
 {
-#if defined(__riscv)
+#if ATOMIC_STORES_PLAIN /* the exchange does that by itself, and a core without it is alone */
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
 #elif !defined( \
     __SANITIZE_THREAD__) /* it does not know fences; the exchange before and the publication after suffice for it */
@@ -99,8 +99,7 @@ static inline void stores_order(void)
 #endif
 }
 
-#if defined(MEMTRACE_TEST_PLAIN_ATOMICS) || !defined(__GCC_HAVE_SYNC_COMPARE_AND_SWAP_4) || \
-    defined(MEMTRACE_ATOMICS_BY_LOCK)
+#if ATOMICS_BY_LOCK
 
 /* The test that replaces the atomics by plain steps takes the lock away and keeps the rest. */
 static inline uintptr_t section_enter(void)

@@ -1,22 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Whether events are recorded, and what changes that: the program, a host's request, a failed assertion.
+ * Whether events are recorded, and what changes that: the program and a host's request.
  *
  * Approach: one word, header.request, is 0 while everything is recorded and nothing is asked. A host only writes memory; its
  * request is obeyed by the next event of any kind, on whichever core that comes. Rejected: calling functions of a stopped
  * target from the debugger (it may hold the allocator's lock).
  * Assumptions: a host writes request_name before request.
  */
-#include "live.h"
-#include "ring.h"
+#include "control.h"
 
-/* Leaves a host's request where it is: the event that obeys it comes here again. */
-void gate_update(struct recorder *ring)
-{
-    uint32_t look =
-        u32_load(&ring->header.state) != MEMTRACE_RECORDING || ring->filtering != 0 ? MEMTRACE_REQUEST_LOOK : 0;
-    (void)u32_replace(&ring->header.request, look ^ MEMTRACE_REQUEST_LOOK, look);
-}
+#include "gate.h"
+#include "live.h"
+#include "names.h"
+#include "ring.h"
 
 /* A frozen ring is evidence: only a start opens it. STOPPED records no mark, whoever asks for it. The event comes last, and
  * past the gate, so that it is jumped to. */
@@ -43,7 +39,7 @@ void memtrace_control(enum memtrace_request request, const char *name)
     }
     gate_update(ring);
     if (allowed)
-        (void)event_put(ring, context_word(ring), what, 0, marks ? MEMTRACE_MARK : MEMTRACE_CONTROL);
+        (void)event_put(ring, context_number(ring), what, 0, marks ? MEMTRACE_MARK : MEMTRACE_CONTROL);
 }
 
 static void request_obey(struct recorder *ring, uint32_t request)
@@ -54,8 +50,7 @@ static void request_obey(struct recorder *ring, uint32_t request)
     memtrace_control((enum memtrace_request)request, ring->header.request_name);
 }
 
-/* Counts what it turns away. */
-__attribute__((cold)) bool gate_admits(struct recorder *ring, enum memtrace_kind kind, memtrace_word size_heap)
+__attribute__((cold)) bool control_admits(struct recorder *ring, enum memtrace_kind kind, memtrace_word size_heap)
 {
     uint32_t request = u32_load(&ring->header.request);
     if (request == 0)
@@ -71,26 +66,4 @@ __attribute__((cold)) bool gate_admits(struct recorder *ring, enum memtrace_kind
         return true;
     }
     return false;
-}
-
-/* The statement keeps the calls to it: the debugger must find it on the way. */
-__attribute__((weak, noinline)) void memtrace_assert_stop(void)
-{
-    __asm__ volatile("");
-}
-
-void memtrace_assert_failed(struct memtrace_caller caller, const char *text, unsigned line, const char *function)
-{
-    struct recorder *ring = recorder_get();
-    if (ring != NULL) {
-        struct memtrace_header *header = &ring->header;
-        if (!u32_replace(&header->assert_line, 0, line != 0 ? line : 1))
-            return;
-        header->assert_head = event_slow(caller, 0, line, 0, MEMTRACE_ASSERT).reservation;
-        text_copy(header->assert_text, sizeof header->assert_text, text);
-        text_copy(header->assert_function, sizeof header->assert_function, function);
-        u32_store(&header->state, MEMTRACE_FROZEN);
-        gate_update(ring);
-    }
-    memtrace_assert_stop();
 }

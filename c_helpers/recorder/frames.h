@@ -14,23 +14,7 @@
 #ifndef MEMTRACE_FRAMES_H
 #define MEMTRACE_FRAMES_H
 
-#include <stdbool.h>
-#include <stdint.h>
-
-#include "atomic.h"
-#include "memtrace.h"
-
-#if defined(__riscv)
-#include "../arch/riscv.h"
-#elif defined(__x86_64__) || defined(__i386__)
-#include "../arch/x86.h"
-#elif defined(__XTENSA_WINDOWED_ABI__)
-#include "../arch/xtensa_windowed.h"
-#elif defined(__XTENSA_CALL0_ABI__)
-#include "../arch/xtensa_call0.h"
-#else
-#error "memtrace: no arch/ file for this architecture"
-#endif
+#include "recorder.h"
 
 _Static_assert(MEMTRACE_DEPTH >= 1 && MEMTRACE_DEPTH <= 32, "frames a stack");
 

@@ -11,6 +11,7 @@
 
 #include "frames.h"
 #include "live.h"
+#include "names.h"
 
 #define NAMES_DEFAULT 16u
 #define NAMES_MAX 250u
@@ -109,16 +110,6 @@ static void recorder_fill(struct recorder *ring)
     memtrace_port_build_id(header->build_id);
 }
 
-static void ring_publish(struct memtrace_header *header)
-{
-#ifdef __riscv /* where GCC 12 makes an amoswap of it */
-    __atomic_thread_fence(__ATOMIC_RELEASE);
-    *(struct memtrace_header *volatile *)&memtrace_ring = header;
-#else
-    __atomic_store_n(&memtrace_ring, header, __ATOMIC_RELEASE);
-#endif
-}
-
 bool memtrace_init(void *memory, size_t bytes, const struct memtrace_config *config)
 {
     static const struct memtrace_config defaults = {0};
@@ -136,6 +127,6 @@ bool memtrace_init(void *memory, size_t bytes, const struct memtrace_config *con
     recorder_fill(ring);
     stores_order();
     *(volatile uint8_t *)ring->header.magic = MEMTRACE_MAGIC_FIRST;
-    ring_publish(&ring->header);
+    PLACE_PUBLISH(&memtrace_ring, &ring->header);
     return true;
 }

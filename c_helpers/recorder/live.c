@@ -7,9 +7,9 @@
  * Cost: eight comparisons for a free, up to sixteen for an allocation.
  * Assumptions: an address is freed by one caller at a time; what the allocator gives is even.
  */
-#include <string.h>
-
 #include "live.h"
+
+#include <string.h>
 
 #if MEMTRACE_LIVE
 

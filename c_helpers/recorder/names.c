@@ -9,7 +9,7 @@
  * Cost: ten instructions an entry passed.
  * Assumptions: no task's handle is 0, 1 or all ones. Two cores that name one task at the same time may make two entries.
  */
-#include "ring.h"
+#include "names.h"
 
 #define KEY_DELETED WORD_ONES
 
@@ -63,6 +63,11 @@ uint32_t task_number(struct recorder *ring, memtrace_word handle)
         return (uint32_t)handle;
     const char *text = memtrace_port_task_name((uintptr_t)handle);
     return name_number(ring, MEMTRACE_NAME_CONTEXT, handle, text != NULL ? text : "");
+}
+
+uint32_t context_number(struct recorder *ring)
+{
+    return task_number(ring, memtrace_port_context());
 }
 
 void memtrace_task_deleted(uintptr_t handle)

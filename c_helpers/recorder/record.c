@@ -8,7 +8,11 @@
  * Cost: docs/PERFORMANCE.md.
  * Assumptions: memtrace.h's: allocations are reported after, frees before the allocator.
  */
+#include "record.h"
+
+#include "control.h"
 #include "live.h"
+#include "names.h"
 #include "stack.h"
 
 #define NOT_RECORDED ((struct put){RESERVATION_NONE, 0})
@@ -20,11 +24,6 @@ static memtrace_word size_word(struct recorder *ring, size_t size, unsigned heap
         size = SIZE_MAX_RECORDED;
     }
     return (memtrace_word)size | (memtrace_word)heap << SIZE_BITS;
-}
-
-memtrace_word context_word(struct recorder *ring)
-{
-    return task_number(ring, memtrace_port_context());
 }
 
 /* The slot of an event, for the place of a stack's number in another one. */
@@ -67,11 +66,11 @@ __attribute__((cold)) struct put event_slow(struct memtrace_caller caller, uintp
     if (kind == MEMTRACE_ALLOC && address == 0)
         kind = MEMTRACE_ALLOC_FAILED;
     memtrace_word size_heap = size_word(ring, size, heap);
-    if (!gate_admits(ring, kind, size_heap))
+    if (!control_admits(ring, kind, size_heap))
         return NOT_RECORDED;
     memtrace_word owner = caller.frame;
     if (caller.pc != 0) {
-        owner = context_word(ring) | (memtrace_word)stack_intern(ring, caller) << STACK_SHIFT;
+        owner = context_number(ring) | (memtrace_word)stack_intern(ring, caller) << STACK_SHIFT;
 #if MEMTRACE_QUICK
         if (frames_limit(caller.frame) != 0) /* the quick way reads the frame unasked */
             __atomic_store_n(guess_at(ring, caller), owner, __ATOMIC_RELEASE);

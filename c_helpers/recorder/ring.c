@@ -56,7 +56,6 @@ static __attribute__((noinline)) uint32_t time_take(struct recorder *ring)
 #endif
 }
 
-/* Any event, past the gate. */
 uint32_t event_put(struct recorder *ring, memtrace_word owner, memtrace_word address, memtrace_word size_heap,
                    enum memtrace_kind kind)
 {

@@ -43,7 +43,6 @@ static __attribute__((noinline)) uint32_t frames_walk(struct memtrace_caller cal
     return (hash & ~STACK_DEPTH_MASK) | depth;
 }
 
-/* Its number, entered now if it is new; 0, and counted, if the table has no room for it. */
 uint32_t stack_intern(struct recorder *ring, struct memtrace_caller caller)
 {
     frames_save();

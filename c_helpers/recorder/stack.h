@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Is a stack of the table the one above this caller? Asked by the quick way and by the table; stack.c tells the approach.
+ * The table of call stacks. stack.c tells the approach.
  */
 #ifndef MEMTRACE_STACK_H
 #define MEMTRACE_STACK_H
 
 #include "frames.h"
-#include "ring.h"
+#include "recorder.h"
 
 #define STACK_DEPTH_MASK 0xffu
 
-/* All its PCs, and the chain ends where they do, before the 0 behind them. A PC that equals one of the table is code: that
+/* The number of the stack above this caller, entered now if it is new; 0, and counted, if the table has no room for it. */
+uint32_t stack_intern(struct recorder *ring, struct memtrace_caller caller);
+
+/* Is this entry of the table the stack above the caller? All its PCs, and the chain ends where they do, before the 0 behind them. A PC that equals one of the table is code: that
  * was asked when it entered. */
 static inline bool stack_is_above(const memtrace_word *entry, struct memtrace_caller caller, uintptr_t limit)
 {

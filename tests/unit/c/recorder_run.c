@@ -14,8 +14,8 @@
 #include <string.h>
 #include <x86intrin.h>
 
-#include "atomic.h"
 #include "memtrace.h"
+#include "memtrace_port.h"
 
 enum { FRAMES = 40, THREADS = 4 };
 

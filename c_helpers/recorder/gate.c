@@ -1,20 +1,31 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Filters keep allocations out: by size, by heap, by context. Frees are always recorded, so that no filter makes leaks.
+ * What is kept out now: by the state, and allocations by filters of size, heap, context. Frees are always recorded, so that no
+ * filter makes leaks.
  *
  * Approach: what a filter says stands in the header, where a host sees what it cannot know; `filtering` puts every event on
  * the slow way while any filter is set, so that no filter costs the quick way more than a load.
  */
+#include "gate.h"
+
 #include <string.h>
 
-#include "ring.h"
+#include "names.h"
+
+/* Leaves a host's request where it is: the event that obeys it comes here again. */
+void gate_update(struct recorder *ring)
+{
+    uint32_t look =
+        u32_load(&ring->header.state) != MEMTRACE_RECORDING || ring->filtering != 0 ? MEMTRACE_REQUEST_LOOK : 0;
+    (void)u32_replace(&ring->header.request, look ^ MEMTRACE_REQUEST_LOOK, look);
+}
 
 #if MEMTRACE_FILTERS
 
 bool filters_admit(struct recorder *ring, memtrace_word size_heap)
 {
     const struct memtrace_header *header = &ring->header;
-    uint32_t context = task_number(ring, memtrace_port_context());
+    uint32_t context = context_number(ring);
     return (size_heap & SIZE_MAX_RECORDED) >= u32_load(&header->min_size) &&
            (u32_load(&header->heap_mask) >> (size_heap >> SIZE_BITS) & 1u) != 0 &&
            (u32_load(&header->context_mask[context / 32u]) >> (context % 32u) & 1u) != 0;
