@@ -11,20 +11,40 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
-from typing import Dict, NamedTuple, Optional, Tuple
+from itertools import islice
+from typing import Any, Dict, NamedTuple, Optional, Tuple
 
 from gdbext.source.snapshot import ByteOrder
 
 MAGIC = b"\x89MEMTRC\n"
 VERSION = 1
-HEADER_BYTES = 384
 FLAG_LOG = 1
 FROZEN = 3
 STATES = {0: "recording", 1: "frees only", 2: "stopped", 3: "frozen"}
 REQUESTS = {"start": 0x101, "frees-only": 0x102, "stop": 0x103, "mark": 0x104}
 NAME_BYTES = 20
-REQUEST_OFFSET = 136
-REQUEST_NAME_OFFSET = 144
+
+# The header's fields, in order and without gaps: name and struct code. tests/unit/test_format_constants.py holds this
+# and all other constants of this file against the compiler's.
+HEADER_FIELDS: Dict[str, str] = dict(
+    field.split(":")
+    for field in (
+        "magic:8s byte_order:B pointer_size:B arch:B abi:B version:H header_size:H event_size:B flags:B"
+        " size_bits:B stack_bits:B context_bits:B time_bits:B seq_bits:B core_bits:B self:Q total_size:I tick_hz:I"
+        " build_id:20s events:3I stacks:3I stack_index:3I live:3I names:3I"
+        " stack_words_used:I head:I laps_high:I state:I request:I request_done:I request_name:20s"
+        " lost_busy:I lost_stopped:I filtered:I stacks_full:I names_full:I live_full:I size_capped:I"
+        " min_size:I heap_mask:I context_mask:8I time_low:I sync_high:I assert_head:I assert_line:I"
+        " assert_text:96s assert_function:32s sync_low:I code_region:I"
+    ).split()
+)
+HEADER_OFFSETS: Dict[str, int] = {}
+HEADER_BYTES = 0
+for _name, _code in HEADER_FIELDS.items():
+    HEADER_OFFSETS[_name] = HEADER_BYTES
+    HEADER_BYTES += struct.calcsize("<" + _code)
+REQUEST_OFFSET = HEADER_OFFSETS["request"]
+REQUEST_NAME_OFFSET = HEADER_OFFSETS["request_name"]
 
 KINDS: Dict[int, str] = {
     1: "alloc",
@@ -49,8 +69,9 @@ _TABLES = ("events", "stacks", "stack_index", "live", "names")
 _XTENSA_WINDOWED = 2
 _ESP_CODE = 0x40000000  # the region of every known chip
 _INDEX_BITS = 20
+_LAP_BITS = 12
 _INDEX_MASK = (1 << _INDEX_BITS) - 1
-_LAP_MASK = 0xFFF
+_LAP_MASK = (1 << _LAP_BITS) - 1
 _LARGEST_TOTAL = 256 << 20
 _LARGEST_SLACK = 4096  # bytes between the tables: the recorder's own, and alignment
 _BYTE_ORDERS: Dict[int, ByteOrder] = {1: "little", 2: "big"}
@@ -196,21 +217,27 @@ def parse_header(data: bytes) -> Header:
 
 def _unpack(data: bytes, order: ByteOrder) -> Header:
     mark = "<" if order == "little" else ">"
-    version, header_size = struct.unpack_from(mark + "HH", data, 12)
-    if version != VERSION:
-        raise FormatError(f"format version {version}; this memtrace reads version {VERSION}")
-    own, total, tick = struct.unpack_from(mark + "QII", data, 24)
-    tables = {name: Table(*struct.unpack_from(mark + "III", data, 60 + 12 * i)) for i, name in enumerate(_TABLES)}
-    control = Control(*struct.unpack_from(mark + "6I", data, 120))
-    counters = Counters(*struct.unpack_from(mark + "7I", data, 164))
-    time_low, sync_high, assert_head, assert_line = struct.unpack_from(mark + "4I", data, 232)
-    sync_low, region = struct.unpack_from(mark + "II", data, 376)
-    moment = (sync_high << 32 | sync_low) + ((time_low - sync_low) & 0xFFFFFFFF)
+    whole = mark + "".join(HEADER_FIELDS.values())
+    values = iter(struct.unpack_from(whole, data))
+    found = {name: tuple(islice(values, _values(code))) for name, code in HEADER_FIELDS.items()}
+
+    def one(name: str) -> Any:
+        return found[name][0]
+
+    if one("version") != VERSION:
+        raise FormatError(f"format version {one('version')}; this memtrace reads version {VERSION}")
+    moment = (one("sync_high") << 32 | one("sync_low")) + ((one("time_low") - one("sync_low")) & 0xFFFFFFFF)
+    failure = Failure(one("assert_head"), one("assert_line"), _text(one("assert_text")), _text(one("assert_function")))
     return Header(
-        order, data[9], data[10], data[11], header_size, data[16], bool(data[17] & FLAG_LOG),
-        Widths(*data[18:24]), own, total, tick, data[40:60].hex(), tables, control, counters,
-        moment, Failure(assert_head, assert_line, _text(data[248:344]), _text(data[344:376])), region,
+        order, one("pointer_size"), one("arch"), one("abi"), one("header_size"), one("event_size"),
+        bool(one("flags") & FLAG_LOG), Widths(*(one(f"{name}_bits") for name in Widths._fields)), one("self"),
+        one("total_size"), one("tick_hz"), one("build_id").hex(), {name: Table(*found[name]) for name in _TABLES},
+        Control(*map(one, Control._fields)), Counters(*map(one, Counters._fields)), moment, failure, one("code_region"),
     )  # fmt: skip
+
+
+def _values(code: str) -> int:
+    return 1 if code.endswith("s") else int(code[:-1] or 1)
 
 
 def _text(data: bytes) -> str:
