@@ -7,7 +7,9 @@ tlsf_image  builds TLSF heaps of any size, width, byte order and table
 freertos_image builds heap_4 of any width, alignment, byte order and canary
 kernel_image builds what FreeRTOS leaves in memory of its tasks, of any width and byte order
 damages     seeded damage to intact heaps, and what a report must say of it
+heap_oracle what every image of a sound heap obeys, said a second time
 core        writes ELF core files
+recorder    compiles the recorder for this machine
 firmware    builds the test firmware, once, under a lock
 qemu        a chip in QEMU with its gdb stub
 terminal    what a terminal may be given

@@ -2,7 +2,7 @@
 """The scenarios do what they say: each ends in its way, and its heap is sound but for the damage it is about.
 
 What memtrace makes of them is tested elsewhere; this file knows nothing of memtrace's host side. The heap before the
-damage must keep every rule of the format (tests/unit/c_heap/oracle.py), and what has changed at the stop must be the
+damage must keep every rule of the format (tests/support/heap_oracle.py), and what has changed at the stop must be the
 bytes that the scenario's wrong line wrote, and the books of the operation that was under way.
 """
 
@@ -14,12 +14,12 @@ from pathlib import Path
 import pytest
 
 from tests.support import firmware
+from tests.support import heap_oracle as oracle
 from tests.support.chips import chip_of
 from tests.support.gdb import remote, run_gdb
 from tests.support.markers import marked_line
 from tests.support.paths import ROOT
 from tests.support.qemu import Qemu
-from tests.unit.c_heap import oracle
 
 SCENARIOS = ROOT / "tests" / "target" / "scenarios"
 HEAPS = {1 << 20: 288 * 1024, 3 << 19: 48 * 1024}  # from the chip's base on

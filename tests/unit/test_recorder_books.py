@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The recorder compiled for this machine, 32 and 64 bits wide: its bytes, its tables, its limits, and threads as cores.
 
-tests/unit/c/recorder_run.c runs a scenario, prints what it asked for and writes the ring; the reader of rings must find
-just that. The layout itself is checked here with nothing but `struct`, so that a misreading cannot hide in both.
+tests/unit/c/recorder/books.c runs a scenario, prints what it asked for and writes the ring; the reader of rings must
+find just that. The layout itself is checked here with nothing but `struct`, so that a misreading cannot hide in both.
 """
 
 from __future__ import annotations
@@ -21,15 +21,12 @@ from gdbext.model import Event
 from gdbext.source.images import ImageSource
 from gdbext.source.memory import Memory
 from gdbext.trace.ring import RingTrace, read_ring
-from tests.support.paths import ROOT
+from tests.support import recorder
 
-WARNINGS = ["-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror"]
-INCLUDES = [f"-I{ROOT / name}" for name in ("tests/unit/c", "c_helpers/include", "c_helpers/recorder")]
-SOURCES = [*sorted((ROOT / "c_helpers/recorder").glob("*.c")), ROOT / "tests/unit/c/recorder_run.c"]
 ADDRESS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 THREAD = ("-fsanitize=thread",)
 PLAIN = ("-DMEMTRACE_TEST_PLAIN_ATOMICS",)
-BY_LOCK = ("-DMEMTRACE_ATOMICS_BY_LOCK",)
+BY_LOCK = ("-DMEMTRACE_ATOMICS_BY_LOCK", "-DPAIRS_A_THREAD=30000")
 BUILDS = [
     pytest.param(bits, (*ADDRESS, f"-DMEMTRACE_QUICK={quick}"), id=f"{bits}-{'quick' if quick else 'small'}")
     for bits in (32, 64)
@@ -42,22 +39,7 @@ Expected = tuple[str, int, int, int, str, int, int, tuple[int, ...]]
 @cache
 def build(bits: int, flags: Sequence[str]) -> Path:
     folder = Path(tempfile.mkdtemp(prefix="memtrace-recorder-"))
-    options = [
-        "-std=gnu11",
-        "-g",
-        "-O1",
-        f"-m{bits}",
-        "-fno-omit-frame-pointer",
-        "-pthread",
-        *WARNINGS,
-        *INCLUDES,
-        *flags,
-    ]
-    made = folder / "run"
-    command = ["gcc", *options, *map(str, SOURCES), "-o", str(made)]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return made
+    return recorder.compile_with(folder / "books", [recorder.FOLDER / "books.c"], ("-O1", f"-m{bits}", *flags))
 
 
 @dataclass(frozen=True)
@@ -309,7 +291,7 @@ def test_without_its_options() -> None:
 
 
 def torn(event: Event) -> bool:
-    """Whether a field of a thread's event does not follow from its address (recorder_run.c)."""
+    """Whether a field of a thread's event does not follow from its address (books.c)."""
     core, interrupt, number = event.address >> 27 & 3, event.address >> 26 & 1, event.address >> 4 & 0xFFFFF
     size = ((event.address >> 4) * 2654435761 & 0xFFFFFFFF) >> 8
     task = "(interrupt)" if interrupt else f"task {core}"

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The recorder on the host: every kind of event, every table, wrap and clock, and four threads as cores.
 
-tests/unit/c_recorder holds the cases and a second reading of the format's bytes. They run on both pointer widths under
-ASan and UBSan, without the quick way, without the optional features, with a lock in place of the atomics, and under
-TSan.
+tests/unit/c/recorder/cases holds them, and a second reading of the format's bytes. They run on both pointer widths
+under ASan and UBSan, without the quick way, without the optional features, with a lock in place of the atomics, and
+under TSan.
 """
 
 from __future__ import annotations
@@ -15,12 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.paths import ROOT
+from tests.support import recorder
 
-CASES = ROOT / "tests" / "unit" / "c_recorder"
-HELPERS = ROOT / "c_helpers"
-FLAGS = ["-std=gnu11", "-g", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror", "-fno-sanitize-recover=all"]
-INCLUDES = [f"-I{CASES}", f"-I{HELPERS / 'include'}"]
 CHECKED = "-fsanitize=address,undefined"
 CONCURRENT = ("threads", "threads_tiny_ring", "threads_new_stacks", "signals")
 
@@ -43,19 +39,13 @@ BUILDS = (
     Build("tsan", ("-m64", "-O1", "-DEVENTS_A_THREAD=30000", "-fsanitize=thread"), CONCURRENT),
 )
 PLAIN = Build("plain", ("-m64", "-O1", "-DMEMTRACE_TEST_PLAIN_ATOMICS"))
-# Bugs that these cases found in the recorder and that its rework must end: stacks whose PCs are congruent modulo the
-# index crowd into one place of it; a frame at either end of the address space is read.
-OPEN: frozenset[str] = frozenset()
 PLAIN_TRIES = 100  # threads must meet; on a busy machine they seldom do
 
 
 def build(folder: Path, wanted: Build) -> Path:
     """Compile the cases with the recorder."""
-    program = folder / wanted.name
-    sources = [*sorted(CASES.glob("*.c")), *sorted((HELPERS / "recorder").glob("*.c"))]
-    command = ["gcc", *FLAGS, *wanted.flags, *INCLUDES, "-pthread", *map(str, sources), "-o", str(program)]
-    subprocess.run(command, check=True)
-    return program
+    flags = ("-fno-sanitize-recover=all", *wanted.flags)
+    return recorder.compile_with(folder / wanted.name, sorted((recorder.FOLDER / "cases").glob("*.c")), flags)
 
 
 def failure(program: Path, case: str) -> str:
@@ -71,7 +61,7 @@ def cases(program: Path) -> list[str]:
 @pytest.mark.parametrize("wanted", BUILDS, ids=lambda wanted: wanted.name)
 def test_recorder(wanted: Build, tmp_path: Path) -> None:
     program = build(tmp_path, wanted)
-    names = [name for name in cases(program) if name not in OPEN and (not wanted.only or name in wanted.only)]
+    names = [name for name in cases(program) if not wanted.only or name in wanted.only]
     assert len(names) >= (len(wanted.only) or 30)
     with ThreadPoolExecutor(2) as pool:
         failures = [text for text in pool.map(lambda name: failure(program, name), names) if text]

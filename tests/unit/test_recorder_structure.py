@@ -18,7 +18,7 @@ import pytest
 from tests.support.paths import ROOT
 
 HELPERS = ROOT / "c_helpers"
-PORT = ROOT / "tests" / "unit" / "c"
+PORT = ROOT / "tests" / "unit" / "c" / "recorder"
 FLAGS = ["-std=gnu11", "-O1", "-Wall", "-Wextra", "-Wmissing-prototypes", "-Werror", "-fno-inline"]
 LISTED = re.compile(r"/\* (.+?):\d+:N([CF]) \*/ (extern|static) .*?(\w+) \(", re.MULTILINE)
 INCLUDED = re.compile(r'^\s*#include "([^"]+)"', re.MULTILINE)

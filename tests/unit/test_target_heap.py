@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from tests.support import fixtures
+from tests.support import heap_oracle as oracle
 from tests.support.paths import ROOT
-from tests.unit.c_heap import oracle
 
 HEAP = ROOT / "tests" / "target" / "heap"
-SOURCES = [ROOT / "tests" / "unit" / "c_heap" / "heap_test.c", *sorted(HEAP.glob("*.c"))]
+SOURCES = [ROOT / "tests" / "unit" / "c" / "heap" / "heap_test.c", *sorted(HEAP.glob("*.c"))]
 FLAGS = ["-m32", "-std=gnu11", "-O1", "-g", "-no-pie", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror"]
 INCLUDES = [f"-I{HEAP}", f"-I{HEAP.parent}"]
 

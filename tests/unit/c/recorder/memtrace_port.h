@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The recorder's port to its own tests: cores, contexts, clock and stacks are what the test says (world.h).
+ * The recorder's port to its own tests, in the shape of c_helpers/ports/template: cores, contexts, clock and stacks are what the test says (world.h).
  */
 #ifndef MEMTRACE_PORT_H
 #define MEMTRACE_PORT_H
@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define MEMTRACE_PORT_TICK_HZ 1000000u
+#define MEMTRACE_PORT_TICK_HZ 1000u
 #define MEMTRACE_PORT_CORES 8
 
 struct memtrace_span {
@@ -17,8 +17,8 @@ struct memtrace_span {
 };
 
 unsigned memtrace_port_core(void);
-uint32_t memtrace_port_time(void);
 uint64_t memtrace_port_time_full(void);
+uint32_t memtrace_port_time(void);
 uintptr_t memtrace_port_context(void);
 const char *memtrace_port_task_name(uintptr_t handle);
 struct memtrace_span memtrace_port_stack(void);

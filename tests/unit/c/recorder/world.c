@@ -7,7 +7,10 @@
 
 _Thread_local struct here here;
 uint64_t world_time;
-bool world_code_everywhere;
+uint64_t world_step;
+struct world_faults world_faults;
+struct memtrace_span world_code = {CODE, CODE_END};
+const char world_tasks[WORLD_TASKS][16];
 
 static _Thread_local uintptr_t frames[STACK_WORDS];
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -23,12 +26,14 @@ unsigned memtrace_port_core(void)
 
 uint64_t memtrace_port_time_full(void)
 {
-    return __atomic_load_n(&world_time, __ATOMIC_RELAXED);
+    uint64_t now = world_step == 0 ? __atomic_load_n(&world_time, __ATOMIC_RELAXED)
+                                   : __atomic_add_fetch(&world_time, world_step, __ATOMIC_RELAXED);
+    return now + here.ahead;
 }
 
 uint32_t memtrace_port_time(void)
 {
-    return (uint32_t)memtrace_port_time_full();
+    return (uint32_t)memtrace_port_time_full() + (world_faults.low_half ? 1000u : 0u);
 }
 
 uintptr_t memtrace_port_context(void)
@@ -36,11 +41,14 @@ uintptr_t memtrace_port_context(void)
     return here.context;
 }
 
-/* One task in eight has no name. */
 const char *memtrace_port_task_name(uintptr_t handle)
 {
     static _Thread_local char name[32];
-    uintptr_t number = (handle - TASK(0)) / 16;
+    if (world_faults.name_allocates)
+        memtrace_alloc(MEMTRACE_CALLER(), name, sizeof name, 0);
+    if (handle - TASK(0) >= sizeof world_tasks)
+        return (const char *)handle;
+    uintptr_t number = (handle - TASK(0)) / sizeof world_tasks[0];
     if (number % 8 == 7)
         return NULL;
     snprintf(name, sizeof name, "task %lu", (unsigned long)number);
@@ -54,8 +62,7 @@ struct memtrace_span memtrace_port_stack(void)
 
 bool memtrace_port_is_code(uintptr_t pc)
 {
-    uint32_t low = (uint32_t)pc;
-    return world_code_everywhere || (low >= CODE && low < CODE_END);
+    return (uint32_t)pc >= world_code.low && (uint32_t)pc < world_code.high;
 }
 
 /* Interrupts off, and no other core: what a port of a chip without atomics does. */
@@ -65,7 +72,8 @@ uintptr_t memtrace_port_lock(void)
     sigset_t before;
     sigemptyset(&interrupt);
     sigaddset(&interrupt, WORLD_INTERRUPT);
-    CHECK(pthread_sigmask(SIG_BLOCK, &interrupt, &before) == 0 && pthread_mutex_lock(&lock) == 0);
+    CHECK(pthread_sigmask(world_faults.lock_holds_nothing ? SIG_UNBLOCK : SIG_BLOCK, &interrupt, &before) == 0);
+    CHECK(pthread_mutex_lock(&lock) == 0);
     CHECK(locks_held == 0);
     locks_held++;
     return sigismember(&before, WORLD_INTERRUPT) ? LOCK_INSIDE : LOCK_OUTSIDE;
@@ -79,13 +87,13 @@ void memtrace_port_unlock(uintptr_t saved)
     CHECK((saved == LOCK_INSIDE || saved == LOCK_OUTSIDE) && locks_held == 1);
     locks_held--;
     CHECK(pthread_mutex_unlock(&lock) == 0);
-    if (saved == LOCK_OUTSIDE)
+    if ((saved == LOCK_OUTSIDE && !world_faults.lock_stays) || world_faults.lock_opens_all)
         CHECK(pthread_sigmask(SIG_UNBLOCK, &interrupt, NULL) == 0);
 }
 
 void memtrace_port_build_id(uint8_t out[20])
 {
-    memset(out, 0xbd, 20);
+    memset(out, 0xb1, world_faults.build_id ? 24 : 20);
 }
 
 void *ring_start(size_t bytes, const struct memtrace_config *config)

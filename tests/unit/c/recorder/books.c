@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The recorder on the host: `recorder_run SCENARIO FILE` runs one scenario, writes the ring's bytes to FILE, and prints what
- * it asked the recorder to record, a line each. tests/unit/test_recorder_host.py compares the two.
+ * The recorder on the host: `books SCENARIO FILE` runs one scenario, writes the ring's bytes to FILE, and prints what
+ * it asked the recorder to record, a line each. tests/unit/test_recorder_books.py compares the two.
  *
  *     KIND ADDRESS SIZE HEAP TASK CORE TIME PC,PC...      numbers decimal; size, pcs and task as the event must have them
  */
@@ -15,13 +15,13 @@
 #include <x86intrin.h>
 
 #include "memtrace.h"
-#include "memtrace_port.h"
+#include "world.h"
 
 enum { FRAMES = 40, THREADS = 4 };
 
-_Thread_local struct host host;
-uint64_t host_time = 5;
-int host_lock;
+#ifndef PAIRS_A_THREAD
+#define PAIRS_A_THREAD 125000
+#endif
 
 static char *ring_memory;
 static size_t ring_bytes;
@@ -39,7 +39,7 @@ static uint32_t random_below(uint32_t limit)
     return random_state % limit;
 }
 
-static void ring_start(size_t bytes, size_t stack_bytes, unsigned names, unsigned live)
+static void books_start(size_t bytes, size_t stack_bytes, unsigned names, unsigned live)
 {
     struct memtrace_config config = {stack_bytes, names, live};
     ring_bytes = bytes;
@@ -51,8 +51,8 @@ static void ring_start(size_t bytes, size_t stack_bytes, unsigned names, unsigne
 
 static void stack_bounds(void)
 {
-    host.low = (uintptr_t)&frames[0];
-    host.high = (uintptr_t)&frames[FRAMES];
+    here.stack.low = (uintptr_t)&frames[0];
+    here.stack.high = (uintptr_t)&frames[FRAMES];
 }
 
 /* The caller whose stack is `depth` PCs from `first` on, `step` apart. */
@@ -69,10 +69,10 @@ static struct memtrace_caller chain(uintptr_t first, unsigned depth, uintptr_t s
 static void say(const char *kind, uintptr_t address, size_t size, unsigned heap, uintptr_t first, unsigned depth,
                 uintptr_t step)
 {
-    const char *task = host.context == 0   ? "(start-up)"
-                       : host.context == 1 ? "(interrupt)"
-                                           : (const char *)host.context;
-    printf("%s %" PRIuPTR " %zu %u %s %u %" PRIu64 " ", kind, address, size, heap, task, host.core, host_time);
+    const char *task = here.context == 0   ? "(start-up)"
+                       : here.context == 1 ? "(interrupt)"
+                                           : (const char *)here.context;
+    printf("%s %" PRIuPTR " %zu %u %s %u %" PRIu64 " ", kind, address, size, heap, task, here.core, world_time);
     for (unsigned i = 0; i < depth; i++)
         printf("%s%" PRIuPTR, i != 0 ? "," : "", first + i * step);
     printf("\n");
@@ -110,14 +110,14 @@ static void resize(uintptr_t old, uintptr_t new, size_t size, unsigned heap, uin
 /* The example of docs/FORMAT.md: one of each. */
 static void run_kinds(void)
 {
-    ring_start(256 * sizeof(void *) + (MEMTRACE_QUICK ? 64 * sizeof(void *) : 0), 64 * sizeof(void *), 5, 0);
-    host.context = (uintptr_t) "main";
+    books_start(256 * sizeof(void *) + (MEMTRACE_QUICK ? 64 * sizeof(void *) : 0), 64 * sizeof(void *), 5, 0);
+    here.context = (uintptr_t) "main";
     alloc(0x20000010, 100, 1, 0x4000, 3, 16);
-    host_time += 3;
+    world_time += 3;
     release(0x20000010, 1, 0x5000, 2, 16);
     resize(0x20000100, 0x20000200, 33u << 20, 2, 0x4100, 1);
-    host.core = 1;
-    host.context = 1;
+    here.core = 1;
+    here.context = 1;
     alloc(0, 1u << 20, 31, 0x4000, 3, 16);
     memtrace_mark("lap 2");
     say("mark", 3 + 1, 0, 0, 0, 0, 0);
@@ -129,18 +129,18 @@ static void run_kinds(void)
 static void run_random(void)
 {
     static const char *const tasks[] = {"main", "wifi", "a name of just 20 b"};
-    ring_start(16384, 6000, 8, 0);
+    books_start(16384, 6000, 8, 0);
     for (unsigned i = 0; i < 60000; i++) {
         uintptr_t address = 0x20000000 + random_below(1000) * 16;
         uintptr_t first = 0x2000 + random_below(8) * 4;
         unsigned depth = 1 + random_below(16);
         uint32_t what = random_below(8);
         unsigned who = random_below(5);
-        host.context = who < 3 ? (uintptr_t)tasks[who] : who - 3u;
-        host.core = random_below(8);
-        host_time += random_below(20) == 0 ? random_below(100000) : random_below(8);
+        here.context = who < 3 ? (uintptr_t)tasks[who] : who - 3u;
+        here.core = random_below(8);
+        world_time += random_below(20) == 0 ? random_below(100000) : random_below(8);
         if (random_below(2000) == 0)
-            host_time += (uint64_t)random_below(1000) << 30;
+            world_time += (uint64_t)random_below(1000) << 30;
         if (what < 4)
             alloc(address, random_below(1u << 20), random_below(32), first, depth, 64);
         else if (what < 7)
@@ -154,7 +154,7 @@ static void run_random(void)
 /* Stacks that differ in one PC only, in a table whose index has few words; twice, so that all are found again. */
 static void run_stacks(void)
 {
-    ring_start(65536, 20000, 4, 0);
+    books_start(65536, 20000, 4, 0);
     for (unsigned round = 0; round < 2; round++) {
         for (unsigned i = 0; i < 400; i++)
             alloc(0x20000000 + i * 16, 1, 0, 0x2000 + i * 2, 1 + i % 6, 32);
@@ -170,7 +170,7 @@ static void run_collision(void)
     for (unsigned i = 0; i < 5; i++)
         inverse *= 2u - 2654435761u * inverse;
     assert(inverse * 2654435761u == 1);
-    ring_start(8192, 1024, 4, 0);
+    books_start(8192, 1024, 4, 0);
     for (unsigned i = 0; i < 20; i++)
         alloc(0x20000000 + i % 5, 1, 0, 0x1000 + (uint32_t)(i % 5 * inverse), 1, 0);
 }
@@ -178,7 +178,7 @@ static void run_collision(void)
 /* More stacks than the table has room for. */
 static void run_stacks_full(void)
 {
-    ring_start(16384, 64 * sizeof(void *), 4, 0);
+    books_start(16384, 64 * sizeof(void *), 4, 0);
     for (unsigned i = 0; i < 60; i++)
         alloc(0x20000000 + i * 16, 1, 0, 0x2000 + i * 2, 1, 0);
 }
@@ -186,8 +186,8 @@ static void run_stacks_full(void)
 /* Chains that are none: they end where the next frame cannot be one, and deep ones at 16. */
 static void run_chains(void)
 {
-    ring_start(16384, 4096, 4, 0);
-    host.context = 0;
+    books_start(16384, 4096, 4, 0);
+    here.context = 0;
     struct memtrace_caller caller = chain(0x2000, 20, 16);
     for (unsigned i = 0; i < 2; i++) {
         memtrace_alloc(caller, (void *)16, 1, 0);
@@ -210,10 +210,10 @@ static void run_chains(void)
     frames[2][1] = 0xdead0000; /* no code */
     memtrace_alloc(caller, (void *)48, 1, 0);
     say("alloc", 48, 1, 0, 0x2000, 2, 16);
-    host.low = (uintptr_t)&frames[1]; /* the first frame is not in the stack that the port tells of */
+    here.stack.low = (uintptr_t)&frames[1]; /* the first frame is not in the stack that the port tells of */
     memtrace_alloc(chain(0x2000, 1, 16), (void *)64, 1, 0);
     caller = chain(0x2000, 5, 16);
-    host.low = (uintptr_t)&frames[1];
+    here.stack.low = (uintptr_t)&frames[1];
     memtrace_free(caller, (void *)64, 0);
     say("alloc", 64, 1, 0, 0x2000, 1, 16);
     say("free", 64, 0, 0, 0x2000, 1, 16);
@@ -222,11 +222,10 @@ static void run_chains(void)
 /* A ring of eight events, through every wrap of the lap's field and of its upper part. */
 static void run_laps(void)
 {
-    const size_t around = sizeof(void *) == 8 ? 0 : 0;
     size_t bytes = 512;
     struct memtrace_config config = {64 * sizeof(void *), 3, 0};
     for (;; bytes += 16) {
-        ring_bytes = bytes + around;
+        ring_bytes = bytes;
         assert(posix_memalign((void **)&ring_memory, 16, ring_bytes) == 0);
         if (memtrace_init(ring_memory, ring_bytes, &config))
             break;
@@ -241,8 +240,8 @@ static void run_laps(void)
 static void run_filters(void)
 {
     uintptr_t tasks[] = {(uintptr_t) "wanted"};
-    ring_start(16384, 2048, 8, 0);
-    host.context = (uintptr_t) "main";
+    books_start(16384, 2048, 8, 0);
+    here.context = (uintptr_t) "main";
     memtrace_filter_size(64);
     memtrace_alloc(chain(0x2000, 1, 0), (void *)16, 63, 0);
     alloc(32, 64, 0, 0x2000, 1, 0);
@@ -256,9 +255,9 @@ static void run_filters(void)
     memtrace_filter_heaps(UINT32_MAX);
     memtrace_filter_tasks(tasks, 1);
     memtrace_alloc(chain(0x2000, 1, 0), (void *)80, 1, 0);
-    host.context = tasks[0];
+    here.context = tasks[0];
     alloc(96, 1, 0, 0x2000, 1, 0);
-    host.context = (uintptr_t) "main";
+    here.context = (uintptr_t) "main";
     release(96, 0, 0x2000, 1, 0);
     memtrace_filter_tasks(NULL, 0);
     alloc(112, 1, 0, 0x2000, 1, 0);
@@ -272,7 +271,7 @@ static void ask(uint32_t request)
 /* What a host does: it only writes memory. */
 static void run_requests(void)
 {
-    ring_start(16384, 2048, 8, 0);
+    books_start(16384, 2048, 8, 0);
     alloc(16, 1, 0, 0x2000, 1, 0);
     ask(MEMTRACE_REQUEST_STOP);
     say("control", MEMTRACE_STOPPED, 0, 0, 0, 0, 0);
@@ -304,8 +303,8 @@ static void run_requests(void)
 /* More blocks than the table has room for, each way a block can leave it, and what is left. */
 static void run_live(void)
 {
-    ring_start(65536, 2048, 8, 64);
-    host.context = (uintptr_t) "main";
+    books_start(65536, 2048, 8, 64);
+    here.context = (uintptr_t) "main";
     for (unsigned i = 0; i < 200; i++)
         alloc(0x20000000 + i * 16, i, i % 32, 0x2000, 1, 0);
     printf("overflow %u\n", header->live_full);
@@ -319,30 +318,30 @@ static void run_live(void)
 static void run_names(void)
 {
     static char names[12][32];
-    ring_start(16384, 2048, 6, 0);
+    books_start(16384, 2048, 6, 0);
     for (unsigned i = 0; i < 3; i++) {
         snprintf(names[i], sizeof names[i], "task %u", i);
-        host.context = (uintptr_t)names[i];
+        here.context = (uintptr_t)names[i];
         alloc(16, i, 0, 0x2000, 1, 0);
     }
     for (unsigned i = 3; i < 5; i++) {
         snprintf(names[i], sizeof names[i], "task %u", i);
-        host.context = (uintptr_t)names[i];
+        here.context = (uintptr_t)names[i];
         memtrace_alloc(chain(0x2000, 1, 0), (void *)16, i, 0);
-        host.context = (uintptr_t) "(unnamed task)";
+        here.context = (uintptr_t) "(unnamed task)";
         say("alloc", 16, i, 0, 0x2000, 1, 0);
     }
-    host.context = 0;
+    here.context = 0;
     memtrace_mark("no room");
     say("mark", 2, 0, 0, 0, 0, 0);
     memtrace_task_deleted((uintptr_t)names[1]); /* another task gets its memory, and another name */
     strcpy(names[1], "new");
-    host.context = (uintptr_t)names[1];
+    here.context = (uintptr_t)names[1];
     memtrace_alloc(chain(0x2000, 1, 0), (void *)16, 9, 0);
-    host.context = (uintptr_t) "(unnamed task)";
+    here.context = (uintptr_t) "(unnamed task)";
     say("alloc", 16, 9, 0, 0x2000, 1, 0);
     strcpy(names[7], "task 1"); /* a task of the deleted one's name gets its entry back */
-    host.context = (uintptr_t)names[7];
+    here.context = (uintptr_t)names[7];
     alloc(16, 10, 0, 0x2000, 1, 0);
 }
 
@@ -380,7 +379,7 @@ static void run_init(void)
         }
         assert((made > 0) == (i < 3));
     }
-    ring_start(((size_t)1 << 24), 1 << 20, 16, 0);
+    books_start(((size_t)1 << 24), 1 << 20, 16, 0);
     assert(header->events.count < 1 << 19 && header->total_size <= (sizeof(void *) == 8 ? 1 << 24 : 1 << 23));
 }
 
@@ -403,14 +402,14 @@ static pthread_barrier_t start;
 static void *thread_run(void *argument)
 {
     static const char *const names[] = {"task 0", "task 1", "task 2", "task 3"};
-    host.core = (unsigned)(uintptr_t)argument;
-    host.context = (uintptr_t)names[host.core];
+    here.core = (unsigned)(uintptr_t)argument;
+    here.context = (uintptr_t)names[here.core];
     (void)chain(0x3000, 3, 16);
     pthread_barrier_wait(&start);
-    for (uint32_t i = 0; i < 125000; i++) {
-        pair_issue(host.core, 0, i);
+    for (uint32_t i = 0; i < PAIRS_A_THREAD; i++) {
+        pair_issue(here.core, 0, i);
         if (i % 16 == 0)
-            __atomic_fetch_add(&host_time, 1, __ATOMIC_RELAXED);
+            __atomic_fetch_add(&world_time, 1, __ATOMIC_RELAXED);
     }
     return NULL;
 }
@@ -418,13 +417,13 @@ static void *thread_run(void *argument)
 static void threads_run(size_t bytes)
 {
     pthread_t threads[THREADS];
-    ring_start(bytes, 4096, 16, 0);
+    books_start(bytes, 4096, 16, 0);
     pthread_barrier_init(&start, NULL, THREADS);
     for (uintptr_t i = 0; i < THREADS; i++)
         assert(pthread_create(&threads[i], NULL, thread_run, (void *)i) == 0);
     for (unsigned i = 0; i < THREADS; i++)
         pthread_join(threads[i], NULL);
-    printf("issued %d\n", THREADS * 250000);
+    printf("issued %d\n", THREADS * PAIRS_A_THREAD * 2);
 }
 
 static void run_threads(void)
@@ -446,14 +445,14 @@ static volatile uint32_t
 
 static void interrupt(int signal_number)
 {
-    struct host interrupted = host;
+    uintptr_t interrupted = here.context;
     (void)signal_number;
     if (++steps % STRIDE != 0)
         return;
-    host.context = 1;
+    here.context = 1;
     pair_issue(0, 1, interrupts);
     interrupts++;
-    host.context = interrupted.context;
+    here.context = interrupted;
 }
 
 /* By the processor's trap flag, a signal after each instruction: no clock decides where an interrupt comes, nor how many. */
@@ -468,8 +467,8 @@ static void pair_interrupt(uint32_t number, uint32_t first)
 /* Pairs with an interrupt behind every STRIDE-th instruction, from each of the first STRIDE on; and again, as the ring wraps. */
 static void run_interrupts(void)
 {
-    ring_start(1 << 16, 4096, 16, 0);
-    host.context = (uintptr_t) "task 0";
+    books_start(1 << 16, 4096, 16, 0);
+    here.context = (uintptr_t) "task 0";
     (void)chain(0x3000, 3, 16);
     signal(SIGTRAP, interrupt);
     for (uint32_t pairs = 0; pairs < STRIDE * ROUNDS; pairs++)
@@ -500,6 +499,8 @@ int main(int count, char **arguments)
         {"interrupts", run_interrupts},
     };
     assert(count == 3);
+    world_time = 5;
+    world_code = (struct memtrace_span){0x1000, 0x100000};
     for (unsigned i = 0; i < sizeof scenarios / sizeof scenarios[0]; i++) {
         if (strcmp(scenarios[i].name, arguments[1]) != 0)
             continue;

@@ -31,19 +31,34 @@ enum { RING_BYTES = 16384, STACK_WORDS = 256 };
 #define CODE ((uintptr_t)0x10000)
 #define CODE_END ((uintptr_t)0x800000)
 
-/* Handles of tasks; each is named by its number. */
-#define TASK(number) ((uintptr_t)0x2000 + (uintptr_t)(number)*16)
+/* Handles of tasks, each named by its number; one in eight has no name. Any other handle is the address of a name. */
+#define TASK(number) ((uintptr_t)&world_tasks[number])
+enum { WORLD_TASKS = 512 };
+extern const char world_tasks[WORLD_TASKS][16];
 
 /* What runs on this thread, which stands for a core. */
 struct here {
     unsigned core;
     uintptr_t context;
     struct memtrace_span stack;
+    uint64_t ahead; /* ticks by which this core's clock is ahead of the world's */
 };
 
 extern _Thread_local struct here here;
 extern uint64_t world_time;
-extern bool world_code_everywhere; /* every PC is code, not only those of the tests */
+extern uint64_t world_step;             /* by which each look at the clock moves it; 0: it moves when a test says so */
+extern struct memtrace_span world_code; /* PCs whose low 32 bits are in it are code */
+
+/* What is wrong with the port, for the self-test to find. */
+struct world_faults {
+    bool low_half;           /* the clock's low half is another time */
+    bool build_id;           /* more bytes than it has */
+    bool name_allocates;     /* the name of a task is allocated */
+    bool lock_holds_nothing; /* interrupts come while it is held */
+    bool lock_stays;         /* interrupts do not come after it */
+    bool lock_opens_all;     /* interrupts come after it that could not before */
+};
+extern struct world_faults world_faults;
 
 /* A ring in memory of exactly `bytes`, from the heap so that ASan guards both its ends. */
 void *ring_start(size_t bytes, const struct memtrace_config *config);

@@ -165,7 +165,7 @@ void test_header(void)
     CHECK(header->size_bits + MEMTRACE_HEAP_BITS == bits);
     CHECK((unsigned)header->stack_bits + header->context_bits + MEMTRACE_TAG_BITS == bits);
     CHECK((unsigned)header->time_bits + header->seq_bits + header->core_bits + MEMTRACE_KIND_BITS == bits);
-    CHECK(header->tick_hz == MEMTRACE_PORT_TICK_HZ && header->build_id[0] == 0xbd && header->build_id[19] == 0xbd);
+    CHECK(header->tick_hz == MEMTRACE_PORT_TICK_HZ && header->build_id[0] == 0xb1 && header->build_id[19] == 0xb1);
     CHECK(header->events.entry_size == header->event_size && header->names.entry_size == 32);
     CHECK(header->total_size <= RING_BYTES && header->total_size + header->event_size > RING_BYTES);
 }
