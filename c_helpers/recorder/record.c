@@ -91,7 +91,7 @@ static inline __attribute__((always_inline)) bool event_quick(struct memtrace_ca
     struct recorder *ring = recorder_get();
     if (ring == NULL || size >> SIZE_BITS != u32_load(&ring->header.request))
         return false;
-    uint32_t now = memtrace_port_time();
+    uint32_t now = MEMTRACE_PORT_TICK_HZ != 0 ? memtrace_port_time() : 0;
     memtrace_word owner = __atomic_load_n(guess_at(ring, caller), ORDER_BY_ADDRESS);
     if (!guess_is_true(ring, owner, caller) || now - u32_load(&ring->header.time_low) >= TIME_NEAR)
         return false;

@@ -22,11 +22,12 @@ ROOT = Path(__file__).resolve().parents[2]
 TARGET = Path("tests/target")
 IDF = TARGET / "idf"
 HELPERS = Path("c_helpers")
+SELFTEST = HELPERS / "ports" / "selftest"
 sys.path.insert(0, str(ROOT))
 from tests.toolchain.where import locate  # noqa: E402
 
 WARNINGS = ("-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Wstrict-prototypes", "-Werror")
-FOLDERS = (HELPERS / "include", HELPERS, TARGET, *(TARGET / name for name in ("heap", "rtos", "scenarios")))
+FOLDERS = (HELPERS / "include", TARGET, *(TARGET / name for name in ("heap", "rtos", "scenarios")))
 INCLUDES = tuple(f"-I{folder}" for folder in FOLDERS)
 COMMON = ("-std=c11", "-g", "-ffunction-sections", *WARNINGS, *INCLUDES)
 
@@ -39,6 +40,7 @@ SCENARIO_FLAGS = (
     "-Wno-array-bounds",
 )
 ALLOCATOR_FLAGS = ("-include", "memtrace_tlsf_assert.h")
+SPINS = "-DMEMTRACE_PORT_SELFTEST_SPINS=400000000"  # turns of a loop that waits: no machine is so busy
 LINK = (
     "-nostartfiles",
     "-Wl,--gc-sections",
@@ -92,6 +94,7 @@ class Variant:
     hook: bool = True
     defines: tuple[str, ...] = ()
     recorder: bool = True
+    selftest: bool = False
 
 
 def idf(about: str, *defines: str) -> Variant:
@@ -126,13 +129,18 @@ VARIANTS = {
     "idf-flat": idf("without stacks, without the flag", "-DIDF_FORM=54", "-DIDF_DEPTH=0"),
     "idf-kernel": idf("and the owner's handle in front of each block", "-DIDF_FORM=54", "-DIDF_KERNEL"),
     "idf-tasks": idf("and task tracking with a list of each task's blocks", "-DIDF_FORM=55", "-DIDF_TASKS"),
+    "selftest": Variant("the self-test of the board's port, in place of heaps and scenarios", selftest=True),
     "de212": Variant("Xtensa with register windows, like an ESP32", DE212),
     "de212-64": Variant("de212 with the spill for 64 registers", DE212, ("-UMEMTRACE_XTENSA_REGISTERS",)),
     "lx106": Variant("Xtensa without register windows, as in the ESP8266", LX106),
 }
 VARIANTS["de212-idf"] = replace(VARIANTS["idf-54"], machine=DE212)
+VARIANTS["selftest-imc"] = replace(VARIANTS["selftest"], flags=VARIANTS["imc"].flags)
+VARIANTS["selftest-nofp"] = replace(VARIANTS["selftest"], frame_pointers=False)
 for _name, _machine in (("de212", DE212), ("lx106", LX106)):
-    VARIANTS |= {f"{_name}-{name}": replace(VARIANTS[name], machine=_machine) for name in ("bench", "bench-full")}
+    VARIANTS |= {
+        f"{_name}-{name}": replace(VARIANTS[name], machine=_machine) for name in ("bench", "bench-full", "selftest")
+    }
 
 
 @dataclass(frozen=True)
@@ -146,7 +154,7 @@ class Unit:
 
 def part_flags(source: Path, variant: Variant) -> tuple[str, ...]:
     """Flags for the part of the firmware that `source` belongs to."""
-    if HELPERS in source.parents:
+    if HELPERS in source.parents and source.parent != SELFTEST:
         return ()
     frames = ("-fno-omit-frame-pointer",) if variant.frame_pointers else ("-fomit-frame-pointer",)
     if source.suffix == ".S":
@@ -158,10 +166,16 @@ def part_flags(source: Path, variant: Variant) -> tuple[str, ...]:
     return (*frames, "-fno-optimize-sibling-calls", "-fno-builtin-malloc")
 
 
+def program(variant: Variant) -> list[Path]:
+    """Folders of what is not for one machine alone."""
+    if variant.selftest:
+        return [HELPERS / "recorder", SELFTEST, TARGET / "rtos", TARGET / "selftest"]
+    return [HELPERS / "recorder", *FOLDERS[1:]] if variant.recorder else [IDF, TARGET / "heap"]
+
+
 def sources(variant: Variant) -> list[Path]:
     """Every source of the firmware, relative to the root."""
-    program = [HELPERS / "recorder", *FOLDERS[2:]] if variant.recorder else [IDF, TARGET / "heap"]
-    folders = [*program, *variant.machine.folders]
+    folders = [*program(variant), *variant.machine.folders]
     found = [path for folder in folders for pattern in ("*.c", "*.S") for path in sorted((ROOT / folder).glob(pattern))]
     if not variant.recorder:
         found.append(ROOT / TARGET / "rtos" / "tasks.c")
@@ -178,7 +192,7 @@ def unit(source: Path, variant: Variant, folder: Path) -> Unit:
     """How `source` becomes an object of `variant` in `folder`."""
     made = folder / "objects" / ("_".join(source.parts) + ".o")
     machine = variant.machine
-    includes = (f"-I{machine.board}", *COMMON)
+    includes = (f"-I{machine.board}", *COMMON, *((f"-I{SELFTEST}", SPINS) if variant.selftest else ()))
     flags = (*machine.flags, *variant.flags, variant.optimise, *includes, *variant.defines)
     command = (
         compiler(machine),

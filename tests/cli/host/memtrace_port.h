@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The recorder's port to a process with one thread and no clock.
+ * The recorder's port to a process with one thread and no clock, filled in from c_helpers/ports/template.
  */
 #ifndef MEMTRACE_PORT_H
 #define MEMTRACE_PORT_H
@@ -10,7 +10,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#define MEMTRACE_PORT_TICK_HZ 1000u
+#define MEMTRACE_PORT_TICK_HZ 0u
 #define MEMTRACE_PORT_CORES 1u
 
 struct memtrace_span {

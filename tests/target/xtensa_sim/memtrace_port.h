@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The recorder's port to this firmware: who runs now, what time it is, which stack is in use.
+ * The recorder's port to this firmware, filled in from c_helpers/ports/template, which says what each function must keep.
  */
 #ifndef MEMTRACE_PORT_H
 #define MEMTRACE_PORT_H
@@ -29,14 +29,14 @@ static inline unsigned memtrace_port_core(void)
     return 0;
 }
 
-static inline uint32_t memtrace_port_time(void)
-{
-    return sim_time_low();
-}
-
 static inline uint64_t memtrace_port_time_full(void)
 {
     return sim_time_full();
+}
+
+static inline uint32_t memtrace_port_time(void)
+{
+    return sim_time_low();
 }
 
 static inline uintptr_t memtrace_port_context(void)
