@@ -156,10 +156,15 @@ void board_word_release(uint32_t *word, uint32_t value)
 
 /* ---- timer ---- */
 
-/* Setting CCOMPARE0 also ends the interrupt that is pending. */
+/* Setting CCOMPARE0 also ends the interrupt that is pending. Again, if the emulator let the moment pass before it was set: it would
+ * come round in two minutes. */
 static void timer_set(void)
 {
-    __asm__ volatile("wsr.ccompare0 %0\n\tesync" ::"r"(sim_cycles() + timer_cycles));
+    uint32_t when = 0;
+    do {
+        when = sim_cycles() + timer_cycles;
+        __asm__ volatile("wsr.ccompare0 %0\n\tesync" ::"r"(when));
+    } while ((int32_t)(when - sim_cycles()) <= 0);
 }
 
 void board_timer_start(uint32_t period, board_entry handler)
