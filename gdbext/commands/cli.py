@@ -12,6 +12,7 @@ from argparse import Namespace
 from contextlib import contextmanager
 from typing import Iterator, List, Optional, Sequence, Tuple
 
+from gdbext import package
 from gdbext.analyse.check import Operation
 from gdbext.analyse.watch import WatchPlan
 from gdbext.commands.collect import newest_ring, region_named
@@ -47,7 +48,7 @@ from gdbext.heap.registry import weight_of
 from gdbext.heap.search import search_file
 from gdbext.kernel.freertos import Tasks, read_tasks
 from gdbext.model import CheckReport, Frame, Skipped, Stack
-from gdbext.report.printable import put, say
+from gdbext.report.printable import put, say, text_of
 from gdbext.source.images import ImageSource
 from gdbext.source.memory import Memory, NoTarget
 from gdbext.source.registers import machine_of, threads_of
@@ -282,7 +283,8 @@ def _usage() -> str:
     lines = [f"  memtrace {command.name:<10} {command.summary}" for command in (*_OFFERED, LAUNCH)]
     sources = "([CORE] [--image BASE=FILE ...] | --rsp HOST:PORT)"
     usage = f"usage: memtrace COMMAND {sources} [--elf APP.elf] [--heap KIND@ADDRESS] ..."
-    return "\n".join([usage, *lines])
+    about = "       memtrace --version | --paths [NAME]"
+    return "\n".join([usage, about, *lines])
 
 
 def _run(command: Command, words: List[str]) -> int:
@@ -297,9 +299,27 @@ def _run(command: Command, words: List[str]) -> int:
     return _status(report)
 
 
+def _about(words: List[str]) -> List[str]:
+    """What `--version` and `--paths` print."""
+    return [package.version()] if words[0] == "--version" else _paths(words[1:])
+
+
+def _paths(names: List[str]) -> List[str]:
+    """Where memtrace's own files are: all of them with their names, or one alone, for another program's line."""
+    known = package.paths()
+    if not names:
+        return [f"{name:<12} {path}" for name, path in known.items()]
+    if len(names) > 1 or names[0] not in known:
+        raise UserError(f"--paths takes one name, or none: {', '.join(known)}")
+    return [str(known[names[0]])]
+
+
 def _obey(words: List[str]) -> int:
     if words[:1] == [LAUNCH.name]:
         return launch(words[1:])
+    if words[:1] in (["--version"], ["--paths"]):
+        put(text_of(_about(words)), sys.stdout)
+        return 0
     command = next((command for command in COMMANDS if words[:1] == [command.name]), None)
     if command is not None and command.live:
         raise UserError(f"{words[0]}: {_NEEDS_GDB}")

@@ -24,6 +24,7 @@ from typing import Any, Iterator, List, Optional, Tuple
 from gdbext.commands.host import UserError
 from gdbext.commands.openocd import OpenOcd, arguments_of, config_of
 from gdbext.commands.table import Argument, Described, help_of, shell_parser_of
+from gdbext.package import EXTENSION
 from gdbext.report.printable import put, say
 
 LAUNCH = Described(
@@ -44,7 +45,6 @@ LAUNCH = Described(
     ),
 )
 _USAGE_END = "  -- ARGUMENTS         what follows goes to GDB: -- -batch -ex 'memtrace status'"
-_EXTENSION = Path(__file__).resolve().parents[1] / "memtrace.py"
 _MACHINES = {94: "xtensa", 243: "riscv", 40: "arm"}  # e_machine of ELF
 _GDBS = {
     "xtensa": ("xtensa-esp-elf-gdb", "xtensa-esp32-elf-gdb", "xtensa-esp32s3-elf-gdb", "xtensa-esp32s2-elf-gdb"),
@@ -139,7 +139,7 @@ def gdb_line(gdb: str, elf: str, openocd: OpenOcd, more: List[str]) -> List[str]
             f"set remote hardware-watchpoint-limit {units.watchpoints}",
         ]
     )
-    first = ["set remotetimeout 10", *limits, f"source {_EXTENSION}", f"target extended-remote :{openocd.port}"]
+    first = ["set remotetimeout 10", *limits, f"source {EXTENSION}", f"target extended-remote :{openocd.port}"]
     return [gdb, "-q", *(word for command in first for word in ("-ex", command)), *more, elf]
 
 

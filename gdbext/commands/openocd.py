@@ -20,9 +20,10 @@ import time
 from pathlib import Path
 from typing import List, NamedTuple, Optional, Sequence
 
+from gdbext import package
 from gdbext.commands.host import UserError
 
-FOLDER = Path(__file__).resolve().parents[2] / "openocd_cfg"
+FOLDER = package.folder("openocd_cfg")
 _LISTENS = re.compile(r"Listening on port (\d+) for gdb connections")
 _UNITS = re.compile(r"hardware breakpoints (\d+), watchpoints (\d+)")
 _COMPLAINT = re.compile(r"Error ?: *(\S.*)$|^memtrace: (this OpenOCD .* has no file .*)$", re.MULTILINE)
@@ -46,7 +47,7 @@ def config_of(chip: str) -> Path:
         return file
     known = sorted(path.stem for path in FOLDER.glob("*.cfg"))
     if not known:
-        raise UserError(f"{FOLDER} is not there: run from the repository, or name a file with --openocd-config")
+        raise UserError(f"{FOLDER} is not there: install memtrace again, or name a file with --openocd-config")
     raise UserError(f"no OpenOCD configuration for the chip {chip}: there are {', '.join(known)}; or --openocd-config")
 
 
