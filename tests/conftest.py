@@ -9,9 +9,12 @@ from typing import Any
 
 import pytest
 
-from tests.support import firmware
-from tests.support.xtensa import LOG, Tools, needs_tools
-from tests.toolchain.where import CPU_MINUTES, locate
+# What a helper asserts is told as what a test asserts: this comes before anything of it is imported.
+pytest.register_assert_rewrite("tests.support", "tests.image.ask", "tests.unit.recorder")
+
+from tests.support import firmware  # noqa: E402
+from tests.support.xtensa import LOG, Tools, needs_tools  # noqa: E402
+from tests.toolchain.where import CPU_MINUTES, locate  # noqa: E402
 
 TOOLS = Tools()
 

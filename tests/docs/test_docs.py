@@ -11,27 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import firmware, fixtures
+from tests.support import fixtures
+from tests.support.documents import DOCUMENTS, scenario_of, steady
 from tests.support.gdb import Capture
 from tests.support.paths import ROOT
 from tests.support.scenario import run_scenario
 
-DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 BLOCK = re.compile(r"^```gdb-output (\S+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 BLOCKS = [(path, scenario, text) for path in DOCUMENTS for scenario, text in BLOCK.findall(path.read_text())]
-
-
-def scenario_of(tag: str) -> tuple[str, str]:
-    """The firmware's variant and the scenario that a block is tagged with: `seed`, `idf-55:overflow`."""
-    variant, _, scenario = tag.rpartition(":")
-    return variant or firmware.DEFAULT, scenario
-
-
-def steady(text: str) -> str:
-    """The text without what differs from run to run: how many sync records the clock made, and reads already made."""
-    text = re.sub(r"seq \d+(\.\.\d+)?", "seq N", text)
-    text = re.sub(r"[\d,]+ (events kept|overwritten before)", r"N \1", text)
-    return re.sub(r"read [\d.,]+ \w+ in \d+ reads?", "read N", text).strip()
 
 
 @pytest.mark.parametrize(("path", "scenario", "text"), BLOCKS, ids=[f"{path.name}-{name}" for path, name, _ in BLOCKS])

@@ -15,7 +15,7 @@ import pytest
 
 from gdbext.commands.reference import pages
 from tests.docs import comparison
-from tests.docs.test_docs import DOCUMENTS, scenario_of, steady
+from tests.support.documents import DOCUMENTS, agree, scenario_of
 from tests.support.paths import ROOT
 from tests.support.scenario import talk_to_scenario
 
@@ -29,19 +29,6 @@ def turns(text: str) -> list[tuple[str, str]]:
     """What is typed, and what must come of it."""
     parts = re.split(rf"^{re.escape(PROMPT)}", text, flags=re.MULTILINE)[1:]
     return [(part.split("\n", 1)[0], part.partition("\n")[2]) for part in parts]
-
-
-def numbered(text: str) -> str:
-    """The text without what differs from run to run."""
-    text = re.sub(r"\.\.\. [\d,]+ more", "... N more", steady(text))
-    return re.sub(r"^ *\d+ (alloc|free|assert) ", r"N \1 ", text, flags=re.MULTILINE)
-
-
-def agree(shown: str, printed: str) -> bool:
-    """Whether the printed text is the shown one, a line `...` standing for any lines."""
-    lines = numbered(shown).splitlines()
-    pattern = "".join(r"(?:.*\n)*?" if line == "..." else re.escape(line + "\n") for line in lines)
-    return re.fullmatch(pattern, numbered(printed) + "\n") is not None
 
 
 def constants() -> str:

@@ -13,9 +13,8 @@ from pathlib import Path
 import pytest
 
 from tests.cli.shell import memtrace
-from tests.docs.test_docs import DOCUMENTS
-from tests.docs.test_sessions import agree
 from tests.support import firmware
+from tests.support.documents import DOCUMENTS, agree
 from tests.support.scenario import run_scenario
 from tests.support.tlsf_pools import FULL, LOADED, PLAIN, Pools
 

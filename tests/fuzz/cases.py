@@ -23,11 +23,11 @@ from random import Random
 from types import FrameType
 
 from tests.cli.shell import memtrace
-from tests.fuzz.mutate import ANY, mutated
 from tests.fuzz.wellformed import problems
 from tests.support.core import core_bytes, esp_log, esp_partition
 from tests.support.fixtures import load_cases
 from tests.support.heap_2_image import Build, Heap2, load
+from tests.support.mutate import ANY, mutated
 from tests.support.ring import Ring
 from tests.support.terminal import commanding
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.image.test_damages import check
+from tests.image.ask import check
 from tests.support import judge
 from tests.support.fixtures import Case, load_cases
 

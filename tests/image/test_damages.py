@@ -8,19 +8,14 @@ may be missing in few cases, counted over all; a wrong verdict or place never.
 
 from __future__ import annotations
 
-import json
-from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from random import Random
-from typing import Any
 
 import pytest
 
-from gdbext.commands.check import run_check
-from gdbext.commands.cli import ImageHost
-from gdbext.report.as_json import to_json
+from tests.image.ask import check
 from tests.support import damages, fixtures, freertos_image, tlsf_image
 from tests.support.damages import Held, Subject
 
@@ -29,11 +24,6 @@ _LARGEST = 45_000
 # One case in so many, and one more, may lack a block; between two damages no chain may lead to the end.
 _RARE = 25
 _MAY_LACK = {"two-at-once": 4}
-
-
-def check(images: list[tuple[int, bytes]], option: str) -> Any:
-    options = Namespace(heap=[option], pool=[], ring=None, blocks=True, search=None)
-    return json.loads(to_json(run_check(ImageHost(images, [option]), options)))
 
 
 def of_fixtures() -> Iterator[Subject]:

@@ -15,8 +15,7 @@ from typing import Any
 import pytest
 
 from gdbext.source.snapshot import ByteOrder
-from tests.image.test_damages import check
-from tests.image.test_search import places, search
+from tests.image.ask import check, places, search
 from tests.support import damages
 from tests.support.damages import Held, Subject
 from tests.support.heap_2_image import STATICS, Build, Heap2, load

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.cli.shell import memtrace
-from tests.image.test_damages import check
+from tests.image.ask import check
 from tests.support import fixtures
 from tests.support.tlsf_image import Shape, pooled_image
 from tests.support.tlsf_pools import BASE, FULL, LOADED, PLAIN, RAM, WIDE, Images, Pools

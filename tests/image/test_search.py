@@ -9,16 +9,14 @@ import random
 import struct
 import subprocess
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from gdbext.heap.search import Searched, search_heaps
-from gdbext.source.images import ImageSource
-from gdbext.source.memory import Memory
 from gdbext.source.snapshot import ByteOrder
+from tests.image.ask import places, search
 from tests.support import fixtures
 from tests.support.fixtures import Case
 from tests.support.gdb import SOURCE, Capture, remote, run_gdb
@@ -29,15 +27,6 @@ from tests.support.tlsf_image import heap_image
 BASE = 0x3C00_0000
 FORMATS: tuple[tuple[int, ByteOrder], ...] = ((4, "little"), (8, "little"), (4, "big"), (8, "big"))
 BUFFERS = heap_image(BASE, [(1_400_000, True), (1_440_000, False)] * 12)
-
-
-def search(images: Iterable[tuple[int, bytes]], width: int = 4, order: ByteOrder = "little") -> Searched:
-    memory = Memory(ImageSource(images, width, order))
-    return search_heaps(memory, memory.ranges())
-
-
-def places(found: Searched) -> set[tuple[str, int]]:
-    return {(region.kind, region.address) for region in found.regions}
 
 
 def wanted(case: Case) -> set[tuple[str, int]]:

@@ -7,7 +7,7 @@ import struct
 from typing import Any
 
 from gdbext.heap.tlsf.poison import HEAD, TAIL
-from tests.image.test_damages import check
+from tests.image.ask import check
 from tests.support.tlsf_image import Shape, payloads, shaped_image
 
 BASE = 0x2000_0000

@@ -12,13 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.openocd.test_link import openocd_on, simulated_chip
 from tests.support import firmware
-from tests.support.openocd import CHIP_CONFIG
+from tests.support.openocd import CHIP_CONFIG, COMMANDS, FOLDER
+from tests.support.openocd_scenario import openocd_on, simulated_chip
 from tests.support.paths import ROOT
 
-FOLDER = ROOT / "openocd_cfg"
-COMMANDS = FOLDER / "memtrace.tcl"
 CHIPS = ["esp32", "esp32s2", "esp32s3", "esp32c2", "esp32c3", "esp32c5", "esp32c6", "esp32c61", "esp32h2", "esp32p4"]
 IN_DEBIAN = {"esp32": "esp32-wrover-kit-3.3v", "esp32s2": "esp32s2-kaluga-1", "esp32s3": "esp32s3-ftdi"}
 SHARED = {"esp32c2": 2, "esp32c3": 8, "esp32c5": 3, "esp32c6": 4, "esp32c61": 3, "esp32h2": 4, "esp32p4": 3}

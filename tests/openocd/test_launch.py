@@ -3,12 +3,10 @@
 
 from __future__ import annotations
 
-import os
 import re
 import signal
 import socket
 import subprocess
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -16,14 +14,13 @@ import pytest
 from gdbext.commands.host import UserError
 from gdbext.commands.launch import beside, find_gdb
 from gdbext.commands.openocd import arguments_of
-from tests.openocd.test_link import simulated_chip
 from tests.support import firmware
 from tests.support.gdb import PROMPT, GdbSession
 from tests.support.openocd import CHIP_CONFIG, DebugModule
+from tests.support.openocd_launch import PROGRAM, memtrace_gdb, refused
+from tests.support.openocd_scenario import simulated_chip
 from tests.support.paths import ROOT
 from tests.support.rsp_traffic import wait_until
-
-PROGRAM = [str(ROOT / ".venv/bin/python"), "-m", "gdbext", "gdb"]
 
 
 def config_for(module: DebugModule, folder: Path) -> Path:
@@ -33,19 +30,6 @@ def config_for(module: DebugModule, folder: Path) -> Path:
     lines.append("riscv set_mem_access sysbus")  # half the time
     file.write_text("\n".join(lines) + "\n")
     return file
-
-
-def memtrace_gdb(words: Sequence[str], env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-    full = {**os.environ, **(env or {})}
-    return subprocess.run([*PROGRAM, *words], cwd=ROOT, env=full, capture_output=True, text=True, timeout=600)
-
-
-def refused(words: Sequence[str], env: Mapping[str, str] | None = None) -> str:
-    """The one line that it fails with."""
-    done = memtrace_gdb(words, env)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.count("\n") == 1
-    return done.stderr
 
 
 def test_a_whole_session(tmp_path: Path) -> None:

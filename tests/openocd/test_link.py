@@ -5,47 +5,17 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.support import firmware
-from tests.support.gdb import AT_ONCE, SOURCE, Capture, GdbResult, remote, run_gdb
+from tests.support.gdb import Capture, GdbResult, remote, run_gdb
 from tests.support.markers import marked_line
-from tests.support.openocd import Counts, DebugModule, OpenOcd
+from tests.support.openocd_scenario import debug, openocd_on
 from tests.support.paths import ROOT
 from tests.support.qemu import RAM_BASE, Qemu
 from tests.support.rsp_traffic import wait_until
-
-
-@contextmanager
-def openocd_on(
-    scenario: str, *arguments: str, run: bool = False, **machine: Any
-) -> Iterator[tuple[OpenOcd, DebugModule]]:
-    """OpenOCD on a simulated chip that runs this scenario."""
-    with simulated_chip(scenario, run=run, **machine) as module, OpenOcd([*module.config, *arguments]) as openocd:
-        yield openocd, module
-
-
-@contextmanager
-def simulated_chip(scenario: str, *, run: bool = False, **machine: Any) -> Iterator[DebugModule]:
-    """The chip alone: its JTAG port waits for an OpenOCD."""
-    with (
-        Qemu(firmware.build("default"), append=f"scenario={scenario}", **machine) as chip,
-        DebugModule(chip.remote, run=run) as module,
-    ):
-        yield module
-
-
-def debug(scenario: str, commands: Sequence[str | Capture], *arguments: str) -> tuple[GdbResult, Counts]:
-    """GDB's commands over OpenOCD, and what they cost the port."""
-    with openocd_on(scenario, *arguments) as (openocd, module):
-        before = module.counts
-        done = run_gdb([AT_ONCE, SOURCE, remote(openocd.remote), *commands], elf=firmware.build("default"), timeout=600)
-        return done, module.counts.since(before)
 
 
 @pytest.mark.parametrize("way", ["progbuf", "sysbus"])

@@ -9,10 +9,10 @@ import sys
 
 import pytest
 
-from tests.openocd.test_link import openocd_on
 from tests.support import firmware
 from tests.support.gdb import remote, run_gdb
 from tests.support.openocd import OpenOcd
+from tests.support.openocd_scenario import openocd_on
 from tests.support.paths import ROOT
 
 SYSBUS = ("-c", "riscv set_mem_access sysbus")

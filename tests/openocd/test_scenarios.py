@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.openocd.test_link import debug
+from tests.support.culprits import BUGS, Bug, assert_named
 from tests.support.gdb import Capture
-from tests.target.test_diagnosis import BUGS, Bug, assert_named
+from tests.support.openocd_scenario import debug
 
 
 def check(scenario: str) -> dict[str, Any]:

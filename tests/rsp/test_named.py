@@ -6,24 +6,15 @@ Each is asked for in GDB, live, and in the shell, with images and `--elf`: both 
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import pytest
-from elftools.elf.elffile import ELFFile
 
 from tests.support import fixtures, freertos_image
 from tests.support.gdb import SOURCE, Capture, remote, run_gdb
-from tests.support.paths import ROOT
+from tests.support.named_program import BSS, Program, build, heaps, in_gdb, in_shell, memory_of
 from tests.support.rsp_stub import stub_of
 from tests.support.tlsf_image import Blocks, Shape, pooled_image
-
-CC = "riscv64-unknown-elf-gcc"
-FLAGS = ["-march=rv32imac", "-mabi=ilp32", "-O1", "-g0", "-nostdlib", "-ffreestanding", "-fno-builtin", "-Wl,-e,start"]
-START = "\nint start(void) { return 0; }\n"
 
 FREERTOS_4 = 'char ucHeap[0x4000] __attribute__((section(".heap"), aligned(4)));\nextern void *pxEnd;\n'
 FREERTOS_5 = """
@@ -53,19 +44,6 @@ struct heap_t_ *registered_heaps = &first;
 """
 
 
-class Program(NamedTuple):
-    """A program, the images that lie in memory with it, and where its sections and absolute symbols are."""
-
-    source: str
-    images: tuple[str, ...]
-    kind: str
-    addresses: tuple[int, ...]
-    origin: str
-    sections: tuple[str, ...] = (".data=0x3c0b0000",)
-    absolute: tuple[str, ...] = ()
-
-
-BSS = (".data=0x20000800",)
 PROGRAMS = {
     "heap_4": Program(FREERTOS_4, ("a070",), "freertos_heap_4", (0x20001008,), "the array ucHeap",
                       (".heap=0x20001004", *BSS), ("pxEnd=0x20000110",)),
@@ -85,15 +63,6 @@ PROGRAMS = {
 
 
 BSS_END = 0x2000_0900  # where pxEnd is
-
-
-def build(program: Program, folder: Path, *flags: str) -> Path:
-    source, elf = folder / "program.c", folder / "program.elf"
-    source.write_text(program.source + START)
-    places = [f"-Wl,--section-start={one}" for one in program.sections]
-    symbols = [f"-Wl,--defsym={one}" for one in program.absolute]
-    subprocess.run([CC, *FLAGS, *flags, *places, *symbols, str(source), "-o", str(elf)], check=True)
-    return elf
 
 
 VENDOR = """
@@ -137,40 +106,6 @@ def test_headers_that_a_vendor_has_added_to_are_read_as_debug_information_has_th
     broken = image[:size_of_third] + b"\xff\xff\xff\xff" + image[size_of_third + 4 :]
     (heap,) = in_gdb(elf, [(base, broken), *memory[1:]], "heap-check --json")["heaps"]
     assert (heap["findings"][0]["rule"], heap["findings"][0]["block"]) == ("block-size", places[2])
-
-
-def memory_of(program: Program, elf: Path) -> list[tuple[int, bytes]]:
-    """What is loaded of the program, and the images; of a section that an image has, the image's."""
-    images = [(image.base, image.data) for name in program.images for image in fixtures.case(name).images]
-    with elf.open("rb") as file:
-        loaded = [
-            section for section in ELFFile(file).iter_sections() if section["sh_flags"] & 2 and section["sh_size"]
-        ]
-        return images + [
-            (section["sh_addr"], section.data())
-            for section in loaded
-            if not any(base <= section["sh_addr"] < base + len(data) for base, data in images)
-        ]
-
-
-def in_gdb(elf: Path, memory: list[tuple[int, bytes]], command: str) -> Any:
-    with stub_of(memory) as stub:
-        return run_gdb([SOURCE, remote(stub.remote), Capture(command)], elf=elf).json()
-
-
-def in_shell(elf: Path, memory: list[tuple[int, bytes]], command: str, folder: Path, *more: str) -> Any:
-    words = [command, "--json", "--elf", str(elf), *more]
-    for number, (base, data) in enumerate(memory):
-        (folder / str(number)).write_bytes(data)
-        words.append(f"--image={base:#x}={folder / str(number)}")
-    done = subprocess.run(
-        [sys.executable, "-m", "gdbext", *words], cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    return json.loads(done.stdout)
-
-
-def heaps(report: Any) -> list[tuple[str, int, str]]:
-    return [(heap["kind"], heap["address"], heap["origin"]) for heap in report["heaps"]]
 
 
 @pytest.mark.parametrize("name", PROGRAMS)

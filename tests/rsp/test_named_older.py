@@ -15,10 +15,10 @@ from typing import Any
 
 import pytest
 
-from tests.image.test_damages import check
-from tests.rsp.test_named import BSS, Program, build, heaps, in_gdb, in_shell
+from tests.image.ask import check
 from tests.support.gdb import SOURCE, Capture, remote, run_gdb
 from tests.support.heap_2_image import Array, Build, Heap1, Heap2, load
+from tests.support.named_program import BSS, Program, build, heaps, in_gdb, in_shell
 from tests.support.paths import ROOT
 from tests.support.ring import Ring
 from tests.support.rsp_stub import stub_of

@@ -6,6 +6,7 @@ fixtures    heap images with their truth, as dataclasses
 tlsf_image  builds TLSF heaps of any size, width, byte order and table
 freertos_image builds heap_4 of any width, alignment, byte order and canary
 kernel_image builds what FreeRTOS leaves in memory of its tasks, of any width and byte order
+culprits    the bugs of the scenarios, and what a report must say of each
 damages     seeded damage to intact heaps, and what a report must say of it
 heap_oracle what every image of a sound heap obeys, said a second time
 core        writes ELF core files
@@ -14,8 +15,14 @@ firmware    builds the test firmware, once, under a lock
 qemu        a chip in QEMU with its gdb stub
 terminal    what a terminal may be given
 gdb         GDB run in batch, and GDB kept open as a session
+mutate      changes to bytes that parsers fall over
+heap_oracle what is true of every sound multi_heap, said a second time
+named_program small programs that lead to heap images by their symbols
+documents   the documents, and when what they show is what is printed
 scenario    firmware, QEMU and GDB together: one scenario, the commands after its stop
 openocd     the real OpenOCD on a simulated JTAG port in front of QEMU
+openocd_scenario such a scenario over it
+openocd_launch `memtrace gdb` as a process
 sockets     listening sockets that nobody else can take
 rsp_wire    packets of the remote protocol
 rsp_traffic what passed, and the counts of it
@@ -27,5 +34,6 @@ rsp_proxy   stands between GDB and a stub and counts
 markers     line numbers of `/* LINE: name */` in C sources
 bench       rows of `make bench`
 
-Nothing here imports the package under test.
+Nothing here imports the package under test, nor any test (tests/unit/test_style.py). Helpers that do call the package
+lie beside the tests that use them: cli/shell.py, image/ask.py, unit/recorder.py.
 """

@@ -29,6 +29,8 @@ from tests.support.qemu import RAM_BASE
 from tests.support.sockets import Listener, connect, listen
 
 SOURCES = ROOT / "tests" / "openocd" / "sim"
+FOLDER = ROOT / "openocd_cfg"
+COMMANDS = FOLDER / "memtrace.tcl"
 CHIP_CONFIG = ROOT / "tests" / "openocd" / "simulated.cfg"
 WARNINGS = ("-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Wstrict-prototypes", "-Werror")
 RAM_BYTES = 16 << 20

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from tests.support.culprits import Party, assert_party
 from tests.support.gdb import Capture
 from tests.support.scenario import run_scenario
-from tests.target.test_diagnosis import Party, assert_party
 
 CHECK = Capture("heap-check --json")
 Finding = dict[str, Any]

@@ -17,7 +17,7 @@ from gdbext.source.memory import Memory
 from gdbext.trace.format import EventCodec, Widths
 from gdbext.trace.ring import RingTrace, read_ring
 from tests.support.paths import ROOT
-from tests.unit.test_recorder_books import run
+from tests.unit.recorder import run
 
 TEXT = (ROOT / "docs" / "FORMAT.md").read_text()
 PAIRS = re.findall(r"```hex\n(.*?)```\n\n```json\n(.*?)```", TEXT, re.DOTALL)

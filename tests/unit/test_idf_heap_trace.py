@@ -15,7 +15,7 @@ from gdbext.symbols.shapes import Member, Shape, Variable
 from gdbext.trace.idf_heap_trace import Books, RecordsError, books_of, read_records
 from gdbext.trace.idf_task_stats import read_owners
 from gdbext.trace.trace import Trace
-from tests.fuzz.mutate import mutated
+from tests.support.mutate import mutated
 
 STATICS, BUFFER, CODE = 0x3FC8_0000, 0x3FC9_0000, 0x4200_0000
 NUMBERS = ("buffer", "list", "capacity", "count", "has_overflowed", "tracing", "mode", "total_allocations")

@@ -149,3 +149,55 @@ def test_no_verdict_hangs_on_speed() -> None:
 def test_a_clock_is_found(line: str) -> None:
     assert list(clock_verdicts(ast.parse(line)))
     assert not list(clock_verdicts(ast.parse("run(timeout=60)")))
+
+
+def imported(tree: ast.AST) -> Iterator[str]:
+    """Every module that a source imports, by its whole name; of `from a import b` both a and a.b."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (name.name for name in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"line {node.lineno}: an import that begins with a dot"
+            yield node.module or ""
+            yield from (f"{node.module}.{name.name}" for name in node.names)
+
+
+def is_test(module: str) -> bool:
+    return module.startswith("tests.") and any(part.startswith("test_") for part in module.split("."))
+
+
+def imports_of(*folders: str) -> dict[str, set[str]]:
+    """What each of the Python sources in these folders imports."""
+    paths = [path for path in files() if path.suffix == ".py" and str(path.relative_to(ROOT)).startswith(folders)]
+    return {str(path.relative_to(ROOT)): set(imported(ast.parse(path.read_text(encoding="utf-8")))) for path in paths}
+
+
+def test_no_test_is_imported() -> None:
+    """What two of them need lies in tests/support, or beside them in a module that holds no test."""
+    everything = imports_of("tests/")
+    assert len(everything) > 100, "the tests are elsewhere"
+    assert {path: names for path, modules in everything.items() if (names := set(filter(is_test, modules)))} == {}
+
+
+OURS = ("gdbext", "tests")
+OF_SUPPORT = ("tests.support", "tests.toolchain")
+
+
+def foreign(modules: set[str]) -> set[str]:
+    """What the harness may not import: the package under test, and tests."""
+    ours = {name for name in modules if name.split(".")[0] in OURS and name != "tests"}
+    return {name for name in ours if not any(name == one or name.startswith(f"{one}.") for one in OF_SUPPORT)}
+
+
+def test_the_harness_does_not_import_what_it_tests() -> None:
+    harness = imports_of("tests/support/", "tests/toolchain/")
+    assert len(harness) > 30, "the harness is elsewhere"
+    assert {path: names for path, modules in harness.items() if (names := foreign(modules))} == {}
+
+
+def test_an_import_is_found_wherever_it_stands() -> None:
+    inside = ast.parse("import tests.image.test_heaps\ndef f():\n    from tests.rsp import test_named, x\n")
+    assert set(filter(is_test, imported(inside))) == {"tests.image.test_heaps", "tests.rsp.test_named"}
+    within = ast.parse("def f():\n    from gdbext import model\n    from tests.support import paths\n    import gdb\n")
+    assert foreign(set(imported(within))) == {"gdbext", "gdbext.model"}
+    assert foreign({"tests.cli.shell"}) == {"tests.cli.shell"}

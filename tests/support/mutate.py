@@ -14,7 +14,7 @@ WIDE = (0xFFFF_FFFF_FFFF_FFFF, 0x8000_0000_0000_0000, 0x7FFF_FFFF_FFFF_FFF8, 1 <
 
 def flip_bits(data: bytearray, random: Random, _: Sequence[int]) -> None:
     """Single bits."""
-    for _ in range(random.choice((1, 1, 2, 8))):
+    for _flip in range(random.choice((1, 1, 2, 8))):
         data[random.randrange(len(data))] ^= 1 << random.randrange(8)
 
 

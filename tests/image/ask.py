@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What memtrace says of bytes, as its face in the shell would: reports as JSON, heaps by their signature."""
+
+from __future__ import annotations
+
+import json
+from argparse import Namespace
+from collections.abc import Iterable
+from typing import Any
+
+from gdbext.commands.check import run_check
+from gdbext.commands.cli import ImageHost
+from gdbext.heap.allocator import Named
+from gdbext.heap.region import Region
+from gdbext.heap.search import Searched, search_heaps
+from gdbext.report.as_json import to_json
+from gdbext.source.images import ImageSource
+from gdbext.source.memory import Memory
+from gdbext.source.snapshot import ByteOrder
+
+
+def check(images: list[tuple[int, bytes]], option: str, ring: int | None = None) -> Any:
+    """The report of `check --json --blocks --heap OPTION` on these images; `ring`: where the trace is."""
+    return _checked(ImageHost(images, [option]), [option], ring)
+
+
+def check_region(images: list[tuple[int, bytes]], region: Region) -> Any:
+    """The same of a heap that symbols have led to, with what they have told of it."""
+    host = _WithRegion(images)
+    host.region = region
+    return _checked(host, [], None)
+
+
+class _WithRegion(ImageHost):
+    """Images whose program's symbols lead to one heap."""
+
+    region: Region
+
+    def find_heaps(self) -> Named:
+        return Named([self.region], [])
+
+
+def _checked(host: ImageHost, heaps: list[str], ring: int | None) -> Any:
+    where = None if ring is None else hex(ring)
+    options = Namespace(heap=heaps, pool=[], ring=where, blocks=True, search=None)
+    return json.loads(to_json(run_check(host, options)))
+
+
+def search(images: Iterable[tuple[int, bytes]], width: int = 4, order: ByteOrder = "little") -> Searched:
+    """What is found in these images without a name."""
+    memory = Memory(ImageSource(images, width, order))
+    return search_heaps(memory, memory.ranges())
+
+
+def places(found: Searched) -> set[tuple[str, int]]:
+    """Kind and address of each heap that was found."""
+    return {(region.kind, region.address) for region in found.regions}
