@@ -1,46 +1,67 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every invariant fires: a clean real heap, one thing broken, and the finding that must come of it."""
+"""Every invariant fires: a sound heap, one thing broken, and the finding that must come of it.
+
+PROOFS has an entry for each rule of each allocator, and for what the trace and the heap must agree on. The tests run
+over the rules that the registry has, so a rule without a proof fails. Allocators that share a rule share its proof.
+"""
 
 from __future__ import annotations
 
-import json
 import struct
-from argparse import Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from random import Random
 from typing import Any
 
 import pytest
 
-from gdbext.commands.check import run_check
-from gdbext.commands.cli import ImageHost
+from gdbext.analyse.rules_trace import TRACE_RULES
+from gdbext.heap.facts import Rule
+from gdbext.heap.region import Region
 from gdbext.heap.registry import ALLOCATORS
-from gdbext.report.as_json import to_json
+from tests.image.ask import check, check_region
 from tests.support import fixtures
-from tests.support.paths import ROOT
+from tests.support.heap_2_image import Array, Build, Heap1, Heap2, load
+from tests.support.ring import Ring
 
-CASE = fixtures.case("a005")
-BASE = CASE.images[0].base
-HEAP = CASE.heap.address
+SOUND = fixtures.case("a005")
+BASE = SOUND.images[0].base
+HEAP = SOUND.heap.address
 CONTROL = HEAP + 20
+ARRAY, TOTAL = 0x2000_1004, 8192
+RING = 0x1000_0000
+
+Ask = Callable[[bytearray], Any]
 
 
 class Heap:
-    """The image as words to read and to break."""
+    """A fixture's image as words to read and to break."""
 
-    def __init__(self) -> None:
-        self.data = bytearray(CASE.images[0].data)
+    def __init__(self, case: fixtures.Case = SOUND) -> None:
+        self.case = case
+        self.parts = [(image.base, bytearray(image.data)) for image in case.images]
+
+    def write(self, address: int, data: bytes) -> None:
+        base, part = next(pair for pair in self.parts if pair[0] <= address < pair[0] + len(pair[1]))
+        part[address - base : address - base + len(data)] = data
 
     def word(self, address: int) -> int:
-        return int(struct.unpack_from("<I", self.data, address - BASE)[0])
+        base, part = next(pair for pair in self.parts if pair[0] <= address < pair[0] + len(pair[1]))
+        return int(struct.unpack_from("<I", part, address - base)[0])
 
     def put(self, address: int, value: int) -> None:
-        struct.pack_into("<I", self.data, address - BASE, value)
+        self.write(address, struct.pack("<I", value))
+
+    def images(self) -> list[tuple[int, bytes]]:
+        return [(base, bytes(part)) for base, part in self.parts]
+
+    def report(self) -> Any:
+        return check(self.images(), self.case.heap.option)["heaps"][0]
 
     def blocks(self, free: bool) -> list[tuple[int, int]]:
         """Payload and size of the used or the free blocks."""
-        report = check(self)
         state = "free" if free else "used"
-        return [(block["payload"], block["size"]) for block in report["heaps"][0]["blocks"] if block["state"] == state]
+        return [(block["payload"], block["size"]) for block in self.report()["blocks"] if block["state"] == state]
 
     def free_with_used_behind(self) -> tuple[int, int, int]:
         """A free block, its size, and the used block behind it."""
@@ -51,20 +72,12 @@ class Heap:
         raise AssertionError("no such blocks in this image")
 
 
-def check(heap: Heap) -> dict[str, Any]:
-    host = ImageHost([(BASE, bytes(heap.data))])
-    report = run_check(host, Namespace(heap=[CASE.heap.option], pool=[], ring=None, blocks=True))
-    parsed = json.loads(to_json(report))
-    assert isinstance(parsed, dict)
-    return parsed
-
-
 def break_size(heap: Heap) -> None:
     heap.put(heap.blocks(free=False)[5][0] - 4, 0xFFFFFFF0)
 
 
 def break_end(heap: Heap) -> None:
-    heap.put(check(heap)["heaps"][0]["end"] - 4, 0x41414141)
+    heap.put(heap.report()["end"] - 4, 0x41414141)
 
 
 def break_flag(heap: Heap) -> None:
@@ -119,49 +132,198 @@ def set_first_bitmap(heap: Heap) -> None:
     heap.put(CONTROL + 24, heap.word(CONTROL + 24) ^ 1 << 3)
 
 
-BREAKS: list[tuple[str, Callable[[Heap], None]]] = [
-    ("block-size", break_size),
-    ("end-marker", break_end),
-    ("free-flag", break_flag),
-    ("list-link", break_link),
-    ("back-link", break_back_link),
-    ("previous-link", break_previous),
-    ("free-neighbours", free_by_hand),
-    ("free-not-listed", free_by_hand),
-    ("listed-not-free", list_a_used_block),
-    ("wrong-list", move_to_a_wrong_list),
-    ("bitmap-second", clear_second_bitmap),
-    ("bitmap-first", set_first_bitmap),
-    ("control-null", lambda heap: heap.put(CONTROL + 8, 0x41414141)),
-    ("control-constants", lambda heap: heap.put(CONTROL + 20, 7)),
-    ("heap-pointer", lambda heap: heap.put(HEAP + 16, 7)),
-    ("pool-size", lambda heap: heap.put(HEAP + 12, heap.word(HEAP + 12) + 0x100000)),
-    ("free-bytes", lambda heap: heap.put(HEAP + 4, heap.word(HEAP + 4) + 8)),
-    ("minimum-free", lambda heap: heap.put(HEAP + 8, heap.word(HEAP + 4) + 4)),
-]
+def add(place: int, number: int, heap: Heap) -> None:
+    heap.put(place, heap.word(place) + number)
 
 
-@pytest.mark.parametrize(("rule", "break_it"), BREAKS, ids=[rule for rule, _ in BREAKS])
-def test_the_rule_fires(rule: str, break_it: Callable[[Heap], None]) -> None:
-    heap = Heap()
-    assert check(heap)["heaps"][0]["findings"] == []
-    break_it(heap)
-    report = check(heap)["heaps"][0]
-    assert report["status"] == "damaged"
-    assert rule in {finding["rule"] for finding in report["findings"]}
-
-
-ELSEWHERE = {
-    "owner-word": "image/test_explanations.py",
-    "list-end": "rsp/test_named_older.py",
-    "next-byte": "rsp/test_named_older.py",
+BY_HAND: dict[str, Callable[[Heap], None]] = {
+    "block-size": break_size,
+    "end-marker": break_end,
+    "free-flag": break_flag,
+    "list-link": break_link,
+    "back-link": break_back_link,
+    "previous-link": break_previous,
+    "free-neighbours": free_by_hand,
+    "free-not-listed": free_by_hand,
+    "listed-not-free": list_a_used_block,
+    "wrong-list": move_to_a_wrong_list,
+    "bitmap-second": clear_second_bitmap,
+    "bitmap-first": set_first_bitmap,
+    "control-null": lambda heap: heap.put(CONTROL + 8, 0x41414141),
+    "control-constants": lambda heap: heap.put(CONTROL + 20, 7),
+    "heap-pointer": lambda heap: heap.put(HEAP + 16, 7),
+    "pool-size": partial(add, HEAP + 12, 0x100000),
+    "free-bytes": partial(add, HEAP + 4, 8),
+    "minimum-free": lambda heap: heap.put(HEAP + 8, heap.word(HEAP + 4) + 4),
 }
+# What was done to a real heap, undone and done again.
+BY_FIXTURE = {
+    "multi_heap poison-tail": "a022",
+    "multi_heap poison-head": "a026",
+    "multi_heap poison-length": "a026",
+    "multi_heap poison-fill": "a033",
+    "multi_heap list-cycle": "a046",
+    "freertos_heap_4 end-marker": "a104",
+    "freertos_heap_4 used-link": "a075",
+    "freertos_heap_4 free-flag": "a080",
+    "freertos_heap_4 list-link": "a077",
+}
+Reports = tuple[Any, Any]  # of the sound heap, and of the broken one
 
 
-def test_every_rule_of_the_table_is_tried() -> None:
-    elsewhere = {"list-cycle", "used-link"}  # by the fixtures a046 and a075
-    for rule, test in ELSEWHERE.items():
-        assert f'"{rule}"' in (ROOT / "tests" / test).read_text()
-    rules = {rule.id for one in ALLOCATORS.values() for rule in one.rules}
-    poisoning = {rule for rule in rules if rule.startswith("poison-")}  # by a022 to a033, a086 to a090
-    assert rules - elsewhere - ELSEWHERE.keys() - poisoning <= {rule for rule, _ in BREAKS}
+def broken_by(break_it: Callable[[Heap], None], case_id: str = SOUND.id) -> Reports:
+    heap = Heap(fixtures.case(case_id))
+    before = heap.report()
+    break_it(heap)
+    return before, heap.report()
+
+
+def done_again(case_id: str) -> Reports:
+    case = fixtures.case(case_id)
+    heap = Heap(case)
+    for damage in case.truth.damage:
+        heap.write(damage.address, damage.before)
+    before = heap.report()
+    for damage in case.truth.damage:
+        heap.write(damage.address, damage.after)
+    return before, heap.report()
+
+
+def name_an_owner(heap: Heap) -> None:
+    """A word that no task can have, where ESP-IDF's task tracking keeps the owner."""
+    blocks = [block["raw"] for block in heap.report()["blocks"] if block["state"] == "used"]
+    heap.put(blocks[len(blocks) // 2] + 4, 0x6E776F72)
+
+
+def write_into_the_slack(heap: Heap) -> None:
+    """Behind a tail canary of 4 bytes, in what the allocator rounded up."""
+    used = [block for block in heap.report()["blocks"] if block["state"] == "used"]
+    ends = [(one["payload"] + one["requested"] + 4, one["raw"] + one["size"]) for one in used]
+    canary_end = next(low for low, high in ends if high - low > 2)
+    heap.write(canary_end, b"\x41")
+
+
+def region_of(heap: Array) -> Region:
+    """What symbols tell of it."""
+    hints = {"array_start": ARRAY, "array_end": ARRAY + TOTAL}
+    if isinstance(heap, Heap2):
+        hints |= {"xStart": heap.start, "xEnd": heap.end, "xFreeBytesRemaining": heap.remaining}
+        return Region("freertos_heap_2", heap.first, hints=hints)
+    assert isinstance(heap, Heap1)
+    return Region("freertos_heap_1", heap.first, hints={**hints, "xNextFreeByte": heap.next_byte})
+
+
+def of_heap_1(break_it: Callable[[Heap1], None]) -> Reports:
+    heap = Heap1(ARRAY, TOTAL, Build())
+    for wanted in (100, 7, 64, 1000):
+        heap.malloc(wanted)
+    return _of_array(heap, partial(break_it, heap))
+
+
+def of_heap_2(break_it: Callable[[Heap2], None]) -> Reports:
+    heap = Heap2(ARRAY, TOTAL, Build())
+    load(heap, Random(5), 150)
+    return _of_array(heap, partial(break_it, heap))
+
+
+def _of_array(heap: Array, break_it: Callable[[], None]) -> Reports:
+    before = check_region(heap.images(), region_of(heap))["heaps"][0]
+    break_it()
+    return before, check_region(heap.images(), region_of(heap))["heaps"][0]
+
+
+def some(heap: Heap2, used: bool) -> int:
+    """The header of one of its blocks, in the middle."""
+    found = [payload - heap.build.header for payload, _, is_used in heap.blocks() if is_used is used]
+    return found[len(found) // 2]
+
+
+def clear_the_allocated_bit(heap: Heap2) -> None:
+    block = some(heap, used=True)
+    heap.put(block + 4, heap.get(block + 4) & ~heap.allocated)
+
+
+def skip_a_free_block(heap: Heap2) -> None:
+    """The pointer before a block of the same size as its follower leads past it: the order stays right."""
+    before = heap.get(heap.start)
+    while heap.get(block := heap.get(before)) == heap.end or heap.get(block + 4) != heap.get(heap.get(block) + 4):
+        before = block
+    heap.put(before, heap.get(block))
+
+
+OF_HEAP_2: dict[str, Callable[[Heap2], None]] = {
+    "used-link": lambda heap: heap.put(some(heap, used=True), 0x41414141),
+    "free-flag": clear_the_allocated_bit,
+    "list-link": lambda heap: heap.put(heap.start, 24),
+    "free-not-listed": skip_a_free_block,
+    "list-end": lambda heap: heap.put(heap.end, 0x41414141, 0x41414141),
+    "free-bytes": lambda heap: heap.put(heap.remaining, 4000),
+}
+Event = tuple[str, int, int]  # kind, address and size
+
+
+def by_trace(events: Sequence[Event]) -> Any:
+    """The report on the sound heap with these events in its trace."""
+    ring = Ring(RING, 4, names=[(1, "main")], capacity=16)
+    for kind, address, size in events:
+        ring.event(kind, address, size, stack=ring.stack(0x4200_1000))
+    return check([*Heap().images(), (RING, ring.data())], SOUND.heap.option, RING)["heaps"][0]
+
+
+def traced(rule: str) -> Reports:
+    """Without the last event or two the trace and the heap agree."""
+    (used, size), (free, _) = Heap().blocks(free=False)[5], max(Heap().blocks(free=True))
+    events: dict[str, tuple[list[Event], list[Event]]] = {
+        "double-free": ([("alloc", free, 40), ("free", free, 0)], [("free", free, 0)]),
+        "refused-free": ([("alloc", used, size)], [("free", used + 8, 0), ("assert", 0, 0)]),
+        "trace-live-free": ([("alloc", used, size)], [("alloc", free, 40)]),
+        "trace-overlap": ([("alloc", used, size)], [("alloc", used + 8, 4)]),
+    }
+    before, more = events[rule]
+    return by_trace(before), by_trace([*before, *more])
+
+
+def proofs() -> Iterator[tuple[str, Callable[[], Reports]]]:
+    """The reports before and after, by the allocator and its rule."""
+    for rule, by_hand in BY_HAND.items():
+        yield f"multi_heap {rule}", partial(broken_by, by_hand)
+    yield "multi_heap owner-word", partial(broken_by, name_an_owner, "a006")
+    yield "multi_heap poison-slack", partial(broken_by, write_into_the_slack, "a036")
+    for rule, case_id in BY_FIXTURE.items():
+        yield rule, partial(done_again, case_id)
+    for rule, break_it in OF_HEAP_2.items():
+        yield f"freertos_heap_2 {rule}", partial(of_heap_2, break_it)
+    yield "freertos_heap_1 next-byte", partial(of_heap_1, lambda heap: heap.put(heap.next_byte, 1203))
+    for trace_rule in TRACE_RULES:
+        yield f"trace {trace_rule.id}", partial(traced, trace_rule.id)
+
+
+PROOFS = dict(proofs())
+
+
+def rules() -> list[str]:
+    """Every rule there is, by the first allocator that has it."""
+    found: dict[Rule, str] = {}
+    for kind, allocator in ALLOCATORS.items():
+        for rule in allocator.rules:
+            found.setdefault(rule, f"{kind} {rule.id}")
+    return [*found.values(), *(f"trace {rule.id}" for rule in TRACE_RULES)]
+
+
+def told(report: Any) -> set[str]:
+    return {finding["rule"] for finding in report["findings"]}
+
+
+@pytest.mark.parametrize("name", rules())
+def test_the_rule_fires(name: str) -> None:
+    assert name in PROOFS, f"{name} is a rule that nothing proves: break a sound heap so that it fires"
+    kind, rule = name.split()
+    before, after = PROOFS[name]()
+    assert (before["status"], told(before)) == ("clean", set())
+    assert rule in told(after)
+    if kind != "trace":
+        assert (after["kind"], after["status"]) == (kind, "damaged")
+
+
+def test_nothing_is_proven_that_is_no_rule() -> None:
+    assert set(PROOFS) == set(rules())
