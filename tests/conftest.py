@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Fixtures that every folder of tests may use; and the tests that need the Xtensa tools wait for these at the end."""
+"""Fixtures that every folder of tests may use, and when each test runs.
+
+tests/support/selection.py says which are quick and which are long. A quick test gets no chip. The tests that need the
+Xtensa tools wait for these at the end.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +16,8 @@ import pytest
 # What a helper asserts is told as what a test asserts: this comes before anything of it is imported.
 pytest.register_assert_rewrite("tests.support", "tests.image.ask", "tests.unit.recorder")
 
-from tests.support import firmware  # noqa: E402
+from tests.support import firmware, selection  # noqa: E402
+from tests.support.barred import barred  # noqa: E402
 from tests.support.xtensa import LOG, Tools, needs_tools  # noqa: E402
 from tests.toolchain.where import CPU_MINUTES, locate  # noqa: E402
 
@@ -23,6 +28,20 @@ TOOLS = Tools()
 def build_firmware() -> Callable[[str], Path]:
     """The builder of test firmware: `build_firmware(VARIANT)` is the path of its ELF, built if it is not current."""
     return firmware.build
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """`-m quick` and `-m "not long"` choose by the names of the tests."""
+    for marker, applies in (("quick", selection.is_quick), ("long", selection.is_long)):
+        if applies(item.nodeid):
+            item.add_marker(marker)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """For the quick tests alone the other files are not even imported: that would cost more than many of them."""
+    if config.option.markexpr != "quick" or not collection_path.match("test_*.py"):
+        return None
+    return None if selection.has_quick(str(collection_path.relative_to(config.rootpath))) else True
 
 
 @pytest.hookimpl(trylast=True)
@@ -65,7 +84,8 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
     if needs_tools(item.nodeid):
         TOOLS.wait()
     Tools.barred = "" if needs_tools(item.nodeid) else item.nodeid
-    return (yield)
+    with barred(item.nodeid if item.get_closest_marker("quick") else ""):
+        return (yield)
 
 
 def pytest_unconfigure() -> None:

@@ -11,6 +11,8 @@ damages     seeded damage to intact heaps, and what a report must say of it
 heap_oracle what every image of a sound heap obeys, said a second time
 core        writes ELF core files
 recorder    compiles the recorder for this machine
+selection   which tests are quick and which are long
+barred      what a quick test is refused
 firmware    builds the test firmware, once, under a lock
 qemu        a chip in QEMU with its gdb stub
 terminal    what a terminal may be given

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
+from tests.support.barred import refuse
 from tests.support.paths import BUILD, ROOT
 
 SCRIPT = ROOT / "tests" / "target" / "build.py"
@@ -35,9 +36,14 @@ def locked(path: Path) -> Iterator[None]:
         yield
 
 
-@cache
 def build(variant: str) -> Path:
     """Return the ELF of `variant`, built now if it is not current."""
+    refuse("the test firmware")
+    return _build(variant)
+
+
+@cache
+def _build(variant: str) -> Path:
     with locked(TARGETS / ".lock"):
         done = subprocess.run([sys.executable, str(SCRIPT), variant], cwd=ROOT, capture_output=True, text=True)
     elf = TARGETS / variant / "firmware.elf"

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which tests `make test-quick` runs, and which wait for `make test-long`. `make test` runs all but the long ones.
+
+Approach: node ids by their beginnings, below tests/; tests/conftest.py gives the markers `quick` and `long` by them.
+Whole folders are quick but for what is named, so that a new unit test is quick by itself. tests/unit/test_selection.py
+sees that every name here stands for a test, that the quick set has every heap image and every rule, and that something
+of every long test runs in `make test` too.
+Rejected: markers at the tests (nobody sees the set, nor what it costs).
+"""
+
+from __future__ import annotations
+
+# At most 100 s of CPU, with all workers and children: `make bench ARGS=quick` measures. What BARRED names is refused.
+QUICK = (
+    "cli/test_cli.py",
+    "cli/test_contract.py",
+    "docs/test_docs.py::test_links_lead_somewhere",
+    "docs/test_docs.py::test_make_targets_in_documents_exist",
+    "docs/test_sessions.py::test_generated_pages_are_current",
+    "docs/test_sessions.py::test_what_troubleshooting_quotes_is_said",
+    "image/",
+    "unit/",
+)
+NOT_QUICK = (
+    # The same images again: cut, damaged by seeds, in the other byte order.
+    "image/test_big_endian.py",
+    "image/test_cut.py::test_blocks_on_both_sides",
+    "image/test_cut.py::test_damage_is_found",
+    "image/test_cut.py::test_what_is_not_there",
+    "image/test_damages.py::test_damage_is_told_as_it_is",
+    "image/test_damages.py::test_the_intact_heaps_are_clean",
+    "image/test_heap_2.py::test_damage_is_told_as_it_is",
+    "image/test_heaps.py::test_auto_finds_the_kind",
+    # The same by a GDB or another process each; test_search.py has one that asks a real GDB.
+    "image/test_heaps.py::test_a_live_heap_of_several_regions",
+    "image/test_heaps.py::test_gdb_says_the_same",
+    "image/test_search.py::test_check_without_a_name",
+    # Megabytes to be searched.
+    "image/test_search.py::test_a_heap_in_the_middle",
+    "image/test_search.py::test_there_is_nothing_in",
+    # A compiler with sanitizers for each build of the recorder, or threads for seconds.
+    "unit/test_format_doc.py::test_the_ring_is_what_the_recorder_writes_today",
+    "unit/test_recorder_books.py",
+    "unit/test_recorder_host.py",
+    "unit/test_target_heap.py",
+    # Ctrl-C at each of thousands of reads.
+    "unit/test_interrupted.py::test_ctrl_c_at_any_read_concludes_nothing",
+    # Set the machine up, or collect all tests.
+    "unit/test_makefile.py::test_a_folder_that_is_reached_by_a_link",
+    "unit/test_makefile.py::test_setup_touches_no_network",
+    "unit/test_selection.py::test_collected",
+)
+# Programs that no quick test may start: those of PATH whose names begin so, but for debuggers.
+BARRED = ("qemu-system-", "riscv32-", "riscv64-", "xtensa-", "arm-none-eabi-")
+
+# The same thing many times more: other builds, other seeds. What `make test` keeps of each is enough to see it break.
+LONG: tuple[str, ...] = ()
+
+
+def _under_tests(node: str) -> str:
+    return node.removeprefix("tests/")
+
+
+def is_quick(node: str) -> bool:
+    """Whether `make test-quick` runs the test of this node id."""
+    name = _under_tests(node)
+    return name.startswith(QUICK) and not name.startswith(NOT_QUICK)
+
+
+def is_long(node: str) -> bool:
+    """Whether the test of this node id waits for `make test-long`."""
+    return _under_tests(node).startswith(LONG)
+
+
+def has_quick(file: str) -> bool:
+    """Whether a file of tests, by its path below the repository, may hold a quick one."""
+    name = _under_tests(file)
+    whole = [entry for entry in NOT_QUICK if "::" not in entry]
+    return any(name.startswith(entry.split("::")[0]) for entry in QUICK) and not name.startswith(tuple(whole))
