@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Two thousand broken inputs: nothing raises, nothing hangs, every report is well-formed.
 
-`make fuzz N=...` tries more.
+`make test` runs the first half, `make test-long` the second. `make fuzz N=...` tries more.
 """
 
 from __future__ import annotations
