@@ -29,8 +29,7 @@ NOT_QUICK = (
     "image/test_cut.py::test_blocks_on_both_sides",
     "image/test_cut.py::test_damage_is_found",
     "image/test_cut.py::test_what_is_not_there",
-    "image/test_damages.py::test_damage_is_told_as_it_is",
-    "image/test_damages.py::test_the_intact_heaps_are_clean",
+    "image/test_damages.py",
     "image/test_heap_2.py::test_damage_is_told_as_it_is",
     "image/test_heaps.py::test_auto_finds_the_kind",
     # The same by a GDB or another process each; test_search.py has one that asks a real GDB.
