@@ -34,8 +34,8 @@ class Trace:
 
     @cached_property
     def history(self) -> History:
-        """Who owned an address, and when."""
-        return History(self.events, self.lives)
+        """Who owned an address, and when. Events that lack the frees say nothing that the lives do not."""
+        return History(self.events if self.lists_frees else (), self.lives)
 
     @property
     def is_whole(self) -> bool:
