@@ -7,7 +7,7 @@
  * (where that one returns to) at sp[-4] and a1 (its stack pointer) at sp[-3]. The hardware writes it when the window is
  * spilled, so frames_save() spills before every walk.
  * PCs are kept as they stand in a0: the top two bits say by how much the call moved the window, a host puts the code's in
- * their place (docs/FORMAT.md).
+ * their place (docs/reference/format.md).
  * Rejected: reading the registers of the other windows by ROTW (interrupts off for the walk); masking PCs here (three
  * instructions a frame, and a host can do it).
  * Cost: two loads a frame, and per event the spill: some 25 instructions a live window, there and back.

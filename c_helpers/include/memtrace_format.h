@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The bytes of a memtrace ring and of a memtrace log, version 1. docs/FORMAT.md tells the same story with examples.
+ * The bytes of a memtrace ring and of a memtrace log, version 1; docs/reference/format.md has examples.
  *
  * Approach: one header that describes itself (sizes, bit widths, table offsets), fixed-size events, and tables for what
  * repeats (stacks, names). The same header opens a ring in RAM and a log in a file; a log has no tables, its definitions

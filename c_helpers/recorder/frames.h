@@ -7,7 +7,7 @@
  * takes room on somebody's interrupt stack.
  * Rejected: PCs in an array (64 bytes of stack); proving by the instruction before the return address that it was a call
  * (reads code, which a flash cache may not serve now).
- * Cost: docs/PERFORMANCE.md, instructions a further frame.
+ * Cost: docs/explanation/performance.md, instructions a further frame.
  * Assumptions: the first frame is the one that MEMTRACE_CALLER stands in, so it can be read. Code without frame pointers
  * leaves something else in their register, which nearly always fails the tests; MEMTRACE_DEPTH=1 leaves no doubt.
  */

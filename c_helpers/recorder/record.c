@@ -5,7 +5,7 @@
  * Approach: a quick way for an event about which everything is known (recording, its stack and context in their tables, its
  * time near the last), which calls nothing and so saves no registers; anything else restarts on the slow way, which handles
  * every case. Rejected: one way for all, whose calls cost 40 instructions of saved registers an event.
- * Cost: docs/PERFORMANCE.md.
+ * Cost: docs/explanation/performance.md.
  * Assumptions: memtrace.h's: allocations are reported after, frees before the allocator.
  */
 #include "record.h"

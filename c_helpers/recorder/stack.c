@@ -9,7 +9,7 @@
  * somebody's stray write made of the arena.
  * Rejected: open addressing (full at some probe while there is room, or slots for the smallest stacks that could come); a
  * parent-linked tree of PCs (smaller, but a search and a race for every frame); evicting old stacks (events name them).
- * Cost: docs/PERFORMANCE.md. A lost race for the same stack leaves one stack's words in the arena unused.
+ * Cost: docs/explanation/performance.md. A lost race for the same stack leaves one stack's words in the arena unused.
  * Assumptions: none about the hash but speed. Frames may be overwritten by others between two walks: each checks anew.
  */
 #include "stack.h"

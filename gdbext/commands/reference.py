@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""docs/COMMANDS.md and docs/CHECKS.md, made of the tables that the program itself works from.
+"""docs/reference/commands.md and docs/reference/checks.md, made of the tables that the program itself works from.
 
     python3 -m gdbext.commands.reference docs
 
@@ -27,7 +27,7 @@ stands behind the command and its address) and over images (`--image BASE=FILE`)
 
 
 def commands_page() -> str:
-    """docs/COMMANDS.md."""
+    """docs/reference/commands.md."""
     rows = [
         f"| {f'`{command.alias}`' if command.alias else ''} | `memtrace {command.name}` | {command.summary} |"
         for command in COMMANDS
@@ -58,7 +58,7 @@ def _settings() -> Iterator[str]:
 
 
 def checks_page() -> str:
-    """docs/CHECKS.md."""
+    """docs/reference/checks.md."""
     what = "What `heap-check` holds against a heap; the id stands in `rule` of its `--json`."
     kinds: Dict[Sequence[Union[Rule, TraceRule]], List[str]] = {}
     for kind, allocator in ALLOCATORS.items():
@@ -71,8 +71,8 @@ def checks_page() -> str:
 
 
 def pages() -> Dict[str, str]:
-    """The pages by the names of their files."""
-    return {"COMMANDS.md": commands_page(), "CHECKS.md": checks_page()}
+    """The pages by their paths in docs/."""
+    return {"reference/commands.md": commands_page(), "reference/checks.md": checks_page()}
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The bytes of a memtrace header and of its events, version 1 (docs/FORMAT.md; c_helpers/include/memtrace_format.h).
+"""The bytes of a memtrace header and of its events, version 1: docs/reference/format.md, memtrace_format.h.
 
 Approach: the header describes itself; every number in it is checked against the others before it is used, because a
 ring lies in the memory that we look at because something wrote over it.

@@ -34,7 +34,7 @@ FLAGS = [
 ]
 FOLDERS = ("c_helpers/include", "c_helpers", "tests/target/rv32_virt", "tests/target", "tests/target/rtos")
 BASE = ["-DMEMTRACE_FILTERS=0", "-DMEMTRACE_LIVE=0"]
-SMALL = ["-msave-restore"]  # what docs/porting.md recommends with -Os
+SMALL = ["-msave-restore"]  # what docs/how-to/porting.md recommends with -Os
 DEEPEST = 16
 # An instruction with the relocation of a call; a far call is a pair, whose second half says whether it links.
 CALL = re.compile(
@@ -60,7 +60,7 @@ def rows() -> Iterable[Row]:
     for flags in (["-O2"], ["-Os"], ["-Os", *SMALL]):
         name = " ".join(flags)
         yield Row(f"recorder stack, {name}, depth 16", _stack_bytes(*flags), 160, "bytes", "deepest path")
-    yield Row("ring memory, an event", 16, 16, "bytes", "a stack is stored once; docs/FORMAT.md")
+    yield Row("ring memory, an event", 16, 16, "bytes", "a stack is stored once; format.md")
 
 
 def _instruction_rows(variant: str, name: str, *, bound: bool) -> Iterable[Row]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The end of docs/CHECKS.md: what the allocators' own checkers say of the damaged heap images, and what memtrace says.
+"""The end of docs/reference/checks.md: what the allocators' own checkers say of damaged images, and what memtrace says.
 
 `python -m tests.docs.comparison` writes it; a test compares. The checkers' words are the manifest's: each ran on the
 same bytes, in a process of its own.
@@ -15,7 +15,7 @@ from tests.support import judge
 from tests.support.fixtures import Case, load_cases
 from tests.support.paths import ROOT
 
-PAGE = ROOT / "docs" / "CHECKS.md"
+PAGE = ROOT / "docs" / "reference" / "checks.md"
 HEAD = "## Beside the allocators' own checkers"
 CHECKERS = ("tlsf_check", "tlsf_check_pool", "multi_heap_check")
 OUTCOMES = ("error", "ok", "crash", "hang")

@@ -11,34 +11,42 @@ from pathlib import Path
 
 import pytest
 
+from tests.docs.pages import DOCUMENTS, Shown, anchors, blocks, broken_links, name_of, scenario_of, steady
 from tests.support import fixtures
-from tests.support.documents import DOCUMENTS, scenario_of, steady
 from tests.support.gdb import Capture
 from tests.support.paths import ROOT
 from tests.support.scenario import run_scenario
 
-BLOCK = re.compile(r"^```gdb-output (\S+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-BLOCKS = [(path, scenario, text) for path in DOCUMENTS for scenario, text in BLOCK.findall(path.read_text())]
+BLOCKS = blocks("gdb-output")
 
 
-@pytest.mark.parametrize(("path", "scenario", "text"), BLOCKS, ids=[f"{path.name}-{name}" for path, name, _ in BLOCKS])
-def test_output_is_what_gdb_prints(path: Path, scenario: str, text: str) -> None:
-    variant, name = scenario_of(scenario)
+@pytest.mark.parametrize("shown", BLOCKS, ids=lambda shown: shown.id)
+def test_output_is_what_gdb_prints(shown: Shown) -> None:
+    variant, name = scenario_of(shown.tag)
     done = run_scenario(name, [Capture("heap-check")], variant=variant)
-    assert steady(done.captured[0].output) == steady(text), f"{path.name}: run it again and paste what it prints"
+    assert steady(done.captured[0].output) == steady(shown.text), f"{shown.id}: run it again and paste what it prints"
 
 
 def test_there_is_output_to_compare() -> None:
-    assert {"README.md", "guide.md"} <= {path.name for path, _, _ in BLOCKS}
+    assert {"README.md", "docs/guide.md"} <= {name_of(shown.path) for shown in BLOCKS}
 
 
-@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", DOCUMENTS, ids=name_of)
 def test_links_lead_somewhere(path: Path) -> None:
-    links = re.findall(r"\]\((?!http)([^)#]+)", path.read_text())
-    assert [link for link in links if not (path.parent / link).exists()] == []
+    assert list(broken_links(path)) == []
 
 
-@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_a_broken_link_is_seen(tmp_path: Path) -> None:
+    (tmp_path / "b.md").write_text("# One `two`: three\n\n```\n# no heading\n```\n\n## Again\n\n## Again\n")
+    page = tmp_path / "a.md"
+    page.write_text(
+        "[](b.md) [](b.md#one-two-three) [](b.md#again-1) [](https://x.example/#y) [](c.md) [](b.md#no-heading)"
+    )
+    assert anchors((tmp_path / "b.md").read_text()) == {"one-two-three", "again", "again-1"}
+    assert list(broken_links(page)) == ["c.md", "b.md#no-heading"]
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=name_of)
 def test_make_targets_in_documents_exist(path: Path) -> None:
     makefile = (ROOT / "Makefile").read_text()
     for target in set(re.findall(r"(?:`|^    )make ([a-z][a-z-]+)", path.read_text(), re.MULTILINE)):

@@ -9,26 +9,17 @@ from __future__ import annotations
 
 import ast
 import re
-from pathlib import Path
 
 import pytest
 
 from gdbext.commands.reference import pages
 from tests.docs import comparison
-from tests.support.documents import DOCUMENTS, agree, scenario_of
+from tests.docs.pages import DOCS, Shown, agree, blocks, name_of, scenario_of, turns
 from tests.support.paths import ROOT
 from tests.support.scenario import talk_to_scenario
 
-PROMPT = "(gdb) "
-BLOCK = re.compile(r"^```gdb-session (\S+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-SESSIONS = [(path, scenario, text) for path in DOCUMENTS for scenario, text in BLOCK.findall(path.read_text())]
+SESSIONS = blocks("gdb-session")
 OURS = ("source ", "target remote ")
-
-
-def turns(text: str) -> list[tuple[str, str]]:
-    """What is typed, and what must come of it."""
-    parts = re.split(rf"^{re.escape(PROMPT)}", text, flags=re.MULTILINE)[1:]
-    return [(part.split("\n", 1)[0], part.partition("\n")[2]) for part in parts]
 
 
 def constants() -> str:
@@ -40,25 +31,25 @@ def constants() -> str:
 
 def test_what_troubleshooting_quotes_is_said() -> None:
     said = constants()
-    rows = re.findall(r"^\| `([^`]*)` \|", (ROOT / "docs" / "troubleshooting.md").read_text(), re.MULTILINE)
+    rows = re.findall(r"^\| `([^`]*)` \|", (DOCS / "how-to" / "troubleshooting.md").read_text(), re.MULTILINE)
     assert len(rows) >= 15
     pieces = [piece.strip("; ") for row in rows for piece in row.split("...")]
     assert [piece for piece in pieces if piece not in said] == []
 
 
-@pytest.mark.parametrize(("path", "scenario", "text"), SESSIONS, ids=[f"{p.name}-{name}" for p, name, _ in SESSIONS])
-def test_a_session_goes_as_it_is_shown(path: Path, scenario: str, text: str) -> None:
-    variant, name = scenario_of(scenario)
+@pytest.mark.parametrize("shown", SESSIONS, ids=lambda shown: shown.id)
+def test_a_session_goes_as_it_is_shown(shown: Shown) -> None:
+    variant, name = scenario_of(shown.tag)
     with talk_to_scenario(name, variant=variant) as (gdb, _):
-        for typed, shown in turns(text):
+        for typed, wanted in turns(shown.text):
             if typed.startswith(OURS):
                 continue
             printed = gdb.command(typed)
-            assert agree(shown, printed), f"{path.name}: {typed}\n--- shown\n{shown}--- printed\n{printed}"
+            assert agree(wanted, printed), f"{shown.id}: {typed}\n--- shown\n{wanted}--- printed\n{printed}"
 
 
 def test_there_are_sessions_to_compare() -> None:
-    assert {"guide.md", "troubleshooting.md"} <= {path.name for path, _, _ in SESSIONS}
+    assert {"docs/guide.md", "docs/how-to/troubleshooting.md"} <= {name_of(shown.path) for shown in SESSIONS}
 
 
 def test_a_wrong_line_is_seen() -> None:
@@ -68,7 +59,7 @@ def test_a_wrong_line_is_seen() -> None:
 
 @pytest.mark.parametrize("name", pages())
 def test_generated_pages_are_current(name: str) -> None:
-    shown = (ROOT / "docs" / name).read_text()
+    shown = (DOCS / name).read_text()
     assert shown.partition("\n## Beside ")[0] == pages()[name], (
         "run: .venv/bin/python -m gdbext.commands.reference docs"
     )

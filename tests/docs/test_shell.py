@@ -7,19 +7,18 @@ stand for that core and the firmware. `ram.bin` is the image that the scenario `
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import pytest
 
 from tests.cli.shell import memtrace
+from tests.docs.pages import Shown, agree, blocks, name_of, turns
 from tests.support import firmware
 from tests.support.documents import DOCUMENTS, agree
 from tests.support.scenario import run_scenario
 from tests.support.tlsf_pools import FULL, LOADED, PLAIN, Pools
 
-BLOCK = re.compile(r"^```shell-session (\S+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-SESSIONS = [(path, scenario, text) for path in DOCUMENTS for scenario, text in BLOCK.findall(path.read_text())]
+SESSIONS = blocks("shell-session")
 
 
 def files_of(scenario: str, folder: Path) -> dict[str, Path]:
@@ -32,19 +31,18 @@ def files_of(scenario: str, folder: Path) -> dict[str, Path]:
     return {f"build/{scenario}.core": folder / "core", "app.elf": firmware.build("default")}
 
 
-@pytest.mark.parametrize(("path", "scenario", "text"), SESSIONS, ids=[f"{p.name}-{name}" for p, name, _ in SESSIONS])
-def test_the_shell_prints_what_is_shown(path: Path, scenario: str, text: str, tmp_path: Path) -> None:
-    files = files_of(scenario, tmp_path)
-    for part in re.split(r"^\$ memtrace ", text, flags=re.MULTILINE)[1:]:
-        typed, _, shown = part.partition("\n")
+@pytest.mark.parametrize("shown", SESSIONS, ids=lambda shown: shown.id)
+def test_the_shell_prints_what_is_shown(shown: Shown, tmp_path: Path) -> None:
+    files = files_of(shown.tag, tmp_path)
+    for typed, wanted in turns(shown.text, "$ memtrace "):
         line = typed
         for name, file in files.items():
             line = line.replace(name, str(file))
         printed = memtrace(*line.split()).out
         for name, file in files.items():
             printed = printed.replace(str(file), name)
-        assert agree(shown, printed.rstrip()), f"{path.name}: {typed}\n--- shown\n{shown}--- printed\n{printed}"
+        assert agree(wanted, printed.rstrip()), f"{shown.id}: {typed}\n--- shown\n{wanted}--- printed\n{printed}"
 
 
 def test_there_are_lines_to_run() -> None:
-    assert {"guide.md"} <= {path.name for path, _, _ in SESSIONS}
+    assert {"docs/guide.md"} <= {name_of(shown.path) for shown in SESSIONS}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Builds rings byte by byte, from docs/FORMAT.md alone: what the reader of rings is tested with.
+"""Builds rings byte by byte, from docs/reference/format.md alone: what the reader of rings is tested with.
 
 Nothing here is shared with the reader or the recorder, so that a misreading shows.
 """

@@ -9,7 +9,7 @@ The C library's headers are those of Debian's picolibc for lx106 (the same ABI o
 called stand in the firmware. Rejected: one prefix for each core (GDB's data directory is the same for both); building
 picolibc (its sources are not where Debian's binary packages are); Debian's compiler for lx106 with -mabi=windowed (it
 has no S32C1I, so the recorder's atomics would go untested); building binutils (the same bytes, 3 CPU-minutes later).
-Cost: docs/targets.md. About 1.5 GB of disk while it builds, 0.2 GB afterwards.
+Cost: docs/reference/targets.md. About 1.5 GB of disk while it builds, 0.2 GB afterwards.
 Assumptions: `jobs` processors; nothing but what tools/packages.txt lists.
 """
 

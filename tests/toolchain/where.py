@@ -51,7 +51,7 @@ OPTIONS = {
     ),
 }
 FLAGS = {"gcc": "-O0 -w", "gdb": "-O1 -w"}  # what compiles fastest; at -O0 GDB is slow, and hardly sooner there
-CPU_MINUTES = 30  # what the build takes: measured, docs/targets.md
+CPU_MINUTES = 30  # what the build takes: measured, docs/reference/targets.md
 RECIPE = 2  # raised when the steps themselves change what comes out
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The examples of docs/FORMAT.md are bytes of real rings: each is parsed, and is what the document says of it."""
+"""The examples of docs/reference/format.md are bytes of real rings: each is parsed, and is what the page says of it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from gdbext.trace.ring import RingTrace, read_ring
 from tests.support.paths import ROOT
 from tests.unit.recorder import run
 
-TEXT = (ROOT / "docs" / "FORMAT.md").read_text()
+TEXT = (ROOT / "docs" / "reference" / "format.md").read_text()
 PAIRS = re.findall(r"```hex\n(.*?)```\n\n```json\n(.*?)```", TEXT, re.DOTALL)
 EXAMPLES = [(text, json.loads(expected)) for text, expected in PAIRS]
 WIDTHS = {4: Widths(27, 16, 8, 12, 12, 3), 8: Widths(59, 32, 24, 28, 28, 3)}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The notes of ours in a saved core: written and read again, and as docs/FORMAT.md shows them."""
+"""The notes of ours in a saved core: written and read again, and as docs/reference/format.md shows them."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_the_note_has_the_size_that_debuggers_expect(machine: Machine) -> None:
 
 
 def test_the_example_of_the_document_is_a_note() -> None:
-    text = (ROOT / "docs" / "FORMAT.md").read_text()
+    text = (ROOT / "docs" / "reference" / "format.md").read_text()
     (example,) = re.findall(r"```saved\n(.*?)```", text, re.DOTALL)
     core = parse_core(core_bytes(Image(4, "little", 243, saved_notes(KNOWN, None, "little"), [(0, b"x")])))
     written = json.loads(core.note(OWNER, KNOWLEDGE) or b"")

@@ -107,7 +107,7 @@ static void resize(uintptr_t old, uintptr_t new, size_t size, unsigned heap, uin
     say("realloc-end", new, size, heap, 0, 0, 0);
 }
 
-/* The example of docs/FORMAT.md: one of each. */
+/* The example of docs/reference/format.md: one of each. */
 static void run_kinds(void)
 {
     books_start(256 * sizeof(void *) + (MEMTRACE_QUICK ? 64 * sizeof(void *) : 0), 64 * sizeof(void *), 5, 0);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A second reading of the format, from the bytes and docs/FORMAT.md alone: nothing of the recorder's own headers is used here,
- * so that the two cannot be wrong together.
+ * A second reading of the format, from the bytes and docs/reference/format.md alone: nothing of the recorder's own headers
+ * is used here, so that the two cannot be wrong together.
  */
 #ifndef READER_H
 #define READER_H
