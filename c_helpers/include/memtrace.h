@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * memtrace on the target: what firmware calls. The bytes it writes are in memtrace_format.h; docs/guide.md shows a port.
+ * memtrace on the target: what firmware calls. The bytes it writes are in memtrace_format.h; docs/how-to/link-the-recorder.md says how.
  *
  * Put one call behind each entry of the allocator (a wrapper by -Wl,--wrap=malloc, a heap hook, or the allocator's own
  * source) and give it MEMTRACE_CALLER() of that entry, so that the first frame of every stack is the allocator's user:

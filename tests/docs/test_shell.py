@@ -13,22 +13,9 @@ import pytest
 
 from tests.cli.shell import memtrace
 from tests.docs.pages import Shown, agree, blocks, name_of, turns
-from tests.support import firmware
-from tests.support.documents import DOCUMENTS, agree
-from tests.support.scenario import run_scenario
-from tests.support.tlsf_pools import FULL, LOADED, PLAIN, Pools
+from tests.docs.typed import files_of
 
 SESSIONS = blocks("shell-session")
-
-
-def files_of(scenario: str, folder: Path) -> dict[str, Path]:
-    """What stands for the files that a block names."""
-    if scenario == "pools":
-        image = folder / "ram.bin"
-        image.write_bytes(Pools(PLAIN, [[*LOADED, (400, False)], FULL], 600).data)
-        return {"ram.bin": image}
-    run_scenario(scenario, [f"memtrace save {folder / 'core'}"])
-    return {f"build/{scenario}.core": folder / "core", "app.elf": firmware.build("default")}
 
 
 @pytest.mark.parametrize("shown", SESSIONS, ids=lambda shown: shown.id)
@@ -45,4 +32,4 @@ def test_the_shell_prints_what_is_shown(shown: Shown, tmp_path: Path) -> None:
 
 
 def test_there_are_lines_to_run() -> None:
-    assert {"docs/guide.md"} <= {name_of(shown.path) for shown in SESSIONS}
+    assert {"docs/how-to/look-at-a-core-or-image.md"} <= {name_of(shown.path) for shown in SESSIONS}

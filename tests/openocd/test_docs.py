@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the guide shows of OpenOCD is what comes: the block tagged `openocd-session`, and the line of a refusal."""
+"""What debug-over-openocd.md shows is what comes: the block tagged `openocd-session`, and the line of a refusal."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from tests.support.openocd_launch import refused
 from tests.support.openocd_scenario import openocd_on
 from tests.support.paths import ROOT
 
-GUIDE = (ROOT / "docs" / "guide.md").read_text()
+PAGE = (ROOT / "docs" / "how-to" / "debug-over-openocd.md").read_text()
 PROMPT = "> "
 DUMP = "/tmp/broken"
 
 
 def block(tag: str) -> str:
-    found = re.search(rf"^```{tag}\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL)
-    assert found, f"the guide shows no {tag}"
+    found = re.search(rf"^```{tag}\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    assert found, f"the page shows no {tag}"
     return found[1]
 
 
