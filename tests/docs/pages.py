@@ -103,7 +103,7 @@ def numbered(text: str) -> str:
     """The text without what differs from run to run, numbers of events too."""
     text = re.sub(r"\.\.\. [\d,]+ more", "... N more", steady(text))
     text = re.sub(r"at 0x[0-9a-f]+ holds", "at ADDRESS holds", text)
-    return re.sub(r"^ *\d+ (alloc|free|assert) ", r"N \1 ", text, flags=re.MULTILINE)
+    return re.sub(r"^ *\d+ (alloc|free|assert|realloc|mark|control)\b", r"N \1", text, flags=re.MULTILINE)
 
 
 def agree(shown: str, printed: str) -> bool:
