@@ -9,6 +9,7 @@ import re
 import pytest
 
 from tests.docs import json_examples as examples
+from tests.support.paths import ROOT
 
 TEXT = examples.PAGE.read_text(encoding="utf-8")
 SHOWN = examples.BLOCK.findall(TEXT)
@@ -25,6 +26,15 @@ def test_an_example_is_what_is_printed(scenario: str, stop: str, command: str, t
 def named() -> set[str]:
     """Every field that the page names outside of its examples."""
     return set(re.findall(r"`(\w+)`", examples.BLOCK.sub("", TEXT)))
+
+
+def test_every_kind_of_explanation_is_described() -> None:
+    """A kind is what `Case.tell` is given, however the code is cut into files."""
+    code = "\n".join(path.read_text() for path in (ROOT / "gdbext").rglob("*.py"))
+    told = set(re.findall(r"\btell\(\s*\w+,\s*\"([a-z-]+)\"", code))
+    table = TEXT.partition("| kind | what happened |")[2].partition("\n\n")[0]
+    assert len(told) > 5
+    assert set(re.findall(r"^\| `([a-z-]+)` \|", table, re.MULTILINE)) == told
 
 
 def test_every_command_has_an_example() -> None:
