@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from tests.docs.pages import DOCS
+from tests.support.documents import DOCS
 from tests.support.gdb import Capture
 from tests.support.paths import ROOT
 from tests.support.scenario import run_scenario

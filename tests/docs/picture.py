@@ -14,7 +14,7 @@ import sys
 from xml.etree import ElementTree
 from xml.sax.saxutils import escape
 
-from tests.docs.pages import DOCS
+from tests.support.documents import DOCS
 from tests.support.paths import ROOT
 
 FILE = DOCS / "demo.svg"

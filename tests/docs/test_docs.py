@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs.pages import DOCUMENTS, Shown, anchors, blocks, broken_links, name_of, scenario_of, steady
 from tests.support import fixtures
+from tests.support.documents import DOCUMENTS, Shown, anchors, blocks, broken_links, name_of, scenario_of, steady
 from tests.support.gdb import Capture
 from tests.support.paths import ROOT
 from tests.support.scenario import run_scenario

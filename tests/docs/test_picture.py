@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 
 from tests.docs import picture
-from tests.docs.pages import steady
+from tests.support.documents import steady
 
 
 def comparable(lines: list[str]) -> str:

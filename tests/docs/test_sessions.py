@@ -14,7 +14,7 @@ import pytest
 
 from gdbext.commands.reference import pages
 from tests.docs import comparison
-from tests.docs.pages import DOCS, Shown, agree, blocks, name_of, scenario_of, turns
+from tests.support.documents import DOCS, Shown, agree, blocks, name_of, scenario_of, turns
 from tests.support.paths import ROOT
 from tests.support.scenario import talk_to_scenario
 

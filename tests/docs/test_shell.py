@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from tests.cli.shell import memtrace
-from tests.docs.pages import Shown, agree, blocks, name_of, turns
 from tests.docs.typed import files_of
+from tests.support.documents import Shown, agree, blocks, name_of, turns
 
 SESSIONS = blocks("shell-session")
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs.pages import Shown, agree, blocks, name_of
 from tests.docs.typed import Terminal, files_of
+from tests.support.documents import Shown, agree, blocks, name_of
 
 LINE = re.compile(r"^(\$|\(gdb\)) ", re.MULTILINE)
 SESSIONS = [list(group) for _, group in groupby(blocks("terminal"), key=lambda shown: (shown.path, shown.tag))]

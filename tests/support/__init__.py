@@ -34,6 +34,7 @@ panic_stub  the same as a chip's panic handler serves it: slow, and easily broke
 panic_case  the seed case in such a handler
 rsp_proxy   stands between GDB and a stub and counts
 markers     line numbers of `/* LINE: name */` in C sources
+documents   the pages, the blocks that are tagged in them, and whether what is printed is what they show
 bench       rows of `make bench`
 
 Nothing here imports the package under test, nor any test (tests/unit/test_style.py). Helpers that do call the package
