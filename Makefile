@@ -11,7 +11,7 @@ JOBS ?= $(shell nproc)
 CPPCHECK_FILES = $(filter-out tests/target/scenarios/%,$(filter %.c,$(C_FILES)))
 C_FILES = $(shell git ls-files --cached --others --exclude-standard -- '*.c' '*.h')
 
-.PHONY: help setup setup-xtensa demo demo-watch demo-svg test check bench fuzz clean
+.PHONY: help setup setup-xtensa demo demo-watch demo-svg test test-quick test-long check bench fuzz clean
 
 help: ## print this list
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | awk -F'\t' '{ printf "make %-12s %s\n", $$1, $$2 }'
@@ -31,8 +31,14 @@ demo-watch: setup $(if $(CHIP),setup-xtensa) ## show how the next run stops at t
 demo-svg: setup ## draw docs/demo.svg, the picture of the first page, from what the demo prints
 	@$(BIN)/python -m tests.docs.picture
 
-test: setup ## run every test (ARGS="-k name" for some of them); builds the Xtensa tools beside the first
-	@$(BIN)/python -m pytest -n $(JOBS) $(ARGS)
+test: setup ## run every test but the long ones (ARGS="-k name" for some); builds the Xtensa tools beside the first
+	@$(BIN)/python -m pytest -n $(JOBS) -m "not long" $(ARGS)
+
+test-quick: setup ## run what needs no chip: every heap image and every rule, in a minute or two
+	@$(BIN)/python -m pytest -n $(JOBS) -m quick $(ARGS)
+
+test-long: setup ## run the long tests: the same as others, many times more; before an issue is closed
+	@$(BIN)/python -m pytest -n $(JOBS) -m long $(ARGS)
 
 check: check-format check-lint check-types check-vermin check-clang-format check-cppcheck check-style ## format, lint, types, Python 3.8, function sizes
 

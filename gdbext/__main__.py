@@ -4,8 +4,9 @@
 import os
 import sys
 
-from gdbext.commands import cli
-from gdbext.report.printable import one_line, say
+from gdbext.faces import shell
+from gdbext.model.errors import one_line
+from gdbext.report.printable import say
 
 _INTERRUPTED, _NOBODY_READS = 130, 141  # as shells have it
 
@@ -13,7 +14,7 @@ _INTERRUPTED, _NOBODY_READS = 130, 141  # as shells have it
 def main() -> int:
     """Runs a command; a bug of ours is one line, and Python's developer mode shows where it lies."""
     try:
-        status = cli.main()
+        status = shell.main()
         sys.stdout.flush()
         return status
     except KeyboardInterrupt:

@@ -6,6 +6,6 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-from gdbext.commands.gdb import register
+from gdbext.faces.gdb import register
 
 register()

@@ -33,10 +33,6 @@
 
 #include "memtrace_format.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
 /* Compile-time features; each costs the bytes and instructions that docs/explanation/performance.md lists. */
 #ifndef MEMTRACE_FILTERS
 #define MEMTRACE_FILTERS 1 /* minimum size, heaps, contexts */

@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
-from typing import List, Optional, Sequence, Tuple
+from typing import Dict, List, Optional, Sequence, Tuple
 
 from gdbext.analyse.suspects import Witness
 from gdbext.heap.facts import Fault
-from gdbext.model import Explanation, Extent, Generation, Suspect
+from gdbext.model.diagnosis import Explanation, Extent, Suspect
+from gdbext.model.events import Generation
+from gdbext.model.said import Said
 
 # What an explanation is worth. Only their order and the distance to the stray write matter.
 PROVEN = 5.0  # the heap and the trace both say it
@@ -34,31 +36,26 @@ class Case:
         self.user = witness.facts.user(self.block)
         self.length = extent.end - extent.start
         self._told: List[Tuple[float, Explanation]] = []
-        self._suspects: List[Tuple[float, Suspect]] = []
+        self._suspects: Dict[Tuple[Optional[int], ...], Tuple[float, Suspect]] = {}  # by block and life
 
-    def tell(self, score: float, kind: str, payload: Optional[int], text: str, *evidence: str) -> None:
-        """Adds an explanation; empty evidence is left out."""
-        self._told.append((score, Explanation(kind, payload, text, tuple(part for part in evidence if part))))
+    def tell(self, score: float, kind: str, payload: Optional[int], text: Said, *evidence: Optional[Said]) -> None:
+        """Adds an explanation, with the evidence that there is."""
+        self._told.append((score, Explanation(kind, payload, text, tuple(filter(None, evidence)))))
 
     def accuse(
         self,
         score: float,
         raw: int,
         life: Optional[Generation] = None,
-        why: str = "",
+        why: Optional[Said] = None,
         witness: Optional[Witness] = None,
     ) -> None:
         """Adds a suspect, once; `witness`: of the heap that it is in, if that is another."""
         suspect = (witness or self.witness).suspect(raw, self.extent, life, why)
-        if all(_identity(suspect) != _identity(other) for _, other in self._suspects):
-            self._suspects.append((score, suspect))
+        self._suspects.setdefault((suspect.payload, suspect.seq, suspect.freed_seq), (score, suspect))
 
     def ranked(self) -> Ranked:
         """Suspects and explanations, likeliest first."""
-        suspects = sorted(self._suspects, key=lambda scored: -scored[0])
+        suspects = sorted(self._suspects.values(), key=lambda scored: -scored[0])
         told = sorted(self._told, key=lambda scored: -scored[0])
         return tuple(suspect for _, suspect in suspects), tuple(explanation for _, explanation in told)
-
-
-def _identity(suspect: Suspect) -> Tuple[int, Optional[int], Optional[int]]:
-    return suspect.payload, suspect.seq, suspect.freed_seq

@@ -8,129 +8,67 @@ when the target stopped turns what it explains into notes.
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import dataclass, replace
-from typing import Callable, Iterable, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Iterator, List, Optional, Sequence, Tuple
 
+from gdbext.analyse.case import Ranked
 from gdbext.analyse.evidence import extent_of
 from gdbext.analyse.explain import explain
 from gdbext.analyse.groups import group_faults
-from gdbext.analyse.pointers import NameAt, no_name, pointer_words
-from gdbext.analyse.rules import rank_of, run_rules, struck_by
+from gdbext.analyse.pointers import pointers_in
+from gdbext.analyse.rules import struck_by
 from gdbext.analyse.rules_trace import TRACE_NOTES, run_trace_rules
-from gdbext.analyse.suspects import Frames, TaskOf, Witness, no_task
+from gdbext.analyse.suspects import Witness
 from gdbext.heap.facts import Fault, HeapFacts
-from gdbext.heap.names import innermost_allocator
-from gdbext.model import (
-    Assertion,
-    Block,
-    Explanation,
-    Extent,
-    Finding,
-    HeapReport,
-    Skipped,
-    Stack,
-    Suspect,
-    TraceInfo,
-)
-from gdbext.symbols.names import is_assertion
+from gdbext.model.diagnosis import Extent, Finding, Operation
+from gdbext.model.memory import Block
+from gdbext.model.record import replace
+from gdbext.model.reports.base import Skipped
+from gdbext.model.reports.check import HeapReport
+from gdbext.model.said import Text, said
 from gdbext.trace.history import History
 
 _BYTES_SHOWN = 16
 _OVERWRITTEN = ("header", "before", "behind")  # what is struck holds no pointers of its own
 
 
-@dataclass(frozen=True)
-class Operation:
-    """What the target was doing when it stopped."""
-
-    in_allocator: bool = False
-    why: str = ""
-    asserted: bool = False
-    assertion: Optional[Assertion] = None  # as the debugger sees it
-
-
-def operation_in(calls: Stack) -> Operation:
-    """What a chain of calls, innermost first, says: whether it leads through an allocator that asserted."""
-    index = innermost_allocator(calls)
-    if index is None:
-        return Operation()
-    function = calls[index].function or "the allocator"
-    why = f"the target stopped in {function}"
-    if not any(is_assertion(call.function or "") for call in calls[:index]):
-        return Operation(True, why)
-    return Operation(True, why, True, Assertion("", function, None))
-
-
-@dataclass(frozen=True)
-class Known:
-    """What is known beyond one heap's bytes."""
-
-    history: History
-    frames: Frames
-    operation: Callable[[], Operation] = Operation
-    trace: Optional[TraceInfo] = None
-    with_blocks: bool = False
-    heaps: Sequence[HeapFacts] = ()  # all that were read
-    task_of: TaskOf = no_task
-    name_at: NameAt = no_name
-
-
-def check_heap(facts: HeapFacts, known: Known, first_group: int) -> Tuple[HeapReport, List[Skipped]]:
-    """One heap's report, and the checks that could not run on it."""
-    witness = Witness(facts, known.history, known.frames, known.trace, known.heaps, known.task_of)
-    faults, skipped = run_rules(facts)
+def check_heap(
+    witness: Witness, faults: Sequence[Fault], first_group: int, with_blocks: bool = False
+) -> Tuple[HeapReport, List[Skipped]]:
+    """One heap's report, from the rules that it breaks, and what the trace cannot prove of it."""
     told, unproven = run_trace_rules(witness, faults)
     notes = [fault for fault in told if fault.rule in TRACE_NOTES]
     broken = [*(fault for fault in told if fault.rule not in TRACE_NOTES), *faults]
-    findings = _findings(witness, broken, known, first_group)
-    findings += _findings(witness, notes, known, first_group + len({finding.group for finding in findings}))
-    return _report(facts, findings, known), [*skipped, *unproven]
+    findings = _findings(witness, broken, first_group)
+    findings += _findings(witness, notes, first_group + len({finding.group for finding in findings}))
+    blocks = tuple(list_blocks(witness.facts, witness.history)) if with_blocks else None
+    return _report(witness.facts, findings, blocks), unproven
 
 
-class _Verdict(NamedTuple):
-    """What one group of faults comes to."""
-
-    severity: str
-    excuse: str
-    suspects: Tuple[Suspect, ...]
-    explanations: Tuple[Explanation, ...]
-
-
-def _findings(witness: Witness, faults: Sequence[Fault], known: Known, first_group: int) -> List[Finding]:
+def _findings(witness: Witness, faults: Sequence[Fault], first_group: int) -> List[Finding]:
     if not faults:
         return []
-    facts, operation = witness.facts, known.operation()
-    extents = [extent_of(facts.snapshot, fault.address, fault.length, *_bounds(facts, fault)) for fault in faults]
-    groups = group_faults(faults, extents, rank_of(facts))
-    judged = [_judged(witness, [faults[p] for p in group], extents[group[0]], operation) for group in groups]
+    facts, operation = witness.facts, witness.operation()
+    extents = [_extent(facts, fault) for fault in faults]
+    rank = {rule.id: position for position, rule in enumerate(facts.allocator.rules)}  # the first says most
+    groups = group_faults(faults, extents, rank)
+    excused = [_explained_by(facts, operation, [faults[p] for p in group]) for group in groups]
+    notes = [excuse or faults[group[0]].rule in TRACE_NOTES for group, excuse in zip(groups, excused)]
     findings: List[Finding] = []
-    numbered = sorted(range(len(groups)), key=lambda number: judged[number].severity)
-    for offset, number in enumerate(numbered):
-        told = [(faults[p], _with_pointers(facts, known, faults[p], extents[p])) for p in groups[number]]
-        findings += _group_findings(facts, told, first_group + offset, judged[number])
+    for number in sorted(range(len(groups)), key=lambda number: notes[number]):
+        told = [(faults[p], extents[p]) for p in groups[number]]
+        findings += _group_findings(witness, told, first_group, operation.why if excused[number] else None)
+        first_group += 1
     return findings
 
 
-def _with_pointers(facts: HeapFacts, known: Known, fault: Fault, extent: Extent) -> Extent:
-    """The bytes with what they point to, where that is not what the rule is about."""
-    overwritten = fault.length and struck_by(facts, fault) in _OVERWRITTEN
-    words = pointer_words(facts, known.name_at, extent) if overwritten else ""
-    return replace(extent, words=f"{extent.words}  ({words})") if words else extent
-
-
-def _judged(witness: Witness, faults: Sequence[Fault], extent: Extent, operation: Operation) -> _Verdict:
-    if _explained_by(witness.facts, operation, faults):
-        return _Verdict("note", f" (operation in progress: {operation.why})", (), ())
-    return _Verdict("note" if faults[0].rule in TRACE_NOTES else "damage", "", *explain(witness, faults, extent))
-
-
-def _bounds(facts: HeapFacts, fault: Fault) -> Tuple[int, int]:
-    """How far one write through the fault can reach without harming an intact size word."""
+def _extent(facts: HeapFacts, fault: Fault) -> Extent:
+    """What a fault's bytes look like, as far as one write through it can reach without harming an intact size word."""
     word, payloads = facts.layout.word, facts.walk.payloads
     before = bisect_right(payloads, fault.address) - 1
     behind = bisect_right(payloads, fault.address + word)
     low = payloads[before] if before >= 0 else facts.start
-    return low, payloads[behind] - word if behind < len(payloads) else facts.end
+    high = payloads[behind] - word if behind < len(payloads) else facts.end
+    return extent_of(facts.snapshot, fault.address, fault.length, low, high)
 
 
 def _explained_by(facts: HeapFacts, operation: Operation, faults: Sequence[Fault]) -> bool:
@@ -144,30 +82,46 @@ def _explained_by(facts: HeapFacts, operation: Operation, faults: Sequence[Fault
 
 
 def _group_findings(
-    facts: HeapFacts, faults: Sequence[Tuple[Fault, Extent]], group: int, verdict: _Verdict
-) -> Iterable[Finding]:
-    for position, (fault, extent) in enumerate(faults):
-        data = facts.snapshot.prefix(fault.address, min(fault.length, _BYTES_SHOWN))
+    witness: Witness, faults: Sequence[Tuple[Fault, Extent]], group: int, excuse: Optional[Text]
+) -> Iterator[Finding]:
+    """`excuse`: the operation under way that explains all of the group."""
+    facts, (first, extent) = witness.facts, faults[0]
+    told: Ranked = ((), ())
+    if excuse is None:
+        told = explain(witness, [fault for fault, _ in faults], extent)
+    for fault, extent in faults:
+        suspects, explanations = told if fault is first else ((), ())
+        text = fault.text if excuse is None else said("in-progress", finding=fault.text, operation=excuse)
+        # What the bytes point to is told where that is not what the rule is about.
+        overwritten = fault.length and struck_by(facts, fault) in _OVERWRITTEN
+        pointers = pointers_in(facts, witness.name_at, extent) if overwritten else ()
+        if pointers:
+            extent = replace(extent, words=said("with-pointers", bytes=extent.words, pointers=pointers))
         yield Finding(
             rule=fault.rule,
-            severity=verdict.severity,
+            severity="note" if excuse is not None or first.rule in TRACE_NOTES else "damage",
             group=group,
             address=fault.address,
             length=fault.length or None,
             block=None if fault.block is None else facts.user(fault.block),
-            bytes=data.hex(),
-            text=fault.text + verdict.excuse,
-            suspects=verdict.suspects if position == 0 else (),
-            explanations=verdict.explanations if position == 0 else (),
+            bytes=facts.snapshot.prefix(fault.address, min(fault.length, _BYTES_SHOWN)).hex(),
+            text=text,
+            suspects=suspects,
+            explanations=explanations,
             extent=extent if fault.length else None,
+            role=fault.role,
+            expected=fault.expected,
+            actual=fault.actual,
         )
 
 
-def _report(facts: HeapFacts, findings: Sequence[Finding], known: Known) -> HeapReport:
+def _report(facts: HeapFacts, findings: Sequence[Finding], blocks: Optional[Tuple[Block, ...]]) -> HeapReport:
     used, free = facts.used_sizes(), facts.free_sizes()
     counters = facts.counters
     damaged = any(finding.severity == "damage" for finding in findings)
-    unread = any(broken.word is None for broken in facts.walk.breaks) or ends_unread(facts)
+    # Where the word that ends a pool could not be read, nobody knows whether the last block ends there.
+    ends = [facts.place_of_size(pool.end) for pool in facts.layout.pools if facts.layout.has_markers]
+    unread = any(broken.word is None for broken in facts.walk.breaks) or None in map(facts.read, ends)
     partly = unread or facts.layout.leads_away or facts.cut
     status = "damaged" if damaged else "unreadable" if partly else "clean"
     return HeapReport(
@@ -188,30 +142,19 @@ def _report(facts: HeapFacts, findings: Sequence[Finding], known: Known) -> Heap
         findings=tuple(findings),
         gaps=facts.walk.gaps(),
         resumed=tuple(facts.walk.resumed),
-        blocks=tuple(list_blocks(facts, known.history)) if known.with_blocks else None,
+        blocks=blocks,
         missing=sum(high - low for low, high in facts.absent),
         end_known=not any(pool.open for pool in facts.layout.pools),
     )
 
 
-def ends_unread(facts: HeapFacts) -> bool:
-    """Whether the word that ends a pool could not be read: nobody knows then whether the last block ends there."""
-    ends = facts.layout.pools if facts.layout.has_markers else ()
-    return any(facts.read(facts.place_of_size(pool.end)) is None for pool in ends)
-
-
-def requested_of(facts: HeapFacts, history: History, raw: int) -> Optional[int]:
-    """What was asked for: as the poison of the block says, else the trace."""
-    life = history.newest(facts.user(raw))
-    told = life.size if life is not None and not life.is_freed else None
-    poisoned = facts.requested(raw)
-    return poisoned if poisoned is not None else told
-
-
-def list_blocks(facts: HeapFacts, history: History) -> Iterable[Block]:
-    """Every proven block, with what was asked for where the trace tells."""
+def list_blocks(facts: HeapFacts, history: History) -> Iterator[Block]:
+    """Every proven block, with what was asked for: as its poison says, else the trace."""
     for raw in facts.walk.payloads:
-        free = facts.is_free(raw)
-        payload = raw if free else facts.user(raw)
-        requested = None if free else requested_of(facts, history, raw)
-        yield Block(payload, raw, facts.size_of(raw), requested, "free" if free else "used")
+        if facts.is_free(raw):
+            yield Block(raw, raw, facts.size_of(raw), None, "free")
+            continue
+        life, requested = history.newest(facts.user(raw)), facts.requested(raw)
+        if requested is None and life is not None and not life.is_freed:
+            requested = life.size
+        yield Block(facts.user(raw), raw, facts.size_of(raw), requested, "used")

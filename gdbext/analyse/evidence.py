@@ -11,9 +11,10 @@ Cost: some kilobytes around each group of damage.
 from __future__ import annotations
 
 import re
-from typing import Callable, List, Optional, Tuple
+from typing import Callable, List, Tuple
 
-from gdbext.model import Extent
+from gdbext.model.diagnosis import Extent
+from gdbext.model.said import Said, said
 from gdbext.source.snapshot import Snapshot
 
 _REACH = 1 << 16
@@ -31,25 +32,20 @@ def extent_of(held: Snapshot, address: int, length: int, low: int, high: int) ->
     """The run that the damaged bytes belong to, within low..high: the intact words around it bound a single write."""
     before = held.suffix(address, min(_REACH, max(0, address - low)))
     after = held.prefix(address, min(_REACH, max(0, high - address)))
-    run = next((run for run in (_run(kind, before, after, length) for kind in _KINDS) if run), None) if length else None
-    if run is not None:
-        back, forth, look = run
+    for kind, measure in _KINDS if length else ():
+        back, forth = measure(before, after)
+        if forth < min(length, len(after)) or back + forth < length + _TELLING:
+            continue
+        look = "zero" if kind == "fill" and after[0] == 0 else kind
         if forth <= held.pointer_size - address % held.pointer_size:
             forth = length  # what follows in the same word was there before
         data = held.get(address - back, back + forth) or b""
         return Extent(address - back, address + forth, look, _describe(look, data))
     data = after[:length]
-    return Extent(address, address + len(data), "other", _alone(held, data))
-
-
-def _run(
-    kind: Tuple[str, Callable[[bytes, bytes], _Bounds]], before: bytes, after: bytes, length: int
-) -> Optional[Tuple[int, int, str]]:
-    name, measure = kind
-    back, forth = measure(before, after)
-    if forth < min(length, len(after)) or back + forth < length + _TELLING:
-        return None
-    return back, forth, "zero" if name == "fill" and after[0] == 0 else name
+    told = said("bytes-alone", bytes=data.hex(" ") or None)
+    if len(data) == held.pointer_size and data.isascii() and data.decode("ascii").isprintable():
+        told = said("bytes-alone-text", bytes=data.hex(" "), text=_shown(data))
+    return Extent(address, address + len(data), "other", told)
 
 
 def _fill(before: bytes, after: bytes) -> _Bounds:
@@ -83,25 +79,20 @@ _KINDS: List[Tuple[str, Callable[[bytes, bytes], _Bounds]]] = [
 ]
 
 
-def _describe(look: str, data: bytes) -> str:
+def _describe(look: str, data: bytes) -> Said:
+    count = len(data)
     if look == "fill":
-        return f"{len(data):,} x {data[0]:02x}  (fill pattern: not a pointer, not text)"
+        return said("bytes-fill", count=count, byte=data[0])
     if look == "zero":
-        return f"{len(data):,} x 00  (zeros)"
+        return said("bytes-zero", count=count)
     if look == "text":
-        return f"{len(data):,} bytes of text {_quoted(data)}"
+        return said("bytes-text", count=count, text=_shown(data))
     if look == "counter":
-        return f"{len(data):,} bytes that count up from {data[0]:02x}"
-    return f"{len(data):,} bytes that repeat {data[:4].hex(' ')}"
+        return said("bytes-counter", count=count, byte=data[0])
+    return said("bytes-pattern", count=count, bytes=data[:4].hex(" "))
 
 
-def _quoted(data: bytes) -> str:
+def _shown(data: bytes) -> str:
+    """Text on one line; of a long one its begin and its end."""
     text = data.rstrip(b"\0").decode("ascii", "replace").replace("\n", "\\n").replace("\r", "\\r").replace("\t", "\\t")
-    return f'"{text}"' if len(text) <= 48 else f'"{text[:22]} ... {text[-22:]}"'
-
-
-def _alone(held: Snapshot, data: bytes) -> str:
-    shown = data.hex(" ") or "not read"
-    if len(data) == held.pointer_size and data.isascii() and data.decode("ascii").isprintable():
-        return f"{shown}  (text {_quoted(data)})"
-    return shown
+    return text if len(text) <= 48 else f"{text[:22]} ... {text[-22:]}"

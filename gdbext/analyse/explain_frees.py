@@ -6,66 +6,51 @@ Approach: the trace has the events, the heaps have what became of them; a free i
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Dict, Iterator, Optional, Tuple
+from typing import Dict
 
 from gdbext.analyse.case import LIKELY, OPEN, PROVEN, RUN, Case
 from gdbext.heap.facts import HeapFacts
-from gdbext.model import Event, Generation
-
-
-def explain_double_free(case: Case) -> None:
-    """The allocator has refused a second free."""
-    if not tell_double_free(case, case.block):
-        case.accuse(PROVEN, case.block, case.witness.history.newest(case.user), "freed again")
-        case.tell(RUN, "double-free", case.user, case.fault.text, "the trace does not hold its first free")
+from gdbext.model.record import replace
+from gdbext.model.said import said
 
 
 def tell_double_free(case: Case, block: int) -> bool:
-    """Names both frees of a block, if the trace has them."""
+    """Names both frees of a block, if the trace has them: also the second that the allocator has refused."""
     user = case.facts.user(block)
-    second, first = _freed_twice(case, user)
-    if second is None or first is None:
-        return False
-    refused = any(life.refused for life in case.witness.history.generations(user))
-    why = "the second free, which the allocator refused" if refused else "the second free"
-    case.accuse(PROVEN, block, first, "the first free")
-    case.accuse(RUN, block, _second_life(first, second), why)
-    order = f"first freed at seq {first.freed_seq}, again at seq {second.seq}"
-    heap = "the heap has it as free" if case.witness.heap_free(user) else ""
-    case.tell(PROVEN, "double-free", user, f"{user:#x} is freed twice", order, heap)
-    return True
-
-
-def _freed_twice(case: Case, user: int) -> Tuple[Optional[Event], Optional[Generation]]:
     pairs = [pair for pair in case.witness.history.double_frees() if pair[0].address == user]
-    return pairs[-1] if pairs else (None, None)
-
-
-def _second_life(first: Generation, second: Event) -> Generation:
-    """The block as its second free saw it."""
-    return replace(first, freed_seq=second.seq, freed_task=second.task, freed=second.stack, in_flight=True)
+    if not pairs:
+        return False
+    second, first = pairs[-1]
+    refused = any(life.refused for life in case.witness.history.generations(user))
+    why = said("second-free-refused") if refused else said("second-free")
+    case.accuse(PROVEN, block, first, said("first-free"))
+    # The block as its second free saw it.
+    again = replace(first, freed_seq=second.seq, freed_task=second.task, freed=second.stack, in_flight=True)
+    case.accuse(RUN, block, again, why)
+    order = said("freed-in-order", first=first.freed_seq, second=second.seq)
+    heap = said("free-by-heap") if case.witness.heap_free(user) else None
+    case.tell(PROVEN, "double-free", user, said("freed-twice", block=user), order, heap)
+    return True
 
 
 def tell_wrong_heap(case: Case) -> None:
     """A block on a free list of a heap that it does not belong to, seen from either heap."""
-    for block, home, other in _astray(case):
-        user, witness = home.user(block), case.witness.beside(home)
-        life = case.witness.history.newest(user)
-        case.accuse(PROVEN, block, life, "freed into another heap", witness)
-        text = f"{user:#x}, a block of the heap at {home.start:#x}, was freed into the heap at {other.start:#x}"
-        unlisted = "its own heap has it on no free list" if block not in home.listed else ""
-        case.tell(PROVEN, "wrong-heap-free", user, text, "a free list of that heap leads to it", unlisted)
-
-
-def _astray(case: Case) -> Iterator[Tuple[int, HeapFacts, HeapFacts]]:
     others = [heap for heap in case.witness.heaps if heap is not case.facts]
-    outward = _outward(case.facts)
+    outward, astray = _outward(case.facts), []  # the blocks, each with its own heap and the other
     for fault in case.faults:
         block = outward.get(fault.address) if fault.rule == "list-link" else None
-        yield from ((block, home, case.facts) for home in others if block is not None and block in home.position)
-        block = fault.block if fault.rule == "free-not-listed" else None
-        yield from ((block, case.facts, heap) for heap in others if block is not None and block in _leads_to(heap))
+        if block is not None:
+            astray += [(block, home, case.facts) for home in others if block in home.position]
+        if fault.rule == "free-not-listed" and fault.block is not None:
+            listing = [heap for heap in others if fault.block in _outward(heap).values()]
+            astray += [(fault.block, case.facts, heap) for heap in listing]
+    for block, home, other in astray:
+        user, witness = home.user(block), case.witness.beside(home)
+        life = case.witness.history.newest(user)
+        case.accuse(PROVEN, block, life, said("freed-into-other"), witness)
+        text = said("wrong-heap", block=user, home=home.start, other=other.start)
+        unlisted = said("own-heap-lists-not") if block not in home.listed else None
+        case.tell(PROVEN, "wrong-heap-free", user, text, said("other-heap-lists"), unlisted)
 
 
 def _outward(facts: HeapFacts) -> Dict[int, int]:
@@ -73,23 +58,18 @@ def _outward(facts: HeapFacts) -> Dict[int, int]:
     return {fault.address: fault.leads_to for fault in facts.walk.faults if fault.target is None}
 
 
-def _leads_to(facts: HeapFacts) -> Tuple[int, ...]:
-    return tuple(_outward(facts).values())
-
-
 def explain_refused_free(case: Case) -> None:
     """An assertion at a free whose heap is sound."""
     holder = case.facts.holder(case.block)
     if holder is None or holder == case.block:
-        case.accuse(LIKELY, case.block, why="what was given to free")
-        text = f"{case.user:#x} was given to the free of another heap"
-        case.tell(LIKELY, "wrong-heap-free", case.user, text, "its own heap is sound")
+        case.accuse(LIKELY, case.block, why=said("given-to-free"))
+        case.tell(LIKELY, "wrong-heap-free", case.user, said("given-to-other", block=case.user), said("own-heap-sound"))
         return
     owner = case.facts.user(holder)
-    case.accuse(PROVEN, holder, why=f"{case.user:#x} is inside it")
-    case.accuse(LIKELY, case.block, why="what was given to free")
-    text = f"a pointer into {owner:#x} was freed, {case.user - owner:,} bytes past its start"
-    case.tell(PROVEN, "invalid-free", case.user, text, "no block begins there")
+    case.accuse(PROVEN, holder, why=said("pointer-inside", pointer=case.user))
+    case.accuse(LIKELY, case.block, why=said("given-to-free"))
+    text = said("interior-free", block=owner, offset=case.user - owner)
+    case.tell(PROVEN, "invalid-free", case.user, text, said("no-block-there"))
 
 
 def explain_disagreement(case: Case) -> None:
@@ -98,9 +78,8 @@ def explain_disagreement(case: Case) -> None:
     newest = [life for block in touched for life in case.witness.history.generations(case.facts.user(block))[-2:]]
     live = sorted((life for life in newest if not life.is_freed), key=lambda life: life.seq or 0)
     for life in live:
-        case.accuse(LIKELY, case.facts.raw(life.payload), life, "live by the trace: nothing in it frees this")
+        case.accuse(LIKELY, case.facts.raw(life.payload), life, said("live-by-trace"))
     twice = [tell_double_free(case, block) for block in touched]
     if not any(twice):
         oldest = live[0].payload
-        text = f"{oldest:#x} was freed by code that does not tell the recorder, or the pool that it was in was"
-        case.tell(OPEN, "unrecorded-free", oldest, text, "the heap's own words agree with each other")
+        case.tell(OPEN, "unrecorded-free", oldest, said("unrecorded-free", block=oldest), said("heap-agrees"))

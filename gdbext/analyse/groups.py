@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Dict, Hashable, List, Mapping, Sequence
 
 from gdbext.heap.facts import Fault
-from gdbext.model import Extent
+from gdbext.model.diagnosis import Extent
 
 
 def group_faults(faults: Sequence[Fault], extents: Sequence[Extent], rank: Mapping[str, int]) -> List[List[int]]:
@@ -14,8 +14,15 @@ def group_faults(faults: Sequence[Fault], extents: Sequence[Extent], rank: Mappi
     rule, those of the trace before all others.
     """
     roots = list(range(len(faults)))
-    _join_by_touch(faults, roots)
-    _join_by_extent(extents, roots)
+    seen: Dict[Hashable, int] = {}
+    for position, fault in enumerate(faults):
+        for thing in fault.touches:
+            roots[_root(roots, position)] = _root(roots, seen.setdefault(thing, position))
+    order = sorted(range(len(extents)), key=lambda position: extents[position].start)
+    for one, other in zip(order, order[1:]):
+        telling = extents[one].look != "zero" and extents[other].look != "zero"  # zeros are everywhere
+        if telling and extents[other].start < extents[one].end:
+            roots[_root(roots, other)] = _root(roots, one)
     groups: Dict[int, List[int]] = {}
     for position in range(len(faults)):
         groups.setdefault(_root(roots, position), []).append(position)
@@ -30,19 +37,3 @@ def _root(roots: List[int], position: int) -> int:
         roots[position] = roots[roots[position]]
         position = roots[position]
     return position
-
-
-def _join_by_touch(faults: Sequence[Fault], roots: List[int]) -> None:
-    seen: Dict[Hashable, int] = {}
-    for position, fault in enumerate(faults):
-        for thing in fault.touches:
-            roots[_root(roots, position)] = _root(roots, seen.setdefault(thing, position))
-
-
-def _join_by_extent(extents: Sequence[Extent], roots: List[int]) -> None:
-    """Joins what one run of bytes covers. Zeros do not count: they are everywhere."""
-    order = sorted(range(len(extents)), key=lambda position: extents[position].start)
-    for one, other in zip(order, order[1:]):
-        telling = extents[one].look != "zero" and extents[other].look != "zero"
-        if telling and extents[other].start < extents[one].end:
-            roots[_root(roots, other)] = _root(roots, one)

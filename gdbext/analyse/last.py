@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
-from typing import Dict, Optional, Sequence
+from typing import Optional, Sequence
 
 from gdbext.analyse.suspects import Frames
 from gdbext.heap.facts import HeapFacts
-from gdbext.model import Generation, Life, Place
+from gdbext.model.events import Generation, Life
+from gdbext.model.memory import Place
 from gdbext.trace.history import History
 
 
@@ -28,11 +29,6 @@ def find_place(heaps: Sequence[HeapFacts], history: History, address: int) -> Op
         state, size = "free" if free else "used", facts.size_of(raw)
         return Place(payload, raw, size, requested, address - payload, state, facts.region.address)
     return None
-
-
-def sizes_of(heaps: Sequence[HeapFacts]) -> Dict[int, int]:
-    """Bytes behind the user's pointer of every used block."""
-    return {payload: size for facts in heaps for payload, size in facts.sizes().items()}
 
 
 def life_of(life: Generation, frames: Frames) -> Life:

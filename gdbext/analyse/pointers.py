@@ -7,35 +7,30 @@ leads somewhere is told; of a list's pointer the report says where it leads anyw
 
 from __future__ import annotations
 
-from typing import Callable, Iterator, Optional
+from typing import Callable, List, Optional, Tuple
 
 from gdbext.heap.facts import HeapFacts
-from gdbext.model import Extent
+from gdbext.model.diagnosis import Extent
+from gdbext.model.said import Said, said
 
 NameAt = Callable[[int], Optional[str]]
 _MOST_WORDS = 4
 _TELLING = ("other", "pattern")
 
 
-def no_name(_: int) -> Optional[str]:
-    """Where there is no program."""
-    return None
-
-
-def pointer_words(facts: HeapFacts, name_at: NameAt, extent: Extent) -> str:
+def pointers_in(facts: HeapFacts, name_at: NameAt, extent: Extent) -> Tuple[Said, ...]:
     """What the words of a run of bytes point to; empty if to nothing that is known."""
-    return "; ".join(dict.fromkeys(_leading(facts, name_at, extent))) if extent.look in _TELLING else ""
-
-
-def _leading(facts: HeapFacts, name_at: NameAt, extent: Extent) -> Iterator[str]:
+    if extent.look not in _TELLING:
+        return ()
+    found: List[Said] = []
     width = facts.layout.word
     first = extent.start - extent.start % width
     for place in range(first, min(extent.end, first + _MOST_WORDS * width), width):
         value = facts.snapshot.word(place) or 0
         block = facts.holder(value)
+        name = name_at(value) if block is None and not facts.start <= value < facts.end else None
         if block is not None:
-            yield f"{value:#x} points into the block {facts.user(block):#x}"
-        elif not facts.start <= value < facts.end:
-            name = name_at(value)
-            if name is not None:
-                yield f"{value:#x} is {name}"
+            found.append(said("points-into", value=value, block=facts.user(block)))
+        elif name is not None:
+            found.append(said("points-at", value=value, name=name))
+    return tuple(dict.fromkeys(found))

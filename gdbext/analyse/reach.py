@@ -18,6 +18,7 @@ from array import array
 from bisect import bisect_right
 from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence, Set, Tuple
 
+from gdbext.model.reports.refs import Reference
 from gdbext.source.snapshot import Snapshot
 
 _TYPES = {4: "I", 8: "Q"}
@@ -41,21 +42,7 @@ class Root(NamedTuple):
     end: int
 
 
-class Register(NamedTuple):
-    """A register of a thread."""
-
-    name: str
-    value: int
-
-
-class Pointer(NamedTuple):
-    """A word that leads into a block: where it stands (a register has no address) and what it holds."""
-
-    root: Optional[Root]  # None: in a block, or a register
-    register: Optional[str]
-    block: Optional[int]  # number of the block that it stands in
-    address: Optional[int]
-    value: int
+Register = Tuple[str, int]  # its name and its value
 
 
 class Reach:
@@ -66,22 +53,13 @@ class Reach:
 
     def __init__(self, held: Snapshot, blocks: Sequence[Held], silent: Sequence[Tuple[int, int]] = ()) -> None:
         self.blocks = sorted(blocks)
+        self.pointer_size = held.pointer_size
         self._held = held
         self._silent = sorted(silent)
         self._starts = [block.start for block in self.blocks]
         self._low = self._starts[0] if blocks else 1
         self._high = max((block.end for block in self.blocks), default=0)
         self._parts: Dict[int, List[Tuple[int, int]]] = {}  # of blocks that hold stacks: the rest of them
-
-    @property
-    def pointer_size(self) -> int:
-        """Bytes of a pointer."""
-        return self._held.pointer_size
-
-    def next_start(self, address: int) -> List[int]:
-        """Where the next block behind an address begins, if there is one."""
-        index = bisect_right(self._starts, address)
-        return self._starts[index : index + 1]
 
     def set_aside(self, start: int, end: int) -> None:
         """Scans a range no more with the block that it lies in: it is a stack, of which a part is a root."""
@@ -98,7 +76,7 @@ class Reach:
 
     def words(self, start: int, end: int) -> Iterator[Tuple[int, Sequence[int]]]:
         """What is known of a range, as words: where each run of them begins, and the run."""
-        width = self._held.pointer_size
+        width = self.pointer_size
         first, last = -(-start // width) * width, end // width * width
         whole = self._held.words(first, last) if first < last else None
         if whole is not None:
@@ -107,14 +85,10 @@ class Reach:
         for low, high in self._held.known(first, last):
             begin, stop = -(-low // width) * width, high // width * width
             if begin < stop:
-                yield begin, self._decoded(self._held.get(begin, stop - begin) or b"")
-
-    def _decoded(self, data: bytes) -> Sequence[int]:
-        words = array(_TYPES[self._held.pointer_size])
-        words.frombytes(data)
-        if self._held.byte_order != sys.byteorder:
-            words.byteswap()
-        return words
+                run = array(_TYPES[width], self._held.get(begin, stop - begin) or b"")
+                if self._held.byte_order != sys.byteorder:
+                    run.byteswap()
+                yield begin, run
 
     def _telling(self, start: int, end: int) -> Iterator[Tuple[int, int]]:
         """The parts of a range that are not silent."""
@@ -136,7 +110,7 @@ class Reach:
 
     def found_in_block(self, number: int) -> Iterator[int]:
         """The same for a block, without links that the allocator left in it when it was free."""
-        block, width = self.blocks[number], self._held.pointer_size
+        block, width = self.blocks[number], self.pointer_size
         if number in self._parts:
             for start, end in self._parts[number]:
                 yield from self.found_in(start, end)
@@ -150,12 +124,12 @@ class Reach:
     def _is_link(self, value: int) -> bool:
         """Whether a word leads to the last word of a block: there the header of the next one begins, for TLSF."""
         target = self.block_at(value)
-        return target is not None and value == self.blocks[target].end - self._held.pointer_size
+        return target is not None and value == self.blocks[target].end - self.pointer_size
 
     def unreachable(self, roots: Sequence[Root], registers: Sequence[Register]) -> List[int]:
         """Numbers of the blocks that neither roots nor registers lead to, however far."""
         marked: Set[int] = set()
-        left = self._mark((register.value for register in registers), marked)
+        left = self._mark((value for _, value in registers), marked)
         for root in roots:
             left += self._mark(self.found_in(root.start, root.end), marked)
         while left:
@@ -184,23 +158,24 @@ class Reach:
 
     def pointers_to(
         self, low: int, high: int, roots: Sequence[Root], registers: Sequence[Register]
-    ) -> Iterator[Pointer]:
+    ) -> Iterator[Reference]:
         """Every word that holds an address in low..high: in registers, roots, and used blocks."""
-        for register in registers:
-            if low <= register.value < high:
-                yield Pointer(None, register.name, None, None, register.value)
+        for name, value in registers:
+            if low <= value < high:
+                yield Reference("register", name, None, value, None, None)
         for root in roots:
             for address, value in self._places(root.start, root.end, low, high):
-                yield Pointer(root, None, None, address, value)
+                yield Reference(root.kind, root.name, address, value, None, None)
         for number, block in enumerate(self.blocks):
-            links = {block.start, block.start + self._held.pointer_size, block.end - self._held.pointer_size}
+            links = {block.start, block.start + self.pointer_size, block.end - self.pointer_size}
             for start, end in self._parts.get(number, [block[:2]]):
                 for address, value in self._places(start, end, low, high):
                     if address not in links or not self._is_link(value):
-                        yield Pointer(None, None, number, address, value)
+                        name = f"{block.payload:#x}+{address - block.payload}"
+                        yield Reference("block", name, address, value, block.payload, None)
 
     def _places(self, start: int, end: int, low: int, high: int) -> Iterator[Tuple[int, int]]:
-        width = self._held.pointer_size
+        width = self.pointer_size
         for begin, stop in self._telling(start, end):
             for first, words in self.words(begin, stop):
                 yield from [(first + at * width, word) for at, word in enumerate(words) if low <= word < high]

@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
-from typing import Dict, List, Tuple
+from typing import List, Tuple
 
 from gdbext.heap.facts import Fault, HeapFacts
-from gdbext.model import Skipped
+from gdbext.model.reports.base import Skipped
+from gdbext.model.said import said
 
 # A heap may be broken in every block; a report of more than this helps nobody.
 _MOST_FAULTS = 100
@@ -16,14 +17,14 @@ def run_rules(facts: HeapFacts) -> Tuple[List[Fault], List[Skipped]]:
     """All faults of one heap, and the checks that could not run."""
     faults: List[Fault] = []
     skipped = [
-        Skipped("blocks", f"memory from {facts.place_of_size(broken.payload):#x} on could not be read")
+        Skipped("blocks", said("unread-from", place=facts.place_of_size(broken.payload)))
         for broken in facts.walk.breaks
         if broken.word is None
     ]
     for rule in facts.allocator.rules:
         found, lacks = list(rule.check(facts)), rule.lacks(facts)
         if len(found) > _MOST_FAULTS:
-            skipped.append(Skipped(rule.id, f"{len(found) - _MOST_FAULTS:,} more places are not listed"))
+            skipped.append(Skipped(rule.id, said("more-places", places=len(found) - _MOST_FAULTS)))
         if lacks is not None:
             skipped.append(Skipped(rule.id, lacks))
         faults += found[:_MOST_FAULTS]
@@ -33,8 +34,3 @@ def run_rules(facts: HeapFacts) -> Tuple[List[Fault], List[Skipped]]:
 def struck_by(facts: HeapFacts, fault: Fault) -> str:
     """What a write hits that breaks a fault's rule."""
     return next((rule.struck for rule in facts.allocator.rules if rule.id == fault.rule), "")
-
-
-def rank_of(facts: HeapFacts) -> Dict[str, int]:
-    """How early each rule stands among those of a heap: the earlier, the more it says about a cause."""
-    return {rule.id: position for position, rule in enumerate(facts.allocator.rules)}

@@ -10,20 +10,21 @@ Assumptions: a trace that has lost any event since it began proves nothing about
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import chain
-from typing import Callable, FrozenSet, Hashable, Iterable, Iterator, List, Optional, Tuple
+from typing import Callable, FrozenSet, Hashable, Iterable, Iterator, List, Optional, Sequence, Tuple
 
 from gdbext.analyse.rules import struck_by
-from gdbext.analyse.suspects import Witness, counted
-from gdbext.heap.facts import Fault, HeapFacts
-from gdbext.model import Generation, Skipped, TraceInfo
+from gdbext.analyse.suspects import Witness
+from gdbext.heap.facts import Fault
+from gdbext.model.events import Generation, TraceInfo
+from gdbext.model.record import Record
+from gdbext.model.reports.base import Skipped
+from gdbext.model.said import Said, said
 
-_SOUND = "a sound heap"
+_SOUND = "sound-heap"
 
 
-@dataclass(frozen=True)
-class TraceRule:
+class TraceRule(Record):
     """What the trace and the heap must agree on, and how to see where they do not."""
 
     id: str
@@ -36,15 +37,13 @@ class TraceRule:
 def _double_free(witness: Witness) -> Iterator[Fault]:
     """The free that the allocator refused: of what the heap has as free."""
     facts = witness.facts
-    for event, earlier in witness.history.double_frees():
+    for event, _ in witness.history.double_frees():
         holder = facts.holder(facts.raw(event.address))
         life = witness.history.newest(event.address)
         if holder is None or life is None or not life.in_flight or not facts.is_free(holder):
             continue
-        if holder in facts.listed or earlier is not None:
-            text = f"{event.address:#x} is being freed, and was free already"
-            raw = facts.raw(event.address)
-            yield Fault("double-free", event.address, 0, raw, text, frozenset((raw, holder)), False)
+        text, raw = said("double-free", block=event.address), facts.raw(event.address)
+        yield Fault("double-free", event.address, 0, raw, text, frozenset((raw, holder)), False)
 
 
 def _refused_free(witness: Witness) -> Iterator[Fault]:
@@ -58,10 +57,10 @@ def _refused_free(witness: Witness) -> Iterator[Fault]:
         touched: FrozenSet[Hashable] = frozenset((raw, holder))
         if holder == raw:
             touched |= {_SOUND}  # else damage has led to the assertion
-            text = f"{life.payload:#x} was being freed at the assertion, and its own heap has it as a used block"
+            text = said("refused-own", block=life.payload)
         else:
-            inside = f"at offset {life.payload - facts.user(holder):,} of the used block {facts.user(holder):#x}"
-            text = f"{life.payload:#x} was being freed at the assertion, and lies {inside}: it is no block"
+            owner = facts.user(holder)
+            text = said("refused-inside", pointer=life.payload, offset=life.payload - owner, block=owner)
         yield Fault("refused-free", life.payload, 0, raw, text, touched, False)
 
 
@@ -71,15 +70,18 @@ def _live_and_free(witness: Witness) -> Iterator[Fault]:
         raw = facts.raw(life.payload)
         holder = facts.holder(raw)
         if holder is not None and facts.is_free(holder):
-            text = f"{life.payload:#x} is live by the trace, and free by the heap"
+            text = said("live-and-free", block=life.payload)
             yield Fault("trace-live-free", life.payload, 0, raw, text, frozenset((raw, holder)))
 
 
 def _overlap(witness: Witness) -> Iterator[Fault]:
-    for older, newer in chain(witness.reissued_here(), _overlapping(witness.live_here())):
-        same = older.payload == newer.payload
-        live = "again, and was live" if same else f"with bytes of {older.payload:#x}, which was live"
-        text = f"{newer.payload:#x} was handed out {live} by the trace"
+    here = range(witness.facts.start, witness.facts.end)
+    reissued = (pair for pair in witness.history.reissued() if pair[1].payload in here)
+    for older, newer in chain(reissued, _overlapping(witness.live_here())):
+        if older.payload == newer.payload:
+            text = said("handed-out-again", block=newer.payload)
+        else:
+            text = said("handed-out-over", block=newer.payload, older=older.payload)
         raw = witness.facts.raw(newer.payload)
         touched = frozenset((raw, witness.facts.raw(older.payload)))
         yield Fault("trace-overlap", newer.payload, 0, raw, text, touched)
@@ -105,32 +107,30 @@ TRACE_RULES: Tuple[TraceRule, ...] = (
 TRACE_NOTES = frozenset(rule.id for rule in TRACE_RULES if rule.severity == "note")
 
 
-def run_trace_rules(witness: Witness, broken: Iterable[Fault]) -> Tuple[List[Fault], List[Skipped]]:
+def run_trace_rules(witness: Witness, broken: Sequence[Fault]) -> Tuple[List[Fault], List[Skipped]]:
     """Where the trace and the heap differ, but for what damage to the heap explains; the checks that prove nothing."""
     if witness.trace is None or not witness.facts.layout.fills_pools:
         return [], []
-    explained = frozenset(chain.from_iterable(_explains(witness.facts, fault) for fault in broken))
+    explained = {thing for fault in broken for thing in fault.touches}
+    # The counters are no reason for an assertion: the allocator counts a block before it looks at it.
+    if any(struck_by(witness.facts, fault) != "counters" for fault in broken):
+        explained.add(_SOUND)
     faults: List[Fault] = []
     skipped: List[Skipped] = []
     for rule in TRACE_RULES:
         found = [fault for fault in rule.check(witness) if rule.severity == "damage" or not fault.touches & explained]
-        if found and rule.whole and _gaps(witness.trace):
-            why = f"{counted(len(found), 'place')} where the trace and the heap differ: {_gaps(witness.trace)}"
-            skipped.append(Skipped(rule.id, why))
+        gaps = _gaps(witness.trace) if found and rule.whole else None
+        if gaps is not None:
+            skipped.append(Skipped(rule.id, said("trace-differs", places=len(found), why=gaps)))
         else:
             faults += found
     return faults, skipped
 
 
-def _explains(facts: HeapFacts, fault: Fault) -> FrozenSet[Hashable]:
-    """What damage accounts for. The counters are no reason: the allocator counts a block before it looks at it."""
-    return fault.touches if struck_by(facts, fault) == "counters" else fault.touches | {_SOUND}
-
-
-def _gaps(trace: TraceInfo) -> str:
+def _gaps(trace: TraceInfo) -> Optional[Said]:
     """Why a trace cannot tell who has a block; what was overwritten is older than what it holds, and does not count."""
     imported = trace.imported
     if imported is not None and not (imported.frees_told and trace.running):
-        return f"{imported.source} does not tell of every free"
+        return said("frees-untold", source=imported.source)
     lost = trace.dropped + trace.half_written + trace.stopped
-    return f"{counted(lost, 'event')} went unrecorded, which may be why" if lost else ""
+    return said("events-lost", events=lost) if lost else None

@@ -16,6 +16,7 @@ from typing import Callable, Iterator, List, NamedTuple, Optional, Sequence, Tup
 
 from gdbext.analyse.reach import Reach
 from gdbext.kernel.freertos import Task
+from gdbext.model.said import Said, Trouble, said
 
 _STACK_BYTES = 64 << 10  # where nothing tells more
 _LARGEST_STACK = 1 << 20
@@ -30,96 +31,76 @@ class TaskStack(NamedTuple):
     top: int
     end: int
 
-    def holds(self, address: int) -> bool:
-        """Whether an address lies in it."""
-        return self.low <= address < self.end
-
-
-class Stacks(NamedTuple):
-    """The stacks that are known, in address order, and what to say of the others."""
-
-    known: List[TaskStack]
-    problems: List[str]
-
-
-class _Doubt(Exception):
-    """A stack cannot be what its control block says; the text says why."""
-
 
 def task_stacks(
     tasks: Sequence[Task], reach: Reach, pointers: Sequence[int], known_end: Callable[[int], int]
-) -> Stacks:
-    """The stacks of tasks. `pointers`: from where on the stacks of the threads that a debugger shows are in use.
+) -> Tuple[List[TaskStack], List[Said]]:
+    """The stacks of tasks that are known, in address order, and what to say of the others.
 
-    `known_end`: where the known memory around an address ends.
+    `pointers`: from where on the stacks of the threads that a debugger shows are in use. `known_end`: where the known
+    memory around an address ends.
     """
-    found, problems = [], []
+    found: List[TaskStack] = []
+    problems: List[Said] = []
     for task in tasks:
         try:
             end, doubt = _end(task, tasks, reach, known_end)
             stack = TaskStack(f"stack of task {task.name}", task.low, _top(task, end, pointers), end)
-        except _Doubt as why:
-            problems.append(f"the stack of task {task.name} is scanned like other memory, old words too: {why}")
+        except Trouble as doubtful:
+            problems.append(said("stack-doubtful", task=task.name, why=doubtful.why))
             continue
         found.append(stack)
-        problems += [f"stack of task {task.name}: {text}" for text in (doubt, _remark(task, stack)) if text]
-    kept = list(_apart(sorted(found, key=lambda stack: stack.low), problems))
-    return Stacks(kept, problems)
+        remarks = [] if doubt is None else [doubt]
+        if task.deleted:
+            remarks.append(said("stack-of-deleted"))
+        elif task.running and stack.top == stack.low:
+            remarks.append(said("stack-of-running"))
+        problems += [said("stack-of-task", task=task.name, what=remark) for remark in remarks]
+    return list(_apart(sorted(found, key=lambda stack: stack.low), problems)), problems
 
 
-def _end(task: Task, tasks: Sequence[Task], reach: Reach, known_end: Callable[[int], int]) -> Tuple[int, Optional[str]]:
-    """Where a stack ends, and what to say if that is not known for sure."""
-    limit = _limit(task, tasks, reach, known_end)
+def _end(
+    task: Task, tasks: Sequence[Task], reach: Reach, known_end: Callable[[int], int]
+) -> Tuple[int, Optional[Said]]:
+    """Where a stack ends, and what to say if that is not known for sure. Trouble: it cannot be a stack."""
+    block, edge = reach.block_at(task.low), known_end(task.low)
+    if block is not None:
+        limit = reach.blocks[block].end
+    elif edge <= task.low:
+        raise Trouble(said("stack-unknown", start=task.low))
+    else:  # it ends with its variable, or before whatever begins behind it
+        begins = (one for other in tasks for one in (other.low, other.address))
+        behind = (one for one in (*begins, *(held.start for held in reach.blocks)) if one > task.low)
+        limit = min([edge, *behind, *([] if task.variable_end is None else [task.variable_end])])
     if task.last is not None:
         end = task.last + reach.pointer_size
         if not task.low < end <= limit or end - task.low > _LARGEST_STACK:
-            raise _Doubt(f"pxEndOfStack {task.last:#x} cannot end what begins at {task.low:#x}")
+            raise Trouble(said("stack-end-wrong", last=task.last, start=task.low))
         return end, None
-    told = reach.block_at(task.low) is not None or task.variable_end is not None
+    told = block is not None or task.variable_end is not None
     end = min(limit, task.low + (_LARGEST_STACK if told else _STACK_BYTES))
-    return end, None if told else f"where it ends is not known; it is scanned up to {end:#x}"
-
-
-def _limit(task: Task, tasks: Sequence[Task], reach: Reach, known_end: Callable[[int], int]) -> int:
-    """What a stack cannot reach beyond: its block; else its variable, and whatever begins behind it."""
-    block = reach.block_at(task.low)
-    if block is not None:
-        return reach.blocks[block].end
-    edge = known_end(task.low)
-    if edge <= task.low:
-        raise _Doubt(f"pxStack {task.low:#x} is not in the memory that is known here")
-    begins = (one for other in tasks for one in (other.low, other.address))
-    behind = [one for one in begins if one > task.low] + reach.next_start(task.low)
-    return min([edge, *behind, *([] if task.variable_end is None else [task.variable_end])])
+    return end, None if told else said("stack-end-unknown", end=end)
 
 
 def _top(task: Task, end: int, pointers: Sequence[int]) -> int:
-    """From where on a stack is in use."""
+    """From where on a stack is in use. Trouble: its control block says what cannot be."""
     if task.deleted:
         return end
     seen = [pointer for pointer in pointers if task.low <= pointer < end]
     if task.running:
         return min(seen, default=task.low)
     if not task.low <= task.top < end:
-        raise _Doubt(f"pxTopOfStack {task.top:#x} is not in {task.low:#x}..{end:#x}")
+        raise Trouble(said("stack-top-wrong", top=task.top, start=task.low, end=end))
     return max(task.low, min([task.top - _SPILLED, *seen]))
 
 
-def _remark(task: Task, stack: TaskStack) -> Optional[str]:
-    if task.deleted:
-        return "not scanned: the task is deleted, and waits for the idle task to free it"
-    if task.running and stack.top == stack.low:
-        return "all of it is scanned: the task runs, and no register here tells how far down"
-    return None
-
-
-def _apart(stacks: Sequence[TaskStack], problems: List[str]) -> Iterator[TaskStack]:
+def _apart(stacks: Sequence[TaskStack], problems: List[Said]) -> Iterator[TaskStack]:
     """The stacks that share no byte with another."""
     reached = 0
     for number, stack in enumerate(stacks):
         following = stacks[number + 1].low if number + 1 < len(stacks) else stack.end
         if stack.low < reached or following < stack.end:
-            problems.append(f"the {stack.name} is scanned like other memory, old words too: it lies in another's")
+            problems.append(said("stack-shared", stack=stack.name))
         else:
             yield stack
         reached = max(reached, stack.end)

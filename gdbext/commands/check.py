@@ -1,82 +1,82 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`memtrace check`: walk every heap, check all invariants, name who did it."""
+"""heap-check: Walk every heap, check all invariants, and name who damaged it."""
 
 from __future__ import annotations
 
 from argparse import Namespace
 from functools import lru_cache
-from typing import Callable, List
+from typing import List, Tuple
 
-from gdbext.analyse.check import Known, Operation, check_heap
+from gdbext.analyse.check import check_heap
 from gdbext.analyse.rules import run_rules
-from gdbext.commands.collect import Collected, collect
-from gdbext.commands.host import Host
-from gdbext.commands.owners import Owners
+from gdbext.analyse.suspects import Witness
+from gdbext.analyse.watch import plan_damage
+from gdbext.collect.collect import collect
+from gdbext.collect.collected import Collected
+from gdbext.collect.owners import Owners
+from gdbext.commands.arguments import SOURCES
+from gdbext.commands.command import Argument, Command
 from gdbext.heap.allocator import Unreadable
 from gdbext.heap.around import fetch_around
-from gdbext.heap.facts import HeapFacts
-from gdbext.model import CheckReport, HeapReport, Skipped
+from gdbext.heap.facts import Fault, HeapFacts
+from gdbext.model.diagnosis import Operation
+from gdbext.model.reports.base import Skipped
+from gdbext.model.reports.check import CheckReport, HeapReport
+from gdbext.model.said import said
+from gdbext.report.text.check import check_lines
+from gdbext.target.target import Target
+
+_BLOCKS = Argument("--blocks", "list every block in the JSON", {"action": "store_true"})
 
 
-def run_check(host: Host, options: Namespace) -> CheckReport:
-    """Collects, then analyses; the report's data."""
-    memory = host.memory()
-    mark = memory.mark()
-    found = collect(host, options.heap, options.ring, options.pool)
-    operation = _asked_once(host, found)
-    heaps = _analyse(host, found, operation, options.blocks)
-    damaged = any(heap.findings for heap in heaps)
-    if damaged:
-        _keep_plan(host, heaps, found)
-    assertion = operation().assertion if damaged or host.at_assertion else found.assertion
-    return CheckReport(assertion, tuple(heaps), *found.closing(memory, mark))
+Broken = Tuple[Collected, List[Tuple[HeapFacts, List[Fault]]]]  # what was read, and the rules that each heap breaks
 
 
-def _keep_plan(host: Host, heaps: List[HeapReport], found: Collected) -> None:
-    """Keeps what `memtrace watch last-damage` will ask for: after a restart the trace is gone."""
-    from gdbext.analyse.watch import plan_damage  # not needed by those who only load us
-
-    plan = plan_damage(heaps, found.past, host.memory().source.pointer_size)
-    if plan is not None:
-        host.keep_plan(plan)
-
-
-def _asked_once(host: Host, found: Collected) -> Callable[[], Operation]:
-    """What the target was doing, from the trace if it has the assertion; else the debugger is asked, at most once."""
-
-    @lru_cache(maxsize=1)
-    def operation() -> Operation:
-        if found.assertion is None:
-            return host.operation()
-        return Operation(True, "the allocator has asserted", True, found.assertion)
-
-    return operation
-
-
-def _analyse(host: Host, found: Collected, operation: Callable[[], Operation], with_blocks: bool) -> List[HeapReport]:
-    task_of = Owners(host, found).task_of
-    known = Known(
-        found.history, host.frames, operation, found.trace_info, with_blocks, found.heaps, task_of, host.name_at
-    )
-    heaps: List[HeapReport] = []
-    group = 1
+def collect_broken(target: Target, options: Namespace) -> Broken:
+    """Reads heaps and trace; where a heap was not read whole, also the bytes around what is broken in it."""
+    found = collect(target, options)
+    faults: List[Tuple[HeapFacts, List[Fault]]] = []
     for facts in found.heaps:
-        _read_evidence(host, facts)
-        heap, skipped = check_heap(facts, known, group)
-        heaps.append(heap)
+        broken, skipped = run_rules(facts)
         found.skipped += skipped
-        group += len({finding.group for finding in heap.findings})
-    for heap_without in found.unreadable:
-        heaps.append(_unreadable_heap(heap_without))
-        found.skipped.append(Skipped(f"heap {heap_without.region.address:#x}", heap_without.why))
-    return heaps
+        faults.append((facts, broken))
+        if found.memory.snapshot.missing(facts.start, facts.layout.behind):
+            places = [(fault.address, fault.length) for fault in broken]
+            fetch_around(found.memory, places, facts.start, facts.layout.behind)
+    return found, faults
 
 
-def _read_evidence(host: Host, facts: HeapFacts) -> None:
-    """The bytes around damage, where the heap was not read whole: what is concluded from them needs them there."""
-    if host.memory().snapshot.missing(facts.start, facts.layout.behind):
-        places = [(fault.address, fault.length) for fault in run_rules(facts)[0]]
-        fetch_around(host.memory(), places, facts.start, facts.layout.behind)
+def analyse(broken: Broken, options: Namespace) -> CheckReport:
+    """Explains what is broken; the report's data."""
+    found, faults_of = broken
+    target, owners = found.target, Owners(found)
+    operation = lru_cache(maxsize=1)(lambda: _operation(found))  # the debugger is asked once at most
+    heaps: List[HeapReport] = []
+    for facts, faults in faults_of:
+        witness = Witness(
+            facts, found.trace.history, target.frames, found.trace.info, found.heaps,
+            owners.task_of, target.program.name_at, operation,
+        )  # fmt: skip
+        group = 1 + sum(len({finding.group for finding in heap.findings}) for heap in heaps)
+        heap, unproven = check_heap(witness, faults, group, options.blocks)
+        heaps.append(heap)
+        found.skipped += unproven
+    for without in found.unreadable:
+        heaps.append(_unreadable_heap(without))
+        found.skipped.append(Skipped(f"heap {without.region.address:#x}", without.why))
+    damaged = any(heap.findings for heap in heaps)
+    plan = plan_damage(heaps, found.trace, found.memory.source.pointer_size)
+    if plan is not None:
+        target.debugger.last_damage = plan  # kept for `memtrace watch`: after a restart the trace is gone
+    asserted = operation().assertion if damaged or target.debugger.at_assertion else found.trace.assertion
+    return CheckReport(*found.closing(), asserted, tuple(heaps))
+
+
+def _operation(found: Collected) -> Operation:
+    """What the target was doing: from the trace, if it has the assertion, else as the debugger tells."""
+    if found.trace.assertion is None:
+        return found.target.debugger.operation()
+    return Operation(True, said("allocator-asserted"), True, found.trace.assertion)
 
 
 def _unreadable_heap(heap: Unreadable) -> HeapReport:
@@ -88,3 +88,15 @@ def _unreadable_heap(heap: Unreadable) -> HeapReport:
         status=heap.status, poisoning="none", used_blocks=0, free_blocks=0, used_bytes=0, free_bytes=0, largest_free=0,
         minimum_free=None, findings=(), gaps=(), resumed=(), blocks=None,
     )  # fmt: skip
+
+
+def exit_status(report: CheckReport) -> int:
+    """1: a heap is damaged; else 2: one is not readable, or there is none, or Ctrl-C cut it short; else 0."""
+    states = [heap.status for heap in report.heaps]
+    unknown = "unreadable" in states or not states or report.cost.interrupted
+    return 1 if "damaged" in states else 2 if unknown else 0
+
+
+COMMAND = Command(
+    __name__, __doc__, (*SOURCES, _BLOCKS), collect_broken, analyse, check_lines, CheckReport, exit_status
+)

@@ -9,8 +9,8 @@ from __future__ import annotations
 from argparse import Namespace
 from typing import Callable, Optional, Tuple
 
-from gdbext.commands.host import UserError
-from gdbext.model import Stack
+from gdbext.model.errors import UserError
+from gdbext.model.events import Stack
 from gdbext.report.printable import printable
 
 Number = Callable[[str], int]

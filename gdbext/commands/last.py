@@ -1,34 +1,44 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`memtrace last ADDR`: who has this address, and who had it."""
+"""last-malloc: Show the block that holds an address or held it last, with its owners and their stacks."""
 
 from __future__ import annotations
 
 from argparse import Namespace
-from dataclasses import replace
 from typing import Optional, Tuple
 
-from gdbext.analyse.last import find_place, life_of, sizes_of
-from gdbext.commands.collect import collect
+from gdbext.analyse.last import find_place, life_of
+from gdbext.collect.collect import collect
+from gdbext.collect.collected import Collected
+from gdbext.collect.owners import Owners
+from gdbext.commands.arguments import ADDRESS, ALL, LIMIT, SOURCES
+from gdbext.commands.command import Command
 from gdbext.commands.filters import limit_of
-from gdbext.commands.host import Host
-from gdbext.commands.owners import Owners
-from gdbext.model import Generation, LastReport, Place
+from gdbext.model.events import Generation
+from gdbext.model.memory import Place
+from gdbext.model.record import replace
+from gdbext.model.reports.last import LastReport
+from gdbext.report.text.last import last_lines
+from gdbext.target.target import Target
 
 # The newest owner and some before it; a busy address has hundreds.
 _LIVES_SHOWN = 5
 
 
-def run_last(host: Host, options: Namespace) -> LastReport:
-    """Collects, then analyses; the report's data."""
-    memory = host.memory()
-    mark = memory.mark()
-    address = host.address(options.address)
-    found = collect(host, options.heap, options.ring, options.pool)
-    place = find_place(found.heaps, found.history, address)
-    lives = _owned(Owners(host, found), place, found.history.holding(address, sizes_of(found.heaps)))
+def collect_asked(target: Target, options: Namespace) -> Tuple[Collected, int]:
+    """Reads heaps and trace, and the address that is asked for."""
+    address = target.bytes.address(options.address)
+    return collect(target, options), address
+
+
+def analyse(asked: Tuple[Collected, int], options: Namespace) -> LastReport:
+    """Finds the block and its owners; the report's data."""
+    found, address = asked
+    place = find_place(found.heaps, found.trace.history, address)
+    sizes = {payload: size for facts in found.heaps for payload, size in facts.sizes().items()}
+    lives = _owned(Owners(found), place, found.trace.history.holding(address, sizes))
     shown = lives[: limit_of(options, _LIVES_SHOWN)]
-    generations = tuple(life_of(life, host.frames) for life in shown)
-    return LastReport(address, place, generations, len(lives) - len(shown), *found.closing(memory, mark))
+    generations = tuple(life_of(life, found.target.frames) for life in shown)
+    return LastReport(*found.closing(), address, place, generations, len(lives) - len(shown))
 
 
 def _owned(owners: Owners, place: Optional[Place], lives: Tuple[Generation, ...]) -> Tuple[Generation, ...]:
@@ -44,3 +54,6 @@ def _owned(owners: Owners, place: Optional[Place], lives: Tuple[Generation, ...]
         replace(life, task=owner.task) if life.payload == place.payload and not life.is_freed else life
         for life in lives
     )
+
+
+COMMAND = Command(__name__, __doc__, (ADDRESS, *SOURCES, LIMIT, ALL), collect_asked, analyse, last_lines, LastReport)

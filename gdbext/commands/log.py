@@ -1,45 +1,60 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`memtrace log`: the last events of the ring."""
+"""malloc-log: Show the last events of the trace."""
 
 from __future__ import annotations
 
 from argparse import Namespace
 
-from gdbext.commands.collect import collect_trace
+from gdbext.collect.collect import collect_trace
+from gdbext.collect.collected import Collected
+from gdbext.commands.arguments import ALL, CALLER, LIMIT, RSP, SIZE, TASK, TRACE, WHERE
+from gdbext.commands.command import Argument, Command
 from gdbext.commands.filters import called_by, decimal, is_named, limit_of, parse_range, within
-from gdbext.commands.host import Host
-from gdbext.model import Event, LogEntry, LogReport, Skipped
+from gdbext.model.events import Event
+from gdbext.model.reports.base import Skipped
+from gdbext.model.reports.log import LogEntry, LogReport
+from gdbext.model.said import said
+from gdbext.report.text.log import log_lines
+from gdbext.target.target import Target
+from gdbext.trace.format import EVENT_KINDS
 
-_NO_FREES = (
-    "the records do not say when a block was freed, so that frees are not listed; last-malloc ADDRESS shows them"
-)
+_SEQ = Argument("--seq", "sequence numbers: FIRST:LAST, FIRST:, :LAST", {"metavar": "RANGE"})
+_KIND = Argument("--kind", "events of this kind only", {"metavar": "KIND", "choices": EVENT_KINDS})
 
 
-def run_log(host: Host, options: Namespace) -> LogReport:
-    """Collects, filters; the report's data."""
-    memory = host.memory()
-    mark = memory.mark()
-    found = collect_trace(host, options.ring)
-    if found.trace is not None and not found.trace.lists_frees:
-        found.skipped.append(Skipped("events", _NO_FREES))
-    kept = [event for event in found.events if _matches(host, options, event)]
-    limit = limit_of(options, host.settings.limit)
+def collect_events(target: Target, options: Namespace) -> Collected:
+    """Reads the trace."""
+    found = collect_trace(target, options)
+    if not found.trace.lists_frees:
+        found.skipped.append(Skipped("events", said("frees-not-listed")))
+    return found
+
+
+def analyse(found: Collected, options: Namespace) -> LogReport:
+    """The events that the filters let through; the report's data."""
+    kept = [event for event in found.trace.events if _matches(found.target, options, event)]
+    limit = limit_of(options, found.target.settings.limit)
     shown = kept if limit is None else kept[-limit:]
-    entries = tuple(_entry(host, event) for event in shown)
-    return LogReport(entries, len(kept), *found.closing(memory, mark))
+    frames = found.target.frames
+    entries = tuple(
+        LogEntry(one.seq, one.kind, one.address, one.size, one.task, one.core, one.time, frames(one.stack))
+        for one in shown
+    )
+    return LogReport(*found.closing(), entries, len(kept))
 
 
-def _entry(host: Host, event: Event) -> LogEntry:
-    stack = host.frames(event.stack)
-    return LogEntry(event.seq, event.kind, event.address, event.size, event.task, event.core, event.time, stack)
-
-
-def _matches(host: Host, options: Namespace, event: Event) -> bool:
+def _matches(target: Target, options: Namespace, event: Event) -> bool:
     return (
         options.kind in (None, event.kind)
         and within(event.size, parse_range("--size", options.size, decimal))
         and within(event.seq, parse_range("--seq", options.seq, decimal))
-        and within(event.address, parse_range("--address", options.address, host.address))
+        and within(event.address, parse_range("--address", options.address, target.bytes.address))
         and is_named(event.task, options.task)
-        and (options.caller is None or called_by(host.frames(event.stack), options.caller))
+        and (options.caller is None or called_by(target.frames(event.stack), options.caller))
     )
+
+
+COMMAND = Command(
+    __name__, __doc__, (*TRACE, RSP, _KIND, SIZE, TASK, WHERE, CALLER, _SEQ, LIMIT, ALL), collect_events, analyse,
+    log_lines, LogReport,
+)  # fmt: skip

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`memtrace save FILE`: heaps, ring, globals, stacks and registers as an ELF core, which GDB and every command opens.
+"""memtrace save, in GDB: Save heaps, ring, globals, stacks and registers as an ELF core, which every command opens.
 
 Approach: everything is read through the memory of the reports, so that what they were made of is in the file; all that
 has been read goes into it. What the bytes do not tell (how heaps were found, what the target was doing) is a note.
@@ -13,54 +13,66 @@ from __future__ import annotations
 import os
 from argparse import Namespace
 from contextlib import contextmanager
-from typing import Iterator, List, Optional
+from typing import Iterator, List, Sequence, Tuple
 
-from gdbext.analyse.check import Operation
-from gdbext.commands.collect import Collected, collect
-from gdbext.commands.host import Host, Live, UserError
-from gdbext.model import SaveReport, Skipped
+from gdbext.collect.collect import collect
+from gdbext.collect.collected import Collected
+from gdbext.commands.arguments import SOURCES
+from gdbext.commands.command import Argument, Command
+from gdbext.model.diagnosis import Operation
+from gdbext.model.errors import UserError
+from gdbext.model.reports.base import Skipped
+from gdbext.model.reports.save import SaveReport
+from gdbext.model.said import said
+from gdbext.report.sentences import words
+from gdbext.report.text.save import save_lines
 from gdbext.source.core import Note
 from gdbext.source.core_writer import Image, core_bytes
-from gdbext.source.memory import Memory
 from gdbext.source.registers import auxiliary_note, prstatus, stack_pointer
-from gdbext.source.replace import place_of, write_file
+from gdbext.source.replace import CORES, place_of, write_file
 from gdbext.source.saved import Saved, SavedHeap, saved_notes
+from gdbext.target.target import Live, Registers, Target
 
+_FILE = Argument("file", "the file to write; a core that is there is replaced", {"metavar": "FILE"})
 _LARGEST_SECTION = 1 << 20
 _STACK_BYTES = 16 << 10
 _BELOW_STACK = 256  # what leaf functions keep below the stack pointer
 
 
-def run_save(host: Host, options: Namespace) -> SaveReport:
-    """Reads all that goes into the file, writes it, and says what is in it."""
+# What was read, of which target with which threads' registers, for which file, and where that will stand.
+Kept = Tuple[Collected, Live, Sequence[Registers], str, str]
+
+
+def collect_kept(target: Target, options: Namespace) -> Kept:
+    """Reads all that goes into the file."""
     path = os.path.expanduser(options.file)
-    place = _place(path)
-    memory = host.memory()
-    mark = memory.mark()
-    live = host.live()
-    found = collect(host, options.heap, options.ring, options.pool, needed=False)
-    if not found.heaps and not found.unreadable and found.trace_info is None:
+    with _as_user_error(path):
+        place = place_of(path, CORES)
+        folder = os.path.dirname(place)
+        if not os.access(folder, os.W_OK):  # says at once what would fail after a long read
+            raise PermissionError(f"no file can be made in {folder}")
+    target.bytes.memory()
+    live = target.debugger.live()
+    threads = target.debugger.registers()
+    found = collect(target, options, needed=False)
+    if not found.heaps and not found.unreadable and found.trace.info is None:
         raise UserError("nothing to save: no heap and no ring was found; `memtrace status` says what is missing")
-    _fetch_all(memory, found, live)
-    notes = [*_registers(memory, live), *_knowledge(host, memory, found)]
+    _fetch_all(found, threads)
+    return found, live, threads, path, place
+
+
+def write(kept: Kept, _: Namespace) -> SaveReport:
+    """Writes the file; the report says what is in it."""
+    found, (number, auxiliary), threads, path, place = kept
+    memory = found.memory
+    notes = [*_registers(found, threads, auxiliary), *_knowledge(found)]
     ranges = [(start, memory.snapshot.get(start, end - start) or b"") for start, end in memory.snapshot.extents()]
     source = memory.source
-    data = core_bytes(Image(source.pointer_size, source.byte_order, live.number, notes, ranges))
+    data = core_bytes(Image(source.pointer_size, source.byte_order, number, notes, ranges))
     with _as_user_error(path):
-        write_file(place, data)
-    sizes = len(ranges), sum(len(data) for _, data in ranges)
-    trace, skipped, cost = found.closing(memory, mark)
-    return SaveReport(path, sizes[1], sizes[0], len(live.threads), len(found.heaps), trace, skipped, cost)
-
-
-def _place(path: str) -> str:
-    """Where the file will stand; says at once what would fail after a long read."""
-    with _as_user_error(path):
-        place = place_of(path)
-        folder = os.path.dirname(place)
-        if not os.access(folder, os.W_OK):
-            raise PermissionError(f"no file can be made in {folder}")
-    return place
+        write_file(place, data, CORES)
+    held = sum(len(data) for _, data in ranges)
+    return SaveReport(*found.closing(), path, held, len(ranges), len(threads), len(found.heaps))
 
 
 @contextmanager
@@ -71,56 +83,55 @@ def _as_user_error(path: str) -> Iterator[None]:
         raise UserError(f"{path} cannot be written: {problem.strerror or problem}") from None
 
 
-def _fetch_all(memory: Memory, found: Collected, live: Live) -> None:
+def _fetch_all(found: Collected, threads: Sequence[Registers]) -> None:
+    memory, machine = found.memory, found.target.debugger.machine()
     for heap in found.heaps:
         for pool in heap.layout.pools:
             memory.fetch(
                 pool.first - heap.layout.header, heap.layout.behind_pool(pool) - pool.first + heap.layout.header
             )
         memory.fetch(heap.start, heap.layout.first - heap.start)
-    for start, end in live.writable:
+    for _, start, end in found.target.program.writable():
         if end - start <= _LARGEST_SECTION:
             memory.fetch(start, end - start)
         else:
-            why = (
-                f"{start:#x}..{end:#x} is larger than {_LARGEST_SECTION >> 20} MiB: only heaps and ring of it are kept"
-            )
+            why = said("section-too-large", start=start, end=end, most=_LARGEST_SECTION)
             found.skipped.append(Skipped("globals", why))
-    for thread in live.threads:
-        stack = 0 if live.machine is None else stack_pointer(live.machine, thread)
+    for thread in threads:
+        stack = 0 if machine is None else stack_pointer(machine, thread)
         if stack:
             memory.fetch_known(max(0, stack - _BELOW_STACK), stack + _STACK_BYTES)
 
 
-def _registers(memory: Memory, live: Live) -> List[Note]:
+def _registers(found: Collected, threads: Sequence[Registers], auxiliary: Sequence[Tuple[int, int]]) -> List[Note]:
     """A note for each thread, the selected one first: debuggers show that one."""
-    machine = live.machine
+    machine, order = found.target.debugger.machine(), found.memory.source.byte_order
     if machine is None:
         return []
-    order = memory.source.byte_order
-    notes = [prstatus(machine, order, number + 1, values) for number, values in enumerate(live.threads)]
-    return [*notes, auxiliary_note(live.auxiliary, machine.word, order)] if live.auxiliary else notes
+    notes = [prstatus(machine, order, number + 1, values) for number, values in enumerate(threads)]
+    return [*notes, auxiliary_note(auxiliary, machine.word, order)] if auxiliary else notes
 
 
-def _knowledge(host: Host, memory: Memory, found: Collected) -> List[Note]:
+def _knowledge(found: Collected) -> List[Note]:
+    target, memory = found.target, found.memory
+    header = found.trace.header
+    ring = None
+    if header is not None:
+        memory.fetch(header.address, header.total_size)
+        ring = memory.snapshot.prefix(header.address, header.total_size)
     heaps = [heap.region for heap in found.heaps] + [heap.region for heap in found.unreadable]
-    missing = [(item.check, item.why) for item in found.skipped if item.check == "heaps"]
-    operation = host.operation() if found.assertion is None else Operation()
-    assertion = found.assertion or operation.assertion
+    missing = [(item.check, words(item.why)) for item in found.skipped if item.check == "heaps"]
+    operation = target.debugger.operation() if found.trace.assertion is None else Operation()
+    assertion = found.trace.assertion or operation.assertion
     saved = Saved(
-        tuple(SavedHeap(**vars(region)) for region in heaps),
+        tuple(SavedHeap(**{**vars(region), "origin": words(region.origin)}) for region in heaps),
         tuple(missing),
-        None if found.trace is None or found.trace.header is None else found.trace.header.address,
-        (operation.in_allocator, operation.why, operation.asserted),
+        None if header is None else header.address,
+        (operation.in_allocator, words(operation.why), operation.asserted),
         None if assertion is None else (assertion.text, assertion.function, assertion.seq),
-        host.build_id(),
+        target.program.build_id(),
     )
-    return saved_notes(saved, _ring_bytes(memory, found), memory.source.byte_order)
+    return saved_notes(saved, ring, memory.source.byte_order)
 
 
-def _ring_bytes(memory: Memory, found: Collected) -> Optional[bytes]:
-    header = None if found.trace is None else found.trace.header
-    if header is None:
-        return None
-    memory.fetch(header.address, header.total_size)
-    return memory.snapshot.prefix(header.address, header.total_size)
+COMMAND = Command(__name__, __doc__, (_FILE, *SOURCES), collect_kept, write, save_lines, SaveReport)

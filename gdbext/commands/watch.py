@@ -1,63 +1,64 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`memtrace watch`: stop at whoever writes over a block."""
+"""memtrace watch, in GDB: Stop at whoever writes over a block: in the next run after damage was found, or at once."""
 
 from __future__ import annotations
 
 from argparse import Namespace
-from typing import TYPE_CHECKING, Optional
+from typing import Optional
 
 from gdbext.analyse.last import life_of
-from gdbext.commands.collect import Collected, collect_trace
-from gdbext.commands.host import Host, UserError, Watched
-from gdbext.model import WatchedCall, WatchedWrite, WatchReport
+from gdbext.analyse.watch import GIVEN_BACK, copiers_in, owners_around, plan_address
+from gdbext.collect.collect import collect_trace
+from gdbext.collect.collected import Collected
+from gdbext.commands.arguments import TRACE
+from gdbext.commands.command import Argument, Command
+from gdbext.model.errors import UserError
+from gdbext.model.reports.watch import WatchedCall, WatchedWrite, WatchReport
+from gdbext.report.text.watch import watch_lines
+from gdbext.target.target import Target
 
-if TYPE_CHECKING:
-    from gdbext.analyse.watch import WatchPlan
+_WHAT = Argument(
+    "what",
+    "an address, or the word that the last report found damaged, or off; without it: how far the watch has come",
+    {"metavar": "ADDRESS|last-damage|off", "nargs": "?"},
+)
 
-LAST_DAMAGE = "last-damage"
 
-
-def run_watch(host: Host, options: Namespace) -> WatchReport:
-    """Arms, goes on, disarms or only looks, as it is asked; the report's data."""
-    from gdbext.analyse.watch import owners_around, plan_address  # not needed by those who only load us
-
-    memory = host.memory()
-    mark = memory.mark()
-    found = Collected() if options.go else collect_trace(host, options.ring)
-    if options.go:
-        host.watcher.go_on()
-    elif options.what == "off":
-        host.watcher.disarm()
-    elif options.what == LAST_DAMAGE:
-        host.watcher.arm(_last_damage(host))
+def collect_watched(target: Target, options: Namespace) -> Collected:
+    """Reads the trace; arms or disarms as it is asked."""
+    found, watcher = collect_trace(target, options), target.debugger.watcher
+    if options.what == "off":
+        watcher.disarm()
+    elif options.what == "last-damage":
+        if target.debugger.last_damage is None:
+            raise UserError(
+                "no report of damage so far: let the target run into its assertion, or heap-check, then again"
+            )
+        watcher.arm(target.debugger.last_damage)
     elif options.what is not None:
-        host.watcher.arm(plan_address(host.address(options.what), found.past, memory.source.pointer_size))
-    watched = host.watcher.watched()
-    width, is_written = memory.source.pointer_size, watched.state == "written"
-    owners = owners_around(watched.address or 0, width, found.history) if is_written else ()
-    lives = tuple(life_of(life, host.frames) for life in owners)
+        address, width = target.bytes.address(options.what), found.memory.source.pointer_size
+        watcher.arm(plan_address(address, found.trace, width))
+    return found
+
+
+def analyse(found: Collected, options: Optional[Namespace] = None) -> WatchReport:
+    """How far the watch has come; the report's data."""
+    target = found.target
+    watched, width = target.debugger.watcher.watched(), found.memory.source.pointer_size
+    owners = owners_around(watched.address or 0, width, found.trace.history) if watched.state == "written" else ()
+    lives = tuple(life_of(life, target.frames) for life in owners)
+    call, write, plan = None, None, watched.plan
+    if plan is not None and plan.call is not None:
+        made, stack = plan.call, target.frames(plan.call.stack)
+        kind, size = ("freed", None) if made.kind in GIVEN_BACK else ("allocated", made.size)
+        call = WatchedCall(kind, made.address, size, made.seq, plan.count, stack)
+    if watched.state == "written":
+        stack = target.frames(watched.stack)
+        write = WatchedWrite(watched.before, watched.after, stack, watched.thread, copiers_in(stack))
     return WatchReport(
-        watched.state, watched.address, width, _call(host, watched.plan), _write(host, watched), lives,
-        watched.by_allocator, watched.by_owner, *found.closing(memory, mark),
+        *found.closing(), watched.state, watched.address, width, call, write, lives, watched.by_allocator,
+        watched.by_owner,
     )  # fmt: skip
 
 
-def _last_damage(host: Host) -> WatchPlan:
-    plan = host.watcher.last_damage
-    if plan is None:
-        raise UserError("no report of damage so far: let the target run into its assertion, or heap-check, then again")
-    return plan
-
-
-def _call(host: Host, plan: Optional[WatchPlan]) -> Optional[WatchedCall]:
-    if plan is None or plan.call is None:
-        return None
-    call = plan.call
-    kind = "freed" if call.size is None else "allocated"
-    return WatchedCall(kind, call.payload, call.size, call.seq, plan.count, host.frames(call.stack))
-
-
-def _write(host: Host, watched: Watched) -> Optional[WatchedWrite]:
-    if watched.state != "written":
-        return None
-    return WatchedWrite(watched.before, watched.after, host.frames(watched.stack), watched.thread)
+COMMAND = Command(__name__, __doc__, (_WHAT, *TRACE), collect_watched, analyse, watch_lines, WatchReport)

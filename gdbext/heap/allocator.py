@@ -4,7 +4,8 @@
 To add an allocator (docs/how-to/add-an-allocator.md has a worked example):
 
 1. Make a folder beside this file. A class in it, derived from `Allocator`, recognises a heap and walks it; what it does
-   not override means "this allocator has none of that". Above all: without `rules` no rule is checked.
+   not override means "this allocator has none of that". Above all: without `rules` no rule is checked. What it says it
+   says as facts (`said`); the sentences for them stand in the folder too, in sentences.py.
 2. Put the allocators of the folder into a `Family`, named FAMILY, in the folder's `__init__`.
 3. Add the folder's name to FAMILIES in registry.py.
 
@@ -16,7 +17,7 @@ clean heap of a new kind came out damaged).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Callable, List, Mapping, NamedTuple, Optional, Sequence, Tuple, Union
 
 from gdbext.heap.cover import Evidence, Proven
@@ -25,6 +26,8 @@ from gdbext.heap.geometry import Geometry
 from gdbext.heap.guards import NO_GUARDS, Guards
 from gdbext.heap.region import Region, Span
 from gdbext.heap.walk import Walk
+from gdbext.model.record import Record
+from gdbext.model.said import Said, Text, said
 from gdbext.source.memory import Memory
 from gdbext.source.snapshot import Snapshot, WordReader
 from gdbext.symbols.shapes import Program
@@ -33,16 +36,15 @@ from gdbext.symbols.shapes import Program
 LARGEST_HEAP = 64 << 20
 # The weight of a control block: its lists do not fit by chance, while noise can be read as some blocks of any size.
 DECISIVE = 1 << 20
-BY_SIGNATURE = "found by its signature"
+BY_SIGNATURE = said("found-by-signature")
 
 
-@dataclass(frozen=True)
-class Unreadable:
+class Unreadable(Record):
     """A heap that could not be read, and why."""
 
     region: Region
     status: str  # "unreadable" or "uninitialised"
-    why: str
+    why: Said
 
 
 class Recognised(NamedTuple):
@@ -60,7 +62,7 @@ class Named(NamedTuple):
     """The heaps that symbols lead to, and what to say where a symbol leads to none."""
 
     regions: List[Region]
-    problems: List[str]
+    problems: List[Text]
     final: bool = False  # the program's own list has been read: what it does not name is no heap
 
 
@@ -110,13 +112,12 @@ def no_heaps(memory: Memory, program: Program) -> Named:
     return Named([], [])
 
 
-def none_found(memory: Memory, held: Snapshot, taken: Sequence[Span], left_out: List[str]) -> List[FoundHeap]:
+def none_found(memory: Memory, held: Snapshot, taken: Sequence[Span], left_out: List[Text]) -> List[FoundHeap]:
     """Where nothing tells a heap from other memory."""
     return []
 
 
-@dataclass(frozen=True)
-class Family:
+class Family(Record):
     """Allocators that stand in one folder, and what they share.
 
     `find`: the heaps that the names of symbols lead to; `find_pointed_to`: those that variables point to, whatever
@@ -127,9 +128,10 @@ class Family:
     allocators: Tuple[Allocator, ...]
     functions: str = ""  # a regular expression that the names of its functions match as a whole
     files: Tuple[str, ...] = ()  # the names of its sources
-    find: Callable[[Memory, Program], Named] = field(default=no_heaps)
-    find_pointed_to: Callable[[Memory, Program], Named] = field(default=no_heaps)
-    search: Callable[[Memory, Snapshot, Sequence[Span], List[str]], List[FoundHeap]] = field(default=none_found)
+    find: Callable[[Memory, Program], Named] = no_heaps
+    find_pointed_to: Callable[[Memory, Program], Named] = no_heaps
+    search: Callable[[Memory, Snapshot, Sequence[Span], List[Text]], List[FoundHeap]] = none_found
+    sentences: Mapping[str, str] = MappingProxyType({})  # what its allocators say, by the keys of their facts
 
 
 def spans_of(region: Region, layout: Geometry) -> List[Span]:

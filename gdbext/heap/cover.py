@@ -17,14 +17,15 @@ from types import MappingProxyType
 from typing import Callable, Dict, FrozenSet, Iterator, List, Mapping, NamedTuple, Optional, Tuple
 
 from gdbext.heap.geometry import FLAG_BITS, FREE_BIT, Geometry, Pool
+from gdbext.model.said import Said, said
 from gdbext.source.snapshot import Snapshot, WordReader
 
 # Whether what lies around a block agrees with its header word: its payload, its word, the payload behind it.
 Agrees = Callable[[int, int, int], bool]
 
-_PAGE = 4096
-# What a chain is worth less that leads to memory that was not read: so many blocks may do so by chance.
-_INTO_THE_DARK = 3
+_PAGE = 4096  # bytes
+# Points that a chain loses if it leads to memory that was not read: so many blocks may do so by chance.
+_UNREAD_POINTS = 3
 _PLAIN, _CONTRADICTED, _MARKED, _LISTED, _TRACED = 1, -4, 3, 3, 5
 
 
@@ -32,7 +33,7 @@ class Proven(NamedTuple):
     """What the trace knows of a block that lives now."""
 
     size: int  # as requested, in bytes of the allocator's payload
-    why: str
+    why: Said
 
 
 class Evidence(NamedTuple):
@@ -133,7 +134,7 @@ class Cover:
         if own > _PLAIN:
             return own + self.weight_from(following)
         unread = self._read(following - self._layout.header) is None and following < self._pool.end
-        return own + self.weight_from(following) - _INTO_THE_DARK if unread else None
+        return own + self.weight_from(following) - _UNREAD_POINTS if unread else None
 
     def _by_marks(self, payload: int, size: int) -> int:
         """What the canaries around a used block are worth; nothing where they were not read."""
@@ -162,12 +163,12 @@ class Cover:
         position = self._position(low)
         return self._best[position - 1] if position else 0
 
-    def why(self, payload: int) -> str:
+    def why(self, payload: int) -> Said:
         """What proves that a block begins here."""
         if payload in self._proven:
             return self._proven[payload].why
         if payload in self._listed:
-            return "it is on a free list"
+            return said("proven-by-list")
         if self._marked is not None and payload in self._marked:
-            return "its canaries stand around it"
-        return "its chain of size words ends exactly at the heap's end"
+            return said("proven-by-canaries")
+        return said("proven-by-chain")

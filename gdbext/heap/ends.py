@@ -18,18 +18,19 @@ from gdbext.heap.geometry import FLAG_BITS, PREV_FREE_BIT, Geometry
 from gdbext.source.memory import Memory
 from gdbext.source.snapshot import WordReader
 
-_PAGE = 1024
+_PAGE = 1024  # bytes that are read at once
 _HIGHEST = 1 << 64
-_LOOK_AHEAD = 64 << 10
-# A heap in a larger image does not end with it: walking all of that as if it did takes seconds.
-_FAR = 1 << 20
-# Blocks that must follow each other behind a marker before it counts as a damaged header.
-_CONVINCING = 4
+# Bytes behind the place where headers stop, or before a known block, in which other blocks are looked for.
+WINDOW_BYTES = 64 << 10
+# A heap in an image that goes on for more bytes does not end with it: walking all of that takes seconds.
+FAR_BYTES = 1 << 20
+# So many blocks that follow each other behind a marker make it a damaged header.
+CONVINCING_BLOCKS = 4
 
 
 def paged_reader(memory: Memory, around: int) -> WordReader:
-    """Words of a target by pages: headers far apart cost a page each, near ones share it. A file is looked at where it
-    is: pages would be joined one by one.
+    """Reads words. Of a target it fetches a page of 1,024 bytes at a time, which near headers share; a file it reads in
+    place.
     """
     known = (memory.held_around(around) or memory.snapshot).word_reader(around, around)
     width = memory.source.pointer_size
@@ -52,9 +53,9 @@ def paged_reader(memory: Memory, around: int) -> WordReader:
 
 
 def look_ahead(memory: Memory, stop: int, last: int) -> None:
-    """Reads, in one piece, what lies behind the place where a chain of blocks stops: blocks that are damage hid."""
+    """Fetches 64 KiB behind the place where a chain of blocks stops, in one piece: damage there may hide blocks."""
     if memory.held_around(stop) is None and last > stop:
-        memory.fetch(stop, min(last - stop, _LOOK_AHEAD))
+        memory.fetch(stop, min(last - stop, WINDOW_BYTES))
 
 
 def follow(layout: Geometry, header: WordReader, payload: int, high: int) -> Tuple[int, Optional[int], int]:
@@ -77,8 +78,8 @@ def known_until(memory: Memory, address: int, most: int) -> int:
 def chains(
     layout: Geometry, header: WordReader, agrees: Agrees, low: int, high: int, leads_to: Callable[[int], Optional[int]]
 ) -> Dict[int, Tuple[int, int]]:
-    """For each payload of low..high from which sound blocks lead to an end: how many they are, and that end.
-    `leads_to`: the end that a chain has reached which comes to a payload; None: it has not.
+    """The payloads of low..high from which sound blocks lead to an end: each with the number of blocks, and that end.
+    `leads_to` says which end a payload is, or None.
     """
     step, smallest, odd = layout.header, layout.smallest, layout.align - 1
     found: Dict[int, Tuple[int, int]] = {}
@@ -102,7 +103,7 @@ def chains_behind(
     is_end: Callable[[int], bool],
     low: int,
     high: int,
-    convincing: int = _CONVINCING,
+    convincing: int = CONVINCING_BLOCKS,
 ) -> Optional[int]:
     """The end marker behind the longest chain of sound blocks in low..high; None if none is convincing."""
 
@@ -115,7 +116,7 @@ def chains_behind(
 
 
 def with_last(found: List[int], stop: int, last: int) -> List[int]:
-    """Candidates for an end, and the end of what is known; that is not looked for further off than it must be."""
-    if last - stop > _FAR:
-        return found or [stop + _FAR]
+    """The candidates for an end, with the end of the known memory; if that is 1 MiB off, a candidate replaces it."""
+    if last - stop > FAR_BYTES:
+        return found or [stop + FAR_BYTES]
     return found if last in found or last < stop else [*found, last]

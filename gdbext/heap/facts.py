@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Callable, Dict, FrozenSet, Hashable, Iterable, Iterator, List, Optional, Sequence, Tuple
 
@@ -12,14 +11,15 @@ from gdbext.heap.geometry import FLAG_BITS, FREE_BIT, Flaw, Geometry
 from gdbext.heap.guards import NO_GUARDS, Guards
 from gdbext.heap.region import Region, Span
 from gdbext.heap.walk import Node, Walk
-from gdbext.model import Skipped
+from gdbext.model.record import Record
+from gdbext.model.reports.base import Skipped
+from gdbext.model.said import Said
 from gdbext.source.snapshot import Snapshot, WordReader
 
 Edge = Tuple[int, int, int, int]  # a block's payload and size word, those of the header behind it
 
 
-@dataclass(frozen=True)
-class Counters:
+class Counters(Record):
     """What a heap counts of itself; a kind of heap that counts more derives from this."""
 
     free_bytes: int
@@ -27,29 +27,30 @@ class Counters:
     flaws: Tuple[Flaw, ...]
 
 
-@dataclass(frozen=True)
-class Fault:
+class Fault(Record):
     """One place that breaks a rule, before anything is concluded from it."""
 
     rule: str
     address: int  # first damaged byte
     length: int
     block: Optional[int]
-    text: str
+    text: Said
     touches: FrozenSet[Hashable]
     transient: bool = True  # an operation under way may leave it like this for a moment
+    role: str = ""  # what the broken word is, and what it should be: as a Finding has them
+    expected: Optional[int] = None
+    actual: Optional[int] = None
 
 
 def _nothing(_: HeapFacts) -> Iterator[Fault]:
     return iter(())
 
 
-def _nothing_lacks(_: HeapFacts) -> Optional[str]:
+def _nothing_lacks(_: HeapFacts) -> Optional[Said]:
     return None
 
 
-@dataclass(frozen=True)
-class Rule:
+class Rule(Record):
     """An invariant of an allocator: what must be so, and how to see where it is not.
 
     `struck`: what a write hits that breaks it, which decides how it is explained: a "header", the "link" in one, the
@@ -61,7 +62,7 @@ class Rule:
     check: Callable[[HeapFacts], Iterable[Fault]] = _nothing
     struck: str = "control"
     severity: str = "damage"
-    lacks: Callable[[HeapFacts], Optional[str]] = _nothing_lacks  # why it cannot be judged, or not in full
+    lacks: Callable[[HeapFacts], Optional[Said]] = _nothing_lacks  # why it cannot be judged, or not in full
 
 
 class Invariants:
@@ -73,7 +74,7 @@ class Invariants:
         """What could not be checked, and why."""
         return iter(())
 
-    def evidence(self, facts: HeapFacts) -> Iterator[str]:
+    def evidence(self, facts: HeapFacts) -> Iterator[Said]:
         """What speaks for a heap being of this kind."""
         return iter(())
 

@@ -10,9 +10,10 @@ with FREE_BIT and PREV_FREE_BIT. TLSF stores exactly that; `header_reader` makes
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Optional, Tuple
 
+from gdbext.model.record import Record
+from gdbext.model.said import Said, said
 from gdbext.source.snapshot import WordReader
 
 FREE_BIT = 1
@@ -20,18 +21,19 @@ PREV_FREE_BIT = 2
 FLAG_BITS = FREE_BIT | PREV_FREE_BIT
 
 
-@dataclass(frozen=True)
-class Flaw:
+class Flaw(Record):
     """A word of the control data that is not what the layout demands."""
 
     rule: str
     address: int
     length: int
-    text: str
+    text: Said
+    role: str = "constant"
+    expected: Optional[int] = None
+    actual: Optional[int] = None
 
 
-@dataclass(frozen=True)
-class Pool:
+class Pool(Record):
     """Memory that blocks fill without a hole."""
 
     first: int  # payload address of the first block
@@ -39,8 +41,7 @@ class Pool:
     open: bool = False  # the pool goes on behind `end`, nobody knows how far: that memory is not at hand
 
 
-@dataclass(frozen=True)
-class Geometry:
+class Geometry(Record):
     """How the blocks of one heap lie in memory, and how their headers are read."""
 
     name: str
@@ -52,12 +53,16 @@ class Geometry:
     pools: Tuple[Pool, ...]  # in address order
     flaws: Tuple[Flaw, ...]
 
-    plain_headers = True  # size words are read as they stand in memory
     has_headers = True
     has_markers = True  # a header of size 0 stands at the end of each pool
     fills_pools = True  # every byte of a pool belongs to a block; else only the blocks themselves are at hand
     repeats_flags = False  # the header behind a block repeats whether that block is free
     links_in_headers = False  # a free block's pointer is part of its header, not of its payload
+
+    @property
+    def plain_headers(self) -> bool:
+        """Whether size words are read as they stand in memory."""
+        return type(self).header_reader is Geometry.header_reader
 
     @property
     def behind(self) -> int:
@@ -74,9 +79,9 @@ class Geometry:
         return self.first - self.header
 
     @property
-    def ends_at(self) -> str:
+    def ends_at(self) -> Said:
         """What tells where a chain of blocks ends."""
-        return "end marker"
+        return said("ends-at-marker")
 
     @property
     def leads_away(self) -> bool:

@@ -3,14 +3,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Mapping, Optional
 
+from gdbext.model.record import Record
 from gdbext.source.snapshot import Snapshot
 
 
-@dataclass(frozen=True)
-class Guards:
+class Guards(Record):
     """Nothing; an allocator that has guards says here where they are. `raw` is the allocator's own payload."""
 
     kind: str = "none"

@@ -9,11 +9,15 @@ import re
 from typing import Optional
 
 from gdbext.heap.registry import FAMILIES
-from gdbext.model import Stack
+from gdbext.model.diagnosis import Operation
+from gdbext.model.events import Assertion, Stack
+from gdbext.model.said import said
+from gdbext.symbols.names import is_assertion
 
 _LIBRARY = r"trace_(malloc|realloc|free)|_?(malloc|free|realloc|calloc|memalign)(_r)?|aligned_alloc"
 _OF_FAMILIES = "|".join(family.functions for family in FAMILIES if family.functions)
 _ALLOCATOR = re.compile(rf"(__wrap_|__real_)?({_LIBRARY}|{_OF_FAMILIES})")
+_SOME_FUNCTION = "the allocator"  # whose name nothing tells
 _FILES = frozenset(name for family in FAMILIES for name in family.files)
 
 
@@ -41,3 +45,15 @@ def without_allocator(frames: Stack) -> Stack:
     while first < len(frames) and is_allocator(frames[first].function or ""):
         first += 1
     return frames[first:] or frames
+
+
+def operation_in(calls: Stack) -> Operation:
+    """What a chain of calls, innermost first, says: whether it leads through an allocator that asserted."""
+    index = innermost_allocator(calls)
+    if index is None:
+        return Operation()
+    function = calls[index].function
+    why = said("stopped-in-allocator") if function is None else said("stopped-in", function=function)
+    if not any(is_assertion(call.function or "") for call in calls[:index]):
+        return Operation(True, why)
+    return Operation(True, why, True, Assertion("", function or _SOME_FUNCTION, None))

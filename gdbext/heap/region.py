@@ -3,16 +3,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Mapping, Optional, Tuple
+
+from gdbext.model.record import Record
+from gdbext.model.said import Text, said
 
 Span = Tuple[int, int]  # the first byte, and the address behind the last
 # What is known beside the heap's own bytes, by names that its allocator chooses: addresses of variables, sizes.
 Hints = Mapping[str, int]
+_BY_USER = said("named-by-user")
 
 
-@dataclass(frozen=True)
-class Region:
+class Region(Record):
     """A place where a heap is said to be."""
 
     kind: str
@@ -20,6 +23,6 @@ class Region:
     start: Optional[int] = None
     end: Optional[int] = None
     name: Optional[str] = None
-    origin: str = "named by the user"
-    hints: Hints = field(default_factory=dict)
+    origin: Text = _BY_USER
+    hints: Hints = MappingProxyType({})
     pools: Tuple[Span, ...] = ()  # memory that the allocator was given: what the user or the program says of it

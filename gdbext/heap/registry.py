@@ -7,8 +7,6 @@ decides, else takes the one that most speaks for. What could not be recognised i
 
 from __future__ import annotations
 
-from dataclasses import replace
-from importlib import import_module
 from typing import Dict, List, Mapping, Tuple, Union
 
 from gdbext.heap.allocator import DECISIVE, Allocator, Family, Named, Recognised, Unreadable, spans_of
@@ -17,14 +15,17 @@ from gdbext.heap.facts import HeapFacts
 from gdbext.heap.geometry import Geometry
 from gdbext.heap.guards import Guards
 from gdbext.heap.region import Region, Span
+from gdbext.loading import load
+from gdbext.model.record import replace
+from gdbext.model.said import said
 from gdbext.source.memory import Memory, joined
 from gdbext.source.snapshot import Snapshot
 from gdbext.symbols.shapes import Program
 
-_CUT = "its reading was interrupted; the same command again reads on"
+_CUT = said("reading-interrupted")
 
 FAMILIES: Tuple[Family, ...] = tuple(
-    import_module(f"gdbext.heap.{name}").FAMILY
+    load(f"heap.{name}", "FAMILY")
     for name in (
         "tlsf",
         "freertos",
@@ -75,7 +76,7 @@ def _with_guards(held: Snapshot, layout: Geometry, proven: Mapping[int, Proven],
 def recognise(memory: Memory, region: Region) -> Union[Recognised, Unreadable]:
     """What is at a region's address, read only as far as recognising it needs."""
     if memory.word(region.address) is None:
-        return Unreadable(region, "unreadable", f"its memory at {region.address:#x} cannot be read")
+        return Unreadable(region, "unreadable", said("memory-unreadable", place=region.address))
     found, refused = [], []
     for kind in ALLOCATORS if region.kind == AUTO else [region.kind]:
         one = ALLOCATORS[kind].recognise(memory, region)

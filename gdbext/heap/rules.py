@@ -8,6 +8,7 @@ from typing import FrozenSet, Hashable, Iterator, Optional, Tuple
 from gdbext.heap.facts import Fault, HeapFacts, Rule
 from gdbext.heap.geometry import FREE_BIT
 from gdbext.heap.walk import Break
+from gdbext.model.said import said
 from gdbext.source.snapshot import ByteOrder
 
 
@@ -43,9 +44,12 @@ def check_sizes(facts: HeapFacts) -> Iterator[Fault]:
         offset, length, want = 0, facts.layout.word, expected_word(facts, broken)
         if want is not None:
             offset, length = first_difference(stored, want, facts.layout.word, facts.snapshot.byte_order)
-        text = f"size word at {place:#x} is {stored:#010x}, {broken.why}"
-        touched, block = touching(broken.payload), broken.payload
-        yield Fault("block-size", place + offset, length, block, text, touched, _is_mid_split(facts, broken))
+        text = said("size-word", place=place, stored=stored, why=broken.why)
+        transient = _is_mid_split(facts, broken)
+        yield Fault(
+            "block-size", place + offset, length, broken.payload, text, touching(broken.payload), transient,
+            "size-word", want, stored,
+        )  # fmt: skip
 
 
 def _is_mid_split(facts: HeapFacts, broken: Break) -> bool:
@@ -58,7 +62,7 @@ def check_neighbours(facts: HeapFacts) -> Iterator[Fault]:
     """Free blocks side by side, where the allocator joins them."""
     for payload, word, following, next_word in facts.edges:
         if word & next_word & FREE_BIT:
-            text = f"it and the block behind it, {facts.user(following):#x}, are both free and were not joined"
+            text = said("neighbours-free", behind=facts.user(following))
             yield Fault("free-neighbours", facts.place_of_size(payload), 4, payload, text, touching(payload, following))
 
 
@@ -66,7 +70,10 @@ def check_flaws(facts: HeapFacts) -> Iterator[Fault]:
     """What the recogniser found wrong with control data and variables."""
     counted = () if facts.counters is None else facts.counters.flaws
     for flaw in (*facts.layout.flaws, *counted):
-        yield Fault(flaw.rule, flaw.address, flaw.length, None, flaw.text, touching("control"), False)
+        yield Fault(
+            flaw.rule, flaw.address, flaw.length, None, flaw.text, touching("control"), False,
+            flaw.role, flaw.expected, flaw.actual,
+        )  # fmt: skip
 
 
 SIZES = Rule(

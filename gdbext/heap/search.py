@@ -17,6 +17,7 @@ from weakref import WeakKeyDictionary
 from gdbext.heap.allocator import FoundHeap
 from gdbext.heap.region import Region
 from gdbext.heap.registry import FAMILIES
+from gdbext.model.said import Text
 from gdbext.source.memory import Memory
 
 Range = Tuple[int, int]
@@ -26,7 +27,7 @@ class Searched(NamedTuple):
     """What a search has found, and what it had to leave out."""
 
     regions: List[Region]
-    left_out: List[str]
+    left_out: List[Text]
 
 
 _SEARCHED: WeakKeyDictionary[Memory, Searched] = WeakKeyDictionary()
@@ -42,7 +43,7 @@ def search_file(memory: Memory) -> Searched:
 def search_heaps(memory: Memory, ranges: Sequence[Range]) -> Searched:
     """Every heap that begins in these ranges, in address order."""
     held = memory.whole(ranges)
-    left_out: List[str] = []
+    left_out: List[Text] = []
     found: List[FoundHeap] = []
     for family in FAMILIES:
         found += family.search(memory, held, [span for one in found for span in one.spans], left_out)

@@ -13,28 +13,27 @@ Assumptions: the layout has been recognised; nothing in the pool has been believ
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from dataclasses import dataclass, field
-from typing import Callable, Dict, FrozenSet, Iterable, List, Optional, Set, Tuple
+from typing import Callable, Dict, FrozenSet, Iterable, List, Optional, Sequence, Set, Tuple
 
 from gdbext.heap.cover import NOTHING_KNOWN, Agrees, Cover, Evidence
 from gdbext.heap.geometry import FLAG_BITS, FREE_BIT, PREV_FREE_BIT, Geometry, Pool
-from gdbext.model import Gap, Resume
+from gdbext.model.memory import Gap, Resume
+from gdbext.model.record import Record
+from gdbext.model.said import Said, said
 from gdbext.source.snapshot import WordReader
 
 
-@dataclass(frozen=True)
-class Break:
+class Break(Record):
     """A place where the walk could not go on: the header behind the last good block."""
 
     payload: int
     word: Optional[int]  # None: could not be read
-    why: str
+    why: Optional[Said]  # what is wrong with the word; None: it could not be read
     before: Optional[int]  # payload of the block that led here
     next: int  # payload at which the walk resumed, or the heap's end
 
 
-@dataclass(frozen=True)
-class Node:
+class Node(Record):
     """One entry of a free list, as its links read."""
 
     payload: int
@@ -45,8 +44,7 @@ class Node:
     prev_free: Optional[int]
 
 
-@dataclass(frozen=True)
-class LinkFault:
+class LinkFault(Record):
     """A free-list pointer that cannot be followed."""
 
     rule: str
@@ -56,23 +54,23 @@ class LinkFault:
     owner: Optional[int]  # payload of the block that holds the pointer; None: the control block
     leads_to: int  # the payload of a block that the value would be a pointer to
     target: Optional[int]  # the same, if that is a place in the heap
-    text: str
+    why: Said
 
 
-@dataclass
 class Walk:
     """What a heap holds: payloads and header words of its blocks in address order, its lists, and its breaks."""
 
-    layout: Geometry
-    payloads: List[int] = field(default_factory=list)
-    words: List[int] = field(default_factory=list)
-    breaks: List[Break] = field(default_factory=list)
-    resumed: List[Resume] = field(default_factory=list)
-    heads: List[Optional[int]] = field(default_factory=list)
-    nodes: List[Node] = field(default_factory=list)
-    faults: List[LinkFault] = field(default_factory=list)
-    cut_slots: Set[int] = field(default_factory=set)  # lists that could not be followed to their end
-    proven_sizes: Dict[int, int] = field(default_factory=dict)  # behind wrong size words
+    def __init__(self, layout: Geometry, payloads: Sequence[int] = (), words: Sequence[int] = ()) -> None:
+        self.layout = layout
+        self.payloads: List[int] = list(payloads)
+        self.words: List[int] = list(words)
+        self.breaks: List[Break] = []
+        self.resumed: List[Resume] = []
+        self.heads: List[Optional[int]] = []
+        self.nodes: List[Node] = []
+        self.faults: List[LinkFault] = []
+        self.cut_slots: Set[int] = set()  # lists that could not be followed to their end
+        self.proven_sizes: Dict[int, int] = {}  # behind wrong size words
 
     @property
     def complete(self) -> bool:
@@ -94,19 +92,17 @@ class Walk:
         return tuple(Gap(broken.payload - header, broken.next - header) for broken in self.breaks)
 
 
-def size_problem(layout: Geometry, pool: Pool, payload: int, word: Optional[int]) -> Optional[str]:
+def size_problem(layout: Geometry, pool: Pool, payload: int, word: int) -> Optional[Said]:
     """Why this cannot be the size word of a block at `payload`; None if it can."""
-    if word is None:
-        return "could not be read"
     size = word & ~FLAG_BITS
     if size == 0:
-        return "says that the heap ends here, which it does not"
+        return said("size-ends-heap")
     if size > pool.end - pool.first:
-        return "larger than the heap"
+        return said("size-too-large")
     if size % layout.align or size < layout.smallest:
-        return "not a size that the allocator makes"
+        return said("size-not-made")
     if payload + size + layout.header > pool.end:
-        return "reaches past the end of the heap"
+        return said("size-past-end")
     return None
 
 
@@ -140,16 +136,17 @@ def walk_listed(
     nodes = list(nodes_of(walk))
     if walk.breaks:
         broken = frozenset(found.payload for found in walk.breaks)
-        walk = Walk(layout, nodes=nodes)
+        walk = Walk(layout)
+        walk.nodes = nodes
         walk_pools(walk, read, agrees(broken), evidence)
         nodes = list(nodes_of(walk))
     walk.nodes = nodes
     return walk
 
 
-# How much better than what lies behind memory that was not read blocks must be proven that the walk has jumped over.
-_UNREAD = 6
-_MIDDLE = "leads into the middle of other blocks"
+# Points by which blocks that the walk has jumped over must win where it leads to memory that was not read.
+_UNREAD_POINTS = 6
+_MIDDLE = said("size-into-middle")
 
 
 class _Walker:
@@ -199,14 +196,14 @@ class _Walker:
             return better
         if first is not None and self._too_small():
             resumed = self.cover.next_start(payload) or self.pool.end
-            self._take_back(resumed, f"less than the {self.proven[walk.payloads[-1]].size:,} bytes of its allocation")
+            self._take_back(resumed, said("size-too-small", allocated=self.proven[walk.payloads[-1]].size))
             return resumed
         resumed = self._next_proven(payload, None if word is None else first, word is None)
         spanning = None if first is None or word is None else self._spanning(first, payload, resumed)
         if spanning is not None:
             self._cut(spanning, resumed, _MIDDLE)
             return resumed
-        why = size_problem(layout, self.pool, payload, word) or "not a block"
+        why = None if word is None else size_problem(layout, self.pool, payload, word)
         self._break(Break(payload, word, why, self._before(len(walk.payloads)), resumed))
         return resumed
 
@@ -215,9 +212,9 @@ class _Walker:
         return following - self.walk.layout.header - payload >= self.walk.layout.smallest
 
     def _next_proven(self, payload: int, first: Optional[int], unread: bool) -> int:
-        """Where the best chain behind `payload` begins. One that leaves no room for a block between, which only a wrong
-        size of the block before explains, must be better than the next: old headers rarely lie that near. A header
-        that was not read is believed to be one.
+        """Where the best chain behind `payload` begins. A chain so near that no block fits between must be worth more
+        than the next one: then the block before has a wrong size, and old headers rarely lie that near. A header that
+        was not read is believed.
         """
         layout, cover = self.walk.layout, self.cover
         if unread:
@@ -229,14 +226,14 @@ class _Walker:
         return roomy if cover.weight_from(resumed) <= cover.weight_from(roomy) else resumed
 
     def _needed(self, first: Optional[int]) -> int:
-        """How much better blocks inside the doubtful ones must be proven: more if nothing is odd about the last one."""
+        """Points by which inner blocks must win: 2 if the last doubtful block looks normal, else 1."""
         if first is None or first < len(self.walk.payloads) - 1 or not self.walk.layout.repeats_flags:
             return 1
         return 1 if self._is_unlikely(self.walk.payloads[first], self.walk.words[first]) else 2
 
     def _spanning(self, first: int, payload: int, resumed: int) -> Optional[int]:
-        """Position of a doubtful block that goes on to where the walk resumes: a free one to which what stands there
-        leads back, or the last one if no block fits behind it.
+        """Position of the doubtful block that really reaches to where the walk resumes. That is a free block whose
+        neighbour there leads back to it, or the last block if no block fits behind it.
         """
         payloads, words = self.walk.payloads, self.walk.words
         told = not self.walk.layout.links_in_headers and resumed < self.pool.end
@@ -275,9 +272,9 @@ class _Walker:
         return self.evidence.lacks_marks(payload, word & ~FLAG_BITS)
 
     def _better_start(self, payload: int, first: int, unread: bool) -> Optional[int]:
-        """Where better-proven blocks begin that the doubtful ones jump over; None if they do not. Where no block fits
-        between them and what the doubtful ones lead to, little is asked for: old headers rarely lie that near. Much is
-        where the doubtful ones lead to memory that was not read.
+        """Where better-proven blocks begin over which the doubtful ones jump; None if there are none. They must win by
+        1 point where no block fits between them and the next, by 6 where the doubtful ones lead to unread memory, else
+        by 1 or 2.
         """
         payloads, align = self.walk.payloads, self.walk.layout.align
         better = self.cover.next_start(payloads[first] + align)
@@ -285,7 +282,7 @@ class _Walker:
             better = self.cover.next_start(better + align)
         if better is None or better >= payload:
             return None
-        needed = _UNREAD if unread else self._needed(first) if self._has_room(better, payload) else 1
+        needed = _UNREAD_POINTS if unread else self._needed(first) if self._has_room(better, payload) else 1
         enough = self.cover.weight_from(payload) + needed
         return better if self.cover.weight_from(better) >= enough else None
 
@@ -295,9 +292,9 @@ class _Walker:
         return self.walk.payloads[position : position + 1] == [payload]
 
     def swallowing(self) -> Optional[int]:
-        """Payload behind the first block of this run whose size is wrong, though it leads to another block: it is on
-        the list of another size or has a listed block in it, and disagrees with what follows it, or that block agrees;
-        or its flags are wrong on both sides.
+        """Payload behind the first block of this run that hides others. Signs: (a) it is on the list of another size,
+        and what follows disagrees; (b) a listed block lies inside it, and what follows disagrees or the listed block's
+        neighbour agrees; (c) its flags contradict both neighbours.
         """
         walk = self.walk
         for payload in sorted(payload for payload in self.listed if self.pool.first <= payload < self.pool.end):
@@ -312,8 +309,8 @@ class _Walker:
         return self._with_odd_flags()
 
     def _with_odd_flags(self) -> Optional[int]:
-        """Payload behind the first block that is marked free, with its neighbours on both sides and the lists against
-        it: more than a flag of its size word was changed.
+        """Payload behind the first block that is marked free while both neighbours and the lists say used: more than a
+        flag of its size word was changed.
         """
         payloads, words, start = self.walk.payloads, self.walk.words, self.run_start + 1
         if not self.walk.layout.repeats_flags:
@@ -347,7 +344,7 @@ class _Walker:
         known = self.proven.get(self.walk.payloads[-1])
         return known is not None and (self.walk.words[-1] & ~FLAG_BITS) < known.size
 
-    def _take_back(self, better: int, why: str) -> None:
+    def _take_back(self, better: int, why: Said) -> None:
         """The size word of the last block before `better` is wrong: the blocks behind it begin there."""
         self._cut(self._holding(better), better, why)
 
@@ -357,7 +354,7 @@ class _Walker:
         position = bisect_left(payloads, better) - 1
         return position if position <= self.run_start or self._has_room(payloads[position], better) else position - 1
 
-    def _cut(self, first: int, better: int, why: str) -> None:
+    def _cut(self, first: int, better: int, why: Said) -> None:
         """The block at a position and all that followed from its size word give way to what begins at `better`."""
         walk = self.walk
         start, word = walk.payloads[first], walk.words[first]

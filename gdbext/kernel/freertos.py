@@ -18,6 +18,7 @@ from bisect import bisect_right
 from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from gdbext.kernel.freertos_forms import built_in
+from gdbext.model.said import Said, said
 from gdbext.source.memory import Memory
 from gdbext.symbols.shapes import Member, Program, Shape, Types
 
@@ -36,8 +37,6 @@ _MOST_CORES = 32
 _LARGEST_CONTROL = 64 << 10
 _LONGEST_NAME = 64
 _MOST_SAID = 6
-_CUT = "the reading of FreeRTOS's lists was interrupted"
-_UNKNOWN = "neither debug information nor its bytes tell what FreeRTOS's lists look like: no task is told apart"
 
 
 class Task(NamedTuple):
@@ -57,7 +56,7 @@ class Tasks(NamedTuple):
     """What was found, and what to say of what was not."""
 
     tasks: Tuple[Task, ...] = ()
-    problems: Tuple[str, ...] = ()
+    problems: Tuple[Said, ...] = ()
     complete: bool = False  # every task that the kernel counts was found
 
 
@@ -79,7 +78,7 @@ def read_tasks(memory: Memory, program: Program) -> Tasks:
     """The tasks of the kernel that the program has, if it has one and it has begun."""
     found = _tasks(memory, program)
     cut = memory.interrupted and not found.complete and program.address_of(_READY) is not None
-    return Tasks(found.tasks, (_CUT,)) if cut else found
+    return Tasks(found.tasks, (said("lists-interrupted"),)) if cut else found
 
 
 def _tasks(memory: Memory, program: Program) -> Tasks:
@@ -88,13 +87,13 @@ def _tasks(memory: Memory, program: Program) -> Tasks:
     if running is None or first is None or ready is None:
         return Tasks()
     if not memory.may_read(first, first + memory.source.pointer_size):
-        return Tasks((), (f"{running}, which leads to FreeRTOS's tasks, is not in the memory that is known here",))
+        return Tasks((), (said("kernel-unknown", variable=running),))
     typed = _read(memory, program, program, running)
     if typed is not None or not memory.word(first):
         return typed or Tasks()
     tried = (_read(memory, program, guess, running) for guess in built_in(memory, program, ready))
     fits = next((found for found in tried if found is not None and found.complete), None)
-    return fits or Tasks((), (_UNKNOWN,))
+    return fits or Tasks((), (said("lists-unknown"),))
 
 
 def _read(memory: Memory, program: Program, types: Types, running: str) -> Optional[Tasks]:
@@ -103,9 +102,7 @@ def _read(memory: Memory, program: Program, types: Types, running: str) -> Optio
     shape = None if pointers is None or lists is None else _shape(pointers.shapes, lists.shapes[0])
     if shape is None:
         return None
-    kernel = _Kernel(memory, program, types, shape)
-    cores = kernel.running(program.address_of(running) or 0)
-    return kernel.read(cores) if cores else Tasks()
+    return _Kernel(memory, program, types, shape).read(program.address_of(running) or 0)
 
 
 def _shape(pointers: Sequence[Shape], lists: Shape) -> Optional[_Shape]:
@@ -138,40 +135,32 @@ class _Kernel:
         self.types = types
         self.shape = shape
         self.word = memory.source.pointer_size
-        self.problems: List[str] = []
-        self._objects: List[Tuple[int, int]] = []  # start and end of every variable, once one was asked for
+        self.problems: List[Said] = []
+        self._variables: List[Tuple[int, int]] = []  # start and end of each, once one was asked for
 
-    def running(self, variable: int) -> List[int]:
-        """The control blocks of the tasks that run; empty before there is a task."""
-        count = min(self.shape.cores, _MOST_CORES)
-        return [one for one in (self._word(variable + core * self.word) for core in range(count)) if one]
-
-    def read(self, running: List[int]) -> Tasks:
-        """All tasks, each once, in the order of the lists."""
-        found: Dict[int, bool] = {}  # and whether it was deleted
+    def read(self, variable: int) -> Tasks:
+        """All tasks, each once, in the order of the lists. `variable`: points to those that run, one a core."""
+        cores = range(min(self.shape.cores, _MOST_CORES))
+        running = [task for task in (self._word(variable + core * self.word) for core in cores) if task]
+        if not running:  # before there is a task
+            return Tasks()
+        deleted: Dict[int, bool] = {}  # by their addresses
         for name in _LISTS:
             for head in self._heads(name):
                 for owner in self._owners(name, head):
-                    found.setdefault(owner, name == _DELETED)
+                    deleted.setdefault(owner, name == _DELETED)
         for owner in running:
-            found.setdefault(owner, False)
-        read = [self._task(owner, owner in running, deleted) for owner, deleted in list(found.items())[:_MOST_TASKS]]
+            deleted.setdefault(owner, False)
+        read = [self._task(owner, owner in running, over) for owner, over in list(deleted.items())[:_MOST_TASKS]]
         tasks = tuple(task for task in read if task is not None)
-        counted = self._counted()
+        count = self.program.address_of(_COUNT)
+        counted = None if count is None else self._number(count, self.word)
         if not self.problems and counted is not None and counted > len(tasks):
-            self.problems.append(f"FreeRTOS counts {counted:,} tasks, and its lists hold {len(tasks):,} of them")
-        return Tasks(tasks, self._said(), not self.problems and counted == len(tasks))
-
-    def _said(self) -> Tuple[str, ...]:
-        """The problems, of which a smashed kernel has hundreds."""
-        more = len(self.problems) - _MOST_SAID
-        rest = (f"{more:,} more problems of FreeRTOS's lists",) if more > 0 else ()
-        return (*self.problems[:_MOST_SAID], *rest)
-
-    def _counted(self) -> Optional[int]:
-        """How many tasks the kernel says that it has."""
-        address = self.program.address_of(_COUNT)
-        return None if address is None else self._number(address, self.word)
+            self.problems.append(said("tasks-missing", counted=counted, found=len(tasks)))
+        problems, more = self.problems[:_MOST_SAID], len(self.problems) - _MOST_SAID
+        if more > 0:  # a smashed kernel has hundreds
+            problems.append(said("more-problems", problems=more))
+        return Tasks(tasks, tuple(problems), not self.problems and counted == len(tasks))
 
     def _heads(self, name: str) -> List[int]:
         """Addresses of the lists of one name; none that have not been initialised."""
@@ -181,7 +170,7 @@ class _Kernel:
         variable = self.types.variable_of(_FUNCTION, name)
         count = 1 if variable is None or variable.shapes[0].size != size else variable.shapes[0].elements
         if not self.memory.may_read(start, start + size):
-            self.problems.append(f"FreeRTOS's {name} is not in the memory that is known here")
+            self.problems.append(said("list-unknown", list=name))
             return []
         heads = [start + number * size for number in range(min(count, _MOST_LISTS))]
         self.memory.fetch_known(start, start + len(heads) * size)
@@ -192,14 +181,14 @@ class _Kernel:
         shape = self.shape
         owners, wrong = self._walk(head, shape.following, shape.before)
         if wrong is not None:
-            self.problems.append(f"FreeRTOS's {name} is damaged: {wrong}: what it held is not all known")
+            self.problems.append(said("list-damaged", list=name, why=wrong))
             return owners + self._walk(head, shape.before, shape.following)[0]
         counted = self._number(head + shape.length[0], shape.length[1])
         if counted != len(owners):
-            self.problems.append(f"FreeRTOS's {name} at {head:#x} says {counted:,} tasks and links {len(owners):,}")
+            self.problems.append(said("list-miscounts", list=name, place=head, counted=counted, linked=len(owners)))
         return owners
 
-    def _walk(self, head: int, onwards: int, back: int) -> Tuple[List[int], Optional[str]]:
+    def _walk(self, head: int, onwards: int, back: int) -> Tuple[List[int], Optional[Said]]:
         """Owners in one direction, and what is wrong with the item that ended the walk."""
         before = end = head + self.shape.end
         owners: List[int] = []
@@ -212,21 +201,21 @@ class _Kernel:
                 return owners, wrong
             before = item or 0
             owners.append(self._word(before + self.shape.owner) or 0)
-        return owners, f"it is longer than {_MOST_TASKS:,} tasks"
+        return owners, said("list-too-long", tasks=_MOST_TASKS)
 
-    def _wrong(self, head: int, item: int, before: int, back: int) -> Optional[str]:
+    def _wrong(self, head: int, item: int, before: int, back: int) -> Optional[Said]:
         """Why this cannot be an item of the list, or None."""
-        shape, behind = self.shape, f"behind {before:#x}"
+        shape = self.shape
         if item % self.word or not self.memory.may_read(item, item + shape.owner + self.word):
-            return f"the item {behind} would be at {item:#x}, where none can be"
+            return said("item-nowhere", before=before, item=item)
         self.memory.fetch(item, shape.owner + 2 * self.word)
         if self._word(item + back) != before:
-            return f"the item {item:#x} does not lead back to {before:#x}"
+            return said("item-leads-elsewhere", item=item, before=before)
         if shape.container is not None and self._word(item + shape.container) != head:
-            return f"the item {item:#x} says that it is in another list"
+            return said("item-of-other-list", item=item)
         owner = self._word(item + shape.owner) or 0
         if not owner <= item < owner + shape.control.size:
-            return f"the item {item:#x} is not in the control block at {owner:#x} that it names"
+            return said("item-outside-owner", item=item, owner=owner)
         return None
 
     def _task(self, address: int, running: bool, deleted: bool) -> Optional[Task]:
@@ -234,21 +223,17 @@ class _Kernel:
         size, members = self.shape.control.size, self.shape.control.members
         there = address % self.word == 0 and self.memory.may_read(address, address + size)
         if not there or self.memory.get(address, size) is None:
-            self.problems.append(f"the control block of a task at {address:#x} is not in the memory that is known here")
+            self.problems.append(said("task-unknown", place=address))
             return None
         text = self.memory.get(address + members["pcTaskName"][0], min(members["pcTaskName"][1], _LONGEST_NAME)) or b""
         name = text.split(b"\0")[0].decode("utf-8", "replace")
         top, low = (self._word(address + members[one][0]) or 0 for one in ("pxTopOfStack", "pxStack"))
         last = self._word(address + members["pxEndOfStack"][0]) if "pxEndOfStack" in members else None
-        end = self._variable_end(low)
+        if not self._variables:
+            self._variables = sorted((start, start + size) for _, start, size in self.program.objects() if size)
+        index = bisect_right(self._variables, (low, sys.maxsize)) - 1
+        end = self._variables[index][1] if index >= 0 and low < self._variables[index][1] else None
         return Task(address, name or hex(address), top, low, last, end, running, deleted and not running)
-
-    def _variable_end(self, address: int) -> Optional[int]:
-        """The end of the variable that holds an address."""
-        if not self._objects:
-            self._objects = sorted((start, start + size) for _, start, size in self.program.objects() if size)
-        index = bisect_right(self._objects, (address, sys.maxsize)) - 1
-        return self._objects[index][1] if index >= 0 and address < self._objects[index][1] else None
 
     def _word(self, address: int) -> Optional[int]:
         return self.memory.word(address) if self.memory.may_read(address, address + self.word) else None

@@ -10,7 +10,7 @@ Limits: ticks as wide as a pointer. The kernel's own word for the end of a stack
 
 from __future__ import annotations
 
-from typing import Dict, Iterator, NamedTuple, Optional, Sequence
+from typing import Dict, Iterator, Optional, Sequence
 
 from gdbext.source.memory import Memory
 from gdbext.symbols.shapes import Member, Program, Shape, Types, Variable
@@ -22,46 +22,33 @@ _NAME_BYTES = 16
 _MOST_LISTS = 256
 
 
-class _Form(NamedTuple):
-    """Where things stand in lists and items, in words."""
-
-    check: int  # 0 or 1: check words at both ends of lists and items
-    whole: bool  # a list's end is an item like any other
-
-    @property
-    def end(self) -> int:
-        """Where a list's end stands in it."""
-        return 2 + self.check
-
-    @property
-    def list(self) -> int:
-        """Words of a list."""
-        return self.end + (_WHOLE + 2 * self.check if self.whole else _SHORT + self.check) + self.check
-
-    @property
-    def item(self) -> Dict[str, int]:
-        """Where the links of an item stand in it."""
-        names = ("pxNext", "pxPrevious", "pvOwner", "pxContainer")
-        return {name: self.check + 1 + number for number, name in enumerate(names)}
-
-
-_FORMS = [_Form(check, whole) for whole in (False, True) for check in (0, 1)]
-
-
 def built_in(memory: Memory, program: Program, ready: int) -> Iterator[Types]:
     """The types of one form after the other; `ready`: where the lists of ready tasks begin."""
     sizes = {address: size for _, address, size in program.objects()}
-    for form in _FORMS:
-        yield _BuiltIn(memory, program, form, ready, sizes)
+    for whole in (False, True):
+        for check in (0, 1):
+            yield _Form(memory, program, check, whole, ready, sizes)
 
 
-class _BuiltIn:
-    """The types of one form."""
+class _Form:
+    """The types of one form. Places in lists and items are in words.
 
-    def __init__(self, memory: Memory, program: Program, form: _Form, ready: int, sizes: Dict[int, int]) -> None:
-        self._memory, self._program, self._form = memory, program, form
+    `check`: 1 where check words stand at both ends of lists and items. `whole`: a list's end is an item like any other.
+    """
+
+    def __init__(
+        self, memory: Memory, program: Program, check: int, whole: bool, ready: int, sizes: Dict[int, int]
+    ) -> None:
+        self._memory, self._program = memory, program
         self._ready, self._sizes = ready, sizes
         self._word = memory.source.pointer_size
+        self._check = check
+        self._item_bytes = (_WHOLE + 2 * check) * self._word
+        self._end = 2 + check  # where a list's end stands in it
+        end_words = _WHOLE + 2 * check if whole else _SHORT + check
+        self._list_bytes = (self._end + end_words + check) * self._word
+        links = ("pxNext", "pxPrevious", "pvOwner", "pxContainer")
+        self._links = {name: check + 1 + number for number, name in enumerate(links)}  # where they stand in an item
 
     def variable_of(self, _: str, name: str, follow: Sequence[str] = ()) -> Optional[Variable]:
         """A list or an array of them; or, to be followed, pointers to control blocks."""
@@ -70,36 +57,29 @@ class _BuiltIn:
         if address is None:
             return None
         if not follow:
-            bytes_of_list = self._form.list * self._word
-            lists = Shape(bytes_of_list, self._list_members(), {}, max(1, size // bytes_of_list))
-            return Variable(address, (lists,))
+            links = {f"xListEnd.{link}": at + self._end for link, at in self._links.items()}
+            places = {"uxNumberOfItems": self._check, "xListEnd": self._end, **links}
+            members = {member: Member(at * self._word, self._word) for member, at in places.items()}
+            return Variable(address, (Shape(self._list_bytes, members, {}, max(1, size // self._list_bytes)),))
         control = self._control()
         pointers = Shape(self._word, {}, {}, max(1, size // self._word))
         return None if control is None else Variable(address, (pointers, control))
 
-    def _list_members(self) -> Dict[str, Member]:
-        links = {f"xListEnd.{name}": at + self._form.end for name, at in self._form.item.items()}
-        places = {"uxNumberOfItems": self._form.check, "xListEnd": self._form.end, **links}
-        return {name: Member(at * self._word, self._word) for name, at in places.items()}
-
     def _control(self) -> Optional[Shape]:
         """The control block, as the first task that is ready shows it."""
         item = self._first_item()
-        owner = None if item is None else self._at(item, self._form.item["pvOwner"])
+        owner = None if item is None else self._at(item, self._links["pvOwner"])
         if item is None or owner is None or not 0 < item - owner <= _LARGEST_PREFIX:
             return None
-        item_bytes = (_WHOLE + 2 * self._form.check) * self._word
-        if self._at(item + item_bytes, self._form.item["pvOwner"]) != owner:
+        if self._at(item + self._item_bytes, self._links["pvOwner"]) != owner:
             return None
-        prefix, stack = item - owner, item - owner + 2 * item_bytes + self._word
-        name = next((at for at in self._names(stack) if self._is_name(owner + at)), stack + self._word)
-        links = {f"xStateListItem.{link}": prefix + at * self._word for link, at in self._form.item.items()}
+        prefix, stack = item - owner, item - owner + 2 * self._item_bytes + self._word
+        names = [stack + words * self._word for words in _TO_NAME]
+        name = next((at for at in names if self._is_name(owner + at)), names[0])
+        links = {f"xStateListItem.{link}": prefix + at * self._word for link, at in self._links.items()}
         places = {"pxTopOfStack": 0, "xStateListItem": prefix, **links, "pxStack": stack}
         members = {member: Member(at, self._word) for member, at in places.items()}
         return Shape(name + _NAME_BYTES, {**members, "pcTaskName": Member(name, _NAME_BYTES)}, {})
-
-    def _names(self, stack: int) -> Iterator[int]:
-        return (stack + words * self._word for words in _TO_NAME)
 
     def _is_name(self, address: int) -> bool:
         text = (self._memory.get(address, _NAME_BYTES) or b"").split(b"\0")[0]
@@ -107,10 +87,10 @@ class _BuiltIn:
 
     def _first_item(self) -> Optional[int]:
         """The first item of any list of ready tasks."""
-        size = self._form.list * self._word
-        count = min(self._sizes.get(self._ready, 0) // size, _MOST_LISTS)
-        for end in (self._ready + number * size + self._form.end * self._word for number in range(count)):
-            item = self._at(end, self._form.item["pxNext"])
+        count = min(self._sizes.get(self._ready, 0) // self._list_bytes, _MOST_LISTS)
+        for number in range(count):
+            end = self._ready + number * self._list_bytes + self._end * self._word
+            item = self._at(end, self._links["pxNext"])
             if item and item != end:
                 return item
         return None

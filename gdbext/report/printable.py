@@ -33,11 +33,6 @@ def text_of(lines: Iterable[str]) -> str:
     return "\n".join(map(printable, lines))
 
 
-def one_line(problem: BaseException) -> str:
-    """What somebody else's exception says, on one line."""
-    return " ".join(str(problem).split())
-
-
 def encodable(text: str, encoding: Optional[str]) -> str:
     """The text with escapes in place of what an output's encoding has no character for. None: it takes text."""
     return text if encoding is None else text.encode(encoding, "backslashreplace").decode(encoding)

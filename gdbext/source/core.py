@@ -14,9 +14,13 @@ from __future__ import annotations
 
 import struct
 from bisect import bisect_right
-from dataclasses import dataclass
-from typing import Iterable, Iterator, List, NamedTuple, Optional, Tuple
+from typing import Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple
 
+from gdbext.model.record import Record
+from gdbext.model.said import Text, said
+from gdbext.source.files import FileError
+from gdbext.source.known import Range, clipped, gaps
+from gdbext.source.memory import joined
 from gdbext.source.overlaps import MOST_COMPARED, Bytes, Piece, differing, first_difference
 from gdbext.source.snapshot import ByteOrder
 
@@ -29,18 +33,6 @@ _MOST_NOTES = 1 << 16
 _LARGEST_NOTES = 64 << 20
 
 
-class CoreError(ValueError):
-    """This is no core that can be read; the text says why."""
-
-
-class Segment(NamedTuple):
-    """Memory from start to end, as far as the file holds it, and its place in the file."""
-
-    start: int
-    end: int
-    offset: int
-
-
 class Note(NamedTuple):
     """One note: whose, which, and its bytes."""
 
@@ -49,46 +41,28 @@ class Note(NamedTuple):
     data: bytes
 
 
-class _Format(NamedTuple):
-    """Where the fields of one ELF class are, for `struct`."""
-
-    header: str  # e_type, e_machine, e_version, e_entry, e_phoff, e_shoff, e_flags, e_ehsize, e_phentsize, e_phnum, ...
-    segment: str
-    fields: Tuple[int, ...]  # of a program header: type, offset, vaddr, paddr, filesz, memsz
-    many: str  # of a section header, up to sh_info
-
-
+# By ELF class, for `struct`: the file's header from e_type on; a section's header up to sh_info; a program header; and
+# where in that its type, offset, vaddr, paddr, filesz and memsz stand.
 _FORMATS = {
-    1: _Format("HHIIIIIHHHHHH", "8I", (0, 1, 2, 3, 4, 5), "28xI"),
-    2: _Format("HHIQQQIHHHHHH", "2I6Q", (0, 2, 3, 4, 5, 6), "44xI"),
+    1: ("HHIIIIIHHHHHH", "28xI", "8I", (0, 1, 2, 3, 4, 5)),
+    2: ("HHIQQQIHHHHHH", "44xI", "2I6Q", (0, 2, 3, 4, 5, 6)),
 }
-_ORDERS = {1: "<", 2: ">"}
-_ORDER_NAMES: Tuple[Tuple[str, ByteOrder], ...] = (("<", "little"), (">", "big"))
+_ORDERS: Dict[int, Tuple[str, ByteOrder]] = {1: ("<", "little"), 2: (">", "big")}
 
 
-@dataclass(frozen=True)
-class Core:
+class Core(Record):
     """What a core says of itself. `remarks`: what of it could not be read."""
 
     pointer_size: int
     byte_order: ByteOrder
     machine: int
-    segments: Tuple[Segment, ...]  # in the order of the core
+    segments: Tuple[Piece, ...]  # memory, as far as the file holds it, in the order of the core
     notes: Tuple[Note, ...]
-    remarks: Tuple[str, ...]
+    remarks: Tuple[Text, ...]
 
     def note(self, owner: str, kind: int) -> Optional[bytes]:
         """The first note of this owner and kind."""
         return next((note.data for note in self.notes if note.owner == owner and note.kind == kind), None)
-
-
-class _Header(NamedTuple):
-    kind: int
-    machine: int
-    table: int
-    sections: int
-    entry_size: int
-    entries: int
 
 
 def is_core(head: bytes) -> bool:
@@ -98,88 +72,78 @@ def is_core(head: bytes) -> bool:
 
 
 def parse_core(data: Bytes) -> Core:
-    """The core in `data`, or CoreError."""
+    """The core in `data`, or FileError."""
     if data[:4] != ELF_MAGIC:
-        raise CoreError("this is no ELF file")
+        raise FileError("this is no ELF file")
     if len(data) < 16:
-        raise CoreError("it ends within its ELF header")
-    shape, mark = _FORMATS.get(data[4]), _ORDERS.get(data[5])
-    if shape is None or mark is None:
-        raise CoreError("its ELF header names neither 32 nor 64 bits, or no byte order")
-    header = _header(data, shape, mark)
-    if header.kind != _CORE:
-        raise CoreError("this is an ELF file, but no core: a program goes behind --elf")
-    raw, remarks = _program_headers(data, header, shape, mark)
-    segments, more = _segments(raw, len(data))
-    more += _overlaps(data, segments)
-    notes = tuple(_notes(data, raw, mark))
-    return Core(4 * data[4], dict(_ORDER_NAMES)[mark], header.machine, segments, notes, (*remarks, *more))
-
-
-def _header(data: Bytes, shape: _Format, mark: str) -> _Header:
-    try:
-        fields = struct.unpack_from(mark + shape.header, data, 16)
-    except struct.error:
-        raise CoreError("it ends within its ELF header") from None
-    kind, machine, _, _, table, sections, _, _, entry_size, entries = fields[:10]
-    if entries == _MANY_SEGMENTS:
-        try:
-            (entries,) = struct.unpack_from(mark + shape.many, data, sections)
-        except struct.error:
-            raise CoreError("the number of its segments lies beyond its end") from None
-    return _Header(kind, machine, table, sections, entry_size, entries)
-
-
-_Raw = Tuple[int, int, int, int, int, int]  # type, offset, vaddr, paddr, filesz, memsz
-
-
-def _program_headers(data: Bytes, header: _Header, shape: _Format, mark: str) -> Tuple[List[_Raw], List[str]]:
-    """The program headers that are there; and what is said where some are not."""
-    size = struct.calcsize(mark + shape.segment)
-    if header.entries and header.entry_size < size:
-        raise CoreError(f"its program headers are of {header.entry_size} bytes")
-    room = max(0, len(data) - header.table - size + header.entry_size) // max(header.entry_size, 1)
-    count = min(header.entries, room, _MOST_SEGMENTS)
-    if header.entries and not count:
-        raise CoreError("it ends before its list of segments")
-    found = []
-    for position in range(count):
-        fields = struct.unpack_from(mark + shape.segment, data, header.table + position * header.entry_size)
-        found.append(tuple(fields[index] for index in shape.fields))
-    left = header.entries - count
-    return found, [f"the core is cut off: {left:,} of its {header.entries:,} segments are not listed"] if left else []
-
-
-def _segments(raw: List[_Raw], size: int) -> Tuple[Tuple[Segment, ...], List[str]]:
-    """Memory that the file holds. An emulator's dump of physical memory may have no virtual addresses."""
-    loads = [fields for fields in raw if fields[0] == _LOAD]
-    physical = len(loads) > 1 and not any(fields[2] for fields in loads)
-    found, promised = [], 0
-    for _, offset, virtual, paddr, filesz, memsz in loads:
-        start, length = paddr if physical else virtual, min(filesz, memsz)
-        held = max(0, min(length, size - offset))
-        promised += length - held
-        if held:
-            found.append(Segment(start, start + held, offset))
-    cut = f"the core is cut off: {promised:,} bytes of memory that it lists are not in the file"
-    return tuple(found), [cut] if promised else []
-
-
-def _overlaps(data: Bytes, segments: Tuple[Segment, ...]) -> List[str]:
-    """What is said where segments hold other bytes at the same addresses."""
-    difference, whole = first_difference([Piece(*segment, data) for segment in segments], MOST_COMPARED)
+        raise FileError("it ends within its ELF header")
+    if data[4] not in _FORMATS or data[5] not in _ORDERS:
+        raise FileError("its ELF header names neither 32 nor 64 bits, or no byte order")
+    mark, order = _ORDERS[data[5]]
+    machine, headers, remarks = _program_headers(data, mark)
+    segments, left = _segments(headers, data)
+    if left:
+        remarks.append(said("core-memory-cut", left=left))
+    difference, whole = first_difference(segments, MOST_COMPARED)
     if difference is not None:
         one, other = segments[difference.one], segments[difference.other]
-        at = f"{difference.address:#x}: the one from {one.start:#x} on counts, not the one from {other.start:#x} on"
-        return [f"segments of the core hold different bytes at the same addresses, first at {at}"]
-    why = "segments of the core overlap so much that they were not all compared: those that begin first count"
-    return [] if whole else [why]
+        remarks.append(said("core-overlap", place=difference.address, one=one.start, other=other.start))
+    elif not whole:
+        remarks.append(said("core-overlap-not-compared"))
+    return Core(4 * data[4], order, machine, tuple(segments), tuple(_notes(data, headers, mark)), tuple(remarks))
 
 
-def _notes(data: Bytes, raw: List[_Raw], mark: str) -> Iterator[Note]:
+_ProgramHeader = Tuple[int, int, int, int, int, int]  # type, offset, vaddr, paddr, filesz, memsz
+
+
+def _program_headers(data: Bytes, mark: str) -> Tuple[int, List[_ProgramHeader], List[Text]]:
+    """The machine, and the program headers that are there; and what is said where some are not."""
+    header, section, segment, places = _FORMATS[data[4]]
+    if len(data) < 16 + struct.calcsize(mark + header):
+        raise FileError("it ends within its ELF header")
+    kind, machine, _, _, table, sections, _, _, step, entries = struct.unpack_from(mark + header, data, 16)[:10]
+    if kind != _CORE:
+        raise FileError("this is an ELF file, but no core: a program goes behind --elf")
+    if entries == _MANY_SEGMENTS:
+        if len(data) < sections + struct.calcsize(mark + section):
+            raise FileError("the number of its segments lies beyond its end")
+        (entries,) = struct.unpack_from(mark + section, data, sections)
+    size = struct.calcsize(mark + segment)
+    if entries and step < size:
+        raise FileError(f"its program headers are of {step} bytes")
+    room = max(0, len(data) - table - size + step) // max(step, 1)
+    count = min(entries, room, _MOST_SEGMENTS)
+    if entries and not count:
+        raise FileError("it ends before its list of segments")
+    found = []
+    for position in range(count):
+        fields = struct.unpack_from(mark + segment, data, table + position * step)
+        found.append(tuple(fields[index] for index in places))
+    left = entries - count
+    return machine, found, [said("core-segments-cut", left=left, all=entries)] if left else []
+
+
+def _segments(headers: List[_ProgramHeader], data: Bytes) -> Tuple[List[Piece], int]:
+    """Memory that the file holds, and how many bytes of it are missing.
+
+    An emulator's dump of physical memory may have no virtual addresses.
+    """
+    loads = [fields for fields in headers if fields[0] == _LOAD]
+    physical = len(loads) > 1 and not any(fields[2] for fields in loads)
+    found, left = [], 0
+    for _, offset, virtual, paddr, filesz, memsz in loads:
+        start, length = paddr if physical else virtual, min(filesz, memsz)
+        held = max(0, min(length, len(data) - offset))
+        left += length - held
+        if held:
+            found.append(Piece(start, start + held, offset, data))
+    return found, left
+
+
+def _notes(data: Bytes, headers: List[_ProgramHeader], mark: str) -> Iterator[Note]:
     """The notes of all note segments, up to the first that cannot be."""
     count = 0
-    for kind, offset, _, _, filesz, _ in raw:
+    for kind, offset, _, _, filesz, _ in headers:
         if kind != _NOTE:
             continue
         held, at = data[offset : offset + min(filesz, _LARGEST_NOTES)], 0
@@ -196,27 +160,30 @@ def _notes(data: Bytes, raw: List[_Raw], mark: str) -> Iterator[Note]:
 class CoreSource:
     """The memory of a core as a source; ranges beside it count where it has none."""
 
-    def __init__(self, data: Bytes, core: Core, beside: Iterable[Tuple[int, bytes]] = ()) -> None:
+    def __init__(self, core: Core, beside: Iterable[Tuple[int, bytes]] = ()) -> None:
         self.pointer_size = core.pointer_size
         self.byte_order = core.byte_order
         self.core = core
-        self._extents: Optional[List[Tuple[int, int]]] = None
-        self._pieces = list(_without_overlaps(Piece(*segment, data) for segment in core.segments))
-        for base, more in beside:
-            self.add(base, more)
-        self._starts = [piece[0] for piece in self._pieces]
+        self._pieces: List[Piece] = []
+        self._extents: Optional[List[Range]] = None
+        done = 0
+        for piece in sorted(core.segments, key=lambda piece: piece.start):
+            low = max(piece.start, done)
+            if low < piece.end:  # what a segment before it has counts
+                self._pieces.append(piece._replace(start=low, offset=piece.offset + low - piece.start))
+                done = piece.end
+        self._starts = [piece.start for piece in self._pieces]
+        for base, data in beside:
+            self.add(base, data)
 
     def add(self, base: int, data: bytes) -> None:
         """Adds bytes where there are none."""
-        low, gaps = base, []
-        for start, end, _, _ in self._pieces:
-            gaps.append((low, min(start, base + len(data))))
-            low = max(low, end)
-        gaps.append((low, base + len(data)))
-        self._pieces += [Piece(low, high, low - base, data) for low, high in gaps if low < high]
+        end = base + len(data)
+        for low, high in gaps(clipped(self.extents(), base, end), base, end):
+            self._pieces.append(Piece(low, high, low - base, data))
         self._pieces.sort(key=lambda piece: piece.start)
         self._extents = None
-        self._starts = [piece[0] for piece in self._pieces]
+        self._starts = [piece.start for piece in self._pieces]
 
     def difference(self, base: int, data: bytes) -> Optional[int]:
         """The first address at which bytes are others than those that are here; None: there is none."""
@@ -229,16 +196,16 @@ class CoreSource:
             index += 1
         return None
 
-    def extents(self) -> List[Tuple[int, int]]:
+    def extents(self) -> List[Range]:
         """Start and end of every range that there is, in order; ranges that touch are one."""
         if self._extents is None:
-            self._extents = _joined(self._pieces)
+            self._extents = joined([(piece.start, piece.end) for piece in self._pieces])
         return self._extents
 
-    def blocks(self, start: int, end: int) -> List[Tuple[int, int]]:
+    def blocks(self, start: int, end: int) -> List[Range]:
         """The core's own segments in start..end, the outermost: each may be a block."""
-        inside = sorted((low, -high) for low, high, _ in self.core.segments if start <= low and high <= end)
-        found: List[Tuple[int, int]] = []
+        inside = sorted((low, -high) for low, high, _, _ in self.core.segments if start <= low and high <= end)
+        found: List[Range] = []
         for low, high in inside:
             if not found or low >= found[-1][1]:
                 found.append((low, -high))
@@ -255,23 +222,3 @@ class CoreSource:
             parts.append(data[offset + at - start : offset + min(end, stop) - start])
             at, index = min(end, stop), index + 1
         return b"".join(parts)
-
-
-def _joined(pieces: List[Piece]) -> List[Tuple[int, int]]:
-    joined: List[Tuple[int, int]] = []
-    for start, end, _, _ in pieces:
-        if joined and joined[-1][1] == start:
-            joined[-1] = (joined[-1][0], end)
-        else:
-            joined.append((start, end))
-    return joined
-
-
-def _without_overlaps(pieces: Iterable[Piece]) -> Iterator[Piece]:
-    """Pieces in address order, each without what one before it has already."""
-    done = 0
-    for start, end, offset, data in sorted(pieces, key=lambda piece: piece[0]):
-        low = max(start, done)
-        if low < end:
-            yield Piece(low, end, offset + low - start, data)
-            done = end

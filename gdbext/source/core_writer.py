@@ -26,26 +26,21 @@ class Image(NamedTuple):
 def core_bytes(image: Image) -> bytes:
     """The file's bytes."""
     mark, wide = "<" if image.byte_order == "little" else ">", image.pointer_size == 8
-    notes = b"".join(_note(mark, note) for note in image.notes)
+    notes = b""
+    for owner, kind, data in image.notes:
+        name = owner.encode() + b"\0"
+        notes += struct.pack(mark + "III", len(name), len(data), kind)
+        notes += name + bytes(-len(name) % 4) + data + bytes(-len(data) % 4)
     parts = [(_NOTE, 0, notes), *((_LOAD, base, data) for base, data in image.ranges[:_MOST_SEGMENTS])]
     header, entry = (64, 56) if wide else (52, 32)
-    at, table = header + entry * len(parts), []
+    at, table = header + entry * len(parts), b""
     for kind, address, data in parts:
-        table.append(_program_header(mark, wide, kind, at, address, len(data)))
+        if wide:
+            table += struct.pack(mark + "2I6Q", kind, _READ_WRITE, at, address, 0, len(data), len(data), 1)
+        else:
+            table += struct.pack(mark + "8I", kind, at, address, 0, len(data), len(data), _READ_WRITE, 1)
         at += len(data)
     ident = ELF_MAGIC + bytes([2 if wide else 1, 1 if mark == "<" else 2, 1]) + bytes(9)
     shape = mark + ("HHI3QI6H" if wide else "HHI3II6H")
     rest = struct.pack(shape, _CORE, image.machine, 1, 0, header, 0, 0, header, entry, len(parts), 0, 0, 0)
-    return b"".join([ident, rest, *table, *(data for _, _, data in parts)])
-
-
-def _program_header(mark: str, wide: bool, kind: int, offset: int, address: int, size: int) -> bytes:
-    if wide:
-        return struct.pack(mark + "2I6Q", kind, _READ_WRITE, offset, address, 0, size, size, 1)
-    return struct.pack(mark + "8I", kind, offset, address, 0, size, size, _READ_WRITE, 1)
-
-
-def _note(mark: str, note: Note) -> bytes:
-    name = note.owner.encode() + b"\0"
-    head = struct.pack(mark + "III", len(name), len(note.data), note.kind)
-    return head + name + bytes(-len(name) % 4) + note.data + bytes(-len(note.data) % 4)
+    return b"".join([ident, rest, table, *(data for _, _, data in parts)])

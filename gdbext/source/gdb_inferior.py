@@ -10,22 +10,25 @@ not the target's.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Dict, Iterable, List, NamedTuple, Optional, Tuple, Union
+from typing import Dict, Iterable, List, Optional, Tuple, Union
 
 import gdb
 
+from gdbext.model.machine import machine_named
+from gdbext.source.core import CoreSource, parse_core
+from gdbext.source.files import FileError, load_file
 from gdbext.source.known import Range
 from gdbext.source.memory import NoTarget
+from gdbext.source.saved import saved_ring
 from gdbext.source.snapshot import ByteOrder
 
-if TYPE_CHECKING:
-    from gdbext.source.core import CoreSource
+# Ranges, and those that the program writes to: in their neighbourhood structures may lie.
+NamedMemory = Tuple[List[Range], List[Range]]
 
 _SECTION = re.compile(r"(0x[0-9a-f]+)->(0x[0-9a-f]+) at 0x[0-9a-f]+: \S+ (.*\bALLOC\b.*)")
 _REMOTE = ("remote", "extended-remote")
 _CORE_FILE = "Core file:"
 _AUXILIARY = re.compile(r"^(\d+)\s+AT_.*\s(0x[0-9a-f]+|\d+)$", re.MULTILINE)
-_MACHINES = {"riscv": 243, "i386:x86-64": 62, "i386": 3, "aarch64": 183, "arm": 40, "xtensa": 94}  # by GDB's names
 _PHYSICAL = re.compile(r"ar\d+")  # Xtensa's registers behind its windows
 _REGION = re.compile(r"^\d+\s+y\s+(0x[0-9a-f]+)\s+(0x[0-9a-f]+)", re.MULTILINE)
 
@@ -60,43 +63,27 @@ class GdbSource:
             ) from None
 
 
-def _constant(address: int, length: int) -> Optional[bytes]:
-    try:
-        return bytes(gdb.selected_inferior().read_memory(address, length))
-    except gdb.error:
-        return None
-
-
 def selected_source(at_condition: bool = False) -> Union[GdbSource, CoreSource]:
     """The selected inferior as a source; a core from its own file, if that can be read."""
     live = GdbSource(at_condition)
-    path = core_path() if is_core() else None
-    return live if path is None else _core_source(path) or live
-
-
-def _core_source(path: str) -> Optional[CoreSource]:
-    from gdbext.source.core import CoreError, CoreSource, parse_core  # not needed by those who only load us
-    from gdbext.source.files import FileError, load_file
-    from gdbext.source.saved import saved_ring
-
+    if not is_core():
+        return live
+    program, _, core_sections = gdb.execute("maint info sections", to_string=True).partition(_CORE_FILE)
+    named = re.match(r"\s*`(.*)', file type", core_sections)
     try:
-        loaded = load_file(path)
-        core = parse_core(loaded.data)
-    except (FileError, CoreError):
-        return None
-    source = CoreSource(loaded.data, core, saved_ring(core))
-    sections = _sections(gdb.execute("maint info sections", to_string=True).partition(_CORE_FILE)[0])
-    for start, end, flags in sections:
+        core = parse_core(load_file(named.group(1)).data) if named is not None else None
+    except FileError:
+        core = None
+    if core is None:
+        return live
+    source = CoreSource(core, saved_ring(core))
+    for start, end, flags in _sections(program):
         if "READONLY" in flags and "HAS_CONTENTS" in flags:
-            source.add(start, _constant(start, end - start) or b"")
+            try:
+                source.add(start, bytes(gdb.selected_inferior().read_memory(start, end - start)))
+            except gdb.error:  # of a file that GDB cannot read there: the core lacks it too
+                continue
     return source
-
-
-def core_path() -> Optional[str]:
-    """The file of the core that GDB has opened."""
-    told = gdb.execute("maint info sections", to_string=True).partition(_CORE_FILE)[2]
-    found = re.match(r"\s*`(.*)', file type", told)
-    return None if found is None else found.group(1)
 
 
 def _is_alive() -> bool:
@@ -125,13 +112,6 @@ def is_fragile() -> bool:
     return "disabled" in gdb.execute("show remote supported-packets-packet", to_string=True)
 
 
-class NamedMemory(NamedTuple):
-    """Memory that the program and the target name; `writable`: sections in whose neighbourhood structures may lie."""
-
-    ranges: List[Range]
-    writable: List[Range]
-
-
 def named_memory() -> Optional[NamedMemory]:
     """Memory that the program and the target name; None where nothing needs to be named.
 
@@ -141,61 +121,49 @@ def named_memory() -> Optional[NamedMemory]:
     connection = getattr(gdb.selected_inferior(), "connection", None)
     if connection is not None and connection.type == "native":
         return None
-    program, _, core = gdb.execute("maint info sections", to_string=True).partition(_CORE_FILE)
     if is_core():
+        program, _, core = gdb.execute("maint info sections", to_string=True).partition(_CORE_FILE)
         kept = [(start, end) for start, end, flags in _sections(program) if "READONLY" in flags]
         held = [(start, end) for start, end, flags in _sections(core) if "HAS_CONTENTS" in flags]
-        return NamedMemory([*kept, *held], [])
-    named = _named_by(program)
+        return [*kept, *held], []
+    sections, writable = program_memory()
     regions = _REGION.findall(gdb.execute("info mem", to_string=True))
     mapped = [(int(start, 16), int(end, 16)) for start, end in regions]
-    return NamedMemory([*named.ranges, *mapped], named.writable)
+    return [*sections, *mapped], writable
 
 
 def program_memory() -> NamedMemory:
     """Memory that the program alone names: for a target that this GDB is not connected to."""
-    return _named_by(gdb.execute("maint info sections", to_string=True).partition(_CORE_FILE)[0])
-
-
-def _named_by(text: str) -> NamedMemory:
-    sections = _sections(text)
+    sections = _sections(gdb.execute("maint info sections", to_string=True).partition(_CORE_FILE)[0])
     writable = [(start, end) for start, end, flags in sections if "READONLY" not in flags]
-    return NamedMemory([(start, end) for start, end, _ in sections], writable)
-
-
-def writable_sections() -> List[Range]:
-    """Sections of the program that it writes to."""
-    return program_memory().writable
+    return [(start, end) for start, end, _ in sections], writable
 
 
 def machine_number() -> int:
     """The machine of the selected thread, as ELF numbers them; 0: another one."""
     name = gdb.newest_frame().architecture().name()
-    return next((number for start, number in _MACHINES.items() if name.startswith(start)), 0)
+    machine = machine_named(name)
+    return 0 if machine is None else machine.number
 
 
 def thread_registers(names: Iterable[str]) -> List[Dict[str, int]]:
     """The registers of every thread by name, the selected thread first."""
     chosen, wanted = gdb.selected_thread(), tuple(names)
     threads = sorted(gdb.selected_inferior().threads(), key=lambda thread: (thread.num != chosen.num, thread.num))
-    frame = gdb.selected_frame()
+    selected, registers = gdb.selected_frame(), []
     try:
-        return [_registers_of(thread, wanted) for thread in threads]
+        for thread in threads:
+            thread.switch()
+            frame = gdb.newest_frame()
+            values = {name: _register(frame, name) for name in wanted}
+            for name in wanted:
+                if values[name] is None and _PHYSICAL.fullmatch(name):  # without register windows GDB knows a1 alone
+                    values[name] = _register(frame, name.replace("r", ""))
+            registers.append({name: value for name, value in values.items() if value is not None})
+        return registers
     finally:
         chosen.switch()
-        frame.select()
-
-
-def _registers_of(thread: gdb.InferiorThread, names: Iterable[str]) -> Dict[str, int]:
-    thread.switch()
-    frame, found = gdb.newest_frame(), {}
-    for name in names:
-        held = _register(frame, name)
-        if held is None and _PHYSICAL.fullmatch(name):
-            held = _register(frame, name.replace("r", ""))  # without register windows GDB knows a1 alone
-        if held is not None:
-            found[name] = held
-    return found
+        selected.select()
 
 
 def _register(frame: gdb.Frame, name: str) -> Optional[int]:

@@ -3,31 +3,23 @@
 
 from __future__ import annotations
 
-from typing import Iterable, List, Optional, Tuple
+from typing import Iterable, Optional, Tuple
 
 from gdbext.source.snapshot import ByteOrder, Snapshot
 
 
-class ImageSource:
+class ImageSource(Snapshot):
     """Memory that lies in files or in a test."""
 
     def __init__(
         self, images: Iterable[Tuple[int, bytes]], pointer_size: int = 4, byte_order: ByteOrder = "little"
     ) -> None:
-        self.pointer_size = pointer_size
-        self.byte_order = byte_order
-        self._held = Snapshot(pointer_size, byte_order)
+        super().__init__(pointer_size, byte_order)
         top = 1 << 8 * pointer_size  # no pointer leads to what lies above
         for base, data in images:
-            self._held.add(base, data[: max(0, top - base)])
+            self.add(base, data[: max(0, top - base)])
 
-    def extents(self) -> List[Tuple[int, int]]:
-        """Start and end of every range that there is."""
-        return self._held.extents()
-
-    def read(self, address: int, length: int) -> Optional[bytes]:
-        """Exactly `length` bytes, or None."""
-        return self._held.get(address, length)
+    read = Snapshot.get
 
 
 class HeldSource:

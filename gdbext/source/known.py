@@ -10,7 +10,8 @@ Assumptions: a chip's memories do not share a window of 4 MiB with registers.
 
 from __future__ import annotations
 
-from typing import Iterable, List, Tuple
+from bisect import bisect_right
+from typing import Iterable, List, Sequence, Tuple
 
 Range = Tuple[int, int]  # start, end
 
@@ -18,64 +19,60 @@ _WINDOW_BITS = 22
 _LARGEST_STRUCTURE = 512
 
 
+def clipped(ranges: Sequence[Range], start: int, end: int) -> List[Range]:
+    """The parts of start..end that lie in some ranges, which are in order and apart."""
+    parts: List[Range] = []
+    index = max(0, bisect_right(ranges, (start, start)) - 1)
+    while index < len(ranges) and ranges[index][0] < end:
+        parts.append((max(start, ranges[index][0]), min(end, ranges[index][1])))
+        index += 1
+    return [(low, high) for low, high in parts if low < high]
+
+
+def gaps(parts: Iterable[Range], start: int, end: int) -> List[Range]:
+    """The rest of start..end between parts of it, which are in order."""
+    edges = [start, *(edge for part in parts for edge in part), end]
+    return [(low, high) for low, high in zip(edges[::2], edges[1::2]) if low < high]
+
+
 class Known:
-    """Ranges that may be read, and windows in which structures may."""
+    """Ranges that may be read, in order, and windows in which structures may."""
 
     def __init__(self, ranges: Iterable[Range] = (), writable: Iterable[Range] = ()) -> None:
-        self._ranges: List[Range] = []
+        self.ranges: List[Range] = []  # everything that has been named or recognised
         self._windows = {address >> _WINDOW_BITS for start, end in writable for address in (start, end - 1)}
         for start, end in ranges:
             self.allow(start, end)
 
-    def without_windows(self) -> Known:
-        """The ranges alone: for a source that does not survive a guess."""
-        return Known(self._ranges)
-
     def allow(self, start: int, end: int) -> None:
         """Adds a range."""
-        touching = [span for span in self._ranges if span[0] <= end and start <= span[1]]
+        touching = [span for span in self.ranges if span[0] <= end and start <= span[1]]
         if start < end:
             joined = (min([start, *(low for low, _ in touching)]), max([end, *(high for _, high in touching)]))
-            self._ranges = sorted([span for span in self._ranges if span not in touching] + [joined])
-
-    def holds(self, address: int) -> bool:
-        """Whether an address lies in one of the ranges."""
-        return any(start <= address < end for start, end in self._ranges)
+            self.ranges = sorted([span for span in self.ranges if span not in touching] + [joined])
 
     def clip(self, start: int, end: int) -> List[Range]:
         """The parts of a range that may be read."""
         if end - start <= _LARGEST_STRUCTURE and {start >> _WINDOW_BITS, end - 1 >> _WINDOW_BITS} <= self._windows:
             return [(start, end)]
-        clipped = ((max(start, low), min(end, high)) for low, high in self._ranges)
-        return [(low, high) for low, high in clipped if low < high]
-
-    def ranges(self) -> List[Range]:
-        """Everything that has been named or recognised, in order."""
-        return self._ranges
+        return clipped(self.ranges, start, end)
 
     def end(self, address: int) -> int:
         """The end of the range that holds an address; behind it structures may lie, but nothing large."""
-        ends = [end for start, end in self._ranges if start <= address < end]
+        ends = [end for start, end in self.ranges if start <= address < end]
         return ends[0] if ends else address + _LARGEST_STRUCTURE
-
-    def outside(self, start: int, end: int) -> List[Range]:
-        """The parts of a range that may not be read."""
-        parts = [*self.clip(start, end), (end, end)]
-        gaps = zip([start, *(high for _, high in parts)], (low for low, _ in parts))
-        return [(low, high) for low, high in gaps if low < high]
 
 
 def parse_ranges(text: str) -> List[Range]:
     """Ranges as the user writes them: START,END [START,END ...]. ValueError says what is wrong."""
-    return [_parse_range(word) for word in text.split()]
-
-
-def _parse_range(word: str) -> Range:
-    first, comma, last = word.partition(",")
-    try:
-        start, end = int(first, 0), int(last, 0)
-    except ValueError:
-        comma, start, end = "", 0, 0
-    if not comma or not 0 <= start < end:
-        raise ValueError(f"{word}: give START,END with START below END, as 0x... or decimal numbers")
-    return start, end
+    ranges: List[Range] = []
+    for word in text.split():
+        first, _, last = word.partition(",")
+        try:
+            start, end = int(first, 0), int(last, 0)
+        except ValueError:  # also where there is no comma
+            start, end = 0, 0
+        if not 0 <= start < end:
+            raise ValueError(f"{word}: give START,END with START below END, as 0x... or decimal numbers")
+        ranges.append((start, end))
+    return ranges

@@ -15,8 +15,10 @@ import time
 from bisect import bisect_right
 from typing import Callable, Dict, Iterable, Iterator, List, Optional, Protocol, Tuple
 
-from gdbext.model import Cost
-from gdbext.source.known import Known, Range
+from gdbext.model.errors import UserError
+from gdbext.model.reports.base import Cost
+from gdbext.model.said import Text, said
+from gdbext.source.known import Known, Range, clipped, gaps
 from gdbext.source.link import Link, Progress, Say
 from gdbext.source.snapshot import ByteOrder, Snapshot
 
@@ -31,7 +33,7 @@ _MOST_FAILURES = 48
 _CONSOLE_BYTES_A_SECOND = 5760
 
 
-class NoTarget(Exception):
+class NoTarget(UserError):
     """There is nothing to read from, or no more; the text is one line and says what to do."""
 
 
@@ -43,12 +45,6 @@ class Source(Protocol):
 
     def read(self, address: int, length: int) -> Optional[bytes]:
         """Exactly `length` bytes, or None. KeyboardInterrupt when the user has had enough."""
-
-
-def _split(start: int, end: int, left: List[Range]) -> None:
-    """Puts the halves of a range that failed back."""
-    middle = (start + (end - start) // 2) & -_STEPS[0]
-    left[:0] = [(start, middle), (middle, end)] if start < middle < end else [(start, end)]
 
 
 def joined(ranges: List[Range]) -> List[Range]:
@@ -89,8 +85,8 @@ class Memory:
         self._held = None if extents is None else extents()
         self._failed: List[Range] = []
         self._files: Dict[int, Snapshot] = {}  # pieces of a file that words were looked at in, by where they begin
-        self.standing: List[str] = []  # remarks of every report: what is wrong with the source itself
-        self._remarks: List[str] = []
+        self.standing: List[Text] = []  # remarks of every report: what is wrong with the source itself
+        self._remarks: List[Text] = []
         self._bytes = 0
         self._reads = 0
         self._marked = False
@@ -105,27 +101,19 @@ class Memory:
         if self._known is not None:
             self._known.allow(start, end)
 
-    def allow_from(self, start: int, end: int) -> None:
-        """The same where only the start is named: a fragile source is spared the guess if memory is known there."""
-        if self._known is not None and not (self.fragile and self._known.holds(start)):
-            self._known.allow(start, end)
-
-    def is_known(self, address: int) -> bool:
-        """Whether an address may be read at all."""
-        return self._known is None or bool(self._known.clip(address, address + 1))
-
     def fetch(self, address: int, length: int) -> None:
         """Makes a range known as far as it can be read."""
         if self.interrupted:
             return
         top = 1 << 8 * self.source.pointer_size  # no pointer leads further
         wanted = self.snapshot.missing(max(0, address), min(address + length, top))
-        left = [part for hole in wanted for known in self._clip(*hole) for part in self._not_failed(*known)]
+        known = [part for hole in wanted for part in self._clip(*hole)]
+        left = [part for span in known for part in gaps(self.failed(*span), *span)]
         try:
             self._fetch(left, sum(end - start for start, end in left))
         except KeyboardInterrupt:  # wherever it struck: what was read stays
             self.interrupted = True
-            self.remark("interrupted: what was not read is not judged; the same command again reads on")
+            self.remark(said("interrupted"))
 
     def require_whole(self) -> None:
         """KeyboardInterrupt if Ctrl-C has ended the reading: from what is there nothing can be concluded."""
@@ -152,18 +140,18 @@ class Memory:
             if self._read(start, end):
                 done += end - start
                 self.progress.tell(done, total)
-            else:
-                failures += 1
-                if self.fragile or end - start <= _SMALLEST_READ or self._goes_on(holes, start, end):
-                    holes.append((start, end))
-                else:
-                    _split(start, end, left)
+                continue
+            failures += 1
+            # Behind a hole the end is tried at once: the hole goes on at least to there, or an island would be missed.
+            behind = bool(holes) and holes[-1][1] == start
+            tiny = self.fragile or end - start <= _SMALLEST_READ
+            if tiny or (behind and not self._read(end - _SMALLEST_READ, end)):
+                holes.append((start, end))
+                continue
+            middle = (start + (end - start) // 2) & -_STEPS[0]
+            left[:0] = [(start, middle), (middle, end)] if start < middle < end else [(start, end)]
         narrowed = (hole if self.fragile else self._narrowed(*hole) for hole in joined(holes))
         self._failed += [*narrowed, *left]
-
-    def _goes_on(self, holes: List[Range], start: int, end: int) -> bool:
-        """Whether a hole that ends at `start` reaches at least to `end`: an island within it would be missed."""
-        return bool(holes) and holes[-1][1] == start and not self._read(end - _SMALLEST_READ, end)
 
     def _narrowed(self, start: int, end: int) -> Range:
         """A hole without what can be read at its two ends."""
@@ -175,41 +163,19 @@ class Memory:
     def _clip(self, start: int, end: int) -> List[Range]:
         """The parts of a range that are known memory; the rest is said, once. A file knows what it holds."""
         if self._held is not None:
-            return self._in_file(self._held, start, end)
+            return clipped(self._held, start, end)
         if self._known is None:
             return [(start, end)]
-        for low, high in self._known.outside(start, end):
-            self.remark(
-                f"{low:#x}..{high:#x} lies outside of the memory that is known here and was not read; "
-                f"if it is there: set memtrace memory {low:#x},{high:#x}"
-            )
-        return self._known.clip(start, end)
-
-    def _in_file(self, held: List[Range], start: int, end: int) -> List[Range]:
-        """The parts of a range that a file holds."""
-        there: List[Range] = []
-        index = max(0, bisect_right(held, (start, start)) - 1)
-        while index < len(held) and held[index][0] < end:
-            there.append((max(start, held[index][0]), min(end, held[index][1])))
-            index += 1
-        return [(low, high) for low, high in there if low < high]
-
-    def _not_failed(self, start: int, end: int) -> List[Range]:
-        """The parts of a range that have not been tried in vain."""
-        left: List[Range] = []
-        for low, high in self.failed(start, end) if self._held is None else []:
-            left.append((start, low))
-            start = high
-        return [(low, high) for low, high in [*left, (start, end)] if low < high]
+        allowed = self._known.clip(start, end)
+        for low, high in gaps(allowed, start, end):
+            self.remark(said("not-known-memory", start=low, end=high))
+        return allowed
 
     def failed(self, start: int, end: int) -> List[Range]:
         """The parts of a range that were tried in vain; of a file, those that it lacks."""
         if self._held is not None:
-            there = [*self._in_file(self._held, start, end), (end, end)]
-            gaps = zip([start, *(high for _, high in there)], (low for low, _ in there))
-            return [(low, high) for low, high in gaps if low < high]
-        parts = ((max(start, low), min(end, high)) for low, high in joined(self._failed))
-        return [(low, high) for low, high in parts if low < high]
+            return gaps(clipped(self._held, start, end), start, end)
+        return clipped(joined(self._failed), start, end)
 
     def _read(self, start: int, end: int) -> bool:
         self._reads += 1
@@ -222,15 +188,15 @@ class Memory:
         self.snapshot.add(start, data)
         return True
 
-    def remark(self, text: str) -> None:
+    def remark(self, text: Text) -> None:
         """Keeps what a report must say about the reading."""
         if text not in self._remarks:
             self._remarks.append(text)
 
-    def remarks(self) -> List[str]:
+    def remarks(self) -> List[Text]:
         """What a report must say about the reading; each is handed out once."""
-        said, self._remarks = self._remarks, []
-        return said
+        told, self._remarks = self._remarks, []
+        return told
 
     def get(self, address: int, length: int) -> Optional[bytes]:
         """`length` bytes at `address`, read if need be; None unless all of them can be had."""
@@ -243,7 +209,7 @@ class Memory:
     def may_read(self, start: int, end: int) -> bool:
         """Whether all of a range is known memory, or in the file. Nothing is read, nothing is said."""
         if self._held is not None:
-            return self._in_file(self._held, start, end) == [(start, end)]
+            return clipped(self._held, start, end) == [(start, end)]
         return self._known is None or self._known.clip(start, end) == [(start, end)]
 
     def known_end(self, address: int) -> int:
@@ -255,7 +221,7 @@ class Memory:
 
     def starts(self) -> List[int]:
         """Where the ranges of the file or of the known memory begin."""
-        known = self._known.ranges() if self._known is not None else []
+        known = self._known.ranges if self._known is not None else []
         return [start for start, _ in (known if self._held is None else self._held)]
 
     def ranges(self) -> List[Range]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from mmap import mmap
-from typing import Iterator, List, NamedTuple, Optional, Sequence, Tuple, Union
+from typing import List, NamedTuple, Optional, Sequence, Tuple, Union
 
 Bytes = Union[bytes, mmap]  # slicing gives bytes; a memory map of a file is as good as its bytes
 
@@ -42,7 +42,9 @@ def differing(one: Piece, other: Piece) -> Optional[int]:
     if _is_same(one, other):
         return None
     for low in range(start, end, _CHUNK):
-        mine, theirs = (_slice(piece, low, min(end, low + _CHUNK)) for piece in (one, other))
+        high = min(end, low + _CHUNK)
+        shifts = ((piece.data, piece.offset - piece.start) for piece in (one, other))
+        mine, theirs = (data[low + shift : high + shift] for data, shift in shifts)
         if mine != theirs:
             return low + next(at for at, (byte, another) in enumerate(zip(mine, theirs)) if byte != another)
     return None
@@ -53,16 +55,18 @@ def _is_same(one: Piece, other: Piece) -> bool:
     return one.data is other.data and one.offset - one.start == other.offset - other.start
 
 
-def _slice(piece: Piece, start: int, end: int) -> bytes:
-    return piece.data[piece.offset + start - piece.start : piece.offset + end - piece.start]
-
-
 def first_difference(pieces: Sequence[Piece], most: Optional[int] = None) -> Tuple[Optional[Difference], bool]:
     """A difference, if there is any, and whether all was compared, which may take `most` bytes."""
-    kept = _Kept()
-    for number in sorted(range(len(pieces)), key=lambda one: pieces[one].start):
+    parts: List[Tuple[int, Piece]] = []  # disjoint, in address order, with the number of the first piece that has each
+    starts: List[int] = []
+    for number in sorted(range(len(pieces)), key=lambda number: pieces[number].start):
         piece = pieces[number]
-        for other, part in kept.under(piece):
+        for index in range(max(0, bisect_right(starts, piece.start) - 1), len(parts)):
+            other, part = parts[index]
+            if part.start >= piece.end:
+                break
+            if part.end <= piece.start:
+                continue
             if most is not None:
                 most -= _STEP if _is_same(pieces[other], piece) else _COMPARISON + part.end - part.start
                 if most < 0:
@@ -70,29 +74,8 @@ def first_difference(pieces: Sequence[Piece], most: Optional[int] = None) -> Tup
             at = differing(part, piece)
             if at is not None:
                 return Difference(at, other, number), True
-        kept.add(number, piece)
+        low = max([piece.start, *(part.end for _, part in parts[-1:])])
+        if low < piece.end:  # it goes on behind all before it
+            starts.append(low)
+            parts.append((number, piece._replace(start=low, offset=piece.offset + low - piece.start)))
     return None, True
-
-
-class _Kept:
-    """The disjoint parts of the pieces so far, in address order, each of the first piece that has it."""
-
-    def __init__(self) -> None:
-        self._starts: List[int] = []
-        self._parts: List[Tuple[int, Piece]] = []
-
-    def under(self, piece: Piece) -> Iterator[Tuple[int, Piece]]:
-        """The parts that a piece shares addresses with, with the numbers of their pieces."""
-        for index in range(max(0, bisect_right(self._starts, piece.start) - 1), len(self._starts)):
-            number, part = self._parts[index]
-            if part.start >= piece.end:
-                return
-            if part.end > piece.start:
-                yield number, part
-
-    def add(self, number: int, piece: Piece) -> None:
-        """Adds what a piece has beyond all before it."""
-        low = max([piece.start, *(part.end for _, part in self._parts[-1:])])
-        if low < piece.end:
-            self._starts.append(low)
-            self._parts.append((number, piece._replace(start=low, offset=piece.offset + low - piece.start)))

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import re
 import socket
-from typing import List, NamedTuple, Optional, Tuple
+from typing import Optional, Tuple
 
 from gdbext.source.memory import NoTarget
 from gdbext.source.snapshot import ByteOrder
@@ -41,18 +41,6 @@ _FEATURES = b"qSupported:swbreak+;hwbreak+"
 _WRITTEN = "give HOST:PORT, as GDB's `target remote` takes it"
 
 
-class _Damaged(Exception):
-    """A packet came that is none."""
-
-
-class Stub(NamedTuple):
-    """What the other side is."""
-
-    kind: str  # "qemu", "chip" (a small stub in the chip's own panic handler), "other"
-    piece: int  # bytes of memory a request
-    stood: bool  # whether the target had stopped before we came
-
-
 class RspConnection:
     """A connection to a stub. `ask` sends one request and gives its reply; every failure of the link is a NoTarget."""
 
@@ -62,26 +50,29 @@ class RspConnection:
         self._rest = b""
         self._acks = True
         self._stream: Optional[socket.socket] = connect(address)
-        self.stub = Stub("other", _PIECE_UNTOLD, True)
+        self.kind = "other"  # or "qemu", or "chip": a small stub in the chip's own panic handler
+        self.piece = _PIECE_UNTOLD  # bytes of memory a request
+        self.stood = True  # whether the target had stopped before we came
         self._send(b"+")
-        self.stub = self._greet()
-
-    def _greet(self) -> Stub:
         features = self.ask(_FEATURES)
         if not features:
-            return Stub("chip", _PIECE_UNTOLD, True)
+            self.kind = "chip"
+            return
         if b"QStartNoAckMode+" in features and self.ask(b"QStartNoAckMode") == b"OK":
             self._acks = False
         told = re.search(rb"PacketSize=([0-9a-fA-F]{1,8})(?:;|$)", features)
-        piece = min(max(int(told[1], 16) // 2, 16), _LARGEST_PIECE) if told else _PIECE_UNTOLD
+        if told:
+            self.piece = min(max(int(told[1], 16) // 2, 16), _LARGEST_PIECE)
         if self.ask(b"qqemu.sstepbits"):
-            return Stub("qemu", piece, _HALTED_BEFORE.search(self.monitor("info status")) is not None)
-        return Stub("other", piece, self.ask(b"?")[1:3] not in _ASKED_TO_STOP)
+            self.stood = _HALTED_BEFORE.search(self.monitor("info status")) is not None
+            self.kind = "qemu"
+        else:
+            self.stood = self.ask(b"?")[1:3] not in _ASKED_TO_STOP
 
     @property
     def parting(self) -> Optional[str]:
         """What to tell whose target may have been halted by this, and not run on: only QEMU says whether it ran."""
-        if self.stub.kind != "other" or self.stub.stood:
+        if self.kind != "other" or self.stood:
             return None
         return (
             "the server halted the target for this, or found it halted; whether it runs on is its configuration's say"
@@ -90,72 +81,72 @@ class RspConnection:
     def describe(self) -> str:
         """The other side in words."""
         who = {"qemu": "QEMU's stub", "chip": "a small stub, as in a chip's panic handler", "other": "a stub"}
-        return f"{self.address}: {who[self.stub.kind]}, {self.stub.piece:,} bytes a request"
+        return f"{self.address}: {who[self.kind]}, {self.piece:,} bytes a request"
 
     def ask(self, request: bytes) -> bytes:
         """The reply to a request; empty: the stub does not know it."""
         for _ in range(_MOST_TRIES):
-            try:
-                return self._exchange(request)
-            except _Damaged:
-                self.settle()
+            reply = self._exchange(request)
+            if reply is not None:
+                return reply
+            self.settle()
         raise self._lost(f"sends damaged packets ({_MOST_TRIES} in a row)")
 
     def monitor(self, command: str) -> str:
         """What a command of the stub's own prints. Only for questions."""
         text = bytearray()
-        reply = self.ask(b"qRcmd," + command.encode().hex().encode())
+        reply: Optional[bytes] = self.ask(b"qRcmd," + command.encode().hex().encode())
         for _ in range(_MOST_STRAY):
-            if reply in (b"OK", b"") or reply[:1] == b"E":
+            if not reply or reply == b"OK" or reply[:1] == b"E":
                 break
             text += _unhexed(reply[1:] if reply[:1] == b"O" else reply) or b""
             reply = self._reply()
         return text.decode("utf-8", "replace")
 
-    def _exchange(self, request: bytes) -> bytes:
+    def _exchange(self, request: bytes) -> Optional[bytes]:
+        """The reply to a request that is sent once; None: it was damaged on the way, or the request was."""
         self._send(b"$%b#%02x" % (request, sum(request) & 0xFF))
         for _ in range(_MOST_STRAY):
             reply = self._reply()
-            if _answers(request, reply):
+            if reply is None or request.startswith(b"qRcmd"):
                 return reply
-            if self.stub.kind == "chip" and _STOP.match(reply):
+            stopped = request != b"?" and _STOP.match(reply) is not None  # which a stub reports when it faults
+            if not stopped and _CONSOLE.fullmatch(reply) is None:
+                return reply
+            if self.kind == "chip" and _STOP.match(reply):
                 return b""  # it has faulted, and will not answer
         raise self._lost("sends packets that nobody asked for")
 
-    def _reply(self) -> bytes:
-        """The contents of the next packet, acknowledged."""
-        raw, told = self._packet()
-        if b"%02x" % (sum(raw) & 0xFF) != told.lower():
-            raise _Damaged
+    def _reply(self) -> Optional[bytes]:
+        """The contents of the next packet, acknowledged; None: it is damaged."""
+        packet = self._packet()
+        if packet is None or b"%02x" % (sum(packet[0]) & 0xFF) != packet[1].lower():
+            return None
         if self._acks:
             self._send(b"+")
-        return expanded(raw)
+        return expanded(packet[0])
 
-    def _packet(self) -> Tuple[bytes, bytes]:
-        """The next packet's bytes between `$` and `#`, and its checksum. Console text, acks, notifications pass by."""
+    def _packet(self) -> Optional[Tuple[bytes, bytes]]:
+        """The next packet's bytes between `$` and `#`, and its checksum; None: the stub has not understood ours.
+
+        Console text, acks and notifications pass by.
+        """
         passed = 0
         while passed < _LARGEST_REPLY:
-            found = self._taken()
-            if found is not None:
-                return found
+            end = self._rest.find(b"#")
+            while 0 <= end <= len(self._rest) - 3:
+                held, checksum, self._rest = self._rest[:end], self._rest[end + 1 : end + 3], self._rest[end + 3 :]
+                if b"$" in held:
+                    return held[held.rindex(b"$") + 1 :], checksum
+                end = self._rest.find(b"#")
             if self._acks and self._rest[:1] == b"-":
-                raise _Damaged
+                return None
             if b"$" not in self._rest:
                 self._rest = b""
             data = self._receive()
             passed += len(data)
             self._rest += data
         raise self._lost("sends without end")
-
-    def _taken(self) -> Optional[Tuple[bytes, bytes]]:
-        """A packet that has come whole, taken out of what has come."""
-        end = self._rest.find(b"#")
-        while 0 <= end <= len(self._rest) - 3:
-            held, told, self._rest = self._rest[:end], self._rest[end + 1 : end + 3], self._rest[end + 3 :]
-            if b"$" in held:
-                return held[held.rindex(b"$") + 1 :], told
-            end = self._rest.find(b"#")
-        return None
 
     def settle(self) -> None:
         """Lets what is under way come, and forgets it: a late reply must not be taken for that of the next request."""
@@ -209,7 +200,7 @@ class RspConnection:
             return
         self._timeout = DETACH_SECONDS
         try:
-            if not self.stub.stood:
+            if not self.stood:
                 self.ask(b"D")
         except NoTarget:
             pass  # the stub may hang up instead of answering
@@ -228,24 +219,16 @@ class RspSource:
 
     def read(self, address: int, length: int) -> Optional[bytes]:
         """Exactly `length` bytes, or None."""
-        parts: List[bytes] = []
-        end = address + length
-        while address < end:
-            part = self._piece(address, min(end - address, self.connection.stub.piece))
-            if not part:
+        data = b""
+        while len(data) < length:
+            wanted = min(length - len(data), self.connection.piece)
+            part = _unhexed(self.connection.ask(b"m%x,%x" % (address + len(data), wanted)))
+            if part is not None and len(part) < wanted and self.connection.kind == "chip":
+                self.connection.settle()  # others give what they have, but one on a chip has faulted there
                 return None
-            parts.append(part)
-            address += len(part)
-        return b"".join(parts)
-
-    def _piece(self, address: int, length: int) -> Optional[bytes]:
-        """At most `length` bytes: a stub may give what it has. One on a chip that gives less has faulted there."""
-        data = _unhexed(self.connection.ask(b"m%x,%x" % (address, length)))
-        if data is None or len(data) > length:
-            return None
-        if len(data) < length and self.connection.stub.kind == "chip":
-            self.connection.settle()
-            return None
+            if not part or len(part) > wanted:
+                return None
+            data += part
         return data
 
     def write(self, address: int, data: bytes) -> bool:
@@ -261,7 +244,11 @@ def connect(address: str) -> socket.socket:
             stream.settimeout(CONNECT_SECONDS)
             stream.connect(address)
             return stream
-        stream = socket.create_connection(_host_and_port(address), CONNECT_SECONDS)
+        host, colon, port = address.rpartition(":")
+        if not colon or not port.isdigit() or not 0 < int(port) < 1 << 16:
+            raise NoTarget(f"{address}: {_WRITTEN}")
+        host = host.replace("tcp:", "").strip("[]") or "localhost"
+        stream = socket.create_connection((host, int(port)), CONNECT_SECONDS)
         stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return stream
     except UnicodeError:  # no name of a host is written so
@@ -269,13 +256,6 @@ def connect(address: str) -> socket.socket:
     except OSError as problem:
         why = f"cannot connect to {address} ({_reason(problem)})"
         raise NoTarget(f"{why}: is OpenOCD, QEMU or a bridge listening there?") from None
-
-
-def _host_and_port(address: str) -> Tuple[str, int]:
-    host, colon, port = address.rpartition(":")
-    if not colon or not port.isdigit() or not 0 < int(port) < 1 << 16:
-        raise NoTarget(f"{address}: {_WRITTEN}")
-    return host.replace("tcp:", "").strip("[]") or "localhost", int(port)
 
 
 def _reason(problem: OSError) -> str:
@@ -305,10 +285,3 @@ def _unhexed(data: bytes) -> Optional[bytes]:
         return bytes.fromhex(data.decode("ascii"))
     except ValueError:
         return None
-
-
-def _answers(request: bytes, reply: bytes) -> bool:
-    """Whether a reply may belong to a request: not console output, nor the stop that a stub reports when it faults."""
-    if request.startswith(b"qRcmd"):
-        return True
-    return _CONSOLE.fullmatch(reply) is None and (request == b"?" or _STOP.match(reply) is None)

@@ -50,7 +50,7 @@ class Saved(NamedTuple):
 
 def saved_notes(known: Saved, ring: Optional[bytes], order: ByteOrder) -> List[Note]:
     """The notes to write."""
-    heaps = [heap._asdict() for heap in known.heaps]
+    heaps = [{**heap._asdict(), "hints": dict(heap.hints)} for heap in known.heaps]
     text = json.dumps({"version": _VERSION, **known._asdict(), "heaps": heaps}).encode()
     notes = [Note(OWNER, KNOWLEDGE, text)]
     if known.ring is not None and ring is not None:
@@ -69,10 +69,12 @@ def read_saved(core: Core) -> Optional[Saved]:
         skipped = tuple((str(check), str(why)) for check, why in fields["skipped"][:_MOST_HEAPS])
         inside, why, asserted = fields["operation"]
         operation, build_id = (bool(inside), str(why), bool(asserted)), fields["build_id"]
-        assertion = None if fields["assertion"] is None else _assertion(*fields["assertion"])
-        return Saved(
-            heaps, skipped, _number(fields["ring"]), operation, assertion, None if build_id is None else str(build_id)
-        )
+        assertion = None
+        if fields["assertion"] is not None:
+            text, function, seq = fields["assertion"]
+            assertion = str(text), str(function), None if seq is None else int(seq)
+        ring = None if fields["ring"] is None else int(fields["ring"])
+        return Saved(heaps, skipped, ring, operation, assertion, None if build_id is None else str(build_id))
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
         return None
 
@@ -98,14 +100,6 @@ def _address(value: Any) -> int:
     if not 0 <= number <= _HIGHEST:
         raise ValueError(f"{number} is no address")
     return number
-
-
-def _assertion(text: Any, function: Any, seq: Any) -> Tuple[str, str, Optional[int]]:
-    return str(text), str(function), _number(seq)
-
-
-def _number(value: Any) -> Optional[int]:
-    return None if value is None else int(value)
 
 
 def saved_ring(core: Core) -> List[Tuple[int, bytes]]:

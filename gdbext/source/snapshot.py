@@ -15,6 +15,8 @@ from bisect import bisect_right
 from struct import Struct
 from typing import Callable, List, Literal, Optional, Tuple
 
+from gdbext.source.known import gaps
+
 _TYPE_OF_WIDTH = {4: "I", 8: "Q"}
 
 WordReader = Callable[[int], Optional[int]]
@@ -35,9 +37,12 @@ class Snapshot:
         """Remembers bytes; what was known of the same addresses is replaced."""
         if not data:
             return
-        first, last = self._touching(start, start + len(data))
-        if first < last:
-            start, data = self._joined(first, last, start, data)
+        end = start + len(data)
+        first, last = self._touching(start, end)
+        if first < last:  # what is known at both ends stays
+            head = self._data[first][: max(0, start - self._starts[first])]
+            tail = self._data[last - 1][max(0, end - self._starts[last - 1]) :]
+            start, data = min(start, self._starts[first]), head + data + tail
         self._starts[first:last] = [start]
         self._data[first:last] = [data]
         self._words[first:last] = [None]
@@ -51,31 +56,13 @@ class Snapshot:
             last += 1
         return first, last
 
-    def _joined(self, first: int, last: int, start: int, data: bytes) -> Tuple[int, bytes]:
-        low = self._starts[first]
-        head = self._data[first][: max(0, start - low)]
-        tail_start = self._starts[last - 1]
-        tail = self._data[last - 1][max(0, start + len(data) - tail_start) :]
-        return min(low, start), head + data + tail
-
     def extents(self) -> List[Tuple[int, int]]:
         """Start and end of every known range, in order."""
         return [(start, start + len(data)) for start, data in zip(self._starts, self._data)]
 
     def missing(self, start: int, end: int) -> List[Tuple[int, int]]:
         """The parts of start..end that are not known."""
-        gaps = []
-        index = max(0, bisect_right(self._starts, start) - 1)
-        while index < len(self._starts) and self._starts[index] < end and start < end:
-            low = self._starts[index]
-            high = low + len(self._data[index])
-            if low > start:
-                gaps.append((start, low))
-            start = max(start, high)
-            index += 1
-        if start < end:
-            gaps.append((start, end))
-        return gaps
+        return gaps(self.known(start, end), start, end)
 
     def known(self, start: int, end: int) -> List[Tuple[int, int]]:
         """The parts of start..end that are known."""
@@ -123,12 +110,10 @@ class Snapshot:
 
     def _widest(self, start: int, end: int) -> Optional[int]:
         """The extent that has most of start..end: one long read may follow many short ones."""
-
-        def within(index: int) -> int:
-            low = self._starts[index]
-            return min(end, low + len(self._data[index])) - max(start, low)
-
-        return max(range(*self._touching(start, end)), key=within, default=None)
+        first, last = self._touching(start, end)
+        extents = zip(self._starts[first:last], self._data[first:last])
+        sizes = [min(end, low + len(data)) - max(start, low) for low, data in extents]
+        return first + sizes.index(max(sizes)) if sizes else None
 
     def reader32(self, start: int, end: int) -> WordReader:
         """The fastest way to many 32-bit words of start..end at any address."""

@@ -14,16 +14,13 @@ import struct
 from bisect import bisect_right
 from typing import Any, BinaryIO, Dict, Iterator, List, NamedTuple, Optional, Tuple
 
+from gdbext.source.files import FileError
 from gdbext.source.snapshot import ByteOrder
 
 _FUNCTION, _OBJECT, _NO_TYPE = 2, 1, 0
 _UNDEFINED = 0
 _WRITTEN, _ALLOCATED, _CODE = 1, 2, 4  # flags of a section
 _MAPPING = ("$", ".L")  # symbols of the assembler's own
-
-
-class ProgramError(ValueError):
-    """This file cannot be used as the program; the text says why."""
 
 
 class Symbol(NamedTuple):
@@ -42,6 +39,7 @@ class ElfFile:
         self.path = path
         self.bias = 0
         self.elf = _open(path)
+        self.entry = int(self.elf.header.e_entry)  # where it starts, as it was linked
         self.pointer_size = self.elf.elfclass // 8
         self.byte_order: ByteOrder = "little" if self.elf.little_endian else "big"
         self._names = b""
@@ -51,7 +49,7 @@ class ElfFile:
         try:
             self._read_symbols()
         except Exception as problem:  # pyelftools raises whatever its structures run into
-            raise ProgramError(f"{path}: its symbols cannot be read: {problem}") from None
+            raise FileError(f"{path}: its symbols cannot be read: {problem}") from None
         self._starts = [symbol.address for symbol in self._functions]
 
     def _read_symbols(self) -> None:
@@ -69,18 +67,14 @@ class ElfFile:
             )
             if section != _UNDEFINED and name:
                 self._symbols.append(Symbol(address, size, info & 0xF, name))
-        code = self._code_ranges()
-        functions = (one for one in self._symbols if one.kind == _FUNCTION or self._is_label(one, code))
+        headers = (section.header for section in self.elf.iter_sections())
+        code = [range(one.sh_addr, one.sh_addr + one.sh_size) for one in headers if one.sh_flags & _CODE]
+        functions = [symbol for symbol in self._symbols if symbol.kind == _FUNCTION]
+        for symbol in self._symbols:  # functions of an assembler source have no type
+            inside = symbol.kind == _NO_TYPE and any(symbol.address in span for span in code)
+            if inside and not self._name(symbol).startswith(_MAPPING):
+                functions.append(symbol)
         self._functions = sorted(functions, key=lambda symbol: (symbol.address, symbol.kind == _FUNCTION))
-
-    def _is_label(self, symbol: Symbol, code: List[Tuple[int, int]]) -> bool:
-        """Whether this is a function of an assembler source, which has no type."""
-        inside = symbol.kind == _NO_TYPE and any(start <= symbol.address < end for start, end in code)
-        return inside and not self._name(symbol).startswith(_MAPPING)
-
-    def _code_ranges(self) -> List[Tuple[int, int]]:
-        sections = (section.header for section in self.elf.iter_sections())
-        return [(one.sh_addr, one.sh_addr + one.sh_size) for one in sections if one.sh_flags & _CODE and one.sh_size]
 
     def _name(self, symbol: Symbol) -> str:
         end = self._names.find(b"\0", symbol.name)
@@ -139,7 +133,6 @@ class ElfFile:
                 return data[found[1] - start :][: found[2]]
         return None
 
-    @property
     def build_id(self) -> Optional[str]:
         """The build-id as hex; None: it has none."""
         section = self.elf.get_section_by_name(".note.gnu.build-id")
@@ -148,11 +141,6 @@ class ElfFile:
             return None
         name, size = struct.unpack_from("<II" if self.elf.little_endian else ">II", data)
         return bytes(data[12 + (name + 3 & ~3) :][:size]).hex()
-
-    @property
-    def entry(self) -> int:
-        """Where it starts, as it was linked."""
-        return int(self.elf.header.e_entry)
 
     def sha256(self) -> str:
         """Of the whole file: cores of ESP-IDF name their program by it."""
@@ -177,18 +165,18 @@ def _open(path: str) -> Any:
         from elftools.common.exceptions import ELFError
         from elftools.elf.elffile import ELFFile
     except ImportError:
-        raise ProgramError("--elf needs pyelftools: pip install pyelftools") from None
+        raise FileError("--elf needs pyelftools: pip install pyelftools") from None
     try:
         file: BinaryIO = open(path, "rb")  # noqa: SIM115 (pyelftools reads from it for as long as it is asked)
     except OSError as problem:
-        raise ProgramError(f"{path}: {problem.strerror}") from None
+        raise FileError(f"{path}: {problem.strerror}") from None
     try:
         elf = ELFFile(file)
         kind = elf.header.e_type
     except (ELFError, Exception) as problem:
         file.close()
-        raise ProgramError(f"{path} is no ELF file: {problem or 'its header is cut off'}") from None
+        raise FileError(f"{path} is no ELF file: {problem or 'its header is cut off'}") from None
     if kind == "ET_CORE":
         file.close()
-        raise ProgramError(f"{path} is a core, not the program: give the core without --elf")
+        raise FileError(f"{path} is a core, not the program: give the core without --elf")
     return elf

@@ -23,20 +23,22 @@ _MOST_ORIGINS = 4
 
 def variable_in(unit: Any, name: str, follow: Sequence[str], big_endian: bool) -> Optional[Variable]:
     """A variable of a unit, as it was linked, and what it points to by these members."""
-    entries = unit.get_top_DIE().iter_children()
-    found = (one for one in entries if one.tag == "DW_TAG_variable" and name_of(one) == name)
-    places = ((one, _address_of(one, big_endian)) for one in found)
-    entry, place = next(((one, place) for one, place in places if place is not None), (None, None))
-    if entry is None or place is None:
-        return None
-    kind = _plain(_type_of(entry))
-    shapes = [_shape(kind)]
-    for member in follow:
-        kind = _target(kind, member)
-        if kind is None:
-            break
-        shapes.append(_shape(kind))
-    return Variable(place, tuple(shapes))
+    for entry in unit.get_top_DIE().iter_children():
+        location = entry.attributes.get("DW_AT_location")
+        there = None if location is None else location.value
+        # Without an address an entry declares the variable, or that lives in no fixed place.
+        if entry.tag != "DW_TAG_variable" or not isinstance(there, list) or there[:1] != [_ADDRESS]:
+            continue
+        if name_of(entry) == name:
+            kind = _plain(_type_of(entry))
+            shapes = [_shape(kind)]
+            for member in follow:
+                kind = _target(kind, member)
+                if kind is None:
+                    break
+                shapes.append(_shape(kind))
+            return Variable(int.from_bytes(bytes(there[1:]), "big" if big_endian else "little"), tuple(shapes))
+    return None
 
 
 def name_of(entry: Any) -> Optional[str]:
@@ -53,14 +55,6 @@ def _with(attribute: str, entry: Any) -> Any:
         link = next((name for name in _ORIGINS if name in entry.attributes), None)
         entry = None if link is None else entry.get_DIE_from_attribute(link)
     return None
-
-
-def _address_of(entry: Any, big_endian: bool) -> Optional[int]:
-    """Where a variable is; None: this declares it, or it lives in no fixed place."""
-    location = entry.attributes.get("DW_AT_location")
-    if location is None or not isinstance(location.value, list) or location.value[:1] != [_ADDRESS]:
-        return None
-    return int.from_bytes(bytes(location.value[1:]), "big" if big_endian else "little")
 
 
 def _type_of(entry: Any) -> Any:
@@ -97,20 +91,16 @@ def _size_of(kind: Any) -> int:
     if kind is None:
         return 0
     if kind.tag == "DW_TAG_array_type":
-        count = 1
-        for bound in kind.iter_children():
-            count *= _count_of(bound)
-        return count * _size_of(_type_of(kind))
+        elements = 1
+        for bound in kind.iter_children():  # of each dimension; an array without elements has none
+            count, last = bound.attributes.get("DW_AT_count"), bound.attributes.get("DW_AT_upper_bound")
+            if count is not None:
+                elements *= int(count.value)
+            else:
+                elements *= 0 if last is None or not isinstance(last.value, int) else int(last.value) + 1
+        return elements * _size_of(_type_of(kind))
     size = kind.attributes.get("DW_AT_byte_size")
     return int(size.value) if size is not None else 0
-
-
-def _count_of(bound: Any) -> int:
-    """Elements of an array; one without any has no bound."""
-    count, last = bound.attributes.get("DW_AT_count"), bound.attributes.get("DW_AT_upper_bound")
-    if count is not None:
-        return int(count.value)
-    return 0 if last is None or not isinstance(last.value, int) else int(last.value) + 1
 
 
 def _members(kind: Any, outer: str = "", base: int = 0, depth: int = 0) -> Iterator[Tuple[str, int, Any]]:

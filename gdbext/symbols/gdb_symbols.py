@@ -14,7 +14,9 @@ from typing import Dict, Iterator, List, Optional, Sequence, Tuple
 
 import gdb
 
-from gdbext.model import Frame, Stack
+from gdbext.model.events import Frame, Stack
+from gdbext.model.said import Text, said
+from gdbext.source.gdb_inferior import program_memory
 from gdbext.symbols.shapes import DEEPEST, MOST_MEMBERS, Member, Shape, Variable, inside, members_by_name
 
 # Where the C libraries' assertions have the function's name and the condition among their arguments.
@@ -30,79 +32,34 @@ _ENTRY = re.compile(r"Entry point: (0x[0-9a-f]+)")
 _SECTION_END = re.compile(r"\b0x[0-9a-f]+->(0x[0-9a-f]+) at .*\bALLOC\b")
 
 
-class GdbSymbols:
-    """Frames of stacks, each PC looked up once."""
-
-    def __init__(self) -> None:
-        self._known: Dict[int, Stack] = {}
-
-    def frames(self, pcs: Tuple[int, ...]) -> Stack:
-        """The frames of a recorded stack, innermost first, inlined ones included."""
-        flat: List[Frame] = []
-        for pc in pcs:
-            if pc not in self._known:
-                self._known[pc] = _frames_known(pc)
-            flat += self._known[pc]
-        return tuple(flat)
-
-
-def _frames_known(pc: int) -> Stack:
-    """The frames at an address; bare where GDB cannot hand over a name, whose bytes are no text."""
-    try:
-        return tuple(_frames_at(pc))
-    except UnicodeError:
-        return (Frame(pc),)
-
-
 def _frames_at(pc: int) -> List[Frame]:
     place = pc - 1
     sal = gdb.find_pc_line(place)
     file = sal.symtab.filename if sal.symtab else None
     line: Optional[int] = sal.line or None
+    functions: List[Tuple[str, int]] = []  # names and starts of those that the byte belongs to, innermost first
+    block = gdb.block_for_pc(place)
+    while block is not None and not block.is_global and not block.is_static:
+        if block.function is not None:
+            functions.append((block.function.print_name, block.start))
+        block = block.superblock
     frames = []
-    for name, start, inlined in _functions_around(place):
+    for number, (name, start) in enumerate(functions, 1):
+        inlined = number < len(functions)  # in the next
         frames.append(Frame(pc, name, file, line, inlined))
         if inlined:
             before = gdb.find_pc_line(start - 1)
             file, line = (before.symtab.filename, before.line or None) if before.symtab else (None, None)
-    return frames or [Frame(pc, _nearest_symbol(place), file, line)]
+    if not functions:  # there is no debug information
+        symbol = _symbol_at(place)
+        frames.append(Frame(pc, None if symbol is None else symbol.split(" + ")[0].strip(), file, line))
+    return frames
 
 
-def _functions_around(place: int) -> List[Tuple[str, int, bool]]:
-    """Name, first address and whether inlined, of each function that the byte belongs to, innermost first."""
-    block = gdb.block_for_pc(place)
-    found: List[Tuple[str, int, bool]] = []
-    while block is not None and not block.is_global and not block.is_static:
-        if block.function is not None:
-            outer = _outer_function(block)
-            found.append((block.function.print_name, block.start, outer))
-        block = block.superblock
-    return found
-
-
-def _outer_function(block: gdb.Block) -> bool:
-    """Whether another function lies around this one: then it was inlined there."""
-    around = block.superblock
-    while around is not None and not around.is_global and not around.is_static:
-        if around.function is not None:
-            return True
-        around = around.superblock
-    return False
-
-
-def _nearest_symbol(place: int) -> Optional[str]:
-    """The ELF symbol that holds an address without debug information."""
-    text = gdb.execute(f"info symbol {place:#x}", to_string=True)
-    return None if text.startswith("No symbol") else text.split(" in section")[0].split(" + ")[0].strip()
-
-
-def variable_at(address: int) -> Optional[str]:
-    """The ELF symbol that holds an address, with the offset in it."""
-    try:
-        text = gdb.execute(f"info symbol {address:#x}", to_string=True)
-    except UnicodeError:  # its bytes are no text
-        return None
-    return None if text.startswith("No symbol") else text.split(" in section")[0].strip().replace(" + ", "+")
+def _symbol_at(address: int) -> Optional[str]:
+    """The ELF symbol that holds an address, as GDB says it: NAME, or NAME + OFFSET."""
+    text = gdb.execute(f"info symbol {address:#x}", to_string=True)
+    return None if text.startswith("No symbol") else text.split(" in section")[0].strip()
 
 
 def failed_assertion() -> Optional[Tuple[str, str]]:
@@ -138,19 +95,26 @@ def address_of(name: str) -> Optional[int]:
         return None
 
 
-class GdbProgram:
-    """The program's variables by GDB's table of ELF symbols, which also has those of a ROM, and its types. No memory is
-    read.
+def size_of(name: str) -> Optional[int]:
+    """Bytes of a variable of the program, by its type. No memory is read."""
+    try:
+        return int(gdb.parse_and_eval(f"sizeof({name})"))
+    except gdb.error:
+        return None
 
-    GDB does not tell sizes: each variable reaches to the next one, or to the end of its section.
+
+class GdbProgram:
+    """The loaded program, by GDB's tables. No memory is read.
+
+    The table of ELF symbols also has those of a ROM. GDB does not tell the sizes of variables: each reaches to the next
+    one, or to the end of its section.
     """
 
     def __init__(self) -> None:
         self._objects: Optional[List[Tuple[str, int, int]]] = None
+        self._known: Dict[int, Stack] = {}
 
-    def address_of(self, name: str) -> Optional[int]:
-        """Address of a symbol, or None."""
-        return address_of(name)
+    address_of = staticmethod(address_of)
 
     def size_of(self, name: str) -> Optional[int]:
         """Bytes of a variable: by its type, else up to the next one."""
@@ -170,55 +134,70 @@ class GdbProgram:
 
     def variable_of(self, function: str, name: str, follow: Sequence[str] = ()) -> Optional[Variable]:
         """A variable of the source that a function is in, and what it points to by these members."""
-        return variable_of(function, name, follow)
+        symbol = gdb.lookup_global_symbol(function)
+        table = symbol.symtab if symbol is not None else None
+        blocks = () if table is None else (table.static_block(), table.global_block())
+        variables = (one for block in blocks for one in block if one.is_variable and one.name == name)
+        found = next(variables, None)
+        try:
+            place = None if found is None else found.value().address
+        except (gdb.error, TypeError):  # it lives in no fixed place
+            return None
+        if found is None or found.type is None or place is None:
+            return None
+        shapes, kind = [_shape(found.type)], found.type
+        for member in follow:
+            target = _target(kind, member)
+            if target is None:
+                break
+            kind = target
+            shapes.append(_shape(kind))
+        return Variable(int(place), tuple(shapes))
 
+    def frames(self, pcs: Tuple[int, ...]) -> Stack:
+        """The frames of a recorded stack, innermost first, inlined ones included; each PC is looked up once."""
+        flat: List[Frame] = []
+        for pc in pcs:
+            if pc not in self._known:
+                try:
+                    self._known[pc] = tuple(_frames_at(pc))
+                except UnicodeError:  # GDB cannot hand over a name whose bytes are no text
+                    self._known[pc] = (Frame(pc),)
+            flat += self._known[pc]
+        return tuple(flat)
 
-def lacks_words() -> str:
-    """What the loaded program cannot tell, as the end of a line that names it; nothing if it can. No memory is read."""
-    separate = any(objfile.owner is not None for objfile in gdb.objfiles() if objfile.is_valid())
-    sections = gdb.execute("maint info sections", to_string=True)
-    if separate or "debug_" in sections or "Exec file" not in sections:
-        return ""
-    entry = _ENTRY.search(gdb.execute("info files", to_string=True))
-    if entry is not None and "No symbol matches" in gdb.execute(f"info symbol {entry[1]}", to_string=True):
-        return " has no symbols: heaps and functions are not found by name; load the ELF that was not stripped"
-    return " has no debug information: stacks show functions without lines; compile with -g"
+    def build_id(self) -> Optional[str]:
+        """The loaded program's build-id."""
+        programs = (objfile for objfile in gdb.objfiles() if objfile.is_valid() and objfile.owner is None)
+        return next((objfile.build_id for objfile in programs if objfile.build_id), None)
 
+    def writable(self) -> List[Tuple[str, int, int]]:
+        """The sections that the program writes to."""
+        _, writable = program_memory()
+        return [("globals", *span) for span in writable]
 
-def size_of(name: str) -> Optional[int]:
-    """Bytes of a variable of the program, by its type. No memory is read."""
-    try:
-        return int(gdb.parse_and_eval(f"sizeof({name})"))
-    except gdb.error:
-        return None
+    def name_at(self, address: int) -> Optional[str]:
+        """The ELF symbol that holds an address, with the offset in it."""
+        try:
+            symbol = _symbol_at(address)
+        except UnicodeError:  # its bytes are no text
+            return None
+        return None if symbol is None else symbol.replace(" + ", "+")
 
-
-def variable_of(function: str, name: str, follow: Sequence[str] = ()) -> Optional[Variable]:
-    """A variable of the source that a function is in, and what it points to by these members. No memory is read."""
-    symbol = gdb.lookup_global_symbol(function)
-    table = symbol.symtab if symbol is not None else None
-    blocks = () if table is None else (table.static_block(), table.global_block())
-    found = next((one for block in blocks for one in block if one.is_variable and one.name == name), None)
-    place = None if found is None else _place_of(found)
-    if found is None or found.type is None or place is None:
-        return None
-    shapes, kind = [_shape(found.type)], found.type
-    for member in follow:
-        target = _target(kind, member)
-        if target is None:
-            break
-        kind = target
-        shapes.append(_shape(kind))
-    return Variable(place, tuple(shapes))
-
-
-def _place_of(symbol: gdb.Symbol) -> Optional[int]:
-    """Where a variable is; None: it lives in no fixed place."""
-    try:
-        place = symbol.value().address
-    except (gdb.error, TypeError):
-        return None
-    return None if place is None else int(place)
+    def facts(self) -> Tuple[Text, ...]:
+        """The loaded program, and what it cannot tell. No memory is read."""
+        space = gdb.current_progspace()
+        file = None if space is None else space.filename
+        if file is None:
+            return (said("no-program-loaded"),)
+        separate = any(objfile.owner is not None for objfile in gdb.objfiles() if objfile.is_valid())
+        sections = gdb.execute("maint info sections", to_string=True)
+        if separate or "debug_" in sections or "Exec file" not in sections:
+            return (said("symbols-of", file=file),)
+        entry = _ENTRY.search(gdb.execute("info files", to_string=True))
+        if entry is not None and "No symbol matches" in gdb.execute(f"info symbol {entry[1]}", to_string=True):
+            return (said("symbols-stripped", file=file),)
+        return (said("symbols-without-lines-compile", file=file),)
 
 
 def _shape(kind: gdb.Type) -> Shape:

@@ -14,35 +14,29 @@ from __future__ import annotations
 from bisect import bisect_right
 from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Tuple
 
+from gdbext.model.machine import Machine
 from gdbext.symbols.elf_file import ElfFile
 
 Word = Callable[[int], Optional[int]]
 
 _MOST_FRAMES = 12
-_X86_64 = "rax rdx rcx rbx rsi rdi rbp rsp r8 r9 r10 r11 r12 r13 r14 r15 rip".split()
-_I386 = "eax ecx edx ebx esp ebp esi edi eip".split()
-# Names of registers by their DWARF numbers, for each machine.
-_NUMBERS: Dict[int, List[str]] = {
-    62: _X86_64,
-    3: _I386,
-    40: [*(f"r{number}" for number in range(13)), "sp", "lr", "pc"],
-    183: [*(f"x{number}" for number in range(31)), "sp"],
-    243: "zero ra sp gp tp t0 t1 t2 fp s1".split()
-    + [f"a{number}" for number in range(8)]
-    + [f"s{number}" for number in range(2, 12)]
-    + "t3 t4 t5 t6".split(),
-}
 
 
 class Unwinder:
     """Call chains of a program's threads."""
 
-    def __init__(self, program: ElfFile, machine: int, word: Word) -> None:
+    def __init__(self, program: ElfFile, machine: Machine, word: Word) -> None:
         self._bias = program.bias
-        self._names = _NUMBERS.get(machine, [])
+        self._names = machine.dwarf
         self._word = word
+        self._entries: List[Tuple[int, int, Any]] = []  # start, end and description of what can be unwound, in order
         try:
-            self._entries = _frame_entries(program) if self._names else []
+            if self._names and program.elf.has_dwarf_info():
+                dwarf = program.elf.get_dwarf_info()
+                told = dwarf.CFI_entries() if dwarf.has_CFI() else dwarf.EH_CFI_entries() if dwarf.has_EH_CFI() else []
+                functions = [entry for entry in told if hasattr(entry, "cie") and "initial_location" in entry.header]
+                spans = ((one.header["initial_location"], one.header["address_range"], one) for one in functions)
+                self._entries = sorted(((at, at + size, one) for at, size, one in spans), key=lambda span: span[0])
         except Exception:  # as below
             self._entries = []
         self._starts = [start for start, _, _ in self._entries]
@@ -70,8 +64,9 @@ class Unwinder:
         if index < 0 or place >= self._entries[index][1]:
             return None
         entry = self._entries[index][2]
-        row = _row(entry, place)
-        if row is None or row["cfa"].reg not in values:
+        rows = [row for row in entry.get_decoded().table if row["pc"] <= place]
+        row = rows[-1] if rows else {}  # the rules at this address
+        if row.get("cfa") is None or row["cfa"].reg is None or row["cfa"].reg not in values:
             return None
         frame = values[row["cfa"].reg] + (row["cfa"].offset or 0)
         stack = next((number for number, name in enumerate(self._names) if name in ("sp", "rsp", "esp")), -1)
@@ -84,20 +79,3 @@ class Unwinder:
                 before[number] = saved
         back = before.get(entry.cie["return_address_register"])
         return None if back is None else (before, back)
-
-
-def _row(entry: Any, place: int) -> Optional[Dict[Any, Any]]:
-    """The rules at an address."""
-    rows = [row for row in entry.get_decoded().table if row["pc"] <= place]
-    return rows[-1] if rows and rows[-1].get("cfa") is not None and rows[-1]["cfa"].reg is not None else None
-
-
-def _frame_entries(program: ElfFile) -> List[Tuple[int, int, Any]]:
-    """Start, end and description of each function that can be unwound."""
-    if not program.elf.has_dwarf_info():
-        return []
-    dwarf = program.elf.get_dwarf_info()
-    entries = dwarf.CFI_entries() if dwarf.has_CFI() else dwarf.EH_CFI_entries() if dwarf.has_EH_CFI() else []
-    frames = [entry for entry in entries if hasattr(entry, "cie") and "initial_location" in entry.header]
-    spans = [(one.header["initial_location"], one.header["address_range"], one) for one in frames]
-    return sorted(((start, start + size, one) for start, size, one in spans), key=lambda span: span[0])

@@ -10,10 +10,12 @@ differ).
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+from functools import cached_property
 from itertools import islice
 from typing import Any, Dict, NamedTuple, Optional, Tuple
 
+from gdbext.model.record import Record, fields_of
+from gdbext.model.said import Said, Trouble, said
 from gdbext.source.snapshot import ByteOrder
 
 MAGIC = b"\x89MEMTRC\n"
@@ -111,40 +113,7 @@ class RawEvent(NamedTuple):
     core: int
 
 
-class Control(NamedTuple):
-    """Words that the recorder moves as it goes."""
-
-    stack_words_used: int
-    head: int
-    laps_high: int
-    state: int
-    request: int
-    request_done: int
-
-
-class Counters(NamedTuple):
-    """What was lost, kept out, or kept with less."""
-
-    lost_busy: int
-    lost_stopped: int
-    filtered: int
-    stacks_full: int
-    names_full: int
-    live_full: int
-    size_capped: int
-
-
-class Failure(NamedTuple):
-    """The assertion that froze the ring; line 0 and no function: there was none."""
-
-    reservation: int
-    line: int
-    text: str
-    function: str
-
-
-@dataclass(frozen=True)
-class Header:
+class Header(Record):
     """A verified header. Counters and words that change are as they were when it was read."""
 
     byte_order: ByteOrder
@@ -160,10 +129,24 @@ class Header:
     tick_hz: int
     build_id: str
     tables: Dict[str, Table]
-    control: Control
-    counters: Counters
     time: int
-    failure: Failure
+    stack_words_used: int
+    head: int
+    laps_high: int
+    state: int
+    request: int
+    request_done: int
+    lost_busy: int  # from here on: what was lost, kept out, or kept with less
+    lost_stopped: int
+    filtered: int
+    stacks_full: int
+    names_full: int
+    live_full: int
+    size_capped: int
+    assert_head: int  # of the assertion that froze the ring: its reservation
+    assert_line: int  # 0 and no function: there was none
+    assert_text: str
+    assert_function: str
     code_region: int  # the top two bits of addresses of code, where PCs hold something else in their place; else 0
 
     def code_address(self, pc: int) -> int:
@@ -179,35 +162,58 @@ class Header:
 
     def seq_of(self, reservation: int) -> int:
         """The whole sequence number of a head or reservation word that is not older than this header's."""
-        laps_ago = (self.control.head >> _INDEX_BITS) - (reservation >> _INDEX_BITS) & _LAP_MASK
+        laps_ago = (self.head >> _INDEX_BITS) - (reservation >> _INDEX_BITS) & _LAP_MASK
         return (self._lap - laps_ago) * self.capacity + (reservation & _INDEX_MASK)
 
     @property
     def issued(self) -> int:
         """Sequence number that the next event will get: how many were ever reserved."""
-        return self._lap * self.capacity + (self.control.head & _INDEX_MASK)
+        return self._lap * self.capacity + (self.head & _INDEX_MASK)
 
     @property
     def _lap(self) -> int:
         """Whole laps. The writer that carries into laps_high may not have got there: bit 0 tells."""
-        lap = self.control.head >> _INDEX_BITS
-        high = self.control.laps_high + ((self.control.laps_high ^ lap >> 11) & 1)
+        lap = self.head >> _INDEX_BITS
+        high = self.laps_high + ((self.laps_high ^ lap >> 11) & 1)
         return high << 11 | lap & 0x7FF
 
+    @cached_property
+    def _four_words(self) -> struct.Struct:
+        return struct.Struct(("<" if self.byte_order == "little" else ">") + ("4I" if self.pointer_size == 4 else "4Q"))
 
-class FormatError(ValueError):
-    """These bytes are no memtrace header; the text says why."""
+    def words(self, data: bytes, offset: int) -> Tuple[int, ...]:
+        """The four words of the event at `offset`."""
+        return self._four_words.unpack_from(data, offset)
+
+    def event(self, words: Tuple[int, ...]) -> RawEvent:
+        """The fields of an event's four words."""
+        widths, bits = self.widths, 8 * self.pointer_size
+        size, heap = _split(words[1], widths.size)
+        context, rest = _split(words[2], widths.context)
+        tag, stack = _split(rest, bits - widths.context - widths.stack)
+        kind, rest = _split(words[3], bits - widths.core - widths.seq - widths.time)
+        core, rest = _split(rest, widths.core)
+        seq, time = _split(rest, widths.seq)
+        return RawEvent(kind, words[0], size, heap, stack, context, tag, time, seq, core)
+
+
+def _split(word: int, bits: int) -> Tuple[int, int]:
+    return word & ((1 << bits) - 1), word >> bits
+
+
+class FormatError(Trouble):
+    """These bytes are no memtrace header."""
 
 
 def parse_header(data: bytes) -> Header:
     """The header at the start of `data`, or FormatError."""
     if len(data) < HEADER_BYTES:
-        raise FormatError("shorter than a header")
+        raise FormatError(said("header-short"))
     if data[:8] != MAGIC:
-        raise FormatError("no magic: the ring has not been started (call memtrace_init), or this is another address")
+        raise FormatError(said("no-magic"))
     order = _BYTE_ORDERS.get(data[8])
     if order is None:
-        raise FormatError(f"byte order {data[8]} is neither little (1) nor big (2)")
+        raise FormatError(said("byte-order", stored=data[8]))
     header = _unpack(data, order)
     problem = _problem(header)
     if problem is not None:
@@ -217,98 +223,46 @@ def parse_header(data: bytes) -> Header:
 
 def _unpack(data: bytes, order: ByteOrder) -> Header:
     mark = "<" if order == "little" else ">"
-    whole = mark + "".join(HEADER_FIELDS.values())
-    values = iter(struct.unpack_from(whole, data))
-    found = {name: tuple(islice(values, _values(code))) for name, code in HEADER_FIELDS.items()}
-
-    def one(name: str) -> Any:
-        return found[name][0]
-
-    if one("version") != VERSION:
-        raise FormatError(f"format version {one('version')}; this memtrace reads version {VERSION}")
-    moment = (one("sync_high") << 32 | one("sync_low")) + ((one("time_low") - one("sync_low")) & 0xFFFFFFFF)
-    failure = Failure(one("assert_head"), one("assert_line"), _text(one("assert_text")), _text(one("assert_function")))
-    return Header(
-        order, one("pointer_size"), one("arch"), one("abi"), one("header_size"), one("event_size"),
-        bool(one("flags") & FLAG_LOG), Widths(*(one(f"{name}_bits") for name in Widths._fields)), one("self"),
-        one("total_size"), one("tick_hz"), one("build_id").hex(), {name: Table(*found[name]) for name in _TABLES},
-        Control(*map(one, Control._fields)), Counters(*map(one, Counters._fields)), moment, failure, one("code_region"),
-    )  # fmt: skip
+    values = iter(struct.unpack_from(mark + "".join(HEADER_FIELDS.values()), data))
+    counts = {name: 1 if code.endswith("s") else int(code[:-1] or 1) for name, code in HEADER_FIELDS.items()}
+    found = {name: tuple(islice(values, count)) for name, count in counts.items()}
+    field: Dict[str, Any] = {name: stored[0] for name, stored in found.items()}
+    if field["version"] != VERSION:
+        raise FormatError(said("format-version", stored=field["version"], known=VERSION))
+    since_sync = (field["time_low"] - field["sync_low"]) & 0xFFFFFFFF
+    for name in ("assert_text", "assert_function"):
+        field[name] = field[name].split(b"\0")[0].decode("utf-8", "replace")
+    field["build_id"] = field["build_id"].hex()
+    field["byte_order"], field["is_log"], field["address"] = order, bool(field["flags"] & FLAG_LOG), field["self"]
+    field["time"] = (field["sync_high"] << 32 | field["sync_low"]) + since_sync
+    field["widths"] = Widths(*(field[f"{name}_bits"] for name in Widths._fields))
+    field["tables"] = {name: Table(*found[name]) for name in _TABLES}
+    return Header(**{name: field[name] for name in fields_of(Header)})
 
 
-def _values(code: str) -> int:
-    return 1 if code.endswith("s") else int(code[:-1] or 1)
-
-
-def _text(data: bytes) -> str:
-    return data.split(b"\0")[0].decode("utf-8", "replace")
-
-
-def _problem(header: Header) -> Optional[str]:
+def _problem(header: Header) -> Optional[Said]:
     """What makes these numbers impossible; None if they fit together."""
     if header.pointer_size not in (4, 8) or header.event_size != 4 * header.pointer_size:
-        return f"pointer size {header.pointer_size} with events of {header.event_size} bytes"
+        return said("event-size", pointer=header.pointer_size, event=header.event_size)
     if header.header_size < HEADER_BYTES:
-        return f"header size {header.header_size}"
-    if not _widths_fit(header):
-        return "the widths of the event's fields do not fill its words"
+        return said("header-size", stored=header.header_size, least=HEADER_BYTES)
+    bits, widths = 8 * header.pointer_size, header.widths
+    kind = bits - widths.time - widths.seq - widths.core
+    if min(widths) <= 0 or widths.size >= bits or widths.stack + widths.context >= bits or kind < 5:
+        return said("field-widths")
     if header.is_log:
         return None
-    return _table_problem(header)
-
-
-def _widths_fit(header: Header) -> bool:
-    bits, widths = 8 * header.pointer_size, header.widths
-    return (
-        widths.size < bits
-        and widths.stack + widths.context < bits
-        and widths.time + widths.seq + widths.core < bits
-        and bits - widths.time - widths.seq - widths.core >= 5
-        and min(widths) > 0
-    )
-
-
-def _table_problem(header: Header) -> Optional[str]:
     sizes = {"events": header.event_size, "stacks": header.pointer_size, "stack_index": 4, "names": 32}
     sizes["live"] = header.event_size
     for name, table in header.tables.items():
         if table.entries and table.entry_size != sizes[name]:
-            return f"table of {name} with entries of {table.entry_size} bytes"
+            return said("table-entries", table=name, entry=table.entry_size)
         end = table.offset + table.entry_size * table.entries
         if table.entries and (table.offset < header.header_size or end > header.total_size):
-            return f"table of {name} lies outside the ring"
+            return said("table-outside", table=name)
     held = header.header_size + sum(table.entry_size * table.entries for table in header.tables.values())
     if not held <= header.total_size <= min(held + _LARGEST_SLACK, _LARGEST_TOTAL):
-        return f"total size {header.total_size:,} with tables of {held:,} bytes"
+        return said("total-size", total=header.total_size, tables=held)
     if not 0 < header.capacity <= 1 << _INDEX_BITS:
-        return f"room for {header.capacity:,} events"
+        return said("ring-capacity", events=header.capacity)
     return None
-
-
-class EventCodec:
-    """Turns event bytes into fields, for one header's byte order and widths."""
-
-    def __init__(self, header: Header) -> None:
-        words = "4I" if header.pointer_size == 4 else "4Q"
-        self._struct = struct.Struct(("<" if header.byte_order == "little" else ">") + words)
-        self._widths = header.widths
-        self._bits = 8 * header.pointer_size
-
-    def words(self, data: bytes, offset: int) -> Tuple[int, ...]:
-        """The four words of the event at `offset`."""
-        return self._struct.unpack_from(data, offset)
-
-    def decode(self, words: Tuple[int, ...]) -> RawEvent:
-        """The fields of an event's four words."""
-        widths = self._widths
-        size, heap = _split(words[1], widths.size)
-        context, rest = _split(words[2], widths.context)
-        tag, stack = _split(rest, self._bits - widths.context - widths.stack)
-        kind, rest = _split(words[3], self._bits - widths.core - widths.seq - widths.time)
-        core, rest = _split(rest, widths.core)
-        seq, time = _split(rest, widths.seq)
-        return RawEvent(kind, words[0], size, heap, stack, context, tag, time, seq, core)
-
-
-def _split(word: int, bits: int) -> Tuple[int, int]:
-    return word & ((1 << bits) - 1), word >> bits

@@ -11,83 +11,74 @@ Assumptions: events are in order; some are missing.
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import replace
 from typing import Dict, Iterable, Iterator, List, Mapping, Optional, Set, Tuple
 
-from gdbext.model import Event, Generation
+from gdbext.model.events import Event, Generation
+from gdbext.model.record import replace
 
 # A block is at most this much larger than was asked for before its neighbour's bytes are no longer called its own.
 _ROUNDING = 16
+_ALIGN = 4  # at the least
 
 
 class History:
-    """Generations by address, newest last. `lives`: what is known beside the events, of each address oldest first."""
+    """Generations by address, newest last.
 
-    def __init__(self, events: Iterable[Event] = (), lives: Iterable[Generation] = ()) -> None:
+    `lives`: what is known beside the events, of each address oldest first. `of_target`: a target has stopped behind the
+    last event, so that its call may be under way; and its blocks are a little larger than was asked for.
+    """
+
+    def __init__(self, events: Iterable[Event] = (), lives: Iterable[Generation] = (), of_target: bool = True) -> None:
         self._by_payload: Dict[int, List[Generation]] = {}
-        self._double: List[Tuple[Event, Optional[Generation]]] = []
+        self._double: List[Tuple[Event, Generation]] = []
         self._begun: Dict[int, Event] = {}
         for life in lives:
-            self._open(life)
+            self._by_payload.setdefault(life.payload, []).append(life)
         events = tuple(events)
         for event in events:
-            self._take(event)
-        self._mark_in_flight(events)
+            if event.kind == "alloc":
+                self._allocated(event, event.stack)
+            elif event.kind in ("free", "realloc-begin"):
+                self._freed(event)
+            if event.kind == "realloc-begin":
+                self._begun[event.seq] = event
+            elif event.kind == "realloc-end":
+                self._reallocated(event)
+        if of_target:
+            self._mark_in_flight(events)
         self._payloads = sorted(self._by_payload)
         sizes = (life.size or 0 for life in self.lives())
+        self._align = _ALIGN if of_target else 1
         self._largest = max(sizes, default=0) + _ROUNDING  # no block of the trace reaches further
 
-    def _open(self, generation: Generation) -> None:
-        self._by_payload.setdefault(generation.payload, []).append(generation)
-
-    def _take(self, event: Event) -> None:
-        if event.kind == "alloc":
-            self._allocated(event, event.stack, event.seq)
-        elif event.kind == "free":
-            self._freed(event, event.address)
-        elif event.kind == "realloc-begin":
-            self._begun[event.seq] = event
-            self._freed(event, event.address)
-        elif event.kind == "realloc-end":
-            self._reallocated(event)
-
-    def _allocated(self, event: Event, stack: Tuple[int, ...], seq: int) -> None:
+    def _allocated(self, event: Event, stack: Tuple[int, ...]) -> None:
         """Opens a generation; the live table may already have told of it."""
-        lives = self._by_payload.get(event.address)
-        if lives and lives[-1].seq is not None and lives[-1].seq >= seq:
+        lives = self._by_payload.setdefault(event.address, [])
+        if lives and lives[-1].seq is not None and lives[-1].seq >= event.seq:
             lives.pop()
-        self._open(Generation(event.address, event.size, event.task, seq, stack))
+        lives.append(Generation(event.address, event.size, event.task, event.seq, stack))
 
-    def _freed(self, event: Event, payload: int) -> None:
-        lives = self._by_payload.setdefault(payload, [])
+    def _freed(self, event: Event) -> None:
+        lives = self._by_payload.setdefault(event.address, [])
         if lives and lives[-1].seq is not None and lives[-1].seq > event.seq:
-            self._freed_before_live(event, payload, lives)
+            # A free older than the live table's entry closes the generation before that.
+            older = Generation(event.address, None, None, None, (), event.seq, event.task, event.stack)
+            lives.insert(len(lives) - 1, older)
             return
         if not lives or lives[-1].is_freed:
             if lives:
                 self._double.append((event, lives[-1]))
-            lives.append(Generation(payload, None, None, None, ()))
+            lives.append(Generation(event.address, None, None, None, ()))
         lives[-1] = replace(lives[-1], freed_seq=event.seq, freed_task=event.task, freed=event.stack)
-
-    def _freed_before_live(self, event: Event, payload: int, lives: List[Generation]) -> None:
-        """A free older than the live table's entry closes the generation before that."""
-        older = Generation(payload, None, None, None, (), event.seq, event.task, event.stack)
-        lives.insert(len(lives) - 1, older)
 
     def _reallocated(self, event: Event) -> None:
         begin = self._begun.pop(event.link, None) if event.link is not None else None
-        if event.address == 0:
-            if begin is not None:
-                self._reopen(begin)
-            return
-        stack = begin.stack if begin is not None else event.stack
-        self._allocated(event, stack, event.seq)
-
-    def _reopen(self, begin: Event) -> None:
-        """A failed reallocation: the old block lives on."""
-        lives = self._by_payload[begin.address]
-        if lives[-1].freed_seq == begin.seq:
-            lives[-1] = replace(lives[-1], freed_seq=None, freed_task=None, freed=None)
+        if event.address:
+            self._allocated(event, event.stack if begin is None else begin.stack)
+        elif begin is not None:  # it has failed: the old block lives on
+            lives = self._by_payload[begin.address]
+            if lives[-1].freed_seq == begin.seq:
+                lives[-1] = replace(lives[-1], freed_seq=None, freed_task=None, freed=None)
 
     def _mark_in_flight(self, events: Tuple[Event, ...]) -> None:
         """Finds the frees that their contexts have not come back from: nothing of theirs follows but an assertion."""
@@ -124,8 +115,14 @@ class History:
         while position and address - self._payloads[position - 1] <= self._largest:
             position -= 1
             payload = self._payloads[position]
-            found += [life for life in self._by_payload[payload] if _holds(life, address, sizes.get(payload))]
-        return tuple(sorted(found, key=_age, reverse=True))
+            for life in self._by_payload[payload]:
+                size = sizes.get(payload)
+                if size is None or life.is_freed:
+                    size = -(-(life.size or 0) // self._align) * self._align
+                if payload <= address < payload + max(size, 1):
+                    found.append(life)
+        found.sort(key=lambda life: max(-1 if seq is None else seq for seq in (life.seq, life.freed_seq)), reverse=True)
+        return tuple(found)
 
     def live(self) -> List[Generation]:
         """Every generation that has not been freed."""
@@ -140,15 +137,6 @@ class History:
         """What was being freed when an assertion came: its context did nothing else between."""
         return [lives[-1] for lives in self._by_payload.values() if lives[-1].refused]
 
-    def double_frees(self) -> List[Tuple[Event, Optional[Generation]]]:
+    def double_frees(self) -> List[Tuple[Event, Generation]]:
         """Frees of addresses that were free already, with the generation that was freed before."""
         return self._double
-
-
-def _holds(life: Generation, address: int, heap_size: Optional[int]) -> bool:
-    size = heap_size if heap_size is not None and not life.is_freed else (life.size or 0) + 3 & ~3
-    return life.payload <= address < life.payload + max(size, 1)
-
-
-def _age(life: Generation) -> int:
-    return max(life.seq if life.seq is not None else -1, life.freed_seq if life.freed_seq is not None else -1)

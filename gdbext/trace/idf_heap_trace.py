@@ -17,7 +17,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence, Set, Tuple
 
-from gdbext.model import Event, Generation, Imported, TraceInfo
+from gdbext.model.events import Event, Generation, Imported, TraceInfo
+from gdbext.model.said import Said, Trouble, said
 from gdbext.source.memory import Memory
 from gdbext.symbols.shapes import Member, Shape, Types
 from gdbext.trace.trace import Trace
@@ -34,10 +35,6 @@ _LARGEST_RECORD = 1024
 _LARGEST_BLOCK = 1 << 28
 _STATES = {"TRACING_STARTED": "recording", "TRACING_ALLOC_PAUSED": "frees only"}
 _MODES = {"HEAP_TRACE_ALL": "all", "HEAP_TRACE_LEAKS": "leaks"}
-
-
-class RecordsError(ValueError):
-    """The records cannot be read; the text says why."""
 
 
 class Books(NamedTuple):
@@ -79,7 +76,7 @@ def books_of(types: Types) -> Optional[Books]:
 
 
 def read_records(memory: Memory, books: Books) -> Trace:
-    """The records, or RecordsError."""
+    """The records, or Trouble."""
     return _Reader(memory, books).read()
 
 
@@ -89,87 +86,77 @@ class _Reader:
         self.books = books
         self.record = books.record
         self.word = memory.source.pointer_size
-        self.problems: List[str] = []
-        self._fetch_numbers()
+        self.problems: List[Said] = []
+        low = min(place.offset for place in books.numbers.values())
+        high = max(place.offset + place.size for place in books.numbers.values())
+        if high - low <= _NEAR:  # all of them in one read, where they lie together
+            memory.fetch_known(low, high)
         self.capacity, self.count = self._number("capacity"), self._number("count")
         self.buffer = self._number("buffer")
+        self.end = self.buffer + self.capacity * self.record.size
         self._check()
-        self.state = self._state()
-        self.mode = self._mode()
+        tracing, mode = self._number("tracing"), self._number("mode")
+        states = books.values.get("tracing", {})
+        self.state = _STATES.get(states.get(tracing, ""), "stopped")
+        if not states:
+            self.state = "recording" if tracing else "stopped"
+        self.mode = _MODES.get(books.values.get("mode", {}).get(mode, ""), "")
+        if not self.mode:
+            raise Trouble(said("record-mode", mode=mode))
         self.overflowed = "has_overflowed" in books.numbers and bool(self._number("has_overflowed"))
-        self.depth = self._member("alloced_by").size // self.word
+        self.depth = self.record.members["alloced_by"].size // self.word
         self.frees_told = self.mode == "leaks" or "freed" in self.record.members or self.depth > 0
 
     def read(self) -> Trace:
-        self.memory.fetch(self.buffer, self._end - self.buffer)
-        ordered = self._records(self._order())
-        lives = [*self._unordered(ordered), *self._lives(ordered)]
+        self.memory.fetch(self.buffer, self.end - self.buffer)
+        places = self._order()
+        records = [self._record(place) for place in places]
+        ordered = [record for record in records if record is not None]
+        if len(ordered) < len(places):
+            self.problems.append(said("records-lost", lost=len(places) - len(ordered), records=len(places)))
+        lives = tuple(self._lives(ordered))
         events = tuple(
             Event(number, "alloc", one.address, one.size, 0, 0, None, 0, one.core, None, one.allocated)
             for number, one in enumerate(ordered, 1)
         )
         proves = self.frees_told and self.state != "stopped" and not self.problems
-        info = self._info(len(lives), len(events))
-        self._tell_limits()
+        if self.overflowed:
+            self.problems.append(said("records-overflowed"))
+        if self.state == "stopped":
+            self.problems.append(said("tracing-off"))
+        if self.state == "frees only":
+            self.problems.append(said("tracing-paused"))
+        if not self.depth:
+            self.problems.append(said("records-without-stacks"))
+        if not self.frees_told and not self.depth:
+            self.problems.append(said("records-without-frees"))
         return Trace(
-            info, events, tuple(lives), lists_frees=False, proves_live=proves, problems=tuple(self.problems),
-            own=((self.buffer, self._end),),
+            self._info(len(lives), len(events)), events, lives, lists_frees=False, proves_live=proves,
+            problems=tuple(self.problems), own=((self.buffer, self.end),),
         )  # fmt: skip
-
-    @property
-    def _end(self) -> int:
-        return self.buffer + self.capacity * self.record.size
-
-    def _fetch_numbers(self) -> None:
-        """All of them in one read, where they lie together."""
-        low = min(place.offset for place in self.books.numbers.values())
-        high = max(place.offset + place.size for place in self.books.numbers.values())
-        if high - low <= _NEAR:
-            self.memory.fetch_known(low, high)
 
     def _number(self, name: str) -> int:
         place = self.books.numbers[name]
         data = self.memory.get(place.offset, place.size)
         if data is None:
-            raise RecordsError(f"its variable at {place.offset:#x} cannot be read")
+            raise Trouble(said("variable-unread", place=place.offset))
         return int.from_bytes(data, self.memory.source.byte_order)
-
-    def _member(self, name: str) -> Member:
-        return self.record.members.get(name, Member(0, 0))
 
     def _check(self) -> None:
         """Numbers that cannot be; a record that lacks what makes it one."""
         members = self.record.members
         inside = all(one.offset + one.size <= self.record.size for one in members.values())
         if not {"address", "size", "alloced_by", "freed_by"} <= set(members) or not inside:
-            raise RecordsError("its records are of a kind that is not known")
+            raise Trouble(said("record-unknown"))
         if not self.buffer or not self.capacity:
-            raise RecordsError("it has no buffer: heap_trace_init_standalone has not run")
+            raise Trouble(said("no-buffer"))
         if not 0 < self.record.size <= _LARGEST_RECORD or self.buffer % self.word or self.count > self.capacity:
-            raise RecordsError(
-                f"its numbers cannot be: {self.count:,} of {self.capacity:,} records at {self.buffer:#x}"
-            )
-        if self.capacity > _MOST_RECORDS or self._end - self.buffer > _LARGEST_BUFFER or self._end >> 8 * self.word:
-            raise RecordsError(f"its numbers cannot be: a buffer of {self.capacity:,} records at {self.buffer:#x}")
+            raise Trouble(said("record-numbers", count=self.count, capacity=self.capacity, buffer=self.buffer))
+        if self.capacity > _MOST_RECORDS or self.end - self.buffer > _LARGEST_BUFFER or self.end >> 8 * self.word:
+            raise Trouble(said("record-buffer", capacity=self.capacity, buffer=self.buffer))
         in_file = bool(self.memory.ranges())  # which may lack a part of it
-        if not self.memory.may_read(self.buffer, self.buffer + self.record.size if in_file else self._end):
-            raise RecordsError(
-                f"its buffer at {self.buffer:#x} lies outside of the memory that is known here; "
-                f"if it is there: set memtrace memory {self.buffer:#x},{self._end:#x}"
-            )
-
-    def _state(self) -> str:
-        names, value = self.books.values.get("tracing", {}), self._number("tracing")
-        if not names:
-            return "recording" if value else "stopped"
-        return _STATES.get(names.get(value, ""), "stopped")
-
-    def _mode(self) -> str:
-        names, value = self.books.values.get("mode", {}), self._number("mode")
-        mode = _MODES.get(names.get(value, ""))
-        if mode is None:
-            raise RecordsError(f"its mode is {value}, which is none that is known")
-        return mode
+        if not self.memory.may_read(self.buffer, self.buffer + self.record.size if in_file else self.end):
+            raise Trouble(said("buffer-outside", start=self.buffer, end=self.end))
 
     def _order(self) -> List[int]:
         """Where the records lie, oldest first."""
@@ -178,87 +165,64 @@ class _Reader:
             return [self.buffer + number * self.record.size for number in range(self.count)]
         order: List[int] = []
         seen: Set[int] = set()
-        place = self._pointer(self.books.numbers["list"].offset)
+        place = self.memory.word(self.books.numbers["list"].offset)
         while len(order) < self.count:
-            if place is None or place in seen or not self._is_record(place):
-                at = "a place that cannot be read" if place is None else f"{place:#x}"
-                self.problems.append(f"the list of records breaks off at {at}: their order is known of {len(order):,}")
+            if place is None:
+                self.problems.append(said("records-unread", known=len(order)))
+                break
+            is_record = self.buffer <= place < self.end and (place - self.buffer) % self.record.size == 0
+            if place in seen or not is_record:
+                self.problems.append(said("records-broken", place=place, known=len(order)))
                 break
             seen.add(place)
             order.append(place)
-            place = self._pointer(place + self.record.members[link].offset)
+            place = self.memory.word(place + self.record.members[link].offset)
         return order
 
-    def _pointer(self, address: int) -> Optional[int]:
-        return self.memory.word(address)
-
-    def _is_record(self, place: int) -> bool:
-        return self.buffer <= place < self._end and (place - self.buffer) % self.record.size == 0
-
-    def _records(self, places: Sequence[int]) -> List[_Record]:
-        """The records at these places that can be."""
-        found = [self._record(place) for place in places]
-        lost = sum(one is None for one in found)
-        if lost:
-            self.problems.append(f"{lost:,} of {len(places):,} records cannot be read, or make no sense")
-        return [one for one in found if one is not None]
-
     def _record(self, place: int) -> Optional[_Record]:
+        """The record at a place, if it can be one."""
         data = self.memory.snapshot.get(place, self.record.size)
         if data is None:
             return None
         address, size = self._field(data, "address"), self._field(data, "size")
         if not address or size > _LARGEST_BLOCK or (address + size) >> 8 * self.word:
             return None
-        core = self._field(data, "ccount") & 1
-        return _Record(address, size, core, self._stack(data, "alloced_by"), self._freed(data))
+        core, freed = self._field(data, "ccount") & 1, self._stack(data, "freed_by")
+        over = freed if freed or self._field(data, "freed") else None
+        return _Record(address, size, core, self._stack(data, "alloced_by"), over)
 
     def _field(self, data: bytes, name: str) -> int:
-        place = self._member(name)
+        place = self.record.members.get(name, Member(0, 0))
         return int.from_bytes(data[place.offset : place.offset + place.size], self.memory.source.byte_order)
 
     def _stack(self, data: bytes, name: str) -> Tuple[int, ...]:
         """Return addresses, innermost first, up to the first that is none."""
-        place, order = self._member(name), self.memory.source.byte_order
+        place, order = self.record.members[name], self.memory.source.byte_order
         starts = range(place.offset, place.offset + place.size - self.word + 1, self.word)
         stack = [int.from_bytes(data[start : start + self.word], order) for start in starts]
         return tuple(stack[: stack.index(0)] if 0 in stack else stack)
 
-    def _freed(self, data: bytes) -> Optional[Tuple[int, ...]]:
-        stack = self._stack(data, "freed_by")
-        return stack if stack or self._field(data, "freed") else None
-
-    def _unordered(self, ordered: Sequence[_Record]) -> Iterator[Generation]:
-        """Blocks of the records that a broken list does not lead to: a record that is not used has no address."""
-        if not self.problems:
-            return
+    def _lives(self, ordered: Sequence[_Record]) -> Iterator[Generation]:
+        """The blocks of records that a broken list does not lead to, whose order is unknown; then those in order."""
         known = {one.address for one in ordered}
-        places = range(self.buffer, self._end, self.record.size)
-        for one in filter(None, map(self._record, places)):
+        places = range(self.buffer, self.end, self.record.size) if self.problems else ()
+        for one in filter(None, map(self._record, places)):  # a record that is not used has no address
             if one.address not in known:
                 known.add(one.address)
                 yield Generation(one.address, one.size, None, None, one.allocated, freed=one.freed)
-
-    def _lives(self, ordered: Sequence[_Record]) -> Iterator[Generation]:
         newest = {one.address: number for number, one in enumerate(ordered, 1)}
-        mixed = self._mixed(ordered)
+        mixed = set()  # addresses whose frees may stand in the wrong one of several records: in the first that is met
+        hashed = "tailq_hashmap" in self.record.members and "freed" not in self.record.members
+        if self.mode == "all" and hashed:
+            records = Counter(one.address for one in ordered)
+            mixed = {address for address, number in records.items() if number > 1}
+        if mixed:
+            self.problems.append(said("records-mixed", addresses=len(mixed)))
+            self.frees_told = False
         for number, one in enumerate(ordered, 1):
             over = () if newest[one.address] != number else None
             freed = over if one.freed is None or one.address in mixed else one.freed
             yield Generation(one.address, one.size, None, number, one.allocated, freed=freed)
-
-    def _mixed(self, ordered: Sequence[_Record]) -> Set[int]:
-        """Addresses with several records whose frees may stand in the wrong one: in the first that is met."""
-        if self.mode != "all" or "tailq_hashmap" not in self.record.members or "freed" in self.record.members:
-            return set()
-        mixed = {address for address, number in Counter(one.address for one in ordered).items() if number > 1}
-        if mixed:
-            why = "this hash table notes a free in the oldest of them, so that who freed them is left out"
-            self.problems.append(
-                f"several records each of {len(mixed):,} address{'' if len(mixed) == 1 else 'es'}: {why}"
-            )
-            self.frees_told = False
-        return mixed
 
     def _info(self, kept: int, ordered: int) -> TraceInfo:
         total = self._number("total_allocations") if "total_allocations" in self.books.numbers else 0
@@ -269,16 +233,3 @@ class _Reader:
             kept=kept, lost=gone, first=1 if ordered else None, last=ordered or None, running=self.state != "stopped",
             address=self.buffer, state=self.state, overwritten=gone, imported=imported,
         )  # fmt: skip
-
-    def _tell_limits(self) -> None:
-        if self.overflowed:
-            self.problems.append("its buffer was full and older records are gone: no record of a block proves nothing")
-        if self.state == "stopped":
-            self.problems.append("its tracing is off: what was allocated or freed since then is not in the records")
-        if self.state == "frees only":
-            self.problems.append("allocations are paused: what was allocated since then is not in the records")
-        if not self.depth:
-            why = "CONFIG_HEAP_TRACING_STACK_DEPTH is 0, as it is on RISC-V without frame pointers"
-            self.problems.append(f"its records have no stacks: {why}")
-        if not self.frees_told and not self.depth:
-            self.problems.append("its records do not tell which blocks were freed: in this mode only stacks would")

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from typing import Dict, Iterator, List, NamedTuple, Optional, Set, Tuple
 
+from gdbext.model.said import Said, said
 from gdbext.source.memory import Memory
 from gdbext.symbols.shapes import Shape, Types, Variable
 
@@ -32,7 +33,7 @@ class TaskOwners(NamedTuple):
 
     tasks: Dict[int, str]
     own: Tuple[Tuple[int, int], ...]  # memory that holds the addresses of these blocks: nobody's pointers
-    problem: Optional[str]
+    problem: Optional[Said]
 
 
 def lists_of(types: Types) -> Optional[Variable]:
@@ -47,44 +48,37 @@ def lists_of(types: Types) -> Optional[Variable]:
 
 def read_owners(memory: Memory, lists: Variable) -> TaskOwners:
     """The owner of every block that the lists have."""
-    reader = _Reader(memory)
     _, task, heap, block = lists.shapes
     tasks: Dict[int, str] = {}
     own: List[Tuple[int, int]] = []
-    address = block.members["address"]
-    for one in reader.nodes(lists.address, task, "next_task_info"):
-        name = reader.text(one, task)
-        for two in reader.nodes(one + task.members["heaps_stats"].offset, heap, "next_heap_stat"):
-            for three in reader.nodes(two + heap.members["allocs_stats"].offset, block, "next_alloc_stat"):
-                place = three + address.offset
+    seen: Set[int] = set()
+    problems: List[Said] = []
+    named, address = task.members["name"], block.members["address"]
+    for entry in _nodes(memory, lists.address, task, "next_task_info", seen, problems):
+        text = memory.get(entry + named.offset, min(named.size, _LARGEST_NAME)) or b""
+        name = text.split(b"\0")[0].decode("utf-8", "replace")
+        heaps = entry + task.members["heaps_stats"].offset
+        for of_heap in _nodes(memory, heaps, heap, "next_heap_stat", seen, problems):
+            blocks = of_heap + heap.members["allocs_stats"].offset
+            for of_block in _nodes(memory, blocks, block, "next_alloc_stat", seen, problems):
+                place = of_block + address.offset
                 own.append((place, place + address.size))
                 tasks[memory.word(place) or 0] = name
     tasks.pop(0, None)
-    return TaskOwners(tasks, tuple(own), reader.problem)
+    return TaskOwners(tasks, tuple(own), problems[-1] if problems else None)
 
 
-class _Reader:
-    def __init__(self, memory: Memory) -> None:
-        self.memory = memory
-        self.problem: Optional[str] = None
-        self._seen: Set[int] = set()
-
-    def nodes(self, head: int, shape: Shape, link: str) -> Iterator[int]:
-        """The nodes of a list, as far as it can be followed."""
-        node = self.memory.word(head)
-        while node:
-            known = self.memory.may_read(node, node + shape.size) and node % self.memory.source.pointer_size == 0
-            if not known or node in self._seen or len(self._seen) == _MOST_NODES:
-                self.problem = f"a list of its breaks off at {node:#x}"
-                return
-            self._seen.add(node)
-            if self.memory.get(node, shape.size) is None:
-                self.problem = f"a node of its lists at {node:#x} cannot be read"
-                return
-            yield node
-            node = self.memory.word(node + shape.members[link].offset)
-
-    def text(self, node: int, shape: Shape) -> str:
-        place = shape.members["name"]
-        data = self.memory.get(node + place.offset, min(place.size, _LARGEST_NAME)) or b""
-        return data.split(b"\0")[0].decode("utf-8", "replace")
+def _nodes(memory: Memory, head: int, shape: Shape, link: str, seen: Set[int], problems: List[Said]) -> Iterator[int]:
+    """The nodes of a list, as far as it can be followed. `seen`: those of all lists."""
+    node = memory.word(head)
+    while node:
+        known = memory.may_read(node, node + shape.size) and node % memory.source.pointer_size == 0
+        if not known or node in seen or len(seen) == _MOST_NODES:
+            problems.append(said("owner-list-broken", place=node))
+            return
+        seen.add(node)
+        if memory.get(node, shape.size) is None:
+            problems.append(said("owner-node-unread", place=node))
+            return
+        yield node
+        node = memory.word(node + shape.members[link].offset)

@@ -14,9 +14,11 @@ Assumptions: the header was verified; everything behind it is hostile.
 from __future__ import annotations
 
 import struct
-from typing import Dict, Iterator, List, NamedTuple, Optional, Tuple
+from itertools import islice
+from typing import Dict, Iterator, List, Optional, Tuple
 
-from gdbext.model import Assertion, Event, Generation, TraceInfo
+from gdbext.model.events import Assertion, Event, Generation, TraceInfo
+from gdbext.model.said import said
 from gdbext.source.memory import Memory
 from gdbext.source.snapshot import Snapshot
 from gdbext.trace.format import (
@@ -25,7 +27,6 @@ from gdbext.trace.format import (
     KINDS,
     MAGIC,
     STATES,
-    EventCodec,
     FormatError,
     Header,
     RawEvent,
@@ -46,184 +47,165 @@ _PIECE = 1 << 20
 class RingTrace(Trace):
     """What the ring of our recorder says."""
 
-    header: Header
+    header: Header  # type: ignore[misc]  # never missing here
 
 
 def read_ring(memory: Memory, address: int) -> RingTrace:
     """The ring whose header is at `address`, or FormatError."""
     header = _read_header(memory, address)
-    _fetch_tables(memory, header)
+    if not memory.link.is_slow(header.total_size):
+        memory.fetch(header.address, header.total_size)
+    else:  # only what has been written of it
+        written = {"stacks": header.stack_words_used, "events": header.issued}
+        for name in ("names", "stacks", "live", "events"):
+            table = header.tables[name]
+            entries = min(table.entries, written.get(name, table.entries))
+            memory.fetch(header.address + table.offset, entries * table.entry_size)
     return _Ring(memory, header).trace()
 
 
 def read_newest(memory: Memory, address: int, count: int) -> Tuple[Event, ...]:
     """The newest events alone, with little of the ring read; or FormatError."""
     header = _read_header(memory, address)
-    for name, entries in (("names", header.tables["names"].entries), ("stacks", header.control.stack_words_used)):
+    for name, entries in (("names", header.tables["names"].entries), ("stacks", header.stack_words_used)):
         table = header.tables[name]
         memory.fetch(header.address + table.offset, min(entries, table.entries) * table.entry_size)
-    return _Ring(memory, header).newest(count)
+    issued, capacity, table = header.issued, header.capacity, header.tables["events"]
+    first = max(0, issued - min(count, capacity))
+    turn = min(issued, (first // capacity + 1) * capacity)
+    for start, end in ((first, turn), (turn, issued)):  # the newest slots may lie on both ends of the table
+        place = header.address + table.offset + start % capacity * table.entry_size
+        memory.fetch(place, (end - start) * table.entry_size)
+    return _Ring(memory, header, first).events()
 
 
 def _read_header(memory: Memory, address: int) -> Header:
     data = memory.get(address, HEADER_BYTES)
     if data is None:
-        raise FormatError("its header cannot be read")
+        raise FormatError(said("header-unreadable"))
     header = parse_header(data)
     if header.address != address:
-        raise FormatError(f"its header says that it lies at {header.address:#x}: a copy")
+        raise FormatError(said("ring-copy", home=header.address))
     memory.allow_named(header.address, header.address + header.total_size)
     return header
+
+
+def _headers_in(data: bytes, base: int, start: int, end: int) -> Iterator[Tuple[int, Header]]:
+    """The headers that begin in start..end of some bytes, with their addresses."""
+    place = data.find(MAGIC, start)
+    while 0 <= place < end:
+        try:
+            yield base + place, parse_header(data[place : place + HEADER_BYTES])
+        except FormatError:
+            pass  # a magic in a program's constants, or a ring that was overwritten
+        place = data.find(MAGIC, place + 1)
 
 
 def find_rings(held: Snapshot, start: int, end: int) -> List[int]:
     """Where rings begin in known memory: magic and a header that says that it lies there."""
     found = []
     for low, high in held.extents():
-        data = held.get(low, high - low) or b""
-        place = data.find(MAGIC, max(0, start - low))
-        while 0 <= place < end - low:
-            if _is_ring(data[place : place + HEADER_BYTES], low + place):
-                found.append(low + place)
-            place = data.find(MAGIC, place + 1)
+        headers = _headers_in(held.get(low, high - low) or b"", low, max(0, start - low), end - low)
+        found += [address for address, header in headers if header.address == address]
     return found
 
 
-class Rings(NamedTuple):
-    """Rings that a file holds: those at home, newest first, and copies: where they lie, and where they say they do."""
+def search_rings(memory: Memory) -> Tuple[List[Header], List[Tuple[int, int]]]:
+    """Every ring in the files that a memory is made of, by magic; each header is verified in full.
 
-    found: List[Header]
-    copies: List[Tuple[int, int]]
-
-
-def search_rings(memory: Memory) -> Rings:
-    """Every ring in the files that a memory is made of, by magic; each header is verified in full."""
+    First the rings at home, newest first. Then the copies: where each lies, and where it says that it does.
+    """
     headers: Dict[int, Header] = {}
     for low, data in memory.pieces(_PIECE, HEADER_BYTES):
-        place = data.find(MAGIC)
-        while place >= 0 and len(headers) < _MOST_RINGS:
-            try:
-                headers[low + place] = parse_header(data[place : place + HEADER_BYTES])
-            except FormatError:
-                pass  # a magic in a program's constants, or a ring that was overwritten
-            place = data.find(MAGIC, place + 1)
+        headers.update(islice(_headers_in(data, low, 0, len(data)), _MOST_RINGS - len(headers)))
     home = [header for address, header in headers.items() if header.address == address and not header.is_log]
     copies = [(address, header.address) for address, header in headers.items() if header.address != address]
-    return Rings(sorted(home, key=lambda header: (header.time, header.issued), reverse=True), copies)
-
-
-def _is_ring(data: bytes, address: int) -> bool:
-    try:
-        return parse_header(data).address == address
-    except FormatError:
-        return False
-
-
-def _fetch_tables(memory: Memory, header: Header) -> None:
-    """The whole ring in one read; over a slow link only what has been written of it."""
-    if not memory.link.is_slow(header.total_size):
-        memory.fetch(header.address, header.total_size)
-        return
-    written = {"stacks": header.control.stack_words_used, "events": header.issued}
-    for name in ("names", "stacks", "live", "events"):
-        table = header.tables[name]
-        entries = min(table.entries, written.get(name, table.entries))
-        memory.fetch(header.address + table.offset, entries * table.entry_size)
+    return sorted(home, key=lambda header: (header.time, header.issued), reverse=True), copies
 
 
 class _Ring:
-    def __init__(self, memory: Memory, header: Header) -> None:
+    """The slots of a ring from sequence number `first` on, and its tables, as far as they have been read."""
+
+    def __init__(self, memory: Memory, header: Header, first: Optional[int] = None) -> None:
         self.memory = memory
         self.header = header
-        self.codec = EventCodec(header)
-        self.names = self._names()
-        self.arena = self._arena()
+        order, width = "<" if header.byte_order == "little" else ">", header.pointer_size
+        names, stacks = self._table("names"), self._table("stacks")
+        texts = (text for _, _, text in struct.iter_unpack(f"{order}QI20s", names[: len(names) // 32 * 32]))
+        self.names = [text.split(b"\0")[0].decode("utf-8", "replace") for text in texts]
+        count = min(len(stacks) // width, header.stack_words_used)
+        self.arena: Tuple[int, ...] = struct.unpack_from(f"{order}{count}{'I' if width == 4 else 'Q'}", stacks)
         self.half_written = 0
-        self.by_seq: Dict[int, RawEvent] = {}
-
-    def newest(self, count: int) -> Tuple[Event, ...]:
-        """The events of the newest slots, which may lie on both ends of the table."""
-        issued, capacity, table = self.header.issued, self.header.capacity, self.header.tables["events"]
-        first = max(0, issued - min(count, capacity))
-        turn = min(issued, (first // capacity + 1) * capacity)
-        for start, end in ((first, turn), (turn, issued)):
-            place = self.header.address + table.offset + start % capacity * table.entry_size
-            self.memory.fetch(place, (end - start) * table.entry_size)
-        raw = self._slots(first)
-        self.by_seq = dict(raw)
-        return self._events(raw)
+        self.raw = self._slots(max(0, header.issued - header.capacity) if first is None else first)
+        self.by_seq: Dict[int, RawEvent] = dict(self.raw)
 
     def trace(self) -> RingTrace:
-        raw = self._slots(max(0, self.header.issued - self.header.capacity))
-        self.by_seq = dict(raw)
-        events = self._events(raw)
-        kept, issued = len(raw), self.header.issued
-        marks = tuple((event.seq, self._name(event.address)) for event in events if event.kind == "mark")
-        header = self.header
+        header, events = self.header, self.events()
+        names = dict(enumerate(self.names))
+        marks = tuple((event.seq, names.get(event.address, "")) for event in events if event.kind == "mark")
         own = ((header.address, header.address + header.total_size),)
-        info, live = self._info(kept, issued, raw), self._live()
-        return RingTrace(info, events, live, marks, self._assertion(), own=own, header=header)
-
-    def _name(self, number: int) -> str:
-        return self.names[number][1] if number < len(self.names) else ""
+        assertion = None
+        if header.state == FROZEN and (header.assert_line or header.assert_function):
+            seq = header.seq_of(header.assert_head)
+            assertion = Assertion(message_of(header.assert_text), header.assert_function, seq)
+        return RingTrace(self._info(), events, self._live(), marks, assertion, own=own, header=header)
 
     def _table(self, name: str) -> bytes:
         """What can be read of a table, whole entries from its start."""
         table = self.header.tables[name]
         return self.memory.snapshot.prefix(self.header.address + table.offset, table.entry_size * table.entries)
 
-    def _names(self) -> List[Tuple[int, str]]:
-        data = self._table("names")
-        mark = "<QI20s" if self.header.byte_order == "little" else ">QI20s"
-        return [
-            (kind, text.split(b"\0")[0].decode("utf-8", "replace"))
-            for _, kind, text in struct.iter_unpack(mark, data[: len(data) // 32 * 32])
-        ]
-
-    def _arena(self) -> Tuple[int, ...]:
-        data, width = self._table("stacks"), self.header.pointer_size
-        count = min(len(data) // width, self.header.control.stack_words_used)
-        order = "<" if self.header.byte_order == "little" else ">"
-        return struct.unpack_from(f"{order}{count}{'I' if width == 4 else 'Q'}", data)
-
     def _slots(self, first: int) -> List[Tuple[int, RawEvent]]:
         """Sequence number and fields of every slot from `first` on that holds what the head demands, in order."""
-        header = self.header
+        header, data, size = self.header, self._table("events"), self.header.event_size
+        start = header.address + header.tables["events"].offset
         lap_mask = (1 << min(header.widths.seq, 12)) - 1
         found = []
-        for seq, words in self._words_from(first):
-            raw = self.codec.decode(words)
+        for seq in range(first, header.issued):
+            offset = seq % header.capacity * size
+            held: Optional[bytes] = data
+            if offset + size > len(data):  # beyond a hole, or a table that was read from its end
+                held, offset = self.memory.snapshot.get(start + offset, size), 0
+            if held is None:
+                continue
+            raw = header.event(header.words(held, offset))
             if raw.kind == _BUSY:
                 self.half_written += 1
             elif raw.kind in KINDS and raw.seq & lap_mask == seq // header.capacity & lap_mask:
                 found.append((seq, raw))
         return found
 
-    def _words_from(self, first: int) -> Iterator[Tuple[int, Tuple[int, ...]]]:
-        """The words of every slot from `first` on, as far as they have been read."""
-        header, data, size = self.header, self._table("events"), self.header.event_size
-        start = header.address + header.tables["events"].offset
-        for seq in range(first, header.issued):
-            offset = seq % header.capacity * size
-            if offset + size <= len(data):
-                yield seq, self.codec.words(data, offset)
+    def events(self) -> Tuple[Event, ...]:
+        """The events of the slots, made whole by the records that belong to them."""
+        code, tellers = self.header.code_address, [(seq, raw) for seq, raw in self.raw if raw.kind == _CALLER]
+        callers = {self._linked(seq, raw): code(raw.address) for seq, raw in tellers}
+        events = []
+        for (seq, raw), moment in zip(self.raw, _unwrap(self.header, self.raw)):
+            if raw.kind in (_SYNC, _CALLER):
                 continue
-            held = self.memory.snapshot.get(start + offset, size)
-            if held is not None:
-                yield seq, self.codec.words(held, 0)
-
-    def _events(self, raw: List[Tuple[int, RawEvent]]) -> Tuple[Event, ...]:
-        times = _unwrap(self.header, raw)
-        callers = {
-            self._linked(seq, fields): self.header.code_address(fields.address)
-            for seq, fields in raw
-            if fields.kind == _CALLER
-        }
-        return tuple(
-            self._event(seq, fields, moment, callers.get(seq))
-            for (seq, fields), moment in zip(raw, times)
-            if fields.kind not in (_SYNC, _CALLER)
-        )
+            link, stack = None, self._stack(raw.stack)
+            if raw.kind == _REALLOC_END:
+                link, stack = self._linked(seq, raw), ()
+            if not stack and seq in callers:
+                stack = (callers[seq],)
+            task, kind = self._task(raw.context), KINDS[raw.kind]
+            events.append(
+                Event(
+                    seq,
+                    kind,
+                    raw.address,
+                    raw.size,
+                    raw.heap,
+                    raw.context,
+                    task,
+                    raw.tag,
+                    raw.core,
+                    moment,
+                    stack,
+                    link,
+                )
+            )
+        return tuple(events)
 
     def _linked(self, seq: int, raw: RawEvent) -> Optional[int]:
         """The event that this one belongs to, whose slot its stack field names; None: it is no longer there."""
@@ -236,23 +218,11 @@ class _Ring:
                 return before
         return None
 
-    def _event(self, seq: int, raw: RawEvent, moment: Optional[int], caller: Optional[int]) -> Event:
-        link, stack = None, self._stack(raw.stack)
-        if raw.kind == _REALLOC_END:
-            link, stack = self._linked(seq, raw), ()
-        if caller is not None and not stack:
-            stack = (caller,)
-        task = self._task(raw.context)
-        kind = KINDS[raw.kind]
-        return Event(
-            seq, kind, raw.address, raw.size, raw.heap, raw.context, task, raw.tag, raw.core, moment, stack, link
-        )
-
     def _task(self, context: int) -> Optional[str]:
         fixed = {0: "(start-up)", 1: "(interrupt)", 2: "(unnamed task)"}
         if context in fixed:
             return fixed[context]
-        return self.names[context][1] or None if context < len(self.names) else None
+        return self.names[context] or None if context < len(self.names) else None
 
     def _stack(self, number: int) -> Tuple[int, ...]:
         if not 0 < number < len(self.arena):
@@ -262,43 +232,39 @@ class _Ring:
 
     def _live(self) -> Tuple[Generation, ...]:
         """The blocks of the live table, oldest first."""
-        data, size = self._table("live"), self.header.event_size
+        header, data = self.header, self._table("live")
         found = []
-        for offset in range(0, len(data) // size * size, size):
-            words = self.codec.words(data, offset)
+        for offset in range(0, len(data) // header.event_size * header.event_size, header.event_size):
+            words = header.words(data, offset)
             if words[0] > 1:
-                raw = self.codec.decode((words[0] & ~1, words[1], words[2], 0))
-                seq = _nearest_below(words[3], self.header.issued)
+                raw = header.event((words[0] & ~1, words[1], words[2], 0))
+                seq = header.issued & ~0xFFFFFFFF | words[3] & 0xFFFFFFFF  # the largest that is not yet to come
+                if seq > header.issued:
+                    seq = max(0, seq - (1 << 32))
                 task, stack = self._task(raw.context), self._stack(raw.stack)
                 found.append(Generation(raw.address, raw.size, task, seq, stack, heap=raw.heap))
         return tuple(sorted(found, key=lambda life: life.seq or 0))
 
-    def _info(self, kept: int, issued: int, raw: List[Tuple[int, RawEvent]]) -> TraceInfo:
-        header = self.header
-        overwritten = max(0, issued - header.capacity)
+    def _info(self) -> TraceInfo:
+        header, kept = self.header, len(self.raw)
+        overwritten = max(0, header.issued - header.capacity)
         return TraceInfo(
             kept=kept,
-            lost=issued - kept,
-            first=raw[0][0] if raw else None,
-            last=raw[-1][0] if raw else None,
-            running=header.control.state < 2,
+            lost=header.issued - kept,
+            first=self.raw[0][0] if kept else None,
+            last=self.raw[-1][0] if kept else None,
+            running=header.state < 2,
             address=header.address,
-            state=STATES.get(header.control.state, f"state {header.control.state}"),
+            state=STATES.get(header.state, f"state {header.state}"),
             overwritten=overwritten,
-            dropped=issued - overwritten - kept - self.half_written,
+            dropped=header.issued - overwritten - kept - self.half_written,
             half_written=self.half_written,
-            stopped=header.counters.lost_stopped,
-            filtered=header.counters.filtered,
-            stacks_full=header.counters.stacks_full,
-            names_full=header.counters.names_full,
-            live_full=header.counters.live_full,
+            stopped=header.lost_stopped,
+            filtered=header.filtered,
+            stacks_full=header.stacks_full,
+            names_full=header.names_full,
+            live_full=header.live_full,
         )
-
-    def _assertion(self) -> Optional[Assertion]:
-        header, failure = self.header, self.header.failure
-        if header.control.state != FROZEN or not (failure.line or failure.function):
-            return None
-        return Assertion(message_of(failure.text), failure.function, header.seq_of(failure.reservation))
 
 
 def message_of(text: str) -> str:
@@ -307,34 +273,21 @@ def message_of(text: str) -> str:
     return parts[-2] if len(parts) > 2 and parts[-2] else text
 
 
-def _nearest_below(low: int, limit: int) -> int:
-    """The largest number not above `limit` whose low 32 bits are `low`."""
-    whole = limit & ~0xFFFFFFFF | low & 0xFFFFFFFF
-    return whole if whole <= limit else max(0, whole - (1 << 32))
-
-
 def _unwrap(header: Header, raw: List[Tuple[int, RawEvent]]) -> List[Optional[int]]:
     """Whole times, newest first from the header's time; None before a sync record that does not know its gap."""
     if not header.tick_hz:
         return [None] * len(raw)
-    span = 1 << header.widths.time
+    span, widths, bits = 1 << header.widths.time, header.widths, 8 * header.pointer_size
     moment: Optional[int] = header.time
     times: List[Optional[int]] = []
-    for _, fields in reversed(raw):
-        if fields.kind == _SYNC:
-            now, gap = _sync(header, fields)
+    for _, event in reversed(raw):
+        if event.kind == _SYNC:  # it says the time, and how long before it the event before it was, if that is known
+            now = event.address | (event.size | event.heap << widths.size) << 32
+            gap = event.context | event.tag << widths.context | event.stack << (bits - widths.stack)
             times.append(now)
-            moment = now - gap if gap is not None else None
+            moment = now - gap if gap != (1 << bits) - 1 else None
             continue
         if moment is not None:
-            moment += (fields.time - moment + span // 2) % span - span // 2
+            moment += (event.time - moment + span // 2) % span - span // 2
         times.append(moment)
     return times[::-1]
-
-
-def _sync(header: Header, raw: RawEvent) -> Tuple[int, Optional[int]]:
-    """The time that a sync record says, and how long before it the event before it was; None: unknown."""
-    widths, bits = header.widths, 8 * header.pointer_size
-    high = raw.size | raw.heap << widths.size
-    gap = raw.context | raw.tag << widths.context | raw.stack << (bits - widths.stack)
-    return raw.address | high << 32, gap if gap != (1 << bits) - 1 else None

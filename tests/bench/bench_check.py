@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from gdbext.commands.cli import main
+from gdbext.faces.shell import main
 from tests.support.bench import Row, median_of
 from tests.support.paths import ROOT
 from tests.support.tlsf_image import heap_image

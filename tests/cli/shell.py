@@ -9,7 +9,8 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from gdbext.commands.cli import main
+from gdbext.faces.shell import main
+from tests.support.schema import held_to_schema
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class Said:
     def json(self) -> Any:
         """Its report."""
         assert self.out, self.err
-        return json.loads(self.out)
+        return held_to_schema(json.loads(self.out))
 
     def same(self) -> Any:
         """Its report without what differs by source: what it cost."""

@@ -60,7 +60,7 @@ def test_wrong_words_are_one_line(words: tuple[str, ...], line: str) -> None:
 def test_nothing_comes_out_but_lines(
     problem: BaseException, status: int, line: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("gdbext.commands.cli.main", mock.Mock(side_effect=problem))
+    monkeypatch.setattr("gdbext.faces.shell.main", mock.Mock(side_effect=problem))
     assert (entry.main(), capsys.readouterr().err) == (status, line)
 
 

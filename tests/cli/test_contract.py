@@ -67,6 +67,27 @@ def test_check(core: Path) -> None:
     assert "blocks" not in ask(core, "check", status=1)["heaps"][0]
 
 
+def test_a_sentence_stands_beside_its_facts(core: Path) -> None:
+    """Wherever there are words, the numbers in them are fields; what broke is named, with what it should be."""
+    (heap,) = ask(core, "check", status=1)["heaps"]
+    size, link, back = heap["findings"]
+    facts = size["text_facts"]
+    assert (facts["sentence"], facts["why"], facts["stored"]) == (
+        "size-word", {"sentence": "size-too-large"}, size["actual"],
+    )  # fmt: skip
+    assert f"{facts['place']:#x}" in size["text"] and f"{facts['stored']:#010x}" in size["text"]
+    assert (size["role"], link["role"], back["role"]) == ("size-word", "next-free", "prev-free")
+    assert size["actual"] == link["actual"] == back["actual"] == 0xFFFF_FFFF
+    assert f"not {back['expected']:#x}" in back["text"]
+    first, suspect = size["explanations"][0], size["suspects"][0]
+    assert first["text_facts"] == {"sentence": "write-after-free-by", "block": first["payload"], "past": 4}
+    assert [fact["run"]["sentence"] for fact in first["evidence_facts"]] == ["one-fill"]
+    assert suspect["why_facts"]["sentence"] == "allocation-unknown"
+    assert suspect["why_facts"]["what"] == {"sentence": "hit", "parts": [{"sentence": "hit-links-and-all"}]}
+    assert size["extent"]["words_facts"] == {"sentence": "bytes-fill", "count": 1028, "byte": 0xFF}
+    assert [fact["sentence"] for fact in heap["resumed_why_facts"]] == ["proven-by-list"]
+
+
 def test_last(core: Path) -> None:
     block = DAMAGED.truth.blocks[3]
     report = ask(core, "last", hex(block.payload + 2))

@@ -16,9 +16,9 @@ from typing import Any
 import pytest
 
 from gdbext.commands import save
-from gdbext.commands.cli import ImageHost
-from gdbext.commands.host import Live, UserError
-from gdbext.commands.save import run_save
+from gdbext.model.errors import UserError
+from gdbext.target.files import image_target
+from gdbext.target.target import Debugger
 from tests.support import fixtures
 from tests.support.core import core_bytes
 
@@ -31,20 +31,16 @@ class Options:
     """`memtrace save FILE --heap ...`."""
 
     def __init__(self, file: object) -> None:
-        self.file, self.heap, self.ring, self.pool = str(file), [CASE.heap.option], None, []
-
-
-class Target(ImageHost):
-    """Images that may be saved as if they were a live target."""
-
-    def live(self) -> Live:
-        return Live(243, None, [], [], [])
+        self.file, self.heap, self.pool = str(file), [CASE.heap.option], []
+        self.ring = self.search = None
 
 
 def saved(file: object) -> str:
     """The error that saving ended in; empty: the file was written."""
     try:
-        run_save(Target(RANGES), Options(file))  # type: ignore[arg-type]
+        target = image_target(RANGES)
+        target.debugger = Debugger((243, []))  # as if they were a live target
+        save.COMMAND.run(target, Options(file))  # type: ignore[arg-type]
     except UserError as problem:
         return str(problem)
     return ""

@@ -12,7 +12,7 @@ import re
 
 import pytest
 
-from gdbext.commands.reference import pages
+from gdbext.faces.reference import pages
 from tests.docs import comparison
 from tests.support.documents import DOCS, Shown, agree, blocks, name_of, scenario_of, turns
 from tests.support.paths import ROOT
@@ -62,9 +62,7 @@ def test_a_wrong_line_is_seen() -> None:
 @pytest.mark.parametrize("name", pages())
 def test_generated_pages_are_current(name: str) -> None:
     shown = (DOCS / name).read_text()
-    assert shown.partition("\n## Beside ")[0] == pages()[name], (
-        "run: .venv/bin/python -m gdbext.commands.reference docs"
-    )
+    assert shown.partition("\n## Beside ")[0] == pages()[name], "run: .venv/bin/python -m gdbext.faces.reference docs"
 
 
 def test_the_comparison_with_the_official_checkers_is_what_comes_out() -> None:

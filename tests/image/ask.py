@@ -7,43 +7,36 @@ import json
 from argparse import Namespace
 from collections.abc import Iterable
 from typing import Any
+from unittest import mock
 
-from gdbext.commands.check import run_check
-from gdbext.commands.cli import ImageHost
+from gdbext.commands.check import COMMAND
 from gdbext.heap.allocator import Named
 from gdbext.heap.region import Region
 from gdbext.heap.search import Searched, search_heaps
-from gdbext.report.as_json import to_json
+from gdbext.report.json import to_json
 from gdbext.source.images import ImageSource
 from gdbext.source.memory import Memory
 from gdbext.source.snapshot import ByteOrder
+from gdbext.target.files import image_target
+from gdbext.target.formats import region_named
+from gdbext.target.target import Target, number_of
 
 
 def check(images: list[tuple[int, bytes]], option: str, ring: int | None = None) -> Any:
     """The report of `check --json --blocks --heap OPTION` on these images; `ring`: where the trace is."""
-    return _checked(ImageHost(images, [option]), [option], ring)
+    return _checked(image_target(images, [region_named(option, number_of)]), [option], ring)
 
 
 def check_region(images: list[tuple[int, bytes]], region: Region) -> Any:
     """The same of a heap that symbols have led to, with what they have told of it."""
-    host = _WithRegion(images)
-    host.region = region
-    return _checked(host, [], None)
+    with mock.patch("gdbext.collect.collect.find_heaps", lambda target: Named([region], [])):
+        return _checked(image_target(images), [], None)
 
 
-class _WithRegion(ImageHost):
-    """Images whose program's symbols lead to one heap."""
-
-    region: Region
-
-    def find_heaps(self) -> Named:
-        return Named([self.region], [])
-
-
-def _checked(host: ImageHost, heaps: list[str], ring: int | None) -> Any:
+def _checked(target: Target, heaps: list[str], ring: int | None) -> Any:
     where = None if ring is None else hex(ring)
     options = Namespace(heap=heaps, pool=[], ring=where, blocks=True, search=None)
-    return json.loads(to_json(run_check(host, options)))
+    return json.loads(to_json(COMMAND.run(target, options)))
 
 
 def search(images: Iterable[tuple[int, bytes]], width: int = 4, order: ByteOrder = "little") -> Searched:

@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from gdbext.commands.cli import main
+from gdbext.faces.shell import main
 from tests.support.fixtures import Block, Case, Image, load_cases
 
 CASES = [case for case in load_cases() if (case.byte_order, case.pointer_size) == ("little", 4)]

@@ -14,9 +14,11 @@ from typing import Any
 
 import pytest
 
-from gdbext.commands.check import run_check
-from gdbext.commands.cli import ImageHost
-from gdbext.report.as_json import to_json
+from gdbext.commands.check import COMMAND
+from gdbext.report.json import to_json
+from gdbext.target.files import image_target
+from gdbext.target.formats import region_named
+from gdbext.target.target import number_of
 from tests.support import fixtures
 
 BEST = {
@@ -40,7 +42,8 @@ BEST = {
 
 def check(images: Iterable[tuple[int, bytes]], option: str) -> Any:
     options = Namespace(heap=[option], pool=[], ring=None, blocks=True, search=None)
-    return json.loads(to_json(run_check(ImageHost(list(images), [option]), options)))["heaps"][0]
+    target = image_target(list(images), [region_named(option, number_of)])
+    return json.loads(to_json(COMMAND.run(target, options)))["heaps"][0]
 
 
 def of_case(case_id: str) -> Any:

@@ -3,37 +3,22 @@
 
 from __future__ import annotations
 
-from argparse import Namespace
 from dataclasses import replace
 from types import SimpleNamespace
+from unittest import mock
 
 import pytest
 
-from gdbext.commands.cli import ImageHost
-from gdbext.commands.table import COMMANDS, shell_parser_of
+from gdbext.commands import command_named
+from gdbext.commands.parsing import parsed_in_shell
 from gdbext.kernel.freertos import Task, Tasks
+from gdbext.target.files import image_target
 from tests.support import fixtures
 from tests.support.fixtures import Case
 
 TRACKED = ["a006", "a007", "a008"]  # the owner in the poison's head, behind it, and without poison
 HANDLES = range(0x3FCB_0000, 0x3FCB_1000, 0x180)  # the fixtures' stand-ins for control blocks
 NAMES = {0x3FCB_0180: "net", 0x3FCB_0300: "ui"}
-
-
-class Host(ImageHost):
-    """An image beside a kernel that knows some tasks."""
-
-    known = Tasks()
-
-    def tasks(self) -> Tasks:
-        return self.known
-
-
-def host_of(case: Case, known: Tasks) -> Host:
-    heaps = [f"{case.heap.kind}@{case.heap.address:#x}"]
-    host = Host([(image.base, image.data) for image in case.images], heaps)
-    host.known = known
-    return host
 
 
 def before_the_scheduler(case: Case, share: int) -> Case:
@@ -52,10 +37,11 @@ def word_at(data: bytearray, place: int) -> int:
 
 
 def report(name: str, case: Case, known: Tasks) -> object:
-    command = next(command for command in COMMANDS if command.name == name)
+    command = command_named(name)
     words = ["--heap", f"{case.heap.kind}@{case.heap.address:#x}", *(["--all"] if name == "blocks" else [])]
-    options: Namespace = shell_parser_of(command).parse_args(words)
-    return command.run(host_of(case, known), options)
+    target = image_target([(image.base, image.data) for image in case.images])
+    with mock.patch("gdbext.collect.owners.read_tasks", lambda memory, program: known):
+        return command.run(target, parsed_in_shell(command, words))
 
 
 def kernel(complete: bool) -> Tasks:

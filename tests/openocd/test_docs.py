@@ -6,11 +6,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from tests.openocd.test_config import COMMANDS
-from tests.openocd.test_launch import refused
-from tests.openocd.test_link import openocd_on
 from tests.support import firmware
 from tests.support.documents import agree
+from tests.support.openocd import COMMANDS
+from tests.support.openocd_launch import refused
+from tests.support.openocd_scenario import openocd_on
 from tests.support.paths import ROOT
 
 PAGE = (ROOT / "docs" / "how-to" / "debug-over-openocd.md").read_text()

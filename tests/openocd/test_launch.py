@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from gdbext.commands.host import UserError
-from gdbext.commands.launch import beside, find_gdb
-from gdbext.commands.openocd import arguments_of
+from gdbext.commands.gdb import beside, find_gdb
+from gdbext.model.errors import UserError
+from gdbext.model.machine import MACHINES
+from gdbext.target.openocd import arguments_of
 from tests.support import firmware
 from tests.support.gdb import PROMPT, GdbSession
 from tests.support.openocd import CHIP_CONFIG, DebugModule
@@ -21,6 +22,8 @@ from tests.support.openocd_launch import PROGRAM, memtrace_gdb, refused
 from tests.support.openocd_scenario import simulated_chip
 from tests.support.paths import ROOT
 from tests.support.rsp_traffic import wait_until
+
+RISCV, XTENSA = (next(one for one in MACHINES if one.gdb_name == name) for name in ("riscv", "xtensa"))
 
 
 def config_for(module: DebugModule, folder: Path) -> Path:
@@ -141,29 +144,29 @@ def test_the_vendors_gdb_is_preferred(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     multiarch = fake_gdb(tmp_path, "gdb-multiarch")
-    assert find_gdb("riscv", "esp32c3") == multiarch
+    assert find_gdb(RISCV, "esp32c3") == multiarch
     vendors = fake_gdb(tmp_path, "riscv32-esp-elf-gdb")
-    assert find_gdb("riscv", "esp32c3") == vendors
+    assert find_gdb(RISCV, "esp32c3") == vendors
     with pytest.raises(UserError, match="no GDB for xtensa on PATH: install one of xtensa-esp-elf-gdb"):
-        find_gdb("xtensa", "esp32")
+        find_gdb(XTENSA, "esp32")
     fake_gdb(tmp_path / "cache/memtrace/xtensa-1/bin", "xtensa-de212-elf-gdb")
     with pytest.raises(UserError):
-        find_gdb("xtensa", "esp32")  # half built
+        find_gdb(XTENSA, "esp32")  # half built
     (tmp_path / "cache/memtrace/xtensa-1/complete").touch()
-    assert find_gdb("xtensa", "esp32").endswith("xtensa-de212-elf-gdb")
+    assert find_gdb(XTENSA, "esp32").endswith("xtensa-de212-elf-gdb")
     any_chip = fake_gdb(tmp_path, "xtensa-esp-elf-gdb")
-    assert find_gdb("xtensa", "esp32s3") == any_chip
+    assert find_gdb(XTENSA, "esp32s3") == any_chip
     its_own = fake_gdb(tmp_path, "xtensa-esp32s3-elf-gdb")
-    assert find_gdb("xtensa", "esp32s3") == its_own
+    assert find_gdb(XTENSA, "esp32s3") == its_own
 
 
 def test_a_gdb_without_python_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     bare = fake_gdb(tmp_path, "riscv32-esp-elf-gdb", python=False)
     with pytest.raises(UserError, match=f"{bare} has no Python"):
-        find_gdb("riscv", "esp32c3")
+        find_gdb(RISCV, "esp32c3")
     multiarch = fake_gdb(tmp_path, "gdb-multiarch")
-    assert find_gdb("riscv", "esp32c3") == multiarch
+    assert find_gdb(RISCV, "esp32c3") == multiarch
 
 
 def test_chip_and_offset_stand_beside_the_program(tmp_path: Path) -> None:

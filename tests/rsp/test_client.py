@@ -54,7 +54,7 @@ def test_reads_are_split_by_the_packet_size(tcp: bool) -> None:
 def test_a_stub_that_tells_no_size_gets_small_reads() -> None:
     with stub_of([(BASE, DATA)], link=Link(packet_size=None)) as stub:
         with connected(stub.remote) as source:
-            assert source.connection.stub.kind == "chip"
+            assert source.connection.kind == "chip"
             assert source.read(BASE, 1000) == DATA[:1000]
         assert max(len(request.span) for request in stub.log) <= 256
         assert stub.count_except("m") == stub.count("qSupported") == 1, "nothing else is asked of it"
@@ -209,7 +209,7 @@ def test_a_target_that_stood_before_is_left_standing(reason: bytes, detached: bo
 def test_the_panic_stub_is_recognised_and_survives() -> None:
     with PanicStub(Memory.of([(BASE, DATA)]), link=Link(packet_size=None)) as stub:
         with connected(stub.remote) as source:
-            assert source.connection.stub.kind == "chip"
+            assert source.connection.kind == "chip"
             assert source.read(BASE, 600) == DATA[:600]
             assert source.write(BASE, b"\1\2\3\4")
             assert source.read(BASE, 4) == b"\1\2\3\4"
@@ -253,7 +253,7 @@ def counter(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def count(chip: Qemu) -> int:
     with connected(chip.remote) as source:
-        assert source.connection.stub.kind == "qemu"
+        assert source.connection.kind == "qemu"
         return int.from_bytes(source.read(RAM_BASE + 0x1000, 4) or b"", "little")
 
 

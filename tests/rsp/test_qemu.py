@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -78,7 +79,7 @@ def test_output_is_captured_apart(elf: Path) -> None:
     with Qemu(elf) as chip:
         script = 'python import json; print(json.dumps({"pc": int(gdb.parse_and_eval("(long)$pc"))}))'
         done = run_gdb([remote(chip.remote), Capture(script), Capture("no-such-command"), Capture("p 1")], elf=elf)
-    assert done.json(0) == {"pc": 0x1000}
+    assert json.loads(done.captured[0].output) == {"pc": 0x1000}
     assert done.captured[1].error == 'Undefined command: "no-such-command".  Try "help".'
     assert done.captured[2].output == "$1 = 1\n"
     with pytest.raises(ValueError, match="printed no JSON"):

@@ -10,9 +10,9 @@ culprits    the bugs of the scenarios, and what a report must say of each
 damages     seeded damage to intact heaps, and what a report must say of it
 heap_oracle what every image of a sound heap obeys, said a second time
 core        writes ELF core files
-recorder    compiles the recorder for this machine
 selection   which tests are quick and which are long
 barred      what a quick test is refused
+recorder    compiles the recorder for this machine
 firmware    builds the test firmware, once, under a lock
 qemu        a chip in QEMU with its gdb stub
 terminal    what a terminal may be given
@@ -21,6 +21,7 @@ mutate      changes to bytes that parsers fall over
 heap_oracle what is true of every sound multi_heap, said a second time
 named_program small programs that lead to heap images by their symbols
 documents   the documents, and when what they show is what is printed
+schema      holds every report that a test looks at against its JSON Schema
 scenario    firmware, QEMU and GDB together: one scenario, the commands after its stop
 openocd     the real OpenOCD on a simulated JTAG port in front of QEMU
 openocd_scenario such a scenario over it

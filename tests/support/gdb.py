@@ -28,6 +28,7 @@ from typing import Any
 
 from tests.support.chips import RV32_GDB
 from tests.support.paths import EXTENSION
+from tests.support.schema import held_to_schema
 
 GDB = RV32_GDB
 NATIVE_GDB = "gdb"
@@ -63,9 +64,10 @@ class Captured:
     def json(self) -> Any:
         """The output as JSON; fails with the text in the message if it is none."""
         try:
-            return json.loads(self.output)
+            report = json.loads(self.output)
         except ValueError as error:
             raise ValueError(f"{self.command!r} printed no JSON ({self.error}): {self.output[:2000]!r}") from error
+        return held_to_schema(report)
 
 
 @dataclass(frozen=True)

@@ -46,6 +46,9 @@ NOT_QUICK = (
     "unit/test_target_heap.py",
     # Ctrl-C at each of thousands of reads.
     "unit/test_interrupted.py::test_ctrl_c_at_any_read_concludes_nothing",
+    "unit/test_port_selftest.py",
+    "unit/test_recorder_structure.py",
+    "unit/test_porting_doc.py",
     # Set the machine up, or collect all tests.
     "unit/test_makefile.py::test_a_folder_that_is_reached_by_a_link",
     "unit/test_makefile.py::test_setup_touches_no_network",

@@ -78,9 +78,8 @@ def test_half_a_heap_is_half_a_heap(dumps: dict[str, tuple[int, bytes]], tmp_pat
         empty = [(base + HALF, HALF)] if form == "empty" else []
         core = write_core(tmp_path / "core", [*rest, (base, data[:HALF])], empty=empty)
     (report,) = ask(core, "heap-check --json --blocks --heap multi_heap@0x80100000")
-    assert {"check": "memory", "why": f"{HALF:,} bytes at {base + HALF:#x} could not be read"} in json.loads(report)[
-        "skipped"
-    ]
+    skipped = [(one["check"], one["why"]) for one in json.loads(report)["skipped"]]
+    assert ("memory", f"{HALF:,} bytes at {base + HALF:#x} could not be read") in skipped
     assert json.loads(report)["heaps"][0]["minimum_free"] > 0
     whole = write_core(tmp_path / "whole", list(dumps.values()))
     (full,) = ask(whole, "heap-check --json --blocks --heap multi_heap@0x80100000")

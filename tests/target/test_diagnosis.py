@@ -99,7 +99,7 @@ def test_a_culprit_older_than_the_ring_is_said_to_be() -> None:
     primary = damage(report)[0]
     assert report["trace"]["lost"] > 0
     assert primary["suspects"][0]["allocated"] == []
-    assert "older events were overwritten" in primary["suspects"][0]["why"]
+    assert primary["suspects"][0]["why_facts"]["sentence"] == "allocation-overwritten"
     assert primary["explanations"][0]["kind"] == "overflow"
 
 

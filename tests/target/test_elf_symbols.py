@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from gdbext.model import Frame
-from gdbext.symbols.elf_file import ElfFile
+from gdbext.model.events import Frame
+from gdbext.model.said import said
 from gdbext.symbols.elf_symbols import ElfSymbols
 from tests.support import firmware
 from tests.support.gdb import Capture, run_gdb
@@ -21,8 +21,8 @@ ASSEMBLY = ("__riscv", "_start", "trap_vector")  # gas and GDB differ on where a
 ASK = """python
 import json, sys
 sys.path.insert(0, {root!r})
-from gdbext.symbols.gdb_symbols import GdbSymbols
-symbols = GdbSymbols()
+from gdbext.symbols.gdb_symbols import GdbProgram
+symbols = GdbProgram()
 print(json.dumps([[(f.function, f.file, f.line, f.inlined) for f in symbols.frames((pc,))] for pc in {pcs}]))
 end
 """
@@ -35,11 +35,11 @@ def plain(frames: tuple[Frame, ...]) -> Plain:
 
 
 @pytest.fixture(scope="module")
-def program() -> ElfFile:
-    return ElfFile(str(firmware.build("default")))
+def program() -> ElfSymbols:
+    return ElfSymbols(str(firmware.build("default")))
 
 
-def places(program: ElfFile) -> list[int]:
+def places(program: ElfSymbols) -> list[int]:
     """Some addresses in every function that has a size."""
     sized = [one for one in program._functions if one.size > 4 and not program._name(one).startswith(ASSEMBLY)]
     return [pc for one in sized for pc in range(one.address + 4, one.address + one.size, max(4, one.size // 4 & ~1))]
@@ -52,13 +52,13 @@ def by_gdb(pcs: list[int], folder: Path) -> list[Plain]:
     return [[tuple(frame) for frame in frames] for frames in json.loads(done.captured[0].output)]
 
 
-def test_frames_are_those_of_gdb(program: ElfFile, tmp_path: Path) -> None:
-    pcs, symbols = places(program), ElfSymbols(program)
+def test_frames_are_those_of_gdb(program: ElfSymbols, tmp_path: Path) -> None:
+    pcs = places(program)
     told = by_gdb(pcs, tmp_path)
     assert len(pcs) > 500
     wrong = []
     for pc, theirs in zip(pcs, told, strict=True):
-        ours = plain(symbols.frames((pc,)))
+        ours = plain(program.frames((pc,)))
         same = [(one[0], one[3]) for one in ours] == [(one[0], one[3]) for one in theirs]
         if not same or ours[0][1:3] != theirs[0][1:3]:
             wrong.append((hex(pc), ours, theirs))
@@ -70,8 +70,8 @@ def test_inlined_calls_have_their_lines(lost: list[str], tmp_path: Path) -> None
     """With the index of units, without it, and without the lists of ranges that units consist of."""
     elf = tmp_path / "app.elf"
     subprocess.run(["riscv64-unknown-elf-objcopy", *lost, str(firmware.build("default")), str(elf)], check=True)
-    program, source = ElfFile(str(elf)), ROOT / "tests/target/scenarios/inlined.c"
-    symbols, start = ElfSymbols(program), program.address_of("test_inlined")
+    symbols, source = ElfSymbols(str(elf)), ROOT / "tests/target/scenarios/inlined.c"
+    start = symbols.address_of("test_inlined")
     assert start is not None
     stacks = {tuple(plain(symbols.frames((pc,)))) for pc in range(start + 2, start + 60, 2)}
     name = "tests/target/scenarios/inlined.c"
@@ -87,8 +87,8 @@ def test_inlined_calls_have_their_lines(lost: list[str], tmp_path: Path) -> None
 def test_without_debug_information_functions_have_names(tmp_path: Path) -> None:
     elf = tmp_path / "app.elf"
     subprocess.run(["riscv64-unknown-elf-objcopy", "-g", str(firmware.build("default")), str(elf)], check=True)
-    program = ElfFile(str(elf))
+    program = ElfSymbols(str(elf))
     start = program.address_of("tlsf_malloc")
-    assert start is not None and not ElfSymbols(program).has_lines
-    assert plain(ElfSymbols(program).frames((start + 8,))) == [("tlsf_malloc", None, None, False)]
-    assert plain(ElfSymbols(program).frames((0x10,))) == [(None, None, None, False)]
+    assert start is not None and program.facts() == (said("symbols-without-lines", file=str(elf)),)
+    assert plain(program.frames((start + 8,))) == [("tlsf_malloc", None, None, False)]
+    assert plain(program.frames((0x10,))) == [(None, None, None, False)]

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from gdbext.model import Event
+from gdbext.model.events import Event
 from gdbext.source.images import ImageSource
 from gdbext.source.memory import Memory
 from gdbext.trace.ring import RingTrace, read_ring

@@ -97,7 +97,7 @@ def test_more_memory_can_be_named() -> None:
 
 
 def test_a_bug_of_ours_is_one_line_that_says_how_to_see_more() -> None:
-    spoil = "python import gdbext.commands.gdb as m; m.HOST.find_heaps = lambda: {}['no']"
+    spoil = "python import gdbext.collect.collect as m; m.find_heaps = lambda target: {}['no']"
     done = run_scenario("clean", [spoil, Capture("heap-check")], before=["break scenario_done"])
     line = "memtrace: a bug of memtrace: KeyError: 'no'; `set python print-stack full`, then the same command again"
     assert (done.captured[0].error or "").startswith(line)

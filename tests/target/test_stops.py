@@ -97,9 +97,16 @@ def test_a_second_command_at_the_same_stop_costs_nothing() -> None:
 def test_without_the_hook_the_c_library_s_functions_are_taken(hidden: str, taken: str) -> None:
     """The firmware calls no hook; the second case stands for a C library whose assert has another name."""
     elf = firmware.build("hookless")
-    hide = f"m.STOP_FUNCTIONS = tuple(name for name in m.STOP_FUNCTIONS if name != {hidden!r}); m.STOPS.arm()"
+    hide = (
+        f"m.STOP_FUNCTIONS = tuple(name for name in m.STOP_FUNCTIONS if name != {hidden!r}); f.session().debugger.arm()"
+    )
     with Qemu(elf, append="scenario=seed") as chip:
-        commands = [SOURCE, f"python import gdbext.commands.gdb as m; {hide}", remote(chip.remote), "continue"]
+        commands = [
+            SOURCE,
+            f"python import gdbext.faces.gdb as f, gdbext.target.gdb as m; {hide}",
+            remote(chip.remote),
+            "continue",
+        ]
         done = run_gdb([*commands, Capture("memtrace status")], elf=elf)
     assert done.stdout.count("DAMAGE 1 ") == 1
     assert done.stdout.count("memtrace: heap assertion in tlsf_free: block already marked as free") == 1
@@ -108,9 +115,8 @@ def test_without_the_hook_the_c_library_s_functions_are_taken(hidden: str, taken
 
 def test_an_assertion_is_seen_without_the_recorder() -> None:
     """At abort, below the allocator's frames: what is broken is damage, not an operation in progress."""
-    ask = (
-        "python import gdbext.commands.gdb as m; o = m.HOST.operation(); print('OPERATION', o.in_allocator, o.asserted)"
-    )
+    asked = "o = gdbext.faces.gdb.session().debugger.operation(); print('OPERATION', o.in_allocator, o.asserted)"
+    ask = f"python import gdbext.faces.gdb; {asked}"
     done = run_scenario("seed", [ask], before=["set memtrace auto-stop off", "break abort"])
     assert "OPERATION True True" in done.stdout
     busy = run_scenario("clean", [ask], before=["break tlsf_malloc"])

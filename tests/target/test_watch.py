@@ -130,12 +130,13 @@ def test_no_unit_left_is_said() -> None:
 
 
 def test_off_and_nothing() -> None:
-    asked = ["memtrace watch last-damage", "memtrace watch --go", LAST, "complete memtrace watch last-"]
-    done = run_scenario("clean", [*map(Capture, asked)], before=("tbreak scenario_done",))
+    go_on = "python __import__('gdbext.faces.gdb', fromlist=['gdb']).session().go_on_watching()"
+    refused, completed = Capture("memtrace watch last-damage"), Capture("complete memtrace watch last-")
+    done = run_scenario("clean", [refused, go_on, Capture(LAST), completed], before=("tbreak scenario_done",))
     assert "no report of damage so far" in (done.captured[0].error or "")
-    assert "nothing is waited for" in (done.captured[1].error or "")
-    assert done.json(2)["state"] == "off"
-    assert "memtrace watch last-damage" in done.captured[3].output
+    assert "nothing is waited for" in done.stderr
+    assert done.json(1)["state"] == "off"
+    assert "memtrace watch last-damage" in done.captured[2].output
     lines = ["memtrace watch last-damage", "memtrace watch off", *RESTART, Capture(LAST), "maint info breakpoints"]
     done = run_scenario("overflow-4", lines)
     assert done.json()["state"] == "off"

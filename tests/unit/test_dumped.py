@@ -6,32 +6,11 @@ from __future__ import annotations
 import pytest
 
 from gdbext.analyse.rules import run_rules
-from gdbext.heap.region import Region
 from gdbext.heap.tlsf.used_blocks import read_used_blocks
 from gdbext.source.core import CoreSource, parse_core
 from gdbext.source.memory import Memory
-from tests.support import fixtures
 from tests.support.core import core_bytes
-
-# Light poisoning: intact, and a tail overwritten by its owner.
-CLEAN = next(one for one in fixtures.select(poisoning="light") if one.truth.status == "clean")
-
-
-def dumped(damage: dict[int, bytes]) -> Memory:
-    """The used blocks of a heap as segments, with some bytes changed."""
-    (image,) = CLEAN.images
-    data = bytearray(image.data)
-    for address, new in damage.items():
-        data[address - image.base : address - image.base + len(new)] = new
-    blocks = ((block.raw, block.size) for block in CLEAN.truth.blocks)
-    ranges = [(raw, bytes(data[raw - image.base : raw - image.base + size])) for raw, size in blocks]
-    elf = core_bytes(ranges)
-    return Memory(CoreSource(elf, parse_core(elf)))
-
-
-def region() -> Region:
-    (image,) = CLEAN.images
-    return Region("multi_heap", CLEAN.heap.address, image.base, image.base + image.length)
+from tests.unit.dumped_world import CLEAN, dumped, region
 
 
 def test_blocks_and_requests_are_those_of_the_truth() -> None:
@@ -55,4 +34,4 @@ def test_a_broken_canary_is_found(end: str) -> None:
 
 def test_a_core_without_such_segments_has_no_such_heap() -> None:
     elf = core_bytes([(0x1000, b"x" * 64)])
-    assert read_used_blocks(Memory(CoreSource(elf, parse_core(elf))), region()) is None
+    assert read_used_blocks(Memory(CoreSource(parse_core(elf))), region()) is None

@@ -7,14 +7,14 @@ import json
 import re
 import subprocess
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from gdbext.model.record import replace
 from gdbext.source.images import ImageSource
 from gdbext.source.memory import Memory
-from gdbext.trace.format import EventCodec, Widths
+from gdbext.trace.format import Widths
 from gdbext.trace.ring import RingTrace, read_ring
 from tests.support.paths import ROOT
 from tests.unit.recorder import run
@@ -62,9 +62,9 @@ def test_events(data: bytes, expected: dict[str, Any]) -> None:
     wanted = dict(expected)
     wanted.pop("form")
     size, order = wanted.pop("pointer_size"), wanted.pop("byte_order")
-    codec = EventCodec(SimpleNamespace(pointer_size=size, byte_order=order, widths=WIDTHS[size]))  # type: ignore[arg-type]
+    header = replace(read(*example("ring")[0]).header, pointer_size=size, byte_order=order, widths=WIDTHS[size])
     assert len(data) == 4 * size
-    assert codec.decode(codec.words(data, 0))._asdict() == wanted
+    assert header.event(header.words(data, 0))._asdict() == wanted
 
 
 @pytest.mark.parametrize(("data", "expected"), example("ring"))
@@ -81,7 +81,7 @@ def test_the_ring(data: bytes, expected: dict[str, Any]) -> None:
     assert {name: list(table) for name, table in header.tables.items()} == expected["tables"]
     assert trace.assertion is not None
     found = {"text": trace.assertion.text, "function": trace.assertion.function}
-    assert {**found, "line": header.failure.line, "seq": trace.assertion.seq} == expected["assertion"]
+    assert {**found, "line": header.assert_line, "seq": trace.assertion.seq} == expected["assertion"]
     for event, wanted in zip(trace.events, expected["events"], strict=True):
         assert {name: getattr(event, name) for name in wanted} == {**wanted, "stack": tuple(wanted["stack"])}
 

@@ -4,87 +4,26 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
 
 import pytest
 
 from gdbext.kernel.freertos import Tasks, read_tasks
+from gdbext.model.said import Said, said
 from gdbext.source.images import ImageSource
 from gdbext.source.memory import Memory
 from gdbext.source.snapshot import ByteOrder
-from gdbext.symbols.shapes import Member, Shape, Variable
+from gdbext.symbols.shapes import Member
 from tests.support.kernel_image import (
     COUNT,
-    LISTS,
-    NAME_BYTES,
-    RUNNING,
     STACK_BYTES,
     STACKS,
     TASKS,
     VARIABLES,
     KernelImage,
 )
+from tests.unit.kernel_world import STATES, NoTypes, Symbols, kernel
 
 FORMATS: tuple[tuple[int, ByteOrder], ...] = ((4, "little"), (8, "little"), (4, "big"), (8, "big"))
-STATES = {
-    "worker": "ready1",
-    "idle": "ready0",
-    "net": "xDelayedTaskList1",
-    "log": "xSuspendedTaskList",
-    "ui": "xSuspendedTaskList",
-    "disk": "xSuspendedTaskList",
-    "gone": "xTasksWaitingTermination",
-}
-
-
-class Symbols:
-    """A program with such a kernel, and with its types."""
-
-    def __init__(self, image: KernelImage, cores: int = 1) -> None:
-        self.image, self.cores = image, cores
-        self.addresses = {name: image.head(name) for name in LISTS if name.startswith("x")}
-        self.addresses |= {"pxReadyTasksLists": image.head("ready0"), "uxCurrentNumberOfTasks": COUNT}
-        self.addresses["pxCurrentTCBs" if cores > 1 else "pxCurrentTCB"] = RUNNING
-
-    def address_of(self, name: str) -> int | None:
-        return self.addresses.get(name)
-
-    def size_of(self, name: str) -> int | None:
-        return None
-
-    def objects(self) -> Iterator[tuple[str, int, int]]:
-        yield "stacks", STACKS, STACK_BYTES
-        for name, address in self.addresses.items():
-            lists = 2 if name == "pxReadyTasksLists" else 1
-            yield name, address, self.cores * self.image.word if address == RUNNING else lists * self.image.list_bytes
-
-    def variable_of(self, function: str, name: str, follow: Sequence[str] = ()) -> Variable | None:
-        assert function == "vTaskSwitchContext"
-        if follow:
-            return Variable(0, (Shape(self.image.word, {}, {}, self.cores), self.control()))
-        elements = 2 if name == "pxReadyTasksLists" else 1
-        return Variable(0, (Shape(self.image.list_bytes, self.list_members(), {}, elements),))
-
-    def control(self) -> Shape:
-        word, stack = self.image.word, self.image.stack_at
-        own = {"pxTopOfStack": Member(0, word), "pxStack": Member(stack, word)}
-        own |= {"xStateListItem": Member(word, self.image.item_bytes), **self.links("xStateListItem", word, 4)}
-        return Shape(stack + word + NAME_BYTES, {**own, "pcTaskName": Member(stack + word, NAME_BYTES)}, {})
-
-    def list_members(self) -> dict[str, Member]:
-        end = self.image.end_of("ready0") - self.image.head("ready0")
-        count = Member(self.image.check * self.image.word, self.image.word)
-        return {"uxNumberOfItems": count, "xListEnd": Member(end, 1), **self.links("xListEnd", end, 2)}
-
-    def links(self, outer: str, base: int, count: int) -> dict[str, Member]:
-        names = ("pxNext", "pxPrevious", "pvOwner", "pxContainer")[:count]
-        return {
-            f"{outer}.{name}": Member(self.image.link(base, at), self.image.word) for at, name in enumerate(names, 1)
-        }
-
-
-def kernel(word: int = 4, order: ByteOrder = "little", running: tuple[str, ...] = ("worker",)) -> KernelImage:
-    return KernelImage(STATES, running, word, order)
 
 
 def read(image: KernelImage, cores: int = 1) -> Tasks:
@@ -139,11 +78,6 @@ class NoKernel(Symbols):
         return None
 
 
-class NoTypes(Symbols):
-    def variable_of(self, function: str, name: str, follow: Sequence[str] = ()) -> Variable | None:
-        return None
-
-
 class OtherEnd(Symbols):
     """An end that does not begin as an item does cannot be walked through."""
 
@@ -171,38 +105,38 @@ def test_without_types_nothing_less_than_all_tasks_is_believed() -> None:
     image.put(COUNT, 8)
     found = read_tasks(Memory(ImageSource(image.images())), NoTypes(image))
     assert found.tasks == ()
-    assert found.problems == (
-        "neither debug information nor its bytes tell what FreeRTOS's lists look like: no task is told apart",
-    )
+    assert found.problems == (said("lists-unknown"),)
 
 
 def test_a_file_without_the_kernel_says_so() -> None:
     image = kernel()
     found = read_tasks(Memory(ImageSource([(0, bytes(16))])), Symbols(image))
     assert found.tasks == ()
-    assert found.problems == ("pxCurrentTCB, which leads to FreeRTOS's tasks, is not in the memory that is known here",)
+    assert found.problems == (said("kernel-unknown", variable="pxCurrentTCB"),)
 
 
 # What is written over the item of the task "ui", between "log" and "disk": where in it, and what.
 DAMAGES = {
-    "next": (1, 0xDEAD_BEEC, "would be at 0xdeadbeec"),
-    "odd": (1, TASKS + 1, "would be at 0x20010001"),
-    "previous": (2, 0, "does not lead back to"),
-    "owner": (3, TASKS, "is not in the control block at 0x20010000 that it names"),
-    "container": (4, VARIABLES, "says that it is in another list"),
+    "next": (1, 0xDEAD_BEEC, "item-nowhere", {"item": 0xDEAD_BEEC}),
+    "odd": (1, TASKS + 1, "item-nowhere", {"item": TASKS + 1}),
+    "previous": (2, 0, "item-leads-elsewhere", {}),
+    "owner": (3, TASKS, "item-outside-owner", {"owner": TASKS}),
+    "container": (4, VARIABLES, "item-of-other-list", {}),
 }
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_around_a_damaged_item_the_others_are_found(damage: str) -> None:
-    place, value, text = DAMAGES[damage]
+    place, value, key, facts = DAMAGES[damage]
     image = kernel()
     image.put(image.link(image.item("ui"), place), value)
     found = read(image)
     assert names(found) >= set(STATES) - {"ui"}
-    [said] = found.problems
-    assert said.startswith("FreeRTOS's xSuspendedTaskList is damaged: the item ")
-    assert text in said
+    [problem] = found.problems
+    told = dict(problem.values)
+    assert (problem.key, told["list"]) == ("list-damaged", "xSuspendedTaskList")
+    assert isinstance(told["why"], Said) and told["why"].key == key
+    assert facts.items() <= dict(told["why"].values).items()
     assert not found.complete
 
 
@@ -211,7 +145,7 @@ def test_a_circle_ends() -> None:
     image.put(image.link(image.item("disk"), 1), image.item("log"))
     found = read(image)
     assert names(found) == set(STATES)
-    assert "does not lead back" in found.problems[0]
+    assert isinstance(why := dict(found.problems[0].values)["why"], Said) and why.key == "item-leads-elsewhere"
 
 
 def test_a_list_that_counts_wrong_is_said_and_believed() -> None:
@@ -219,16 +153,15 @@ def test_a_list_that_counts_wrong_is_said_and_believed() -> None:
     image.put(image.head("xSuspendedTaskList"), 9)
     found = read(image)
     assert names(found) == set(STATES)
-    assert found.problems == (
-        f"FreeRTOS's xSuspendedTaskList at {image.head('xSuspendedTaskList'):#x} says 9 tasks and links 3",
-    )
+    place = image.head("xSuspendedTaskList")
+    assert found.problems == (said("list-miscounts", list="xSuspendedTaskList", place=place, counted=9, linked=3),)
 
 
 def test_tasks_that_no_list_holds_are_missed() -> None:
     image = kernel()
     image.put(COUNT, 9)
     found = read(image)
-    assert (found.problems, found.complete) == (("FreeRTOS counts 9 tasks, and its lists hold 7 of them",), False)
+    assert (found.problems, found.complete) == ((said("tasks-missing", counted=9, found=7),), False)
 
 
 def test_a_name_is_kept_as_it_is() -> None:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from gdbext.model import Event, Generation
+from gdbext.model.events import Event, Generation
 from gdbext.trace.history import History
 
 A, B = 0x1000, 0x2000

@@ -8,81 +8,18 @@ from random import Random
 
 import pytest
 
+from gdbext.model.said import Said, Trouble, said
+from gdbext.report.sentences import words
 from gdbext.source.images import ImageSource
 from gdbext.source.memory import Memory
 from gdbext.source.snapshot import ByteOrder
-from gdbext.symbols.shapes import Member, Shape, Variable
-from gdbext.trace.idf_heap_trace import Books, RecordsError, books_of, read_records
+from gdbext.symbols.shapes import Shape, Variable
+from gdbext.trace.idf_heap_trace import books_of
 from gdbext.trace.idf_task_stats import read_owners
-from gdbext.trace.trace import Trace
 from tests.support.mutate import mutated
+from tests.unit.idf_world import BUFFER, CODE, LISTS, STATICS, VARIABLE, Image, filled, task_lists
 
-STATICS, BUFFER, CODE = 0x3FC8_0000, 0x3FC9_0000, 0x4200_0000
-NUMBERS = ("buffer", "list", "capacity", "count", "has_overflowed", "tracing", "mode", "total_allocations")
-RECORD = ("ccount", "address", "size", "freed", "alloced_by", "freed_by", "tailq_list")
-DEPTH = 3
-MODES, STATES = {0: "HEAP_TRACE_ALL", 1: "HEAP_TRACE_LEAKS"}, {0: "TRACING_STARTED", 1: "TRACING_STOPPED"}
 FORMATS: tuple[tuple[int, ByteOrder], ...] = ((4, "little"), (8, "little"), (4, "big"), (8, "big"))
-
-
-class Image:
-    """A program's statics and a buffer of eight records, each field a word."""
-
-    def __init__(self, width: int = 4, order: ByteOrder = "little") -> None:
-        self.width, self.order = width, order
-        self.words = dict.fromkeys(NUMBERS, 0) | {"buffer": BUFFER, "capacity": 8}
-        self.records = [[0] * self.record.size for _ in range(8)]
-        self.used: list[int] = []
-
-    @property
-    def record(self) -> Shape:
-        """Its size here in words."""
-        sizes = [DEPTH if name.endswith("_by") else 1 for name in RECORD]
-        places = [sum(sizes[:at]) for at in range(len(sizes))]
-        return Shape(sum(sizes), {name: Member(*pair) for name, *pair in zip(RECORD, places, sizes, strict=True)}, {})
-
-    def place(self, slot: int) -> int:
-        return BUFFER + slot * self.record.size * self.width
-
-    def add(self, slot: int, address: int, size: int, freed: Sequence[int] = (), flag: int = 0) -> None:
-        """The next record, in any slot."""
-        stack = [CODE + 16 * slot, CODE + 4]
-        by = [*freed, *[0] * (DEPTH - len(freed))]
-        self.records[slot] = [slot & 1, address, size, flag, *stack, 0, *by, 0]
-        if self.used:
-            self.records[self.used[-1]][-1] = self.place(slot)
-        else:
-            self.words["list"] = self.place(slot)
-        self.used.append(slot)
-        self.words["count"] = len(self.used)
-
-    def books(self) -> Books:
-        wide = {name: Member(m.offset * self.width, m.size * self.width) for name, m in self.record.members.items()}
-        numbers = {name: Member(STATICS + at * self.width, self.width) for at, name in enumerate(NUMBERS)}
-        shape = Shape(self.record.size * self.width, wide, {})
-        return Books(numbers, {"mode": MODES, "tracing": STATES}, shape)
-
-    def bytes_of(self, words: Sequence[int]) -> bytes:
-        return b"".join(word.to_bytes(self.width, self.order) for word in words)
-
-    @property
-    def statics(self) -> bytes:
-        return self.bytes_of([self.words[name] for name in NUMBERS])
-
-    @property
-    def buffer(self) -> bytes:
-        return b"".join(map(self.bytes_of, self.records))
-
-    def read(self, statics: bytes | None = None, buffer: bytes | None = None) -> Trace:
-        ranges = [(STATICS, self.statics if statics is None else statics), (BUFFER, buffer or self.buffer)]
-        return read_records(Memory(ImageSource(ranges, self.width, self.order)), self.books())
-
-
-def filled() -> Image:
-    image = Image()
-    for slot, address in ((2, 0x1000), (0, 0x2000), (5, 0x3000)):
-        image.add(slot, address, 24)
-    return image
 
 
 @pytest.mark.parametrize(("width", "order"), FORMATS)
@@ -100,6 +37,14 @@ def test_the_list_tells_the_order(width: int, order: ByteOrder) -> None:
     ]  # fmt: skip
     assert trace.lives[0].allocated == (CODE + 80, CODE + 4)
     assert (trace.problems, trace.proves_live, trace.info.kept) == ((), True, 3)
+
+
+def test_each_record_is_one_life() -> None:
+    image = Image()
+    image.add(5, 0x1000, 24, freed=[CODE + 8])
+    image.add(1, 0x1000, 40)
+    lives = image.read().history.generations(0x1000)
+    assert [(life.seq, life.freed) for life in lives] == [(1, (CODE + 8,)), (2, None)]
 
 
 def test_a_later_record_of_an_address_ends_the_one_before() -> None:
@@ -122,7 +67,7 @@ def test_a_broken_list_leaves_what_is_known_without_its_order() -> None:
     trace = image.read()
     assert {life.payload: life.seq for life in trace.lives} == {0x1000: 1, 0x2000: 2, 0x3000: None}
     assert (len(trace.events), trace.info.kept, trace.proves_live) == (2, 3, False)
-    assert f"breaks off at {image.place(2):#x}" in trace.problems[0]
+    assert trace.problems == (said("records-broken", place=image.place(2), known=2),)
 
 
 @pytest.mark.parametrize("place", [0, 1, 0xFFFF_FFFC, BUFFER - 40, BUFFER + 2, STATICS])
@@ -135,23 +80,24 @@ def test_a_list_that_leads_astray(place: int) -> None:
 
 
 WRONG = (
-    ({"count": 9}, "its numbers cannot be: 9 of 8"),
-    ({"capacity": 0}, "it has no buffer"),
-    ({"buffer": 0}, "it has no buffer"),
-    ({"buffer": BUFFER + 1}, "its numbers cannot be"),
-    ({"buffer": 0x5000_0000}, "lies outside of the memory that is known here"),
-    ({"buffer": 0xFFFF_FF00}, "its numbers cannot be"),
-    ({"capacity": 0xFFFF_FFFF}, "its numbers cannot be"),
-    ({"mode": 2}, "its mode is 2"),
+    ({"count": 9}, said("record-numbers", count=9, capacity=8, buffer=BUFFER)),
+    ({"capacity": 0}, said("no-buffer")),
+    ({"buffer": 0}, said("no-buffer")),
+    ({"buffer": BUFFER + 1}, said("record-numbers", count=3, capacity=8, buffer=BUFFER + 1)),
+    ({"buffer": 0x5000_0000}, said("buffer-outside", start=0x5000_0000, end=0x5000_0000 + Image().place(8) - BUFFER)),
+    ({"buffer": 0xFFFF_FF00}, said("record-buffer", capacity=8, buffer=0xFFFF_FF00)),
+    ({"capacity": 0xFFFF_FFFF}, said("record-buffer", capacity=0xFFFF_FFFF, buffer=BUFFER)),
+    ({"mode": 2}, said("record-mode", mode=2)),
 )
 
 
-@pytest.mark.parametrize(("words", "said"), WRONG)
-def test_numbers_that_cannot_be_are_one_line(words: dict[str, int], said: str) -> None:
+@pytest.mark.parametrize(("numbers", "why"), WRONG)
+def test_numbers_that_cannot_be_are_told(numbers: dict[str, int], why: Said) -> None:
     image = filled()
-    image.words.update(words)
-    with pytest.raises(RecordsError, match=said):
+    image.words.update(numbers)
+    with pytest.raises(Trouble) as refused:
         image.read()
+    assert refused.value.why == why
 
 
 def test_records_that_cannot_be_are_left_out() -> None:
@@ -161,18 +107,18 @@ def test_records_that_cannot_be_are_left_out() -> None:
     trace = image.read()
     assert [life.payload for life in trace.lives] == [0x1000]
     assert (trace.proves_live, trace.info.kept) == (False, 1)
-    assert "2 of 3 records" in trace.problems[0]
+    assert trace.problems == (said("records-lost", lost=2, records=3),)
 
 
 def test_a_buffer_that_a_file_cuts_off() -> None:
     image = filled()
     trace = image.read(buffer=image.buffer[: image.place(4) - BUFFER])
     assert [life.payload for life in trace.lives] == [0x1000, 0x2000]
-    assert "1 of 3 records cannot be read" in trace.problems[0]
+    assert trace.problems == (said("records-lost", lost=1, records=3),)
 
 
 def test_statics_that_a_file_lacks() -> None:
-    with pytest.raises(RecordsError, match="cannot be read"):
+    with pytest.raises(Trouble, match="variable-unread"):
         filled().read(statics=b"\0" * 8)
 
 
@@ -183,7 +129,7 @@ def test_what_is_lost_is_counted_where_it_can_be() -> None:
     image.words["mode"] = 1
     leaks = image.read()
     assert (leaks.info.overwritten, leaks.info.imported is not None and leaks.info.imported.overflowed) == (0, True)
-    assert "older records are gone" in leaks.problems[0]
+    assert leaks.problems == (said("records-overflowed"),)
 
 
 def test_tracing_that_has_stopped_proves_nothing() -> None:
@@ -201,8 +147,8 @@ def test_whatever_is_broken_it_is_a_trace_or_one_clear_error() -> None:
         buffer = mutated(image.buffer, random, targets)
         try:
             trace = image.read(statics, buffer)
-        except RecordsError as problem:
-            assert "\n" not in str(problem)
+        except Trouble as problem:
+            assert words(problem.why).isprintable()
             continue
         assert trace.info.kept == len(trace.lives) <= 8
 
@@ -216,31 +162,6 @@ class Nothing:
 
 def test_types_that_lack_what_is_needed_are_not_guessed() -> None:
     assert books_of(Nothing()) is None
-
-
-LISTS = 0x3FC8_0000
-TASK = Shape(24, {"name": Member(0, 8), "heaps_stats": Member(8, 8), "next_task_info": Member(16, 4)}, {})
-HEAP = Shape(16, {"allocs_stats": Member(0, 8), "next_heap_stat": Member(8, 4)}, {})
-BLOCK = Shape(16, {"address": Member(4, 4), "next_alloc_stat": Member(12, 4)}, {})
-VARIABLE = Variable(LISTS, (Shape(4, {}, {}), TASK, HEAP, BLOCK))
-
-
-def task_lists() -> bytearray:
-    """Two tasks, a heap each, with two blocks and one."""
-    data = bytearray(256)
-
-    def put(place: int, *words: int) -> None:
-        data[place : place + 4 * len(words)] = b"".join(word.to_bytes(4, "little") for word in words)
-
-    put(0, LISTS + 16)
-    for node, name, heap, following in ((16, b"main", 64, LISTS + 40), (40, b"network", 80, 0)):
-        data[node : node + len(name)] = name
-        put(node + 8, LISTS + heap, 0, following)
-    put(64, LISTS + 96)
-    put(80, LISTS + 128)
-    for node, address, following in ((96, 0x1000, LISTS + 112), (112, 0x2000, 0), (128, 0x3000, 0)):
-        put(node, 0, address, 0, following)
-    return data
 
 
 def test_tasks_own_blocks() -> None:

@@ -10,7 +10,21 @@ from pathlib import Path
 
 from tests.support.paths import ROOT
 
-TARGETS = ("setup", "setup-xtensa", "demo", "demo-watch", "demo-svg", "test", "check", "bench", "fuzz", "clean", "help")
+TARGETS = (
+    "setup",
+    "setup-xtensa",
+    "demo",
+    "demo-watch",
+    "demo-svg",
+    "test",
+    "test-quick",
+    "test-long",
+    "check",
+    "bench",
+    "fuzz",
+    "clean",
+    "help",
+)
 
 
 def run(*line: str, **extra: str) -> subprocess.CompletedProcess[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import pytest
 
+from gdbext.report.sentences import words
 from gdbext.source.known import Known, parse_ranges
 from gdbext.source.link import Link, Progress
 from gdbext.source.memory import Memory
@@ -54,7 +55,7 @@ def test_what_nobody_has_named_is_not_asked_for() -> None:
     memory = Memory(chip, known=Known([(BASE, BASE + 64)]))  # type: ignore[arg-type]
     assert memory.get(BASE + 32, 64) is None
     assert chip.asked == [(BASE + 32, 32)]
-    assert [remark for remark in memory.remarks() if "set memtrace memory 0x20000040,0x20000060" in remark]
+    assert [remark for remark in memory.remarks() if "set memtrace memory 0x20000040,0x20000060" in words(remark)]
     memory.allow(BASE + 64, BASE + 128)
     assert memory.get(BASE + 32, 64) == bytes(64)
 

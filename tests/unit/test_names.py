@@ -5,8 +5,10 @@ from __future__ import annotations
 
 import pytest
 
-from gdbext.analyse.check import Operation, operation_in
-from gdbext.model import Assertion, Frame
+from gdbext.heap.names import operation_in
+from gdbext.model.diagnosis import Operation
+from gdbext.model.events import Assertion, Frame
+from gdbext.model.said import said
 
 _USER = ("app_main", "main.c")
 _MALLOC = ("tlsf_malloc", "components/heap/tlsf/tlsf.c")
@@ -17,11 +19,11 @@ _HELPER = ("block_split", "C:\\idf\\heap\\tlsf\\tlsf.c")
     ("calls", "expected"),
     [
         ((_USER,), Operation()),
-        ((_HELPER, _MALLOC, _USER), Operation(True, "the target stopped in tlsf_malloc")),
-        ((_HELPER, _USER), Operation(True, "the target stopped in block_split")),
+        ((_HELPER, _MALLOC, _USER), Operation(True, said("stopped-in", function="tlsf_malloc"))),
+        ((_HELPER, _USER), Operation(True, said("stopped-in", function="block_split"))),
         (
             (("abort", "abort.c"), _HELPER, _USER),
-            Operation(True, "the target stopped in block_split", True, Assertion("", "block_split", None)),
+            Operation(True, said("stopped-in", function="block_split"), True, Assertion("", "block_split", None)),
         ),
         ((("abort", "abort.c"), _USER), Operation()),
     ],

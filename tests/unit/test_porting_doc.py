@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""docs/porting.md, typed in: its code with the template's port, its flags, and what is then in the ring."""
+"""docs/how-to/porting.md, typed in: its code with the template's port, its flags, and what is then in the ring."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from tests.support import recorder
 from tests.support.paths import ROOT
 
-TEXT = (ROOT / "docs" / "porting.md").read_text()
+TEXT = (ROOT / "docs" / "how-to" / "porting.md").read_text()
 CODE = re.findall(r"^```c\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
 WRAPPED = re.findall(r"-Wl,(?:--wrap=\w+,?)+", TEXT)
 PORTS = ROOT / "c_helpers" / "ports"

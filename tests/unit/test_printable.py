@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 import io
 import typing
+from argparse import Namespace
 from collections.abc import Callable
 from functools import partial
 from random import Random
@@ -13,8 +13,13 @@ from typing import Any
 
 import pytest
 
-from gdbext.commands.table import COMMANDS, Command, render
+from gdbext.commands import command_named, headings
+from gdbext.commands.command import Command
+from gdbext.model.record import Record
+from gdbext.model.said import Fact, Said
+from gdbext.report.destination import told
 from gdbext.report.printable import encodable, printable, put
+from gdbext.report.sentences import BLANK, templates
 from gdbext.report.style import coloured
 from tests.support.terminal import HOSTILE, commanding
 
@@ -38,15 +43,34 @@ def some(random: Random) -> str:
 
 def made(kind: Any, random: Random, text: Text) -> Any:
     """A value of a type, every text in it by `text`."""
-    if dataclasses.is_dataclass(kind) and isinstance(kind, type):
+    if kind is Said:
+        return sentence(random, text)
+    if isinstance(kind, type) and issubclass(kind, Record):
         return twin(kind, random, text)
     if typing.get_origin(kind) is typing.Union:
         inner = [one for one in typing.get_args(kind) if one is not type(None)]
-        return None if random.random() < 0.2 else made(inner[0], random, text)
+        nothing = type(None) in typing.get_args(kind) and random.random() < 0.2
+        return None if nothing else made(random.choice(inner), random, text)
     if typing.get_origin(kind) is tuple:
         return tuple(made(typing.get_args(kind)[0], random, text) for _ in range(random.randrange(1, 3)))
     numbers: dict[Any, Any] = {int: random.randrange(1 << 32), float: 0.5, bool: random.random() < 0.5}
     return numbers[kind] if kind in numbers else text()
+
+
+def sentence(random: Random, text: Text, depth: int = 0) -> Said:
+    """Any sentence, with whatever in its blanks; some are left out."""
+    key, template = random.choice(list(templates().items()))
+    names = [name for name, _ in BLANK.findall(template) if random.random() < 0.9]
+    return Said(key, tuple((name, fact(random, text, depth)) for name in names))
+
+
+def fact(random: Random, text: Text, depth: int) -> Fact:
+    kind = random.randrange(7 if depth < 3 else 5)
+    if kind == 5:
+        return sentence(random, text, depth + 1)
+    if kind == 6:
+        return tuple(fact(random, text, depth + 1) for _ in range(random.randrange(3)))
+    return (text(), None, 0.5, random.randrange(1 << 70), -random.randrange(1 << 40))[kind]
 
 
 def twin(kind: type, random: Random, text: Text) -> Any:
@@ -60,25 +84,20 @@ def twin(kind: type, random: Random, text: Text) -> Any:
     return kind(**values)
 
 
-def report_of(command: Command) -> type:
-    told = typing.get_type_hints(command.run)["return"]
-    assert isinstance(told, type)
-    return told
-
-
 def lines(command: Command, report: Any) -> str:
-    return render(command, report, typing.cast("Any", _Text()))
+    text = told(report, command.text, Namespace(json=False, output=None, format=None))
+    assert text is not None
+    return text
 
 
-class _Text:
-    json = False
+COMMANDS = [command_named(name) for name, heading in headings() if heading.only != "in the shell"]
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: str(command.name))
 def test_hostile_texts_make_no_line_and_no_escape(command: Command) -> None:
     for seed in range(60):
-        plain = lines(command, twin(report_of(command), Random(seed), lambda: "x"))
-        hostile = lines(command, twin(report_of(command), Random(seed), partial(some, Random(-1 - seed))))
+        plain = lines(command, twin(command.report, Random(seed), lambda: "x"))
+        hostile = lines(command, twin(command.report, Random(seed), partial(some, Random(-1 - seed))))
         assert commanding(hostile) == []
         assert hostile.count("\n") == plain.count("\n")
         assert commanding(coloured(hostile), colours=True) == []

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from gdbext.analyse.reach import Held, Reach, Register, Root
+from gdbext.analyse.reach import Held, Reach, Root
 from gdbext.source.snapshot import ByteOrder, Snapshot
 
 FORMATS: tuple[tuple[int, ByteOrder], ...] = ((4, "little"), (8, "little"), (4, "big"), (8, "big"))
@@ -49,7 +49,7 @@ def test_what_roots_lead_to_is_reachable_and_the_rest_is_not(world: World) -> No
     world.put(blocks[4].start + 4 * width, blocks[5].start)  # from one that is lost itself
     world.put(GLOBALS, blocks[6].end)  # behind a block is outside of it
     reach = world.reach()
-    lost = reach.unreachable(world.roots, [Register("thread 1 a0", blocks[3].start + 8)])
+    lost = reach.unreachable(world.roots, [("thread 1 a0", blocks[3].start + 8)])
     assert lost == [4, 5, 6, 7]
     assert reach.holders(lost) == {5: 4}
 
@@ -77,13 +77,14 @@ def test_every_place_that_points_at_a_block_is_named(world: World) -> None:
     world.put(GLOBALS + 16, blocks[3].start + 4)
     world.put(STACK, blocks[3].start)
     world.put(blocks[6].start + 2 * width, blocks[3].start)
-    found = list(world.reach().pointers_to(*blocks[3][:2], world.roots, [Register("thread 2 a1", blocks[3].start)]))
-    assert [(one.register, one.root and one.root.kind, one.block, one.address) for one in found] == [
-        ("thread 2 a1", None, None, None),
-        (None, "global", None, GLOBALS + 16),
-        (None, "stack", None, STACK),
-        (None, None, 6, blocks[6].start + 2 * width),
+    found = list(world.reach().pointers_to(*blocks[3][:2], world.roots, [("thread 2 a1", blocks[3].start)]))
+    assert [(one.kind, one.block, one.address) for one in found] == [
+        ("register", None, None),
+        ("global", None, GLOBALS + 16),
+        ("stack", None, STACK),
+        ("block", blocks[6].payload, blocks[6].start + 2 * width),
     ]
+    assert found[0].name == "thread 2 a1"
 
 
 def test_what_could_not_be_read_is_not_scanned() -> None:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from gdbext.model import Event
+from gdbext.model.events import Event
 from gdbext.trace.ring import RingTrace
 from tests.unit.recorder import Expected, Run, run
 
@@ -93,7 +93,7 @@ def test_every_kind_by_the_reader(bits: int, flags: Sequence[str]) -> None:
         "tlsf_free",
         6,
     )
-    assert (trace.header.failure.line, trace.info.state, trace.header.build_id) == (812, "frozen", "b1" * 20)
+    assert (trace.header.assert_line, trace.info.state, trace.header.build_id) == (812, "frozen", "b1" * 20)
     assert trace.events[3].link == 2
 
 
@@ -124,7 +124,7 @@ def test_a_stack_is_stored_once(bits: int, flags: Sequence[str]) -> None:
     ran = run(bits, flags, "stacks")
     trace = all_found(ran)
     words = sum(2 + 1 + i % 6 for i in range(400)) + 18
-    assert trace.header.control.stack_words_used == 2 + words
+    assert trace.header.stack_words_used == 2 + words
     assert counter(ran, "stacks_full") == 0
 
 
@@ -132,7 +132,7 @@ def test_a_stack_is_stored_once(bits: int, flags: Sequence[str]) -> None:
 def test_one_hash_is_not_one_stack(bits: int, flags: Sequence[str]) -> None:
     trace = all_found(run(bits, flags, "collision"))
     assert len({event.stack for event in trace.events}) == 5
-    assert trace.header.control.stack_words_used == 2 + 5 * 3
+    assert trace.header.stack_words_used == 2 + 5 * 3
 
 
 @builds
@@ -155,7 +155,7 @@ def test_the_lap_wraps_into_its_upper_part(bits: int, flags: Sequence[str]) -> N
     ran = run(bits, flags, "laps")
     trace = ran.trace()
     assert trace.header.issued == 200003
-    assert trace.header.control.laps_high == (200003 // 8) >> 11 > 2
+    assert trace.header.laps_high == (200003 // 8) >> 11 > 2
     assert [(event.seq, event.address) for event in trace.events] == [(i, i + 1) for i in range(199995, 200003)]
     assert {event.stack for event in trace.events} == {(0x2000,), (0x2002,), (0x2004,)}
 
@@ -174,7 +174,7 @@ def test_requests_are_obeyed_and_counted(bits: int, flags: Sequence[str]) -> Non
     assert (counter(ran, "lost_stopped"), counter(ran, "filtered")) == (3, 1)
     names, size, _ = struct.unpack_from("<3I", ran.data, 108)
     assert ran.data[names + 3 * size + 12 :][:20] == b"a mark of twenty chr"
-    assert trace.header.control.request_done == 5
+    assert trace.header.request_done == 5
 
 
 @builds

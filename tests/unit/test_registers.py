@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import pytest
 
-from gdbext.commands.host import threads_named
-from gdbext.source.registers import machine_of, stack_pointer, without_dead_windows
+from gdbext.collect.world import threads_named
+from gdbext.model.machine import machine_of
+from gdbext.source.registers import stack_pointer, without_dead_windows
 
 XTENSA, RISCV = machine_of(94, 4), machine_of(243, 4)
 
@@ -61,7 +62,7 @@ def test_registers_without_windows_all_count() -> None:
 
 def test_a_stack_is_in_use_below_its_pointer_where_the_machine_says_so() -> None:
     """Leaf functions on x86-64 keep their variables there, Xtensa its caller's registers."""
-    assert [thread.stack for thread in threads_named(machine_of(62, 8), [{"rsp": 0x1000}, {}])] == [0x1000 - 128, 0]
-    assert [thread.stack for thread in threads_named(XTENSA, [{"ar1": 0x1000}])] == [0x1000 - 16]
-    assert [thread.stack for thread in threads_named(RISCV, [{"sp": 0x1000}])] == [0x1000]
-    assert [thread.stack for thread in threads_named(None, [{"sp": 0x1000}])] == [0]
+    assert [stack for _, stack, _ in threads_named(machine_of(62, 8), [{"rsp": 0x1000}, {}])] == [0x1000 - 128, 0]
+    assert [stack for _, stack, _ in threads_named(XTENSA, [{"ar1": 0x1000}])] == [0x1000 - 16]
+    assert [stack for _, stack, _ in threads_named(RISCV, [{"sp": 0x1000}])] == [0x1000]
+    assert [stack for _, stack, _ in threads_named(None, [{"sp": 0x1000}])] == [0]

@@ -7,7 +7,8 @@ import random
 
 import pytest
 
-from gdbext.model import Cost
+from gdbext.model.reports.base import Cost
+from gdbext.model.said import Said, said
 from gdbext.source.images import ImageSource
 from gdbext.source.memory import Memory
 from gdbext.trace.format import FormatError
@@ -209,14 +210,22 @@ def test_every_truncation_is_said() -> None:
 
 
 @pytest.mark.parametrize(
-    ("offset", "value", "words"),
-    [(0, 0, "no magic"), (8, 9, "byte order"), (9, 5, "pointer size"), (12, 2, "format version 2"), (24, 1, "a copy")],
+    ("offset", "value", "why"),
+    [
+        (0, 0, said("no-magic")),
+        (8, 9, said("byte-order", stored=9)),
+        (9, 5, said("event-size", pointer=5, event=16)),
+        (12, 2, said("format-version", stored=2, known=1)),
+        (24, 1, said("ring-copy", home=Ring().address + 1)),
+    ],
+    ids=lambda why: why.key if isinstance(why, Said) else None,
 )
-def test_a_bad_header_is_refused_with_its_reason(offset: int, value: int, words: str) -> None:
+def test_a_bad_header_is_refused_with_its_reason(offset: int, value: int, why: Said) -> None:
     data = bytearray(Ring().data())
     data[offset] = value
-    with pytest.raises(FormatError, match=words):
+    with pytest.raises(FormatError) as refused:
         read(Ring(), bytes(data))
+    assert refused.value.why == why
 
 
 def test_a_ring_is_found_by_its_magic_and_its_own_address() -> None:

@@ -8,9 +8,10 @@ import re
 
 import pytest
 
+from gdbext.model.machine import MACHINES, Machine
 from gdbext.source.core import CoreSource, parse_core
 from gdbext.source.core_writer import Image, core_bytes
-from gdbext.source.registers import MACHINES, Machine, auxiliary_note, auxiliary_of, prstatus, threads_of
+from gdbext.source.registers import auxiliary_note, auxiliary_of, prstatus, threads_of
 from gdbext.source.saved import KNOWLEDGE, OWNER, Saved, SavedHeap, read_saved, saved_notes, saved_ring
 from gdbext.source.snapshot import ByteOrder
 from tests.support.paths import ROOT
@@ -47,7 +48,7 @@ def test_registers_come_back_for_every_machine(machine: Machine, order: ByteOrde
     core = parse_core(data)
     assert threads_of(core) == values
     assert auxiliary_of(core) == {9: 0x1234, 3: 0x40, 0: 0}
-    assert CoreSource(data, core).read(0, 1) == b"x"
+    assert CoreSource(core).read(0, 1) == b"x"
 
 
 # What the kernel's struct elf_prstatus takes on each machine: debuggers know the note by its size.

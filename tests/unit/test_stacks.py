@@ -3,43 +3,22 @@
 
 from __future__ import annotations
 
-from gdbext.analyse.reach import Held, Reach, Root
-from gdbext.analyse.stacks import Stacks, task_stacks
-from gdbext.kernel.freertos import Task
+from gdbext.analyse.reach import Root
+from gdbext.analyse.stacks import TaskStack, task_stacks
+from gdbext.model.said import Said, said
 from gdbext.source.snapshot import Snapshot
+from tests.unit.stack_world import BLOCK, HEAP, LOW, STATIC, reach, stacks_of, task
 
-HEAP, BLOCK = 0x2000_0000, 0x1000
-STATIC, KNOWN_END = 0x1000_0000, 0x1010_0000
 SPILLED = 16
 
 
-def task(name: str, low: int, top: int, **other: object) -> Task:
-    told = {"last": None, "variable_end": None, "running": False, "deleted": False, "address": 0x1800_0000, **other}
-    return Task(name=name, low=low, top=top, **told)  # type: ignore[arg-type]
-
-
-def reach(held: Snapshot | None = None) -> Reach:
-    """Four blocks, each with a word of header before it."""
-    starts = [HEAP + number * BLOCK + 8 for number in range(4)]
-    return Reach(held or Snapshot(), [Held(start, start + BLOCK - 8, start, HEAP) for start in starts])
-
-
-def stacks_of(*tasks: Task, pointers: tuple[int, ...] = ()) -> Stacks:
-    return task_stacks(
-        tasks, reach(), pointers, lambda address: KNOWN_END if STATIC <= address < KNOWN_END else address
-    )
-
-
-def parts(found: Stacks) -> list[tuple[str, int, int, int]]:
-    return [(stack.name.replace("stack of task ", ""), stack.low, stack.top, stack.end) for stack in found.known]
-
-
-LOW = HEAP + 8
+def parts(found: tuple[list[TaskStack], list[Said]]) -> list[tuple[str, int, int, int]]:
+    return [(stack.name.replace("stack of task ", ""), stack.low, stack.top, stack.end) for stack in found[0]]
 
 
 def test_a_stack_on_the_heap_reaches_to_the_end_of_its_block() -> None:
     found = stacks_of(task("net", LOW, LOW + 0x800))
-    assert (parts(found), found.problems) == ([("net", LOW, LOW + 0x800 - SPILLED, HEAP + BLOCK)], [])
+    assert (parts(found), found[1]) == ([("net", LOW, LOW + 0x800 - SPILLED, HEAP + BLOCK)], [])
 
 
 def test_the_kernel_tells_its_end_where_it_keeps_it() -> None:
@@ -47,8 +26,9 @@ def test_the_kernel_tells_its_end_where_it_keeps_it() -> None:
     assert parts(found) == [("net", LOW, LOW + 0x800 - SPILLED, LOW + 0xC00)]
     for last in (LOW - 4, HEAP + BLOCK, 0):
         lying = stacks_of(task("net", LOW, LOW + 0x800, last=last))
-        assert (lying.known, len(lying.problems)) == ([], 1)
-        assert f"pxEndOfStack {last:#x} cannot end what begins at" in lying.problems[0]
+        assert (lying[0], len(lying[1])) == ([], 1)
+        why = said("stack-end-wrong", last=last, start=LOW)
+        assert lying[1] == [said("stack-doubtful", task="net", why=why)]
 
 
 def test_a_stack_in_a_variable_ends_with_it_and_elsewhere_at_what_is_next() -> None:
@@ -61,9 +41,9 @@ def test_a_stack_in_a_variable_ends_with_it_and_elsewhere_at_what_is_next() -> N
         ("second", STATIC + 0x3000),
         ("third", STATIC + 0x3000 + (64 << 10)),
     ]
-    assert found.problems == [
-        "stack of task second: where it ends is not known; it is scanned up to 0x10003000",
-        "stack of task third: where it ends is not known; it is scanned up to 0x10013000",
+    assert found[1] == [
+        said("stack-of-task", task="second", what=said("stack-end-unknown", end=0x1000_3000)),
+        said("stack-of-task", task="third", what=said("stack-end-unknown", end=0x1001_3000)),
     ]
 
 
@@ -72,9 +52,7 @@ def test_of_the_running_task_its_thread_tells_the_top() -> None:
     assert parts(stacks_of(running, pointers=(LOW + 0x900, 0x55))) == [("main", LOW, LOW + 0x900, HEAP + BLOCK)]
     found = stacks_of(running)
     assert parts(found) == [("main", LOW, LOW, HEAP + BLOCK)]
-    assert found.problems == [
-        "stack of task main: all of it is scanned: the task runs, and no register here tells how far down"
-    ]
+    assert found[1] == [said("stack-of-task", task="main", what=said("stack-of-running"))]
 
 
 def test_a_thread_that_a_debugger_shows_deeper_counts_too() -> None:
@@ -86,7 +64,7 @@ def test_a_thread_that_a_debugger_shows_deeper_counts_too() -> None:
 def test_a_deleted_tasks_stack_holds_nothing() -> None:
     found = stacks_of(task("gone", LOW, LOW + 0x800, deleted=True))
     assert parts(found) == [("gone", LOW, HEAP + BLOCK, HEAP + BLOCK)]
-    assert "the task is deleted" in found.problems[0]
+    assert found[1] == [said("stack-of-task", task="gone", what=said("stack-of-deleted"))]
 
 
 def test_a_stack_that_cannot_be_one_stays_what_it_was() -> None:
@@ -100,8 +78,8 @@ def test_a_stack_that_cannot_be_one_stays_what_it_was() -> None:
         task("f", HEAP + 2, HEAP),
     ):
         found = stacks_of(doubtful)
-        assert (found.known, len(found.problems)) == ([], 1), doubtful
-        assert "is scanned like other memory, old words too" in found.problems[0]
+        assert (found[0], len(found[1])) == ([], 1), doubtful
+        assert found[1][0].key == "stack-doubtful"
 
 
 def test_stacks_in_each_other_are_none() -> None:
@@ -109,7 +87,7 @@ def test_stacks_in_each_other_are_none() -> None:
     third = task("third", LOW + BLOCK, LOW + BLOCK + 8)
     found = stacks_of(one, other, third)
     assert [name for name, *_ in parts(found)] == ["third"]
-    assert len(found.problems) == 2
+    assert len(found[1]) == 2
 
 
 def test_what_lies_below_a_stacks_top_leads_nowhere() -> None:
@@ -123,10 +101,10 @@ def test_what_lies_below_a_stacks_top_leads_nowhere() -> None:
     held.add(STATIC, (low + 0x10).to_bytes(4, "little"))
     scanned, root = reach(held), Root("global", "the block", STATIC, STATIC + 4)
     assert scanned.unreachable([root], []) == []
-    [stack] = task_stacks([task("net", low, low + 0x800, last=low + 0xBFC)], scanned, (), lambda _: 0).known
+    [stack], _ = task_stacks([task("net", low, low + 0x800, last=low + 0xBFC)], scanned, (), lambda _: 0)
     scanned.set_aside(stack.low, stack.end)
     roots = [root, Root("stack", stack.name, stack.top, stack.end)]
     assert scanned.unreachable(roots, []) == [2]
     pointers = scanned.pointers_to(HEAP + 3 * BLOCK, HEAP + 4 * BLOCK, roots, [])
     assert [(pointer.address, pointer.block) for pointer in pointers] == [(low + 0x808, None)]
-    assert [pointer.block for pointer in scanned.pointers_to(HEAP, HEAP + BLOCK, roots, [])] == [1]
+    assert [pointer.block for pointer in scanned.pointers_to(HEAP, HEAP + BLOCK, roots, [])] == [HEAP + BLOCK + 8]

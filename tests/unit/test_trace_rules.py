@@ -3,31 +3,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from gdbext.analyse.rules_trace import run_trace_rules
-from gdbext.analyse.suspects import Witness
-from gdbext.commands.cli import ImageHost
-from gdbext.commands.collect import collect
-from gdbext.model import Event, Imported, TraceInfo
-from gdbext.trace.history import History
-from tests.support import fixtures
-
-CASE = fixtures.case("a005")
-WHOLE = TraceInfo(kept=1, lost=0, first=1, last=1, running=True)
-FROM_IDF = Imported("ESP-IDF's heap_trace", 0, "all", 10, 4, False, True)
-
-
-def witness(trace: TraceInfo | None) -> Witness:
-    """The trace has a block as live that the heap has as free."""
-    images = [(image.base, image.data) for image in CASE.images]
-    (facts,) = collect(ImageHost(images, [CASE.heap.option]), [CASE.heap.option], None).heaps
-    free = next(payload for payload in facts.walk.payloads if facts.is_free(payload))
-    event = Event(1, "alloc", free, 8, 0, 0, None, 0, 0, None, (0x1000,))
-    return Witness(facts, History([event]), lambda _: (), trace)
-
+from gdbext.model.events import TraceInfo
+from gdbext.model.record import replace
+from tests.unit.witness_world import FROM_IDF, WHOLE, witness
 
 PROVING = {
     "whole": WHOLE,

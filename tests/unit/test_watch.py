@@ -3,12 +3,19 @@
 
 from __future__ import annotations
 
-from gdbext.analyse.watch import Past, Tally, WatchPlan, owner_writes, owners_around, plan_address, plan_damage
-from gdbext.model import Event, Finding, HeapReport, Suspect
-from gdbext.trace.history import History
+from typing import Any
+
+from gdbext.analyse.watch import Tally, copiers_in, owner_writes, owners_around, plan_address, plan_damage
+from gdbext.model.diagnosis import Finding, Suspect
+from gdbext.model.events import Event, Frame, TraceInfo
+from gdbext.model.record import fields_of
+from gdbext.model.reports.check import HeapReport
+from gdbext.model.watch import WatchPlan
+from gdbext.trace.trace import Trace
 
 HERE, THERE = (0x100, 0x200), (0x300, 0x200)
 LEFT, RIGHT = 0x8000, 0x8044
+HEADER: Any = object()  # a trace of our recorder has one
 
 
 def event(
@@ -17,8 +24,9 @@ def event(
     return Event(seq, kind, address, size, 0, 2, "main", 0, 0, 1000 + seq, stack, link)
 
 
-def past(*events: Event, complete: bool = True) -> Past:
-    return Past(History(events), events, complete)
+def past(*events: Event, complete: bool = True) -> Trace:
+    """The recorder's trace of these events."""
+    return Trace(TraceInfo(len(events), 0 if complete else 1, None, None, True), events, header=HEADER)
 
 
 def heap(address: int, block: int, *, freed: bool = False, length: int = 4) -> HeapReport:
@@ -29,7 +37,7 @@ def heap(address: int, block: int, *, freed: bool = False, length: int = 4) -> H
     )  # fmt: skip
 
 
-def planned(report: HeapReport, known: Past) -> WatchPlan:
+def planned(report: HeapReport, known: Trace) -> WatchPlan:
     plan = plan_damage([report], known, 4)
     assert plan is not None
     return plan
@@ -54,7 +62,7 @@ def test_links_are_watched_from_the_free_on() -> None:
     known = past(event(0, "alloc", LEFT, 64), event(1, "free", LEFT, stack=THERE), event(2, "alloc", RIGHT, 96))
     plan = planned(heap(LEFT, LEFT, freed=True), known)
     assert plan.call is not None
-    assert (plan.call.seq, plan.call.size, plan.offset, plan.stop) == (1, None, 0, THERE[0])
+    assert (plan.call.seq, plan.call.size, plan.offset, plan.stop) == (1, 0, 0, THERE[0])
 
 
 def test_a_damage_without_bytes_is_no_write() -> None:
@@ -107,7 +115,7 @@ def test_a_restart_begins_the_count_anew() -> None:
     assert tally.take([event(2, "alloc", LEFT, 64), event(3, "alloc", RIGHT, 64)]) == RIGHT - 4
     # Another run that comes to as high a number, at another time.
     later = event(3, "alloc", RIGHT, 64)
-    other = Event(*[2000 if name == "time" else getattr(later, name) for name in Event.__dataclass_fields__])
+    other = Event(*[2000 if name == "time" else getattr(later, name) for name in fields_of(Event)])
     assert tally.is_other_run([other])
     assert not tally.is_other_run([later])
     assert not Tally(planned(heap(RIGHT - 4, RIGHT), known)).is_other_run([later])
@@ -145,3 +153,12 @@ def test_owners_are_those_of_now() -> None:
     assert [life.seq for life in owners_around(RIGHT - 4, 4, known.history)] == [2, 3]
     known = past(event(0, "alloc", LEFT, 64), event(1, "alloc", RIGHT, 96), event(2, "free", RIGHT, stack=THERE))
     assert [life.freed_seq for life in owners_around(RIGHT, 4, known.history)] == [2]
+
+
+def test_what_only_writes_for_its_caller_is_not_the_writer() -> None:
+    def copiers(*names: str | None) -> int:
+        return copiers_in(tuple(Frame(0x100, name) for name in names))
+
+    assert copiers("memset", "fill", "main") == 1
+    assert copiers("_vsnprintf_r", "sprintf", "show", "main") == 2
+    assert copiers("fill", "memset", "main") == copiers(None, "memset") == copiers("memset") == copiers() == 0

@@ -5,6 +5,7 @@ from gdbext.heap.allocator import Family
 from gdbext.heap.freertos.allocators import HEAP_1, HEAP_2, HEAP_4, HEAP_5
 from gdbext.heap.freertos.find import find_named
 from gdbext.heap.freertos.search import find_freertos
+from gdbext.heap.freertos.sentences import SENTENCES
 
 FAMILY = Family(
     allocators=(HEAP_2, HEAP_4, HEAP_5, HEAP_1),
@@ -12,4 +13,5 @@ FAMILY = Family(
     files=("heap_1.c", "heap_2.c", "heap_3.c", "heap_4.c", "heap_5.c"),
     find=find_named,
     search=find_freertos,
+    sentences=SENTENCES,
 )

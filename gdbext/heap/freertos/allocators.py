@@ -3,13 +3,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Iterator, Union
 
 from gdbext.heap.allocator import LARGEST_HEAP, Allocator, Recognised, Unreadable
 from gdbext.heap.cover import Evidence
 from gdbext.heap.facts import HeapFacts, Rule
-from gdbext.heap.freertos.heap_1 import NO_SYMBOLS, UNTOLD, Heap1Layout, recognise_heap_1, walk_heap_1
+from gdbext.heap.freertos.heap_1 import Heap1Layout, recognise_heap_1, walk_heap_1
 from gdbext.heap.freertos.heap_2 import Heap2Layout, recognise_heap_2, walk_heap_2
 from gdbext.heap.freertos.heap_4 import recognise_freertos, walk_freertos
 from gdbext.heap.freertos.layout import FreeRtosLayout, hints_of_link, link_of
@@ -19,7 +18,9 @@ from gdbext.heap.geometry import Geometry
 from gdbext.heap.region import Region
 from gdbext.heap.rules import check_flaws
 from gdbext.heap.walk import Walk
-from gdbext.model import Skipped
+from gdbext.model.record import replace
+from gdbext.model.reports.base import Skipped
+from gdbext.model.said import Said, said
 from gdbext.source.memory import Memory
 from gdbext.source.snapshot import WordReader
 from gdbext.symbols.shapes import Program
@@ -38,7 +39,11 @@ class _Heap1(Allocator):
     def recognise(self, memory: Memory, region: Region) -> Union[Recognised, Unreadable]:
         """The array, if its variables are known."""
         layout = recognise_heap_1(memory, region.address, region.hints)
-        return Unreadable(region, "unreadable", NO_SYMBOLS) if layout is None else Recognised(self, layout, None, 1)
+        return (
+            Unreadable(region, "unreadable", said("heap-1-symbols"))
+            if layout is None
+            else Recognised(self, layout, None, 1)
+        )
 
     def walk(self, layout: Geometry, read: WordReader, evidence: Evidence) -> Walk:
         """What the trace knows, and the rest."""
@@ -47,12 +52,12 @@ class _Heap1(Allocator):
 
     def remarks(self, facts: HeapFacts) -> Iterator[Skipped]:
         """That its counter alone can be checked."""
-        yield Skipped(f"heap {facts.region.address:#x}", UNTOLD)
+        yield Skipped(f"heap {facts.region.address:#x}", said("heap-1-counter"))
 
-    def evidence(self, facts: HeapFacts) -> Iterator[str]:
+    def evidence(self, facts: HeapFacts) -> Iterator[Said]:
         """Its counter."""
         assert isinstance(facts.layout, Heap1Layout)
-        yield f"xNextFreeByte: {facts.layout.taken:,} of {facts.layout.end - facts.layout.first:,} bytes are in use"
+        yield said("bytes-in-use", used=facts.layout.taken, whole=facts.layout.end - facts.layout.first)
 
 
 class _Heap2(Allocator):
@@ -66,11 +71,10 @@ class _Heap2(Allocator):
         """Blocks up to where xEnd says, or the memory ends. Who does not say that it is one may mean another kind."""
         end = region.hints.get("xEnd")
         if end is not None and memory.word(end + memory.source.pointer_size) == 0:
-            why = "not initialised yet (xEnd has no size): continue, then look again"
-            return Unreadable(region, "uninitialised", why)
+            return Unreadable(region, "uninitialised", said("no-end-size"))
         found = recognise_heap_2(memory, region.address, LARGEST_HEAP, region.hints, region.kind == self.kind)
         if found is None:
-            return Unreadable(region, "unreadable", f"no blocks of FreeRTOS's heap_2 from {region.address:#x} on")
+            return Unreadable(region, "unreadable", said("no-heap-2", place=region.address))
         return Recognised(self, found.layout, None, found.blocks, certain=found.layout.head is not None, usual=False)
 
     def walk(self, layout: Geometry, read: WordReader, evidence: Evidence) -> Walk:
@@ -78,15 +82,15 @@ class _Heap2(Allocator):
         assert isinstance(layout, Heap2Layout)
         return walk_heap_2(layout, read, evidence)
 
-    def evidence(self, facts: HeapFacts) -> Iterator[str]:
+    def evidence(self, facts: HeapFacts) -> Iterator[Said]:
         """Where its list begins and ends, and what tells used blocks."""
         layout = facts.layout
         assert isinstance(layout, Heap2Layout)
-        yield f"headers of {layout.header} bytes"
-        marked = "used blocks have the top bit of their sizes"
-        yield marked if layout.marked else "sizes have no allocated bit (before V10.5)"
-        start = "xStart was not found" if layout.head is None else f"the list begins in xStart, {layout.head[0]:#x}"
-        yield start + ("" if layout.last_link is None else f", ends on xEnd, {layout.last_link:#x}")
+        yield said("headers", header=layout.header)
+        yield said("marked") if layout.marked else said("unmarked")
+        yield said("start-unknown") if layout.head is None else said("start-known", place=layout.head[0])
+        if layout.last_link is not None:
+            yield said("end-known", place=layout.last_link)
 
 
 class _Heap4(Allocator):
@@ -104,8 +108,7 @@ class _Heap4(Allocator):
         """A chain of blocks up to an end marker."""
         found = recognise_freertos(memory, region, self.version, LARGEST_HEAP)
         if found is None:
-            why = f"no chain of FreeRTOS blocks from {region.address:#x} to an end marker"
-            return Unreadable(region, "unreadable", why)
+            return Unreadable(region, "unreadable", said("no-chain", place=region.address))
         return Recognised(self, found.layout, None, found.blocks)
 
     def complete(self, memory: Memory, region: Region, program: Program) -> Region:
@@ -120,13 +123,13 @@ class _Heap4(Allocator):
         assert isinstance(layout, FreeRtosLayout)
         return walk_freertos(layout, read, evidence)
 
-    def evidence(self, facts: HeapFacts) -> Iterator[str]:
+    def evidence(self, facts: HeapFacts) -> Iterator[Said]:
         """What its headers are."""
         layout = facts.layout
         assert isinstance(layout, FreeRtosLayout)
-        told = " as debug information has them" if layout.link else ""
-        canary = f", pointers under canary {layout.canary:#x}" if layout.canary else ""
-        yield f"headers of {layout.header} bytes{told}{canary}"
+        yield said("headers-told", header=layout.header) if layout.link else said("headers", header=layout.header)
+        if layout.canary:
+            yield said("pointer-canary", canary=layout.canary)
 
 
 HEAP_1 = _Heap1()

@@ -15,39 +15,41 @@ from gdbext.heap.allocator import LARGEST_HEAP, Allocator, Named, Recognised
 from gdbext.heap.freertos.allocators import HEAP_1, HEAP_2, HEAP_4, HEAP_5
 from gdbext.heap.freertos.layout import hints_of_link, link_of
 from gdbext.heap.region import Hints, Region, Span
+from gdbext.model.said import Said, said
 from gdbext.source.memory import Memory
 from gdbext.symbols.shapes import Program
 
 _ALIGNMENTS = (8, 16, 4, 32)
 _MOST_REGIONS = 32
-_ARRAY = "the array ucHeap"
-_NOT_YET = "the heap of FreeRTOS is not initialised yet"
+_ARRAY = said("found-by-array")
 
 
 def find_named(memory: Memory, program: Program) -> Named:
     """The heap of FreeRTOS, if the program has one."""
     found = _found(memory, program)
     regions = [found] if isinstance(found, Region) else []
-    return Named(regions, [found] if isinstance(found, str) else [])
+    return Named(regions, [found] if isinstance(found, Said) else [])
 
 
-def _found(memory: Memory, program: Program) -> Union[Region, str, None]:
+def _found(memory: Memory, program: Program) -> Union[Region, Said, None]:
     """The heap, or why there is none although its symbols are there."""
     start, end = program.address_of("ucHeap"), program.address_of("pxEnd")
     array = None if start is None else (start, start + (program.size_of("ucHeap") or LARGEST_HEAP))
     if end is None:
         return None if array is None else _older(memory, program, array)
     if not memory.word(end):
-        return f"{_NOT_YET} (pxEnd is NULL): continue, then look again"
+        return said("no-end-pointer")
     if array is not None:
         return _of_ranges(memory, program, HEAP_4, [array], _ARRAY)
     tables = ((name, _table(memory, address)) for name, address in _tables(memory, program))
-    regions = (_of_ranges(memory, program, HEAP_5, table, f"the table {name}") for name, table in tables if table)
+    regions = (
+        _of_ranges(memory, program, HEAP_5, table, said("found-by-table", name=name)) for name, table in tables if table
+    )
     found = next((region for region in regions if region is not None), None)
-    return found or "no table of regions leads to the heap of FreeRTOS: use --heap freertos_heap_5@ADDRESS"
+    return found or said("no-table")
 
 
-def _older(memory: Memory, program: Program, array: Span) -> Union[Region, str, None]:
+def _older(memory: Memory, program: Program, array: Span) -> Union[Region, Said, None]:
     """heap_2 has an xEnd, no pxEnd; heap_1 counts by xNextFreeByte and has no list."""
     places = {name: program.address_of(name) for name in ("xStart", "xEnd", "xFreeBytesRemaining")}
     counted = program.address_of("xNextFreeByte")
@@ -67,16 +69,16 @@ def _static(program: Program, name: str) -> Optional[int]:
     return next((place for one, place, _ in program.objects() if one.split(".")[0] == name), None)
 
 
-def _heap_2(memory: Memory, array: Span, hints: Hints) -> Union[Region, str]:
+def _heap_2(memory: Memory, array: Span, hints: Hints) -> Union[Region, Said]:
     low, word = array[0], memory.source.pointer_size
     for name in ("xStart", "xEnd", "xFreeBytesRemaining"):
         memory.allow(hints.get(name, 0), hints.get(name, 0) + 2 * word)
     if memory.word(hints["xEnd"] + word) == 0:
-        return f"{_NOT_YET} (xEnd has no size): continue, then look again"
+        return said("no-end-size")
     skipping = [(low + align) // align * align for align in _ALIGNMENTS]  # older versions skip aligned starts
     places = [*(-(-low // align) * align for align in _ALIGNMENTS), *skipping]
     found = _best(memory, HEAP_2, array, places, _ARRAY, hints)
-    return found or f"no blocks of FreeRTOS's heap_2 in the array ucHeap at {low:#x}"
+    return found or said("no-heap-2", place=low)
 
 
 def _heap_1(memory: Memory, array: Span, hints: Hints) -> Optional[Region]:
@@ -88,7 +90,7 @@ def _heap_1(memory: Memory, array: Span, hints: Hints) -> Optional[Region]:
 
 
 def _of_ranges(
-    memory: Memory, program: Program, allocator: Allocator, ranges: List[Span], origin: str
+    memory: Memory, program: Program, allocator: Allocator, ranges: List[Span], origin: Said
 ) -> Optional[Region]:
     """The heap of these ranges, of which the first may begin with some bytes for its alignment."""
     for low, high in ranges:
@@ -104,7 +106,7 @@ def _best(
     allocator: Allocator,
     span: Span,
     places: List[int],
-    origin: str,
+    origin: Said,
     hints: Hints,
     pools: Tuple[Span, ...] = (),
 ) -> Optional[Region]:

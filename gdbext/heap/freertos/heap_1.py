@@ -9,22 +9,17 @@ Limits: without the program's symbols nothing can be said, as both variables lie
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Iterator, List, Optional, Tuple
 
 from gdbext.heap.cover import Evidence
+from gdbext.heap.freertos.layout import USUAL_ALIGNMENT
 from gdbext.heap.geometry import FREE_BIT, Flaw, Geometry, Pool
 from gdbext.heap.region import Hints
 from gdbext.heap.walk import Walk
+from gdbext.model.said import said
 from gdbext.source.memory import Memory
 
-UNTOLD = "heap_1 keeps no headers: its counter alone was checked, and only blocks that the trace knows are listed"
-NO_SYMBOLS = "heap_1 keeps no headers; how much is in use says xNextFreeByte: give the program with --elf"
 
-_USUAL_ALIGNMENT = 8
-
-
-@dataclass(frozen=True)
 class Heap1Layout(Geometry):
     """The array from its aligned start on, and how much of it is in use."""
 
@@ -45,7 +40,7 @@ def recognise_heap_1(memory: Memory, start: int, hints: Hints) -> Optional[Heap1
     taken = None if place is None else memory.word(place)
     if place is None or taken is None or not low <= start < high:
         return None
-    align = word if start % _USUAL_ALIGNMENT else _USUAL_ALIGNMENT
+    align = word if start % USUAL_ALIGNMENT else USUAL_ALIGNMENT
     whole = (high - low - align) & -word
     pool = Pool(start, start + whole)
     flaws = tuple(_flaws(hints, place, taken, (start, whole, align, word), memory))
@@ -57,16 +52,16 @@ def recognise_heap_1(memory: Memory, start: int, hints: Hints) -> Optional[Heap1
 def _flaws(hints: Hints, place: int, taken: int, heap: Tuple[int, int, int, int], memory: Memory) -> Iterator[Flaw]:
     start, whole, align, word = heap
     if taken > whole:
-        text = f"xNextFreeByte at {place:#x} is {taken:,}, the heap has {whole:,} bytes"
-        yield Flaw("next-byte", place, word, text)
+        text = said("next-byte-large", place=place, stored=taken, whole=whole)
+        yield Flaw("next-byte", place, word, text, "variable", None, taken)
     elif taken % align and taken % word:
-        text = f"xNextFreeByte at {place:#x} is {taken:,}, no multiple of the alignment"
-        yield Flaw("next-byte", place, word, text)
+        text = said("next-byte-odd", place=place, stored=taken, align=align)
+        yield Flaw("next-byte", place, word, text, "variable", None, taken)
     aligned = hints.get("pucAlignedHeap", 0)
     value = memory.word(aligned) if aligned else None
     if value is not None and value != start and (value or taken):
-        text = f"pucAlignedHeap at {aligned:#x} is {value:#010x}, the array's aligned start is {start:#x}"
-        yield Flaw("next-byte", aligned, word, text)
+        text = said("aligned-heap", place=aligned, stored=value, expected=start)
+        yield Flaw("next-byte", aligned, word, text, "variable", start, value)
 
 
 def walk_heap_1(layout: Heap1Layout, evidence: Evidence) -> Walk:

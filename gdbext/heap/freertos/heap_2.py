@@ -13,36 +13,33 @@ Limits: without xStart, old heaps do not say which blocks are free: the longest 
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import Dict, FrozenSet, Iterator, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 from gdbext.heap.cover import NOTHING_KNOWN, Agrees, Evidence
-from gdbext.heap.ends import follow, known_until, look_ahead, paged_reader
-from gdbext.heap.freertos.layout import LinkedBlocks
+from gdbext.heap.ends import FAR_BYTES, WINDOW_BYTES, follow, known_until, look_ahead, paged_reader
+from gdbext.heap.freertos.layout import BLOCKS_BEYOND_CHANCE, USUAL_ALIGNMENT, LinkedBlocks
 from gdbext.heap.geometry import FLAG_BITS, FREE_BIT, Flaw, Pool
 from gdbext.heap.region import Hints
 from gdbext.heap.walk import Node, Walk, walk_listed, walk_pools
+from gdbext.model.record import replace
+from gdbext.model.said import Said, said
 from gdbext.source.memory import Memory
 from gdbext.source.snapshot import WordReader
 
-_USUAL_ALIGNMENT = 8
 _ALIGNMENTS = (4, 8, 16, 32)
 _COARSER = (32, 16)
-_NO_CHANCE = 8  # blocks that do not all have twice the alignment by chance
-_MOST = 0.85  # of the blocks, where some may be damaged
-_DAMAGED = 32  # one block in so many, and one more, may be damaged
-_MOST_LOST = 32  # bytes that aligning the array may cost
-_BESIDE = 256  # xStart and xEnd are variables of one file
-_FURTHEST = 1 << 26  # pointers lead no further
-_FAR = 1 << 20  # what is looked through behind the place where headers stop
-_WORTH = 3  # of xEnd's word on the end, where it does not fit what is known of the array
-_MOST_VOTED = 8  # places that may be xEnd
-_FEW_VARIABLES = 4096  # bytes of a range that is looked through for xEnd
-_LOOK_AHEAD = 64 << 10
+_ALIGNED_SHARE = 0.85  # of the blocks have the heap's alignment at least; the others may be damaged
+_BLOCKS_PER_DAMAGED = 32  # one block in so many, and one more, may be damaged
+_ALIGNING_BYTES = 32  # aligning the array costs less
+_BESIDE_BYTES = 256  # xStart lies so near to xEnd: they are variables of one file
+_POINTER_BYTES = 1 << 26  # pointers lead no further
+_XEND_SCORE = 3  # what xEnd's word on the end is worth, where it does not fit what is known of the array
+_MOST_CANDIDATES = 8  # places that may be xEnd
+_VARIABLES_BYTES = 4096  # a range of variables that is looked through for xEnd has no more
+_MEMORY_ENDS = said("ends-with-memory")
 
 
-@dataclass(frozen=True)
 class Heap2Layout(LinkedBlocks):
     """heap_2: a list of the free blocks in order of their sizes, which ends on xEnd; no marker in the heap itself."""
 
@@ -51,15 +48,15 @@ class Heap2Layout(LinkedBlocks):
     last_link: Optional[int] = None  # address of xEnd, where the list ends
     head: Optional[Tuple[int, int]] = None  # address and value of xStart's pointer
     counter: Optional[Tuple[int, int]] = None  # of xFreeBytesRemaining
-    ended_by: str = ""  # what says where the heap ends
+    ended_by: Optional[Said] = None  # what says where the heap ends
     chained: FrozenSet[int] = frozenset()  # without the allocated bit: where the headers of free blocks lie
 
     has_markers = False
 
     @property
-    def ends_at(self) -> str:
+    def ends_at(self) -> Said:
         """What tells where a chain of blocks ends."""
-        return f"end, {self.ended_by}"
+        return said("ends-at", why=self.ended_by)
 
     def behind_pool(self, pool: Pool) -> int:
         """The address behind the last byte: no header stands there."""
@@ -76,10 +73,10 @@ class Heap2Layout(LinkedBlocks):
         if value is None or self.last_link is not None:
             return value is not None and value == self.last_link
         outside = not self.first - self.header <= value < self.behind
-        return outside and value > 0 and value % self.word == 0 and abs(value - self.first) < _FURTHEST
+        return outside and value > 0 and value % self.word == 0 and abs(value - self.first) < _POINTER_BYTES
 
     def header_reader(self, read: WordReader) -> WordReader:
-        """Sizes count from the payload; which blocks are free says the top bit or the list."""
+        """Sizes count from the payload. The top bit of a size, or the list, says which blocks are free."""
         word, header, mask = self.word, self.header, self.align - 1
         nonsense = 4 if self.align > 4 else 1 << 8 * word  # no block has it
         allocated, behind, odd, marked, chained = 1 << (8 * word - 1), self.behind, self.odd, self.marked, self.chained
@@ -109,12 +106,12 @@ class _End(NamedTuple):
     """Where a heap may end."""
 
     address: int
-    why: str
+    why: Said
     worth: float = 0.0
 
 
-def recognise_heap_2(memory: Memory, address: int, largest: int, hints: Hints, said: bool = True) -> Optional[Heap2]:
-    """The layout of the heap_2 whose first header is at `address`, or None. `said`: somebody says that it is one."""
+def recognise_heap_2(memory: Memory, address: int, largest: int, hints: Hints, claimed: bool = True) -> Optional[Heap2]:
+    """The layout of the heap_2 whose first header is at `address`, or None. `claimed`: somebody says that it is one."""
     word = memory.source.pointer_size
     memory.fetch(address, 2 * word)
     if address % word:
@@ -124,7 +121,7 @@ def recognise_heap_2(memory: Memory, address: int, largest: int, hints: Hints, s
     stop = follow(probe, probe.header_reader(read), probe.first, probe.end)[0]
     look_ahead(memory, stop, high)
     reader = _Reader(memory, read, probe, stop - probe.header, largest, hints)
-    found = [(end, reader.layout_to(end)) for end in reader.ends()] if said or reader.sizes else []
+    found = [(end, reader.layout_to(end)) for end in reader.ends()] if claimed or reader.sizes else []
     if not found:
         return None
     layout = min(found, key=lambda one: reader.spoiled(one[1]) - one[0].worth)[1]
@@ -151,7 +148,7 @@ class _Reader:
         self.stop = stop  # where the headers stop
         self.high = known_until(memory, probe.control, largest)
         self.hints = hints
-        self.furthest = self.high + _FAR  # an image may be cut off
+        self.furthest = self.high + FAR_BYTES  # an image may be cut off
         self.sizes = list(self._sizes())
         self.borders = set(accumulate(self.sizes, initial=self.address))
 
@@ -163,43 +160,43 @@ class _Reader:
 
     def ends(self) -> List[_End]:
         """Where the heap may end; what is sure comes alone."""
-        said = list(self._said())
-        sure = [end for end in said if end.address == self.stop or self._fills_its_array(end.address)]
+        told = list(self._told())
+        sure = [end for end in told if end.address == self.stop or self._fills_its_array(end.address)]
         if sure:
             return sure[:1]
-        rest = [_End(self.stop, "where its headers stop")] if self.stop > self.address else []
-        return [*said, *rest] if said else [*self._memory_end(), *rest][:1]
+        rest = [_End(self.stop, said("ends-with-headers"))] if self.stop > self.address else []
+        return [*told, *rest] if told else [*self._memory_end(), *rest][:1]
 
-    def _said(self) -> Iterator[_End]:
+    def _told(self) -> Iterator[_End]:
         """The heap's end by its size, as xEnd has it: by its symbol, or where free blocks' pointers lead."""
-        word, told = self.probe.word, self.hints.get("xEnd")
-        for place in [told] if told is not None else [*self._led_to(), *self._alike()]:
+        word, known = self.probe.word, self.hints.get("xEnd")
+        for place in [known] if known is not None else [*self._led_to(), *self._alike()]:
             end = self.address + (self.memory.word(place + word) or 0)
             fits = end > self.stop or (end > self.address and end in self.borders)
             if self.memory.word(place) == 0 and fits and end <= self.furthest:
-                yield _End(end, "as xEnd says", _WORTH)
+                yield _End(end, said("ends-as-told"), _XEND_SCORE)
 
     def _fills_its_array(self, end: int) -> bool:
         """Whether no more is lost of the array, or of an image that holds nothing else, than aligning may cost."""
         array = self._array()
-        return array is not None and abs(array[1] - end) < _MOST_LOST
+        return array is not None and abs(array[1] - end) < _ALIGNING_BYTES
 
     def _array(self) -> Optional[Tuple[int, int]]:
         """Where the array lies: as its symbol says, or an image that begins with the heap."""
         if "array_end" in self.hints:
             return self.hints.get("array_start", 0), self.hints["array_end"]
         low = next((start for start, end in self.memory.ranges() if start <= self.address < end), None)
-        return None if low is None or self.address - low >= _MOST_LOST else (low, self.high)
+        return None if low is None or self.address - low >= _ALIGNING_BYTES else (low, self.high)
 
     def _led_to(self) -> List[int]:
         """Where pointers lead outside of what is walked, to what may be read."""
         outside = (value for value in self._pointers() if not self.address <= value < self.stop)
-        return [value for value, _ in Counter(outside).most_common(_MOST_VOTED) if self._is_there(value)]
+        return [value for value, _ in Counter(outside).most_common(_MOST_CANDIDATES) if self._is_there(value)]
 
     def _pointers(self) -> Iterator[int]:
         """The pointers in the headers, and what may be some behind the place where the headers stop."""
         word = self.probe.word
-        behind = range(self.stop, min(self.high, self.stop + _LOOK_AHEAD) - word, word)
+        behind = range(self.stop, min(self.high, self.stop + WINDOW_BYTES) - word, word)
         for place in [*accumulate(self.sizes[:-1], initial=self.address), *behind]:
             value = self.read(place)
             if value and value % word == 0:
@@ -209,7 +206,7 @@ class _Reader:
         """Variables of a small range of their own that look like xEnd: no pointer, and a size that fits."""
         word = self.probe.word
         for start, end in self.memory.ranges():
-            if end - start <= _FEW_VARIABLES and not start <= self.address < end:
+            if end - start <= _VARIABLES_BYTES and not start <= self.address < end:
                 for place in range(-(-start // word) * word, end - 2 * word + 1, word):
                     ends = self.address + (self.memory.word(place + word) or 0)
                     fits = ends == self.stop > self.address or self._fills_its_array(ends)
@@ -222,30 +219,30 @@ class _Reader:
     def _memory_end(self) -> Iterator[_End]:
         """The end of the array, or of an image of its own, unless the headers stop for good before it."""
         array = self._array()
-        if array is None or ("array_end" not in self.hints and self.high - self.stop > _FAR):
+        if array is None or ("array_end" not in self.hints and self.high - self.stop > FAR_BYTES):
             return
         end, tail = self._chain_end(), self.stop + self._size_at(self.stop)
         if end is not None:
-            yield _End(end, "with its memory")
+            yield _End(end, _MEMORY_ENDS)
         elif array[1] - array[0] - (tail - self.address) in _ALIGNMENTS:
-            yield _End(tail, "with its memory")
+            yield _End(tail, _MEMORY_ENDS)
         elif not self._fills_its_array(self.stop) and ("array_end" in self.hints or self._goes_on()):
             lost = self._shared_by(self.sizes)
-            yield _End(self.address + array[1] - array[0] - lost, "with its memory")
+            yield _End(self.address + array[1] - array[0] - lost, _MEMORY_ENDS)
 
     def _goes_on(self) -> bool:
         """Whether something is left where the headers stop: what is blank there may be no part of the array."""
-        rest = self.memory.get(self.stop, min(self.high - self.stop, _LOOK_AHEAD)) or b"\0"
+        rest = self.memory.get(self.stop, min(self.high - self.stop, WINDOW_BYTES)) or b"\0"
         return not self.sizes or len(set(rest)) > 1
 
     def _size_at(self, place: int) -> int:
         return (self.read(place + self.probe.word) or 0) & (1 << (8 * self.probe.word - 1)) - 1
 
     def _chain_end(self) -> Optional[int]:
-        """Where the longest chain of sound headers leads that ends where the array may; None if there is none."""
+        """End of the longest chain of sound headers that ends where the array may end; None if there is none."""
         probe, word = self.probe, self.probe.word
         best: Dict[int, Tuple[int, int]] = {}
-        low = max(self.address, self.stop - _LOOK_AHEAD, self.high - _FAR)
+        low = max(self.address, self.stop - WINDOW_BYTES, self.high - FAR_BYTES)
         for place in range(self.high - (self.high - self.address) % word, low, -word):
             size = self._size_at(place)
             behind = place + size
@@ -260,7 +257,7 @@ class _Reader:
         """Whether a pointer and a size stand there that fit each other: NULL with the allocated bit, else a pointer."""
         link, size = self.read(place), self.read(place + self.probe.word) or 0
         used = size >> (8 * self.probe.word - 1)
-        return link == 0 if used else bool(link and link % self.probe.word == 0 and abs(link - place) < _FURTHEST)
+        return link == 0 if used else bool(link and link % self.probe.word == 0 and abs(link - place) < _POINTER_BYTES)
 
     def layout_to(self, end: _End) -> Heap2Layout:
         """The layout of the heap if it ends there."""
@@ -292,11 +289,11 @@ class _Reader:
         """What is lost of the array; else what most sizes are multiples of, of few blocks also the whole heap's."""
         sizes, array, whole = self._sizes_to(end), self._array(), end.address - self.address
         lost = 0 if array is None else array[1] - array[0] - whole
-        if lost in _ALIGNMENTS and self.address % lost == 0 and _share(sizes, lost) >= _MOST:
+        if lost in _ALIGNMENTS and self.address % lost == 0 and _share(sizes, lost) >= _ALIGNED_SHARE:
             return max(lost, self.probe.word)
         by_sizes = self._shared_by(sizes)
-        twice = 2 * _USUAL_ALIGNMENT  # the array has a round size, less its alignment: the whole heap is not one of 16
-        if by_sizes == _USUAL_ALIGNMENT and self.address % twice == whole % twice == 0 and _share(sizes, twice) == 1:
+        twice = 2 * USUAL_ALIGNMENT  # the array has a round size, less its alignment: the whole heap is not one of 16
+        if by_sizes == USUAL_ALIGNMENT and self.address % twice == whole % twice == 0 and _share(sizes, twice) == 1:
             return twice
         return by_sizes
 
@@ -312,10 +309,14 @@ class _Reader:
         """The alignment that many sizes are multiples of; of few, the usual one."""
         for align in _COARSER:
             others = sum(1 for size in sizes if size % align)
-            if self.address % align == 0 and len(sizes) >= _NO_CHANCE and others <= 1 + len(sizes) // _DAMAGED:
+            if (
+                self.address % align == 0
+                and len(sizes) >= BLOCKS_BEYOND_CHANCE
+                and others <= 1 + len(sizes) // _BLOCKS_PER_DAMAGED
+            ):
                 return align
-        fine = self.address % _USUAL_ALIGNMENT or _share(sizes, _USUAL_ALIGNMENT) < _MOST
-        return self.probe.word if fine else _USUAL_ALIGNMENT
+        fine = self.address % USUAL_ALIGNMENT or _share(sizes, USUAL_ALIGNMENT) < _ALIGNED_SHARE
+        return self.probe.word if fine else USUAL_ALIGNMENT
 
     def _last_link(self, layout: Heap2Layout, links: Dict[int, int]) -> Optional[int]:
         """Address of xEnd: as its symbol says, else where most pointers lead that leave the heap and may be right."""
@@ -339,7 +340,7 @@ class _Reader:
         """Address and value of xStart's pointer: by its symbol, else beside xEnd, with a size of 0."""
         place, word = self.hints.get("xStart"), layout.word
         if place is None and self.is_verified(layout):
-            near = sorted(range(-_BESIDE, _BESIDE + 1, word), key=abs)
+            near = sorted(range(-_BESIDE_BYTES, _BESIDE_BYTES + 1, word), key=abs)
             places = ((layout.last_link or 0) + offset for offset in near if abs(offset) >= 2 * word)
             place = next((place for place in places if self._is_start(layout, place)), None)
         value = None if place is None else self.memory.word(place)
@@ -358,8 +359,10 @@ class _Reader:
             return
         link, size = self.memory.word(place), self.memory.word(place + word)
         if link is not None and size is not None:
-            text = f"xEnd at {place:#x} is {{{link:#x}, {size:#x}}}, not {{0, {layout.behind - self.address:#x}}}"
-            yield Flaw("list-end", place if link else place + word, word, text)
+            whole = layout.behind - self.address
+            text = said("list-end", place=place, pointer=link, size=size, expected=whole)
+            at, want, have = (place, 0, link) if link else (place + word, whole, size)
+            yield Flaw("list-end", at, word, text, "variable", want, have)
 
     def spoiled(self, layout: Heap2Layout) -> float:
         """How much speaks against an end: breaks, blocks that disagree, gaps; blocks behind the stop speak for it."""
@@ -479,14 +482,14 @@ def _nodes(layout: Heap2Layout, walk: Walk, read: WordReader) -> Iterator[Node]:
 
 
 def first_header(memory: Memory, layout: Heap2Layout) -> Optional[int]:
-    """Where the heap begins whose end has been found, if that is before what was walked: xEnd has its size."""
+    """Start of the heap, from its end and xEnd's size, if that lies before what was walked."""
     word, header = layout.word, layout.header
     links = Counter(memory.word(payload - header) or 0 for payload in _payloads(memory, layout))
-    for place, _ in links.most_common(_MOST_VOTED):
+    for place, _ in links.most_common(_MOST_CANDIDATES):
         outside = not layout.first - header <= place < layout.behind and place % word == 0
         if outside and memory.may_read(place, place + 2 * word) and memory.word(place) == 0:
             start = layout.behind - (memory.word(place + word) or 0)
-            if layout.first - header - _FURTHEST < start < layout.first - header and memory.may_read(
+            if layout.first - header - _POINTER_BYTES < start < layout.first - header and memory.may_read(
                 start, start + word
             ):
                 return start

@@ -16,32 +16,39 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import replace
 from typing import Iterator, List, NamedTuple, Optional, Set, Tuple
 
 from gdbext.heap.cover import NOTHING_KNOWN, Agrees, Evidence
-from gdbext.heap.ends import chains, chains_behind, follow, known_until, look_ahead, paged_reader, with_last
-from gdbext.heap.freertos.layout import FreeRtosLayout, Link, link_in
+from gdbext.heap.ends import (
+    CONVINCING_BLOCKS,
+    WINDOW_BYTES,
+    chains,
+    chains_behind,
+    follow,
+    known_until,
+    look_ahead,
+    paged_reader,
+    with_last,
+)
+from gdbext.heap.freertos.layout import BLOCKS_BEYOND_CHANCE, FreeRtosLayout, Link, link_in
 from gdbext.heap.geometry import FREE_BIT, Pool
 from gdbext.heap.region import Region, Span
 from gdbext.heap.walk import Node, Walk, walk_listed, walk_pools
+from gdbext.model.record import replace
 from gdbext.source.memory import Memory
 from gdbext.source.snapshot import WordReader
 
 _ALIGNMENTS = {4: (8, 16, 4, 32), 8: (16, 8, 32)}
-_LOOK_AHEAD = 64 << 10
 _MOST_STARTS = 256  # a core may have thousands of ranges
-_NONSENSE = 4  # the size that headers are given which cannot be some
+_NONSENSE = 4  # the size that stands for a header that cannot be one
 _MOST_REGIONS = 32
 _MOST_HOLES = 64  # that a heap may have in the memory at hand
-_NO_CHANCE = 8  # blocks that do not all fit an alignment, or have twice the alignment, by chance
-_CONVINCING = 4  # blocks behind an end marker to which the chain leads
-_FEW = 2  # blocks before an end marker that is the last of its memory
-_FEW_BLOCKS = 8  # of a region without an end marker at the end of its memory
-_BY_STATICS = 8.0  # what a pointer to the end marker is worth
-_STATICS = 4 << 20  # bytes in which it is looked for
+_FEWEST_BEFORE_MARKER = 2  # blocks before an end marker that is the last word of its memory
+_FEWEST_UNENDED = 8  # blocks of a region whose memory ends without an end marker
+_STATICS_SCORE = 8.0  # what a pointer to the end marker is worth
+_STATICS_BYTES = 4 << 20  # of memory in which it is looked for
 _REGION = "region"  # the name of a layout whose canary is known, until it gets its own
-_LARGEST = 64 << 20  # how far on a heap may go in memory that is not at hand
+_REACH_BYTES = 64 << 20  # a heap goes no further on in memory that is not at hand
 
 
 class FreeRtos(NamedTuple):
@@ -85,7 +92,7 @@ def _recognised(memory: Memory, address: int, version: int, largest: int, told: 
 
 def _is_as_good(coarser: FreeRtos, best: FreeRtos) -> bool:
     """Whether so many blocks have the coarser alignment that it is no chance."""
-    return coarser.blocks >= _NO_CHANCE and 10 * coarser.blocks >= 9 * best.blocks
+    return coarser.blocks >= BLOCKS_BEYOND_CHANCE and 10 * coarser.blocks >= 9 * best.blocks
 
 
 def _or_coarser(memory: Memory, address: int, version: int, largest: int, found: FreeRtos, told: _Told) -> FreeRtos:
@@ -93,7 +100,11 @@ def _or_coarser(memory: Memory, address: int, version: int, largest: int, found:
     layout, align = found.layout, 2 * found.layout.align
     read, places = paged_reader(memory, layout.first), [pool.end - layout.header for pool in layout.pools]
     sizes = [read(layout.place_of_size(layout.first)), *places]
-    if found.blocks < _NO_CHANCE or align <= layout.header or any(size is None or size % align for size in sizes):
+    if (
+        found.blocks < BLOCKS_BEYOND_CHANCE
+        or align <= layout.header
+        or any(size is None or size % align for size in sizes)
+    ):
         return found
     coarser = _with_alignment(memory, address, version, largest, align, told)
     return coarser if coarser is not None and coarser.whole and coarser.blocks >= found.blocks else found
@@ -155,13 +166,13 @@ def _settled(memory: Memory, layout: FreeRtosLayout, last: int, version: int) ->
         return _masked(layout, read, outside[0])
     confirmed = _is_confirmed(layout, read, stop)
     ends = _ends(layout, read, stop, last, confirmed)
-    near = [end for end in ends if version == 4 or end - stop <= _LOOK_AHEAD] or ends
+    near = [end for end in ends if version == 4 or end - stop <= WINDOW_BYTES] or ends
     pools = [Pool(first, end) for end in near if end > first]
     masked = [_masked(layout, read, pool) for pool in (*pools, *outside)]
     led_to = _end_by_statics(memory, layout, [one.end for one in masked if one.end > stop], last)
 
     def weight(one: FreeRtosLayout) -> float:
-        return _spoiled(one, read, stop, last) - (_BY_STATICS if one.end == led_to else 0)
+        return _spoiled(one, read, stop, last) - (_STATICS_SCORE if one.end == led_to else 0)
 
     return min(masked, key=weight, default=None)
 
@@ -177,11 +188,11 @@ def _last_in(layout: FreeRtosLayout, high: int) -> int:
 
 
 def _reach(memory: Memory, layout: FreeRtosLayout, read: WordReader, last: int, version: int) -> int:
-    """The highest payload that may be the heap's: memory at hand may have holes, over which sizes, pointers or blocks
-    on their other side lead.
+    """The highest payload that may be the heap's. The memory at hand may have holes; sizes, pointers or blocks lead
+    over them.
     """
-    spans = [(low, high) for low, high in memory.ranges() if last < low <= last + _LARGEST][:_MOST_HOLES]
-    beyond = _stop(layout, read, layout.first + _LARGEST) if spans else layout.first
+    spans = [(low, high) for low, high in memory.ranges() if last < low <= last + _REACH_BYTES][:_MOST_HOLES]
+    beyond = _stop(layout, read, layout.first + _REACH_BYTES) if spans else layout.first
     if beyond == layout.first or (read(layout.place_of_size(beyond)) == 0 and beyond <= last):
         return last
     before: Optional[int] = None
@@ -189,7 +200,7 @@ def _reach(memory: Memory, layout: FreeRtosLayout, read: WordReader, last: int, 
         if before != last:
             before, masked = last, _masked(layout, read, Pool(layout.first, _last_in(layout, high), True))
             leads = sorted({target_of(masked, value) or 0 for value in _chain(masked, read)})
-            beyond = _stop(layout, read, layout.first + _LARGEST)
+            beyond = _stop(layout, read, layout.first + _REACH_BYTES)
         if _goes_on(masked, read, beyond, leads, (low, high), version):
             last = _last_in(layout, high)
     return last
@@ -206,7 +217,7 @@ def _goes_on(
     start = -(-low // masked.align) * masked.align + masked.header
     if low <= beyond - masked.header < high:
         return True
-    if version == 5 and follow(masked, header, start, last)[2] >= _CONVINCING:
+    if version == 5 and follow(masked, header, start, last)[2] >= CONVINCING_BLOCKS:
         return False
     if any(start <= target <= last and _is_listable(header, masked, target) for target in leads):
         return True
@@ -227,7 +238,7 @@ def _outside(memory: Memory, layout: FreeRtosLayout, read: WordReader, last: int
     if not memory.ranges():
         return []
     whole = _masked(layout, read, Pool(layout.first, last, True))
-    beyond = _stop(layout, read, layout.first + _LARGEST)
+    beyond = _stop(layout, read, layout.first + _REACH_BYTES)
     ends = [beyond] if beyond > last and read(layout.place_of_size(beyond)) is None else []
     ends += [end for end in (_out_behind(whole, read, stop + layout.align, last),) if end is not None]
     return [_as_far_as_told(_masked(layout, read, Pool(layout.first, end, True)), read) for end in ends]
@@ -238,19 +249,19 @@ def _as_far_as_told(layout: FreeRtosLayout, read: WordReader) -> Pool:
     (pool,) = layout.pools
     values = [value ^ layout.canary for value in _chain(layout, read) if value is not None]
     told = (value + layout.header for value in values if value % layout.align == 0)
-    return replace(pool, end=max([pool.end, *(end for end in told if end < pool.end + _LARGEST)]))
+    return replace(pool, end=max([pool.end, *(end for end in told if end < pool.end + _REACH_BYTES)]))
 
 
 def _out_behind(layout: FreeRtosLayout, read: WordReader, low: int, high: int) -> Optional[int]:
     """Where the longest chain of blocks leads that ends in memory which is not at hand; None if none is convincing."""
 
     def leads_to(payload: int) -> Optional[int]:
-        return payload if high < payload < high + _LARGEST else None
+        return payload if high < payload < high + _REACH_BYTES else None
 
-    near = max(low, high - _LOOK_AHEAD)
+    near = max(low, high - WINDOW_BYTES)
     found = chains(layout, layout.header_reader(read), _leads_on(layout, read), near, high, leads_to)
     blocks, end = max(found.values(), default=(0, 0))
-    return end if blocks >= _CONVINCING else None
+    return end if blocks >= CONVINCING_BLOCKS else None
 
 
 def _leads_on(layout: FreeRtosLayout, read: WordReader) -> Agrees:
@@ -265,19 +276,19 @@ def _leads_on(layout: FreeRtosLayout, read: WordReader) -> Agrees:
 
 
 def _end_behind(layout: FreeRtosLayout, read: WordReader, low: int, high: int) -> Optional[int]:
-    """The end marker behind the longest chain of blocks, of those that begin within a window. Few blocks will do if the
-    memory ends with their marker.
+    """The end marker of the longest chain of blocks that begins within a window. Two blocks are enough if the memory
+    ends with their marker.
     """
 
     def is_end(payload: int) -> bool:
         return read(layout.place_of_size(payload)) == 0
 
-    agrees, reach = chain_agrees(layout, read), min(high, low + _LOOK_AHEAD)
+    agrees, reach = chain_agrees(layout, read), min(high, low + WINDOW_BYTES)
 
     def behind(convincing: int) -> Optional[int]:
         return chains_behind(layout, layout.header_reader(read), agrees, is_end, low, reach, convincing)
 
-    return behind(_CONVINCING) or (high if behind(_FEW) == high else None)
+    return behind(CONVINCING_BLOCKS) or (high if behind(_FEWEST_BEFORE_MARKER) == high else None)
 
 
 def _is_confirmed_free(outside: Pool, layout: FreeRtosLayout, read: WordReader, stop: int) -> bool:
@@ -310,8 +321,8 @@ def _ends_region(layout: FreeRtosLayout, read: WordReader, first: int, stop: int
 
 
 def _end_by_statics(memory: Memory, layout: FreeRtosLayout, ends: List[int], last: int) -> Optional[int]:
-    """Which of some ends behind the place where the walk stops is a variable's value: pxEnd is. What the walk stops at
-    may be xStart's: the first free block, cleared.
+    """The end that a variable points to: that is pxEnd. Only ends behind the place where the walk stops are asked: that
+    place itself may be the first free block, which xStart points to, with its header cleared.
     """
     width = memory.source.pointer_size
     able = [(end - layout.header, end) for end in ends if not (end - layout.header) >> 8 * width]
@@ -321,7 +332,7 @@ def _end_by_statics(memory: Memory, layout: FreeRtosLayout, ends: List[int], las
     words = re.compile(b"|".join(map(re.escape, places)))
     found = [
         places[match.group()]
-        for start, data in memory.glance(_STATICS)
+        for start, data in memory.glance(_STATICS_BYTES)
         for match in words.finditer(data)
         if (start + match.start()) % width == 0 and not layout.control <= start + match.start() < last
     ]
@@ -342,7 +353,7 @@ def _is_confirmed(layout: FreeRtosLayout, read: WordReader, stop: int) -> bool:
 
 
 def _ends(layout: FreeRtosLayout, read: WordReader, stop: int, last: int, confirmed: bool = False) -> List[int]:
-    """Payloads of what may be the end marker; `confirmed`: more must speak for one that is not where the walk stops."""
+    """Payloads that may be the end marker. `confirmed`: one elsewhere than where the walk stops needs more proof."""
 
     def is_end(payload: int) -> bool:
         return read(layout.place_of_size(payload)) == 0
@@ -354,16 +365,16 @@ def _ends(layout: FreeRtosLayout, read: WordReader, stop: int, last: int, confir
         lambda *_: True,
         is_end,
         stop + layout.align,
-        min(last, stop + _LOOK_AHEAD),
-        convincing=_CONVINCING if confirmed else 1,
+        min(last, stop + WINDOW_BYTES),
+        convincing=CONVINCING_BLOCKS if confirmed else 1,
     )
     found += [behind] if behind is not None and behind not in found else []
     return with_last(found, stop, last)
 
 
 def _spoiled(layout: FreeRtosLayout, read: WordReader, stop: int, last: int) -> float:
-    """How much speaks against an end: breaks, pointers that lead out of the heap, blocks that disagree. For it speak
-    blocks behind the place where the walk stops, more so if they lead to a marker that ends the memory too.
+    """Points against an end: for breaks, for pointers that leave the heap, for blocks that disagree. Blocks behind the
+    place where the walk stops take points off, more if they lead to a marker that ends the memory.
     """
     walk = walk_freertos(layout, read)
     agrees = chain_agrees(layout, read)
@@ -400,7 +411,7 @@ def _with_canary(layout: FreeRtosLayout, read: WordReader) -> FreeRtosLayout:
     canary = max(votes, key=lambda value: (votes[value], value == 0), default=0)
     sound = (payload for payload, word in zip(walk.payloads, walk.words) if not word & FREE_BIT and word > _NONSENSE)
     (kept, count), *_ = Counter(read(layout.next_place(payload)) for payload in sound).most_common(1) or [(None, 0)]
-    if kept and count >= _CONVINCING and 2 * count > sum(used.values()):
+    if kept and count >= CONVINCING_BLOCKS and 2 * count > sum(used.values()):
         canary = kept
     return replace(layout, canary=canary, used_next=canary if used[canary] > used[0] else 0)
 
@@ -415,7 +426,7 @@ def _canary_votes(layout: FreeRtosLayout, walk: Walk, read: WordReader) -> Itera
         if value is not None:
             yield value ^ (other - layout.header)
     marker = read(layout.next_place(layout.end))
-    on = layout.end <= (marker or 0) < layout.end + _LARGEST and (marker or 0) % layout.align == 0
+    on = layout.end <= (marker or 0) < layout.end + _REACH_BYTES and (marker or 0) % layout.align == 0
     if marker is not None and not on and read(layout.place_of_size(layout.end)) == 0:
         yield marker
 
@@ -476,14 +487,16 @@ def _with_more_regions(memory: Memory, layout: FreeRtosLayout) -> FreeRtosLayout
 
 
 def _with_beyond(memory: Memory, layout: FreeRtosLayout, version: int) -> FreeRtosLayout:
-    """The layout with the places that the chain leads to in memory that is not at hand, as far as they are believed:
-    other regions, or where the last one goes on.
+    """The layout with the places outside of the memory at hand to which the chain leads, if they can be believed: they
+    are other regions, or the rest of the last one.
     """
     values = _chain(layout, paged_reader(memory, layout.first))
     targets = {value ^ layout.canary for value in values if value is not None}
     absent = {target for target in targets if target % layout.align == 0 and not memory.may_read(target, target + 1)}
     goes_on = [pool.end - layout.header for pool in layout.pools if pool.open]
-    believed = {target for target in absent if version == 5 or any(low <= target < low + _LARGEST for low in goes_on)}
+    believed = {
+        target for target in absent if version == 5 or any(low <= target < low + _REACH_BYTES for low in goes_on)
+    }
     return replace(layout, beyond=frozenset(believed - {layout.canary, 0}))
 
 
@@ -503,8 +516,8 @@ def _with_next_regions(memory: Memory, layout: FreeRtosLayout) -> FreeRtosLayout
 
 
 def _region_starts(memory: Memory, layout: FreeRtosLayout, leads: List[int]) -> Iterator[int]:
-    """Where another region may begin: behind the first, at the begin of every known range; else its first free block
-    must do, to which the chain leads.
+    """Where another region may begin: behind the first one, at the start of each known range, or else at a free block
+    to which the chain leads.
     """
     yield layout.end
     for start in memory.starts()[:_MOST_STARTS]:
@@ -523,7 +536,7 @@ def _region_at(memory: Memory, layout: FreeRtosLayout, start: int, led_to: bool)
     read = paged_reader(memory, first)
     word = layout.header_reader(read)(start)
     stop, _, count = follow(layout, layout.header_reader(read), first, last)
-    begins = count >= _FEW_BLOCKS or (count > 0 and read(layout.place_of_size(stop)) == 0)
+    begins = count >= _FEWEST_UNENDED or (count > 0 and read(layout.place_of_size(stop)) == 0)
     if not led_to and not (begins and ((word or 0) & FREE_BIT or chain_agrees(layout, read)(first, word or 0, 0))):
         return None
     settled = _settled(memory, replace(layout, name=_REGION, pools=(Pool(first, last),)), last, 5)
@@ -534,19 +547,19 @@ def _region_at(memory: Memory, layout: FreeRtosLayout, start: int, led_to: bool)
         return None
     both = tuple(sorted((*layout.pools, pool), key=lambda pool: pool.first))
     good, blocks = _agreeing(replace(settled, pools=both), read, settled)
-    few = 2 if size == 0 else _FEW_BLOCKS
+    few = 2 if size == 0 else _FEWEST_UNENDED
     led_to = led_to and (pool.open or _stop(settled, read, pool.end) == pool.end)
     return pool if (4 * good >= 3 * blocks if good >= few else led_to) else None
 
 
 def _start_before(memory: Memory, layout: FreeRtosLayout, target: int) -> int:
-    """The first header of the region that has a free block's at `target`: where the longest chain of blocks begins that
-    leads there.
+    """First header of the region with a free block's header at `target`: the longest chain of blocks to it begins
+    there.
     """
     read, payload = paged_reader(memory, target), target + layout.header
     starts = [start for start in memory.starts() if start <= target]
     below = [pool.end for pool in layout.pools if pool.end <= target]
-    low = max([target - _LOOK_AHEAD, *starts, *below]) + layout.header
+    low = max([target - WINDOW_BYTES, *starts, *below]) + layout.header
     found = chains(
         layout,
         layout.header_reader(read),
@@ -578,4 +591,4 @@ def _judged(memory: Memory, layout: FreeRtosLayout, version: int) -> Optional[Fr
         return None
     guard = "-protector" if layout.canary else ""
     name = f"freertos-heap{version}-{8 * layout.word}{guard}"
-    return FreeRtos(replace(layout, name=name), good, good == blocks >= _NO_CHANCE)
+    return FreeRtos(replace(layout, name=name), good, good == blocks >= BLOCKS_BEYOND_CHANCE)

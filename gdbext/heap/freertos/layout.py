@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import FrozenSet, NamedTuple, Optional
 
 from gdbext.heap.geometry import FREE_BIT, Geometry
@@ -13,6 +12,8 @@ from gdbext.symbols.shapes import Types
 
 _ALLOCATES = "pvPortMalloc"  # stands in the source that has the structures of its blocks
 _LARGEST_LINK = 256  # bytes of a block header
+USUAL_ALIGNMENT = 8  # bytes
+BLOCKS_BEYOND_CHANCE = 8  # so many blocks do not all have a coarser alignment by chance
 
 
 class Link(NamedTuple):
@@ -47,11 +48,9 @@ def link_in(hints: Hints) -> Optional[Link]:
     return Link(size, following, own) if sound else None
 
 
-@dataclass(frozen=True)
 class LinkedBlocks(Geometry):
     """Blocks of FreeRTOS: a header is a pointer to the next free block and a size, which counts the header too."""
 
-    plain_headers = False
     links_in_headers = True
 
     @property
@@ -85,7 +84,6 @@ class LinkedBlocks(Geometry):
         return read_header
 
 
-@dataclass(frozen=True)
 class FreeRtosLayout(LinkedBlocks):
     """heap_4 or heap_5: a chain through the free blocks in address order, each pointer masked with a canary (or 0)."""
 

@@ -18,11 +18,7 @@ from gdbext.heap.facts import Fault, HeapFacts, Rule
 from gdbext.heap.freertos.heap_2 import Heap2Layout
 from gdbext.heap.freertos.rules_heap_4 import FREE_FLAG, LIST_LINK, flag_faults
 from gdbext.heap.rules import SIZES, check_flaws, first_difference, touching
-
-_INFERRED = (
-    "which blocks are free was inferred: this heap_2 has no allocated bit, and xStart, where its list begins, was not "
-    "found: give the program with --elf, or the memory that holds its variables"
-)
+from gdbext.model.said import Said, said
 
 
 def _layout(facts: HeapFacts) -> Heap2Layout:
@@ -59,7 +55,7 @@ def _led_to(facts: HeapFacts, free: List[int]) -> Dict[int, int]:
 
 def check_flags(facts: HeapFacts) -> Iterator[Fault]:
     """The allocated bit against the pointers."""
-    return flag_faults(facts, wrong_flags(facts), "the list")
+    return flag_faults(facts, wrong_flags(facts))
 
 
 def check_used(facts: HeapFacts) -> Iterator[Fault]:
@@ -72,11 +68,11 @@ def check_used(facts: HeapFacts) -> Iterator[Fault]:
         place = layout.next_place(payload)
         if layout.marked and value:
             offset, length = first_difference(value, 0, layout.word, facts.snapshot.byte_order)
-            text = f"its next pointer at {place:#x} is {value:#010x}, used blocks keep NULL"
-            yield Fault("used-link", place + offset, length, payload, text, touching(payload))
+            text, touched = said("used-pointer", place=place, stored=value, expected=0), touching(payload)
+            yield Fault("used-link", place + offset, length, payload, text, touched, True, "next-free", 0, value)
         elif not layout.marked and not _is_sound(facts, value):
-            text = f"its next pointer at {place:#x} is {value:#010x}, which led to no block and not to xEnd"
-            yield Fault("used-link", place, layout.word, payload, text, touching(payload))
+            text, touched = said("old-pointer", place=place, stored=value), touching(payload)
+            yield Fault("used-link", place, layout.word, payload, text, touched, True, "next-free", None, value)
 
 
 def _is_sound(facts: HeapFacts, value: int) -> bool:
@@ -109,8 +105,12 @@ def _bad_head(facts: HeapFacts) -> Iterator[Fault]:
     target = layout.target_of(value)
     sound = _is_sound(facts, value) and (target not in facts.position or facts.is_free(target or 0))
     if not sound:
-        text = f"xStart at {place:#x} is {value:#010x}, which leads to no free block and not to xEnd"
-        yield Fault("list-link", place, layout.word, None, text, touching("list", target), target is not None)
+        text, touched, inside = (
+            said("list-start", place=place, stored=value),
+            touching("list", target),
+            target is not None,
+        )
+        yield Fault("list-link", place, layout.word, None, text, touched, inside, "list-head", None, value)
 
 
 def _bad_links(facts: HeapFacts, free: List[int]) -> Iterator[Fault]:
@@ -123,11 +123,14 @@ def _bad_links(facts: HeapFacts, free: List[int]) -> Iterator[Fault]:
         where = _where(facts, payload, value, sizes)
         if where is not None:
             place = layout.next_place(payload)
-            text = f"its next pointer at {place:#x} is {value:#010x}, {where}"
-            yield Fault("list-link", place, layout.word, payload, text, touching("list", payload, target))
+            text, touched = (
+                said("free-pointer", place=place, stored=value, why=where),
+                touching("list", payload, target),
+            )
+            yield Fault("list-link", place, layout.word, payload, text, touched, True, "next-free", None, value)
 
 
-def _where(facts: HeapFacts, payload: int, value: int, sizes: List[int]) -> Optional[str]:
+def _where(facts: HeapFacts, payload: int, value: int, sizes: List[int]) -> Optional[Said]:
     """Why a free block's pointer cannot be right; None if it can. `sizes`: of all free blocks, in order."""
     layout, size = _layout(facts), facts.size_of(payload)
     target = layout.target_of(value)
@@ -135,16 +138,16 @@ def _where(facts: HeapFacts, payload: int, value: int, sizes: List[int]) -> Opti
         return None
     larger = sizes[bisect_right(sizes, size) :]
     if layout.is_last_link(value):
-        return "which ends the list: larger free blocks are not on it" if larger else None
+        return said("leads-to-early-end") if larger else None
     if target is None:
-        return "which leads to no place of a block, and not to xEnd"
+        return said("leads-to-no-block")
     if target not in facts.position:
-        return f"which leads to {target:#x}, inside another block"
+        return said("leads-inside", target=target)
     if not facts.is_free(target):
-        return f"which leads to {target:#x}, a used block"
+        return said("leads-to-used-block", target=target)
     if facts.size_of(target) < size:
-        return f"which leads to {target:#x}, a smaller block: the list is in order of their sizes"
-    return "past free blocks: these are not on the list" if larger and facts.size_of(target) > larger[0] else None
+        return said("leads-to-smaller", target=target)
+    return said("leads-past-blocks") if larger and facts.size_of(target) > larger[0] else None
 
 
 def _rings(facts: HeapFacts, free: List[int]) -> Iterator[Fault]:
@@ -160,11 +163,9 @@ def _rings(facts: HeapFacts, free: List[int]) -> Iterator[Fault]:
             path[place] = None
             target = layout.target_of(_next_of(facts, place)) if facts.is_free(place) else None
             if target in path:
-                text = (
-                    f"its next pointer at {layout.next_place(place):#x} leads back to {target:#x}: the list has no end"
-                )
-                touched = touching("list", place, target)
-                yield Fault("list-cycle", layout.next_place(place), layout.word, place, text, touched)
+                at, touched = layout.next_place(place), touching("list", place, target)
+                text, value = said("list-cycle", place=at, target=target), _next_of(facts, place)
+                yield Fault("list-cycle", at, layout.word, place, text, touched, True, "next-free", None, value)
             place = target
 
 
@@ -173,7 +174,7 @@ def _unlisted(facts: HeapFacts, free: List[int]) -> Iterator[Fault]:
     layout, led_to = _layout(facts), _led_to(facts, free)
     alone = sorted((payload for payload in free if payload not in led_to), key=facts.size_of)
     for payload in alone if layout.head is not None else alone[1:]:
-        text = "it is marked free and nothing on the list of free blocks leads to it"
+        text = said("free-not-listed")
         yield Fault("free-not-listed", facts.header_of(payload), 1, payload, text, touching("list", payload))
 
 
@@ -189,13 +190,13 @@ def check_counter(facts: HeapFacts) -> Iterator[Fault]:
     last = layout.odd if free and free[-1] == facts.walk.payloads[-1] else 0
     held = sum(facts.size_of(payload) + layout.header for payload in free) + last
     if value != held:
-        text = f"xFreeBytesRemaining at {place:#x} is {value:,}, the free blocks hold {held:,}"
-        yield Fault("free-bytes", place, layout.word, None, text, touching("counters"))
+        text, touched = said("free-bytes-remaining", place=place, counted=value, held=held), touching("counters")
+        yield Fault("free-bytes", place, layout.word, None, text, touched, True, "counter", held, value)
 
 
-def _inferred(facts: HeapFacts) -> Optional[str]:
+def _inferred(facts: HeapFacts) -> Optional[Said]:
     """Why it is not sure which blocks are free."""
-    return _INFERRED if not _layout(facts).marked and _layout(facts).head is None else None
+    return said("free-inferred") if not _layout(facts).marked and _layout(facts).head is None else None
 
 
 HEAP_2_RULES = (

@@ -16,6 +16,7 @@ from gdbext.heap.freertos.heap_4 import target_of
 from gdbext.heap.freertos.layout import FreeRtosLayout
 from gdbext.heap.geometry import FREE_BIT
 from gdbext.heap.rules import NEIGHBOURS, SIZES, first_difference, touching
+from gdbext.model.said import Said, said
 
 
 def _layout(facts: HeapFacts) -> FreeRtosLayout:
@@ -51,19 +52,20 @@ def wrong_flags(facts: HeapFacts) -> Set[int]:
 
 def check_flags(facts: HeapFacts) -> Iterator[Fault]:
     """The allocated bit against the pointers."""
-    return flag_faults(facts, wrong_flags(facts), "the chain")
+    return flag_faults(facts, wrong_flags(facts))
 
 
-def flag_faults(facts: HeapFacts, wrong: Set[int], judge: str) -> Iterator[Fault]:
-    """The blocks whose allocated bit is wrong, as `judge` and their pointers say; heap_2's too."""
-    layout = facts.layout
+def flag_faults(facts: HeapFacts, wrong: Set[int]) -> Iterator[Fault]:
+    """The blocks whose allocated bit is wrong, as the list and their pointers say; heap_2's too."""
+    layout, allocated = facts.layout, 1 << (8 * facts.layout.word - 1)
     for payload in sorted(wrong):
-        says, are = ("free", "used") if facts.is_free(payload) else ("used", "free")
+        state, right = ("free", "used") if facts.is_free(payload) else ("used", "free")
         place = layout.place_of_size(payload)
         offset = 0 if facts.snapshot.byte_order == "big" else layout.word - 1
-        word = f"its size word {facts.stored_size(payload):#010x}"
-        text = f"{word} says that it is {says}; its next pointer and {judge} say {are}"
-        yield Fault("free-flag", place + offset, 1, payload, text, touching(payload))
+        stored = facts.stored_size(payload)
+        text, touched = said("allocated-bit", stored=stored, state=state, right=right), touching(payload)
+        want = stored ^ allocated
+        yield Fault("free-flag", place + offset, 1, payload, text, touched, True, "size-word", want, stored)
 
 
 def check_used(facts: HeapFacts) -> Iterator[Fault]:
@@ -75,8 +77,9 @@ def check_used(facts: HeapFacts) -> Iterator[Fault]:
             continue
         place = layout.next_place(payload)
         offset, length = first_difference(value, layout.used_next, layout.word, facts.snapshot.byte_order)
-        text = f"its next pointer at {place:#x} is {value:#010x}, used blocks keep {layout.used_next:#x}"
-        yield Fault("used-link", place + offset, length, payload, text, touching(payload))
+        text, want = said("used-pointer", place=place, stored=value, expected=layout.used_next), layout.used_next
+        touched = touching(payload)
+        yield Fault("used-link", place + offset, length, payload, text, touched, True, "next-free", want, value)
 
 
 def _free_blocks(facts: HeapFacts) -> List[int]:
@@ -97,9 +100,10 @@ def check_chain(facts: HeapFacts) -> Iterator[Fault]:
         if target in wanted or _in_gap(facts, one, target) or (value ^ layout.canary) in layout.beyond:
             continue
         place = layout.next_place(one)
-        text = f"its next pointer at {place:#x} is {value:#010x}, {_where(facts, one, target)}"
+        text = said("free-pointer", place=place, stored=value, why=_where(facts, one, target))
         touched = touching(one, other, target if target is not None and not layout.is_end(target) else None)
-        yield Fault("list-link", place, layout.word, one, text, touched)
+        want = layout.stored(*wanted) if len(wanted) == 1 else None
+        yield Fault("list-link", place, layout.word, one, text, touched, True, "next-free", want, value)
 
 
 def _allowed(facts: HeapFacts, payload: int, following: Optional[int]) -> Set[Optional[int]]:
@@ -118,14 +122,14 @@ def _in_gap(facts: HeapFacts, payload: int, target: Optional[int]) -> bool:
     return any(gap.start <= target - header < gap.end for gap in broken)
 
 
-def _where(facts: HeapFacts, payload: int, target: Optional[int]) -> str:
+def _where(facts: HeapFacts, payload: int, target: Optional[int]) -> Said:
     if target is None:
-        return "which leads outside the heap"
+        return said("pointer-outside")
     if target <= payload:
-        return "which leads back: the chain never ends"
+        return said("pointer-back")
     if target in facts.position and facts.is_free(target):
-        return "past a free block: that one is not in the chain"
-    return f"which leads to {target:#x}, no free block"
+        return said("pointer-past-block")
+    return said("pointer-to-no-block", target=target)
 
 
 def check_marker(facts: HeapFacts) -> Iterator[Fault]:
@@ -135,13 +139,12 @@ def check_marker(facts: HeapFacts) -> Iterator[Fault]:
         size, value = facts.read(layout.place_of_size(pool.end)), facts.read(layout.next_place(pool.end))
         place = layout.next_place(pool.end)
         if size:
-            text = f"the end marker at {place:#x} has a size of {size:#x}, not 0"
-            yield Fault(
-                "end-marker", layout.place_of_size(pool.end), layout.word, pool.end, text, touching(pool.end), False
-            )
+            text, touched = said("marker-size", place=place, stored=size), touching(pool.end)
+            at = layout.place_of_size(pool.end)
+            yield Fault("end-marker", at, layout.word, pool.end, text, touched, False, "size-word", 0, size)
         elif facts.region.kind == "freertos_heap_4" and value is not None and value != layout.canary:
-            text = f"the end marker at {place:#x} has a next pointer, {value:#010x}"
-            yield Fault("end-marker", place, layout.word, pool.end, text, touching(pool.end), False)
+            text, touched, want = said("marker-pointer", place=place, stored=value), touching(pool.end), layout.canary
+            yield Fault("end-marker", place, layout.word, pool.end, text, touched, False, "next-free", want, value)
 
 
 FREE_FLAG = "A block's allocated bit agrees with its next pointer and with the list of free blocks."

@@ -23,6 +23,7 @@ from gdbext.heap.freertos.allocators import HEAP_2, HEAP_4, HEAP_5
 from gdbext.heap.freertos.heap_2 import Heap2Layout, first_header
 from gdbext.heap.freertos.layout import FreeRtosLayout
 from gdbext.heap.region import Region, Span
+from gdbext.model.said import Text, said
 from gdbext.source.memory import Memory
 from gdbext.source.snapshot import Snapshot
 
@@ -33,7 +34,7 @@ _FURTHEST_DAMAGE = 64 << 10
 _MOST_FRAGMENTS = 3
 
 
-def find_freertos(memory: Memory, held: Snapshot, taken: Sequence[Span], left_out: List[str]) -> List[FoundHeap]:
+def find_freertos(memory: Memory, held: Snapshot, taken: Sequence[Span], left_out: List[Text]) -> List[FoundHeap]:
     """Every FreeRTOS heap in what is held, outside of the memory that other heaps take."""
     taken = list(taken)
     pieces = [_Piece(held, start, held.get(start, end - start) or b"") for start, end in held.extents()]
@@ -45,7 +46,7 @@ def find_freertos(memory: Memory, held: Snapshot, taken: Sequence[Span], left_ou
 
 
 def _heaps_of(
-    memory: Memory, piece: _Piece, plain: bool, taken: List[Span], left_out: List[str]
+    memory: Memory, piece: _Piece, plain: bool, taken: List[Span], left_out: List[Text]
 ) -> Iterator[FoundHeap]:
     tried, fragments = 0, []
     for chain in piece.chains(plain, left_out):
@@ -56,7 +57,7 @@ def _heaps_of(
             continue
         tried += 1
         if tried > _MOST_CANDIDATES:
-            left_out.append(f"only the first {_MOST_CANDIDATES} places that look like a FreeRTOS heap were looked at")
+            left_out.append(said("freertos-candidates", places=_MOST_CANDIDATES))
             return
         heap = _heap_of(memory, piece, [chain, *_near(fragments, chain)])
         if heap is not None:
@@ -142,7 +143,7 @@ class _Piece:
         part = self.data[place : place + self.width] if place >= 0 else b""
         return int.from_bytes(part, self.order) if len(part) == self.width else None
 
-    def chains(self, plain: bool, left_out: List[str]) -> Iterator[_Chain]:
+    def chains(self, plain: bool, left_out: List[Text]) -> Iterator[_Chain]:
         """Chains of headers, in address order. `plain`: only those whose used blocks keep NULL."""
         headers = self._used_headers(plain, left_out)
         seen: Set[int] = set()
@@ -150,7 +151,7 @@ class _Piece:
             if first not in seen:
                 yield self._chain(first, headers[first], seen)
 
-    def _used_headers(self, plain: bool, left_out: List[str]) -> Dict[int, int]:
+    def _used_headers(self, plain: bool, left_out: List[Text]) -> Dict[int, int]:
         """Addresses of what may be headers of used blocks, and the word that each keeps in place of a pointer."""
         pattern, behind = self._pattern(plain)
         found: Dict[int, int] = {}
@@ -159,7 +160,7 @@ class _Piece:
             if address % self.width == 0 and address >= self.start:
                 found[address] = 0 if plain else self.word(address) or 0
             if len(found) == _MOST_HEADERS:
-                left_out.append(f"FreeRTOS heaps behind {address:#x} were not looked for: too much looks like them")
+                left_out.append(said("freertos-headers", place=address))
                 break
         kept = Counter(found.values())
         return {address: word for address, word in found.items() if kept[word] >= _FEWEST_BLOCKS}

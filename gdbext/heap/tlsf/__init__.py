@@ -5,6 +5,7 @@ from gdbext.heap.allocator import Family
 from gdbext.heap.tlsf.allocators import MULTI_HEAP, TLSF
 from gdbext.heap.tlsf.find import find_named, find_pointed_to
 from gdbext.heap.tlsf.search import find_tlsf
+from gdbext.heap.tlsf.sentences import SENTENCES
 
 FAMILY = Family(
     allocators=(MULTI_HEAP, TLSF),
@@ -13,4 +14,5 @@ FAMILY = Family(
     find=find_named,
     find_pointed_to=find_pointed_to,
     search=find_tlsf,
+    sentences=SENTENCES,
 )

@@ -20,7 +20,8 @@ from gdbext.heap.tlsf.reading import fetch_heap
 from gdbext.heap.tlsf.rules import MULTI_HEAP_RULES, TLSF_RULES
 from gdbext.heap.tlsf.used_blocks import read_used_blocks
 from gdbext.heap.walk import Walk
-from gdbext.model import Skipped
+from gdbext.model.reports.base import Skipped
+from gdbext.model.said import Said, said
 from gdbext.source.memory import Memory
 from gdbext.source.snapshot import Snapshot, WordReader
 
@@ -37,7 +38,7 @@ class _Tlsf(Allocator):
         """The control block and its pools."""
         layout = recognise_plain(memory, region.address, LARGEST_HEAP, region.pools)
         if layout is None:
-            return Unreadable(region, "unreadable", f"no TLSF control block with its pool at {region.address:#x}")
+            return Unreadable(region, "unreadable", said("no-tlsf", place=region.address))
         return Recognised(self, layout, None, DECISIVE + layout.slots)
 
     def fetch(self, memory: Memory, region: Region, layout: Geometry, proven: Mapping[int, Proven]) -> None:
@@ -53,15 +54,13 @@ class _Tlsf(Allocator):
         layout = _tlsf(facts.layout)
         for low, high in facts.region.pools:
             if not any(low <= pool.first < high for pool in layout.pools) and not low <= layout.control < high:
-                where = f"no block of this heap begins at {low:#x}, where --pool or the program has a pool"
-                yield Skipped("pools", where)
+                yield Skipped("pools", said("pool-without-blocks", place=low))
         for payload in sorted(layout.beyond):
-            yield Skipped("pools", f"a free list leads to {payload:#x}, which was not given: is another pool there?")
+            yield Skipped("pools", said("pool-not-given", place=payload))
         for first, end in layout.unlisted:
-            what = f"{end - first:,} bytes at {first:#x} look like a pool that no free list leads to"
-            yield Skipped("pools", f"{what}: it is checked with --pool {first:#x},{end:#x}")
+            yield Skipped("pools", said("pool-unlisted", bytes=end - first, start=first, end=end))
 
-    def evidence(self, facts: HeapFacts) -> Iterator[str]:
+    def evidence(self, facts: HeapFacts) -> Iterator[Said]:
         """How many lists agree with the bitmaps."""
         layout, agreeing = _tlsf(facts.layout), 0
         for slot, head in enumerate(facts.walk.heads):
@@ -69,7 +68,7 @@ class _Tlsf(Allocator):
             if head is not None and data is not None:
                 bit = int.from_bytes(data, facts.snapshot.byte_order) >> (slot & layout.sl_count - 1) & 1
                 agreeing += bit == (head != layout.control)
-        yield f"{agreeing} of {layout.slots} lists agree with their bitmaps"
+        yield said("lists-agree", agreeing=agreeing, lists=layout.slots)
 
 
 class _MultiHeap(_Tlsf):
@@ -84,15 +83,14 @@ class _MultiHeap(_Tlsf):
         """What multi_heap says of itself, and the TLSF behind that."""
         info = read_multi_heap(memory, region.address)
         if info is None:
-            return Unreadable(region, "unreadable", f"its memory at {region.address:#x} cannot be read")
+            return Unreadable(region, "unreadable", said("memory-unreadable", place=region.address))
         if not (info.free_bytes or info.minimum_free or info.pool_size):
-            return Unreadable(region, "uninitialised", "not initialised yet: continue to main, then look again")
+            return Unreadable(region, "uninitialised", said("not-initialised"))
         end = region.end if region.end is not None else region.address + LARGEST_HEAP
         most = end - region.address - INFO_WORDS * memory.source.pointer_size
         found = recognise_multi_heap(memory, limit_pool(info, most), end)
         if found is None:
-            why = f"no multi_heap with a TLSF control block behind it at {region.address:#x}"
-            return Unreadable(region, "unreadable", why)
+            return Unreadable(region, "unreadable", said("no-multi-heap", place=region.address))
         layout, info = found
         return Recognised(self, layout, info, DECISIVE + layout.slots)
 

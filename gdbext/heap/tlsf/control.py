@@ -12,12 +12,13 @@ Cost: some 4 KiB read, a hundred differences of a running sum, at most four chai
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import accumulate
 from typing import Iterator, List, Optional, Tuple
 
 from gdbext.heap.geometry import FLAG_BITS, Flaw, Pool
 from gdbext.heap.tlsf.layout import TlsfLayout
+from gdbext.model.record import Record
+from gdbext.model.said import said
 from gdbext.source.memory import Memory
 from gdbext.source.snapshot import WordReader
 
@@ -34,12 +35,12 @@ _DAMAGED_LISTS = 3
 # Of the others, one in this many is empty at the least.
 _FEWEST_EMPTY = 8
 _MOST_WORDS = 1100
+_CONSTANTS = (said("its-bit-fields"), said("its-size"), said("its-bitmaps"), said("its-lists"))
 # Of a dynamic control block's four facts, so many make up for lists that look damaged.
 _FACTS_NEEDED = 3
 
 
-@dataclass(frozen=True)
-class Tables:
+class Tables(Record):
     """One layout of a control block, and how well the bytes fit it."""
 
     name: str
@@ -132,12 +133,11 @@ def _expected(control: int, levels: int, second: int) -> Tuple[int, int, int, in
 
 
 def _control_flaws(words: List[int], control: int, levels: int, second: int) -> Iterator[Flaw]:
-    names = ("its bit fields", "its size", "its pointer to the bitmaps", "its pointer to the lists")
     facts = (words[4] & 0x7FFFFFFF, words[5], words[7], words[8])
-    for name, place, have, want in zip(names, (16, 20, 28, 32), facts, _expected(control, levels, second)):
+    for name, place, have, want in zip(_CONSTANTS, (16, 20, 28, 32), facts, _expected(control, levels, second)):
         if have != want:
-            text = f"{name} say {have:#x}, the rest of the control block says {want:#x}"
-            yield Flaw("control-constants", control + place, 4, text)
+            text = said("control-constant", constant=name, stored=have, expected=want)
+            yield Flaw("control-constants", control + place, 4, text, "constant", want, have)
 
 
 def recognise_tlsf(

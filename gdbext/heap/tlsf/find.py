@@ -12,7 +12,6 @@ points to, of which 256 at most are looked at. Only where no heap is known by na
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import replace
 from typing import Iterable, Iterator, List, Set, Tuple
 
 from gdbext.heap.allocator import LARGEST_HEAP, Named
@@ -20,6 +19,8 @@ from gdbext.heap.region import Region
 from gdbext.heap.tlsf.pools import recognise_plain
 from gdbext.heap.tlsf.registered import read_memory_types, read_registered
 from gdbext.heap.tlsf.search import heap_at_control
+from gdbext.model.record import replace
+from gdbext.model.said import Said, said
 from gdbext.source.memory import Memory
 from gdbext.symbols.shapes import Program
 
@@ -50,7 +51,7 @@ def _registered(memory: Memory, program: Program, head: int) -> Named:
     for region in regions:
         memory.allow(region.start or region.address, region.end or region.address)
     if problem is None and not regions:
-        problem = "no heap is registered yet: continue to main, then look again"
+        problem = said("none-registered")
     return Named(regions, [] if problem is None else [problem], final=memory.word(head) is not None)
 
 
@@ -62,7 +63,7 @@ def _of_nuttx(memory: Memory, program: Program) -> Iterator[Region]:
         there = None if variable is None else memory.word(variable)
         if there and memory.may_read(there, there + word):
             words = list(controls.words(there, _LARGEST_VARIABLE))
-            for region in controls.among(words, f"a member of what {name} points to"):
+            for region in controls.among(words, said("found-by-member", name=name)):
                 yield replace(region, pools=_nuttx_pools(words, region.address))
 
 
@@ -71,7 +72,7 @@ def find_pointed_to(memory: Memory, program: Program) -> Named:
     controls = _Controls(memory)
     regions: List[Region] = []
     for name, address, size in _small_objects(memory, program):
-        regions += controls.among(controls.words(address, size), f"the variable {name}")
+        regions += controls.among(controls.words(address, size), said("found-by-variable", name=name))
     if not regions:
         return Named([], [])
     arrays = sorted((place, place + size) for _, place, size in program.objects() if size >= _LEAST_POOL)
@@ -113,7 +114,7 @@ class _Controls:
             if self.memory.may_read(place, place + self.word):
                 yield self.memory.word(place) or 0
 
-    def among(self, candidates: Iterable[int], origin: str) -> Iterator[Region]:
+    def among(self, candidates: Iterable[int], origin: Said) -> Iterator[Region]:
         """The heaps whose control blocks some words lead to."""
         for control in candidates:
             if control and control % self.word == 0 and control not in self._probed and self._looks_like(control):

@@ -3,14 +3,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import FrozenSet, Optional, Tuple
 
 from gdbext.heap.facts import Counters
 from gdbext.heap.geometry import FREE_BIT, PREV_FREE_BIT, Geometry
 
 
-@dataclass(frozen=True)
 class TlsfLayout(Geometry):
     """The constants of one TLSF control block and where its tables lie."""
 
@@ -65,7 +63,6 @@ class TlsfLayout(Geometry):
         return size | free | (PREV_FREE_BIT if before is not None and before & FREE_BIT else 0)
 
 
-@dataclass(frozen=True)
 class MultiHeap(Counters):
     """struct multi_heap_info, read."""
 

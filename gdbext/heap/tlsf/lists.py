@@ -13,6 +13,7 @@ from gdbext.heap.cover import NOTHING_KNOWN, Agrees, Evidence
 from gdbext.heap.geometry import FREE_BIT
 from gdbext.heap.tlsf.layout import TlsfLayout
 from gdbext.heap.walk import LinkFault, Node, Walk, walk_pools
+from gdbext.model.said import said
 from gdbext.source.snapshot import WordReader
 
 
@@ -69,8 +70,8 @@ def _follow(
         seen.add(payload)
         node = Node(payload, slot, address, previous, read(payload), read(payload + layout.word))
         if not _is_node(layout, read, node):
-            text = "leads to a block that is not free"
-            walk.faults.append(LinkFault("listed-not-free", address, value, slot, previous, payload, payload, text))
+            why = said("leads-to-used")
+            walk.faults.append(LinkFault("listed-not-free", address, value, slot, previous, payload, payload, why))
             walk.cut_slots.add(slot)
             return
         walk.nodes.append(node)
@@ -93,12 +94,10 @@ def _link_fault(
 ) -> Optional[LinkFault]:
     payload = value + 2 * layout.word
     if layout.is_end(payload):
-        text = "leads to where the heap ends"
-        return LinkFault("list-link", address, value, slot, previous, payload, payload, text)
+        return LinkFault("list-link", address, value, slot, previous, payload, payload, said("leads-to-end"))
     if payload % layout.align or layout.pool_of(payload) is None:
-        text = "is no address of a block" if payload % layout.align else "leads outside the heap"
-        return LinkFault("list-link", address, value, slot, previous, payload, None, text)
+        why = said("leads-nowhere") if payload % layout.align else said("leads-outside")
+        return LinkFault("list-link", address, value, slot, previous, payload, None, why)
     if payload in seen:
-        text = "leads to a block already on a list"
-        return LinkFault("list-cycle", address, value, slot, previous, payload, payload, text)
+        return LinkFault("list-cycle", address, value, slot, previous, payload, payload, said("leads-to-listed"))
     return None

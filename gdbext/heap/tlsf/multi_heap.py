@@ -7,23 +7,22 @@ itself (heap_data, pool_size) is checked, not needed.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Optional, Tuple
 
-from gdbext.heap.ends import chains_behind, known_until, paged_reader
+from gdbext.heap.ends import FAR_BYTES, WINDOW_BYTES, chains_behind, known_until, paged_reader
 from gdbext.heap.geometry import FLAG_BITS, FREE_BIT, Flaw, Pool
 from gdbext.heap.tlsf.control import first_payload, pool_end, reads_empty, recognise_tlsf, tlsf_layout
 from gdbext.heap.tlsf.layout import MultiHeap, TlsfLayout
 from gdbext.heap.tlsf.lists import neighbour_agrees
+from gdbext.model.record import replace
+from gdbext.model.said import said
 from gdbext.source.memory import Memory
 from gdbext.source.snapshot import WordReader
 
 INFO_WORDS = 5
 _NAMES = ("espressif-static", "espressif-static")
-# How far behind a pool_size that is too small the end is looked for.
-_BEYOND = 1 << 20
-# How far before the end that pool_size says, blocks that lead there are looked for, and how many prove it.
-_LOOK_BACK, _FEW = 64 << 10, 2
+# So many blocks that lead to the end that pool_size says prove it.
+_PROVING_BLOCKS = 2
 
 
 def read_multi_heap(memory: Memory, address: int) -> Optional[MultiHeap]:
@@ -37,7 +36,8 @@ def read_multi_heap(memory: Memory, address: int) -> Optional[MultiHeap]:
     flaws = []
     if data != address + INFO_WORDS * size:
         where = address + (INFO_WORDS - 1) * size
-        flaws.append(Flaw("heap-pointer", where, size, f"heap_data is {data:#x}, not the control block behind it"))
+        text, control = said("heap-pointer", stored=data), address + INFO_WORDS * size
+        flaws.append(Flaw("heap-pointer", where, size, text, "constant", control, data))
     return MultiHeap(free_bytes, minimum, tuple(flaws), address, lock, pool_size)
 
 
@@ -45,7 +45,7 @@ def recognise_multi_heap(memory: Memory, info: MultiHeap, limit: int) -> Optiona
     """The TLSF behind `info`, or None; and `info` with a pool size that fits it, if its own cannot be."""
     word = memory.source.pointer_size
     control = info.address + INFO_WORDS * word
-    high = max(control + info.pool_size, min(limit, known_until(memory, control, info.pool_size + _BEYOND)))
+    high = max(control + info.pool_size, min(limit, known_until(memory, control, info.pool_size + FAR_BYTES)))
     tables = recognise_tlsf(memory, control, control, high, _NAMES, pool_end(control, info.pool_size, word))
     if tables is None:
         return None
@@ -59,9 +59,9 @@ def recognise_multi_heap(memory: Memory, info: MultiHeap, limit: int) -> Optiona
 
 
 def _corrected(info: MultiHeap, end: int, control: int, word: int) -> MultiHeap:
-    text = f"pool_size is {info.pool_size:#x}, but the heap ends at {end:#x}"
-    flaw = Flaw("pool-size", info.address + 3 * word, word, text)
-    return replace(info, pool_size=end - control, flaws=(*info.flaws, flaw))
+    text, size = said("pool-size", stored=info.pool_size, end=end), end - control
+    flaw = Flaw("pool-size", info.address + 3 * word, word, text, "constant", size, info.pool_size)
+    return replace(info, pool_size=size, flaws=(*info.flaws, flaw))
 
 
 def _true_end(memory: Memory, layout: TlsfLayout, info: MultiHeap, high: int) -> Optional[int]:
@@ -98,7 +98,7 @@ def _true_end(memory: Memory, layout: TlsfLayout, info: MultiHeap, high: int) ->
 
 def _in_use(memory: Memory, low: int, high: int) -> bool:
     """Whether there is anything but one repeated byte between two places: a block whose header was cleared."""
-    data = memory.get(low, min(high - low, _BEYOND)) if low < high else None
+    data = memory.get(low, min(high - low, FAR_BYTES)) if low < high else None
     return data is not None and len(set(data)) > 1
 
 
@@ -107,14 +107,14 @@ def _blocks_end_at(layout: TlsfLayout, read: WordReader, low: int) -> bool:
     end = layout.end
     if not reads_empty(read, end - layout.word):
         return False
-    low, agrees = max(low, end - _LOOK_BACK), neighbour_agrees(layout, read)
-    return chains_behind(layout, read, agrees, lambda payload: payload == end, low, end, _FEW) == end
+    low, agrees = max(low, end - WINDOW_BYTES), neighbour_agrees(layout, read)
+    return chains_behind(layout, read, agrees, lambda payload: payload == end, low, end, _PROVING_BLOCKS) == end
 
 
 def limit_pool(info: MultiHeap, limit: int) -> MultiHeap:
     """A pool size that the region, or sense, forbids is not followed into other memory; the flaw says what it was."""
     if info.pool_size <= limit:
         return info
-    text = f"pool_size is {info.pool_size:#x}, the heap ends {limit:#x} bytes behind its control block"
-    flaw = Flaw("pool-size", info.address + 12, 4, text)
+    text = said("pool-size-limit", stored=info.pool_size, limit=limit)
+    flaw = Flaw("pool-size", info.address + 12, 4, text, "constant", None, info.pool_size)
     return replace(info, pool_size=limit, flaws=(*info.flaws, flaw))

@@ -10,7 +10,6 @@ Cost: some words a block; the fills are compared as whole slices.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Iterator, List, Mapping, Optional, Tuple
 
 from gdbext.heap.geometry import FLAG_BITS, FREE_BIT
@@ -26,7 +25,6 @@ _FEW_BLOCKS = 4
 _HEAD_WITH_OWNER = 12
 
 
-@dataclass(frozen=True)
 class Poison(Guards):
     """One form of poisoning ("light" or "comprehensive"), by its bytes: `head` canary, owner and length; `owner` bytes
     between head and user.

@@ -14,32 +14,28 @@ Assumptions: a pool that no list leads to and nobody names cannot be seen, unles
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from dataclasses import replace
 from typing import Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
-from gdbext.heap.ends import chains, look_ahead, paged_reader
+from gdbext.heap.ends import CONVINCING_BLOCKS, FAR_BYTES, WINDOW_BYTES, chains, look_ahead, paged_reader
 from gdbext.heap.geometry import FLAG_BITS, FREE_BIT, PREV_FREE_BIT, Pool
 from gdbext.heap.tlsf.control import first_payload, recognise_tlsf, tlsf_layout
 from gdbext.heap.tlsf.layout import TlsfLayout
 from gdbext.heap.tlsf.lists import neighbour_agrees, read_lists
 from gdbext.heap.walk import Walk
+from gdbext.model.record import replace
 from gdbext.source.memory import Memory
 
 _NAMES = ("mattconte-32", "mattconte-64")
 _MOST_POOLS = 32
-# How far behind a place where headers stop, or before a block, others are looked for that lead to an end.
-_WINDOW = 64 << 10
-# A heap in a larger image does not end with it: walking all of that as if it did takes seconds.
-_FAR = 1 << 20
-# Blocks that must follow each other before they count as some, and before nothing speaks against them.
-_CONVINCING, _CERTAIN = 4, 16
+# So many blocks that follow each other are certain, whatever speaks against them.
+_CERTAIN_BLOCKS = 16
 # So many equal bytes are a hole between two pools, not the inside of a block.
-_LEAST_HOLE = 1024
-# The sizes that people give their pools are multiples of these; of the larger ones, where the memory at hand ends with
-# what would be the second pool: then it is all one heap as a rule.
-_ROUND, _ROUND_ALL_HEAP = (256, 500), (1024,)
-# No pool lies lower.
-_LOWEST = 0x10000
+_HOLE_BYTES = 1024
+# People give their pools sizes that are multiples of these numbers of bytes. Where the memory at hand ends with what
+# would be the second pool, it is one heap as a rule: then only multiples of the larger number make two.
+_ROUND_BYTES, _ROUND_BYTES_AT_END = (256, 500), (1024,)
+# No pool lies at a lower address.
+_LOWEST_ADDRESS = 0x10000
 
 Range = Tuple[int, int]
 
@@ -115,8 +111,12 @@ class _Pools:
         """What looks like a pool behind one that is known, all of it used: no free list leads there."""
         for pool in self.pools if self.memory.ranges() else ():
             low = pool.end + self.layout.word
-            high = min(low + _WINDOW, self._held(pool.end - self.layout.word)[1], self._limit(pool.end))
-            long = (chain for chain in self._chains(low, high) if chain.blocks >= _CERTAIN and not self._is_open(chain))
+            high = min(low + WINDOW_BYTES, self._held(pool.end - self.layout.word)[1], self._limit(pool.end))
+            long = (
+                chain
+                for chain in self._chains(low, high)
+                if chain.blocks >= _CERTAIN_BLOCKS and not self._is_open(chain)
+            )
             chain = next(long, None)
             if chain is not None:
                 yield chain.first - self.layout.word, chain.stop
@@ -184,15 +184,15 @@ class _Pools:
         """Whether what is not at hand may be believed: it is where a pool goes on, or near what a list begins with."""
         if any(pool.first <= payload < pool.end for pool in self.pools):
             return False
-        goes_on = any(pool.open and pool.end <= payload < pool.end + (_FAR << 6) for pool in self.pools)
-        return goes_on or any(abs(payload - other) < _FAR for other in self._absent_heads())
+        goes_on = any(pool.open and pool.end <= payload < pool.end + (FAR_BYTES << 6) for pool in self.pools)
+        return goes_on or any(abs(payload - other) < FAR_BYTES for other in self._absent_heads())
 
     def _absent_heads(self) -> List[int]:
         """The blocks that lists begin with and that are not at hand, as far as they look like addresses."""
         word = self.layout.word
         heads = (self.read(self.layout.slot_words(slot)[0]) or 0 for slot in range(self.layout.slots))
         absent = [head for head in heads if head + 2 * word in self.absent]
-        return [head + 2 * word for head in absent if head >= _LOWEST and not _is_text_or_fill(head, word)]
+        return [head + 2 * word for head in absent if head >= _LOWEST_ADDRESS and not _is_text_or_fill(head, word)]
 
     # -- chains --------------------------------------------------------------------------------------------------------
 
@@ -205,7 +205,7 @@ class _Pools:
 
     def _fits(self, size: int) -> bool:
         layout = self.layout
-        return layout.smallest <= size < _FAR << 6 and not size & (layout.align - 1)
+        return layout.smallest <= size < FAR_BYTES << 6 and not size & (layout.align - 1)
 
     def _follow(self, payload: int) -> _Stop:
         """Follows size words that may be some, to where they stop."""
@@ -241,12 +241,12 @@ class _Pools:
         return chains(self.layout, lambda place: self._header(place + word), self.agrees, low, high, leads_to)
 
     def _chains(self, low: int, high: int) -> List[_Chain]:
-        """The longest chains in low..high, of those that stop at the same place, which no damage explains: at an end
-        marker, or in memory that is not at hand.
+        """The longest chain in low..high for each place where chains stop. Only stops that no damage explains count: an
+        end marker, or memory that is not at hand.
         """
 
         def leads_to(payload: int) -> Optional[int]:
-            if payload >= high + (_FAR << 6):
+            if payload >= high + (FAR_BYTES << 6):
                 return None
             stop = self._follow(payload) if payload > high else _Stop(payload, self._header(payload), None)
             return stop.payload if stop.is_marker or stop.word is None else None
@@ -270,8 +270,8 @@ class _Pools:
         return min((chain.first for chain in chains.values()), default=None)
 
     def _searched(self, stop: _Stop, limit: int) -> Range:
-        """Where blocks are looked for behind a stop: in the last block too, if that leads out of the memory at hand and
-        no list confirms its size.
+        """Where blocks are looked for behind a stop. The last block is searched too if it leads out of the memory at
+        hand and no list confirms its size.
         """
         layout, low = self.layout, stop.payload + self.layout.align
         if stop.last is not None and self._is_doubtful(stop.last):
@@ -279,11 +279,11 @@ class _Pools:
         elif stop.word is None:
             low = self._next_begin(stop.payload - layout.word + 1) + layout.word
         end = self._held(low - layout.word)[1]
-        return low, min(low + _WINDOW, end, limit)
+        return low, min(low + WINDOW_BYTES, end, limit)
 
     def _is_doubtful(self, payload: int) -> bool:
-        """Whether a block has a listed one in it, or leads out of the memory that holds its header and is not on the
-        list of its size.
+        """Whether a block's size is doubtful: a listed block lies in it, or it leads out of the memory that holds its
+        header and the list of its size lacks it.
         """
         header, layout = self._header(payload) or 0, self.layout
         size = header & ~FLAG_BITS
@@ -304,10 +304,8 @@ class _Pools:
         return node == payload - 2 * self.layout.word
 
     def _is_convincing(self, chain: _Chain, high: int) -> bool:
-        """Whether a chain is no chance: it leads to the end of memory that is all heap, or is long, or has a block in
-        it that a list leads to.
-        """
-        if chain.blocks >= _CERTAIN or chain.stop == high - high % self.layout.word:
+        """Whether a chain is no chance: it has 16 blocks, or ends with the memory, or a list leads to a block in it."""
+        if chain.blocks >= _CERTAIN_BLOCKS or chain.stop == high - high % self.layout.word:
             return True
         inside = self.free[bisect_left(self.free, chain.first) : bisect_left(self.free, chain.stop)]
         return any(self._follow(payload).payload == chain.stop for payload in inside)
@@ -350,13 +348,13 @@ class _Pools:
         if stop.is_marker or (stop.payload == first and first != layout.first):
             return Pool(first, stop.payload) if stop.payload > first else None
         last = min(self._held(stop.payload - layout.word)[1], limit)
-        end = last - last % layout.word if last - stop.payload <= _FAR else stop.payload + _FAR
+        end = last - last % layout.word if last - stop.payload <= FAR_BYTES else stop.payload + FAR_BYTES
         return Pool(first, end) if end > first else None
 
     def _ends_memory(self, first: int, payload: int) -> bool:
         """Whether a header is the last word of memory of a round length: then it was the end marker."""
         begin = self.layout.control if first == self.layout.first else first - self.layout.word
-        return payload == self._held(payload - self.layout.word)[1] and (payload - begin) % _ROUND[0] == 0
+        return payload == self._held(payload - self.layout.word)[1] and (payload - begin) % _ROUND_BYTES[0] == 0
 
     def _is_end(self, first: int, stop: _Stop, following: Optional[int]) -> bool:
         """Whether an end marker is one, not a header that was cleared; `following`: the first block behind it."""
@@ -373,15 +371,15 @@ class _Pools:
         begins = [first - layout.word, *([layout.control] if first == layout.first else [])]
         end = self._follow(following).payload
         lengths = [end - begin, *(stop.payload - place for place in begins)]
-        units = _ROUND_ALL_HEAP if end == self._held(begin)[1] else _ROUND
+        units = _ROUND_BYTES_AT_END if end == self._held(begin)[1] else _ROUND_BYTES
         return any(length % unit == 0 for length in lengths for unit in units)
 
     def _is_apart(self, end: int, begin: int) -> bool:
         """Whether what lies between two places is of no block: it is not at hand, all alike, or named otherwise."""
         if self._next_begin(begin) == begin or begin in (low for low, _ in self.named):
             return True
-        data = self.memory.get(end, min(begin - end, _WINDOW))
-        return data is None or (len(data) >= _LEAST_HOLE and data.count(data[:1]) == len(data))
+        data = self.memory.get(end, min(begin - end, WINDOW_BYTES))
+        return data is None or (len(data) >= _HOLE_BYTES and data.count(data[:1]) == len(data))
 
     def _begin_behind(self, end: int) -> Optional[int]:
         """Payload of the first block of a pool that begins right behind the end of another."""
@@ -390,17 +388,17 @@ class _Pools:
         if header is None or header & PREV_FREE_BIT or stop.last is None:
             return None
         blocks = 0
-        while first < stop.payload and blocks < _CONVINCING:
+        while first < stop.payload and blocks < CONVINCING_BLOCKS:
             header = self._header(first) or 0
             following = first + (header & ~FLAG_BITS) + self.layout.word
             if not self.agrees(first, header, following):
                 return None
             first, blocks = following, blocks + 1
-        return end + self.layout.word if blocks >= _CONVINCING or stop.is_marker else None
+        return end + self.layout.word if blocks >= CONVINCING_BLOCKS or stop.is_marker else None
 
     def _start_of(self, payload: int) -> int:
-        """Payload of the first block of the pool that holds a free one: the begin of the memory at hand or of a pool
-        that is named, if blocks lead on from there; else where the longest chain begins.
+        """Payload of the first block of the pool that holds a free one. The pool begins with the memory at hand, or as
+        it was named, if blocks lead on from there; else with the longest chain.
         """
         layout = self.layout
         low = self._held(payload)[0]
@@ -409,7 +407,7 @@ class _Pools:
         first = low + -low % layout.align + layout.word
         if low not in below and self._leads_to(first, payload):
             return first
-        return self._longest(max(first, payload - _WINDOW), payload)
+        return self._longest(max(first, payload - WINDOW_BYTES), payload)
 
     def _leads_to(self, first: int, payload: int) -> bool:
         while first < payload:
@@ -420,7 +418,7 @@ class _Pools:
         return first == payload
 
     def _longest(self, low: int, payload: int) -> int:
-        """Where the longest chain of blocks that agree begins that leads to a block. Pools begin at even words."""
+        """Start of the longest chain of agreeing blocks that leads to a block. Pools begin at even words."""
         layout = self.layout
         high = payload - layout.smallest - layout.word
         found = self._sound(low, high, lambda place: payload if place == payload else None)

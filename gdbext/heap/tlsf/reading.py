@@ -18,6 +18,7 @@ from typing import Iterable, Optional
 
 from gdbext.heap.geometry import FLAG_BITS, FREE_BIT, Pool
 from gdbext.heap.tlsf.layout import TlsfLayout
+from gdbext.model.said import said
 from gdbext.source.memory import Memory, joined
 
 PLANS = ("auto", "bulk", "headers")
@@ -116,10 +117,8 @@ class _Headers:
         self.follow_lists()
         for candidate in sorted(self.candidates):
             self._follow_chain(candidate, payload)
-        self.memory.remark(
-            f"behind the damage at {payload - self.layout.word:#x} only {_SCAN_BYTES:,} bytes and what lists and trace "
-            f"prove were read; to read all {end - payload:,} bytes: set memtrace plan bulk"
-        )
+        place, left = payload - self.layout.word, end - payload
+        self.memory.remark(said("read-in-part", place=place, scanned=_SCAN_BYTES, left=left))
 
     def _follow_chain(self, payload: int, low: int) -> None:
         """Reads the chain of headers from a place that may be a block, up to what is known already."""

@@ -12,10 +12,11 @@ from __future__ import annotations
 from typing import Dict, Iterable, List, Optional, Set, Tuple
 
 from gdbext.heap.region import Region
+from gdbext.model.said import Said, said
 from gdbext.source.memory import Memory
 
 _MOST_HEAPS = 64
-_ORIGIN = "on the list registered_heaps"
+_ORIGIN = said("registered")
 _LAYOUTS = (0, 4)  # bytes before caps: none, or a name's pointer
 _NODE_BYTES = 36
 _MOST_TYPES = 32
@@ -52,31 +53,31 @@ def _joined(caps: Iterable[Optional[int]]) -> int:
     return joined
 
 
-def read_registered(memory: Memory, head: int, names: Optional[Names] = None) -> Tuple[List[Region], Optional[str]]:
+def read_registered(memory: Memory, head: int, names: Optional[Names] = None) -> Tuple[List[Region], Optional[Said]]:
     """The heaps on the list whose head is at `head`; and why it ends early, if it does."""
     node = memory.word(head)
     if node is None:
-        return [], "the list of heaps cannot be read"
+        return [], said("registered-unreadable")
     if not node:
         return [], None
-    told: List[Tuple[List[Region], Optional[str]]] = []
+    told: List[Tuple[List[Region], Optional[Said]]] = []
     for shift in _LAYOUTS:
         if _region(memory, node, shift, {}):
             told.append(_follow(memory, node, shift, names or {}))
             if told[-1][1] is None:
                 break  # a longer form is not asked for: what lies behind the node may be no memory
     if not told:
-        return [], f"the first entry of the list of heaps, at {node:#x}, is no heap"
+        return [], said("registered-no-heap", place=node)
     return max(told, key=lambda one: (len(one[0]), one[1] is None))
 
 
-def _follow(memory: Memory, node: int, shift: int, names: Names) -> Tuple[List[Region], Optional[str]]:
+def _follow(memory: Memory, node: int, shift: int, names: Names) -> Tuple[List[Region], Optional[Said]]:
     regions: List[Region] = []
     seen: Set[int] = set()
     while node:
         found = None if node in seen or len(seen) >= _MOST_HEAPS else _region(memory, node, shift, names)
         if found is None:
-            return regions, f"the list of heaps is broken at {node:#x}"
+            return regions, said("registered-broken", place=node)
         seen.add(node)
         region, node = found
         if region is not None:

@@ -17,6 +17,7 @@ from gdbext.heap.geometry import FLAG_BITS, FREE_BIT, PREV_FREE_BIT
 from gdbext.heap.rules import NEIGHBOURS, SIZES, check_flaws, touching
 from gdbext.heap.tlsf.layout import MultiHeap, TlsfLayout
 from gdbext.heap.tlsf.rules_poison import AROUND, FILLS
+from gdbext.model.said import Said, said
 
 
 def slot_token(slot: int) -> Tuple[str, int]:
@@ -40,8 +41,11 @@ def _end_marker(facts: HeapFacts) -> Iterator[Fault]:
         address = pool.end - facts.layout.word
         word = facts.read(address)
         if word is not None and word & ~PREV_FREE_BIT:
-            text = f"the end marker at {address:#x} is {word:#010x}, not a used block of size 0"
-            yield Fault("end-marker", address, facts.layout.word, pool.end, text, touching(pool.end), False)
+            text = said("end-marker", place=address, stored=word)
+            yield Fault(
+                "end-marker", address, facts.layout.word, pool.end, text, touching(pool.end), False,
+                "size-word", None, word,
+            )  # fmt: skip
 
 
 def _flags(facts: HeapFacts) -> Iterator[Fault]:
@@ -51,15 +55,19 @@ def _flags(facts: HeapFacts) -> Iterator[Fault]:
             continue
         listed = payload in facts.listed
         if listed == bool(word & FREE_BIT):
-            says = "free" if next_word & PREV_FREE_BIT else "used"
-            text = f"its size word {next_word:#010x} says that the block before it is {says}, which it is not"
-            header, hit = facts.place_of_size(following), following
+            state = "free" if next_word & PREV_FREE_BIT else "used"
+            text = said("flag-of-previous", stored=next_word, state=state)
+            yield _flag_fault(facts, following, text, next_word, PREV_FREE_BIT)
         else:
-            says = "free" if word & FREE_BIT else "used"
-            text = f"its size word {word:#010x} says that it is {says}; its neighbour and the free lists say it is not"
-            header, hit = facts.place_of_size(payload), payload
-        low_byte = facts.layout.word - 1 if facts.snapshot.byte_order == "big" else 0
-        yield Fault("free-flag", header + low_byte, 1, hit, text, touching(hit))
+            text = said("flag-of-own", stored=word, state="free" if word & FREE_BIT else "used")
+            yield _flag_fault(facts, payload, text, word, FREE_BIT)
+
+
+def _flag_fault(facts: HeapFacts, payload: int, text: Said, word: int, flag: int, transient: bool = True) -> Fault:
+    """A size word of which one flag is wrong: the flags are in its lowest byte."""
+    low_byte = facts.layout.word - 1 if facts.snapshot.byte_order == "big" else 0
+    place = facts.place_of_size(payload) + low_byte
+    return Fault("free-flag", place, 1, payload, text, touching(payload), transient, "size-word", word ^ flag, word)
 
 
 def _first_flags(facts: HeapFacts) -> Iterator[Fault]:
@@ -67,11 +75,8 @@ def _first_flags(facts: HeapFacts) -> Iterator[Fault]:
     for pool in facts.layout.pools:
         position = facts.position.get(pool.first)
         if position is not None and facts.walk.words[position] & PREV_FREE_BIT:
-            address = facts.place_of_size(pool.first)
             word = facts.walk.words[position]
-            text = f"its size word {word:#010x} says that a free block is before it, and it is the first"
-            low_byte = facts.layout.word - 1 if facts.snapshot.byte_order == "big" else 0
-            yield Fault("free-flag", address + low_byte, 1, pool.first, text, touching(pool.first), False)
+            yield _flag_fault(facts, pool.first, said("flag-of-first", stored=word), word, PREV_FREE_BIT, False)
 
 
 def _previous_link(facts: HeapFacts) -> Iterator[Fault]:
@@ -82,22 +87,25 @@ def _previous_link(facts: HeapFacts) -> Iterator[Fault]:
         address = following - 2 * layout.word
         value, want = facts.read(address), payload - 2 * layout.word
         if value is not None and value != want:
-            text = f"the word behind the free block, prev_phys_block at {address:#x}, is {value:#010x}, not {want:#x}"
-            yield Fault("previous-link", address, layout.word, payload, text, touching(payload))
+            text = said("previous-link", place=address, stored=value, expected=want)
+            touched = touching(payload)
+            yield Fault("previous-link", address, layout.word, payload, text, touched, True, "prev-block", want, value)
 
 
 def _list_links(facts: HeapFacts) -> Iterator[Fault]:
     layout = facts.layout
     for fault in facts.walk.faults:
-        owner = (
-            f"next_free of {facts.user(fault.owner):#x}"
-            if fault.owner is not None
-            else f"the head of list {fault.slot}"
-        )
-        text = f"{owner} at {fault.address:#x} is {fault.value:#010x}, which {fault.text}"
+        place, value, why = fault.address, fault.value, fault.why
+        if fault.owner is not None:
+            role, text = (
+                "next-free",
+                said("next-free", block=facts.user(fault.owner), place=place, stored=value, why=why),
+            )
+        else:
+            role, text = "list-head", said("list-head", list=fault.slot, place=place, stored=value, why=why)
         touched = touching(fault.owner, fault.target, slot_token(fault.slot))
-        transient = fault.target is not None
-        yield Fault(fault.rule, fault.address, layout.word, fault.owner or fault.target, text, touched, transient)
+        hit, transient = fault.owner or fault.target, fault.target is not None
+        yield Fault(fault.rule, place, layout.word, hit, text, touched, transient, role, None, value)
 
 
 def _back_links(facts: HeapFacts) -> Iterator[Fault]:
@@ -107,9 +115,12 @@ def _back_links(facts: HeapFacts) -> Iterator[Fault]:
         if node.prev_free is None or node.prev_free == want:
             continue
         address = node.payload + layout.word
-        text = f"prev_free at {address:#x} is {node.prev_free:#010x}, not {want:#x}"
+        text = said("prev-free", place=address, stored=node.prev_free, expected=want)
         inside = layout.control <= node.prev_free < layout.end
-        yield Fault("back-link", address, layout.word, node.payload, text, touching(node.payload), inside)
+        yield Fault(
+            "back-link", address, layout.word, node.payload, text, touching(node.payload), inside,
+            "prev-free", want, node.prev_free,
+        )  # fmt: skip
 
 
 def _listed_blocks(facts: HeapFacts) -> Iterator[Fault]:
@@ -119,13 +130,16 @@ def _listed_blocks(facts: HeapFacts) -> Iterator[Fault]:
         touched = touching(payload, slot_token(node.slot), node.previous)
         if payload not in facts.position:
             if not any(gap.start <= payload < gap.end + facts.layout.word for gap in gaps):
-                text = f"the pointer at {node.pointer:#x} leads to {facts.user(payload):#x}, inside another block"
-                yield Fault("listed-not-free", node.pointer, facts.layout.word, node.previous or payload, text, touched)
+                text, role = said("listed-inside", place=node.pointer, target=facts.user(payload)), "next-free"
+                yield Fault(
+                    "listed-not-free", node.pointer, facts.layout.word, node.previous or payload, text, touched, True,
+                    role if node.previous is not None else "list-head", None, facts.read(node.pointer),
+                )  # fmt: skip
         elif not facts.is_free(payload):
-            text = f"it is on free list {node.slot} and marked used"
+            text = said("listed-used", list=node.slot)
             yield Fault("listed-not-free", facts.header_of(payload), 1, payload, text, touched)
         elif _tlsf(facts).slot_of(facts.size_of(payload)) != node.slot:
-            text = f"it is on free list {node.slot}, its size belongs on {_tlsf(facts).slot_of(facts.size_of(payload))}"
+            text = said("wrong-list", list=node.slot, right=_tlsf(facts).slot_of(facts.size_of(payload)))
             yield Fault("wrong-list", facts.header_of(payload), facts.layout.word, payload, text, touched)
 
 
@@ -135,7 +149,7 @@ def _unlisted_blocks(facts: HeapFacts) -> Iterator[Fault]:
             continue
         slot = _tlsf(facts).slot_of(word & ~FLAG_BITS)
         if slot not in facts.walk.cut_slots:
-            text = f"it is marked free and is on no free list (its size belongs on list {slot})"
+            text = said("unlisted", list=slot)
             yield Fault(
                 "free-not-listed", facts.header_of(payload), 1, payload, text, touching(payload, slot_token(slot))
             )
@@ -152,7 +166,7 @@ def _second_bitmaps(facts: HeapFacts) -> Iterator[Fault]:
             continue
         want = sum(1 << bit for bit, head in enumerate(heads) if head != layout.control)
         for bit in _bits(word ^ want):
-            yield _bitmap_fault(facts, address, word, bit, first + bit if bit < layout.sl_count else None)
+            yield _bitmap_fault(facts, address, word, want, bit, first + bit if bit < layout.sl_count else None)
 
 
 def _first_bitmap(facts: HeapFacts) -> Iterator[Fault]:
@@ -162,17 +176,20 @@ def _first_bitmap(facts: HeapFacts) -> Iterator[Fault]:
     if word is None or None in heads:
         return
     filled = {slot >> layout.sl_log2 for slot, head in enumerate(heads) if head != layout.control}
-    for bit in _bits(word ^ sum(1 << level for level in filled)):
-        yield _bitmap_fault(facts, layout.fl_bitmap, word, bit, None)
+    want = sum(1 << level for level in filled)
+    for bit in _bits(word ^ want):
+        yield _bitmap_fault(facts, layout.fl_bitmap, word, want, bit, None)
 
 
-def _bitmap_fault(facts: HeapFacts, address: int, word: int, bit: int, slot: Optional[int]) -> Fault:
+def _bitmap_fault(facts: HeapFacts, address: int, word: int, want: int, bit: int, slot: Optional[int]) -> Fault:
     rule = "bitmap-first" if address == _tlsf(facts).fl_bitmap else "bitmap-second"
-    state = "set, but it stands for no free block" if word >> bit & 1 else "clear, but free blocks are on its lists"
+    if word >> bit & 1:
+        text = said("bit-set", bit=bit, place=address, stored=word)
+    else:
+        text = said("bit-clear", bit=bit, place=address, stored=word)
     byte = 3 - bit // 8 if facts.snapshot.byte_order == "big" else bit // 8
-    text = f"bit {bit} of the bitmap at {address:#x} ({word:#010x}) is {state}"
     touched = touching(slot_token(slot) if slot is not None else ("bitmap", address))
-    return Fault(rule, address + byte, 1, None, text, touched)
+    return Fault(rule, address + byte, 1, None, text, touched, True, "bitmap", want, word)
 
 
 def _bits(word: int) -> List[int]:
@@ -186,7 +203,7 @@ def _word32(facts: HeapFacts, address: int) -> Optional[int]:
 
 def _null_block(facts: HeapFacts) -> Iterator[Fault]:
     layout = facts.layout
-    for place, name in ((2, "next_free"), (3, "prev_free")):
+    for place, name, role in ((2, "next_free", "next-free"), (3, "prev_free", "prev-free")):
         address = layout.control + place * layout.word
         value = facts.read(address)
         if value is None or value == layout.control:
@@ -194,8 +211,8 @@ def _null_block(facts: HeapFacts) -> Iterator[Fault]:
         payload = value + 2 * layout.word
         inside = layout.is_end(payload) or layout.pool_of(payload) is not None
         if payload % layout.align or not inside:
-            text = f"{name} of the null block at {address:#x} is {value:#010x}, no block of this heap"
-            yield Fault("control-null", address, layout.word, None, text, touching("control"), False)
+            text, touched = said("null-block", member=name, place=address, stored=value), touching("control")
+            yield Fault("control-null", address, layout.word, None, text, touched, False, role, None, value)
 
 
 def _free_bytes(facts: HeapFacts) -> Iterator[Fault]:
@@ -207,9 +224,9 @@ def _free_bytes(facts: HeapFacts) -> Iterator[Fault]:
     want = free - facts.layout.word * len(used)
     if info.free_bytes in (free, want):
         return  # versions differ in whether headers of used blocks count as free
-    text = f"free_bytes is {info.free_bytes:,}, the used blocks leave {want:,}"
-    touched = touching("counters", _counted_twice(facts, info.free_bytes - want))
-    yield Fault("free-bytes", info.address + facts.layout.word, facts.layout.word, None, text, touched)
+    text = said("free-bytes", counted=info.free_bytes, left=want)
+    touched, word = touching("counters", _counted_twice(facts, info.free_bytes - want)), facts.layout.word
+    yield Fault("free-bytes", info.address + word, word, None, text, touched, True, "counter", want, info.free_bytes)
 
 
 def _counted_twice(facts: HeapFacts, surplus: int) -> Optional[int]:
@@ -225,23 +242,21 @@ def _counted_twice(facts: HeapFacts, surplus: int) -> Optional[int]:
 def _minimum_free(facts: HeapFacts) -> Iterator[Fault]:
     info = facts.counters
     if info is not None and info.minimum_free is not None and info.minimum_free > info.free_bytes:
-        text = f"minimum_free_bytes is {info.minimum_free:,}, more than the {info.free_bytes:,} that are free"
-        address = facts.region.address + 2 * facts.layout.word
-        yield Fault("minimum-free", address, facts.layout.word, None, text, touching("counters"))
+        text = said("minimum-free", minimum=info.minimum_free, free=info.free_bytes)
+        word, touched = facts.layout.word, touching("counters")
+        address = facts.region.address + 2 * word
+        yield Fault("minimum-free", address, word, None, text, touched, True, "counter", None, info.minimum_free)
 
 
-def _unsound_headers(facts: HeapFacts) -> Optional[str]:
+def _unsound_headers(facts: HeapFacts) -> Optional[Said]:
     """Why used blocks cannot be summed up: a gap, or a doubtful flag."""
     if facts.walk.complete and next(iter(_flags(facts)), None) is None:
         return None
-    return "the used blocks cannot be summed up before their headers are sound"
+    return said("headers-unsound")
 
 
-def _cut_lists(facts: HeapFacts) -> Optional[str]:
-    if not facts.walk.cut_slots:
-        return None
-    what = f"{len(facts.walk.cut_slots)} of the free lists could not be followed to the end"
-    return f"{what}: free blocks that belong there were not looked for"
+def _cut_lists(facts: HeapFacts) -> Optional[Said]:
+    return said("lists-cut", lists=len(facts.walk.cut_slots)) if facts.walk.cut_slots else None
 
 
 END_MARKER = "A used block of size 0 lies at the end of each pool, and nowhere else."

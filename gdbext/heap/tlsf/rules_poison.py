@@ -10,6 +10,7 @@ from gdbext.heap.geometry import FREE_BIT
 from gdbext.heap.rules import first_difference, touching
 from gdbext.heap.tlsf.owner import strangers
 from gdbext.heap.tlsf.poison import FREE_FILL, HEAD, TAIL, Poison, fills_of
+from gdbext.model.said import said
 
 _WIDTH = 4
 _NAME_AND_HANDLE = 48
@@ -32,8 +33,11 @@ def check_head(facts: HeapFacts) -> Iterator[Fault]:
         value = facts.read32(payload)
         if value is not None and value != HEAD:
             offset, length = first_difference(value, HEAD, _WIDTH, facts.snapshot.byte_order)
-            text = f"the canary in front of it, at {payload:#x}, is {value:#010x}, not {HEAD:#x}"
-            yield Fault("poison-head", payload + offset, length, payload, text, touching(payload))
+            text = said("head-canary", place=payload, stored=value, expected=HEAD)
+            yield Fault(
+                "poison-head", payload + offset, length, payload, text, touching(payload), True,
+                "head-canary", HEAD, value,
+            )  # fmt: skip
 
 
 def _length_of(facts: HeapFacts, payload: int, size: int) -> Optional[int]:
@@ -47,8 +51,8 @@ def check_length(facts: HeapFacts) -> Iterator[Fault]:
         place = _poison(facts).length_place(payload)
         value = facts.read32(place)
         if value is not None and _length_of(facts, payload, size) is None:
-            text = f"its requested length at {place:#x} is {value:#x}, more than its {size:,} bytes hold"
-            yield Fault("poison-length", place, _WIDTH, payload, text, touching(payload))
+            text, touched = said("requested-length", place=place, stored=value, size=size), touching(payload)
+            yield Fault("poison-length", place, _WIDTH, payload, text, touched, True, "requested-length", None, value)
 
 
 def check_owner(facts: HeapFacts) -> Iterator[Fault]:
@@ -62,8 +66,8 @@ def check_owner(facts: HeapFacts) -> Iterator[Fault]:
         place = places[raw] or 0
         if _is_about_task(facts, raw, place, handles):
             continue
-        text = f"the word of its owner, at {place:#x}, is {words[raw]:#010x}, which is no task's handle"
-        yield Fault("owner-word", place, _WIDTH, raw, text, touching(raw))
+        text = said("owner-word", place=place, stored=words[raw])
+        yield Fault("owner-word", place, _WIDTH, raw, text, touching(raw), True, "owner-word", None, words[raw])
 
 
 def _is_about_task(facts: HeapFacts, raw: int, place: int, handles: FrozenSet[int]) -> bool:
@@ -86,9 +90,9 @@ def check_tail(facts: HeapFacts) -> Iterator[Fault]:
         value = facts.read32(place)
         if value is not None and value != TAIL:
             offset, count = first_difference(value, TAIL, _WIDTH, facts.snapshot.byte_order)
-            text = f"the canary behind it, at {place:#x}, is {value:#010x}, not {TAIL:#x}"
-            following = payload + size + facts.layout.header
-            yield Fault("poison-tail", place + offset, count, payload, text, touching(payload, following))
+            text = said("tail-canary", place=place, stored=value, expected=TAIL)
+            touched = touching(payload, payload + size + facts.layout.header)
+            yield Fault("poison-tail", place + offset, count, payload, text, touched, True, "tail-canary", TAIL, value)
 
 
 def check_fill(facts: HeapFacts) -> Iterator[Fault]:
@@ -105,12 +109,12 @@ def _changed_fill(facts: HeapFacts, payload: int, word: int, start: int, data: b
     fill = bytes([FREE_FILL])
     changed = len(data) - len(data.lstrip(fill))
     length = len(data.rstrip(fill)) - changed
-    where = "inside the free block" if word & FREE_BIT else "behind its end"
-    changes = f"{length:,} bytes from {start + changed:#x} on, {where}, were changed"
-    text = f"{changes}: they were filled with {FREE_FILL:#x}"
-    rule = "poison-fill" if word & FREE_BIT else "poison-slack"
-    following = payload + facts.size_of(payload) + facts.layout.header
-    return Fault(rule, start + changed, length, payload, text, touching(payload, following))
+    place, touched = start + changed, touching(payload, payload + facts.size_of(payload) + facts.layout.header)
+    if word & FREE_BIT:
+        rule, text = "poison-fill", said("fill-inside", bytes=length, place=place, fill=FREE_FILL)
+    else:
+        rule, text = "poison-slack", said("fill-behind", bytes=length, place=place, fill=FREE_FILL)
+    return Fault(rule, place, length, payload, text, touched, True, "fill", FREE_FILL, None)
 
 
 AROUND = (

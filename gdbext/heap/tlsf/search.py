@@ -22,6 +22,7 @@ from gdbext.heap.region import Region, Span
 from gdbext.heap.tlsf.control import first_payload, pool_end, reads_empty, recognise_tlsf, tlsf_layout
 from gdbext.heap.tlsf.layout import TlsfLayout
 from gdbext.heap.tlsf.multi_heap import INFO_WORDS, read_multi_heap
+from gdbext.model.said import Said, Text, said
 from gdbext.source.memory import Memory
 from gdbext.source.snapshot import Snapshot, WordReader
 
@@ -31,13 +32,11 @@ _FEWEST_EMPTY = 12  # lists of a candidate: any layout has at least 32, most of 
 _MOST_CANDIDATES = 64
 
 
-def find_tlsf(memory: Memory, held: Snapshot, taken: Sequence[Span], left_out: List[str]) -> List[FoundHeap]:
+def find_tlsf(memory: Memory, held: Snapshot, taken: Sequence[Span], left_out: List[Text]) -> List[FoundHeap]:
     """Every TLSF whose control block lies in what is held."""
     candidates = sorted(_candidates(held), reverse=True)
     if len(candidates) > _MOST_CANDIDATES:
-        left_out.append(
-            f"{len(candidates) - _MOST_CANDIDATES} places that look a little like a TLSF were not looked at"
-        )
+        left_out.append(said("tlsf-candidates", places=len(candidates) - _MOST_CANDIDATES))
     looked_at = (heap_at_control(memory, control, BY_SIGNATURE) for _, control in candidates[:_MOST_CANDIDATES])
     return [heap for heap in looked_at if heap is not None]
 
@@ -77,7 +76,7 @@ def _pattern(window: int, held: Snapshot) -> Pattern[bytes]:
     return re.compile(upper + b"(?=..(" + upper + rb"..)\1\1)..(?:\1)+", re.DOTALL)
 
 
-def heap_at_control(memory: Memory, control: int, origin: str) -> Optional[FoundHeap]:
+def heap_at_control(memory: Memory, control: int, origin: Said) -> Optional[FoundHeap]:
     """The heap whose control block is at `control`, if its lists and its blocks agree; with its multi_heap if any."""
     word = memory.source.pointer_size
     memory.fetch(control, word)

@@ -10,7 +10,6 @@ Assumptions: the heap's bounds come from the list of heaps, which such a core ho
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Callable, Iterator, List, Optional, Tuple
 
 from gdbext.heap.facts import HeapFacts, Invariants
@@ -19,16 +18,16 @@ from gdbext.heap.region import Region
 from gdbext.heap.tlsf.poison import find_poison
 from gdbext.heap.tlsf.rules_poison import AROUND, FILLS
 from gdbext.heap.walk import Walk
-from gdbext.model import Skipped
+from gdbext.model.reports.base import Skipped
+from gdbext.model.said import Said, said
 from gdbext.source.memory import Memory
 
 _SMALLEST_WORDS = 3
-ABSENT = "this core holds used blocks alone: its free blocks, headers, lists and totals are not there and not checked"
+ABSENT = said("used-blocks-alone")
 
 Spans = List[Tuple[int, int]]
 
 
-@dataclass(frozen=True)
 class _UsedBlocks(Geometry):
     """Blocks without headers, and nothing between them."""
 
@@ -46,9 +45,9 @@ class _Dumped(Invariants):
         """All the rest."""
         yield Skipped(f"heap {facts.region.address:#x}", ABSENT)
 
-    def evidence(self, facts: HeapFacts) -> Iterator[str]:
+    def evidence(self, facts: HeapFacts) -> Iterator[Said]:
         """The segments."""
-        yield "each used block is a segment of the core"
+        yield said("blocks-are-segments")
 
 
 def read_used_blocks(memory: Memory, region: Region) -> Optional[HeapFacts]:

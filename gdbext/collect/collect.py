@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Finds and reads the heaps and the trace of a target.
+
+Approach: where heaps lie is found first, by symbols or in a file by what they look like, for the ring may lie in one;
+then the trace is read, then the heaps with what the trace proves, each once.
+"""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from functools import lru_cache
+from typing import Callable, Iterator, List, Optional, Sequence, Tuple
+
+from gdbext.collect.collected import Collected
+from gdbext.collect.traces import NoRing, read_trace, with_task_lists
+from gdbext.heap.allocator import LARGEST_HEAP, Named
+from gdbext.heap.facts import HeapFacts
+from gdbext.heap.region import Region, Span
+from gdbext.heap.registry import ALLOCATORS, AUTO, KINDS, complete, find_named, read_heap
+from gdbext.heap.search import Searched, search_file, search_heaps
+from gdbext.model.errors import UserError
+from gdbext.model.record import replace
+from gdbext.model.reports.base import Skipped
+from gdbext.model.said import said
+from gdbext.target.formats import region_named
+from gdbext.target.target import Target
+
+_HOLES_SAID = 8
+_NO_HEAP = (
+    "no heap found: no symbol leads to one, and nothing that was searched looks like one; search memory with "
+    "--search START,END, or name one with --heap KIND@ADDRESS"
+)
+
+
+def collect_trace(target: Target, wanted: Namespace) -> Collected:
+    """Reads the trace alone, as arguments.py has TRACE; why there is none is among what was skipped."""
+    found = Collected(target)
+    read_trace(found, wanted, span_of(target, wanted), lru_cache(lambda: find_heaps(target)))
+    target.bytes.memory().require_whole()  # a free that was not read makes a block live
+    return found
+
+
+def collect(target: Target, wanted: Namespace, needed: bool = True) -> Collected:
+    """Reads the trace, then the heaps with what the trace proves, as arguments.py has SOURCES.
+
+    UserError without any heap, if one is needed. A range to be searched may hold either. KeyboardInterrupt: Ctrl-C came
+    before the trace was read, or a heap found.
+    """
+    memory = target.bytes.memory()
+    found, span = Collected(target), span_of(target, wanted)
+    named = lru_cache(lambda: find_heaps(target))
+    try:
+        read_trace(found, wanted, span, named)
+        memory.require_whole()
+    except NoRing as problem:
+        found.skipped.append(Skipped("trace", problem.why))
+    regions = _with_pools(target, _regions(found, wanted, span, named), wanted.pool)
+    if not regions:
+        memory.require_whole()
+    if needed and not regions and not found.heaps_missing and target.trace is None:
+        raise UserError(_NO_HEAP)
+    proven = found.proven
+    for region in regions:
+        heap = read_heap(memory, region, proven)
+        if isinstance(heap, HeapFacts):
+            found.heaps.append(heap)
+            found.skipped += [*heap.allocator.remarks(heap), *_unread(target, heap)]
+        else:
+            found.unreadable.append(heap)
+    if found.heaps and wanted.ring is None and wanted.search is None:
+        with_task_lists(found)
+    return found
+
+
+def find_heaps(target: Target) -> Named:
+    """The heaps that were known when a core was saved, else those that symbols lead to, else, in a file, those that
+    show themselves.
+
+    A list of the program's that can be read and is empty or broken is the truth; a file without it says nothing of its
+    heaps.
+    """
+    saved = target.bytes.saved
+    if saved is not None:
+        regions = [Region(**heap._asdict()) for heap in saved.heaps if heap.kind in KINDS]
+        return Named(regions, [said("as-saved", why=why) for _, why in saved.skipped])
+    memory = target.bytes.memory()
+    named = find_named(memory, target.program)
+    if named.regions or named.final or not target.bytes.is_file:
+        return named
+    searched = search_file(memory)
+    lacking = [] if target.bytes.why_no_heaps is None or searched.regions else [target.bytes.why_no_heaps]
+    return Named(searched.regions, [*named.problems, *searched.left_out, *lacking])
+
+
+def _regions(found: Collected, wanted: Namespace, span: Optional[Span], named: Callable[[], Named]) -> List[Region]:
+    target = found.target
+    if wanted.heap:
+        regions: List[Region] = []
+        for region in [region_named(text, target.bytes.address) for text in wanted.heap]:
+            if region.kind != AUTO and ALLOCATORS[region.kind].needs_variables:
+                same = [one for one in named().regions if (one.kind, one.address) == (region.kind, region.address)]
+                regions.append(same[0] if same else region)
+            else:
+                regions.append(complete(target.bytes.memory(), region, target.program))
+        memory = target.bytes.memory()
+        for start in (region.address for region in regions):
+            if not (memory.fragile and memory.may_read(start, start + 1)):  # which is spared the guess
+                memory.allow_named(start, start + LARGEST_HEAP)
+        return regions
+    heaps = named()
+    searched = search_heaps(target.bytes.memory(), [span]) if span is not None else Searched([], [])
+    found.skipped += [Skipped("heaps", why) for why in (*heaps.problems, *searched.left_out)]
+    found.heaps_missing = bool(heaps.problems)
+    known = {region.address for region in heaps.regions}
+    return [
+        *(complete(target.bytes.memory(), region, target.program) for region in heaps.regions),
+        *(region for region in searched.regions if region.address not in known),
+    ]
+
+
+def _unread(target: Target, heap: HeapFacts) -> Iterator[Skipped]:
+    holes = target.bytes.memory().failed(heap.start, heap.layout.behind) if heap.layout.fills_pools else []
+    for start, end in holes[:_HOLES_SAID]:
+        yield Skipped("memory", said("hole-unread", bytes=end - start, place=start))
+    if holes[_HOLES_SAID:]:
+        left = sum(end - start for start, end in holes[_HOLES_SAID:])
+        yield Skipped("memory", said("more-holes-unread", bytes=left, places=len(holes) - _HOLES_SAID))
+
+
+def _with_pools(target: Target, regions: List[Region], pools: Sequence[str]) -> List[Region]:
+    """The regions, of which the one that can have several pools has those that --pool names."""
+    if not pools:
+        return regions
+    pooled = [AUTO, *(kind for kind, one in ALLOCATORS.items() if one.takes_pools)]
+    able = [region for region in regions if region.kind in pooled]
+    if len(able) != 1:
+        kinds = f"{', '.join(pooled[:-1])} or {pooled[-1]}"
+        raise UserError(f"--pool {pools[0]}: {len(able)} heaps here may have pools: name one with --heap, as {kinds}")
+    spans = [_pair(target, f"--pool {text}", text) for text in pools]
+    for low, high in spans:
+        target.bytes.memory().allow_named(low, high)
+    named = replace(able[0], pools=(*able[0].pools, *spans))
+    return [named if region is able[0] else region for region in regions]
+
+
+def span_of(target: Target, wanted: Namespace) -> Optional[Span]:
+    """The range that the user wants searched."""
+    return None if wanted.search is None else _pair(target, f"--search {wanted.search}", wanted.search)
+
+
+def _pair(target: Target, option: str, text: str) -> Tuple[int, int]:
+    """The range that an option gives as START,END."""
+    first, comma, last = text.rpartition(",")
+    if not comma:
+        raise UserError(f"{option}: give START,END")
+    start, end = target.bytes.address(first), target.bytes.address(last)
+    if not start < end <= start + LARGEST_HEAP:
+        raise UserError(f"{option}: START must lie below END, by {LARGEST_HEAP >> 20} MiB at most")
+    return start, end

@@ -1,0 +1,189 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Collects where pointers may stand outside of the heaps: globals, stacks, registers, and what the user names.
+
+Approach: a host says what its program writes to and where its threads stand; the heaps and the ring are taken out, for
+they are full of addresses that nobody uses as pointers. A stack that lies in a block is read from its stack pointer on,
+and so are the stacks of FreeRTOS's tasks, wherever they lie; what is below is left out of blocks and variables.
+What should have been scanned and was not is kept, in numbers: from less than all nothing can be called unreachable.
+Cost: the globals, up to 64 KiB a stack, and the heaps in full.
+"""
+
+from __future__ import annotations
+
+from typing import Iterator, List, Sequence, Tuple
+
+from gdbext.analyse.reach import Held, Reach, Register, Root
+from gdbext.analyse.stacks import TaskStack, task_stacks
+from gdbext.collect.collected import Collected
+from gdbext.collect.world import Section, Thread, sections_of, threads_named
+from gdbext.kernel.freertos import read_tasks
+from gdbext.model.errors import UserError
+from gdbext.model.reports.base import Skipped
+from gdbext.model.reports.refs import Scanned, Unscanned
+from gdbext.model.said import said
+from gdbext.source.known import parse_ranges
+from gdbext.source.memory import Memory
+
+_STACK_BYTES = 64 << 10
+_LARGEST_ROOT = 64 << 20
+_UNTOLD = "stacks of tasks that the kernel's lists do not tell"
+
+
+class Scan:
+    """What is scanned."""
+
+    def __init__(self, reach: Reach) -> None:
+        self.reach = reach
+        self.roots: List[Root] = []
+        self.registers: List[Register] = []
+        self.unscanned: List[Unscanned] = []
+
+    def scanned(self, memory: Memory) -> Tuple[Scanned, ...]:
+        """The same in numbers."""
+        blocks = sum(block.end - block.start - _missing(memory, *block[:2]) for block in self.reach.blocks)
+        known = (Scanned(*root, root.end - root.start - _missing(memory, *root[2:])) for root in self.roots)
+        registers = [Scanned("register", "registers", None, None, len(self.registers))] if self.registers else []
+        heaps = Scanned("heap", f"{len(self.reach.blocks):,} used blocks", None, None, blocks)
+        return (*known, *registers, heaps)
+
+
+def _missing(memory: Memory, start: int, end: int) -> int:
+    return sum(high - low for low, high in memory.snapshot.missing(start, end))
+
+
+def collect_scan(found: Collected, named: Sequence[str]) -> Scan:
+    """Reads everything that is scanned; `named`: further memory, as --scan names it."""
+    target = found.target
+    memory = target.bytes.memory()
+    _fetch_blocks(found)
+    scan = Scan(Reach(memory.snapshot, held_blocks(found), found.trace.own))
+    threads = threads_named(target.debugger.machine(), target.debugger.registers())
+    sections, absent = sections_of(target)
+    scan.unscanned += _lacking(found, threads, sections, absent)
+    stacks = _of_tasks(scan, threads, found)
+    for thread, pointer, registers in threads:
+        scan.registers += [(f"{thread} {name}", value) for name, value in registers.items()]
+        if not any(stack.low <= pointer < stack.end for stack in stacks):
+            scan.roots += _stack(memory, scan, sections, f"stack of {thread}", pointer)
+    others = [Root("memory", "--scan", start, end) for start, end in _ranges(named)]
+    for root in others:
+        memory.allow(root.start, root.end)
+    writable = [Root("global", *section) for section in sections]
+    taken = [(heap.start, heap.end) for heap in found.heaps] + list(found.trace.own)
+    taken += [(stack.low, stack.end) for stack in stacks]
+    for root in (*writable, *others):
+        scan.roots += _without(root, taken, scan, found)
+    for root in scan.roots:
+        memory.fetch_known(root.start, root.end)
+        missing = _missing(memory, root.start, root.end)
+        if missing:
+            where = said("memory-at", name=root.name, start=root.start, end=root.end)
+            whole = missing == root.end - root.start
+            why = said("root-unread", where=where) if whole else said("root-partly-unread", bytes=missing, where=where)
+            found.skipped.append(Skipped("scan", why))
+            scan.unscanned.append(Unscanned(*root, missing))
+    missing = sum(_missing(memory, block.start, block.end) for block in scan.reach.blocks)
+    scan.unscanned += [Unscanned("heap", "used blocks", None, None, missing)] if missing else []
+    return scan
+
+
+def _lacking(
+    found: Collected, threads: Sequence[Thread], sections: Sequence[Section], absent: Sequence[Section]
+) -> Iterator[Unscanned]:
+    """What a whole scan needs and this target does not have."""
+    if not threads:
+        found.skipped.append(Skipped("scan", said("no-registers")))
+        yield Unscanned("register", "registers", None, None, None)
+    if not sections:
+        if not found.target.bytes.is_file:
+            found.skipped.append(Skipped("scan", said("no-globals")))
+        yield Unscanned("global", "globals", None, None, None)
+    for name, start, end in absent:
+        found.skipped.append(
+            Skipped("scan", said("not-in-files", where=said("memory-at", name=name, start=start, end=end)))
+        )
+        yield Unscanned("global", name, start, end, end - start)
+    for heap in found.unreadable:
+        found.skipped.append(Skipped(f"heap {heap.region.address:#x}", heap.why))
+        yield Unscanned("heap", f"the heap at {heap.region.address:#x}", heap.region.start, heap.region.end, None)
+    for facts in found.heaps:
+        for gap in facts.walk.gaps():
+            yield Unscanned("heap", "where no block could be proven", gap.start, gap.end, gap.end - gap.start)
+
+
+def _fetch_blocks(found: Collected) -> None:
+    for heap in found.heaps:
+        if heap.layout.fills_pools:
+            for pool in heap.layout.pools:
+                found.memory.fetch(pool.first, heap.layout.behind_pool(pool) - pool.first)
+        for gap in heap.walk.gaps():
+            found.skipped.append(Skipped("scan", said("gap-not-scanned", start=gap.start, end=gap.end)))
+
+
+def held_blocks(found: Collected) -> List[Held]:
+    """The used blocks of all heaps. Nothing is read."""
+    return [
+        Held(raw, heap.end_of(raw), heap.user(raw), heap.region.address)
+        for heap in found.heaps
+        for raw in heap.walk.payloads
+        if not heap.is_free(raw)
+    ]
+
+
+def _of_tasks(scan: Scan, threads: Sequence[Thread], found: Collected) -> List[TaskStack]:
+    """The stacks of the kernel's tasks: what is in use of them becomes a root, the rest belongs to nothing."""
+    target = found.target
+    tasks = read_tasks(target.bytes.memory(), target.program)
+    pointers = [stack for _, stack, _ in threads]
+    stacks, problems = task_stacks(tasks.tasks, scan.reach, pointers, target.bytes.memory().known_end)
+    found.skipped += [Skipped("scan", problem) for problem in (*tasks.problems, *problems)]
+    scan.unscanned += [Unscanned("stack", _UNTOLD, None, None, None)] if tasks.problems else []
+    for stack in stacks:
+        scan.reach.set_aside(stack.low, stack.end)
+        scan.roots += [Root("stack", stack.name, stack.top, stack.end)] if stack.top < stack.end else []
+    return stacks
+
+
+def _stack(memory: Memory, scan: Scan, sections: Sequence[Section], name: str, low: int) -> List[Root]:
+    """The used part of a stack; none if it lies in a variable, which is scanned whole.
+
+    Where nothing tells its end, it ends with the memory that can be read.
+    """
+    if any(start <= low < end for _, start, end in sections):
+        return []
+    reach = scan.reach
+    block = reach.block_at(low)
+    end = low + _STACK_BYTES if block is None else reach.blocks[block].end
+    end = min([end, *(held.start for held in reach.blocks if block is None and held.start > low)])
+    end = min(end, memory.known_end(low))
+    memory.fetch_known(low, end)
+    if block is None:
+        end = next((low for low, high in memory.snapshot.missing(low, end) if high == end), end)
+    if low < end:
+        return [Root("stack", name, low, end)]
+    scan.unscanned.append(Unscanned("stack", name, low, None, None))
+    return []
+
+
+def _ranges(named: Sequence[str]) -> List[Tuple[int, int]]:
+    try:
+        return [pair for text in named for pair in parse_ranges(text)]
+    except ValueError as problem:
+        raise UserError(f"--scan {problem}") from None
+
+
+def _without(root: Root, taken: Sequence[Tuple[int, int]], scan: Scan, found: Collected) -> List[Root]:
+    """The parts of a range that are neither heap nor ring."""
+    parts, low = [], root.start
+    for start, end in sorted(taken):
+        if start < root.end and end > low:
+            parts.append((low, start))
+            low = max(low, end)
+    parts.append((low, root.end))
+    kept = [root._replace(start=start, end=end) for start, end in parts if start < end]
+    large = [part for part in kept if part.end - part.start > _LARGEST_ROOT]
+    for part in large:
+        why = said("root-too-large", name=part.name, start=part.start, end=part.end, most=_LARGEST_ROOT)
+        found.skipped.append(Skipped("scan", why))
+    scan.unscanned += [Unscanned(*part, part.end - part.start) for part in large]
+    return [part for part in kept if part not in large]

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The stacks of the kernel's tasks in numbers: what is in use, and what never was.
+
+The kernel fills a stack when it makes a task: what still holds that was never used. A stack without any of it is full,
+and the heap behind it may be what it ran into.
+Cost: registers, the kernel's lists, and of each stack what was never used.
+"""
+
+from __future__ import annotations
+
+from typing import Optional, Tuple
+
+from gdbext.analyse.reach import Reach
+from gdbext.analyse.stacks import task_stacks
+from gdbext.collect.collected import Collected
+from gdbext.collect.roots import held_blocks
+from gdbext.collect.world import threads_named
+from gdbext.kernel.freertos import read_tasks
+from gdbext.model.record import replace
+from gdbext.model.reports.base import Skipped
+from gdbext.model.reports.free import TaskStackUse
+from gdbext.model.said import said
+from gdbext.source.memory import Memory
+
+_FILL = b"\xa5"
+_PIECE = 1024
+
+
+def stack_uses(found: Collected) -> Tuple[TaskStackUse, ...]:
+    """The stacks of the kernel's tasks; what is wrong with them and with its lists is among what was skipped."""
+    target = found.target
+    known = read_tasks(target.bytes.memory(), target.program)
+    found.skipped += [Skipped("tasks", problem) for problem in known.problems]
+    if not known.tasks:
+        return ()
+    memory = target.bytes.memory()
+    threads = threads_named(target.debugger.machine(), target.debugger.registers())
+    pointers = [stack for _, stack, _ in threads]
+    stacks, _ = task_stacks(known.tasks, Reach(memory.snapshot, held_blocks(found)), pointers, memory.known_end)
+    places = {stack.low: stack for stack in stacks}
+    uses = []
+    for task in known.tasks:
+        stack = places.get(task.low)
+        if stack is None:
+            why = said("stack-cannot-be", task=task.name, place=task.address)
+            found.skipped.append(Skipped("tasks", why))
+            continue
+        unknown = task.running and stack.top == stack.low
+        in_use = None if unknown else stack.end - stack.top
+        never = _never_used(memory, stack.low, stack.top if in_use else stack.end)
+        uses.append(TaskStackUse(task.name, task.address, stack.low, stack.end - stack.low, in_use, never))
+    filled = any(use.never_used for use in uses)
+    return tuple(uses if filled else (replace(use, never_used=None) for use in uses))
+
+
+def _never_used(memory: Memory, low: int, top: int) -> Optional[int]:
+    """Bytes from the far end of a stack on that hold the kernel's fill; None: they could not be read."""
+    for start in range(low, top, _PIECE):
+        data = None if memory.fragile else memory.get(start, min(_PIECE, top - start))
+        if data is None:
+            return None
+        used = data.lstrip(_FILL)
+        if used:
+            return start + len(data) - len(used) - low
+    return top - low

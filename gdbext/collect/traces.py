@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Finds and reads the trace of a target: one that was given, the recorder's ring, or ESP-IDF's own records."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from typing import Callable, Optional
+
+from gdbext.collect.collected import Collected
+from gdbext.heap.allocator import Named
+from gdbext.heap.region import Span
+from gdbext.model.errors import UserError
+from gdbext.model.reports.base import Skipped
+from gdbext.model.said import Said, Trouble, said
+from gdbext.report.sentences import words
+from gdbext.source.memory import Memory
+from gdbext.target.target import Target
+from gdbext.trace.format import HEADER_BYTES, FormatError
+from gdbext.trace.idf_heap_trace import HEAP_TRACING, SOURCE, STATICS, books_of, read_records
+from gdbext.trace.idf_task_stats import TASK_TRACKING, lists_of, read_owners
+from gdbext.trace.ring import find_rings, read_ring, search_rings
+from gdbext.trace.trace import with_owners
+
+_FIRST_LOOK = 4096
+_SYMBOL = "memtrace_ring"
+
+
+class NoRing(UserError):
+    """There is no ring where there should be one; `why` says it."""
+
+    def __init__(self, why: Said) -> None:
+        super().__init__(words(why))
+        self.why = why
+
+
+def read_trace(found: Collected, wanted: Namespace, span: Optional[Span], named: Callable[[], Named]) -> None:
+    """Reads the trace; why there is none is among what was skipped. `named`: the heaps, for a trace may lie in one."""
+    target = found.target
+    if target.trace is not None:
+        found.trace = target.trace
+        found.skipped += [Skipped("trace", problem) for problem in target.trace.problems]
+        return
+    unasked = wanted.ring is None and span is None
+    try:
+        _read_ring(found, ring_address(target, wanted, span, named))
+    except NoRing as problem:
+        if not unasked:
+            raise
+        found.skipped.append(Skipped("trace", problem.why))
+    if found.trace.header is None and unasked and target.program.address_of(HEAP_TRACING) is not None:
+        _read_records(found, named)
+
+
+def ring_address(target: Target, wanted: Namespace, span: Optional[Span], named: Callable[[], Named]) -> Optional[int]:
+    """Where the ring is: where the user says it is or may be found, else what the symbol points to. None: no symbol.
+
+    In a file it may also be what was saved with it, or the newest ring by its magic.
+    """
+    if span is not None:
+        return _search_ring(target, *span)
+    if wanted.ring is not None:
+        address = target.bytes.address(wanted.ring)
+        target.bytes.memory().allow_named(address, address + HEADER_BYTES)
+        return address
+    symbol, saved = target.program.address_of(_SYMBOL), target.bytes.saved
+    if symbol is None and not target.bytes.is_file:
+        return None
+    if symbol is not None:
+        named()  # the ring may lie in one: their memory is known from here on
+    ring = None if symbol is None else target.bytes.memory().word(symbol)
+    if ring is None and saved is not None:
+        ring = saved.ring
+    if ring is None and target.bytes.is_file:
+        ring = _newest_ring(target.bytes.memory())
+    if ring is None and symbol is not None:
+        raise NoRing(said("ring-pointer-unread", place=symbol))
+    if ring is None:
+        raise NoRing(said("no-ring-found"))
+    return ring
+
+
+def _search_ring(target: Target, start: int, end: int) -> int:
+    memory = target.bytes.memory()
+    memory.allow_named(start, end)
+    memory.fetch(start, min(end - start, _FIRST_LOOK))  # tells how fast the link is
+    seconds = memory.link.seconds(end - start)
+    memory.progress.say(f"searching {end - start:,} bytes" + (f", about {seconds:.1f} s" if seconds else ""))
+    memory.fetch(start, end - start)
+    memory.require_whole()
+    found = find_rings(memory.snapshot, start, end)
+    if not found:
+        raise NoRing(said("no-ring-between", start=start, end=end))
+    if len(found) > 1:
+        memory.remark(said("first-ring", rings=len(found), places=tuple(map(hex, found))))
+    return found[0]
+
+
+def _newest_ring(memory: Memory) -> Optional[int]:
+    """The ring that magic and a sound header show; of several the newest, and the others are said."""
+    rings, copies = search_rings(memory)
+    if not rings:
+        for place, told in copies[:1]:
+            memory.remark(said("ring-elsewhere", place=place, told=told))
+        return None
+    chosen, others = rings[0].address, [header.address for header in rings[1:]]
+    if others:
+        memory.remark(said("newest-ring", rings=len(rings), place=chosen, others=tuple(map(hex, others))))
+    return chosen
+
+
+def _read_ring(found: Collected, address: Optional[int]) -> None:
+    """The ring at an address as the trace, or why it cannot be read."""
+    if not address:
+        why = said("no-ring-symbol") if address is None else said("ring-not-started")
+        found.skipped.append(Skipped("trace", why))
+        return
+    try:
+        found.trace = trace = read_ring(found.memory, address)
+    except FormatError as problem:
+        found.skipped.append(Skipped("trace", said("no-ring", place=address, why=problem.why)))
+        return
+    recorded, loaded = trace.header.build_id, found.target.program.build_id()
+    if loaded and recorded.strip("0") and loaded != recorded:
+        found.skipped.append(Skipped("symbols", said("wrong-program")))
+
+
+def _read_records(found: Collected, named: Callable[[], Named]) -> None:
+    """The records of ESP-IDF's heap tracing as the trace, or why they cannot be read."""
+    program = found.target.program
+    if program.address_of(_SYMBOL) is None:
+        found.skipped.clear()  # another recorder is linked than ours: nothing is missing
+    books = books_of(program)
+    if books is None:
+        linked = any(program.address_of(name) is not None for name in STATICS)
+        why = said("records-untyped") if linked else said("records-not-linked")
+        found.skipped.append(Skipped("trace", said("of-source", source=SOURCE, why=why)))
+        return
+    named()  # the buffer may lie in one: their memory is known from here on
+    try:
+        found.trace = read_records(found.memory, books)
+    except Trouble as problem:
+        found.skipped.append(Skipped("trace", said("of-source", source=SOURCE, why=problem.why)))
+        return
+    problems = (said("of-source", source=SOURCE, why=problem) for problem in found.trace.problems)
+    found.skipped += [Skipped("trace", problem) for problem in problems]
+
+
+def with_task_lists(found: Collected) -> None:
+    """Adds the owners that ESP-IDF's task tracking lists, without stacks, where no ring tells them."""
+    target = found.target
+    if found.trace.header is not None or target.trace is not None:
+        return
+    if target.program.address_of(TASK_TRACKING) is None or target.bytes.memory().fragile:
+        return
+    lists = lists_of(target.program)
+    if lists is None:
+        return
+    owners = read_owners(target.bytes.memory(), lists)
+    if owners.problem is not None:
+        found.skipped.append(Skipped("tasks", said("of-task-stats", why=owners.problem)))
+    found.trace = with_owners(found.trace, owners.tasks, owners.own)

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+"""heap-free: Show each heap in numbers: used, free, largest free block, tightest moment, fragmentation."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from typing import List, Tuple
+
+from gdbext.collect.collect import collect
+from gdbext.collect.collected import Collected
+from gdbext.collect.stacks import stack_uses
+from gdbext.commands.arguments import SOURCES
+from gdbext.commands.command import Command
+from gdbext.model.reports.base import Skipped
+from gdbext.model.reports.free import FreeReport, HeapTotals, TaskStackUse
+from gdbext.model.said import said
+from gdbext.report.text.free import free_lines
+from gdbext.target.target import Target
+
+Usage = Tuple[Collected, Tuple[TaskStackUse, ...]]  # what was read, and how far the tasks' stacks are in use
+
+
+def collect_usage(target: Target, options: Namespace) -> Usage:
+    """Reads heaps, and the stacks of the kernel's tasks."""
+    found = collect(target, options)
+    found.skip_unreadable()
+    cut = [facts.region.address for facts in found.heaps if facts.cut]
+    found.skipped += [Skipped(f"heap {address:#x}", said("no-totals")) for address in cut]
+    return found, stack_uses(found)
+
+
+def analyse(usage: Usage, options: Namespace) -> FreeReport:
+    """Sums up; the report's data."""
+    found, stacks = usage
+    heaps: List[HeapTotals] = []
+    for facts in found.heaps:
+        if facts.cut:
+            continue
+        used, free, counters = facts.used_sizes(), facts.free_sizes(), facts.counters
+        total = HeapTotals(
+            kind=facts.region.kind,
+            layout=facts.layout.name,
+            name=facts.region.name,
+            address=facts.region.address,
+            start=facts.start,
+            end=facts.end,
+            used_blocks=len(used),
+            free_blocks=len(free),
+            used_bytes=facts.used_bytes,
+            free_bytes=counters.free_bytes if counters is not None else sum(free),
+            largest_free=max(free, default=0),
+            minimum_free=counters.minimum_free if counters is not None else None,
+            fragmentation=round(1 - max(free) / sum(free), 3) if sum(free) else 0.0,
+        )
+        heaps.append(total)
+    return FreeReport(*found.closing(), tuple(heaps), stacks)
+
+
+COMMAND = Command(__name__, __doc__, SOURCES, collect_usage, analyse, free_lines, FreeReport)

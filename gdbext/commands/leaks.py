@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""heap-leaks: List blocks that were allocated in the trace and not freed, or that nothing points at."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from typing import Iterator, List, Optional, Tuple
+
+from gdbext.collect.collect import collect
+from gdbext.collect.collected import Collected
+from gdbext.collect.owners import Owners
+from gdbext.collect.roots import Scan, collect_scan
+from gdbext.commands.arguments import ALL, LIMIT, SCAN, SOURCES
+from gdbext.commands.command import Argument, Command
+from gdbext.commands.filters import is_named, limit_of
+from gdbext.model.errors import UserError
+from gdbext.model.events import Generation
+from gdbext.model.reports.leaks import Leak, LeaksReport
+from gdbext.report.text.leaks import leaks_lines
+from gdbext.target.target import Target
+
+_UNREACHABLE = Argument(
+    "--unreachable",
+    "blocks that nothing points at, from globals, stacks and registers on",
+    {"action": "store_true"},
+)
+_SINCE = Argument("--since", "only what was allocated after this mark", {"metavar": "MARK"})
+
+
+Lost = Tuple[Collected, Optional[Scan]]  # what was read, and scanned where unreachable blocks are asked for
+
+
+def collect_lost(target: Target, options: Namespace) -> Lost:
+    """Reads heaps and trace, and whatever pointers may stand in."""
+    found = collect(target, options, needed=options.unreachable)
+    return found, collect_scan(found, options.scan) if options.unreachable else None
+
+
+def analyse(lost: Lost, options: Namespace) -> LeaksReport:
+    """What is unreachable, or was allocated since a mark, or in the trace's window, and not freed.
+
+    What Ctrl-C has cut short lists nothing: a block may be held, or freed, by what was not read.
+    """
+    found, scan = lost
+    since = None if options.since is None else _mark_named(found, options.since)
+    leaks = sorted(_leaks(found, scan, since), key=_order)
+    shown = tuple(leaks[: limit_of(options, found.target.settings.limit)])
+    total: Optional[int] = len(leaks)
+    size: Optional[int] = sum(leak.size for leak in leaks)
+    if found.memory.interrupted:
+        shown, total, size = (), None, None
+    unscanned = () if scan is None else tuple(scan.unscanned)
+    complete = not (found.memory.interrupted or unscanned)
+    kind = "not freed" if scan is None else "unreachable" if complete else "not reached"
+    scanned = () if scan is None else scan.scanned(found.memory)
+    return LeaksReport(*found.closing(), kind, options.since, shown, total, size, complete, scanned, unscanned)
+
+
+def _leaks(found: Collected, scan: Optional[Scan], since: Optional[int]) -> Iterator[Leak]:
+    owners = Owners(found)
+    if scan is None:
+        if found.trace.info is None:
+            raise UserError("no trace tells what was allocated: link the recorder, or give --unreachable")
+        for one in _live_since(found, since or 0):
+            yield Leak(one.payload, one.size or 0, one.size, None, owners.of(0, one.payload))
+        return
+    lost = scan.reach.unreachable(scan.roots, scan.registers)
+    holders = scan.reach.holders(lost)
+    for number in lost:
+        block = scan.reach.blocks[number]
+        owner, life = owners.of(block.heap, block.payload), found.trace.history.newest(block.payload)
+        if since is None or (owner is not None and (owner.seq or 0) > since):
+            requested = life.size if life is not None and not life.is_freed else None
+            holder = holders.get(number)
+            held_by = None if holder is None else scan.reach.blocks[holder].payload
+            yield Leak(block.payload, block.end - block.start, requested, held_by, owner)
+
+
+def _order(leak: Leak) -> Tuple[bool, int, int]:
+    """Roots of what is lost first, then the largest, then the oldest: the same list at every stop."""
+    return leak.held_by is not None, -leak.size, (leak.owner.seq or 0) if leak.owner is not None else 0
+
+
+def _live_since(found: Collected, since: int) -> List[Generation]:
+    """Allocations of the trace that it has no free of, and that the heaps, where blocks are proven, still hold."""
+    used = {payload for heap in found.heaps for payload in heap.sizes()}
+    heaps = [range(heap.start, heap.end) for heap in found.heaps]
+    gaps = [range(gap.start, gap.end) for heap in found.heaps for gap in heap.walk.gaps()]
+
+    live = [life for life in found.trace.history.live() if life.seq and life.seq > since]
+    return [
+        life
+        for life in live
+        if life.payload in used
+        or not any(life.payload in heap for heap in heaps)
+        or any(life.payload in gap for gap in gaps)
+    ]
+
+
+def _mark_named(found: Collected, name: str) -> int:
+    seqs = [seq for seq, text in found.trace.marks if is_named(text, name)]
+    if seqs:
+        return seqs[-1]
+    known = ", ".join(dict.fromkeys(text for _, text in found.trace.marks)) or "none"
+    raise UserError(f"no mark {name} in the trace; it has: {known}")
+
+
+COMMAND = Command(
+    __name__, __doc__, (_UNREACHABLE, _SINCE, SCAN, *SOURCES, LIMIT, ALL), collect_lost, analyse, leaks_lines,
+    LeaksReport,
+)  # fmt: skip

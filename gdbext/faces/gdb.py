@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The commands in GDB: registers them, and reports at the stop of a heap assertion.
+
+Approach: one prefix with a subcommand for each command, dashed aliases for daily use, real `set memtrace` parameters,
+one internal breakpoint for the assertion.
+"""
+
+from __future__ import annotations
+
+import shlex
+from typing import Any, List
+
+import gdb
+
+from gdbext.commands import command_named, headings
+from gdbext.commands.command import Command
+from gdbext.commands.parsing import help_of
+from gdbext.faces.complete import complete
+from gdbext.faces.gdb_session import Session
+from gdbext.faces.gdb_settings import add_settings
+from gdbext.faces.gdb_terminal import Prefix, errors_as_lines, put
+from gdbext.model.errors import UserError
+
+_HELP = """\
+memtrace: who broke the heap, who leaks it. Every command of memtrace begins with this word.
+
+After a heap assertion: heap-check shows the damage and who did it, last-malloc ADDRESS the owners of an address;
+memtrace watch last-damage stops the next run at the line that does it.
+heap-blocks, heap-free and malloc-log list blocks, totals and events; memtrace status says what was found.
+"""
+_SESSIONS: List[Session] = []  # the one of this GDB, once memtrace is registered
+
+
+class GdbCommand(gdb.Command):
+    """A command of memtrace as one of GDB's."""
+
+    def __init__(self, command: Command, session: Session) -> None:
+        self._command = command
+        self._session = session
+        self.__doc__ = help_of(command, command.heading.called)
+        super().__init__(f"memtrace {command.name}", gdb.COMMAND_DATA)
+
+    def invoke(self, argument: str, from_tty: bool) -> None:
+        """Runs the command; whatever goes wrong comes as one line."""
+        with errors_as_lines():
+            try:
+                words = shlex.split(argument)
+            except ValueError as problem:
+                raise UserError(str(problem)) from None
+            self._session.obey(self._command, words)
+
+    def complete(self, text: str, word: str) -> Any:
+        """Options, heaps, tasks; GDB's own expressions where an address may stand. Nothing is read for it."""
+        found = complete(self._command, text, self._session.known_heaps(), self._session.known_tasks())
+        return found if found is not None else gdb.COMPLETE_EXPRESSION
+
+
+def session() -> Session:
+    """The one of this GDB: for a breakpoint's own commands, which are text."""
+    return _SESSIONS[0]
+
+
+def register() -> None:
+    """Adds commands, aliases, settings and event handlers; a second call changes nothing."""
+    if _SESSIONS:
+        return
+    session = Session()
+    _SESSIONS.append(session)
+    _add_commands(session)
+    add_settings(session)
+    gdb.events.cont.connect(session.bytes.forget)
+    gdb.events.memory_changed.connect(session.bytes.forget)
+    gdb.events.exited.connect(session.bytes.forget)
+    gdb.events.stop.connect(session.stopped)
+    gdb.events.clear_objfiles.connect(session.forget_program)
+    gdb.events.new_objfile.connect(session.forget_program)
+    gdb.events.new_objfile.connect(session.debugger.arm)
+    gdb.events.new_thread.connect(session.debugger.connected)  # the first that is heard of a connection
+    session.debugger.arm()
+
+
+def _add_commands(session: Session) -> None:
+    Prefix("memtrace", _HELP)
+    offered = [(name, heading) for name, heading in headings() if heading.only != "in the shell"]
+    for name, _ in offered:
+        GdbCommand(command_named(name), session)
+    for name, heading in offered:
+        if heading.called.startswith("memtrace "):
+            continue
+        try:
+            gdb.execute(f"alias {heading.called} = memtrace {name}")
+        except gdb.error:
+            put(f"memtrace: {heading.called} is taken; use `memtrace {name}`", gdb.STDERR)

@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+"""memtrace in the shell: which command, and what it ends with.
+
+Exit status of `check`: 1 if any heap is damaged, else 2 if one that was asked for is unreadable, else 0. Others: 0
+or 2.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import List, Optional
+
+from gdbext import package
+from gdbext.commands import NAMES, headings
+from gdbext.loading import load
+from gdbext.model.errors import UserError
+from gdbext.report.printable import put, say, text_of
+
+_USAGE = (
+    "usage: memtrace COMMAND ([CORE] [--image BASE=FILE ...] | --rsp HOST:PORT) "
+    "[--elf APP.elf] [--heap KIND@ADDRESS] ...",
+    "       memtrace --version | --paths [NAME]",
+)
+_NEEDS_GDB = "breakpoints, watchpoints and registers are GDB's: use this command there"
+
+
+def main(arguments: Optional[List[str]] = None) -> int:
+    """The shell's entry point: exit status as documented above."""
+    words = sys.argv[1:] if arguments is None else arguments
+    if not words or words[0] == "--help":
+        offered = ((name, heading) for name, heading in headings() if heading.only != "in GDB")
+        lines = [f"  memtrace {name:<10} {heading.summary}" for name, heading in offered]
+        put("\n".join([*_USAGE, *lines]), sys.stderr)
+        return 0 if words else 2
+    name = words[0]
+    try:
+        if name in ("--version", "--paths"):
+            put(text_of(_about(words)), sys.stdout)
+            return 0
+        if name not in NAMES:
+            raise UserError(f"{name} is no command; see `memtrace --help`")
+        if dict(headings())[name].only == "in GDB":
+            raise UserError(f"{name}: {_NEEDS_GDB}")
+        status: int = load("faces.shell_commands", "obey")(name, words[1:])
+    except UserError as problem:
+        say(str(problem))
+        return 2
+    return status
+
+
+def _about(words: List[str]) -> List[str]:
+    """What `--version` and `--paths` print: where memtrace's own files are, or one alone for another program's line."""
+    known, names = package.paths(), words[1:]
+    if words[0] == "--version":
+        return [package.version()]
+    if not names:
+        return [f"{name:<12} {path}" for name, path in known.items()]
+    if len(names) > 1 or names[0] not in known:
+        raise UserError(f"--paths takes one name, or none: {', '.join(known)}")
+    return [str(known[names[0]])]

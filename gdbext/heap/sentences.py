@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every allocator may have to say of a heap."""
+
+SENTENCES = {
+    # findings
+    "size-word": "size word at {place:#x} is {stored:#010x}, {why}",
+    "size-ends-heap": "which says that the heap ends here: it does not",
+    "size-too-large": "larger than the heap",
+    "size-not-made": "not a size that the allocator makes",
+    "size-past-end": "which reaches past the end of the heap",
+    "size-into-middle": "which leads into the middle of other blocks",
+    "size-too-small": "less than the {allocated:byte} of its allocation",
+    "neighbours-free": "it and the block behind it, {behind:#x}, are both free and were not joined",
+    "free-not-listed": "it is marked free, but no free list leads to it",
+    # where a walk went on after damage, and why
+    "proven-by-trace": "trace: a block lives there since seq {seq}",
+    "proven-by-list": "it is on a free list",
+    "proven-by-canaries": "its canaries stand around it",
+    "proven-by-chain": "its chain of size words ends exactly at the heap's end",
+    # how a heap was found, or why not
+    "named-by-user": "named by the user",
+    "found-by-signature": "found by its signature",
+    "found-by-variable": "the variable {name}",
+    "memory-unreadable": "its memory at {place:#x} cannot be read",
+    "reading-interrupted": "its reading was interrupted; the same command again reads on",
+    # what speaks for a heap
+    "ends-at-marker": "end marker",
+}

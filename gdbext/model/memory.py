@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Memory of a heap as data: blocks, gaps, and where an address lies."""
+
+from __future__ import annotations
+
+from typing import Optional
+
+from gdbext.model.record import Record
+from gdbext.model.said import Text
+
+
+class Block(Record):
+    """A block of a heap, named by the pointer its user holds."""
+
+    payload: int
+    raw: int
+    size: int
+    requested: Optional[int]
+    state: str  # "used" or "free"
+
+
+class Gap(Record):
+    """Memory of a heap in which no block can be proven."""
+
+    start: int
+    end: int
+
+
+class Resume(Record):
+    """Where a walk went on after damage, and what proves that a block is there."""
+
+    payload: int
+    why: Text
+
+
+class Place(Record):
+    """Where an address lies in a heap."""
+
+    payload: int
+    raw: int
+    size: int
+    requested: Optional[int]
+    offset: int
+    state: str  # "used", "free" or "outside"
+    heap: Optional[int]

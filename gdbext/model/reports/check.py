@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The twin of `heap-check`."""
+
+from __future__ import annotations
+
+from typing import Optional, Tuple
+
+from gdbext.model.diagnosis import Finding
+from gdbext.model.events import Assertion
+from gdbext.model.memory import Block, Gap, Resume
+from gdbext.model.record import Record
+from gdbext.model.reports.base import Report
+
+
+class HeapReport(Record):
+    """One heap as `check` sees it."""
+
+    kind: str
+    layout: str
+    name: Optional[str]
+    address: int
+    start: int
+    end: int
+    status: str  # "clean", "damaged", "unreadable" or "uninitialised"
+    poisoning: str
+    used_blocks: int
+    free_blocks: int
+    used_bytes: int
+    free_bytes: int
+    largest_free: int
+    minimum_free: Optional[int]
+    findings: Tuple[Finding, ...]
+    gaps: Tuple[Gap, ...]
+    resumed: Tuple[Resume, ...]
+    blocks: Optional[Tuple[Block, ...]]
+    missing: int = 0  # bytes of the heap that no image or target gave
+    end_known: bool = True  # else the heap goes on behind `end`, nobody knows how far
+
+
+class CheckReport(Report):
+    """The twin of `heap-check`."""
+
+    assertion: Optional[Assertion]
+    heaps: Tuple[HeapReport, ...]

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The twin of `heap-free`."""
+
+from __future__ import annotations
+
+from typing import Optional, Tuple
+
+from gdbext.model.record import Record
+from gdbext.model.reports.base import Report
+
+
+class HeapTotals(Record):
+    """One heap in numbers."""
+
+    kind: str
+    layout: str
+    name: Optional[str]
+    address: int
+    start: int
+    end: int
+    used_blocks: int
+    free_blocks: int
+    used_bytes: int
+    free_bytes: int
+    largest_free: int
+    minimum_free: Optional[int]
+    fragmentation: float  # share of the free bytes that the largest free block does not hold
+
+
+class TaskStackUse(Record):
+    """The stack of a task of the kernel."""
+
+    task: str
+    handle: int  # the task's
+    start: int
+    size: int
+    in_use: Optional[int]  # None: the task runs, and no register tells
+    never_used: Optional[int]  # bytes that still hold what the kernel filled the stack with; None: not known
+
+
+class FreeReport(Report):
+    """The twin of `heap-free`."""
+
+    heaps: Tuple[HeapTotals, ...]
+    tasks: Tuple[TaskStackUse, ...]

@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The twin of `last-malloc`."""
+
+from __future__ import annotations
+
+from typing import Optional, Tuple
+
+from gdbext.model.events import Life
+from gdbext.model.memory import Place
+from gdbext.model.reports.base import Report
+
+
+class LastReport(Report):
+    """The twin of `last-malloc`."""
+
+    address: int
+    block: Optional[Place]
+    generations: Tuple[Life, ...]
+    older: int  # generations that are not listed

@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The twin of `malloc-log`."""
+
+from __future__ import annotations
+
+from typing import Optional, Tuple
+
+from gdbext.model.events import Stack
+from gdbext.model.record import Record
+from gdbext.model.reports.base import Report
+
+
+class LogEntry(Record):
+    """One event of `log`."""
+
+    seq: int
+    kind: str
+    payload: int
+    size: int
+    task: Optional[str]
+    core: int
+    time: Optional[int]
+    stack: Stack
+
+
+class LogReport(Report):
+    """The twin of `malloc-log`: the newest events that the filters let through, oldest first."""
+
+    events: Tuple[LogEntry, ...]
+    matching: int

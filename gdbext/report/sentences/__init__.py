@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The one place where sentences are made: from what was said, as facts, to plain English.
+
+To add a sentence: add its template to the SENTENCES of its room, as `"key": "words with {blanks}"`. A blank takes
+
+    {place:#x} {bytes:,}   a number as Python formats it
+    {length:byte}          a number with its noun: 1 byte, 1,028 bytes
+    {length:size}          a size with its unit: 287.9 KiB
+    {why}                  another sentence, or a word as it is; ? where it is not known
+    {parts:; }             several of these, with what stands between them (without it ", ")
+
+Approach: templates are data. An allocator's stand in its folder, a reader's beside it, so that who adds one adds its
+sentences with it. docs/reference/sentences.md lists all of them.
+Rejected: str.format (a value that does not fit its format would end the report).
+Cost: some microseconds a sentence; the templates are gathered when the first is made.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import Dict, Iterator, Mapping, Match
+
+from gdbext.heap.registry import FAMILIES
+from gdbext.loading import load
+from gdbext.model.said import Fact, Said, Text
+from gdbext.report.numbers import counted, size_words
+from gdbext.trace.importers import importers
+
+# What has sentences of its own besides the allocators' families.
+ROOMS = (
+    "report.sentences.analyse",
+    "report.sentences.commands",
+    "report.sentences.targets",
+    "source.sentences",
+    "heap.sentences",
+    "trace.sentences",
+    "kernel.sentences",
+)
+UNKNOWN = "?"
+BLANK = re.compile(r"\{(\w+)(?::([^{}]*))?\}")
+_NOUN = re.compile(r"[a-z][a-z-]+( [a-z][a-z-]+)*")
+
+
+def rooms() -> Iterator[Mapping[str, str]]:
+    """The templates of every room."""
+    yield from (family.sentences for family in FAMILIES)
+    yield from (importer.sentences for importer in importers())
+    yield from (load(name, "SENTENCES") for name in ROOMS)
+
+
+@lru_cache(maxsize=1)
+def templates() -> Dict[str, str]:
+    """Every template by its key."""
+    return {key: template for room in rooms() for key, template in room.items()}
+
+
+def words(text: Text) -> str:
+    """What was said, in plain English. Whatever the values are, it makes words of them."""
+    if isinstance(text, str):
+        return text
+    values = dict(text.values)
+
+    def fill(blank: Match[str]) -> str:
+        return _word(values.get(blank[1]), blank[2] or "")
+
+    return BLANK.sub(fill, templates().get(text.key, text.key))
+
+
+def _word(value: Fact, spec: str) -> str:
+    if value is None:
+        return UNKNOWN
+    if isinstance(value, Said):
+        return words(value)
+    if isinstance(value, tuple):
+        return (spec or ", ").join(_word(one, "") for one in value)
+    if isinstance(value, int) and spec == "size":
+        return size_words(value)
+    if isinstance(value, int) and _NOUN.fullmatch(spec):
+        return counted(value, spec)
+    try:
+        return format(value, spec)
+    except (ValueError, TypeError, OverflowError):
+        return str(value)

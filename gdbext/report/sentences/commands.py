@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What commands say of what they found, and could not collect."""
+
+SENTENCES = {
+    # the trace
+    "no-ring": "no ring at {place:#x}: {why}",
+    "no-ring-symbol": "no symbol memtrace_ring: link the recorder, or name the ring with --ring",
+    "no-ring-found": "no ring was found by its magic; has memtrace_init run? name it with --ring",
+    "no-ring-between": "no ring between {start:#x} and {end:#x}: has memtrace_init run? is the ring in there?",
+    "ring-not-started": "the ring has not been started yet: memtrace_init has not run",
+    "ring-pointer-unread": "the pointer memtrace_ring at {place:#x} cannot be read",
+    "first-ring": "{rings:ring} were found, this is the first: {places} (--ring)",
+    "newest-ring": "{rings:ring} were found: this is the newest, at {place:#x}; --ring for {others}",
+    "ring-elsewhere": "a ring lies at {place:#x} that says it lies at {told:#x}: is the image's BASE right?",
+    "wrong-program": (
+        "functions and lines are wrong: the program loaded here is not the program that recorded: load the right ELF "
+        "with `file`"
+    ),
+    "of-source": "{source}: {why}",
+    "records-untyped": "its records are here, but only debug information tells how: load an ELF that was built with -g",
+    "records-not-linked": "it is linked, but no records are: it is off, or sends to a host",
+    "of-task-stats": "ESP-IDF's task_stats: {why}",
+    "frees-not-listed": (
+        "the records do not say when a block was freed, so that frees are not listed; last-malloc ADDRESS shows them"
+    ),
+    "asked-recorder": "asked: {what}; the recorder ({state} now) obeys at its next event",
+    # heaps
+    "as-saved": "{why}",
+    "hole-unread": "{bytes:byte} at {place:#x} could not be read",
+    "more-holes-unread": "{bytes:byte} more at {places:place} could not be read",
+    "no-block-proven": "no block could be proven in {start:#x}..{end:#x}",
+    "no-totals": "its reading was interrupted: no totals",
+    "allocator-asserted": "the allocator has asserted",
+    # what is scanned for pointers, or saved
+    "no-registers": "there are no registers here: what only they lead to is not seen",
+    "no-globals": "no program, no globals: load it with `file APP.elf`, or name memory: --scan",
+    "memory-at": "{name} at {start:#x}..{end:#x}",
+    "not-in-files": "{where} is not in the files",
+    "root-unread": "{where} could not be read",
+    "root-partly-unread": "{bytes:byte} of {where} could not be read",
+    "root-too-large": "{name} {start:#x}..{end:#x} is larger than {most:size}: name what matters of it with --scan",
+    "gap-not-scanned": "no block could be proven in {start:#x}..{end:#x}: what points from there is not seen",
+    "section-too-large": "{start:#x}..{end:#x} is larger than {most:size}: only heaps and ring of it are kept",
+    "first-references": "only the first {most:,} places that hold it are told",
+    # tasks
+    "stack-cannot-be": "the stack of {task} cannot be what its control block at {place:#x} says",
+    "owners-known": "tasks  ESP-IDF's task_stats names the owners of {blocks:block}: {tasks}",
+    "kernel-tasks": "tasks  {count:,} of FreeRTOS, {sure}: {tasks}{more}",
+    "lists-whole": "by lists that are whole",
+    "lists-broken": "and perhaps more",
+    "more-tasks": " ... {left:,} more",
+}

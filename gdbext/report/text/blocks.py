@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`heap-blocks` as text."""
+
+from __future__ import annotations
+
+from typing import Iterator
+
+from gdbext.model.reports.blocks import BlocksReport
+from gdbext.report.numbers import counted
+from gdbext.report.text.closing import closing_line, more_line, skipped_lines
+from gdbext.report.text.words import stack_words
+
+
+def blocks_lines(report: BlocksReport) -> Iterator[str]:
+    """The list of blocks with its totals."""
+    yield f"{'block':>12} {'size':>10} {'requested':>10}  state  {'seq':>8}  task, allocated by"
+    for entry in report.blocks:
+        requested = f"{entry.requested:,}" if entry.requested is not None else "-"
+        owner = entry.owner
+        seq = f"{owner.seq}" if owner is not None and owner.seq is not None else "-"
+        who = f"{owner.task or '?'}: {stack_words(owner.allocated)}" if owner is not None else ""
+        yield f"{entry.payload:#12x} {entry.size:>10,} {requested:>10}  {entry.state:<5}  {seq:>8}  {who}".rstrip()
+    yield from more_line(len(report.blocks), report.total.blocks)
+    of_what = " in what had been read" if report.cost.interrupted else ""
+    yield f"{counted(report.total.blocks, 'block')}, {counted(report.total.bytes, 'byte')}{of_what}"
+    yield from skipped_lines(report.skipped)
+    yield closing_line(report)

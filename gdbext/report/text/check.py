@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`heap-check` as text. Data in, lines out; nothing is concluded here."""
+
+from __future__ import annotations
+
+from typing import Iterator, List
+
+from gdbext.model.diagnosis import Finding, Suspect
+from gdbext.model.reports.check import CheckReport
+from gdbext.report.numbers import counted, size_words
+from gdbext.report.sentences import words
+from gdbext.report.text.closing import closing_line, skipped_lines
+from gdbext.report.text.words import owner_words, stack_words
+
+_CONSEQUENCES_SHOWN = 3
+
+
+def check_lines(report: CheckReport) -> Iterator[str]:
+    """The whole report, line by line."""
+    if report.assertion is not None:
+        text = report.assertion.text or "its condition is not known"
+        yield f"memtrace: heap assertion in {report.assertion.function}: {text}"
+    for heap in report.heaps:
+        total = heap.used_blocks + heap.free_blocks
+        what = f"({heap.kind}, {heap.layout}, {size_words(heap.end - heap.start)})"
+        name = f" {heap.name}" if heap.name else ""
+        blocks = f"{counted(total, 'block')}, {heap.used_blocks:,} used"
+        yield f"heap{name} {heap.start:#x}..{heap.end:#x} {what}: {blocks}; {heap.status}"
+        if heap.missing:
+            least = "" if heap.end_known else " at least"
+            yield f"  not given: {counted(heap.missing, 'byte')} of this heap{least}; what they hold is not judged"
+        for number in sorted({finding.group for finding in heap.findings}):
+            yield from _group_lines([finding for finding in heap.findings if finding.group == number])
+        for resume in heap.resumed:
+            yield f"  walk resumed at {resume.payload:#x} ({words(resume.why)})"
+        for gap in heap.gaps:
+            yield f"  no block could be proven in {gap.start:#x}..{gap.end:#x} ({gap.end - gap.start:,} bytes)"
+    yield from skipped_lines(report.skipped)
+    suspects = [one for heap in report.heaps for finding in heap.findings for one in finding.suspects]
+    yield closing_line(report) + (f".   next: last-malloc {suspects[0].payload:#x}" if suspects else "")
+
+
+def _group_lines(group: List[Finding]) -> Iterator[str]:
+    first = group[0]
+    label = f"DAMAGE {first.group}" if first.severity == "damage" else "note"
+    where = f"block {first.block:#x}: " if first.block is not None else ""
+    yield f"  {label}  {where}{words(first.text)}"
+    for other in group[1 : 1 + _CONSEQUENCES_SHOWN]:
+        about = f"block {other.block:#x}: " if other.block is not None else ""
+        yield f"    also     {about}{words(other.text)}"
+    if len(group) > 1 + _CONSEQUENCES_SHOWN:
+        yield f"    also     ... {len(group) - 1 - _CONSEQUENCES_SHOWN} more"
+    if first.severity != "damage" and not first.suspects:
+        return
+    if first.extent is not None:
+        yield f"    bytes    {first.extent.start:#x}..{first.extent.end:#x}: {words(first.extent.words)}"
+    for position, suspect in enumerate(first.suspects):
+        yield from _suspect_lines(suspect, "in " if position == 0 else "and")
+    for position, explanation in enumerate(first.explanations):
+        label = "likely  " if position == 0 else "        "
+        why = f"   [{'; '.join(map(words, explanation.evidence))}]" if explanation.evidence else ""
+        yield f"    {label} {position + 1}. {words(explanation.text)}{why}"
+
+
+def _suspect_lines(suspect: Suspect, label: str) -> Iterator[str]:
+    state = {"used": "USED", "freed": "FREED", "freeing": "BEING FREED"}[suspect.state]
+    size = f"{suspect.size:,} bytes" if suspect.size else "size unknown"
+    yield f"    {label}      {suspect.payload:#x}, {size}, {state}: {words(suspect.why)}"
+    if suspect.allocated or (suspect.task and suspect.seq is not None):
+        owner = owner_words(suspect.task, suspect.seq)
+        yield f"             allocated  {stack_words(suspect.allocated)}   {owner}".rstrip()
+    elif suspect.task:
+        yield f"             owner      {owner_words(suspect.task, None)}"
+    if suspect.freed:
+        verb = "freeing  " if suspect.state == "freeing" else "freed    "
+        owner = owner_words(suspect.freed_task, suspect.freed_seq)
+        yield f"             {verb}  {stack_words(suspect.freed)}   {owner}".rstrip()

@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`last-malloc` as text."""
+
+from __future__ import annotations
+
+from typing import Iterator
+
+from gdbext.model.reports.last import LastReport
+from gdbext.report.text.closing import closing_line, skipped_lines
+from gdbext.report.text.words import owner_words, place_words, stack_words
+
+
+def last_lines(report: LastReport) -> Iterator[str]:
+    """The whole report, line by line."""
+    trace = report.trace
+    yield f"{report.address:#x}: {place_words(report.block, report.cost)}"
+    for number, life in enumerate(report.generations):
+        size = f"{life.size:,} bytes" if life.size is not None else "size not in the trace"
+        label = "newest owner" if number == 0 else f"{number} before"
+        yield f"  {label}: {life.payload:#x}, {size}"
+        yield f"    allocated  {stack_words(life.allocated)}   {owner_words(life.task, life.seq)}".rstrip()
+        if life.freed is not None:
+            verb = "freeing  " if life.in_flight else "freed    "
+            yield f"    {verb}  {stack_words(life.freed)}   {owner_words(life.freed_task, life.freed_seq)}".rstrip()
+        elif number == 0:
+            told = trace is None or trace.imported is None or (trace.running and trace.imported.frees_told)
+            yield "    not freed" if told else "    no free of it is recorded"
+    if report.older:
+        yield f"  ... {report.older:,} more (--all)"
+    if not report.generations and not report.cost.interrupted:
+        yield "  no event of the trace is about it"
+    yield from skipped_lines(report.skipped)
+    yield closing_line(report)

@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`malloc-log` as text."""
+
+from __future__ import annotations
+
+from typing import Iterator
+
+from gdbext.model.reports.log import LogReport
+from gdbext.report.text.closing import closing_line, more_line, skipped_lines
+from gdbext.report.text.words import stack_words
+
+
+def log_lines(report: LogReport) -> Iterator[str]:
+    """The events, oldest first."""
+    yield from more_line(len(report.events), report.matching)
+    for entry in report.events:
+        size = f"{entry.size:,}" if entry.size else ""
+        where = stack_words(entry.stack) if entry.stack else ""
+        what = f"{entry.seq:>8} {entry.kind:<13} {entry.payload:#12x} {size:>9}  {entry.task or '?':<14} {where}"
+        yield what.rstrip()
+    yield from skipped_lines(report.skipped)
+    yield closing_line(report)

@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What memtrace says of memory and files that could not be read in full."""
+
+SENTENCES = {
+    "interrupted": "interrupted: what was not read is not judged; the same command again reads on",
+    "not-known-memory": (
+        "{start:#x}..{end:#x} lies outside of the memory that is known here and was not read; "
+        "if it is there: set memtrace memory {start:#x},{end:#x}"
+    ),
+    "core-segments-cut": "the core is cut off: {left:,} of its {all:segment} are not listed",
+    "core-memory-cut": "the core is cut off: {left:byte} of memory that it lists are not in the file",
+    "core-overlap": (
+        "segments of the core hold different bytes at the same addresses, first at {place:#x}: the one from {one:#x} "
+        "on counts, not the one from {other:#x} on"
+    ),
+    "core-overlap-not-compared": (
+        "segments of the core overlap so much that they were not all compared: those that begin first count"
+    ),
+    "gzip-cut": "the gzip file is cut off: only its first {read:byte} could be read",
+    "gzip-damaged": "the gzip file is damaged: only its first {read:byte} could be read",
+    "gzip-large": "the gzip file unpacks to more than {most:size}: only its first {read:byte} could be read",
+    "dump-header": "the header in front of the core dump is damaged: it was not used",
+    "dump-cut": "the core dump is cut off: {there:,} of {all:byte} are there",
+    "dump-checksum": "the checksum of the core dump is wrong: some bytes of it are",
+    "dump-last": "the log holds {dumps:core dump}: this is the last",
+}

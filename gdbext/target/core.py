@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Cores, and programs beside files of memory, in the shell.
+
+Approach: a core says its own word format, its threads, and sometimes its heaps; a program says the word format of an
+image.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple, Optional, Sequence, Tuple
+
+from gdbext.heap.names import is_allocator, operation_in
+from gdbext.model.diagnosis import Operation
+from gdbext.model.errors import UserError
+from gdbext.model.events import Assertion
+from gdbext.model.machine import Machine, machine_of
+from gdbext.model.said import Said, Text, said
+from gdbext.source.core import CoreSource, parse_core
+from gdbext.source.files import FileError, Loaded
+from gdbext.source.images import ImageSource
+from gdbext.source.memory import Memory
+from gdbext.source.registers import auxiliary_of, threads_of
+from gdbext.source.saved import Saved, read_saved, saved_ring
+from gdbext.source.wrapped_core import core_in
+from gdbext.symbols.elf_symbols import ElfSymbols
+from gdbext.symbols.unwind import Unwinder
+from gdbext.target.files import FileBytes, Image, refuse_difference
+from gdbext.target.target import Code, Debugger, NoProgram, Registers, Target
+from gdbext.trace.ring import message_of
+
+_AT_ENTRY = 9
+_ESP_INFO, _ESP_PANIC = 8266, 679
+_ASSERTED = re.compile(r"assert failed: (\w+) [^(]*\((.*)\)", re.DOTALL)
+_LEAST_DIGEST = 8
+
+
+class Dump(NamedTuple):
+    """A core: its memory, and what it says beside its bytes."""
+
+    path: str
+    source: CoreSource
+    saved: Optional[Saved]
+    remarks: Tuple[Text, ...]
+
+
+def open_dump(path: str, file: Loaded, images: Sequence[Image]) -> Dump:
+    """The core in a file that was loaded, with images beside it, or UserError."""
+    try:
+        loaded = core_in(path, file)
+    except FileError as problem:
+        raise UserError(str(problem)) from None
+    try:
+        core = parse_core(loaded.data)
+    except FileError as problem:
+        raise UserError(f"{path}: {problem}") from None
+    source = CoreSource(core, saved_ring(core))
+    for image in images:
+        refuse_difference(path, image.path, source.difference(image.base, image.data))
+        source.add(image.base, image.data)
+    if not source.extents():
+        raise UserError(f"{path}: this core holds no memory")
+    return Dump(path, source, read_saved(core), (*loaded.remarks, *core.remarks))
+
+
+def open_program(path: str, dump: Optional[Dump]) -> ElfSymbols:
+    """The program behind --elf, at the addresses at which it ran."""
+    try:
+        program = ElfSymbols(path)
+    except FileError as problem:
+        raise UserError(f"--elf {problem}") from None
+    if dump is None:
+        return program
+    core = dump.source.core
+    if (program.pointer_size, program.byte_order) != (core.pointer_size, core.byte_order):
+        bits = f"{8 * core.pointer_size} bits, {core.byte_order}-endian"
+        raise UserError(f"--elf {path} is not the program of {dump.path}: one is of {bits}, the other is not")
+    told = auxiliary_of(core).get(_AT_ENTRY)  # by the kernel: where the program's entry ran
+    program.bias = 0 if told is None else told - program.entry
+    for address, data in program.constants():
+        dump.source.add(address, data)
+    return program
+
+
+def program_symbols(path: str) -> ElfSymbols:
+    """The symbols of the program behind --elf, at the addresses at which it was linked."""
+    return open_program(path, None)
+
+
+def dump_facts(dump: Dump) -> Text:
+    """What a core is."""
+    core = dump.source.core
+    known, threads = machine_of(core.machine), len(threads_of(core))
+    parts = [said("core-memory", bytes=sum(one.end - one.start for one in core.segments), segments=len(core.segments))]
+    parts += [said("core-threads", threads=threads)] if threads else []
+    parts += [said("core-saved")] if dump.saved is not None else []
+    machine = said("machine-number", number=core.machine) if known is None else known.name
+    bits, order = 8 * core.pointer_size, core.byte_order
+    return said("core-is", file=dump.path, machine=machine, bits=bits, order=order, parts=tuple(parts))
+
+
+def foreign_program(dump: Dump, program: ElfSymbols) -> Optional[Said]:
+    """Why this cannot be the program of a core, which may name it; None: nothing speaks against it."""
+    data = dump.source.core.note("ESP_CORE_DUMP_INFO", _ESP_INFO) or b""
+    digest = data[4:].split(b"\0")[0].decode("ascii", "replace").lower()
+    told = dump.saved.build_id if dump.saved is not None else None
+    other = len(digest) >= _LEAST_DIGEST and not program.sha256().startswith(digest)
+    if not other and (told is None or program.build_id() in (None, told)):
+        return None
+    return said("foreign-program", file=program.path)
+
+
+class CoreDebugger(Debugger):
+    """What a core knows of where its target stood."""
+
+    def __init__(self, dump: Dump, program: Optional[ElfSymbols]) -> None:
+        super().__init__()
+        self._dump, self._core, self._program = dump, dump.source.core, program
+        self.at_assertion = panic_of(dump) is not None
+
+    def machine(self) -> Optional[Machine]:
+        """What the registers of its threads are called."""
+        return machine_of(self._core.machine, self._core.pointer_size)
+
+    def registers(self) -> Sequence[Registers]:
+        """The registers of its threads."""
+        return threads_of(self._core)
+
+    def operation(self) -> Operation:
+        """What the target was doing: as it was saved, as its panic says, else by where its threads stand."""
+        saved, panic = self._dump.saved, panic_of(self._dump)
+        if saved is not None:
+            return Operation(*saved.operation, None if not saved.assertion else Assertion(*saved.assertion))
+        if panic is not None:
+            in_allocator = is_allocator(panic.function)
+            return Operation(True, said("allocator-asserted"), True, panic) if in_allocator else Operation()
+        machine = self.machine()
+        if self._program is None or machine is None:
+            return Operation()
+        unwinder = Unwinder(self._program, machine, Memory(self._dump.source).word)
+        for registers in self.registers():
+            places = unwinder.places(registers, registers[machine.pc]) if machine.pc in registers else ()
+            operation = operation_in(tuple(frame for place in places for frame in self._program.frames_at(place)))
+            if operation.in_allocator:
+                return operation
+        return Operation()
+
+
+def panic_of(dump: Dump) -> Optional[Assertion]:
+    """The assertion that a core of ESP-IDF says it was made for."""
+    text = (dump.source.core.note("ESP_PANIC_DETAILS", _ESP_PANIC) or b"").split(b"\0")[0].decode("utf-8", "replace")
+    found = _ASSERTED.search(text)
+    return None if found is None else Assertion(message_of(found.group(2)), found.group(1), None)
+
+
+def core_target(path: str, file: Optional[Loaded], images: Sequence[Image], elf: Optional[str]) -> Target:
+    """A core, or images, with the program that made them. `file`: the core's at `path`; None: there is no core."""
+    dump = None if file is None else open_dump(path, file, images)
+    program = None if elf is None else open_program(elf, dump)
+    code: Code = NoProgram() if program is None else program
+    if dump is None:
+        assert program is not None
+        held = [*program.constants(), *((image.base, image.data) for image in images)]
+        return Target(FileBytes(Memory(ImageSource(held, program.pointer_size, program.byte_order))), code)
+    memory = Memory(dump.source)
+    foreign = None if program is None else foreign_program(dump, program)
+    memory.standing += [*dump.remarks, *([foreign] if foreign is not None else [])]
+    data = FileBytes(memory, dump.saved, [dump_facts(dump)])
+    of_esp_idf = dump.source.core.note("ESP_CORE_DUMP_INFO", _ESP_INFO) is not None
+    data.why_no_heaps = said("dump-without-heaps") if of_esp_idf else None
+    return Target(data, code, CoreDebugger(dump, program))

@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Files of memory, in the shell: images here, cores and programs in core.py."""
+
+from __future__ import annotations
+
+from typing import Iterator, List, NamedTuple, Optional, Sequence, Tuple
+
+from gdbext.heap.region import Region
+from gdbext.loading import load
+from gdbext.model.errors import UserError
+from gdbext.model.said import Said, Text, said
+from gdbext.source.files import FileError, Loaded, load_file
+from gdbext.source.images import ImageSource
+from gdbext.source.memory import Memory
+from gdbext.source.overlaps import Bytes, Piece, first_difference
+from gdbext.source.saved import Saved
+from gdbext.target.formats import best_format, region_named
+from gdbext.target.target import Code, Target, number_of
+from gdbext.trace.importers import HEAD_BYTES, importer_of
+
+
+class FileBytes:
+    """The bytes of files. `what` they are is said to who would write to them."""
+
+    is_file = True
+
+    def __init__(
+        self, memory: Memory, saved: Optional[Saved] = None, facts: Sequence[Text] = (), what: str = "an image"
+    ) -> None:
+        self._memory = memory
+        self._facts = facts
+        self._what = what
+        self.saved = saved
+        self.why_no_heaps: Optional[Said] = None
+
+    def memory(self) -> Memory:
+        """The files' bytes."""
+        return self._memory
+
+    def write(self, address: int, data: bytes) -> None:
+        """UserError: files are not written."""
+        raise UserError(f"{self._what} cannot be asked: this needs a live target in GDB")
+
+    def address(self, text: str) -> int:
+        """0x... or decimal."""
+        return number_of(text)
+
+    def facts(self) -> Sequence[Text]:
+        """What the files say of themselves."""
+        return self._facts
+
+
+class Image(NamedTuple):
+    """Raw memory at an address, from a file."""
+
+    base: int
+    data: bytes
+    path: str
+    remarks: Tuple[Text, ...] = ()
+
+
+def image_target(images: Sequence[Tuple[int, bytes]], regions: Sequence[Region] = ()) -> Target:
+    """Images without a program: they do not say how wide a pointer is, nor its byte order."""
+    return Target(FileBytes(best_format(lambda width, order: Memory(ImageSource(images, width, order)), regions)))
+
+
+def file_target(core: Optional[str], images: Sequence[str], elf: Optional[str], heaps: Sequence[str]) -> Target:
+    """The files that a command line names, or UserError."""
+    if core is None and not images:
+        raise UserError("no memory to look at: give a core, --image BASE=FILE or --rsp HOST:PORT")
+    given = None if core is None else _loaded(core)
+    log = None if given is None else _log_target(given, elf)
+    if log is not None:
+        return log
+    loaded = load_images(images)
+    regions = [region_named(text, number_of) for text in heaps]
+    if core is None and elf is None:
+        target = image_target([image[:2] for image in loaded], regions)
+    else:
+        opened: Target = load("target.core", "core_target")(core, given, loaded, elf)
+        target = opened
+    target.bytes.memory().standing += [remark for image in loaded for remark in image.remarks]
+    return target
+
+
+def _loaded(path: str) -> Loaded:
+    """The bytes of a file, read once: it may be a pipe."""
+    try:
+        return load_file(path)
+    except FileError as problem:
+        raise UserError(str(problem)) from None
+
+
+def _log_target(file: Loaded, elf: Optional[str]) -> Optional[Target]:
+    """The log of another tool as a target that is a trace and nothing else; None: it is none."""
+    data = file.data
+    importer = importer_of(bytes(data[:HEAD_BYTES]))
+    if importer is None:
+        return None
+    program: Optional[Code] = None if elf is None else load("target.core", "program_symbols")(elf)
+    nothing = FileBytes(Memory(ImageSource(())), what="a trace")
+    nothing.why_no_heaps = said("trace-alone")
+    return Target(nothing, program, trace=importer.read(_lines(data)))
+
+
+def _lines(data: Bytes) -> Iterator[bytes]:
+    start = 0
+    while start < len(data):
+        end = data.find(b"\n", start)
+        end = len(data) if end < 0 else end
+        yield bytes(data[start:end])
+        start = end + 1
+
+
+def load_images(texts: Sequence[str]) -> List[Image]:
+    """The files of `--image BASE=FILE`. UserError where two of them contradict each other."""
+    images: List[Image] = []
+    for text in texts:
+        base, equals, path = text.partition("=")
+        try:
+            address = int(base, 0) if equals else -1
+        except ValueError:
+            address = -1
+        if address < 0:
+            raise UserError(f"--image {text}: give BASE=FILE, the base as 0x... or a decimal number")
+        try:
+            loaded = load_file(path)
+        except FileError as problem:
+            raise UserError(f"--image {text}: {problem}") from None
+        size = len(loaded.data)
+        if address + size > 1 << 64:
+            raise UserError(f"--image {text}: its {size:,} bytes would end behind the last address: is BASE right?")
+        remarks = tuple(said("of-file", file=path, why=remark) for remark in loaded.remarks)
+        images.append(Image(address, loaded.data[:], path, remarks))
+    pieces = [Piece(image.base, image.base + len(image.data), 0, image.data) for image in images]
+    difference, _ = first_difference(pieces)
+    if difference is not None:
+        one, other = sorted((difference.one, difference.other))
+        refuse_difference(images[one].path, images[other].path, difference.address)
+    return images
+
+
+def refuse_difference(one: str, other: str, address: Optional[int]) -> None:
+    """UserError where two files contradict each other."""
+    if address is not None:
+        raise UserError(
+            f"{one} and {other} hold different bytes at {address:#x}: is BASE right? else leave one of them out"
+        )

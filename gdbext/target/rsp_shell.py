@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A live target in the shell: known memory is what the program (`--elf`) or the user names.
+
+Without a program the word format is that in which a named heap fits.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import Iterator, Optional, Sequence
+
+from gdbext.heap.allocator import LARGEST_HEAP
+from gdbext.source.chip import CHIP_MEMORY, chip_memory
+from gdbext.source.known import Known
+from gdbext.source.link import Say
+from gdbext.target.core import open_program
+from gdbext.target.formats import best_format, region_named
+from gdbext.target.rsp import RspBytes
+from gdbext.target.settings import Settings
+from gdbext.target.target import Code, Debugger, NoProgram, Target, number_of
+
+
+@contextmanager
+def rsp_target(address: str, elf: Optional[str], heaps: Sequence[str], say: Say) -> Iterator[Target]:
+    """The target behind an address, for as long as it is connected."""
+    program = None if elf is None else open_program(elf, None)
+    regions = [region_named(text, number_of) for text in heaps] if program is None else []
+    settings = Settings()
+    data = RspBytes(address, say, settings)
+    try:
+        code: Code = NoProgram()
+        if program is not None:
+            code = program
+            # Known are the program's sections, the chip's memories, and the neighbourhood of what is written to.
+            sections, table = program.sections(), program.constant(CHIP_MEMORY)
+            spans = [(start, end) for start, end, _ in sections]
+            spans += [] if table is None else chip_memory(table, program.pointer_size, program.byte_order)
+            known = Known(spans, [(start, end) for start, end, writable in sections if writable])
+            memory = data.in_format(program.pointer_size, program.byte_order, known)
+        else:
+            spans = [(region.address, region.address + LARGEST_HEAP) for region in regions]
+            memory = best_format(lambda width, order: data.in_format(width, order, Known(spans)), regions)
+        data.use(memory, code)
+        yield Target(data, code, Debugger(over=memory), settings)
+    finally:
+        data.close()

@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What memtrace says of traces that cannot be read, or cannot prove all: a reader or an importer adds its own here."""
+
+_RING = {
+    "header-unreadable": "its header cannot be read",
+    "header-short": "shorter than a header",
+    "no-magic": "no magic: the ring has not been started (call memtrace_init), or this is another address",
+    "byte-order": "byte order {stored} is neither little (1) nor big (2)",
+    "format-version": "format version {stored}; this memtrace reads version {known}",
+    "ring-copy": "its header says that it lies at {home:#x}: a copy",
+    "event-size": "pointers of {pointer:byte} with events of {event:byte}",
+    "header-size": "a header of {stored:byte}, of which there must be {least:,}",
+    "field-widths": "the widths of the event's fields do not fill its words",
+    "table-entries": "the table of {table} has entries of {entry:byte}",
+    "table-outside": "the table of {table} lies outside the ring",
+    "total-size": "a ring of {total:byte} has tables of {tables:byte}",
+    "ring-capacity": "room for {events:event}",
+}
+_IDF_HEAP_TRACE = {
+    "variable-unread": "its variable at {place:#x} cannot be read",
+    "record-unknown": "its records are of a kind that is not known",
+    "no-buffer": "it has no buffer: heap_trace_init_standalone has not run",
+    "record-numbers": "its numbers cannot be: {count:,} of {capacity:record} at {buffer:#x}",
+    "record-buffer": "its numbers cannot be: a buffer of {capacity:record} at {buffer:#x}",
+    "buffer-outside": (
+        "its buffer at {start:#x} lies outside of the memory that is known here; "
+        "if it is there: set memtrace memory {start:#x},{end:#x}"
+    ),
+    "record-mode": "its mode is {mode}, which is not known",
+    "records-broken": "the list of records breaks off at {place:#x}: the order of {known:record} is known",
+    "records-unread": "the list of records breaks off where it cannot be read: the order of {known:record} is known",
+    "records-lost": "{lost:,} of {records:record} cannot be read, or make no sense",
+    "records-mixed": (
+        "several records each of {addresses:address}: "
+        "this hash table notes a free in the oldest of them, so that who freed them is left out"
+    ),
+    "records-overflowed": "its buffer was full and older records are gone: no record of a block proves nothing",
+    "tracing-off": "its tracing is off: what was allocated or freed since then is not in the records",
+    "tracing-paused": "allocations are paused: what was allocated since then is not in the records",
+    "records-without-stacks": (
+        "its records have no stacks: CONFIG_HEAP_TRACING_STACK_DEPTH is 0, as it is on RISC-V without frame pointers"
+    ),
+    "records-without-frees": "its records do not tell which blocks were freed: in this mode only stacks would",
+}
+_IDF_TASK_STATS = {
+    "owner-list-broken": "one of its lists breaks off at {place:#x}",
+    "owner-node-unread": "a node of its lists at {place:#x} cannot be read",
+}
+SENTENCES = {**_RING, **_IDF_HEAP_TRACE, **_IDF_TASK_STATS}

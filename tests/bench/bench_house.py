@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the house costs who comes in: CPU of a start over that of a few modules of the library, and its vocabulary.
+
+CPU with bytecode at hand, best of nine; the modules of the library are loaded in the same run, so that the ratio holds
+on any machine.
+"""
+
+from __future__ import annotations
+
+import ast
+import os
+import resource
+import subprocess
+import sys
+from collections.abc import Iterable
+
+from tests.support import fixtures
+from tests.support.bench import Row
+from tests.support.paths import ROOT
+
+_LIBRARY = [sys.executable, "-c", "import argparse, dataclasses, typing, socket, hashlib"]
+_TIMES = 9
+_MOST_CLASSES, _MOST_FUNCTIONS = 174, 1075
+
+
+def cpu_of(line: list[str]) -> float:
+    """The least CPU, user and system, of nine runs; the first of all writes the bytecode."""
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    subprocess.run(line, cwd=ROOT, env=env, capture_output=True)
+    spent = []
+    for _ in range(_TIMES):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run(line, cwd=ROOT, env=env, capture_output=True)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        spent.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    return min(spent)
+
+
+def rows() -> Iterable[Row]:
+    """Starts over the library's, then classes and functions."""
+    case = fixtures.case("a005")
+    image = [f"--image={one.base:#x}={one.path}" for one in case.images]
+    library = cpu_of(_LIBRARY)
+    note = f"over {library:.3f} s of the library's modules"
+    ours = [sys.executable, "-m", "gdbext"]
+    yield Row("CPU of memtrace --help", cpu_of([*ours, "--help"]) / library, 1.5, "x", note)
+    checked = cpu_of([*ours, "check", *image, "--heap", case.heap.option])
+    yield Row("CPU of memtrace check, a heap of 24 KiB", checked / library, 2.2, "x", note)
+    nodes = [node for path in (ROOT / "gdbext").rglob("*.py") for node in ast.walk(ast.parse(path.read_text()))]
+    yield Row("classes of gdbext", sum(isinstance(node, ast.ClassDef) for node in nodes), _MOST_CLASSES)
+    yield Row("functions of gdbext", sum(isinstance(node, ast.FunctionDef) for node in nodes), _MOST_FUNCTIONS)

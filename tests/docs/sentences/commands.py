@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What makes the sentences of commands appear: of rings that are sought, of what could not be read or scanned."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from gdbext.source.images import ImageSource
+from gdbext.source.memory import Memory
+from gdbext.target.target import Target
+from gdbext.trace.idf_heap_trace import HEAP_TRACING
+from tests.docs.sentences.traces import BASE, CODE, HEAP, IMAGE, PLACES, RING, A
+from tests.docs.sentences.world import Distant, Link, Symbols, ask, case, changed, linked, option, word, world
+from tests.image.broken import HEAP as CONTROL_OF_SOUND
+from tests.support.kernel_image import KernelImage
+from tests.support.ring import Ring
+from tests.unit import kernel_world, slow_world
+
+VARIABLE, NOWHERE = 0x1000_0000, 0x9000_0000
+SOUND = "a005"
+PROGRAM = Symbols(memtrace_ring=(VARIABLE, 4))
+
+
+class Writing(Symbols):
+    """A program with sections that it writes to."""
+
+    def __init__(self, *sections: tuple[str, int, int], **variables: tuple[int, int]) -> None:
+        super().__init__(**variables)
+        self.sections = list(sections)
+
+    def writable(self) -> list[tuple[str, int, int]]:
+        return self.sections
+
+
+class Built(Symbols):
+    """A program with a build-id."""
+
+    def build_id(self) -> str | None:
+        return "5f" * 20
+
+
+class Writable(Link):
+    """A target that takes what is written to it."""
+
+    def write(self, address: int, data: bytes) -> None:
+        pass
+
+
+def ring_at(address: int, told: int | None = None, time: int = 0) -> tuple[int, bytes]:
+    """A ring, which may say that it lies elsewhere."""
+    ring = Ring(address if told is None else told, time=time)
+    ring.event("mark", 0x1000)
+    return address, ring.data()
+
+
+def status(*images: tuple[int, bytes], program: Symbols | None = None) -> Callable[[], Any]:
+    return lambda: ask(world([(BASE, IMAGE), *images], [HEAP], program), "status", heap=HEAP)
+
+
+def live(program: Symbols | None, *images: tuple[int, bytes]) -> Callable[[], Any]:
+    """The status of a live target."""
+    return lambda: ask(linked([(BASE, IMAGE), *images], program), "status", heap=HEAP)
+
+
+def searched(*images: tuple[int, bytes]) -> Callable[[], Any]:
+    """A range is searched that has these and the heap."""
+    words = ("check", f"--search={RING:#x},{RING + 0x4000:#x}")
+    return lambda: ask(world([(BASE, IMAGE), (RING, bytes(0x4000)), *images], [HEAP]), *words, heap=HEAP)
+
+
+def asked() -> Any:
+    target = Target(Writable(Memory(Distant(ImageSource([ring_at(RING)])))))
+    return ask(target, "mark", "boot", f"--ring={RING:#x}")
+
+
+def with_holes() -> Any:
+    """Ten words of a heap are not in the files."""
+    images, start = [], BASE
+    for place in range(PLACES[4], PLACES[4] + 160, 16):
+        images.append((start, IMAGE[start - BASE : place - BASE]))
+        start = place + 4
+    return ask(world([*images, (start, IMAGE[start - BASE :])], [HEAP]), "check", heap=HEAP)
+
+
+def counted_late() -> Any:
+    """The target has asserted while a counter of the heap was behind."""
+    ring = Ring(RING, names=[(1, ""), (1, ""), (1, ""), (1, "main")])
+    ring.event("assert")
+    ring.state, ring.assertion = 3, (0, "block already marked as free", "tlsf_free")
+    images, counter = case(SOUND), CONTROL_OF_SOUND + 4
+    late = changed(images, {counter: word(images, counter) + 8})
+    return ask(world([*late, (RING, ring.data())], [option(SOUND)]), "check", heap=option(SOUND))
+
+
+def broken(*words: str) -> Callable[[], Any]:
+    """A heap of which some bytes are no blocks."""
+    images = changed([(BASE, IMAGE)], {PLACES[3] - 4: b"\xee" * (PLACES[5] - PLACES[3])})
+    return lambda: ask(world(images, [HEAP]), *words, heap=HEAP)
+
+
+def interrupted() -> Any:
+    """Ctrl-C at one read after the other."""
+    found = []
+    for at in range(1, 12):
+        try:
+            found.append(slow_world.ask(slow_world.Live(at), "free"))
+        except KeyboardInterrupt:
+            pass
+    return found
+
+
+def unreachable(*holes: range) -> Callable[[], Any]:
+    """What is scanned has holes."""
+    return lambda: slow_world.ask(slow_world.Live(holes=holes), "leaks --unreachable")
+
+
+def without_globals() -> Any:
+    return ask(linked([(BASE, IMAGE)]), "leaks", "--unreachable", heap=HEAP)
+
+
+def large_section() -> Any:
+    program = Writing(("globals", VARIABLE, VARIABLE + (65 << 20)))
+    return ask(linked([(BASE, IMAGE)], program), "leaks", "--unreachable", heap=HEAP)
+
+
+def absent_section() -> Any:
+    program = Writing((".data", VARIABLE, VARIABLE + 64), (".bss", VARIABLE + 0x1000, VARIABLE + 0x1800))
+    return ask(world([(BASE, IMAGE), (VARIABLE, bytes(64))], [HEAP], program), "leaks", "--unreachable", heap=HEAP)
+
+
+def many_pointers() -> Any:
+    images = [(BASE, IMAGE), (VARIABLE, A.to_bytes(4, "little") * 1100)]
+    return ask(world(images, [HEAP]), "refs", hex(A), heap=HEAP)
+
+
+def kernel(
+    command: str, *words: tuple[Callable[[KernelImage], int], int], names: tuple[str, ...] = ()
+) -> Callable[[], Any]:
+    """A heap beside a kernel with some words changed."""
+
+    def report() -> Any:
+        image = KernelImage(dict.fromkeys(names, "ready0"), names[:1]) if names else kernel_world.kernel()
+        for place, value in words:
+            image.put(place(image), value)
+        target = world([*case(SOUND), *image.images()], [option(SOUND)], kernel_world.Symbols(image))
+        return ask(target, command, heap=option(SOUND))
+
+    return report
+
+
+WORKERS = tuple(f"worker {number}" for number in range(1, 20))
+RECIPES: dict[str, Callable[[], Any]] = {
+    "no symbol of a ring": live(None),
+    "a ring that is not started": live(PROGRAM, (VARIABLE, bytes(4))),
+    "a pointer that is not there": live(PROGRAM),
+    "no ring in a range": searched(),
+    "two rings in a range": searched(ring_at(RING + 0x100), ring_at(RING + 0x2000)),
+    "two rings": status(ring_at(RING, time=70), ring_at(RING + 0x10000, time=900)),
+    "a ring's copy": status(ring_at(RING, 0x8001_4000)),
+    "another program": status(ring_at(RING), program=Built()),
+    "records without types": status(program=Symbols(**{HEAP_TRACING: (CODE, 4), "records": (VARIABLE, 64)})),
+    "no records": status(program=Symbols(**{HEAP_TRACING: (CODE, 4)})),
+    "a mark": asked,
+    "holes": with_holes,
+    "an assertion": counted_late,
+    "bytes that are no blocks": broken("blocks"),
+    "bytes that are not scanned": broken("refs", hex(A)),
+    "Ctrl-C before totals": interrupted,
+    "no globals": without_globals,
+    "a root that is not there": unreachable(range(slow_world.GLOBALS, slow_world.GLOBALS + 0x10000)),
+    "a root with a hole": unreachable(range(slow_world.GLOBALS + 0x100, slow_world.GLOBALS + 0x200)),
+    "a root that is too large": large_section,
+    "a section that is not there": absent_section,
+    "many pointers": many_pointers,
+    "tasks": kernel("status"),
+    "tasks of lists that are broken": kernel("status", (lambda image: image.link(image.item("ui"), 1), NOWHERE)),
+    "many tasks": kernel("status", names=WORKERS),
+    "a stack that cannot be": kernel("free", (lambda image: image.control("ui"), NOWHERE)),
+}

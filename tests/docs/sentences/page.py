@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""docs/reference/sentences.md: every sentence, where it stands, and an example that a recipe has made appear.
+
+python -m tests.docs.sentences.page docs/reference
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from gdbext.heap.registry import FAMILIES
+from gdbext.loading import load
+from gdbext.report.sentences import BLANK
+from gdbext.trace.importers import NAMES, importers
+from tests.docs.sentences import commands, freertos, in_gdb, targets, tlsf, traces
+from tests.docs.sentences.harvest import Example, harvest
+
+NAME = "sentences.md"
+RECIPES: Mapping[str, Callable[[], Any]] = {
+    **tlsf.RECIPES, **freertos.RECIPES, **traces.RECIPES, **commands.RECIPES, **targets.RECIPES, **in_gdb.RECIPES,
+}  # fmt: skip
+TITLES = {
+    "heap.sentences": "Of every heap",
+    "report.sentences.analyse": "Of bytes, suspects and explanations, of the trace beside the heap, of stacks",
+    "trace.sentences": "Of traces",
+    "kernel.sentences": "Of a kernel's tasks",
+    "report.sentences.commands": "Of what could not be collected, and of what was asked of the recorder",
+    "report.sentences.targets": "Of a target's parts: program, link, debugger, core",
+    "source.sentences": "Of memory and files that could not be read in full",
+}
+PLACES = {
+    "Finding.text (damage)": "finding",
+    "Finding.text (note)": "note",
+    "Extent.words": "bytes",
+    "Suspect.why": "suspect",
+    "Explanation.text": "explanation",
+    "Explanation.evidence": "evidence",
+    "Resume.why": "walk resumed",
+    "HeapStatus.why": "status",
+    "HeapStatus.origin": "status",
+    "StatusReport.facts": "status",
+    "ControlReport.text": "answer",
+}
+ELSEWHERE = "not checked"  # in `skipped`, or in the line that says why a command could not
+HEAD = """\
+# Sentences
+
+<!-- Written by `python -m tests.docs.sentences.page docs/reference`; a test makes each example appear. -->
+
+What a report can say, by the key that stands in `--json` as `"sentence"` among the facts of each text (`text_facts`,
+`why_facts`, ...). *Words in italics* are facts: fields of the same names. An example is printed from a damaged image, a
+ring, a kernel's memory, a core, a log, or in a GDB; a part of a sentence is shown in the whole one. A bound in an
+example may be lower than memtrace's own."""
+
+
+@lru_cache(maxsize=1)
+def examples() -> Mapping[str, Example]:
+    """The example of each key."""
+    return harvest(RECIPES)
+
+
+def rooms() -> Iterator[tuple[str, Mapping[str, str]]]:
+    """The templates, by where they belong."""
+    for name, title in TITLES.items():
+        yield title, load(name, "SENTENCES")
+        if name == "heap.sentences":
+            for family in FAMILIES:
+                kinds = ", ".join(f"`{one.kind}`" for one in family.allocators)
+                yield f"Of {kinds}", family.sentences
+        if name == "trace.sentences":
+            for log, importer in zip(NAMES, importers(), strict=True):
+                yield f"Of logs of `{log}`", importer.sentences
+
+
+def page(shown: Mapping[str, Example]) -> str:
+    """The page with these examples."""
+    lines = [HEAD]
+    for title, sentences in rooms():
+        lines += ["", f"## {title}", "", "| key | where | sentence | example |", "|---|---|---|---|"]
+        for key, template in sentences.items():
+            example = shown[key]
+            where = PLACES.get(example.where, ELSEWHERE)
+            blanks = BLANK.sub(r"*\1*", template)
+            lines.append(f"| `{key}` | {where} | {cell(blanks)} | {cell(example.text)} |")
+    return "\n".join([*lines, ""])
+
+
+def cell(text: str) -> str:
+    """Text as a cell of a table."""
+    return text.replace("|", "\\|").replace("<", "&lt;").replace("  ", " ")
+
+
+if __name__ == "__main__":
+    folder = Path(sys.argv[1])
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / NAME).write_text(page(examples()), encoding="utf-8")

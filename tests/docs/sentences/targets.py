@@ -1,0 +1,195 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What makes the sentences of targets and of files appear: cores, images, logs, programs, stubs."""
+
+from __future__ import annotations
+
+import gzip
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+from unittest.mock import patch
+
+from gdbext.model.machine import Machine, machine_of
+from gdbext.source.images import ImageSource
+from gdbext.source.known import Known
+from gdbext.source.memory import Memory
+from gdbext.target.files import file_target
+from gdbext.target.rsp import RspBytes
+from gdbext.target.rsp_shell import rsp_target
+from gdbext.target.target import Debugger, Target
+from tests.docs.sentences.commands import PROGRAM, VARIABLE, Writing
+from tests.docs.sentences.tlsf import NODE, SEED, node
+from tests.docs.sentences.traces import BASE, HEAP, IMAGE, PLACES
+from tests.docs.sentences.world import Distant, Images, Link, ask, changed
+from tests.image.broken import HEAP as SEED_HEAP
+from tests.support import named_program
+from tests.support.core import Note, core_bytes, esp_log, esp_partition
+from tests.support.panic_stub import PanicStub
+from tests.support.paths import SHARED, require
+from tests.support.rsp_stub import Link as Line
+from tests.support.rsp_stub import RspStub, stub_of
+from tests.support.rsp_target import Memory as StubMemory
+
+ESP_NOTE: Note = (b"ESP_CORE_DUMP_INFO", 8266, bytes(4) + b"0123456789abcdef0\0")
+CORE = core_bytes([(BASE, IMAGE)])
+PARTITION = esp_partition(CORE, header=24, sha=True)
+EMPTY = named_program.Program("", (), "", (), "", ())
+SEGMENTS = [(BASE, IMAGE), (BASE + 0x10000, bytes(64)), (BASE + 0x20000, bytes(64))]
+
+
+@contextmanager
+def in_a_folder(**files: bytes) -> Iterator[None]:
+    """An empty folder to work in, so that files have the same names everywhere; `files` by name, _ for a dot."""
+    before = os.getcwd()
+    with TemporaryDirectory() as folder:
+        os.chdir(folder)
+        try:
+            for name, data in files.items():
+                Path(name.replace("_", ".")).write_bytes(data)
+            yield
+        finally:
+            os.chdir(before)
+
+
+def of_core(data: bytes) -> Any:
+    """What `status` says of a core."""
+    with in_a_folder(app_core=data):
+        return ask(file_target("app.core", [], None, []), "status")
+
+
+def core(*ranges: tuple[int, bytes], **form: Any) -> Callable[[], Any]:
+    return lambda: of_core(core_bytes(ranges or [(BASE, IMAGE)], **form))
+
+
+def wrapped(data: bytes) -> Callable[[], Any]:
+    return lambda: of_core(data)
+
+
+def with_byte(data: bytes, place: int, value: int) -> bytes:
+    """The same with one byte changed."""
+    changed_data = bytearray(data)
+    changed_data[place] = value
+    return bytes(changed_data)
+
+
+def cut_off(share: float) -> Callable[[], Any]:
+    """A core of three segments that is cut off."""
+    data = core_bytes(SEGMENTS)
+    return lambda: of_core(data[: int(len(data) * share)])
+
+
+def without_its_last_header() -> Any:
+    """A core whose list of segments stands at its end, which is cut off."""
+    data = core_bytes(SEGMENTS)
+    table = data[52 : 52 + 32 * (1 + len(SEGMENTS))]
+    moved = data[:28] + len(data).to_bytes(4, "little") + data[32:] + table
+    return of_core(moved[:-32])
+
+
+def overlapping(*most: int) -> Callable[[], Any]:
+    """A core with other bytes at the same addresses; `most`: the bound is lowered, it is 64 MiB."""
+    ranges = [(BASE, IMAGE), (BASE + 1024, with_byte(IMAGE[1024:], 100, 0x21))]
+
+    def report() -> Any:
+        with patch("gdbext.source.core.MOST_COMPARED", *(most or (1 << 20,))):
+            return of_core(core_bytes(ranges))
+
+    return report
+
+
+def image(data: bytes, largest: int = 1 << 30) -> Callable[[], Any]:
+    """What `status` says of a packed image; `largest`: the bound is lowered, it is 1 GiB."""
+
+    def report() -> Any:
+        with in_a_folder(ram_gz=data), patch("gdbext.source.files.LARGEST_FILE", largest):
+            return ask(file_target(None, [f"{BASE:#x}=ram.gz"], None, [HEAP]), "status", heap=HEAP)
+
+    return report
+
+
+def log(name: str) -> Callable[[], Any]:
+    """The log of another tool."""
+    return lambda: ask(file_target(str(require(SHARED / "fixtures" / "logs" / name)), [], None, []), "status")
+
+
+def program(*flags: str, of: bytes = b"") -> Callable[[], Any]:
+    """A program beside an image, or beside a core."""
+
+    def report() -> Any:
+        with in_a_folder(app_core=of or CORE):
+            elf = str(named_program.build(EMPTY, Path(), *flags))
+            images = [] if of else [f"{BASE:#x}=app.core"]
+            return ask(file_target("app.core" if of else None, images, elf, []), "status")
+
+    return report
+
+
+class Standing(Debugger):
+    """One thread, at the heap."""
+
+    def __init__(self) -> None:
+        super().__init__((243, []))
+
+    def machine(self) -> Machine | None:
+        return machine_of(243, 4)
+
+    def registers(self) -> list[dict[str, int]]:
+        return [{"pc": BASE, "sp": VARIABLE}]
+
+
+def saved() -> list[Any]:
+    """A target that is saved, and the core that comes of it."""
+    (base, data), *_ = SEED
+    sections = (("globals", VARIABLE, VARIABLE + 256), ("globals", VARIABLE + 0x1000, VARIABLE + (2 << 20)))
+    symbols = Writing(*sections, registered_heaps=(NODE - 4, 4))
+    images = [*SEED, node(SEED_HEAP, base, base + len(data), NODE), (VARIABLE, bytes(4096))]
+    target = Target(Link(Memory(Distant(ImageSource(images)))), symbols, Standing())
+    with in_a_folder():
+        return [ask(target, "save", "app.core"), ask(file_target("app.core", [], None, []), "status")]
+
+
+def unknown_memory() -> Any:
+    """The pointer to the ring lies outside of all that the program names."""
+    memory = Memory(Distant(ImageSource([(BASE, IMAGE)])), known=Known([(BASE, BASE + len(IMAGE))]))
+    return ask(Target(Link(memory), PROGRAM), "status", heap=HEAP)
+
+
+def over_rsp(stub: RspStub, *commands: str) -> list[Any]:
+    """What commands say of a target over the remote protocol; the stub's port is another each time."""
+    with stub, rsp_target(stub.remote, None, [HEAP], lambda text: None) as target:
+        assert isinstance(target.bytes, RspBytes)
+        target.bytes._connection.address = "localhost:3333"
+        return [ask(target, command, heap=HEAP) for command in commands]
+
+
+def damaged() -> Images:
+    return changed([(BASE, IMAGE)], {PLACES[3] - 4: 0xFFFF_FFF0})
+
+
+RECIPES: dict[str, Callable[[], Any]] = {
+    "a core": core(),
+    "a core of an unknown machine": core(machine=999),
+    "a core of ESP-IDF without heaps": core((BASE, bytes(64)), notes=[ESP_NOTE]),
+    "a saved core": saved,
+    "another program than the core's": program(of=core_bytes([(BASE, IMAGE)], notes=[ESP_NOTE])),
+    "a program": program("-g"),
+    "a program without lines": program(),
+    "a cut core": cut_off(0.9),
+    "a core whose list of segments is cut off": without_its_last_header,
+    "segments that differ": overlapping(),
+    "segments that are not compared": overlapping(0),
+    "a cut image": image(gzip.compress(IMAGE, 0)[:-40]),
+    "a damaged image": image(gzip.compress(IMAGE + bytes(2 << 20), 0)[:-8] + bytes(8)),
+    "a large image": image(gzip.compress(bytes(2 << 20)), 1 << 20),
+    "a damaged header of a dump": wrapped(with_byte(PARTITION, 5, 9)),
+    "a cut dump": wrapped(PARTITION[:-200]),
+    "a damaged dump": wrapped(with_byte(PARTITION, len(PARTITION) - 1, PARTITION[-1] ^ 1)),
+    "a log with two dumps": wrapped(2 * (esp_log(PARTITION) + "\r\n").encode()),
+    "a log with torn lines": log("py_malloc/py-torn.log"),
+    "memory that is not known": unknown_memory,
+    "over RSP": lambda: over_rsp(stub_of(damaged()), "status", "check"),
+    "a chip in its panic handler": lambda: over_rsp(PanicStub(StubMemory.of(damaged()), link=Line()), "status"),
+}
