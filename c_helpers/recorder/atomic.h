@@ -46,11 +46,48 @@ typedef uint32_t memtrace_word;
 
 /* A store that is one access, and one after everything that this core stored before. Macros, for places of any type. */
 #if ATOMIC_STORES_PLAIN
-#define PLACE_STORE(place, value) ((void)(*(volatile __typeof__(*(place)) *)(place) = (value)))
-#define PLACE_PUBLISH(place, value) (__atomic_thread_fence(__ATOMIC_RELEASE), PLACE_STORE(place, value))
+#define PLACE_WRITE(place, value) ((void)(*(volatile __typeof__(*(place)) *)(place) = (value)))
+#define PLACE_WRITE_LAST(place, value) (__atomic_thread_fence(__ATOMIC_RELEASE), PLACE_WRITE(place, value))
 #else
-#define PLACE_STORE(place, value) __atomic_store_n(place, value, __ATOMIC_RELAXED)
-#define PLACE_PUBLISH(place, value) __atomic_store_n(place, value, __ATOMIC_RELEASE)
+#define PLACE_WRITE(place, value) __atomic_store_n(place, value, __ATOMIC_RELAXED)
+#define PLACE_WRITE_LAST(place, value) __atomic_store_n(place, value, __ATOMIC_RELEASE)
+#endif
+
+#if ATOMICS_BY_LOCK
+/* The test that replaces the atomics by plain steps takes the lock away and keeps the rest. */
+static inline uintptr_t section_enter(void)
+{
+#ifdef MEMTRACE_TEST_PLAIN_ATOMICS
+    return 0;
+#else
+    return memtrace_port_lock();
+#endif
+}
+
+static inline void section_leave(uintptr_t saved)
+{
+#ifdef MEMTRACE_TEST_PLAIN_ATOMICS
+    (void)saved;
+#else
+    memtrace_port_unlock(saved);
+#endif
+}
+#endif
+
+/* Where the lock stands for several cores, a store takes it, too: else it could fall between the load and the store of another
+ * core's step, and be lost. On one core nothing else runs within a step. */
+#if ATOMICS_BY_LOCK && MEMTRACE_PORT_CORES > 1
+#define PLACE_LOCKED(write, place, value) \
+    do { \
+        uintptr_t section = section_enter(); \
+        write(place, value); \
+        section_leave(section); \
+    } while (0)
+#define PLACE_STORE(place, value) PLACE_LOCKED(PLACE_WRITE, place, value)
+#define PLACE_PUBLISH(place, value) PLACE_LOCKED(PLACE_WRITE_LAST, place, value)
+#else
+#define PLACE_STORE(place, value) PLACE_WRITE(place, value)
+#define PLACE_PUBLISH(place, value) PLACE_WRITE_LAST(place, value)
 #endif
 
 static inline uint32_t u32_load(const uint32_t *place)
@@ -101,30 +138,11 @@ static inline void stores_order(void)
 
 #if ATOMICS_BY_LOCK
 
-/* The test that replaces the atomics by plain steps takes the lock away and keeps the rest. */
-static inline uintptr_t section_enter(void)
-{
-#ifdef MEMTRACE_TEST_PLAIN_ATOMICS
-    return 0;
-#else
-    return memtrace_port_lock();
-#endif
-}
-
-static inline void section_leave(uintptr_t saved)
-{
-#ifdef MEMTRACE_TEST_PLAIN_ATOMICS
-    (void)saved;
-#else
-    memtrace_port_unlock(saved);
-#endif
-}
-
 static inline uint32_t u32_add(uint32_t *place, uint32_t amount)
 {
     uintptr_t saved = section_enter();
-    uint32_t old = *(volatile uint32_t *)place;
-    *(volatile uint32_t *)place = old + amount;
+    uint32_t old = __atomic_load_n(place, __ATOMIC_RELAXED);
+    PLACE_WRITE(place, old + amount);
     section_leave(saved);
     return old;
 }
@@ -132,8 +150,8 @@ static inline uint32_t u32_add(uint32_t *place, uint32_t amount)
 static inline memtrace_word word_swap(memtrace_word *place, memtrace_word value)
 {
     uintptr_t saved = section_enter();
-    memtrace_word old = *(volatile memtrace_word *)place;
-    *(volatile memtrace_word *)place = value;
+    memtrace_word old = __atomic_load_n(place, __ATOMIC_RELAXED);
+    PLACE_WRITE(place, value);
     section_leave(saved);
     return old;
 }
@@ -141,9 +159,9 @@ static inline memtrace_word word_swap(memtrace_word *place, memtrace_word value)
 static inline bool word_replace(memtrace_word *place, memtrace_word old, memtrace_word value)
 {
     uintptr_t saved = section_enter();
-    bool same = *(volatile memtrace_word *)place == old;
+    bool same = __atomic_load_n(place, __ATOMIC_RELAXED) == old;
     if (same)
-        *(volatile memtrace_word *)place = value;
+        PLACE_WRITE_LAST(place, value);
     section_leave(saved);
     return same;
 }
@@ -151,9 +169,9 @@ static inline bool word_replace(memtrace_word *place, memtrace_word old, memtrac
 static inline bool u32_replace(uint32_t *place, uint32_t old, uint32_t value)
 {
     uintptr_t saved = section_enter();
-    bool same = *(volatile uint32_t *)place == old;
+    bool same = __atomic_load_n(place, __ATOMIC_RELAXED) == old;
     if (same)
-        *(volatile uint32_t *)place = value;
+        PLACE_WRITE_LAST(place, value);
     section_leave(saved);
     return same;
 }

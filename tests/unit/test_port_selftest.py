@@ -36,8 +36,12 @@ TRIES = 100  # two threads must meet; on a busy machine they seldom do
 
 
 def build(folder: Path, flags: tuple[str, ...]) -> Path:
-    more = (f"-I{SELFTEST}", "-no-pie", "-DMEMTRACE_PORT_SELFTEST_SPINS=100000000", *flags)
-    return recorder.compile_with(folder / "selftest", SOURCES, more)
+    waits = (
+        "-DMEMTRACE_PORT_SELFTEST_SPINS=2000000",
+        "-DMEMTRACE_PORT_SELFTEST_PAUSE()=sched_yield()",
+        "-includesched.h",
+    )
+    return recorder.compile_with(folder / "selftest", SOURCES, (f"-I{SELFTEST}", "-no-pie", *waits, *flags))
 
 
 def found(program: Path, *arguments: object) -> str:

@@ -36,6 +36,11 @@ BUILDS = (
     Build("small", ("-m32", "-Os", "-DMEMTRACE_QUICK=0", CHECKED)),
     Build("base", ("-m32", "-O2", "-DMEMTRACE_FILTERS=0", "-DMEMTRACE_LIVE=0", "-fsanitize=undefined")),
     Build("lock", ("-m32", "-O1", "-DMEMTRACE_ATOMICS_BY_LOCK", "-DEVENTS_A_THREAD=30000")),
+    Build(
+        "lock-tsan",
+        ("-m64", "-O1", "-DMEMTRACE_ATOMICS_BY_LOCK", "-DEVENTS_A_THREAD=3000", "-fsanitize=thread"),
+        CONCURRENT,
+    ),
     Build("tsan", ("-m64", "-O1", "-DEVENTS_A_THREAD=30000", "-fsanitize=thread"), CONCURRENT),
 )
 PLAIN = Build("plain", ("-m64", "-O1", "-DMEMTRACE_TEST_PLAIN_ATOMICS"))

@@ -16,6 +16,10 @@
 #ifndef MEMTRACE_PORT_SELFTEST_SPINS
 #define MEMTRACE_PORT_SELFTEST_SPINS 10000000u
 #endif
+/* What a waiting loop does at each turn: where the cores are threads of a busy machine, it lets the others run. */
+#ifndef MEMTRACE_PORT_SELFTEST_PAUSE
+#define MEMTRACE_PORT_SELFTEST_PAUSE() ((void)0)
+#endif
 
 enum {
     SAMPLES = 1000,
@@ -261,8 +265,10 @@ static struct {
 static bool turn_wait(enum turn turn)
 {
     uint32_t turns = MEMTRACE_PORT_SELFTEST_SPINS;
-    while (u32_load(&other.turn) != (uint32_t)turn && turns > 0)
+    while (u32_load(&other.turn) != (uint32_t)turn && turns > 0) {
+        MEMTRACE_PORT_SELFTEST_PAUSE();
         turns--;
+    }
     stores_order();
     return turns > 0;
 }

@@ -84,8 +84,8 @@ static inline bool memtrace_port_is_code(uintptr_t pc)
 
 /* When: several times an event, and only where there are no atomic instructions (or with MEMTRACE_ATOMICS_BY_LOCK). Interrupts
  * off on this core; what they were is given back to memtrace_port_unlock, which restores just that: off, if they were off before.
- * A few instructions run in between. If several cores have no atomic instructions, the lock must hold for all of them. Where there
- * are atomic instructions the two may be left out. */
+ * A few instructions run in between. If several cores have no atomic instructions, the lock must keep out the other cores, too, and
+ * every interrupt that records. Where there are atomic instructions the two may be left out. */
 static inline uintptr_t memtrace_port_lock(void)
 {
     return 0; /* FIXME, without atomic instructions */
