@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pure functions from blocks and events to findings. Nothing here reads memory or prints."""
+"""Turns blocks and events into findings. These functions read no memory and print nothing."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One group of damage while it is explained: what it touches, who is suspected, what is told and how surely."""
+"""One group of damage while it is being explained: its bytes, its suspects and its explanations, each with a score."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from gdbext.model.diagnosis import Explanation, Extent, Suspect
 from gdbext.model.events import Generation
 from gdbext.model.said import Said
 
-# What an explanation is worth. Only their order and the distance to the stray write matter.
-PROVEN = 5.0  # the heap and the trace both say it
-RUN = 4.0  # one run of bytes crosses from the suspect into the damage
+# Scores of explanations. Only their order and their distance to the score of a stray write matter.
+PROVEN = 5.0  # the heap and the trace both show it
+RUN = 4.0  # one run of bytes goes from the suspect's block into the damage
 LINKED = 3.0
 LIKELY = 2.5
-OPEN = 2.0  # a stray write where nothing points anywhere
-NEAR = 1.5  # it is next to the damage
+OPEN = 2.0  # a stray write, and nothing points to anybody else
+NEAR = 1.5  # the suspect's block is next to the damage
 WEAK = 1.0
 
 Ranked = Tuple[Tuple[Suspect, ...], Tuple[Explanation, ...]]
@@ -39,7 +39,7 @@ class Case:
         self._suspects: Dict[Tuple[Optional[int], ...], Tuple[float, Suspect]] = {}  # by block and life
 
     def tell(self, score: float, kind: str, payload: Optional[int], text: Said, *evidence: Optional[Said]) -> None:
-        """Adds an explanation, with the evidence that there is."""
+        """Adds an explanation. Evidence that is None is left out."""
         self._told.append((score, Explanation(kind, payload, text, tuple(filter(None, evidence)))))
 
     def accuse(
@@ -50,12 +50,12 @@ class Case:
         why: Optional[Said] = None,
         witness: Optional[Witness] = None,
     ) -> None:
-        """Adds a suspect, once; `witness`: of the heap that it is in, if that is another."""
+        """Adds a suspect unless it is one already. `witness` is that of the suspect's heap, if it is another heap."""
         suspect = (witness or self.witness).suspect(raw, self.extent, life, why)
         self._suspects.setdefault((suspect.payload, suspect.seq, suspect.freed_seq), (score, suspect))
 
     def ranked(self) -> Ranked:
-        """Suspects and explanations, likeliest first."""
+        """Returns the suspects and the explanations, likeliest first."""
         suspects = sorted(self._suspects.values(), key=lambda scored: -scored[0])
         told = sorted(self._told, key=lambda scored: -scored[0])
         return tuple(suspect for _, suspect in suspects), tuple(explanation for _, explanation in told)

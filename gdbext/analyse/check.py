@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`heap-check`: from what was read of the heaps and the trace to the report's data.
+"""Makes the report data of `heap-check` from the heaps and the trace that were read.
 
-Approach: rules find faults, faults are grouped by cause, each group is explained; an operation that was under way
-when the target stopped turns what it explains into notes.
+Approach: rules find faults, faults are grouped by cause, and each group is explained. A group that the allocator may
+have left itself, because the target stopped in the middle of a call, becomes a note.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from gdbext.model.said import Text, said
 from gdbext.trace.history import History
 
 _BYTES_SHOWN = 16
-_OVERWRITTEN = ("header", "before", "behind")  # what is struck holds no pointers of its own
+_OVERWRITTEN = ("header", "before", "behind")  # parts that hold no pointers of the allocator's own
 
 
 def check_heap(
     witness: Witness, faults: Sequence[Fault], first_group: int, with_blocks: bool = False
 ) -> Tuple[HeapReport, List[Skipped]]:
-    """One heap's report, from the rules that it breaks, and what the trace cannot prove of it."""
+    """Returns the report of one heap, and the trace rules that could not be checked on it."""
     told, unproven = run_trace_rules(witness, faults)
     notes = [fault for fault in told if fault.rule in TRACE_NOTES]
     broken = [*(fault for fault in told if fault.rule not in TRACE_NOTES), *faults]
@@ -49,7 +49,8 @@ def _findings(witness: Witness, faults: Sequence[Fault], first_group: int) -> Li
         return []
     facts, operation = witness.facts, witness.operation()
     extents = [_extent(facts, fault) for fault in faults]
-    rank = {rule.id: position for position, rule in enumerate(facts.allocator.rules)}  # the first says most
+    # An allocator's rules are in the order of how much they say about a cause.
+    rank = {rule.id: position for position, rule in enumerate(facts.allocator.rules)}
     groups = group_faults(faults, extents, rank)
     excused = [_explained_by(facts, operation, [faults[p] for p in group]) for group in groups]
     notes = [excuse or faults[group[0]].rule in TRACE_NOTES for group, excuse in zip(groups, excused)]
@@ -62,7 +63,7 @@ def _findings(witness: Witness, faults: Sequence[Fault], first_group: int) -> Li
 
 
 def _extent(facts: HeapFacts, fault: Fault) -> Extent:
-    """What a fault's bytes look like, as far as one write through it can reach without harming an intact size word."""
+    """Returns the run of bytes around a fault. It ends at the nearest intact size words, which no write can cross."""
     word, payloads = facts.layout.word, facts.walk.payloads
     before = bisect_right(payloads, fault.address) - 1
     behind = bisect_right(payloads, fault.address + word)
@@ -72,7 +73,7 @@ def _extent(facts: HeapFacts, fault: Fault) -> Extent:
 
 
 def _explained_by(facts: HeapFacts, operation: Operation, faults: Sequence[Fault]) -> bool:
-    """Whether the operation under way may have left all of this: then it is a note.
+    """Tells whether the allocator's call under way may have left all of these faults.
 
     At an assertion only the counters are excused: multi_heap counts a block before it frees it.
     """
@@ -84,7 +85,7 @@ def _explained_by(facts: HeapFacts, operation: Operation, faults: Sequence[Fault
 def _group_findings(
     witness: Witness, faults: Sequence[Tuple[Fault, Extent]], group: int, excuse: Optional[Text]
 ) -> Iterator[Finding]:
-    """`excuse`: the operation under way that explains all of the group."""
+    """Yields the findings of one group. `excuse` is the operation under way that explains all of the group."""
     facts, (first, extent) = witness.facts, faults[0]
     told: Ranked = ((), ())
     if excuse is None:
@@ -92,7 +93,7 @@ def _group_findings(
     for fault, extent in faults:
         suspects, explanations = told if fault is first else ((), ())
         text = fault.text if excuse is None else said("in-progress", finding=fault.text, operation=excuse)
-        # What the bytes point to is told where that is not what the rule is about.
+        # Other rules say themselves where a damaged pointer leads.
         overwritten = fault.length and struck_by(facts, fault) in _OVERWRITTEN
         pointers = pointers_in(facts, witness.name_at, extent) if overwritten else ()
         if pointers:
@@ -119,8 +120,8 @@ def _report(facts: HeapFacts, findings: Sequence[Finding], blocks: Optional[Tupl
     used, free = facts.used_sizes(), facts.free_sizes()
     counters = facts.counters
     damaged = any(finding.severity == "damage" for finding in findings)
-    # Where the word that ends a pool could not be read, nobody knows whether the last block ends there.
-    ends = [facts.place_of_size(pool.end) for pool in facts.layout.pools if facts.layout.has_markers]
+    # If the end marker of a pool could not be read, nobody knows whether the last block ends there.
+    ends = [facts.layout.place_of_size(pool.end) for pool in facts.layout.pools if facts.layout.has_markers]
     unread = any(broken.word is None for broken in facts.walk.breaks) or None in map(facts.read, ends)
     partly = unread or facts.layout.leads_away or facts.cut
     status = "damaged" if damaged else "unreadable" if partly else "clean"
@@ -149,7 +150,7 @@ def _report(facts: HeapFacts, findings: Sequence[Finding], blocks: Optional[Tupl
 
 
 def list_blocks(facts: HeapFacts, history: History) -> Iterator[Block]:
-    """Every proven block, with what was asked for: as its poison says, else the trace."""
+    """Yields every proven block. The requested size comes from its poison, else from the trace."""
     for raw in facts.walk.payloads:
         if facts.is_free(raw):
             yield Block(raw, raw, facts.size_of(raw), None, "free")

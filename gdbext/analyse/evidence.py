@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What damaged bytes look like, and how far what they look like goes on.
+"""Tells what damaged bytes look like, and how far the same look goes on around them.
 
-Approach: from the first damaged byte outwards, as long as the bytes go on as they are: one repeated byte, counting up,
-text, or a repeated word. The first of these that covers the damage and goes on beyond it wins, for the earlier are more
-special. Where nothing goes on, the damaged word stands alone.
-Rejected: comparing with what was there before; nobody knows that.
+Approach: four looks are tried from the first damaged byte outwards: one repeated byte, bytes that count up, text, a
+repeated word. The first look that covers the damage and goes on beyond it wins; the earlier ones are more specific.
+If none does, the damaged word stands alone.
+Rejected: comparing with the bytes before the damage; nobody knows them.
 Cost: some kilobytes around each group of damage.
 """
 
@@ -17,33 +17,33 @@ from gdbext.model.diagnosis import Extent
 from gdbext.model.said import Said, said
 from gdbext.source.snapshot import Snapshot
 
-_REACH = 1 << 16
-_SHORT_REACH = 1 << 12
+_REACH_BYTES = 1 << 16  # to each side of the damage
+_SHORT_REACH_BYTES = 1 << 12  # the same, for looks that are slow to measure
 _TEXT_BEFORE = re.compile(rb"[\t\n\r -~]*\Z")
 _TEXT_AFTER = re.compile(rb"[\t\n\r -~]*\0?")
 
-# A run must go on for this many bytes beyond the damage itself before it says anything.
-_TELLING = 4
+# A run must go on for this many bytes beyond the damage before it counts as a run.
+_TELLING_BYTES = 4
 
-_Bounds = Tuple[int, int]
+_Bounds = Tuple[int, int]  # bytes of a run before the damage, and from its first byte on
 
 
-def extent_of(held: Snapshot, address: int, length: int, low: int, high: int) -> Extent:
-    """The run that the damaged bytes belong to, within low..high: the intact words around it bound a single write."""
-    before = held.suffix(address, min(_REACH, max(0, address - low)))
-    after = held.prefix(address, min(_REACH, max(0, high - address)))
+def extent_of(snapshot: Snapshot, address: int, length: int, low: int, high: int) -> Extent:
+    """Returns the run that the damaged bytes belong to, within low..high, the bounds of what one write can reach."""
+    before = snapshot.suffix(address, min(_REACH_BYTES, max(0, address - low)))
+    after = snapshot.prefix(address, min(_REACH_BYTES, max(0, high - address)))
     for kind, measure in _KINDS if length else ():
         back, forth = measure(before, after)
-        if forth < min(length, len(after)) or back + forth < length + _TELLING:
+        if forth < min(length, len(after)) or back + forth < length + _TELLING_BYTES:
             continue
         look = "zero" if kind == "fill" and after[0] == 0 else kind
-        if forth <= held.pointer_size - address % held.pointer_size:
-            forth = length  # what follows in the same word was there before
-        data = held.get(address - back, back + forth) or b""
+        if forth <= snapshot.pointer_size - address % snapshot.pointer_size:
+            forth = length  # the rest of the same word may be older than the damage
+        data = snapshot.get(address - back, back + forth) or b""
         return Extent(address - back, address + forth, look, _describe(look, data))
     data = after[:length]
     told = said("bytes-alone", bytes=data.hex(" ") or None)
-    if len(data) == held.pointer_size and data.isascii() and data.decode("ascii").isprintable():
+    if len(data) == snapshot.pointer_size and data.isascii() and data.decode("ascii").isprintable():
         told = said("bytes-alone-text", bytes=data.hex(" "), text=_shown(data))
     return Extent(address, address + len(data), "other", told)
 
@@ -54,14 +54,14 @@ def _fill(before: bytes, after: bytes) -> _Bounds:
 
 
 def _text(before: bytes, after: bytes) -> _Bounds:
-    ahead, behind = _TEXT_AFTER.match(after), _TEXT_BEFORE.search(before[-_SHORT_REACH:])
+    ahead, behind = _TEXT_AFTER.match(after), _TEXT_BEFORE.search(before[-_SHORT_REACH_BYTES:])
     return len(behind[0]) if behind else 0, len(ahead[0]) if ahead else 0
 
 
 def _stepping(before: bytes, after: bytes, distance: int, step: int) -> _Bounds:
-    """How far bytes equal the one `distance` before them plus `step`."""
-    data = before[-_SHORT_REACH:] + after[:_SHORT_REACH]
-    start = len(data) - len(after[:_SHORT_REACH])
+    """Measures the run in which each byte is the byte `distance` before it, plus `step`."""
+    data = before[-_SHORT_REACH_BYTES:] + after[:_SHORT_REACH_BYTES]
+    start = len(data) - len(after[:_SHORT_REACH_BYTES])
     low = start
     while low > 0 and low - 1 + distance < len(data) and data[low - 1] == (data[low - 1 + distance] - step) & 0xFF:
         low -= 1
@@ -93,6 +93,6 @@ def _describe(look: str, data: bytes) -> Said:
 
 
 def _shown(data: bytes) -> str:
-    """Text on one line; of a long one its begin and its end."""
+    """Returns text on one line. A long text is cut to its first and last 22 characters."""
     text = data.rstrip(b"\0").decode("ascii", "replace").replace("\n", "\\n").replace("\r", "\\r").replace("\t", "\\t")
     return text if len(text) <= 48 else f"{text[:22]} ... {text[-22:]}"

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From one group of damage to who may have done it: suspects and ranked explanations, each with what speaks for it.
+"""Finds who may have done one group of damage: suspects, and ranked explanations with their evidence.
 
-Approach: every way that the bytes could have come about is scored by what can be seen (does a run of bytes cross from a
-neighbour, is that neighbour freed, was the block requested to its last byte) and all are shown, best first.
+Approach: every way in which the bytes could have come about is scored by what can be seen: does a run of bytes cross
+from a neighbour, is that neighbour freed, did its owner request it to the last byte. All are shown, best first.
 Rejected: naming one culprit. A stray write leaves the same four bytes as an overflow of four.
-Assumptions: the neighbours are proven blocks; what is not proven is not accused.
+Assumptions: the neighbours are proven blocks. A block that is not proven is not accused.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _RUNS = {"fill": said("one-fill"), "text": said("one-text"), "zero": said("one-r
 
 
 def explain(witness: Witness, faults: Sequence[Fault], extent: Extent) -> Ranked:
-    """Suspects and explanations of one group; its first fault says most."""
+    """Returns the suspects and explanations of one group. The first fault must be the one that says most."""
     case = Case(witness, faults, extent)
     struck = struck_by(case.facts, case.fault)
     if case.fault.rule in _BY_TRACE:
@@ -61,7 +61,7 @@ def _explain_header(case: Case) -> None:
 
 
 def _accuse_origin(case: Case, origin: int) -> None:
-    """The damage goes on from bytes of another block: its owner, or one who had been its owner."""
+    """Accuses the present and the former owner of the bytes where the run of damage begins."""
     past = case.extent.end - case.facts.end_of(origin)
     whole, kind = case.extent.start == origin, _RUNS.get(case.extent.look, said("one-pattern"))
     run = said("run-from-offset", run=kind, offset=case.extent.start - origin, past=past)
@@ -83,7 +83,7 @@ def _accuse_origin(case: Case, origin: int) -> None:
 
 
 def _accuse_former(case: Case, former: Generation, sure: float) -> None:
-    """Somebody else held these bytes before: a stale pointer of theirs writes the same."""
+    """Accuses a former owner of these bytes, whose stale pointer may have written them."""
     begins = former.payload == case.extent.start
     exact = begins and former.size == case.length
     score = sure + 2 if exact else sure + 0.5 if begins else sure - 1
@@ -97,7 +97,7 @@ def _accuse_former(case: Case, former: Generation, sure: float) -> None:
 
 
 def _accuse_left(case: Case, left: int) -> None:
-    """Nothing runs across the border; the block before it is still the nearest whose writes may go too far."""
+    """Accuses the block before the header. No run crosses from it, but it is the nearest that may overflow."""
     adjacent = case.fault.address == case.facts.end_of(left)
     payload = case.facts.user(left)
     life = case.witness.history.newest(payload)
@@ -116,10 +116,10 @@ def _accuse_left(case: Case, left: int) -> None:
 
 
 def _accuse_hit(case: Case, crossed: bool) -> None:
-    """The block whose header was hit: its own owner may have written before its start."""
+    """Accuses the block whose header was hit: its own owner may have written before its start."""
     start, size = case.block, case.witness.size(case.block)
     goes_on = case.extent.end - start if case.extent.look != "zero" else 0
-    # The run is this block's own content if it ends with the block and begins nowhere in the block before.
+    # The run is this block's own content if it ends with the block and does not begin where a block begins.
     apart = case.extent.start != case.facts.holder(case.extent.start)
     own = size > 0 and case.extent.end == start + size and apart
     reaches = case.fault.address + case.fault.length == start
@@ -133,7 +133,7 @@ def _accuse_hit(case: Case, crossed: bool) -> None:
 
 
 def _explain_links(case: Case) -> None:
-    """The inside of a free block: its links or its last word."""
+    """Explains damage inside a free block: to its links or to its last word."""
     former = case.witness.former_owner(case.fault.address)
     stale = former.payload if former is not None else case.user
     case.accuse(LINKED, case.facts.raw(stale), former)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Frees that should not have been: twice, into another heap, of no block, or unknown to the trace.
+"""Explains wrong frees: a second free, a free into another heap, a free of no block, a free that the trace lacks.
 
-Approach: the trace has the events, the heaps have what became of them; a free is named only where both fit.
+Approach: the trace has the events and the heaps show their results. A free is named only where both agree.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from gdbext.model.said import said
 
 
 def tell_double_free(case: Case, block: int) -> bool:
-    """Names both frees of a block, if the trace has them: also the second that the allocator has refused."""
+    """Names both frees of a block, even if the allocator refused the second. Returns whether the trace has both."""
     user = case.facts.user(block)
     pairs = [pair for pair in case.witness.history.double_frees() if pair[0].address == user]
     if not pairs:
@@ -24,7 +24,7 @@ def tell_double_free(case: Case, block: int) -> bool:
     refused = any(life.refused for life in case.witness.history.generations(user))
     why = said("second-free-refused") if refused else said("second-free")
     case.accuse(PROVEN, block, first, said("first-free"))
-    # The block as its second free saw it.
+    # The block's generation, as if the second free had ended it.
     again = replace(first, freed_seq=second.seq, freed_task=second.task, freed=second.stack, in_flight=True)
     case.accuse(RUN, block, again, why)
     order = said("freed-in-order", first=first.freed_seq, second=second.seq)
@@ -34,9 +34,9 @@ def tell_double_free(case: Case, block: int) -> bool:
 
 
 def tell_wrong_heap(case: Case) -> None:
-    """A block on a free list of a heap that it does not belong to, seen from either heap."""
+    """Names each block that is on a free list of a heap it does not belong to. Either heap may show it."""
     others = [heap for heap in case.witness.heaps if heap is not case.facts]
-    outward, astray = _outward(case.facts), []  # the blocks, each with its own heap and the other
+    outward, astray = _outward(case.facts), []  # each block with its own heap and the heap that lists it
     for fault in case.faults:
         block = outward.get(fault.address) if fault.rule == "list-link" else None
         if block is not None:
@@ -54,12 +54,12 @@ def tell_wrong_heap(case: Case) -> None:
 
 
 def _outward(facts: HeapFacts) -> Dict[int, int]:
-    """Where the list pointers that leave a heap lead, as payloads, by the pointers' addresses."""
+    """Returns where the list pointers that leave a heap lead, as payloads, by the addresses of the pointers."""
     return {fault.address: fault.leads_to for fault in facts.walk.faults if fault.target is None}
 
 
 def explain_refused_free(case: Case) -> None:
-    """An assertion at a free whose heap is sound."""
+    """Explains a free that an assertion refused although the heap is sound."""
     holder = case.facts.holder(case.block)
     if holder is None or holder == case.block:
         case.accuse(LIKELY, case.block, why=said("given-to-free"))
@@ -73,7 +73,7 @@ def explain_refused_free(case: Case) -> None:
 
 
 def explain_disagreement(case: Case) -> None:
-    """The trace has an owner for what the heap has as free, or two owners for the same bytes."""
+    """Explains a block that the trace has as live and the heap as free, or two live owners of the same bytes."""
     touched = sorted(block for block in case.fault.touches if isinstance(block, int))
     newest = [life for block in touched for life in case.witness.history.generations(case.facts.user(block))[-2:]]
     live = sorted((life for life in newest if not life.is_freed), key=lambda life: life.seq or 0)

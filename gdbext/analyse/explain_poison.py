@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Damage to what ESP-IDF's poisoning keeps around the user's bytes: who wrote past an end, or before a start.
+"""Explains damage to the canaries and fill of ESP-IDF's poisoning: who wrote past an end, or before a start.
 
-Approach: canaries stand right at the user's first and last byte, so the owner of the block itself is the nearest whose
-writes go too far; the size words on both sides are intact, or the damage would be told of them.
+Approach: canaries stand right at the user's first and last byte, so the block's own owner is the nearest whose writes
+may go too far. The size words on both sides are intact, else a finding about them would come first.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from gdbext.model.said import said
 
 
 def explain_behind(case: Case) -> None:
-    """The canary behind the user's bytes, or the fill behind that."""
+    """Explains damage to the canary behind the user's bytes, or to the fill behind that canary."""
     facts, fault = case.facts, case.fault
     requested = facts.requested(case.block)
     end = fault.address if requested is None else case.user + requested
@@ -22,7 +22,7 @@ def explain_behind(case: Case) -> None:
     case.accuse(PROVEN, case.block, why=why)
     text = said("overflow-by", block=case.user, past=past)
     where = said("begins-behind-last") if adjacent else said("begins-elsewhere")
-    # Whether the bytes before the end are of one kind with the damage.
+    # How many bytes before the user's end belong to the same run as the damage.
     inside = end - case.extent.start
     crosses = inside > 0 and case.extent.end > end and case.extent.look != "zero"
     run = said("run-from-inside", bytes=inside) if crosses else None
@@ -31,9 +31,9 @@ def explain_behind(case: Case) -> None:
 
 
 def explain_before(case: Case) -> None:
-    """What stands between the size word and the user's bytes: canary, length, owner."""
+    """Explains damage between the size word and the user's bytes: to the canary, the length or the owner word."""
     fault, left = case.fault, case.facts.left_of(case.block)
-    last = max(one.address + one.length for one in case.faults if one.block == case.block)
+    last = max(other.address + other.length for other in case.faults if other.block == case.block)
     reach = said("ends-at-start") if last == case.user else None
     case.accuse(PROVEN, case.block, why=said("hit-in-front", bytes=last - fault.address))
     text = said("underflow-by", block=case.user, before=case.user - fault.address)

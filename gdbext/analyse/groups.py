@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One cause, one group: faults that touch the same block or list, or whose bytes run into each other."""
+"""Puts faults of one cause into one group: they touch the same block or list, or their bytes overlap in one run."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from gdbext.model.diagnosis import Extent
 
 
 def group_faults(faults: Sequence[Fault], extents: Sequence[Extent], rank: Mapping[str, int]) -> List[List[int]]:
-    """Positions of the faults, group by group; the fault that says most comes first in its group: by `rank` of its
-    rule, those of the trace before all others.
+    """Returns the positions of the faults, group by group.
+
+    The fault that says most comes first in its group: by the `rank` of its rule, and trace rules before all others.
     """
     roots = list(range(len(faults)))
     seen: Dict[Hashable, int] = {}

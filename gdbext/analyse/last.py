@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`last-malloc`: the block that holds an address or held it last, and all its known owners, newest first."""
+"""Finds the block that holds an address, for `last-malloc`, and makes its known owners readable."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from gdbext.trace.history import History
 
 
 def find_place(heaps: Sequence[HeapFacts], history: History, address: int) -> Optional[Place]:
-    """Where an address lies; None if no heap holds it, or its block may be what was not read."""
+    """Returns where an address lies. None if no heap holds it, or if its block may be in the part that was not read."""
     for facts in heaps:
         if not facts.start <= address < facts.end:
             continue
@@ -32,7 +32,7 @@ def find_place(heaps: Sequence[HeapFacts], history: History, address: int) -> Op
 
 
 def life_of(life: Generation, frames: Frames) -> Life:
-    """A generation with its stacks made readable."""
+    """Returns a generation with readable stacks."""
     freed = None if life.freed is None else frames(life.freed)
     return Life(
         life.payload, life.size, life.task, life.seq, frames(life.allocated),

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pointers among damaged bytes: what wrote there may be known by what it wrote.
+"""Finds pointers among damaged bytes: what was written may show who wrote it.
 
 Approach: the words that the damage covers are looked up in the heap and among the program's symbols. Only a word that
-leads somewhere is told; of a list's pointer the report says where it leads anyway.
+points to a block or a symbol is shown. A damaged list pointer is not looked up: its finding says where it leads.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from gdbext.model.said import Said, said
 
 NameAt = Callable[[int], Optional[str]]
 _MOST_WORDS = 4
-_TELLING = ("other", "pattern")
+_LOOKS_OF_POINTERS = ("other", "pattern")
 
 
 def pointers_in(facts: HeapFacts, name_at: NameAt, extent: Extent) -> Tuple[Said, ...]:
-    """What the words of a run of bytes point to; empty if to nothing that is known."""
-    if extent.look not in _TELLING:
+    """Returns what the first four words of a run of bytes point to. A word that leads to nothing known is left out."""
+    if extent.look not in _LOOKS_OF_POINTERS:
         return ()
     found: List[Said] = []
     width = facts.layout.word

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What speaks for a heap being what it was recognised as, for `memtrace status`."""
+"""Collects the evidence that a heap is of the kind that it was recognised as, for `memtrace status`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from gdbext.model.said import Said, said
 
 
 def evidence_of(facts: HeapFacts) -> Said:
-    """The agreement of control data, lists and blocks."""
+    """Returns the evidence: flaws of the control data, what the allocator says, and the chain of blocks."""
     layout, breaks = facts.layout, len(facts.walk.breaks)
     flaws = len(layout.flaws) + (len(facts.counters.flaws) if facts.counters is not None else 0)
     parts = [said("control-words", flaws=flaws)] if flaws else []

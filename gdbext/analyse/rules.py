@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs the invariants that a heap's allocator brings; one that brings none has none."""
+"""Runs the rules that a heap's allocator brings. An allocator without rules gets no faults."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from gdbext.heap.facts import Fault, HeapFacts
 from gdbext.model.reports.base import Skipped
 from gdbext.model.said import said
 
-# A heap may be broken in every block; a report of more than this helps nobody.
+# Most faults that are reported for each rule: a heap may be broken in every block, and more helps nobody.
 _MOST_FAULTS = 100
 
 
 def run_rules(facts: HeapFacts) -> Tuple[List[Fault], List[Skipped]]:
-    """All faults of one heap, and the checks that could not run."""
+    """Returns the faults of one heap, and what could not be checked or is not shown."""
     faults: List[Fault] = []
     skipped = [
-        Skipped("blocks", said("unread-from", place=facts.place_of_size(broken.payload)))
+        Skipped("blocks", said("unread-from", place=facts.layout.place_of_size(broken.payload)))
         for broken in facts.walk.breaks
         if broken.word is None
     ]
@@ -32,5 +32,5 @@ def run_rules(facts: HeapFacts) -> Tuple[List[Fault], List[Skipped]]:
 
 
 def struck_by(facts: HeapFacts, fault: Fault) -> str:
-    """What a write hits that breaks a fault's rule."""
+    """Returns which part of the heap a fault's rule is about, as `Rule.struck` names it; "" for a trace rule."""
     return next((rule.struck for rule in facts.allocator.rules if rule.id == fault.rule), "")

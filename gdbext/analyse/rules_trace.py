@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the trace and the heap must agree on.
+"""Checks that the trace and the heap agree.
 
-Approach: the heap tells which blocks there are, the trace who should have them. A free that an assertion has refused
-is judged by what the heap has at its address; whoever still has a block by the trace must have it by the heap, alone.
+Approach: the heap shows which blocks exist, the trace shows who should own them. A free that an assertion refused is
+judged by what the heap has at its address. A block that is live in the trace must be used in the heap, and no two live
+blocks may overlap.
 Rejected: calling every disagreement damage. A block that was freed behind the recorder's back looks the same, and so
-does a pool of blocks within a block; what only the trace says is a note.
-Assumptions: a trace that has lost any event since it began proves nothing about who has a block now.
+does a pool of blocks within a block. What only the trace shows is a note.
+Assumptions: a trace that has lost an event since it began does not prove who owns a block now.
 """
 
 from __future__ import annotations
@@ -25,17 +26,17 @@ _SOUND = "sound-heap"
 
 
 class TraceRule(Record):
-    """What the trace and the heap must agree on, and how to see where they do not."""
+    """One thing that the trace and the heap must agree on, and the check that finds where they do not."""
 
     id: str
     sentence: str
     check: Callable[[Witness], Iterable[Fault]]
     severity: str = "note"
-    whole: bool = False  # a trace that has lost events cannot tell
+    whole: bool = False  # whether the rule needs a trace that has lost no events
 
 
 def _double_free(witness: Witness) -> Iterator[Fault]:
-    """The free that the allocator refused: of what the heap has as free."""
+    """Finds the free that the allocator refused because the block was already free."""
     facts = witness.facts
     for event, _ in witness.history.double_frees():
         holder = facts.holder(facts.raw(event.address))
@@ -47,7 +48,7 @@ def _double_free(witness: Witness) -> Iterator[Fault]:
 
 
 def _refused_free(witness: Witness) -> Iterator[Fault]:
-    """A free that an assertion followed, and nothing is wrong with what it frees or with its heap."""
+    """Finds a free that an assertion followed although the address lies in a used block."""
     facts = witness.facts
     for life in witness.history.refused():
         raw = facts.raw(life.payload)
@@ -56,7 +57,7 @@ def _refused_free(witness: Witness) -> Iterator[Fault]:
             continue
         touched: FrozenSet[Hashable] = frozenset((raw, holder))
         if holder == raw:
-            touched |= {_SOUND}  # else damage has led to the assertion
+            touched |= {_SOUND}  # a broken heap would explain the assertion
             text = said("refused-own", block=life.payload)
         else:
             owner = facts.user(holder)
@@ -88,7 +89,7 @@ def _overlap(witness: Witness) -> Iterator[Fault]:
 
 
 def _overlapping(lives: List[Generation]) -> Iterator[Tuple[Generation, Generation]]:
-    """Each life that begins within one before it, in the order of addresses."""
+    """Yields pairs of lives whose bytes overlap, the older one first. `lives` must be in address order."""
     reach: Optional[Generation] = None
     for life in lives:
         if reach is not None and life.payload < reach.payload + (reach.size or 0):
@@ -108,11 +109,11 @@ TRACE_NOTES = frozenset(rule.id for rule in TRACE_RULES if rule.severity == "not
 
 
 def run_trace_rules(witness: Witness, broken: Sequence[Fault]) -> Tuple[List[Fault], List[Skipped]]:
-    """Where the trace and the heap differ, but for what damage to the heap explains; the checks that prove nothing."""
+    """Returns where the trace and the heap differ and heap damage is no reason, and the checks that prove nothing."""
     if witness.trace is None or not witness.facts.layout.fills_pools:
         return [], []
     explained = {thing for fault in broken for thing in fault.touches}
-    # The counters are no reason for an assertion: the allocator counts a block before it looks at it.
+    # Wrong counters do not explain an assertion: the allocator counts a block before it looks at it.
     if any(struck_by(witness.facts, fault) != "counters" for fault in broken):
         explained.add(_SOUND)
     faults: List[Fault] = []
@@ -128,7 +129,7 @@ def run_trace_rules(witness: Witness, broken: Sequence[Fault]) -> Tuple[List[Fau
 
 
 def _gaps(trace: TraceInfo) -> Optional[Said]:
-    """Why a trace cannot tell who has a block; what was overwritten is older than what it holds, and does not count."""
+    """Returns why a trace cannot tell who owns a block. Overwritten events do not count: they are the oldest."""
     imported = trace.imported
     if imported is not None and not (imported.frees_told and trace.running):
         return said("frees-untold", source=imported.source)

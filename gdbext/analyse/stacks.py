@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which part of a task's stack is in use: from where the task was left to where its stack ends.
+"""Finds the used part of each task's stack: from its stack pointer to its end.
 
-Approach: a stack lies in one block or in one variable, holds the stack pointer that was saved, and no other task's
-stack. What lies below that pointer is of calls that have returned, and makes nothing reachable; neither does the stack
-of a task that is deleted. Of a task that runs the saved pointer is old: its thread's counts, and without one all of its
-stack.
-Rejected: trusting a control block alone (a smashed one would hide what it names from the scan); old words on a stack as
-references (most of a stack is that).
-Limits: where neither kernel, block nor variable tell its end, a stack is scanned on to what begins behind it.
+Approach: a stack lies in one block or one variable, contains the saved stack pointer, and overlaps no other stack.
+Words below the stack pointer belong to calls that have returned, and make nothing reachable; nor does the stack of a
+deleted task. The saved pointer of a running task is old: its thread's pointer counts, and without one the whole stack.
+Rejected: trusting a control block alone (a smashed one would hide the memory that it names from the scan); old words on
+a stack as references (most of a stack is old words).
+Limits: if neither kernel, block nor variable gives its end, a stack is scanned up to whatever begins behind it.
 """
 
 from __future__ import annotations
@@ -18,13 +17,13 @@ from gdbext.analyse.reach import Reach
 from gdbext.kernel.freertos import Task
 from gdbext.model.said import Said, Trouble, said
 
-_STACK_BYTES = 64 << 10  # where nothing tells more
+_STACK_BYTES = 64 << 10  # the most that is scanned of a stack without a known end
 _LARGEST_STACK = 1 << 20
-_SPILLED = 16  # Xtensa keeps four registers of the caller below the stack pointer
+_SPILLED_BYTES = 16  # Xtensa keeps four registers of the caller below the stack pointer
 
 
 class TaskStack(NamedTuple):
-    """The stack of a task: low..end, of which top..end is in use."""
+    """The stack of a task, low..end. The part top..end is in use."""
 
     name: str
     low: int
@@ -35,10 +34,10 @@ class TaskStack(NamedTuple):
 def task_stacks(
     tasks: Sequence[Task], reach: Reach, pointers: Sequence[int], known_end: Callable[[int], int]
 ) -> Tuple[List[TaskStack], List[Said]]:
-    """The stacks of tasks that are known, in address order, and what to say of the others.
+    """Returns the stacks that could be found, in address order, and the problems and remarks about tasks.
 
-    `pointers`: from where on the stacks of the threads that a debugger shows are in use. `known_end`: where the known
-    memory around an address ends.
+    `pointers` are the stack pointers of the debugger's threads. `known_end` gives the end of the known memory around an
+    address.
     """
     found: List[TaskStack] = []
     problems: List[Said] = []
@@ -62,15 +61,15 @@ def task_stacks(
 def _end(
     task: Task, tasks: Sequence[Task], reach: Reach, known_end: Callable[[int], int]
 ) -> Tuple[int, Optional[Said]]:
-    """Where a stack ends, and what to say if that is not known for sure. Trouble: it cannot be a stack."""
+    """Returns where a stack ends, and a remark if that is not certain. Raises Trouble if it cannot be a stack."""
     block, edge = reach.block_at(task.low), known_end(task.low)
     if block is not None:
         limit = reach.blocks[block].end
     elif edge <= task.low:
         raise Trouble(said("stack-unknown", start=task.low))
     else:  # it ends with its variable, or before whatever begins behind it
-        begins = (one for other in tasks for one in (other.low, other.address))
-        behind = (one for one in (*begins, *(held.start for held in reach.blocks)) if one > task.low)
+        starts = (start for other in tasks for start in (other.low, other.address))
+        behind = (start for start in (*starts, *(used.start for used in reach.blocks)) if start > task.low)
         limit = min([edge, *behind, *([] if task.variable_end is None else [task.variable_end])])
     if task.last is not None:
         end = task.last + reach.pointer_size
@@ -83,7 +82,7 @@ def _end(
 
 
 def _top(task: Task, end: int, pointers: Sequence[int]) -> int:
-    """From where on a stack is in use. Trouble: its control block says what cannot be."""
+    """Returns where the used part of a stack begins. Raises Trouble if the saved pointer lies outside of the stack."""
     if task.deleted:
         return end
     seen = [pointer for pointer in pointers if task.low <= pointer < end]
@@ -91,11 +90,11 @@ def _top(task: Task, end: int, pointers: Sequence[int]) -> int:
         return min(seen, default=task.low)
     if not task.low <= task.top < end:
         raise Trouble(said("stack-top-wrong", top=task.top, start=task.low, end=end))
-    return max(task.low, min([task.top - _SPILLED, *seen]))
+    return max(task.low, min([task.top - _SPILLED_BYTES, *seen]))
 
 
 def _apart(stacks: Sequence[TaskStack], problems: List[Said]) -> Iterator[TaskStack]:
-    """The stacks that share no byte with another."""
+    """Yields the stacks that overlap no other, and adds a problem for each that does."""
     reached = 0
     for number, stack in enumerate(stacks):
         following = stacks[number + 1].low if number + 1 < len(stacks) else stack.end

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whose bytes they are: from a payload to its owner, its state and its stacks.
+"""Finds the owner, the state and the stacks of a block.
 
-Approach: the heap says which blocks there are, the trace says whose; where they differ, both are said.
+Approach: the heap shows which blocks exist, the trace shows who owns them. Where they differ, both are shown.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from gdbext.model.said import Said, said
 from gdbext.trace.history import History
 
 Frames = Callable[[Tuple[int, ...]], Stack]
-TaskOf = Callable[[HeapFacts, int], Optional[str]]  # the task that a block (raw) names itself, without a trace
+TaskOf = Callable[[HeapFacts, int], Optional[str]]  # the task that a block (raw) names in its owner word
 
 
 class Witness:
-    """The heap and the trace together: what can be said of a block. What is not given is not known."""
+    """One heap and the trace together, which answer questions about a block."""
 
     def __init__(
         self,
@@ -37,27 +37,27 @@ class Witness:
         self.history = history
         self.frames = frames
         self.trace = trace
-        self.heaps = heaps  # all that were read
+        self.heaps = heaps  # all heaps that were read
         self.task_of = task_of
         self.name_at = name_at
         self.operation = operation
         self._sizes = facts.sizes()
 
     def beside(self, facts: HeapFacts) -> Witness:
-        """The same trace, for another heap."""
+        """Returns a witness with the same trace for another heap."""
         return Witness(
             facts, self.history, self.frames, self.trace, self.heaps, self.task_of, self.name_at, self.operation
         )
 
     def live_here(self) -> List[Generation]:
-        """The live of the trace within this heap, by address."""
+        """Returns the generations that are live in the trace and lie in this heap, in address order."""
         here = range(self.facts.start, self.facts.end)
         return sorted((life for life in self.history.live() if life.payload in here), key=lambda life: life.payload)
 
     def suspect(
         self, raw: int, extent: Extent, life: Optional[Generation] = None, why: Optional[Said] = None
     ) -> Suspect:
-        """A block as a suspect: its newest generation unless another is named. `why`: else what the damage touches."""
+        """Returns a block as a suspect. `life` defaults to its newest one, and `why` to the damage to its bytes."""
         payload = self.facts.user(raw)
         life = life if life is not None else self.history.newest(payload)
         size = self.size(raw, life)
@@ -75,19 +75,19 @@ class Witness:
         return Suspect(payload, size, state, task, life.seq, allocated, freed, reason, life.freed_seq, life.freed_task)
 
     def state(self, payload: int, life: Generation) -> str:
-        """used, freed or freeing; the heap's word counts where the trace knows of no free, or not when."""
+        """Returns used, freed or freeing. The heap decides if the trace has no free, or does not tell when it was."""
         if not life.is_freed or (life.freed_seq is None and life == self.history.newest(payload)):
             return "freed" if self.heap_free(payload) else "used"
         refused = any(event.seq == life.freed_seq for event, _ in self.history.double_frees())
         return "freeing" if life.in_flight and (refused or not self.heap_free(payload)) else "freed"
 
     def heap_free(self, payload: int) -> bool:
-        """Whether the heap has a proven free block there, or over it."""
+        """Tells whether a proven free block of the heap holds the address."""
         holder = self.facts.holder(self.facts.raw(payload))
         return holder is not None and self.facts.is_free(holder)
 
     def size(self, raw: int, life: Optional[Generation] = None) -> int:
-        """What the heap, the trace or the gap behind it say of a block's size; 0: nothing."""
+        """Returns a block's size by the heap, else by the trace, else by the gap behind it. Returns 0 if none tells."""
         if raw in self.facts.position:
             return self.facts.size_of(raw)
         life = life or self.history.newest(self.facts.user(raw))
@@ -104,14 +104,14 @@ class Witness:
         return said("allocation-unknown", what=why)
 
     def former_owner(self, address: int) -> Optional[Generation]:
-        """The newest generation that held `address` and has been freed, not counting a free still under way."""
+        """Returns the newest generation that held `address` and was freed. A free still under way does not count."""
         for life in self.history.holding(address, self._sizes):
             if life.is_freed and self.state(life.payload, life) == "freed":
                 return life
         return None
 
     def present_owner(self, address: int) -> Optional[Generation]:
-        """The generation that holds `address` now, if the trace knows it."""
+        """Returns the generation that holds `address` now. None if the trace does not know it."""
         for life in self.history.holding(address, self._sizes):
             if not life.is_freed or self.state(life.payload, life) == "freeing":
                 return life
@@ -119,7 +119,7 @@ class Witness:
 
 
 def hit_bytes(facts: HeapFacts, payload: int, size: int, extent: Extent) -> Said:
-    """Which of a block's bytes the damage covers."""
+    """Says which of a block's bytes the damage covers."""
     in_header = min(extent.end, payload) - max(extent.start, facts.header_of(payload))
     first, last = max(extent.start, payload), min(extent.end, payload + size)
     parts: List[Said] = []

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which word to watch in the next run, from when on, and whose a write to it is.
+"""Finds the word to watch in the next run, the call after which to watch it, and the owners of a write to it.
 
-Approach: the damaged word belongs to a block, and is the allocator's own from the moment that it gave the block out (a
-header) or took it back (links). That moment is found again in the next run by its call: the same stack and size, the
-same number of such calls before it; where the trace has forgotten the first of them, the last one if they are few, else
-the first from shortly before the sequence number that it had. The word's place is kept as an offset from the block,
-which may lie elsewhere.
+Approach: the damaged word belongs to a block. After the call that gave it out (for a header) or took it back (for
+links), only the allocator may write the word. The next run finds that call again by its stack, its size and the number
+of such calls before it. If the trace has lost the first of them, the last one is taken if they are few, else the first
+one from shortly before the old sequence number on. The word's place is kept as an offset from the block, because the
+block may lie elsewhere in the next run.
 Rejected: the sequence number alone (clock records and interrupts shift it by a few from run to run); the address alone
 (everybody writes there before it is a header).
-Assumptions: a call of the allocator comes back to where it was called; the recorder's newest events hold it then.
+Assumptions: a call of the allocator returns to its caller, and is then among the recorder's newest events.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ class Tally:
 
     def __init__(self, plan: WatchPlan) -> None:
         self._plan = plan
-        self._seen: Optional[Event] = None  # the newest that has been looked at
+        self._seen: Optional[Event] = None  # the newest event that was looked at
         self._matches = 0
 
     def take(self, events: Sequence[Event]) -> Optional[int]:
-        """Where the word lies now, if the call is among these events, which are the ring's newest."""
+        """Returns where the word lies now. None if the call is not among `events`, the ring's newest."""
         if not events:
             return None
         if self.is_other_run(events) or events[-1] == self._seen:
@@ -54,7 +54,7 @@ class Tally:
         return found
 
     def is_other_run(self, events: Sequence[Event]) -> bool:
-        """Whether these events are of another run than the last that were taken: older, or not the same."""
+        """Tells whether these events come from another run than those taken last: they are older, or differ."""
         if self._seen is None or not events:
             return False
         return events[-1].seq < self._seen.seq or any(
@@ -63,7 +63,7 @@ class Tally:
 
 
 def calls_of(events: Sequence[Event]) -> Iterator[Event]:
-    """What was taken, and given back (of no size); reallocations with the stack of their begin."""
+    """Yields allocations and frees. A free gets size 0, and the end of a reallocation gets the stack of its begin."""
     begun: Dict[int, Event] = {}
     for event in events:
         if event.kind == "realloc-begin":
@@ -77,13 +77,13 @@ def calls_of(events: Sequence[Event]) -> Iterator[Event]:
 
 
 def plan_damage(heaps: Sequence[HeapReport], trace: Trace, width: int) -> Optional[WatchPlan]:
-    """The plan for the first damage of a report; None: there is none."""
+    """Returns the plan for the first damage of a report. None if there is no damage."""
     found = (finding for heap in heaps for finding in heap.findings if finding.severity == "damage" and finding.length)
     first = next(found, None)
     if first is None:
         return None
     life = trace.history.newest(first.block) if first.block is not None else None
-    is_freed = any(one.payload == first.block and one.state == "freed" for one in first.suspects)
+    is_freed = any(suspect.payload == first.block and suspect.state == "freed" for suspect in first.suspects)
     address = first.address // width * width
     if life is None:
         return WatchPlan(address, width)
@@ -91,7 +91,7 @@ def plan_damage(heaps: Sequence[HeapReport], trace: Trace, width: int) -> Option
 
 
 def plan_address(address: int, trace: Trace, width: int) -> WatchPlan:
-    """The plan for any address: that of the block that holds it, or whose header it is."""
+    """Returns the plan for any address, by the block that holds it or whose header it is in."""
     address = address // width * width
     holding, guarded = trace.history.holding(address, {}), not owner_writes(address, width, trace.history)
     life = holding[0] if holding else trace.history.newest(address + width)
@@ -101,7 +101,7 @@ def plan_address(address: int, trace: Trace, width: int) -> WatchPlan:
 
 
 def _plan_word(address: int, width: int, life: Generation, is_freed: bool, trace: Trace, guarded: bool) -> WatchPlan:
-    """The plan for a word of a block, or of its header."""
+    """Returns the plan for a word of a block or of its header."""
     seq = life.freed_seq if is_freed and address >= life.payload else life.seq
     calls = list(calls_of(trace.events))
     call = next((call for call in calls if call.seq == seq), None)
@@ -109,32 +109,32 @@ def _plan_word(address: int, width: int, life: Generation, is_freed: bool, trace
         return WatchPlan(address, width, guarded=guarded)
     same = [one.seq for one in calls if (one.stack, one.size) == (call.stack, call.size)]
     count = same.index(call.seq) + 1 if trace.is_whole else None
-    # Stops where the innermost return is that few calls come through: a target that is stopped at every interrupt does
-    # nothing else any more.
+    # Stops at the innermost return address that few calls come through. A target that stopped at every interrupt would
+    # do nothing else.
     through = [sum(place in one.stack for one in calls) for place in call.stack]
     few = max(min(through), _FEW_CALLS)
     stop = next(place for place, number in zip(call.stack, through) if number <= few)
-    # The lowest sequence number that it may have in another run. Of few calls like it the last one, as each that comes
-    # takes the place of the one before; else what is nearer to it than to the one before it.
+    # The lowest sequence number that the call may have in another run: halfway between the call before it and itself.
+    # It is 0 if no call is before it, or if it is the last of few: each such call that comes replaces the one before.
     before = [one for one in same if one < call.seq]
-    anyhow = not before or (call.seq == same[-1] and len(same) <= _FEW_CALLS)
-    since = 0 if anyhow else (before[-1] + call.seq + 1) // 2
+    from_start = not before or (call.seq == same[-1] and len(same) <= _FEW_CALLS)
+    since = 0 if from_start else (before[-1] + call.seq + 1) // 2
     return WatchPlan(address, width, address - life.payload, call, count, since, guarded, stop)
 
 
 def owner_writes(address: int, width: int, history: History) -> bool:
-    """Whether bytes of a word belong to a live block: whoever writes there may write what is his."""
+    """Tells whether a byte of a word belongs to a live block. A write there may be the owner's own."""
     return any(life.payload < address + width and address < life.payload + (life.size or 0) for life in history.live())
 
 
 def copiers_in(stack: Stack) -> int:
-    """How many of some calls, innermost first, only write for who called them; the outermost is never one."""
+    """Returns how many of the innermost calls write for their caller, as memcpy does. The outermost never counts."""
     inner = list(takewhile(is_copier, (frame.function or "" for frame in stack[:-1])))
     return len(inner)
 
 
 def owners_around(address: int, width: int, history: History) -> Tuple[Generation, ...]:
-    """The newest owners of the word, and of the bytes on both its sides, in the order of their addresses."""
+    """Returns the newest owners of the word and of the byte on each side of it, in address order."""
     places = (address, address - 1, address + width)
     found = {life[0].payload: life[0] for life in (history.holding(place, {}) for place in places) if life}
     lives = [found[payload] for payload in sorted(found)]
@@ -142,7 +142,7 @@ def owners_around(address: int, width: int, history: History) -> Tuple[Generatio
     for life in lives:
         freed, end = life.freed_seq, life.payload + (life.size or 0)
         later = [one for one in lives if freed is not None and one.seq is not None and one.seq >= freed]
-        # A block that was made of its bytes after its free, or has its header in them, has taken it over.
+        # Drops a freed block if a later block, or its header, took over bytes of it.
         if not any(one.payload - width < end and life.payload < one.payload + (one.size or 0) for one in later):
             kept.append(life)
     return tuple(kept)

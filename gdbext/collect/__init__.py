@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reads what commands work on: which heaps, which trace, which roots; each thing is found once and read once."""
+"""Reads what commands work on: the heaps, the trace and the roots. Each is found once and read once."""

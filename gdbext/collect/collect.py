@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Finds and reads the heaps and the trace of a target.
 
-Approach: where heaps lie is found first, by symbols or in a file by what they look like, for the ring may lie in one;
-then the trace is read, then the heaps with what the trace proves, each once.
+Approach: the heaps are located first, because the ring may lie in one: by symbols, or in a file by what they look like.
+Then the trace is read, then the heaps, with the blocks that the trace proves. Each is read once.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from gdbext.collect.collected import Collected
 from gdbext.collect.traces import NoRing, read_trace, with_task_lists
 from gdbext.heap.allocator import LARGEST_HEAP, Named
 from gdbext.heap.facts import HeapFacts
-from gdbext.heap.region import Region, Span
 from gdbext.heap.registry import ALLOCATORS, AUTO, KINDS, complete, find_named, read_heap
-from gdbext.heap.search import Searched, search_file, search_heaps
+from gdbext.heap.search import search_file, search_heaps
 from gdbext.model.errors import UserError
 from gdbext.model.record import replace
+from gdbext.model.region import Region, Span
 from gdbext.model.reports.base import Skipped
 from gdbext.model.said import said
 from gdbext.target.formats import region_named
 from gdbext.target.target import Target
 
-_HOLES_SAID = 8
+_MOST_HOLES_SHOWN = 8
 _NO_HEAP = (
     "no heap found: no symbol leads to one, and nothing that was searched looks like one; search memory with "
     "--search START,END, or name one with --heap KIND@ADDRESS"
@@ -33,18 +33,18 @@ _NO_HEAP = (
 
 
 def collect_trace(target: Target, wanted: Namespace) -> Collected:
-    """Reads the trace alone, as arguments.py has TRACE; why there is none is among what was skipped."""
+    """Reads the trace alone, by the options TRACE of arguments.py. If there is none, the reason is in `skipped`."""
     found = Collected(target)
     read_trace(found, wanted, span_of(target, wanted), lru_cache(lambda: find_heaps(target)))
-    target.bytes.memory().require_whole()  # a free that was not read makes a block live
+    target.bytes.memory().require_whole()  # a free that was not read would make a block look live
     return found
 
 
 def collect(target: Target, wanted: Namespace, needed: bool = True) -> Collected:
-    """Reads the trace, then the heaps with what the trace proves, as arguments.py has SOURCES.
+    """Reads the trace, then the heaps with the blocks that the trace proves, by the options SOURCES of arguments.py.
 
-    UserError without any heap, if one is needed. A range to be searched may hold either. KeyboardInterrupt: Ctrl-C came
-    before the trace was read, or a heap found.
+    The range of --search may hold a ring, heaps, or both. Raises UserError if a heap is needed and none is found.
+    Raises KeyboardInterrupt if Ctrl-C came before the trace was read or a heap was found.
     """
     memory = target.bytes.memory()
     found, span = Collected(target), span_of(target, wanted)
@@ -73,15 +73,13 @@ def collect(target: Target, wanted: Namespace, needed: bool = True) -> Collected
 
 
 def find_heaps(target: Target) -> Named:
-    """The heaps that were known when a core was saved, else those that symbols lead to, else, in a file, those that
-    show themselves.
+    """Returns the heaps that were saved with a core, else those that symbols lead to, else those that a file shows.
 
-    A list of the program's that can be read and is empty or broken is the truth; a file without it says nothing of its
-    heaps.
+    A file is not searched if the program's own list of heaps can be read, even if that is empty or broken.
     """
     saved = target.bytes.saved
     if saved is not None:
-        regions = [Region(**heap._asdict()) for heap in saved.heaps if heap.kind in KINDS]
+        regions = [heap for heap in saved.heaps if heap.kind in KINDS]
         return Named(regions, [said("as-saved", why=why) for _, why in saved.skipped])
     memory = target.bytes.memory()
     named = find_named(memory, target.program)
@@ -89,7 +87,7 @@ def find_heaps(target: Target) -> Named:
         return named
     searched = search_file(memory)
     lacking = [] if target.bytes.why_no_heaps is None or searched.regions else [target.bytes.why_no_heaps]
-    return Named(searched.regions, [*named.problems, *searched.left_out, *lacking])
+    return Named(searched.regions, [*named.problems, *searched.problems, *lacking])
 
 
 def _regions(found: Collected, wanted: Namespace, span: Optional[Span], named: Callable[[], Named]) -> List[Region]:
@@ -98,18 +96,20 @@ def _regions(found: Collected, wanted: Namespace, span: Optional[Span], named: C
         regions: List[Region] = []
         for region in [region_named(text, target.bytes.address) for text in wanted.heap]:
             if region.kind != AUTO and ALLOCATORS[region.kind].needs_variables:
-                same = [one for one in named().regions if (one.kind, one.address) == (region.kind, region.address)]
+                wanted_heap = (region.kind, region.address)
+                same = [other for other in named().regions if (other.kind, other.address) == wanted_heap]
                 regions.append(same[0] if same else region)
             else:
                 regions.append(complete(target.bytes.memory(), region, target.program))
         memory = target.bytes.memory()
         for start in (region.address for region in regions):
-            if not (memory.fragile and memory.may_read(start, start + 1)):  # which is spared the guess
+            # The heap's size is a guess. A fragile source is spared it if the heap's memory is known already.
+            if not (memory.fragile and memory.may_read(start, start + 1)):
                 memory.allow_named(start, start + LARGEST_HEAP)
         return regions
     heaps = named()
-    searched = search_heaps(target.bytes.memory(), [span]) if span is not None else Searched([], [])
-    found.skipped += [Skipped("heaps", why) for why in (*heaps.problems, *searched.left_out)]
+    searched = search_heaps(target.bytes.memory(), [span]) if span is not None else Named([], [])
+    found.skipped += [Skipped("heaps", why) for why in (*heaps.problems, *searched.problems)]
     found.heaps_missing = bool(heaps.problems)
     known = {region.address for region in heaps.regions}
     return [
@@ -120,18 +120,18 @@ def _regions(found: Collected, wanted: Namespace, span: Optional[Span], named: C
 
 def _unread(target: Target, heap: HeapFacts) -> Iterator[Skipped]:
     holes = target.bytes.memory().failed(heap.start, heap.layout.behind) if heap.layout.fills_pools else []
-    for start, end in holes[:_HOLES_SAID]:
+    for start, end in holes[:_MOST_HOLES_SHOWN]:
         yield Skipped("memory", said("hole-unread", bytes=end - start, place=start))
-    if holes[_HOLES_SAID:]:
-        left = sum(end - start for start, end in holes[_HOLES_SAID:])
-        yield Skipped("memory", said("more-holes-unread", bytes=left, places=len(holes) - _HOLES_SAID))
+    if holes[_MOST_HOLES_SHOWN:]:
+        left = sum(end - start for start, end in holes[_MOST_HOLES_SHOWN:])
+        yield Skipped("memory", said("more-holes-unread", bytes=left, places=len(holes) - _MOST_HOLES_SHOWN))
 
 
 def _with_pools(target: Target, regions: List[Region], pools: Sequence[str]) -> List[Region]:
-    """The regions, of which the one that can have several pools has those that --pool names."""
+    """Returns the regions, with the pools of --pool added to the one region that can have several."""
     if not pools:
         return regions
-    pooled = [AUTO, *(kind for kind, one in ALLOCATORS.items() if one.takes_pools)]
+    pooled = [AUTO, *(kind for kind, allocator in ALLOCATORS.items() if allocator.takes_pools)]
     able = [region for region in regions if region.kind in pooled]
     if len(able) != 1:
         kinds = f"{', '.join(pooled[:-1])} or {pooled[-1]}"
@@ -144,12 +144,12 @@ def _with_pools(target: Target, regions: List[Region], pools: Sequence[str]) -> 
 
 
 def span_of(target: Target, wanted: Namespace) -> Optional[Span]:
-    """The range that the user wants searched."""
+    """Returns the range of --search, or None."""
     return None if wanted.search is None else _pair(target, f"--search {wanted.search}", wanted.search)
 
 
 def _pair(target: Target, option: str, text: str) -> Tuple[int, int]:
-    """The range that an option gives as START,END."""
+    """Returns the range that an option gives as START,END."""
     first, comma, last = text.rpartition(",")
     if not comma:
         raise UserError(f"{option}: give START,END")

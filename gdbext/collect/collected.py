@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Everything that one command has read."""
+"""Holds everything that one command has read."""
 
 from __future__ import annotations
 
@@ -16,33 +16,33 @@ from gdbext.trace.trace import Trace
 
 
 class Collected:
-    """Everything that was read of a target for one report; at first nothing."""
+    """Everything that was read of a target for one report. It is empty at first."""
 
     def __init__(self, target: Target) -> None:
-        """What is read from here on is the report's cost."""
+        """The report's cost counts from here on."""
         self.target = target
         self.memory = target.bytes.memory()
         self._mark = self.memory.mark()
         self.heaps: List[HeapFacts] = []
         self.unreadable: List[Unreadable] = []
-        self.heaps_missing = False  # and why is among what was skipped
-        self.trace = Trace(None)  # at first one that tells nothing
+        self.heaps_missing = False  # some could not be located; `skipped` says why
+        self.trace = Trace(None)  # an empty trace until one is read
         self.skipped: List[Skipped] = []
 
     def closing(self) -> Tuple[Optional[TraceInfo], Tuple[Skipped, ...], Cost, Optional[str]]:
-        """What every report has: the trace, what was not looked at and why, the cost, and the program."""
+        """Returns the fields of every report: the trace, what was skipped and why, the cost, and the build id."""
         remarks = (Skipped("memory", remark) for remark in self.memory.remarks())
         build_id = self.target.program.build_id()
         return self.trace.info, (*self.skipped, *remarks), self.memory.cost_since(self._mark), build_id
 
     @property
     def proven(self) -> Dict[int, Proven]:
-        """Payloads that the trace knows to be blocks now."""
+        """Returns the payloads that the trace proves to be live blocks."""
         lives = (life for life in self.trace.history.live() if life.size is not None and self.trace.proves_live)
-        return {life.payload: Proven(life.size or 0, said("proven-by-trace", seq=life.seq)) for life in lives}
+        return {life.payload: (life.size or 0, said("proven-by-trace", seq=life.seq)) for life in lives}
 
     def skip_unreadable(self) -> None:
-        """Heaps that could not be read, and gaps, belong to what a list does not show."""
+        """Adds unreadable heaps, and gaps without a proven block, to what a list of blocks does not show."""
         for heap in self.unreadable:
             self.skipped.append(Skipped(f"heap {heap.region.address:#x}", heap.why))
         for facts in self.heaps:

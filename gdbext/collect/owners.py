@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whose a block is: as the trace has it; else the task whose handle ESP-IDF's task tracking left in the block.
+"""Finds the owner of a block: by the trace, else by the task handle that ESP-IDF's task tracking left in the block.
 
-A handle is the address of a control block: the kernel's own lists name it. One that they do not name, though they are
-whole, is a task's that has ended; its blocks are where to look for a leak, and no damage.
-Cost: nothing where the trace knows or no task is tracked; else the kernel's lists, once a report.
+A handle is the address of a control block, and the kernel's lists give its name. If these lists are whole and do not
+have the handle, its task has ended. Blocks of an ended task are likely leaks; they are no damage.
+Cost: nothing if the trace knows the owner or no task is tracked, else one read of the kernel's lists for each report.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ class Owners:
     def __init__(self, found: Collected) -> None:
         self._found = found
         self._heaps = {facts.region.address: facts for facts in found.heaps}
-        self._handles: Dict[int, Dict[int, int]] = {}  # by heap, then by block
+        self._handles: Dict[int, Dict[int, int]] = {}  # by the heap's address, then by raw payload
         self._names: Optional[Dict[int, str]] = None
         self._complete = False
 
     def of(self, heap: int, payload: int) -> Optional[Owner]:
-        """The owner of a used block of a heap, which its address names."""
+        """Returns the owner of a used block. `heap` is the address of the block's heap."""
         life = self._found.trace.history.newest(payload)
         known = life is not None and not life.is_freed
         facts, task = self._heaps.get(heap), life.task if life is not None and known else None
@@ -39,10 +39,10 @@ class Owners:
         return None if task is None else Owner(None, task, ())
 
     def task_of(self, facts: HeapFacts, raw: int) -> Optional[str]:
-        """The task that a used block's owner word names; its handle where no name is known."""
+        """Returns the name of the task in a used block's owner word, or the handle if it has no known name."""
         handle = self._handle(facts, raw)
         if not handle:
-            return None  # allocated before there was a task, or by nobody who says so
+            return None  # allocated before the first task, or without an owner word
         if self._names is None:
             target = self._found.target
             tasks = read_tasks(target.bytes.memory(), target.program)
@@ -50,7 +50,7 @@ class Owners:
         return self._names.get(handle) or f"{handle:#x}{' (ended)' if self._complete else ''}"
 
     def _handle(self, facts: HeapFacts, raw: int) -> Optional[int]:
-        """What a block's owner word holds; where its size word is damaged, its head canary tells that it is used."""
+        """Returns the handle in a block's owner word. If the size word is damaged, the head canary must be intact."""
         place, heap = facts.guards.owner_place(raw), facts.region.address
         if place is None:
             return None
@@ -58,9 +58,11 @@ class Owners:
             own = {facts.holder(start) for start, _ in self._found.trace.own}
             places = ((raw, facts.guards.owner_place(raw)) for raw, _ in facts.used if raw not in own)
             words = {raw: facts.read32(where) or 0 for raw, where in places if where is not None}
-            none = set(strangers(words, facts.layout.word))  # what no task's handle can be
-            control = range(facts.start, facts.layout.first)  # no task is there, but the tracking points to it
-            self._handles[heap] = {raw: word for raw, word in words.items() if not (raw in none or word in control)}
+            no_handles = set(strangers(words, facts.layout.word))  # blocks whose word is no task's handle
+            control = range(facts.start, facts.layout.first)  # no task lies here, but the tracking may point to it
+            self._handles[heap] = {
+                raw: word for raw, word in words.items() if not (raw in no_handles or word in control)
+            }
         known = self._handles[heap]
         if raw in facts.position or not facts.guards.is_used(facts.snapshot, raw):
             return known.get(raw)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Asks the recorder through the request word of its ring's header: `memtrace start`, `stop`, `frees-only` and `mark`.
 
-The recorder obeys at its next event. Nothing but the request word and the name buffer is ever written.
+The recorder obeys at its next event. Only the request word and the name buffer are ever written.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from gdbext.collect.collected import Collected
 from gdbext.collect.traces import ring_address
 from gdbext.model.errors import UserError
 from gdbext.model.reports.control import ControlReport
-from gdbext.model.said import said
+from gdbext.model.said import Trouble, said
 from gdbext.report.sentences import words
 from gdbext.target.target import Target
 from gdbext.trace.format import (
@@ -25,17 +25,16 @@ from gdbext.trace.format import (
     REQUEST_OFFSET,
     REQUESTS,
     STATES,
-    FormatError,
     Header,
     parse_header,
 )
 
-REQUESTED = {number: name for name, number in REQUESTS.items()}  # what was asked and not yet obeyed
-Asked = Tuple[Collected, str, Optional[str], Header]  # a request, a mark's name, and the ring that it was written to
+REQUESTED = {number: name for name, number in REQUESTS.items()}  # by the value of the request word
+Asked = Tuple[Collected, str, Optional[str], Header]  # what was read, the request, a mark's name, the ring's header
 
 
 def ask_recorder(request: str, target: Target, options: Namespace) -> Asked:
-    """Writes a request, with the name that a mark has."""
+    """Writes a request to the ring, and the name if it is a mark."""
     found, name = Collected(target), getattr(options, "name", None)
     address = ring_address(target, options, span_of(target, options), lru_cache(lambda: find_heaps(target)))
     if address is None:
@@ -47,7 +46,7 @@ def ask_recorder(request: str, target: Target, options: Namespace) -> Asked:
         raise UserError(f"the ring at {address:#x} cannot be read")
     try:
         header = parse_header(data)
-    except FormatError as problem:
+    except Trouble as problem:
         raise UserError(words(said("no-ring", place=address, why=problem.why))) from None
     pending = REQUESTED.get(header.request)
     if pending is not None:
@@ -63,7 +62,7 @@ def ask_recorder(request: str, target: Target, options: Namespace) -> Asked:
 
 
 def answer(asked: Asked, _: object) -> ControlReport:
-    """The report's data: what was asked, and when it will be obeyed."""
+    """Returns the report: what was asked, and when the recorder will obey."""
     found, request, name, header = asked
     state = STATES.get(header.state, str(header.state))
     what = request if name is None else f"{request} {name}"

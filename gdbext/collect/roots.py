@@ -1,18 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Collects where pointers may stand outside of the heaps: globals, stacks, registers, and what the user names.
+"""Collects the roots, memory outside of the heaps that may hold pointers: globals, stacks, registers and --scan ranges.
 
-Approach: a host says what its program writes to and where its threads stand; the heaps and the ring are taken out, for
-they are full of addresses that nobody uses as pointers. A stack that lies in a block is read from its stack pointer on,
-and so are the stacks of FreeRTOS's tasks, wherever they lie; what is below is left out of blocks and variables.
-What should have been scanned and was not is kept, in numbers: from less than all nothing can be called unreachable.
-Cost: the globals, up to 64 KiB a stack, and the heaps in full.
+Approach: the target gives the program's writable memory and the registers of its threads. Heaps and ring are taken out
+of it, because they are full of addresses that nobody uses as pointers. The stacks of threads and of FreeRTOS's tasks
+are scanned from their stack pointers on. The unused part of a task's stack is left out of the block or variable that it
+lies in. Memory that should have been scanned and was not is counted: unless all is scanned, no block can be called
+unreachable.
+Cost: the globals, up to 64 KiB for each stack, and the heaps in full.
 """
 
 from __future__ import annotations
 
 from typing import Iterator, List, Sequence, Tuple
 
-from gdbext.analyse.reach import Held, Reach, Register, Root
+from gdbext.analyse.reach import Reach, Register, Root, UsedBlock
 from gdbext.analyse.stacks import TaskStack, task_stacks
 from gdbext.collect.collected import Collected
 from gdbext.collect.world import Section, Thread, sections_of, threads_named
@@ -30,7 +31,7 @@ _UNTOLD = "stacks of tasks that the kernel's lists do not tell"
 
 
 class Scan:
-    """What is scanned."""
+    """Everything that is scanned for pointers, and what should be and cannot."""
 
     def __init__(self, reach: Reach) -> None:
         self.reach = reach
@@ -39,7 +40,7 @@ class Scan:
         self.unscanned: List[Unscanned] = []
 
     def scanned(self, memory: Memory) -> Tuple[Scanned, ...]:
-        """The same in numbers."""
+        """Returns what is scanned, in bytes."""
         blocks = sum(block.end - block.start - _missing(memory, *block[:2]) for block in self.reach.blocks)
         known = (Scanned(*root, root.end - root.start - _missing(memory, *root[2:])) for root in self.roots)
         registers = [Scanned("register", "registers", None, None, len(self.registers))] if self.registers else []
@@ -52,11 +53,11 @@ def _missing(memory: Memory, start: int, end: int) -> int:
 
 
 def collect_scan(found: Collected, named: Sequence[str]) -> Scan:
-    """Reads everything that is scanned; `named`: further memory, as --scan names it."""
+    """Reads everything that is scanned. `named` are the ranges of --scan."""
     target = found.target
     memory = target.bytes.memory()
     _fetch_blocks(found)
-    scan = Scan(Reach(memory.snapshot, held_blocks(found), found.trace.own))
+    scan = Scan(Reach(memory.snapshot, used_blocks(found), found.trace.own))
     threads = threads_named(target.debugger.machine(), target.debugger.registers())
     sections, absent = sections_of(target)
     scan.unscanned += _lacking(found, threads, sections, absent)
@@ -90,7 +91,7 @@ def collect_scan(found: Collected, named: Sequence[str]) -> Scan:
 def _lacking(
     found: Collected, threads: Sequence[Thread], sections: Sequence[Section], absent: Sequence[Section]
 ) -> Iterator[Unscanned]:
-    """What a whole scan needs and this target does not have."""
+    """Yields what a whole scan needs and this target does not have, and adds the reasons to `skipped`."""
     if not threads:
         found.skipped.append(Skipped("scan", said("no-registers")))
         yield Unscanned("register", "registers", None, None, None)
@@ -120,10 +121,10 @@ def _fetch_blocks(found: Collected) -> None:
             found.skipped.append(Skipped("scan", said("gap-not-scanned", start=gap.start, end=gap.end)))
 
 
-def held_blocks(found: Collected) -> List[Held]:
-    """The used blocks of all heaps. Nothing is read."""
+def used_blocks(found: Collected) -> List[UsedBlock]:
+    """Returns the used blocks of all heaps, without reading anything more."""
     return [
-        Held(raw, heap.end_of(raw), heap.user(raw), heap.region.address)
+        UsedBlock(raw, heap.end_of(raw), heap.user(raw), heap.region.address)
         for heap in found.heaps
         for raw in heap.walk.payloads
         if not heap.is_free(raw)
@@ -131,7 +132,7 @@ def held_blocks(found: Collected) -> List[Held]:
 
 
 def _of_tasks(scan: Scan, threads: Sequence[Thread], found: Collected) -> List[TaskStack]:
-    """The stacks of the kernel's tasks: what is in use of them becomes a root, the rest belongs to nothing."""
+    """Returns the stacks of the kernel's tasks. The used part of each becomes a root, the rest is not scanned."""
     target = found.target
     tasks = read_tasks(target.bytes.memory(), target.program)
     pointers = [stack for _, stack, _ in threads]
@@ -145,16 +146,17 @@ def _of_tasks(scan: Scan, threads: Sequence[Thread], found: Collected) -> List[T
 
 
 def _stack(memory: Memory, scan: Scan, sections: Sequence[Section], name: str, low: int) -> List[Root]:
-    """The used part of a stack; none if it lies in a variable, which is scanned whole.
+    """Returns the used part of a thread's stack, which begins at `low`, as a root.
 
-    Where nothing tells its end, it ends with the memory that can be read.
+    Returns no root if the stack lies in a variable, because variables are scanned whole. Outside of a block the stack
+    ends after 64 KiB, at the next block, or where memory cannot be read.
     """
     if any(start <= low < end for _, start, end in sections):
         return []
     reach = scan.reach
     block = reach.block_at(low)
     end = low + _STACK_BYTES if block is None else reach.blocks[block].end
-    end = min([end, *(held.start for held in reach.blocks if block is None and held.start > low)])
+    end = min([end, *(used.start for used in reach.blocks if block is None and used.start > low)])
     end = min(end, memory.known_end(low))
     memory.fetch_known(low, end)
     if block is None:
@@ -173,7 +175,7 @@ def _ranges(named: Sequence[str]) -> List[Tuple[int, int]]:
 
 
 def _without(root: Root, taken: Sequence[Tuple[int, int]], scan: Scan, found: Collected) -> List[Root]:
-    """The parts of a range that are neither heap nor ring."""
+    """Returns the parts of a range that lie in none of `taken` and are small enough to scan."""
     parts, low = [], root.start
     for start, end in sorted(taken):
         if start < root.end and end > low:

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The stacks of the kernel's tasks in numbers: what is in use, and what never was.
+"""Measures the stacks of the kernel's tasks: how many bytes are in use, and how many never were.
 
-The kernel fills a stack when it makes a task: what still holds that was never used. A stack without any of it is full,
-and the heap behind it may be what it ran into.
-Cost: registers, the kernel's lists, and of each stack what was never used.
+The kernel fills a stack with 0xa5 when it creates the task; bytes that still hold it were never used. A stack without
+any such byte has been full, and may have run into the memory below it.
+Cost: the registers, the kernel's lists, and the never used part of each stack.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Optional, Tuple
 from gdbext.analyse.reach import Reach
 from gdbext.analyse.stacks import task_stacks
 from gdbext.collect.collected import Collected
-from gdbext.collect.roots import held_blocks
+from gdbext.collect.roots import used_blocks
 from gdbext.collect.world import threads_named
 from gdbext.kernel.freertos import read_tasks
 from gdbext.model.record import replace
@@ -23,11 +23,11 @@ from gdbext.model.said import said
 from gdbext.source.memory import Memory
 
 _FILL = b"\xa5"
-_PIECE = 1024
+_PIECE_BYTES = 1024
 
 
 def stack_uses(found: Collected) -> Tuple[TaskStackUse, ...]:
-    """The stacks of the kernel's tasks; what is wrong with them and with its lists is among what was skipped."""
+    """Returns the use of each task's stack. Problems of stacks and of the kernel's lists are added to `skipped`."""
     target = found.target
     known = read_tasks(target.bytes.memory(), target.program)
     found.skipped += [Skipped("tasks", problem) for problem in known.problems]
@@ -36,7 +36,7 @@ def stack_uses(found: Collected) -> Tuple[TaskStackUse, ...]:
     memory = target.bytes.memory()
     threads = threads_named(target.debugger.machine(), target.debugger.registers())
     pointers = [stack for _, stack, _ in threads]
-    stacks, _ = task_stacks(known.tasks, Reach(memory.snapshot, held_blocks(found)), pointers, memory.known_end)
+    stacks, _ = task_stacks(known.tasks, Reach(memory.snapshot, used_blocks(found)), pointers, memory.known_end)
     places = {stack.low: stack for stack in stacks}
     uses = []
     for task in known.tasks:
@@ -54,9 +54,9 @@ def stack_uses(found: Collected) -> Tuple[TaskStackUse, ...]:
 
 
 def _never_used(memory: Memory, low: int, top: int) -> Optional[int]:
-    """Bytes from the far end of a stack on that hold the kernel's fill; None: they could not be read."""
-    for start in range(low, top, _PIECE):
-        data = None if memory.fragile else memory.get(start, min(_PIECE, top - start))
+    """Returns how many bytes from the low end of a stack on hold the kernel's fill. None if they could not be read."""
+    for start in range(low, top, _PIECE_BYTES):
+        data = None if memory.fragile else memory.get(start, min(_PIECE_BYTES, top - start))
         if data is None:
             return None
         used = data.lstrip(_FILL)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Finds and reads the trace of a target: one that was given, the recorder's ring, or ESP-IDF's own records."""
+"""Finds and reads the trace of a target: a given log, the recorder's ring, or ESP-IDF's own records."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from typing import Callable, Optional
 
 from gdbext.collect.collected import Collected
 from gdbext.heap.allocator import Named
-from gdbext.heap.region import Span
 from gdbext.model.errors import UserError
+from gdbext.model.record import replace
+from gdbext.model.region import Span
 from gdbext.model.reports.base import Skipped
 from gdbext.model.said import Said, Trouble, said
 from gdbext.report.sentences import words
 from gdbext.source.memory import Memory
 from gdbext.target.target import Target
-from gdbext.trace.format import HEADER_BYTES, FormatError
+from gdbext.trace.format import HEADER_BYTES
 from gdbext.trace.idf_heap_trace import HEAP_TRACING, SOURCE, STATICS, books_of, read_records
 from gdbext.trace.idf_task_stats import TASK_TRACKING, lists_of, read_owners
 from gdbext.trace.ring import find_rings, read_ring, search_rings
-from gdbext.trace.trace import with_owners
 
 _FIRST_LOOK = 4096
 _SYMBOL = "memtrace_ring"
 
 
 class NoRing(UserError):
-    """There is no ring where there should be one; `why` says it."""
+    """No ring is where one should be; `why` is the reason."""
 
     def __init__(self, why: Said) -> None:
         super().__init__(words(why))
@@ -34,7 +34,7 @@ class NoRing(UserError):
 
 
 def read_trace(found: Collected, wanted: Namespace, span: Optional[Span], named: Callable[[], Named]) -> None:
-    """Reads the trace; why there is none is among what was skipped. `named`: the heaps, for a trace may lie in one."""
+    """Reads the trace, or adds to `skipped` why there is none. `named` finds the heaps: the trace may lie in one."""
     target = found.target
     if target.trace is not None:
         found.trace = target.trace
@@ -52,9 +52,9 @@ def read_trace(found: Collected, wanted: Namespace, span: Optional[Span], named:
 
 
 def ring_address(target: Target, wanted: Namespace, span: Optional[Span], named: Callable[[], Named]) -> Optional[int]:
-    """Where the ring is: where the user says it is or may be found, else what the symbol points to. None: no symbol.
+    """Returns the ring's address: from --search, --ring, or the symbol. None if there is no symbol.
 
-    In a file it may also be what was saved with it, or the newest ring by its magic.
+    In a file it may also be the address that was saved with it, or the newest ring that a search for its magic finds.
     """
     if span is not None:
         return _search_ring(target, *span)
@@ -66,7 +66,7 @@ def ring_address(target: Target, wanted: Namespace, span: Optional[Span], named:
     if symbol is None and not target.bytes.is_file:
         return None
     if symbol is not None:
-        named()  # the ring may lie in one: their memory is known from here on
+        named()  # makes the heaps' memory known: the ring may lie in one
     ring = None if symbol is None else target.bytes.memory().word(symbol)
     if ring is None and saved is not None:
         ring = saved.ring
@@ -82,7 +82,7 @@ def ring_address(target: Target, wanted: Namespace, span: Optional[Span], named:
 def _search_ring(target: Target, start: int, end: int) -> int:
     memory = target.bytes.memory()
     memory.allow_named(start, end)
-    memory.fetch(start, min(end - start, _FIRST_LOOK))  # tells how fast the link is
+    memory.fetch(start, min(end - start, _FIRST_LOOK))  # this read measures the speed of the link
     seconds = memory.link.seconds(end - start)
     memory.progress.say(f"searching {end - start:,} bytes" + (f", about {seconds:.1f} s" if seconds else ""))
     memory.fetch(start, end - start)
@@ -96,7 +96,7 @@ def _search_ring(target: Target, start: int, end: int) -> int:
 
 
 def _newest_ring(memory: Memory) -> Optional[int]:
-    """The ring that magic and a sound header show; of several the newest, and the others are said."""
+    """Returns the newest ring that has its magic and a sound header. A remark names the others."""
     rings, copies = search_rings(memory)
     if not rings:
         for place, told in copies[:1]:
@@ -109,33 +109,34 @@ def _newest_ring(memory: Memory) -> Optional[int]:
 
 
 def _read_ring(found: Collected, address: Optional[int]) -> None:
-    """The ring at an address as the trace, or why it cannot be read."""
+    """Reads the ring at an address as the trace. If it cannot, adds the reason to `skipped`."""
     if not address:
         why = said("no-ring-symbol") if address is None else said("ring-not-started")
         found.skipped.append(Skipped("trace", why))
         return
     try:
         found.trace = trace = read_ring(found.memory, address)
-    except FormatError as problem:
+    except Trouble as problem:
         found.skipped.append(Skipped("trace", said("no-ring", place=address, why=problem.why)))
         return
-    recorded, loaded = trace.header.build_id, found.target.program.build_id()
+    recorded = "" if trace.header is None else trace.header.build_id
+    loaded = found.target.program.build_id()
     if loaded and recorded.strip("0") and loaded != recorded:
         found.skipped.append(Skipped("symbols", said("wrong-program")))
 
 
 def _read_records(found: Collected, named: Callable[[], Named]) -> None:
-    """The records of ESP-IDF's heap tracing as the trace, or why they cannot be read."""
+    """Reads the records of ESP-IDF's heap tracing as the trace. If it cannot, adds the reason to `skipped`."""
     program = found.target.program
     if program.address_of(_SYMBOL) is None:
-        found.skipped.clear()  # another recorder is linked than ours: nothing is missing
+        found.skipped.clear()  # our recorder is not linked: its ring is not missing
     books = books_of(program)
     if books is None:
         linked = any(program.address_of(name) is not None for name in STATICS)
         why = said("records-untyped") if linked else said("records-not-linked")
         found.skipped.append(Skipped("trace", said("of-source", source=SOURCE, why=why)))
         return
-    named()  # the buffer may lie in one: their memory is known from here on
+    named()  # makes the heaps' memory known: the buffer may lie in one
     try:
         found.trace = read_records(found.memory, books)
     except Trouble as problem:
@@ -146,7 +147,7 @@ def _read_records(found: Collected, named: Callable[[], Named]) -> None:
 
 
 def with_task_lists(found: Collected) -> None:
-    """Adds the owners that ESP-IDF's task tracking lists, without stacks, where no ring tells them."""
+    """Adds the owners in the lists of ESP-IDF's task tracking if there is no ring. They have no call stacks."""
     target = found.target
     if found.trace.header is not None or target.trace is not None:
         return
@@ -155,7 +156,6 @@ def with_task_lists(found: Collected) -> None:
     lists = lists_of(target.program)
     if lists is None:
         return
-    owners = read_owners(target.bytes.memory(), lists)
-    if owners.problem is not None:
-        found.skipped.append(Skipped("tasks", said("of-task-stats", why=owners.problem)))
-    found.trace = with_owners(found.trace, owners.tasks, owners.own)
+    told = read_owners(target.bytes.memory(), lists)
+    found.skipped += [Skipped("tasks", said("of-task-stats", why=problem)) for problem in told.problems]
+    found.trace = replace(found.trace, owners=told.owners, own=(*found.trace.own, *told.own))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where pointers may stand outside of heaps, as the program and the debugger tell: variables, threads, registers."""
+"""Gets the variables from the program, and the threads and registers from the debugger: the roots of a scan."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from gdbext.model.machine import Machine
 from gdbext.source.registers import stack_pointer, without_dead_windows
 from gdbext.target.target import Registers, Target
 
-# A thread: its name, from where on its stack is in use (0: not known), and its registers.
+# A thread: its name, where the used part of its stack begins (0: not known), and its registers.
 Thread = Tuple[str, int, Registers]
-Section = Tuple[str, int, int]  # its name, start and end
+Section = Tuple[str, int, int]  # name, start and end
 
 
 def sections_of(target: Target) -> Tuple[List[Section], List[Section]]:
-    """What the program writes to, or, without one, all that the files hold; and what of it the files do not hold."""
+    """Returns the program's writable sections, and those that a file lacks. A file without any gives all its memory."""
     sections, memory = target.program.writable(), target.bytes.memory()
     if not target.bytes.is_file:
         return sections, []
@@ -25,7 +25,7 @@ def sections_of(target: Target) -> Tuple[List[Section], List[Section]]:
 
 
 def threads_named(machine: Optional[Machine], registers: Sequence[Registers]) -> List[Thread]:
-    """The threads of a target whose registers have been read."""
+    """Returns the threads of a target, one for each set of registers."""
     below = 0 if machine is None else machine.below
     pointers = [0 if machine is None else max(0, stack_pointer(machine, values) - below) for values in registers]
     return [

@@ -21,16 +21,17 @@ from gdbext.commands.arguments import SOURCES
 from gdbext.commands.command import Argument, Command
 from gdbext.model.diagnosis import Operation
 from gdbext.model.errors import UserError
+from gdbext.model.record import replace
 from gdbext.model.reports.base import Skipped
 from gdbext.model.reports.save import SaveReport
 from gdbext.model.said import said
 from gdbext.report.sentences import words
 from gdbext.report.text.save import save_lines
 from gdbext.source.core import Note
-from gdbext.source.core_writer import Image, core_bytes
+from gdbext.source.core_writer import core_bytes
 from gdbext.source.registers import auxiliary_note, prstatus, stack_pointer
 from gdbext.source.replace import CORES, place_of, write_file
-from gdbext.source.saved import Saved, SavedHeap, saved_notes
+from gdbext.source.saved import Saved, saved_notes
 from gdbext.target.target import Live, Registers, Target
 
 _FILE = Argument("file", "the file to write; a core that is there is replaced", {"metavar": "FILE"})
@@ -68,7 +69,7 @@ def write(kept: Kept, _: Namespace) -> SaveReport:
     notes = [*_registers(found, threads, auxiliary), *_knowledge(found)]
     ranges = [(start, memory.snapshot.get(start, end - start) or b"") for start, end in memory.snapshot.extents()]
     source = memory.source
-    data = core_bytes(Image(source.pointer_size, source.byte_order, number, notes, ranges))
+    data = core_bytes(source.pointer_size, source.byte_order, number, notes, ranges)
     with _as_user_error(path):
         write_file(place, data, CORES)
     held = sum(len(data) for _, data in ranges)
@@ -124,7 +125,7 @@ def _knowledge(found: Collected) -> List[Note]:
     operation = target.debugger.operation() if found.trace.assertion is None else Operation()
     assertion = found.trace.assertion or operation.assertion
     saved = Saved(
-        tuple(SavedHeap(**{**vars(region), "origin": words(region.origin)}) for region in heaps),
+        tuple(replace(region, origin=words(region.origin)) for region in heaps),
         tuple(missing),
         None if header is None else header.address,
         (operation.in_allocator, words(operation.why), operation.asserted),

@@ -23,6 +23,7 @@ from gdbext.faces.gdb_terminal import errors_as_lines, put
 from gdbext.faces.gdb_watch import GdbWatcher
 from gdbext.heap.tlsf.registered import read_registered
 from gdbext.model.reports.check import CheckReport
+from gdbext.model.said import Trouble
 from gdbext.report.destination import told, writes_text
 from gdbext.report.printable import printable, say
 from gdbext.report.style import coloured
@@ -30,7 +31,6 @@ from gdbext.symbols.gdb_symbols import GdbProgram, address_of
 from gdbext.target.gdb import GdbBytes, GdbDebugger, target_over_rsp
 from gdbext.target.settings import Settings
 from gdbext.target.target import Target
-from gdbext.trace.format import FormatError
 from gdbext.trace.ring import read_ring
 
 
@@ -140,7 +140,7 @@ class Session:
         ring = held.word(symbol) if symbol is not None and held is not None else None
         try:
             events = read_ring(held, ring).events if held is not None and ring else ()
-        except FormatError:
+        except Trouble:
             return []
         return sorted({printable(event.task) for event in events if event.task})
 

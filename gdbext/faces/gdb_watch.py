@@ -22,12 +22,13 @@ from gdbext.analyse.watch import Tally, owner_writes
 from gdbext.heap.names import is_allocator
 from gdbext.model.errors import UserError
 from gdbext.model.events import Event
+from gdbext.model.said import Trouble
 from gdbext.model.watch import Watched, WatchPlan
 from gdbext.source.gdb_inferior import inferior_key, is_core, is_fragile
 from gdbext.source.memory import NoTarget
 from gdbext.symbols.gdb_symbols import address_of
 from gdbext.target.gdb import GdbBytes
-from gdbext.trace.format import HEADER_BYTES, FormatError
+from gdbext.trace.format import HEADER_BYTES
 from gdbext.trace.ring import read_newest, read_ring
 
 _NEWEST_LOOKED_AT = 64
@@ -188,7 +189,7 @@ class GdbWatcher:
             return False
         try:
             trace = read_ring(self._world.memory(), ring)
-        except (FormatError, NoTarget):
+        except (Trouble, NoTarget):
             return False
         return owner_writes(address, plan.width, trace.history)
 
@@ -196,7 +197,7 @@ class GdbWatcher:
         ring = self._ring()
         try:
             return read_newest(self._world.memory(), ring, _NEWEST_LOOKED_AT) if ring is not None else ()
-        except (FormatError, NoTarget):
+        except (Trouble, NoTarget):
             return ()
 
     def _ring(self) -> Optional[int]:

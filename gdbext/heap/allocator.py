@@ -24,9 +24,9 @@ from gdbext.heap.cover import Evidence, Proven
 from gdbext.heap.facts import Counters, HeapFacts, Invariants
 from gdbext.heap.geometry import Geometry
 from gdbext.heap.guards import NO_GUARDS, Guards
-from gdbext.heap.region import Region, Span
 from gdbext.heap.walk import Walk
 from gdbext.model.record import Record
+from gdbext.model.region import Region, Span
 from gdbext.model.said import Said, Text, said
 from gdbext.source.memory import Memory
 from gdbext.source.snapshot import Snapshot, WordReader
@@ -37,6 +37,10 @@ LARGEST_HEAP = 64 << 20
 # The weight of a control block: its lists do not fit by chance, while noise can be read as some blocks of any size.
 DECISIVE = 1 << 20
 BY_SIGNATURE = said("found-by-signature")
+
+
+# A heap that shows itself in memory, and the memory that its blocks take.
+FoundHeap = Tuple[Region, List[Span]]
 
 
 class Unreadable(Record):
@@ -59,18 +63,11 @@ class Recognised(NamedTuple):
 
 
 class Named(NamedTuple):
-    """The heaps that symbols lead to, and what to say where a symbol leads to none."""
+    """The heaps that symbols or a search lead to, and what to say where a symbol leads to none or a search ended."""
 
     regions: List[Region]
     problems: List[Text]
     final: bool = False  # the program's own list has been read: what it does not name is no heap
-
-
-class FoundHeap(NamedTuple):
-    """A heap that shows itself in memory, and the memory that its blocks take."""
-
-    region: Region
-    spans: List[Span]
 
 
 class Allocator(Invariants):
@@ -107,16 +104,6 @@ class Allocator(Invariants):
         return NO_GUARDS
 
 
-def no_heaps(memory: Memory, program: Program) -> Named:
-    """Where symbols lead to no heap."""
-    return Named([], [])
-
-
-def none_found(memory: Memory, held: Snapshot, taken: Sequence[Span], left_out: List[Text]) -> List[FoundHeap]:
-    """Where nothing tells a heap from other memory."""
-    return []
-
-
 class Family(Record):
     """Allocators that stand in one folder, and what they share.
 
@@ -128,9 +115,9 @@ class Family(Record):
     allocators: Tuple[Allocator, ...]
     functions: str = ""  # a regular expression that the names of its functions match as a whole
     files: Tuple[str, ...] = ()  # the names of its sources
-    find: Callable[[Memory, Program], Named] = no_heaps
-    find_pointed_to: Callable[[Memory, Program], Named] = no_heaps
-    search: Callable[[Memory, Snapshot, Sequence[Span], List[Text]], List[FoundHeap]] = none_found
+    find: Callable[[Memory, Program], Named] = lambda memory, program: Named([], [])
+    find_pointed_to: Callable[[Memory, Program], Named] = lambda memory, program: Named([], [])
+    search: Callable[[Memory, Snapshot, Sequence[Span], List[Text]], List[FoundHeap]] = lambda *_: []
     sentences: Mapping[str, str] = MappingProxyType({})  # what its allocators say, by the keys of their facts
 
 

@@ -18,12 +18,9 @@ def fetch_around(memory: Memory, places: Iterable[Tuple[int, int]], low: int, hi
         start, end = max(low, address - _AROUND), min(high, address + length + _AROUND)
         memory.fetch(start, end - start)
         for reach in (_AROUND << shift for shift in range((_FURTHEST // _AROUND).bit_length())):
-            _fetch_further(memory, (address - reach, address + length), max(low, address - 2 * reach))
-            _fetch_further(memory, (address, address + length + reach), min(high, address + length + 2 * reach))
-
-
-def _fetch_further(memory: Memory, span: Tuple[int, int], limit: int) -> None:
-    """Fetches from a span of known bytes on to a limit, if they are all one run."""
-    data = memory.snapshot.get(span[0], span[1] - span[0])
-    if data and (len(set(data)) == 1 or (data.isascii() and data.decode("ascii").isprintable())):
-        memory.fetch(min(limit, span[1]), max(limit, span[1]) - min(limit, span[1]))
+            before = (address - reach, address + length, max(low, address - 2 * reach))
+            behind = (address, address + length + reach, min(high, address + length + 2 * reach))
+            for first, last, limit in (before, behind):
+                data = memory.snapshot.get(first, last - first)
+                if data and (len(set(data)) == 1 or (data.isascii() and data.decode("ascii").isprintable())):
+                    memory.fetch(min(limit, last), max(limit, last) - min(limit, last))

@@ -13,6 +13,7 @@ Assumptions: at least one true header behind the damage is intact.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from types import MappingProxyType
 from typing import Callable, Dict, FrozenSet, Iterator, List, Mapping, NamedTuple, Optional, Tuple
 
@@ -22,18 +23,13 @@ from gdbext.source.snapshot import Snapshot, WordReader
 
 # Whether what lies around a block agrees with its header word: its payload, its word, the payload behind it.
 Agrees = Callable[[int, int, int], bool]
+# What the trace knows of a block that lives now: its size as requested, in bytes of the allocator's payload, and why.
+Proven = Tuple[int, Said]
 
 _PAGE = 4096  # bytes
 # Points that a chain loses if it leads to memory that was not read: so many blocks may do so by chance.
 _UNREAD_POINTS = 3
 _PLAIN, _CONTRADICTED, _MARKED, _LISTED, _TRACED = 1, -4, 3, 3, 5
-
-
-class Proven(NamedTuple):
-    """What the trace knows of a block that lives now."""
-
-    size: int  # as requested, in bytes of the allocator's payload
-    why: Said
 
 
 class Evidence(NamedTuple):
@@ -73,7 +69,7 @@ class Cover:
         self._evidence = evidence
         self._proven, self._marked, self._held = evidence
         self._gain: Dict[int, int] = {}
-        self._starts: List[int] = []  # descending payloads at which a new best chain begins
+        self._starts: List[int] = []  # descending payloads at which a new best chain begins, as negative numbers
         self._best: List[int] = []
 
     def build(self, low: int) -> None:
@@ -93,31 +89,31 @@ class Cover:
             gain[payload] = weight
             if weight >= best:
                 best = weight
-                self._starts.append(payload)
+                self._starts.append(-payload)
                 self._best.append(weight)
 
     def _candidates(self, low: int, high: int) -> Iterator[Tuple[int, int]]:
         """The payloads of low..high, from the last on, whose header may be one by its size, with it."""
         step, align, smallest = self._layout.header, self._layout.align, self._layout.smallest
         largest = self._pool.end - self._pool.first | FLAG_BITS
+        plain = type(self._layout).header_reader is Geometry.header_reader  # size words are as they stand in memory
         known = [(low - step, high)] if self._held is None else self._held.known(low - step, high)
         for start, end in reversed(known):
             start += (high - start) % align
             end -= (end - high) % align
-            words = self._held.words(start, end) if self._held is not None and self._layout.plain_headers else None
+            words = self._held.words(start, end) if self._held is not None and plain else None
             if words is None:
-                found = ((place + step, self._read(place)) for place in self._places(start, end, align))
-                yield from ((at, word) for at, word in found if word is not None and smallest <= word <= largest)
+                for top in range(end, start, -_PAGE):
+                    bottom = max(start, top - _PAGE)
+                    if self._read(top - align) is None and self._read(bottom) is None:
+                        continue  # a hole may be of megabytes
+                    for place in range(top - align, bottom - 1, -align):
+                        word = self._read(place)
+                        if word is not None and smallest <= word <= largest:
+                            yield place + step, word
             else:
                 fit = [(index, word) for index, word in enumerate(words) if smallest <= word <= largest]
                 yield from ((start + (index + 1) * step, word) for index, word in reversed(fit))
-
-    def _places(self, start: int, end: int, align: int) -> Iterator[int]:
-        """The places of start..end, from the last on, but for pages that are not there: a hole may be of megabytes."""
-        for top in range(end, start, -_PAGE):
-            low = max(start, top - _PAGE)
-            if self._read(top - align) is not None or self._read(low) is not None:
-                yield from range(top - align, low - 1, -align)
 
     def _weigh(self, payload: int, word: int, following: int) -> Optional[int]:
         """What the chain that begins here is worth; None if nothing proves it."""
@@ -129,44 +125,31 @@ class Cover:
         after = self._gain.get(following)
         if after is not None:
             if own == _PLAIN and self._marked is not None and not word & FREE_BIT:
-                own = self._by_marks(payload, word & ~FLAG_BITS)
+                # Nothing speaks for or against it where the canaries around a used block were not read.
+                if self._evidence.lacks_marks(payload, word & ~FLAG_BITS):
+                    own = _CONTRADICTED
+                elif payload in self._marked:
+                    own = _MARKED
             return after + own + (0 if self._agrees(payload, word, following) else _CONTRADICTED)
         if own > _PLAIN:
             return own + self.weight_from(following)
         unread = self._read(following - self._layout.header) is None and following < self._pool.end
         return own + self.weight_from(following) - _UNREAD_POINTS if unread else None
 
-    def _by_marks(self, payload: int, size: int) -> int:
-        """What the canaries around a used block are worth; nothing where they were not read."""
-        if self._evidence.lacks_marks(payload, size):
-            return _CONTRADICTED
-        return _MARKED if payload in (self._marked or ()) else _PLAIN
-
-    def _position(self, low: int) -> int:
-        """How many of the descending starts lie at or above `low`."""
-        left, right = 0, len(self._starts)
-        while left < right:
-            middle = (left + right) // 2
-            if self._starts[middle] >= low:
-                left = middle + 1
-            else:
-                right = middle
-        return left
-
     def next_start(self, low: int) -> Optional[int]:
         """The payload at or above `low` where the best chain begins; None if there is none."""
-        position = self._position(low)
-        return self._starts[position - 1] if position else None
+        position = bisect_right(self._starts, -low)
+        return -self._starts[position - 1] if position else None
 
     def weight_from(self, low: int) -> int:
         """What the best chain at or above `low` is worth."""
-        position = self._position(low)
+        position = bisect_right(self._starts, -low)
         return self._best[position - 1] if position else 0
 
     def why(self, payload: int) -> Said:
         """What proves that a block begins here."""
         if payload in self._proven:
-            return self._proven[payload].why
+            return self._proven[payload][1]
         if payload in self._listed:
             return said("proven-by-list")
         if self._marked is not None and payload in self._marked:

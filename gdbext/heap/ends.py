@@ -11,7 +11,7 @@ Cost: one walk a candidate, at most three; one pass over 64 KiB.
 
 from __future__ import annotations
 
-from typing import Callable, Dict, List, Optional, Set, Tuple
+from typing import Callable, Dict, Optional, Set, Tuple
 
 from gdbext.heap.cover import Agrees
 from gdbext.heap.geometry import FLAG_BITS, PREV_FREE_BIT, Geometry
@@ -103,20 +103,11 @@ def chains_behind(
     is_end: Callable[[int], bool],
     low: int,
     high: int,
-    convincing: int = CONVINCING_BLOCKS,
-) -> Optional[int]:
-    """The end marker behind the longest chain of sound blocks in low..high; None if none is convincing."""
+) -> Tuple[int, int]:
+    """How many blocks the longest chain of sound ones in low..high has, and the end marker behind it; 0 of none."""
 
     def leads_to(payload: int) -> Optional[int]:
         word = header(payload - layout.header) if low <= payload <= high else None
         return payload if word is not None and not word & ~PREV_FREE_BIT and is_end(payload) else None
 
-    blocks, end = max(chains(layout, header, agrees, low, high, leads_to).values(), default=(0, 0))
-    return end if blocks >= convincing else None
-
-
-def with_last(found: List[int], stop: int, last: int) -> List[int]:
-    """The candidates for an end, with the end of the known memory; if that is 1 MiB off, a candidate replaces it."""
-    if last - stop > FAR_BYTES:
-        return found or [stop + FAR_BYTES]
-    return found if last in found or last < stop else [*found, last]
+    return max(chains(layout, header, agrees, low, high, leads_to).values(), default=(0, 0))

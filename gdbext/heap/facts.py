@@ -9,9 +9,9 @@ from typing import Callable, Dict, FrozenSet, Hashable, Iterable, Iterator, List
 
 from gdbext.heap.geometry import FLAG_BITS, FREE_BIT, Flaw, Geometry
 from gdbext.heap.guards import NO_GUARDS, Guards
-from gdbext.heap.region import Region, Span
 from gdbext.heap.walk import Node, Walk
 from gdbext.model.record import Record
+from gdbext.model.region import Region, Span
 from gdbext.model.reports.base import Skipped
 from gdbext.model.said import Said
 from gdbext.source.snapshot import Snapshot, WordReader
@@ -20,11 +20,12 @@ Edge = Tuple[int, int, int, int]  # a block's payload and size word, those of th
 
 
 class Counters(Record):
-    """What a heap counts of itself; a kind of heap that counts more derives from this."""
+    """What a heap counts of itself."""
 
     free_bytes: int
     minimum_free: Optional[int]
     flaws: Tuple[Flaw, ...]
+    pool_size: int = 0  # bytes that it was given
 
 
 class Fault(Record):
@@ -42,14 +43,6 @@ class Fault(Record):
     actual: Optional[int] = None
 
 
-def _nothing(_: HeapFacts) -> Iterator[Fault]:
-    return iter(())
-
-
-def _nothing_lacks(_: HeapFacts) -> Optional[Said]:
-    return None
-
-
 class Rule(Record):
     """An invariant of an allocator: what must be so, and how to see where it is not.
 
@@ -59,10 +52,10 @@ class Rule(Record):
 
     id: str
     sentence: str
-    check: Callable[[HeapFacts], Iterable[Fault]] = _nothing
+    check: Callable[[HeapFacts], Iterable[Fault]] = lambda facts: ()
     struck: str = "control"
     severity: str = "damage"
-    lacks: Callable[[HeapFacts], Optional[Said]] = _nothing_lacks  # why it cannot be judged, or not in full
+    lacks: Callable[[HeapFacts], Optional[Said]] = lambda facts: None  # why it cannot be judged, or not in full
 
 
 class Invariants:
@@ -106,7 +99,7 @@ class HeapFacts:
         self.shift = guards.shift  # bytes from the allocator's payload (raw) to the user's
         self.read: WordReader = held.word_reader(layout.control, layout.end)
         self.read32: WordReader = held.reader32(layout.control, layout.end)  # at any address
-        self.position: Dict[int, int] = walk.index()
+        self.position: Dict[int, int] = {payload: index for index, payload in enumerate(walk.payloads)}
         self.listed: Dict[int, Node] = {node.payload: node for node in walk.nodes}
         pairs = zip(walk.payloads, walk.words)
         self.used = [(payload, word & ~FLAG_BITS) for payload, word in pairs if not word & FREE_BIT]  # raw, and size
@@ -117,18 +110,13 @@ class HeapFacts:
         payloads, words, step = self.walk.payloads, self.walk.words, self.layout.header
         behind = [payload + (word & ~FLAG_BITS) + step for payload, word in zip(payloads, words)]
         found = zip(payloads, words, behind, [*payloads[1:], None], [*words[1:], 0])
-        markers = ((pool.end, self._end_word(pool.end)) for pool in self.layout.pools)
-        ends = {end: marker for end, marker in markers if marker is not None}
+        markers = ((pool.end, self.read(self.layout.place_of_size(pool.end))) for pool in self.layout.pools)
+        ends = {end: marker for end, marker in markers if marker is not None and not marker & ~FLAG_BITS}
         return [
             (payload, word, following, after if following == listed else ends[following])
             for payload, word, following, listed, after in found
             if following == listed or following in ends
         ]
-
-    def _end_word(self, payload: int) -> Optional[int]:
-        """The size word of an end marker; None unless it is one."""
-        marker = self.read(self.layout.place_of_size(payload))
-        return None if marker is None or marker & ~FLAG_BITS else marker
 
     @property
     def start(self) -> int:
@@ -157,14 +145,6 @@ class HeapFacts:
     def header_of(self, payload: int) -> int:
         """Where its header begins: where the block before it ends."""
         return payload - self.layout.header
-
-    def place_of_size(self, payload: int) -> int:
-        """The address of its size word."""
-        return self.layout.place_of_size(payload)
-
-    def stored_size(self, payload: int) -> int:
-        """Its size word as it stands in memory."""
-        return self.read(self.layout.place_of_size(payload)) or 0
 
     def requested(self, payload: int) -> Optional[int]:
         """What the user of a proven used block asked for, where its guards tell."""

@@ -10,7 +10,7 @@ with FREE_BIT and PREV_FREE_BIT. TLSF stores exactly that; `header_reader` makes
 
 from __future__ import annotations
 
-from typing import Optional, Tuple
+from typing import Optional, Tuple, Type, TypeVar
 
 from gdbext.model.record import Record
 from gdbext.model.said import Said, said
@@ -19,6 +19,12 @@ from gdbext.source.snapshot import WordReader
 FREE_BIT = 1
 PREV_FREE_BIT = 2
 FLAG_BITS = FREE_BIT | PREV_FREE_BIT
+_Kind = TypeVar("_Kind")
+
+
+def is_marker(word: Optional[int]) -> bool:
+    """Whether a size word is an end marker's, of a used block of size 0; one that was not read is none."""
+    return word is not None and not word & ~PREV_FREE_BIT
 
 
 class Flaw(Record):
@@ -37,7 +43,7 @@ class Pool(Record):
     """Memory that blocks fill without a hole."""
 
     first: int  # payload address of the first block
-    end: int  # payload address of the end marker; TLSF: also the address behind the pool's last word
+    end: int  # payload address of the end marker, or of the block that would come next; TLSF: also behind the last word
     open: bool = False  # the pool goes on behind `end`, nobody knows how far: that memory is not at hand
 
 
@@ -58,11 +64,7 @@ class Geometry(Record):
     fills_pools = True  # every byte of a pool belongs to a block; else only the blocks themselves are at hand
     repeats_flags = False  # the header behind a block repeats whether that block is free
     links_in_headers = False  # a free block's pointer is part of its header, not of its payload
-
-    @property
-    def plain_headers(self) -> bool:
-        """Whether size words are read as they stand in memory."""
-        return type(self).header_reader is Geometry.header_reader
+    ends_at = said("ends-at-marker")  # what tells where a chain of blocks ends
 
     @property
     def behind(self) -> int:
@@ -71,17 +73,12 @@ class Geometry(Record):
 
     def behind_pool(self, pool: Pool) -> int:
         """The address behind a pool's last byte."""
-        return pool.end
+        return pool.end if self.has_markers else pool.end - self.header
 
     @property
     def control_end(self) -> int:
         """The address behind the control data that lie in front of the first block."""
         return self.first - self.header
-
-    @property
-    def ends_at(self) -> Said:
-        """What tells where a chain of blocks ends."""
-        return said("ends-at-marker")
 
     @property
     def leads_away(self) -> bool:
@@ -131,3 +128,9 @@ class Geometry(Record):
     def rounded(self, requested: int) -> int:
         """The least that the allocator holds for a request."""
         return max(self.smallest, (requested + self.align - 1) // self.align * self.align)
+
+
+def narrowed(layout: Geometry, kind: Type[_Kind]) -> _Kind:
+    """A layout as its own allocator knows it."""
+    assert isinstance(layout, kind)
+    return layout

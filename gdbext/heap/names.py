@@ -6,7 +6,6 @@ way. The families say their names; those of the C library are here.
 from __future__ import annotations
 
 import re
-from typing import Optional
 
 from gdbext.heap.registry import FAMILIES
 from gdbext.model.diagnosis import Operation
@@ -26,19 +25,6 @@ def is_allocator(function: str) -> bool:
     return _ALLOCATOR.fullmatch(function) is not None
 
 
-def innermost_allocator(calls: Stack) -> Optional[int]:
-    """Which of some calls, innermost first, is in an allocator: by its name, else by its source, for in the allocator's
-    helpers no name tells, and a debugger may see no further out than them.
-    """
-    named = (index for index, call in enumerate(calls) if is_allocator(call.function or ""))
-    from_source = (index for index, call in enumerate(calls) if _is_allocators_file(call.file or ""))
-    return next(named, next(from_source, None))
-
-
-def _is_allocators_file(path: str) -> bool:
-    return path.replace("\\", "/").rpartition("/")[2] in _FILES
-
-
 def without_allocator(frames: Stack) -> Stack:
     """Frames, innermost first, without the allocator's own at the inner end; all of them if nothing else is left."""
     first = 0
@@ -48,8 +34,14 @@ def without_allocator(frames: Stack) -> Stack:
 
 
 def operation_in(calls: Stack) -> Operation:
-    """What a chain of calls, innermost first, says: whether it leads through an allocator that asserted."""
-    index = innermost_allocator(calls)
+    """What a chain of calls, innermost first, says: whether it leads through an allocator that asserted. The innermost
+    call in one is told by its name, else by its source: in the allocator's helpers no name tells, and a debugger may
+    see no further out than them.
+    """
+    files = ((call.file or "").replace("\\", "/").rpartition("/")[2] for call in calls)
+    from_source = (index for index, file in enumerate(files) if file in _FILES)
+    named = (index for index, call in enumerate(calls) if is_allocator(call.function or ""))
+    index = next(named, next(from_source, None))
     if index is None:
         return Operation()
     function = calls[index].function

@@ -7,19 +7,16 @@ decides, else takes the one that most speaks for. What could not be recognised i
 
 from __future__ import annotations
 
-from typing import Dict, List, Mapping, Tuple, Union
+from typing import Dict, Mapping, Tuple, Union
 
 from gdbext.heap.allocator import DECISIVE, Allocator, Family, Named, Recognised, Unreadable, spans_of
 from gdbext.heap.cover import Evidence, Proven
 from gdbext.heap.facts import HeapFacts
-from gdbext.heap.geometry import Geometry
-from gdbext.heap.guards import Guards
-from gdbext.heap.region import Region, Span
 from gdbext.loading import load
 from gdbext.model.record import replace
+from gdbext.model.region import Region
 from gdbext.model.said import said
 from gdbext.source.memory import Memory, joined
-from gdbext.source.snapshot import Snapshot
 from gdbext.symbols.shapes import Program
 
 _CUT = said("reading-interrupted")
@@ -55,22 +52,13 @@ def read_heap(memory: Memory, region: Region, proven: Mapping[int, Proven]) -> U
     read = held.word_reader(layout.control, layout.end)
     walk = allocator.walk(layout, read, Evidence(proven, None, held))
     guards = allocator.guards(walk, read, held)
-    if guards.shift and walk.breaks:
-        walk = allocator.walk(layout, read, _with_guards(held, layout, proven, guards))
-    absent = _absent(memory, region, layout)
-    return HeapFacts(region, allocator, layout, found.counters, walk, held, guards, absent, memory.interrupted)
-
-
-def _absent(memory: Memory, region: Region, layout: Geometry) -> List[Span]:
-    """The parts of a heap that could not be had."""
-    return [hole for low, high in joined(spans_of(region, layout)) for hole in memory.failed(low, high)]
-
-
-def _with_guards(held: Snapshot, layout: Geometry, proven: Mapping[int, Proven], guards: Guards) -> Evidence:
-    """What is known by the user's pointers as the allocator's payloads, and what stands between guards."""
     shift = guards.shift
-    moved = {payload - shift: Proven(known.size + shift, known.why) for payload, known in proven.items()}
-    return Evidence(moved, guards.marked_blocks(held, layout.first, layout.end), held)
+    if shift and walk.breaks:  # what is known by the users' pointers is of the allocator's payloads, then
+        moved = {payload - shift: (size + shift, why) for payload, (size, why) in proven.items()}
+        marked = guards.marked_blocks(held, layout.first, layout.end)
+        walk = allocator.walk(layout, read, Evidence(moved, marked, held))
+    absent = [hole for low, high in joined(spans_of(region, layout)) for hole in memory.failed(low, high)]
+    return HeapFacts(region, allocator, layout, found.counters, walk, held, guards, absent, memory.interrupted)
 
 
 def recognise(memory: Memory, region: Region) -> Union[Recognised, Unreadable]:
@@ -104,12 +92,12 @@ def complete(memory: Memory, region: Region, program: Program) -> Region:
 
 def find_named(memory: Memory, program: Program) -> Named:
     """The heaps that a program's symbols lead to; where no name does, those that its variables point to."""
-    found = _together([family.find(memory, program) for family in FAMILIES])
-    if found.regions or found.problems:
-        return found
-    return _together([family.find_pointed_to(memory, program) for family in FAMILIES])
-
-
-def _together(found: List[Named]) -> Named:
-    regions = [region for named in found for region in named.regions]
-    return Named(regions, [problem for named in found for problem in named.problems], any(one.final for one in found))
+    named = Named([], [])
+    for asked in ([family.find for family in FAMILIES], [family.find_pointed_to for family in FAMILIES]):
+        found = [find(memory, program) for find in asked]
+        regions = [region for one in found for region in one.regions]
+        problems = [problem for one in found for problem in one.problems]
+        named = Named(regions, problems, any(one.final for one in found))
+        if regions or problems:
+            break
+    return named

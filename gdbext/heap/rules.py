@@ -7,7 +7,6 @@ from typing import FrozenSet, Hashable, Iterator, Optional, Tuple
 
 from gdbext.heap.facts import Fault, HeapFacts, Rule
 from gdbext.heap.geometry import FREE_BIT
-from gdbext.heap.walk import Break
 from gdbext.model.said import said
 from gdbext.source.snapshot import ByteOrder
 
@@ -24,38 +23,28 @@ def first_difference(have: int, want: int, width: int, order: ByteOrder) -> Tupl
     return (different[0], different[-1] - different[0] + 1) if different else (0, width)
 
 
-def expected_word(facts: HeapFacts, broken: Break) -> Optional[int]:
-    """What a bad size word was, if one block filled the gap behind it; None if that cannot be."""
-    layout = facts.layout
-    size = broken.next - layout.header - broken.payload
-    if size < layout.smallest or size % layout.align:
-        return None
-    before = None if broken.before is None else facts.word_of(broken.before)
-    following = facts.read(broken.next - layout.word)
-    return layout.size_word(size, facts.stored_size(broken.payload), before, following)
-
-
 def check_sizes(facts: HeapFacts) -> Iterator[Fault]:
     """The size words at which the walk could not go on."""
+    layout = facts.layout
     for broken in facts.walk.breaks:
         if broken.word is None:
             continue
-        place, stored = facts.place_of_size(broken.payload), facts.stored_size(broken.payload)
-        offset, length, want = 0, facts.layout.word, expected_word(facts, broken)
+        place = layout.place_of_size(broken.payload)
+        stored = facts.read(place) or 0
+        offset, length, want = 0, layout.word, None
+        size = broken.next - layout.header - broken.payload
+        if size >= layout.smallest and size % layout.align == 0:  # one block may fill the gap behind it
+            before = None if broken.before is None else facts.word_of(broken.before)
+            want = layout.size_word(size, stored, before, facts.read(broken.next - layout.word))
         if want is not None:
-            offset, length = first_difference(stored, want, facts.layout.word, facts.snapshot.byte_order)
+            offset, length = first_difference(stored, want, layout.word, facts.snapshot.byte_order)
         text = said("size-word", place=place, stored=stored, why=broken.why)
-        transient = _is_mid_split(facts, broken)
+        # A free block before that is on no list has just been taken off it to be split: the rest has no header yet.
+        transient = broken.before is not None and facts.is_free(broken.before) and broken.before not in facts.listed
         yield Fault(
             "block-size", place + offset, length, broken.payload, text, touching(broken.payload), transient,
             "size-word", want, stored,
         )  # fmt: skip
-
-
-def _is_mid_split(facts: HeapFacts, broken: Break) -> bool:
-    """Whether the block before has just been taken off its list to be split: then the rest has no header yet."""
-    before = broken.before
-    return before is not None and facts.is_free(before) and before not in facts.listed
 
 
 def check_neighbours(facts: HeapFacts) -> Iterator[Fault]:
@@ -63,7 +52,8 @@ def check_neighbours(facts: HeapFacts) -> Iterator[Fault]:
     for payload, word, following, next_word in facts.edges:
         if word & next_word & FREE_BIT:
             text = said("neighbours-free", behind=facts.user(following))
-            yield Fault("free-neighbours", facts.place_of_size(payload), 4, payload, text, touching(payload, following))
+            place, touched = facts.layout.place_of_size(payload), touching(payload, following)
+            yield Fault("free-neighbours", place, 4, payload, text, touched)
 
 
 def check_flaws(facts: HeapFacts) -> Iterator[Fault]:

@@ -11,11 +11,10 @@ most are looked at.
 
 from __future__ import annotations
 
-from typing import List, NamedTuple, Sequence, Tuple
+from typing import List, Sequence, Tuple
 from weakref import WeakKeyDictionary
 
-from gdbext.heap.allocator import FoundHeap
-from gdbext.heap.region import Region
+from gdbext.heap.allocator import FoundHeap, Named
 from gdbext.heap.registry import FAMILIES
 from gdbext.model.said import Text
 from gdbext.source.memory import Memory
@@ -23,28 +22,21 @@ from gdbext.source.memory import Memory
 Range = Tuple[int, int]
 
 
-class Searched(NamedTuple):
-    """What a search has found, and what it had to leave out."""
-
-    regions: List[Region]
-    left_out: List[Text]
+_SEARCHED: WeakKeyDictionary[Memory, Named] = WeakKeyDictionary()
 
 
-_SEARCHED: WeakKeyDictionary[Memory, Searched] = WeakKeyDictionary()
-
-
-def search_file(memory: Memory) -> Searched:
+def search_file(memory: Memory) -> Named:
     """The heaps that show themselves in a file. It does not change, so it is searched once."""
     if memory not in _SEARCHED:
         _SEARCHED[memory] = search_heaps(memory, memory.ranges())
     return _SEARCHED[memory]
 
 
-def search_heaps(memory: Memory, ranges: Sequence[Range]) -> Searched:
-    """Every heap that begins in these ranges, in address order."""
+def search_heaps(memory: Memory, ranges: Sequence[Range]) -> Named:
+    """Every heap that begins in these ranges, in address order; and what had to be left out of the search."""
     held = memory.whole(ranges)
     left_out: List[Text] = []
     found: List[FoundHeap] = []
     for family in FAMILIES:
-        found += family.search(memory, held, [span for one in found for span in one.spans], left_out)
-    return Searched(sorted((one.region for one in found), key=lambda region: region.address), left_out)
+        found += family.search(memory, held, [span for _, spans in found for span in spans], left_out)
+    return Named(sorted((region for region, _ in found), key=lambda region: region.address), left_out)

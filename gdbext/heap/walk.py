@@ -72,20 +72,6 @@ class Walk:
         self.cut_slots: Set[int] = set()  # lists that could not be followed to their end
         self.proven_sizes: Dict[int, int] = {}  # behind wrong size words
 
-    @property
-    def complete(self) -> bool:
-        """Whether every byte of the pool is accounted for."""
-        return not self.breaks
-
-    @property
-    def known(self) -> Set[int]:
-        """Payloads of all blocks."""
-        return set(self.payloads)
-
-    def index(self) -> Dict[int, int]:
-        """Position of each block by its payload."""
-        return {payload: position for position, payload in enumerate(self.payloads)}
-
     def gaps(self) -> Tuple[Gap, ...]:
         """Memory in which no block could be proven."""
         header = self.layout.header
@@ -159,7 +145,12 @@ class _Walker:
         self.read = read
         self.listed = frozenset(node.payload for node in walk.nodes)
         self.evidence = evidence
-        self.misplaced = _misplaced(walk, read)
+        self.misplaced: Set[int] = set()  # payloads on lists that their size words do not belong on
+        for node in walk.nodes:
+            word = read(node.payload - walk.layout.header)
+            slot = walk.layout.slot_of(word & ~FLAG_BITS) if word else None
+            if slot is not None and slot != node.slot:
+                self.misplaced.add(node.payload)
         self.cover = Cover(walk.layout, pool, read, agrees, self.listed, evidence)
         self.agrees = agrees
         self.start = self.run_start = len(walk.payloads)  # positions in walk.payloads
@@ -192,11 +183,12 @@ class _Walker:
         self.cover.build(min(inside, payload))
         better = None if first is None else self._better_start(payload, first, word is None)
         if better is not None:
-            self._take_back(better, _MIDDLE)
+            self._cut(self._holding(better), better, _MIDDLE)
             return better
-        if first is not None and self._too_small():
+        known = None if first is None else self.proven.get(walk.payloads[-1])
+        if known is not None and (walk.words[-1] & ~FLAG_BITS) < known[0]:
             resumed = self.cover.next_start(payload) or self.pool.end
-            self._take_back(resumed, said("size-too-small", allocated=self.proven[walk.payloads[-1]].size))
+            self._cut(self._holding(resumed), resumed, said("size-too-small", allocated=known[0]))
             return resumed
         resumed = self._next_proven(payload, None if word is None else first, word is None)
         spanning = None if first is None or word is None else self._spanning(first, payload, resumed)
@@ -204,7 +196,7 @@ class _Walker:
             self._cut(spanning, resumed, _MIDDLE)
             return resumed
         why = None if word is None else size_problem(layout, self.pool, payload, word)
-        self._break(Break(payload, word, why, self._before(len(walk.payloads)), resumed))
+        self._break(payload, word, why, resumed)
         return resumed
 
     def _has_room(self, payload: int, following: int) -> bool:
@@ -242,14 +234,13 @@ class _Walker:
                 return position
         return None if self._has_room(payload, resumed) else self._holding(resumed)
 
-    def _break(self, broken: Break) -> None:
-        self.walk.breaks.append(broken)
-        if broken.next < self.pool.end:
-            self.walk.resumed.append(Resume(broken.next, self.cover.why(broken.next)))
-
-    def _before(self, position: int) -> Optional[int]:
-        """Payload of the block of this pool that stands before a position."""
-        return self.walk.payloads[position - 1] if position > self.start else None
+    def _break(self, payload: int, word: Optional[int], why: Optional[Said], resumed: int) -> None:
+        """Records a break behind the last block of those that stay."""
+        walk = self.walk
+        before = walk.payloads[-1] if len(walk.payloads) > self.start else None
+        walk.breaks.append(Break(payload, word, why, before, resumed))
+        if resumed < self.pool.end:
+            walk.resumed.append(Resume(resumed, self.cover.why(resumed)))
 
     def _last_doubtful(self) -> Optional[int]:
         """How far back this run may have gone wrong: its earliest block from which on nothing agrees."""
@@ -278,7 +269,10 @@ class _Walker:
         """
         payloads, align = self.walk.payloads, self.walk.layout.align
         better = self.cover.next_start(payloads[first] + align)
-        while better is not None and better < payload and self._is_walked(better):
+        while better is not None and better < payload:
+            position = bisect_left(payloads, better)
+            if payloads[position : position + 1] != [better]:  # the walk has met no block there
+                break
             better = self.cover.next_start(better + align)
         if better is None or better >= payload:
             return None
@@ -286,15 +280,11 @@ class _Walker:
         enough = self.cover.weight_from(payload) + needed
         return better if self.cover.weight_from(better) >= enough else None
 
-    def _is_walked(self, payload: int) -> bool:
-        """Whether the walk has met a block there."""
-        position = bisect_left(self.walk.payloads, payload)
-        return self.walk.payloads[position : position + 1] == [payload]
-
     def swallowing(self) -> Optional[int]:
         """Payload behind the first block of this run that hides others. Signs: (a) it is on the list of another size,
         and what follows disagrees; (b) a listed block lies inside it, and what follows disagrees or the listed block's
-        neighbour agrees; (c) its flags contradict both neighbours.
+        neighbour agrees; (c) it is marked free while both neighbours and the lists say used: more than a flag of its
+        size word was changed.
         """
         walk = self.walk
         for payload in sorted(payload for payload in self.listed if self.pool.first <= payload < self.pool.end):
@@ -304,29 +294,21 @@ class _Walker:
             start, word = walk.payloads[position], walk.words[position]
             following = start + (word & ~FLAG_BITS) + walk.layout.header
             odd = payload < following if start != payload else payload in self.misplaced
-            if odd and (not self.agrees(start, word, following) or (start != payload and self._stands(payload))):
+            if odd and not self.agrees(start, word, following):
                 return following
-        return self._with_odd_flags()
-
-    def _with_odd_flags(self) -> Optional[int]:
-        """Payload behind the first block that is marked free while both neighbours and the lists say used: more than a
-        flag of its size word was changed.
-        """
-        payloads, words, start = self.walk.payloads, self.walk.words, self.run_start + 1
-        if not self.walk.layout.repeats_flags:
+            inner = self.read(payload - walk.layout.header) if odd and start != payload else None
+            if inner is None or not inner & FREE_BIT or size_problem(walk.layout, self.pool, payload, inner):
+                continue
+            if self.agrees(payload, inner, payload + (inner & ~FLAG_BITS) + walk.layout.header):
+                return following
+        if not walk.layout.repeats_flags:
             return None
-        for position in range(start, len(words) - 1):
+        payloads, words = walk.payloads, walk.words
+        for position in range(self.run_start + 1, len(words) - 1):
             word = words[position]
             if word & FREE_BIT and (word >> 1 ^ words[position - 1]) & 1 and not words[position + 1] & PREV_FREE_BIT:
                 return None if payloads[position] in self.listed else payloads[position + 1]
         return None
-
-    def _stands(self, payload: int) -> bool:
-        """Whether what follows a free block agrees with it."""
-        word = self.read(payload - self.walk.layout.header)
-        if word is None or not word & FREE_BIT or size_problem(self.walk.layout, self.pool, payload, word):
-            return False
-        return self.agrees(payload, word, payload + (word & ~FLAG_BITS) + self.walk.layout.header)
 
     def give_way(self, following: int) -> Optional[int]:
         """Where the walk goes on if a block that swallows others gives way to them; None if they are no better."""
@@ -339,15 +321,6 @@ class _Walker:
         self._cut(first, better, _MIDDLE)
         return better
 
-    def _too_small(self) -> bool:
-        """Whether the last block, behind which there is no header, is smaller than the trace says it was made."""
-        known = self.proven.get(self.walk.payloads[-1])
-        return known is not None and (self.walk.words[-1] & ~FLAG_BITS) < known.size
-
-    def _take_back(self, better: int, why: Said) -> None:
-        """The size word of the last block before `better` is wrong: the blocks behind it begin there."""
-        self._cut(self._holding(better), better, why)
-
     def _holding(self, better: int) -> int:
         """Position of the last block before `better` that has room in front of it."""
         payloads = self.walk.payloads
@@ -359,15 +332,6 @@ class _Walker:
         walk = self.walk
         start, word = walk.payloads[first], walk.words[first]
         walk.proven_sizes[start] = better - walk.layout.header - start
-        before = self._before(first)
         del walk.payloads[first:]
         del walk.words[first:]
-        self._break(Break(start, word, why, before, better))
-
-
-def _misplaced(walk: Walk, read: WordReader) -> Set[int]:
-    """Payloads on lists that their size words do not belong on."""
-    layout = walk.layout
-    words = ((node, read(node.payload - layout.header)) for node in walk.nodes)
-    slots = ((node, layout.slot_of(word & ~FLAG_BITS)) for node, word in words if word)
-    return {node.payload for node, slot in slots if slot is not None and slot != node.slot}
+        self._break(start, word, why, better)

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tasks and their stacks, read out of the memory of a kernel."""
+"""Reads tasks and their stacks out of a kernel's memory."""

@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The tasks of a FreeRTOS, by the kernel's own lists: their names, and where their stacks are.
+"""Finds the tasks of FreeRTOS in the kernel's own lists: their names, and where their stacks are.
 
-Approach: every task is in one of the kernel's lists of states, or runs. Where the links, the owner and the stack stand
-in their structures depends on a dozen options: debug information tells, by the types of two variables; without it the
-usual forms are tried, and one is taken if all that the kernel counts is found by it. Each step is
-verified: an item must lead back to where one came from, say the list that it is in, and lie in its owner.
+Approach: every task is running or is in one of the kernel's state lists. The offsets of links, owner and stack in their
+structures depend on a dozen options. Debug information gives them by the types of two variables. Without it the usual
+forms are tried, and a form is taken if it finds every task that the kernel counts. Each step is verified: an item must
+point back to the one before it, name its list, and lie in its owner.
 Rejected: known offsets (no two configurations agree on them); a debugger's threads (most links know nothing of tasks,
 and those that do walk the same lists and believe them).
-Cost: the lists, which lie together, and one read a task.
-Limits: one list is walked from both its ends around damage; what lies between is not found. Stacks grow downwards.
+Cost: the lists, which lie together, and one read for each task.
+Limits: a damaged list is walked from both ends, and tasks between two damaged items are not found. Stacks grow
+downwards.
 """
 
 from __future__ import annotations
@@ -27,55 +28,55 @@ _READY = "pxReadyTasksLists"
 _DELETED = "xTasksWaitingTermination"
 _LISTS = (_READY, "xDelayedTaskList1", "xDelayedTaskList2", "xPendingReadyList", "xSuspendedTaskList", _DELETED)
 _COUNT = "uxCurrentNumberOfTasks"
-_FOLLOWED = 2  # the pointers to tasks, and what they lead to
-_FUNCTION = "vTaskSwitchContext"  # stands in the source that has all of these
+_FOLLOWED = 2  # shapes that are needed: the pointer to a task, and the control block
+_FUNCTION = "vTaskSwitchContext"  # a function of the source file that has all of these variables
 _STATE_ITEMS = ("xStateListItem", "xGenericListItem")
 _CONTAINERS = ("pxContainer", "pvContainer")
 _MOST_TASKS = 1024
 _MOST_LISTS = 256
 _MOST_CORES = 32
-_LARGEST_CONTROL = 64 << 10
-_LONGEST_NAME = 64
-_MOST_SAID = 6
+_LARGEST_CONTROL_BYTES = 64 << 10
+_LONGEST_NAME_BYTES = 64
+_MOST_PROBLEMS_SHOWN = 6
 
 
 class Task(NamedTuple):
-    """A task as its control block has it. Nothing of it is believed yet but that the kernel's lists lead to it."""
+    """A task as its control block describes it. Only its address is verified: the kernel points to it."""
 
-    address: int  # of its control block: its handle
+    address: int  # of its control block, which is the task's handle
     name: str
     top: int  # the stack pointer that was saved when it last ran
     low: int  # where its stack begins
-    last: Optional[int]  # the last word of its stack; None: the kernel does not keep it
-    variable_end: Optional[int]  # of the variable that its stack lies in, if it lies in one
+    last: Optional[int]  # address of the last word of its stack; None if the kernel does not keep it
+    variable_end: Optional[int]  # the end of the variable that holds its stack, if one does
     running: bool
-    deleted: bool  # it waits for the idle task to free it
+    deleted: bool  # whether it waits for the idle task to free it
 
 
 class Tasks(NamedTuple):
-    """What was found, and what to say of what was not."""
+    """The tasks that were found, and the problems met on the way."""
 
     tasks: Tuple[Task, ...] = ()
     problems: Tuple[Said, ...] = ()
-    complete: bool = False  # every task that the kernel counts was found
+    complete: bool = False  # whether every task that the kernel counts was found
 
 
 class _Shape(NamedTuple):
-    """Where things stand, in bytes."""
+    """Offsets in the kernel's structures, in bytes."""
 
-    ready: Shape  # the lists, and how many
+    ready: Shape  # a list, and how many ready lists there are
     control: Shape
     cores: int
-    length: Member  # in a list: how many items it says it has
-    end: int  # in a list: the item that is its end
-    following: int  # in an item
+    length: Member  # in a list: its count of items
+    end: int  # in a list: its end item
+    following: int  # this and all below: in an item
     before: int
     owner: int
     container: Optional[int]
 
 
 def read_tasks(memory: Memory, program: Program) -> Tasks:
-    """The tasks of the kernel that the program has, if it has one and it has begun."""
+    """Returns the tasks of the program's kernel. There are none without FreeRTOS or before it has started."""
     found = _tasks(memory, program)
     cut = memory.interrupted and not found.complete and program.address_of(_READY) is not None
     return Tasks(found.tasks, (said("lists-interrupted"),)) if cut else found
@@ -97,7 +98,7 @@ def _tasks(memory: Memory, program: Program) -> Tasks:
 
 
 def _read(memory: Memory, program: Program, types: Types, running: str) -> Optional[Tasks]:
-    """The tasks, if it is told what they look like."""
+    """Returns the tasks by the structures that `types` describes. None if it lacks one."""
     pointers, lists = types.variable_of(_FUNCTION, running, ("",)), types.variable_of(_FUNCTION, _READY)
     shape = None if pointers is None or lists is None else _shape(pointers.shapes, lists.shapes[0])
     if shape is None:
@@ -106,7 +107,7 @@ def _read(memory: Memory, program: Program, types: Types, running: str) -> Optio
 
 
 def _shape(pointers: Sequence[Shape], lists: Shape) -> Optional[_Shape]:
-    """Where things stand, if the structures have all that is needed and an end begins as an item does."""
+    """Returns the offsets. None if a member is missing, or if a list's end item does not begin as an item does."""
     if len(pointers) < _FOLLOWED:
         return None
     control = pointers[1]
@@ -118,7 +119,7 @@ def _shape(pointers: Sequence[Shape], lists: Shape) -> Optional[_Shape]:
     base, end = own[item][0], inside["xListEnd"][0]
     following, before, owner = (own[f"{item}.{name}"][0] - base for name in ("pxNext", "pxPrevious", "pvOwner"))
     same = (inside["xListEnd.pxNext"][0] - end, inside["xListEnd.pxPrevious"][0] - end) == (following, before)
-    if not same or not 0 < control.size <= _LARGEST_CONTROL or not lists.size:
+    if not same or not 0 < control.size <= _LARGEST_CONTROL_BYTES or not lists.size:
         return None
     container = next((own[f"{item}.{name}"][0] - base for name in _CONTAINERS if f"{item}.{name}" in own), None)
     return _Shape(
@@ -136,15 +137,15 @@ class _Kernel:
         self.shape = shape
         self.word = memory.source.pointer_size
         self.problems: List[Said] = []
-        self._variables: List[Tuple[int, int]] = []  # start and end of each, once one was asked for
+        self._variables: List[Tuple[int, int]] = []  # start and end of each; filled at the first use
 
     def read(self, variable: int) -> Tasks:
-        """All tasks, each once, in the order of the lists. `variable`: points to those that run, one a core."""
+        """Returns all tasks, each once, in the order of the lists. `variable` points to each core's running task."""
         cores = range(min(self.shape.cores, _MOST_CORES))
         running = [task for task in (self._word(variable + core * self.word) for core in cores) if task]
-        if not running:  # before there is a task
+        if not running:  # no task has started yet
             return Tasks()
-        deleted: Dict[int, bool] = {}  # by their addresses
+        deleted: Dict[int, bool] = {}  # by the task's address
         for name in _LISTS:
             for head in self._heads(name):
                 for owner in self._owners(name, head):
@@ -157,13 +158,13 @@ class _Kernel:
         counted = None if count is None else self._number(count, self.word)
         if not self.problems and counted is not None and counted > len(tasks):
             self.problems.append(said("tasks-missing", counted=counted, found=len(tasks)))
-        problems, more = self.problems[:_MOST_SAID], len(self.problems) - _MOST_SAID
+        problems, more = self.problems[:_MOST_PROBLEMS_SHOWN], len(self.problems) - _MOST_PROBLEMS_SHOWN
         if more > 0:  # a smashed kernel has hundreds
             problems.append(said("more-problems", problems=more))
         return Tasks(tasks, tuple(problems), not self.problems and counted == len(tasks))
 
     def _heads(self, name: str) -> List[int]:
-        """Addresses of the lists of one name; none that have not been initialised."""
+        """Returns the addresses of the lists of one name, less those that are not initialised."""
         start, size = self.program.address_of(name), self.shape.ready.size
         if start is None:
             return []
@@ -177,7 +178,7 @@ class _Kernel:
         return [head for head in heads if self._word(head + self.shape.end + self.shape.following)]
 
     def _owners(self, name: str, head: int) -> List[int]:
-        """The tasks of a list; around damage those before and behind it."""
+        """Returns the tasks of a list. Around damage it returns those before and behind it."""
         shape = self.shape
         owners, wrong = self._walk(head, shape.following, shape.before)
         if wrong is not None:
@@ -189,7 +190,7 @@ class _Kernel:
         return owners
 
     def _walk(self, head: int, onwards: int, back: int) -> Tuple[List[int], Optional[Said]]:
-        """Owners in one direction, and what is wrong with the item that ended the walk."""
+        """Returns the owners in one direction, and what is wrong with the item that ended the walk."""
         before = end = head + self.shape.end
         owners: List[int] = []
         while len(owners) < _MOST_TASKS:
@@ -204,7 +205,7 @@ class _Kernel:
         return owners, said("list-too-long", tasks=_MOST_TASKS)
 
     def _wrong(self, head: int, item: int, before: int, back: int) -> Optional[Said]:
-        """Why this cannot be an item of the list, or None."""
+        """Returns why this cannot be an item of the list. None if it can."""
         shape = self.shape
         if item % self.word or not self.memory.may_read(item, item + shape.owner + self.word):
             return said("item-nowhere", before=before, item=item)
@@ -219,15 +220,16 @@ class _Kernel:
         return None
 
     def _task(self, address: int, running: bool, deleted: bool) -> Optional[Task]:
-        """What a control block holds."""
+        """Returns the task of a control block. None if the block is not in known memory."""
         size, members = self.shape.control.size, self.shape.control.members
-        there = address % self.word == 0 and self.memory.may_read(address, address + size)
-        if not there or self.memory.get(address, size) is None:
+        readable = address % self.word == 0 and self.memory.may_read(address, address + size)
+        if not readable or self.memory.get(address, size) is None:
             self.problems.append(said("task-unknown", place=address))
             return None
-        text = self.memory.get(address + members["pcTaskName"][0], min(members["pcTaskName"][1], _LONGEST_NAME)) or b""
+        named = members["pcTaskName"]
+        text = self.memory.get(address + named.offset, min(named.size, _LONGEST_NAME_BYTES)) or b""
         name = text.split(b"\0")[0].decode("utf-8", "replace")
-        top, low = (self._word(address + members[one][0]) or 0 for one in ("pxTopOfStack", "pxStack"))
+        top, low = (self._word(address + members[member][0]) or 0 for member in ("pxTopOfStack", "pxStack"))
         last = self._word(address + members["pxEndOfStack"][0]) if "pxEndOfStack" in members else None
         if not self._variables:
             self._variables = sorted((start, start + size) for _, start, size in self.program.objects() if size)

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What FreeRTOS's lists and control blocks may look like, where no debug information tells.
+"""Gives the possible forms of FreeRTOS's lists and control blocks, for programs without debug information.
 
-Approach: lists have four forms, with or without check words, with a short or a whole item as their end; the form that
-fits must fit all of the kernel's lists. A control block begins with the saved stack pointer; a task shows where its two
-items are, and behind them stand the priority, the start of the stack and the name, in this order in every version.
+Approach: lists have four forms, with or without check words, and with a short or a whole item as their end. The right
+form must fit all of the kernel's lists. A control block begins with the saved stack pointer. A ready task shows where
+its two items are; behind them come the priority, the start of the stack and the name, in this order in every version.
 Rejected: a table of versions (options shift more than versions do).
-Limits: ticks as wide as a pointer. The kernel's own word for the end of a stack is not found.
+Limits: ticks must be as wide as a pointer. The kernel's own word for the end of a stack is not found.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from typing import Dict, Iterator, Optional, Sequence
 from gdbext.source.memory import Memory
 from gdbext.symbols.shapes import Member, Program, Shape, Types, Variable
 
-_SHORT, _WHOLE = 3, 5  # words of a list's end and of an item, without check words
-_LARGEST_PREFIX = 512  # bytes of a control block before its items: a memory protection unit takes some
-_TO_NAME = (1, 3)  # words from the stack's start on: with several cores two more stand between
+_SHORT, _WHOLE = 3, 5  # words of a short end item and of a whole item, without check words
+_LARGEST_PREFIX = 512  # bytes of a control block before its items, with room for a memory protection unit's
+_TO_NAME = (1, 3)  # words from the stack's start to the name; with several cores two more are between
 _NAME_BYTES = 16
 _MOST_LISTS = 256
 
 
 def built_in(memory: Memory, program: Program, ready: int) -> Iterator[Types]:
-    """The types of one form after the other; `ready`: where the lists of ready tasks begin."""
+    """Yields the types of each form. `ready` is the address of the ready lists."""
     sizes = {address: size for _, address, size in program.objects()}
     for whole in (False, True):
         for check in (0, 1):
@@ -31,9 +31,10 @@ def built_in(memory: Memory, program: Program, ready: int) -> Iterator[Types]:
 
 
 class _Form:
-    """The types of one form. Places in lists and items are in words.
+    """The types of one form. Offsets in lists and items are in words.
 
-    `check`: 1 where check words stand at both ends of lists and items. `whole`: a list's end is an item like any other.
+    `check` is 1 if lists and items have check words at both ends, else 0. `whole` means that a list's end is a whole
+    item.
     """
 
     def __init__(
@@ -44,14 +45,14 @@ class _Form:
         self._word = memory.source.pointer_size
         self._check = check
         self._item_bytes = (_WHOLE + 2 * check) * self._word
-        self._end = 2 + check  # where a list's end stands in it
+        self._end = 2 + check  # offset of a list's end item
         end_words = _WHOLE + 2 * check if whole else _SHORT + check
         self._list_bytes = (self._end + end_words + check) * self._word
         links = ("pxNext", "pxPrevious", "pvOwner", "pxContainer")
-        self._links = {name: check + 1 + number for number, name in enumerate(links)}  # where they stand in an item
+        self._links = {name: check + 1 + number for number, name in enumerate(links)}  # offsets in an item
 
     def variable_of(self, _: str, name: str, follow: Sequence[str] = ()) -> Optional[Variable]:
-        """A list or an array of them; or, to be followed, pointers to control blocks."""
+        """Returns a list or an array of lists; with `follow`, the pointers to control blocks. None if unknown."""
         address = self._program.address_of(name)
         size = self._sizes.get(address or 0, 0)
         if address is None:
@@ -66,7 +67,7 @@ class _Form:
         return None if control is None else Variable(address, (pointers, control))
 
     def _control(self) -> Optional[Shape]:
-        """The control block, as the first task that is ready shows it."""
+        """Returns the shape of a control block, as the first ready task shows it."""
         item = self._first_item()
         owner = None if item is None else self._at(item, self._links["pvOwner"])
         if item is None or owner is None or not 0 < item - owner <= _LARGEST_PREFIX:
@@ -86,7 +87,7 @@ class _Form:
         return len(text) > 0 and text.isascii() and text.decode("ascii").isprintable()
 
     def _first_item(self) -> Optional[int]:
-        """The first item of any list of ready tasks."""
+        """Returns the first item of the first ready list that is not empty."""
         count = min(self._sizes.get(self._ready, 0) // self._list_bytes, _MOST_LISTS)
         for number in range(count):
             end = self._ready + number * self._list_bytes + self._end * self._word

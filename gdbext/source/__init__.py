@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Bytes from somewhere: a GDB inferior, an image, a core."""
+"""Where bytes come from: a GDB inferior, an image or a core."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The memories of a chip, as the program that runs on it has them in a table."""
+"""Finds the memories of a chip in a table of the program that runs on it."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ _MOST_REGIONS = 64
 
 
 def chip_memory(table: bytes, word: int, byte_order: ByteOrder) -> List[Range]:
-    """The chip's memories by the bytes of its table `soc_memory_regions`; [] if these are none.
+    """Returns the memories in the bytes of the table `soc_memory_regions`; [] if they are no such table.
 
-    An element begins with a start and a size; it has four words, or five where it ends on a flag.
+    An element begins with a start and a size. It has four words, or five if it ends with a flag.
     """
     words = [int.from_bytes(table[place : place + word], byte_order) for place in range(0, len(table), word)]
     for element in (5, 4):

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""ELF cores: which memory they hold, where in the file it lies, and their notes.
+"""Reads ELF cores: the memory that they hold, its place in the file, and their notes.
 
-Approach: the header, the program headers and the notes are read here, with every number checked against the file; the
-bytes of a segment are taken from the file when they are asked for. What a segment promises and the file does not hold
-(the file is cut off, or the segment has no bytes in it) is not there.
-Rejected: pyelftools (GDB's Python has none, and in GDB too a core must be read past GDB, which answers what the core
-lacks from the program's file).
-Cost: headers and notes at once, then what is asked for; a core of gigabytes is mapped, not read.
-Where two segments hold the same address, the one that begins first counts; bytes that differ are said.
+Approach: the header, the program headers and the notes are read here, and every number is checked against the file. The
+bytes of a segment are taken from the file when they are asked for. A segment has only the bytes that the file holds:
+fewer than its size if the file is cut off, none if the segment has no bytes in the file.
+Rejected: pyelftools. GDB's Python does not have it. Reading through GDB: GDB answers bytes that the core lacks from the
+program's file.
+Cost: headers and notes are read at once, memory when it is asked for; a core of gigabytes is mapped, not read.
+If two segments hold the same address, the one that begins first counts. A remark names the first byte that differs.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from gdbext.source.snapshot import ByteOrder
 ELF_MAGIC = b"\x7fELF"
 _CORE = 4
 _LOAD, _NOTE = 1, 4
-_MANY_SEGMENTS = 0xFFFF  # the number stands in the first section header
+_MANY_SEGMENTS = 0xFFFF  # then the first section header has the number of segments
 _MOST_SEGMENTS = 1 << 20
 _MOST_NOTES = 1 << 16
 _LARGEST_NOTES = 64 << 20
 
 
 class Note(NamedTuple):
-    """One note: whose, which, and its bytes."""
+    """One note: its owner, its kind and its bytes."""
 
     owner: str
     kind: int
@@ -42,7 +42,7 @@ class Note(NamedTuple):
 
 
 # By ELF class, for `struct`: the file's header from e_type on; a section's header up to sh_info; a program header; and
-# where in that its type, offset, vaddr, paddr, filesz and memsz stand.
+# the positions of type, offset, vaddr, paddr, filesz and memsz among the program header's fields.
 _FORMATS = {
     1: ("HHIIIIIHHHHHH", "28xI", "8I", (0, 1, 2, 3, 4, 5)),
     2: ("HHIQQQIHHHHHH", "44xI", "2I6Q", (0, 2, 3, 4, 5, 6)),
@@ -51,28 +51,28 @@ _ORDERS: Dict[int, Tuple[str, ByteOrder]] = {1: ("<", "little"), 2: (">", "big")
 
 
 class Core(Record):
-    """What a core says of itself. `remarks`: what of it could not be read."""
+    """The contents of a core. `remarks` tell which parts could not be read."""
 
     pointer_size: int
     byte_order: ByteOrder
     machine: int
-    segments: Tuple[Piece, ...]  # memory, as far as the file holds it, in the order of the core
+    segments: Tuple[Piece, ...]  # the memory that the file holds, in the order of the core
     notes: Tuple[Note, ...]
     remarks: Tuple[Text, ...]
 
     def note(self, owner: str, kind: int) -> Optional[bytes]:
-        """The first note of this owner and kind."""
+        """Returns the data of the first note of this owner and kind, or None."""
         return next((note.data for note in self.notes if note.owner == owner and note.kind == kind), None)
 
 
 def is_core(head: bytes) -> bool:
-    """Whether a file that begins so is a core."""
+    """Returns True if a file that begins with `head` is a core."""
     order: ByteOrder = "big" if head[5:6] == b"\2" else "little"
     return head[:4] == ELF_MAGIC and int.from_bytes(head[16:18], order) == _CORE
 
 
 def parse_core(data: Bytes) -> Core:
-    """The core in `data`, or FileError."""
+    """Returns the core in `data`. Raises FileError if there is none."""
     if data[:4] != ELF_MAGIC:
         raise FileError("this is no ELF file")
     if len(data) < 16:
@@ -86,8 +86,8 @@ def parse_core(data: Bytes) -> Core:
         remarks.append(said("core-memory-cut", left=left))
     difference, whole = first_difference(segments, MOST_COMPARED)
     if difference is not None:
-        one, other = segments[difference.one], segments[difference.other]
-        remarks.append(said("core-overlap", place=difference.address, one=one.start, other=other.start))
+        place, one, other = difference
+        remarks.append(said("core-overlap", place=place, one=segments[one].start, other=segments[other].start))
     elif not whole:
         remarks.append(said("core-overlap-not-compared"))
     return Core(4 * data[4], order, machine, tuple(segments), tuple(_notes(data, headers, mark)), tuple(remarks))
@@ -97,7 +97,7 @@ _ProgramHeader = Tuple[int, int, int, int, int, int]  # type, offset, vaddr, pad
 
 
 def _program_headers(data: Bytes, mark: str) -> Tuple[int, List[_ProgramHeader], List[Text]]:
-    """The machine, and the program headers that are there; and what is said where some are not."""
+    """Returns the machine, the program headers that the file holds, and a remark if it lacks some."""
     header, section, segment, places = _FORMATS[data[4]]
     if len(data) < 16 + struct.calcsize(mark + header):
         raise FileError("it ends within its ELF header")
@@ -124,41 +124,41 @@ def _program_headers(data: Bytes, mark: str) -> Tuple[int, List[_ProgramHeader],
 
 
 def _segments(headers: List[_ProgramHeader], data: Bytes) -> Tuple[List[Piece], int]:
-    """Memory that the file holds, and how many bytes of it are missing.
+    """Returns the memory that the file holds, and the number of bytes that its segments have and the file lacks.
 
-    An emulator's dump of physical memory may have no virtual addresses.
+    If several segments all have the virtual address 0, the physical addresses count: some emulators write such cores.
     """
     loads = [fields for fields in headers if fields[0] == _LOAD]
     physical = len(loads) > 1 and not any(fields[2] for fields in loads)
-    found, left = [], 0
+    found, missing = [], 0
     for _, offset, virtual, paddr, filesz, memsz in loads:
         start, length = paddr if physical else virtual, min(filesz, memsz)
-        held = max(0, min(length, len(data) - offset))
-        left += length - held
-        if held:
-            found.append(Piece(start, start + held, offset, data))
-    return found, left
+        present = max(0, min(length, len(data) - offset))
+        missing += length - present
+        if present:
+            found.append(Piece(start, start + present, offset, data))
+    return found, missing
 
 
 def _notes(data: Bytes, headers: List[_ProgramHeader], mark: str) -> Iterator[Note]:
-    """The notes of all note segments, up to the first that cannot be."""
+    """Yields the notes of all note segments; of each segment, those before the first that does not fit into it."""
     count = 0
     for kind, offset, _, _, filesz, _ in headers:
         if kind != _NOTE:
             continue
-        held, at = data[offset : offset + min(filesz, _LARGEST_NOTES)], 0
-        while at + 12 <= len(held) and count < _MOST_NOTES:
-            name_size, size, number = struct.unpack_from(mark + "III", held, at)
+        segment, at = data[offset : offset + min(filesz, _LARGEST_NOTES)], 0
+        while at + 12 <= len(segment) and count < _MOST_NOTES:
+            name_size, size, number = struct.unpack_from(mark + "III", segment, at)
             body = at + 12 + (name_size + 3 & ~3)
-            if body + size > len(held):
+            if body + size > len(segment):
                 break
-            owner = held[at + 12 : at + 12 + name_size].split(b"\0")[0].decode("ascii", "replace")
-            yield Note(owner, number, held[body : body + size])
+            owner = segment[at + 12 : at + 12 + name_size].split(b"\0")[0].decode("ascii", "replace")
+            yield Note(owner, number, segment[body : body + size])
             at, count = body + (size + 3 & ~3), count + 1
 
 
 class CoreSource:
-    """The memory of a core as a source; ranges beside it count where it has none."""
+    """The memory of a core as a source. The ranges in `beside` fill the gaps of the core."""
 
     def __init__(self, core: Core, beside: Iterable[Tuple[int, bytes]] = ()) -> None:
         self.pointer_size = core.pointer_size
@@ -169,7 +169,7 @@ class CoreSource:
         done = 0
         for piece in sorted(core.segments, key=lambda piece: piece.start):
             low = max(piece.start, done)
-            if low < piece.end:  # what a segment before it has counts
+            if low < piece.end:  # the bytes of an earlier segment count
                 self._pieces.append(piece._replace(start=low, offset=piece.offset + low - piece.start))
                 done = piece.end
         self._starts = [piece.start for piece in self._pieces]
@@ -177,7 +177,7 @@ class CoreSource:
             self.add(base, data)
 
     def add(self, base: int, data: bytes) -> None:
-        """Adds bytes where there are none."""
+        """Adds bytes at addresses that have none yet."""
         end = base + len(data)
         for low, high in gaps(clipped(self.extents(), base, end), base, end):
             self._pieces.append(Piece(low, high, low - base, data))
@@ -186,7 +186,7 @@ class CoreSource:
         self._starts = [piece.start for piece in self._pieces]
 
     def difference(self, base: int, data: bytes) -> Optional[int]:
-        """The first address at which bytes are others than those that are here; None: there is none."""
+        """Returns the first address at which `data` differs from the bytes of this source, or None."""
         piece = Piece(base, base + len(data), 0, data)
         index = max(0, bisect_right(self._starts, base) - 1)
         while index < len(self._pieces) and self._pieces[index].start < piece.end:
@@ -197,13 +197,13 @@ class CoreSource:
         return None
 
     def extents(self) -> List[Range]:
-        """Start and end of every range that there is, in order; ranges that touch are one."""
+        """Returns start and end of every range of memory, in order. Ranges that touch are joined."""
         if self._extents is None:
             self._extents = joined([(piece.start, piece.end) for piece in self._pieces])
         return self._extents
 
     def blocks(self, start: int, end: int) -> List[Range]:
-        """The core's own segments in start..end, the outermost: each may be a block."""
+        """Returns the outermost of the core's own segments within start..end. Each may be a block."""
         inside = sorted((low, -high) for low, high, _, _ in self.core.segments if start <= low and high <= end)
         found: List[Range] = []
         for low, high in inside:
@@ -212,7 +212,7 @@ class CoreSource:
         return found
 
     def read(self, address: int, length: int) -> Optional[bytes]:
-        """Exactly `length` bytes, or None."""
+        """Returns exactly `length` bytes, or None."""
         parts: List[bytes] = []
         index, at, end = bisect_right(self._starts, address) - 1, address, address + length
         while at < end:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Files as they lie about: plain or gzip, whole or cut off.
+"""Loads files: plain or gzip, whole or cut off.
 
-Approach: what a file is shows in its bytes, never in its name.
-Cost: large plain files are mapped; others are held in memory, packed ones up to a bound.
+Approach: the bytes of a file tell its kind, never its name.
+Cost: plain files above 32 MiB are mapped. Others are read into memory, packed ones up to 1 GiB of unpacked bytes.
 """
 
 from __future__ import annotations
@@ -19,31 +19,31 @@ from gdbext.source.overlaps import Bytes
 LARGEST_FILE = 1 << 30
 _GZIP = b"\x1f\x8b"
 _GZIP_BITS = zlib.MAX_WBITS | 16
-_PIECE = 1 << 20
-_LARGEST_HELD = 32 << 20  # what is larger is mapped: should somebody cut it off meanwhile, that ends the process
+_PIECE_BYTES = 1 << 20
+_LARGEST_READ = 32 << 20  # a larger file is mapped; if somebody truncates a mapped file, the process dies
 
 
 class FileError(ValueError):
-    """A file that cannot be used; the text says why."""
+    """A file cannot be used. The text says why."""
 
 
 class Loaded(NamedTuple):
-    """The bytes of a file, and what is to be said of them."""
+    """The bytes of a file, and remarks about them."""
 
     data: Bytes
     remarks: Tuple[Text, ...] = ()
 
 
 def load_file(path: str) -> Loaded:
-    """The bytes of a file, unpacked if they are packed."""
+    """Returns the bytes of a file, unpacked if it is gzip."""
     try:
         with open(path, "rb") as file:
             head = file.read(len(_GZIP))
             if not head:
                 raise FileError("is empty")
             if head == _GZIP:
-                return _unpacked(chain([head], iter(lambda: file.read(_PIECE), b"")))
-            if os.fstat(file.fileno()).st_size > _LARGEST_HELD:
+                return _unpacked(chain([head], iter(lambda: file.read(_PIECE_BYTES), b"")))
+            if os.fstat(file.fileno()).st_size > _LARGEST_READ:
                 return Loaded(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
             return Loaded(head + file.read(LARGEST_FILE))
     except (OSError, ValueError) as problem:
@@ -52,14 +52,14 @@ def load_file(path: str) -> Loaded:
 
 
 def _unpacked(pieces: Iterator[bytes]) -> Loaded:
-    """What gzip holds, as far as it can be unpacked. A file may hold several, one behind the other."""
+    """Unpacks gzip data as far as possible. A file may hold several gzip members, one behind the other."""
     unpacker, parts, size = zlib.decompressobj(_GZIP_BITS), [], 0
     for piece in pieces:
         while piece and size < LARGEST_FILE:
             if unpacker.eof:
                 unpacker = zlib.decompressobj(_GZIP_BITS)
             try:
-                parts.append(unpacker.decompress(piece, _PIECE))
+                parts.append(unpacker.decompress(piece, _PIECE_BYTES))
             except zlib.error:
                 return _partly(parts, "damaged")
             size += len(parts[-1])

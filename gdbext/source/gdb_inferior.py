@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Memory of GDB's selected inferior: live, over a stub, or a core.
+"""Reads memory of GDB's selected inferior: a live process, a target behind a stub, or a core.
 
-A core is read past GDB, from its file: what the core lacks GDB answers from the program's file, and zeros of its .bss
-look like any other. Only what no program writes to (code, constants) is asked of GDB.
-Assumption, checked: there is a thread. Without one GDB answers reads of .data from the ELF file, and those bytes are
-not the target's.
+Approach: the file of a core is read here. GDB would answer bytes that the core lacks from the program's file, and zeros
+of its .bss look like real ones. GDB is asked only for sections that no program writes to: code and constants.
+Assumption, checked: there is a thread. Without one, GDB answers reads of .data from the ELF file, not from the target.
 """
 
 from __future__ import annotations
@@ -22,14 +21,14 @@ from gdbext.source.memory import NoTarget
 from gdbext.source.saved import saved_ring
 from gdbext.source.snapshot import ByteOrder
 
-# Ranges, and those that the program writes to: in their neighbourhood structures may lie.
+# All named ranges, and the ranges that the program writes to. Structures without a name may lie near the latter.
 NamedMemory = Tuple[List[Range], List[Range]]
 
 _SECTION = re.compile(r"(0x[0-9a-f]+)->(0x[0-9a-f]+) at 0x[0-9a-f]+: \S+ (.*\bALLOC\b.*)")
 _REMOTE = ("remote", "extended-remote")
 _CORE_FILE = "Core file:"
 _AUXILIARY = re.compile(r"^(\d+)\s+AT_.*\s(0x[0-9a-f]+|\d+)$", re.MULTILINE)
-_PHYSICAL = re.compile(r"ar\d+")  # Xtensa's registers behind its windows
+_PHYSICAL = re.compile(r"ar\d+")  # Xtensa's physical registers
 _REGION = re.compile(r"^\d+\s+y\s+(0x[0-9a-f]+)\s+(0x[0-9a-f]+)", re.MULTILINE)
 
 
@@ -37,8 +36,8 @@ class GdbSource:
     """The selected inferior as a source."""
 
     def __init__(self, at_condition: bool = False) -> None:
-        """`at_condition`: a breakpoint's condition asks. The target stands then, though GDB calls it running."""
-        thread = gdb.selected_thread()  # asking the inferior for its threads would ask a running target
+        """`at_condition`: called from a breakpoint's condition: GDB calls the target running, but it is stopped."""
+        thread = gdb.selected_thread()  # listing the inferior's threads would query a running target
         if thread is not None and thread.is_running() and not at_condition:
             raise NoTarget("the target is running: stop it first (Ctrl-C or `interrupt`)")
         if not _is_alive():
@@ -47,14 +46,14 @@ class GdbSource:
         self.byte_order: ByteOrder = "big" if "big endian" in gdb.execute("show endian", to_string=True) else "little"
 
     def read(self, address: int, length: int) -> Optional[bytes]:
-        """Exactly `length` bytes, or None."""
+        """Returns exactly `length` bytes, or None."""
         try:
             return bytes(gdb.selected_inferior().read_memory(address, length))
         except gdb.MemoryError:
             if _is_alive():
                 return None
             raise NoTarget("the connection to the target is gone: connect again, then repeat the command") from None
-        except gdb.error as problem:  # not about memory: GDB 13 says "Invalid hex digit 116" for "timeout"
+        except gdb.error as problem:  # no memory error: GDB 13 says "Invalid hex digit 116" on a timeout
             if not _is_alive():
                 raise NoTarget("the connection to the target is gone: connect again, then repeat the command") from None
             raise NoTarget(
@@ -64,7 +63,7 @@ class GdbSource:
 
 
 def selected_source(at_condition: bool = False) -> Union[GdbSource, CoreSource]:
-    """The selected inferior as a source; a core from its own file, if that can be read."""
+    """Returns the selected inferior as a source. A core is read from its own file, if that can be read."""
     live = GdbSource(at_condition)
     if not is_core():
         return live
@@ -81,7 +80,7 @@ def selected_source(at_condition: bool = False) -> Union[GdbSource, CoreSource]:
         if "READONLY" in flags and "HAS_CONTENTS" in flags:
             try:
                 source.add(start, bytes(gdb.selected_inferior().read_memory(start, end - start)))
-            except gdb.error:  # of a file that GDB cannot read there: the core lacks it too
+            except gdb.error:  # GDB cannot read the section from the file: the core stays without it
                 continue
     return source
 
@@ -92,20 +91,23 @@ def _is_alive() -> bool:
 
 
 def inferior_key() -> Tuple[int, int, int]:
-    """What tells the selected inferior and its connection from others."""
+    """Returns a key that differs for every inferior, process and connection."""
     inferior = gdb.selected_inferior()
     connection = inferior.connection_num if hasattr(inferior, "connection_num") else 0
     return inferior.num, inferior.pid, connection or 0
 
 
 def is_core() -> bool:
-    """Whether the selected inferior is a core dump."""
+    """Returns True if the selected inferior is a core dump."""
     connection = getattr(gdb.selected_inferior(), "connection", None)
     return connection is not None and connection.type == "core"
 
 
 def is_fragile() -> bool:
-    """Whether the other side is a small stub, as in a chip's panic handler: others know qSupported. Asks nothing."""
+    """Returns True if the target is behind a small stub that lacks qSupported, such as a chip's panic handler.
+
+    This sends nothing to the target.
+    """
     connection = getattr(gdb.selected_inferior(), "connection", None)
     if gdb.selected_inferior().pid == 0 or (connection is not None and connection.type not in _REMOTE):
         return False
@@ -113,10 +115,11 @@ def is_fragile() -> bool:
 
 
 def named_memory() -> Optional[NamedMemory]:
-    """Memory that the program and the target name; None where nothing needs to be named.
+    """Returns the memory that the program and the target name. None: all addresses may be read.
 
-    A process of this machine fails cleanly wherever nothing is. A core has its own sections; the writable ones of the
-    program are not its: GDB would answer them from the file. `maint info sections` and `info mem` read no memory.
+    All addresses of a native process may be read, for a read of no memory fails cleanly. A core has its own sections;
+    the program's writable ones are left out, for GDB would answer them from the program's file. `maint info sections`
+    and `info mem` read no memory.
     """
     connection = getattr(gdb.selected_inferior(), "connection", None)
     if connection is not None and connection.type == "native":
@@ -124,8 +127,8 @@ def named_memory() -> Optional[NamedMemory]:
     if is_core():
         program, _, core = gdb.execute("maint info sections", to_string=True).partition(_CORE_FILE)
         kept = [(start, end) for start, end, flags in _sections(program) if "READONLY" in flags]
-        held = [(start, end) for start, end, flags in _sections(core) if "HAS_CONTENTS" in flags]
-        return [*kept, *held], []
+        contents = [(start, end) for start, end, flags in _sections(core) if "HAS_CONTENTS" in flags]
+        return [*kept, *contents], []
     sections, writable = program_memory()
     regions = _REGION.findall(gdb.execute("info mem", to_string=True))
     mapped = [(int(start, 16), int(end, 16)) for start, end in regions]
@@ -133,21 +136,21 @@ def named_memory() -> Optional[NamedMemory]:
 
 
 def program_memory() -> NamedMemory:
-    """Memory that the program alone names: for a target that this GDB is not connected to."""
+    """Returns the memory that the program names, for a target that this GDB is not connected to."""
     sections = _sections(gdb.execute("maint info sections", to_string=True).partition(_CORE_FILE)[0])
     writable = [(start, end) for start, end, flags in sections if "READONLY" not in flags]
     return [(start, end) for start, end, _ in sections], writable
 
 
 def machine_number() -> int:
-    """The machine of the selected thread, as ELF numbers them; 0: another one."""
+    """Returns the ELF number of the selected thread's machine; 0 if memtrace does not know the machine."""
     name = gdb.newest_frame().architecture().name()
     machine = machine_named(name)
     return 0 if machine is None else machine.number
 
 
 def thread_registers(names: Iterable[str]) -> List[Dict[str, int]]:
-    """The registers of every thread by name, the selected thread first."""
+    """Returns the registers of every thread by name. The selected thread comes first."""
     chosen, wanted = gdb.selected_thread(), tuple(names)
     threads = sorted(gdb.selected_inferior().threads(), key=lambda thread: (thread.num != chosen.num, thread.num))
     selected, registers = gdb.selected_frame(), []
@@ -157,7 +160,7 @@ def thread_registers(names: Iterable[str]) -> List[Dict[str, int]]:
             frame = gdb.newest_frame()
             values = {name: _register(frame, name) for name in wanted}
             for name in wanted:
-                if values[name] is None and _PHYSICAL.fullmatch(name):  # without register windows GDB knows a1 alone
+                if values[name] is None and _PHYSICAL.fullmatch(name):  # GDB without windows: only a1, no ar1
                     values[name] = _register(frame, name.replace("r", ""))
             registers.append({name: value for name, value in values.items() if value is not None})
         return registers
@@ -167,17 +170,17 @@ def thread_registers(names: Iterable[str]) -> List[Dict[str, int]]:
 
 
 def _register(frame: gdb.Frame, name: str) -> Optional[int]:
-    """A register's bits; None: this GDB or this target does not have it."""
+    """Returns the bits of a register as unsigned, or None if this GDB or this target does not have it."""
     try:
         value = frame.read_register(name)
-        held = int(value.cast(gdb.lookup_type("unsigned long long")))
+        bits = int(value.cast(gdb.lookup_type("unsigned long long")))
     except (gdb.error, ValueError):
         return None
-    return held & ((1 << 8 * value.type.sizeof) - 1)  # most registers are signed, no address is
+    return bits & ((1 << 8 * value.type.sizeof) - 1)  # GDB calls most registers signed, but addresses are not
 
 
 def auxiliary_vector() -> List[Tuple[int, int]]:
-    """What the kernel told a process, by number; a chip has no kernel."""
+    """Returns the auxiliary vector of a process as (number, value); [] if there is none, as on a chip."""
     try:
         text = gdb.execute("info auxv", to_string=True)
     except gdb.error:

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Memory of a target: what has been read, how to read more, and what that cost.
+"""Reads the memory of a target, keeps the bytes, and counts the cost.
 
-Approach: everything above reads through one Memory, which asks its source only for what the snapshot lacks, never
-outside of known memory, and counts each request. A read that fails is split by halves, so that one hole costs its own
-bytes and not the heap around it. Ctrl-C ends the reading, not the report: what was read stays, a later report reads on.
-Rejected: reading field by field (one round trip a word; measured 2,048 packets against 16 for the same list).
-Cost: a hole in a range of n bytes costs at most 2 * log2(n) further reads for each of its ends, and no fetch more than
-48 in vain; what is then left counts as unreadable.
+Approach: all other code reads through one Memory. It asks its source only for bytes that the snapshot lacks, never for
+bytes outside of known memory, and counts each request. A read that fails is split by halves, so that one hole costs its
+own bytes and not the heap around it. Ctrl-C ends the reading, not the report. The bytes stay, and a later report reads
+on.
+Rejected: reading field by field. One list took 2,048 packets instead of 16.
+Cost: a hole in a range of n bytes costs at most 2 * log2(n) further reads for each of its ends. One fetch makes at most
+48 reads that fail; the rest of its range then counts as unreadable.
 """
 
 from __future__ import annotations
@@ -22,33 +23,33 @@ from gdbext.source.known import Known, Range, clipped, gaps
 from gdbext.source.link import Link, Progress, Say
 from gdbext.source.snapshot import ByteOrder, Snapshot
 
-# A hole is narrowed down to this many bytes by halves; then its two ends are, by ever smaller steps, to a word.
+# A hole is narrowed down to this many bytes by halves. Then smaller and smaller steps find its two ends, to a word.
 _SMALLEST_READ = 64
 _STEPS = (32, 16, 8, 4)
 
-# Failed reads that one fetch may cost: enough for some holes, few for a range that is not there at all.
+# Failed reads that one fetch may cost: enough for some holes, and few if there is no memory in the whole range.
 _MOST_FAILURES = 48
 
-# 115,200 baud, a byte in two digits.
+# 115,200 baud, two digits for each byte.
 _CONSOLE_BYTES_A_SECOND = 5760
 
 
 class NoTarget(UserError):
-    """There is nothing to read from, or no more; the text is one line and says what to do."""
+    """There is no target to read from, or it is gone. The text is one line and says what to do."""
 
 
 class Source(Protocol):
-    """Somewhere that bytes come from. `read` returns None where it cannot."""
+    """Anything that bytes can be read from."""
 
     pointer_size: int
     byte_order: ByteOrder
 
     def read(self, address: int, length: int) -> Optional[bytes]:
-        """Exactly `length` bytes, or None. KeyboardInterrupt when the user has had enough."""
+        """Returns exactly `length` bytes, or None if it cannot. Raises KeyboardInterrupt on Ctrl-C."""
 
 
 def joined(ranges: List[Range]) -> List[Range]:
-    """Ranges in order, those that touch made one."""
+    """Returns the ranges in order. Ranges that touch are joined."""
     touching: List[Range] = []
     for start, end in sorted(ranges):
         if touching and start <= touching[-1][1]:
@@ -59,10 +60,10 @@ def joined(ranges: List[Range]) -> List[Range]:
 
 
 class Memory:
-    """A source with a memory: nothing is read twice. Without `known` everything may be read, as in images.
+    """Reads a source and keeps the bytes: none is read twice. Without `known` every address may be read, as in images.
 
-    `fragile`: a read of what is not there may break the source, and it is slow: what fails is not tried by halves,
-    headers are followed, and the link is taken for a console's until it has shown what it is.
+    `fragile`: the source is slow, and a read of an address without memory may break it. A read that fails is not split
+    by halves, the plan "auto" becomes "headers", and the link is taken for a console's until reads have been measured.
     """
 
     def __init__(
@@ -79,49 +80,49 @@ class Memory:
         self.link = Link(_CONSOLE_BYTES_A_SECOND if fragile else None)
         self.progress = Progress(say, time.monotonic)
         self.snapshot = Snapshot(source.pointer_size, source.byte_order)
-        self.interrupted = False  # by Ctrl-C: nothing more is read for this report
+        self.interrupted = False  # Ctrl-C was pressed: this report reads no more
         self._known = known
         extents: Optional[Callable[[], List[Range]]] = getattr(source, "extents", None)
-        self._held = None if extents is None else extents()
+        self._extents = None if extents is None else extents()  # the ranges that a file holds
         self._failed: List[Range] = []
-        self._files: Dict[int, Snapshot] = {}  # pieces of a file that words were looked at in, by where they begin
-        self.standing: List[Text] = []  # remarks of every report: what is wrong with the source itself
+        self._files: Dict[int, Snapshot] = {}  # ranges of the file that are in use, by their start
+        self.standing: List[Text] = []  # remarks of every report: faults of the source itself
         self._remarks: List[Text] = []
         self._bytes = 0
         self._reads = 0
         self._marked = False
 
     def allow(self, start: int, end: int) -> None:
-        """Makes a range known memory: something was recognised there. A fragile source wants to know it beforehand."""
+        """Makes a range known memory because something was recognised there. Ignored by a fragile source."""
         if self._known is not None and not self.fragile:
             self._known.allow(start, end)
 
     def allow_named(self, start: int, end: int) -> None:
-        """Makes a range known memory that the user or the program names, or that proves itself by its magic."""
+        """Makes a range known memory, on a fragile source too: it was named, or its magic proves it."""
         if self._known is not None:
             self._known.allow(start, end)
 
     def fetch(self, address: int, length: int) -> None:
-        """Makes a range known as far as it can be read."""
+        """Reads those bytes of a range that the snapshot lacks, as far as they can be read."""
         if self.interrupted:
             return
-        top = 1 << 8 * self.source.pointer_size  # no pointer leads further
+        top = 1 << 8 * self.source.pointer_size  # the end of the address space
         wanted = self.snapshot.missing(max(0, address), min(address + length, top))
-        known = [part for hole in wanted for part in self._clip(*hole)]
+        known = [part for hole in wanted for part in self._readable_parts(*hole)]
         left = [part for span in known for part in gaps(self.failed(*span), *span)]
         try:
             self._fetch(left, sum(end - start for start, end in left))
-        except KeyboardInterrupt:  # wherever it struck: what was read stays
+        except KeyboardInterrupt:  # whenever it comes, the bytes that were read stay
             self.interrupted = True
             self.remark(said("interrupted"))
 
     def require_whole(self) -> None:
-        """KeyboardInterrupt if Ctrl-C has ended the reading: from what is there nothing can be concluded."""
+        """Raises KeyboardInterrupt if Ctrl-C has ended the reading: a part of the bytes proves nothing."""
         if self.interrupted:
             raise KeyboardInterrupt
 
     def fetch_known(self, start: int, end: int) -> None:
-        """Makes known what of a range is known memory; the rest is nobody's fault."""
+        """Reads the parts of a range that are known memory. Makes no remark about the rest."""
         for low, high in [(start, end)] if self._known is None else self._known.clip(start, end):
             self.fetch(low, high - low)
 
@@ -133,7 +134,7 @@ class Memory:
                 announced, total, done = True, total - done, 0
                 self.progress.announce(f"reading {total:,} bytes", self.link.seconds(total))
             start, end = left.pop(0)
-            piece = self.link.piece() if self._held is None else end - start
+            piece = self.link.piece() if self._extents is None else end - start
             if end - start > piece:
                 left.insert(0, (start + piece, end))
                 end = left[0][0]
@@ -142,7 +143,7 @@ class Memory:
                 self.progress.tell(done, total)
                 continue
             failures += 1
-            # Behind a hole the end is tried at once: the hole goes on at least to there, or an island would be missed.
+            # Behind a hole the end of the piece is tried first. If that fails too, all of the piece is a hole.
             behind = bool(holes) and holes[-1][1] == start
             tiny = self.fragile or end - start <= _SMALLEST_READ
             if tiny or (behind and not self._read(end - _SMALLEST_READ, end)):
@@ -154,16 +155,16 @@ class Memory:
         self._failed += [*narrowed, *left]
 
     def _narrowed(self, start: int, end: int) -> Range:
-        """A hole without what can be read at its two ends."""
+        """Reads what it can at the two ends of a hole, and returns the rest of the hole."""
         for step in _STEPS:
             start += step if end - start > step and self._read(start, start + step) else 0
             end -= step if end - start > step and self._read(end - step, end) else 0
         return start, end
 
-    def _clip(self, start: int, end: int) -> List[Range]:
-        """The parts of a range that are known memory; the rest is said, once. A file knows what it holds."""
-        if self._held is not None:
-            return clipped(self._held, start, end)
+    def _readable_parts(self, start: int, end: int) -> List[Range]:
+        """Returns the parts of a range that the file holds, or that are known memory; a remark names the rest."""
+        if self._extents is not None:
+            return clipped(self._extents, start, end)
         if self._known is None:
             return [(start, end)]
         allowed = self._known.clip(start, end)
@@ -172,9 +173,9 @@ class Memory:
         return allowed
 
     def failed(self, start: int, end: int) -> List[Range]:
-        """The parts of a range that were tried in vain; of a file, those that it lacks."""
-        if self._held is not None:
-            return gaps(clipped(self._held, start, end), start, end)
+        """Returns the parts of a range that could not be read, or that the file lacks."""
+        if self._extents is not None:
+            return gaps(clipped(self._extents, start, end), start, end)
         return clipped(joined(self._failed), start, end)
 
     def _read(self, start: int, end: int) -> bool:
@@ -189,17 +190,17 @@ class Memory:
         return True
 
     def remark(self, text: Text) -> None:
-        """Keeps what a report must say about the reading."""
+        """Adds a remark that the report must make about the reading. The same text is added once."""
         if text not in self._remarks:
             self._remarks.append(text)
 
     def remarks(self) -> List[Text]:
-        """What a report must say about the reading; each is handed out once."""
+        """Returns the remarks that the report must make about the reading, and forgets them."""
         told, self._remarks = self._remarks, []
         return told
 
     def get(self, address: int, length: int) -> Optional[bytes]:
-        """`length` bytes at `address`, read if need be; None unless all of them can be had."""
+        """Returns `length` bytes at `address`, and reads those that are missing. None if any cannot be read."""
         known = self.snapshot.get(address, length)
         if known is not None:
             return known
@@ -207,29 +208,31 @@ class Memory:
         return self.snapshot.get(address, length)
 
     def may_read(self, start: int, end: int) -> bool:
-        """Whether all of a range is known memory, or in the file. Nothing is read, nothing is said."""
-        if self._held is not None:
-            return clipped(self._held, start, end) == [(start, end)]
+        """Returns True if all of a range is in the file or in known memory. It reads nothing and makes no remark."""
+        if self._extents is not None:
+            return clipped(self._extents, start, end) == [(start, end)]
         return self._known is None or self._known.clip(start, end) == [(start, end)]
 
     def known_end(self, address: int) -> int:
-        """The end of the file's or the known memory around an address; without either there is none."""
-        if self._held is not None:
-            start, end = self._held[max(0, bisect_right(self._held, (address, 1 << 64)) - 1)] if self._held else (0, 0)
+        """Returns the end of the file's range or known memory at an address; 1 << 64 if all memory may be read."""
+        if self._extents is not None:
+            start, end = (
+                self._extents[max(0, bisect_right(self._extents, (address, 1 << 64)) - 1)] if self._extents else (0, 0)
+            )
             return end if start <= address < end else address
         return 1 << 64 if self._known is None else self._known.end(address)
 
     def starts(self) -> List[int]:
-        """Where the ranges of the file or of the known memory begin."""
+        """Returns the start of each range of the file or of known memory."""
         known = self._known.ranges if self._known is not None else []
-        return [start for start, _ in (known if self._held is None else self._held)]
+        return [start for start, _ in (known if self._extents is None else self._extents)]
 
     def ranges(self) -> List[Range]:
-        """Start and end of everything that the source holds, if it is a file; a live target does not know."""
-        return self._held or []
+        """Returns start and end of each range in the file. A live target does not know its ranges: []."""
+        return self._extents or []
 
     def held_around(self, address: int) -> Optional[Snapshot]:
-        """What a file holds around an address, looked at where it is: it costs no link. None: there is no file."""
+        """Returns the bytes of the file's range that contains an address. None if there is no such range or no file."""
         ranges = self.ranges()
         index = bisect_right(ranges, (address, 1 << 64)) - 1
         if index < 0 or address >= ranges[index][1]:
@@ -241,37 +244,41 @@ class Memory:
         return self._files[start]
 
     def whole(self, ranges: Iterable[Range]) -> Snapshot:
-        """All that can be read of some ranges, for a search. What a file holds is not kept."""
-        held = Snapshot(self.source.pointer_size, self.source.byte_order)
+        """Returns all readable bytes of some ranges, for a search. Bytes of a file are not kept in the snapshot."""
+        snapshot = Snapshot(self.source.pointer_size, self.source.byte_order)
         files = self.ranges()
         for start, end in ranges:
             if not files:
                 self.fetch(start, end - start)
-            there = files or self.snapshot.extents()
-            for low, high in ((max(start, low), min(end, high)) for low, high in there if low < end and start < high):
-                data = self._look(low, high) if files else self.snapshot.get(low, high - low)
-                held.add(low, data or b"")
-        return held
+            available = files or self.snapshot.extents()
+            for low, high in (
+                (max(start, low), min(end, high)) for low, high in available if low < end and start < high
+            ):
+                data = self._read_file(low, high) if files else self.snapshot.get(low, high - low)
+                snapshot.add(low, data or b"")
+        return snapshot
 
-    def _look(self, start: int, end: int) -> Optional[bytes]:
-        """Bytes of a file, without keeping them."""
+    def _read_file(self, start: int, end: int) -> Optional[bytes]:
+        """Returns bytes of a file and counts the read, but does not keep the bytes."""
         self._reads += 1
         self._bytes += end - start
         return self.source.read(start, end - start)
 
     def pieces(self, size: int, overlap: int) -> Iterator[Tuple[int, bytes]]:
-        """All that a file holds, for a search: piece by piece with its address, not kept. A target is not searched."""
+        """Yields all pieces of a file with their addresses, for a search. A live target has none."""
         for start, end in self.ranges():
             for low in range(start, end, size):
                 high = min(end, low + size + overlap)
-                yield low, self._look(low, high) or b""
+                yield low, self._read_file(low, high) or b""
 
     def glance(self, most: int) -> Iterator[Tuple[int, bytes]]:
-        """What can be looked at for nothing, up to so many bytes: a file, or what was read of a target."""
+        """Yields bytes that cost no read of the target, until there are `most`: a file's, or those read so far."""
         ranges = self.ranges() or self.snapshot.extents()
         for start, end in ranges:
             piece = (
-                self._look(start, min(end, start + most)) if self.ranges() else self.snapshot.get(start, end - start)
+                self._read_file(start, min(end, start + most))
+                if self.ranges()
+                else self.snapshot.get(start, end - start)
             )
             yield start, piece or b""
             most -= end - start
@@ -279,19 +286,19 @@ class Memory:
                 return
 
     def word(self, address: int) -> Optional[int]:
-        """The pointer-sized word at `address`, read if need be."""
+        """Returns the pointer-sized word at `address`, or None if it cannot be read."""
         data = self.get(address, self.source.pointer_size)
         return None if data is None else int.from_bytes(data, self.source.byte_order)
 
     def string(self, address: int, limit: int) -> Optional[str]:
-        """The NUL-terminated text at `address`, cut at `limit` bytes."""
+        """Returns the NUL-terminated text at `address`, cut at `limit` bytes. None if these bytes cannot be read."""
         data = self.get(address, limit)
         return None if data is None else data.split(b"\0")[0].decode("utf-8", "replace")
 
     def mark(self) -> Cost:
-        """What was asked of the source so far, and now: the start of a report and of its cost.
+        """Starts a report, and returns the bytes and reads so far, with the time.
 
-        What was read before the first report, to find out what there is, is part of that report's cost.
+        The first report counts from zero: the reads that recognised the target are part of its cost.
         """
         self.interrupted = False
         self._remarks = list(self.standing)
@@ -300,6 +307,6 @@ class Memory:
         return Cost(*before, time.monotonic())
 
     def cost_since(self, mark: Cost) -> Cost:
-        """What a report has cost since its mark."""
+        """Returns the cost of a report since its mark."""
         seconds = time.monotonic() - mark.seconds
         return Cost(self._bytes - mark.bytes, self._reads - mark.reads, seconds, self.interrupted)

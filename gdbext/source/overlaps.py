@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether pieces of memory that hold the same addresses hold the same bytes there.
+"""Compares pieces of memory that overlap: do they hold the same bytes at the same addresses?
 
-Approach: the pieces in address order, each against the disjoint parts that those before it have left, so that a part
-is compared once. Pieces that take the same bytes of a file for the same addresses are the same without a look.
-Cost: what overlaps, once, up to a bound: a hostile core has thousands of segments over the same bytes.
+Approach: the pieces are taken in address order. Each is compared with disjoint parts of the earlier ones, so that a
+part is compared once. Pieces that take the same bytes of a file for the same addresses are equal and not compared.
+Cost: each overlap is compared once, up to a bound: a hostile core has thousands of segments over the same bytes.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ from bisect import bisect_right
 from mmap import mmap
 from typing import List, NamedTuple, Optional, Sequence, Tuple, Union
 
-Bytes = Union[bytes, mmap]  # slicing gives bytes; a memory map of a file is as good as its bytes
+Bytes = Union[bytes, mmap]  # slices of both are bytes
 
 MOST_COMPARED = 64 << 20
-_STEP, _COMPARISON = 64, 4096  # what a part costs beside its bytes: without a look, and with one
+_STEP, _COMPARISON = 64, 4096  # costs of a part in bytes: in all if it is not compared, beside its own bytes if it is
 _CHUNK = 1 << 20
 
 
 class Piece(NamedTuple):
-    """Memory from start to end, and its place in some bytes."""
+    """Memory from start to end. `offset` is the place of its first byte in `data`."""
 
     start: int
     end: int
@@ -28,16 +28,8 @@ class Piece(NamedTuple):
     data: Bytes
 
 
-class Difference(NamedTuple):
-    """Two pieces, by their numbers, and the first address at which they differ."""
-
-    address: int
-    one: int
-    other: int
-
-
 def differing(one: Piece, other: Piece) -> Optional[int]:
-    """The first address that both have and at which they differ."""
+    """Returns the first address at which two pieces differ; None if they agree wherever they overlap."""
     start, end = max(one.start, other.start), min(one.end, other.end)
     if _is_same(one, other):
         return None
@@ -51,13 +43,18 @@ def differing(one: Piece, other: Piece) -> Optional[int]:
 
 
 def _is_same(one: Piece, other: Piece) -> bool:
-    """Whether both take the same bytes for the same addresses."""
+    """Returns True if both take the same bytes of one file for the same addresses."""
     return one.data is other.data and one.offset - one.start == other.offset - other.start
 
 
-def first_difference(pieces: Sequence[Piece], most: Optional[int] = None) -> Tuple[Optional[Difference], bool]:
-    """A difference, if there is any, and whether all was compared, which may take `most` bytes."""
-    parts: List[Tuple[int, Piece]] = []  # disjoint, in address order, with the number of the first piece that has each
+def first_difference(
+    pieces: Sequence[Piece], most: Optional[int] = None
+) -> Tuple[Optional[Tuple[int, int, int]], bool]:
+    """Compares all pieces, at a cost of at most `most` bytes. Returns the difference, and False if the cost ran out.
+
+    The difference is an address at which two pieces differ, and the positions of both. None if none was found.
+    """
+    parts: List[Tuple[int, Piece]] = []  # disjoint, in address order; each with the position of its piece
     starts: List[int] = []
     for number in sorted(range(len(pieces)), key=lambda number: pieces[number].start):
         piece = pieces[number]
@@ -73,9 +70,9 @@ def first_difference(pieces: Sequence[Piece], most: Optional[int] = None) -> Tup
                     return None, False
             at = differing(part, piece)
             if at is not None:
-                return Difference(at, other, number), True
+                return (at, other, number), True
         low = max([piece.start, *(part.end for _, part in parts[-1:])])
-        if low < piece.end:  # it goes on behind all before it
+        if low < piece.end:  # it ends behind all earlier ones
             starts.append(low)
             parts.append((number, piece._replace(start=low, offset=piece.offset + low - piece.start)))
     return None, True

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The registers of threads: in a core's NT_PRSTATUS notes, and what they say of a stack."""
+"""Reads and writes the registers of threads in a core's NT_PRSTATUS notes, and finds the stack pointer in them."""
 
 from __future__ import annotations
 
@@ -17,14 +17,16 @@ _BEHIND = {4: 4, 8: 8}  # pr_fpvalid, padded
 
 
 def stack_pointer(machine: Machine, values: Mapping[str, int]) -> int:
-    """Where a thread's stack reaches down to; 0: not known. With register windows that is the current window's a1."""
+    """Returns a thread's stack pointer; 0 if unknown. With register windows it is a1 of the current window."""
     turned = 4 * values.get("windowbase", 0)
     return values.get(f"ar{turned + 1}" if turned else machine.sp, 0)
 
 
 def without_dead_windows(values: Mapping[str, int]) -> Dict[str, int]:
-    """Registers without Xtensa's windows of calls that have returned: those behind the current one's sixteen registers,
-    up to the oldest call's that has not been spilled.
+    """Returns the registers without Xtensa's dead windows, which belong to calls that have returned.
+
+    Dead are the windows from behind the current window's sixteen registers up to that of the oldest call that is not
+    spilled.
     """
     windows, base = values.get("windowstart", 0), values.get("windowbase", 0)
     count = 16 if any(values.get(f"ar{number}") for number in range(32, 64)) else 8
@@ -35,7 +37,7 @@ def without_dead_windows(values: Mapping[str, int]) -> Dict[str, int]:
 
 
 def prstatus(machine: Machine, order: ByteOrder, thread: int, values: Mapping[str, int]) -> Note:
-    """The note of one thread."""
+    """Returns the NT_PRSTATUS note of one thread."""
     word, at = machine.word, _FIRST_AT[machine.word]
     data = bytearray(at + word * len(machine.registers) + _BEHIND[word])
     data[_ID_AT[word] : _ID_AT[word] + 4] = thread.to_bytes(4, order)
@@ -46,20 +48,20 @@ def prstatus(machine: Machine, order: ByteOrder, thread: int, values: Mapping[st
 
 
 def auxiliary_note(pairs: Iterable[Tuple[int, int]], word: int, order: ByteOrder) -> Note:
-    """What the kernel told a process: where it was loaded, among other things."""
+    """Returns a note with a process's auxiliary vector, which tells where it was loaded."""
     numbers = [number for pair in (*pairs, (0, 0)) for number in pair]
     return Note(OWNER, AUXILIARY, b"".join(number.to_bytes(word, order) for number in numbers))
 
 
 def auxiliary_of(core: Core) -> Dict[int, int]:
-    """The same, read."""
+    """Returns the auxiliary vector of a core, by number."""
     data, word = core.note(OWNER, AUXILIARY) or b"", core.pointer_size
     numbers = [int.from_bytes(data[at : at + word], core.byte_order) for at in range(0, len(data) // word * word, word)]
     return dict(zip(numbers[::2], numbers[1::2]))
 
 
 def threads_of(core: Core) -> List[Dict[str, int]]:
-    """The registers of each thread of a core, as far as this machine is known."""
+    """Returns the registers of each thread of a core; [] if the machine is unknown."""
     machine = machine_of(core.machine, core.pointer_size)
     if machine is None:
         return []
@@ -68,6 +70,6 @@ def threads_of(core: Core) -> List[Dict[str, int]]:
         if note.kind == PRSTATUS and note.owner == OWNER:
             starts = (_FIRST_AT[word] + position * word for position in range(len(machine.registers)))
             values = (note.data[start : start + word] for start in starts)
-            held = ((name, value) for name, value in zip(machine.registers, values) if len(value) == word)
-            threads.append({name: int.from_bytes(value, core.byte_order) for name, value in held if name is not None})
+            named = ((name, value) for name, value in zip(machine.registers, values) if len(value) == word)
+            threads.append({name: int.from_bytes(value, core.byte_order) for name, value in named if name is not None})
     return threads

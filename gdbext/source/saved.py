@@ -8,8 +8,9 @@ the ring's bytes. A note is as hostile as the rest of a file: what is not of the
 from __future__ import annotations
 
 import json
-from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
+from gdbext.model.region import Region
 from gdbext.source.core import Core, Note
 from gdbext.source.snapshot import ByteOrder
 
@@ -24,23 +25,10 @@ _MOST_POOLS = 32
 _HIGHEST = (1 << 64) - 1
 
 
-class SavedHeap(NamedTuple):
-    """Where a heap was found: the fields of a Region."""
-
-    kind: str
-    address: int
-    start: Optional[int]
-    end: Optional[int]
-    name: Optional[str]
-    origin: str
-    hints: Mapping[str, int]
-    pools: Tuple[Tuple[int, int], ...]
-
-
 class Saved(NamedTuple):
     """What GDB knew when the core was saved."""
 
-    heaps: Tuple[SavedHeap, ...]
+    heaps: Tuple[Region, ...]  # their origins as text
     skipped: Tuple[Tuple[str, str], ...]  # what was missing then, and why
     ring: Optional[int]
     operation: Tuple[bool, str, bool]  # whether it was in the allocator, what it did there, whether it had asserted
@@ -50,7 +38,7 @@ class Saved(NamedTuple):
 
 def saved_notes(known: Saved, ring: Optional[bytes], order: ByteOrder) -> List[Note]:
     """The notes to write."""
-    heaps = [{**heap._asdict(), "hints": dict(heap.hints)} for heap in known.heaps]
+    heaps = [{**vars(heap), "hints": dict(heap.hints)} for heap in known.heaps]
     text = json.dumps({"version": _VERSION, **known._asdict(), "heaps": heaps}).encode()
     notes = [Note(OWNER, KNOWLEDGE, text)]
     if known.ring is not None and ring is not None:
@@ -79,11 +67,11 @@ def read_saved(core: Core) -> Optional[Saved]:
         return None
 
 
-def _heap(entry: Dict[str, Any]) -> SavedHeap:
+def _heap(entry: Dict[str, Any]) -> Region:
     start, end, name = entry["start"], entry["end"], entry["name"]
     hints = {str(key): _address(value) for key, value in list(entry["hints"].items())[:_MOST_HINTS]}
     pools = tuple((_address(low), _address(high)) for low, high in entry["pools"][:_MOST_POOLS])
-    return SavedHeap(
+    return Region(
         str(entry["kind"]),
         _address(entry["address"]),
         None if start is None else _address(start),

@@ -13,7 +13,7 @@ import sys
 from array import array
 from bisect import bisect_right
 from struct import Struct
-from typing import Callable, List, Literal, Optional, Tuple
+from typing import Callable, Iterable, List, Literal, Optional, Tuple
 
 from gdbext.source.known import gaps
 
@@ -79,6 +79,8 @@ class Snapshot:
         offset = address - self._starts[index]
         data = self._data[index]
         return data[offset : offset + length] if offset + length <= len(data) else None
+
+    read = get  # what has been read is a source, too
 
     def prefix(self, address: int, length: int) -> bytes:
         """As many of the bytes at `address` as are known, up to `length`."""
@@ -167,3 +169,13 @@ class Snapshot:
                 words.byteswap()
             self._words[index] = words
         return words
+
+
+def snapshot_of(
+    images: Iterable[Tuple[int, bytes]], pointer_size: int = 4, byte_order: ByteOrder = "little"
+) -> Snapshot:
+    """Bytes at addresses, which lie in files or in a test; no pointer leads to what lies above the highest address."""
+    held, top = Snapshot(pointer_size, byte_order), 1 << 8 * pointer_size
+    for base, data in images:
+        held.add(base, data[: max(0, top - base)])
+    return held

@@ -18,10 +18,10 @@ from gdbext.model.machine import Machine, machine_of
 from gdbext.model.said import Said, Text, said
 from gdbext.source.core import CoreSource, parse_core
 from gdbext.source.files import FileError, Loaded
-from gdbext.source.images import ImageSource
 from gdbext.source.memory import Memory
 from gdbext.source.registers import auxiliary_of, threads_of
 from gdbext.source.saved import Saved, read_saved, saved_ring
+from gdbext.source.snapshot import snapshot_of
 from gdbext.source.wrapped_core import core_in
 from gdbext.symbols.elf_symbols import ElfSymbols
 from gdbext.symbols.unwind import Unwinder
@@ -55,9 +55,9 @@ def open_dump(path: str, file: Loaded, images: Sequence[Image]) -> Dump:
     except FileError as problem:
         raise UserError(f"{path}: {problem}") from None
     source = CoreSource(core, saved_ring(core))
-    for image in images:
-        refuse_difference(path, image.path, source.difference(image.base, image.data))
-        source.add(image.base, image.data)
+    for base, data, name, _ in images:
+        refuse_difference(path, name, source.difference(base, data))
+        source.add(base, data)
     if not source.extents():
         raise UserError(f"{path}: this core holds no memory")
     return Dump(path, source, read_saved(core), (*loaded.remarks, *core.remarks))
@@ -160,8 +160,8 @@ def core_target(path: str, file: Optional[Loaded], images: Sequence[Image], elf:
     code: Code = NoProgram() if program is None else program
     if dump is None:
         assert program is not None
-        held = [*program.constants(), *((image.base, image.data) for image in images)]
-        return Target(FileBytes(Memory(ImageSource(held, program.pointer_size, program.byte_order))), code)
+        held = [*program.constants(), *((base, data) for base, data, _, _ in images)]
+        return Target(FileBytes(Memory(snapshot_of(held, program.pointer_size, program.byte_order))), code)
     memory = Memory(dump.source)
     foreign = None if program is None else foreign_program(dump, program)
     memory.standing += [*dump.remarks, *([foreign] if foreign is not None else [])]

@@ -3,17 +3,17 @@
 
 from __future__ import annotations
 
-from typing import Iterator, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Iterator, List, Optional, Sequence, Tuple
 
-from gdbext.heap.region import Region
 from gdbext.loading import load
 from gdbext.model.errors import UserError
+from gdbext.model.region import Region
 from gdbext.model.said import Said, Text, said
 from gdbext.source.files import FileError, Loaded, load_file
-from gdbext.source.images import ImageSource
 from gdbext.source.memory import Memory
 from gdbext.source.overlaps import Bytes, Piece, first_difference
 from gdbext.source.saved import Saved
+from gdbext.source.snapshot import snapshot_of
 from gdbext.target.formats import best_format, region_named
 from gdbext.target.target import Code, Target, number_of
 from gdbext.trace.importers import HEAD_BYTES, importer_of
@@ -50,18 +50,12 @@ class FileBytes:
         return self._facts
 
 
-class Image(NamedTuple):
-    """Raw memory at an address, from a file."""
-
-    base: int
-    data: bytes
-    path: str
-    remarks: Tuple[Text, ...] = ()
+Image = Tuple[int, bytes, str, Tuple[Text, ...]]  # raw memory: its address, its bytes, its file, remarks on that
 
 
 def image_target(images: Sequence[Tuple[int, bytes]], regions: Sequence[Region] = ()) -> Target:
     """Images without a program: they do not say how wide a pointer is, nor its byte order."""
-    return Target(FileBytes(best_format(lambda width, order: Memory(ImageSource(images, width, order)), regions)))
+    return Target(FileBytes(best_format(lambda width, order: Memory(snapshot_of(images, width, order)), regions)))
 
 
 def file_target(core: Optional[str], images: Sequence[str], elf: Optional[str], heaps: Sequence[str]) -> Target:
@@ -75,11 +69,11 @@ def file_target(core: Optional[str], images: Sequence[str], elf: Optional[str], 
     loaded = load_images(images)
     regions = [region_named(text, number_of) for text in heaps]
     if core is None and elf is None:
-        target = image_target([image[:2] for image in loaded], regions)
+        target = image_target([(base, data) for base, data, _, _ in loaded], regions)
     else:
         opened: Target = load("target.core", "core_target")(core, given, loaded, elf)
         target = opened
-    target.bytes.memory().standing += [remark for image in loaded for remark in image.remarks]
+    target.bytes.memory().standing += [remark for _, _, _, remarks in loaded for remark in remarks]
     return target
 
 
@@ -98,7 +92,7 @@ def _log_target(file: Loaded, elf: Optional[str]) -> Optional[Target]:
     if importer is None:
         return None
     program: Optional[Code] = None if elf is None else load("target.core", "program_symbols")(elf)
-    nothing = FileBytes(Memory(ImageSource(())), what="a trace")
+    nothing = FileBytes(Memory(snapshot_of(())), what="a trace")
     nothing.why_no_heaps = said("trace-alone")
     return Target(nothing, program, trace=importer.read(_lines(data)))
 
@@ -131,12 +125,13 @@ def load_images(texts: Sequence[str]) -> List[Image]:
         if address + size > 1 << 64:
             raise UserError(f"--image {text}: its {size:,} bytes would end behind the last address: is BASE right?")
         remarks = tuple(said("of-file", file=path, why=remark) for remark in loaded.remarks)
-        images.append(Image(address, loaded.data[:], path, remarks))
-    pieces = [Piece(image.base, image.base + len(image.data), 0, image.data) for image in images]
+        images.append((address, loaded.data[:], path, remarks))
+    pieces = [Piece(base, base + len(data), 0, data) for base, data, _, _ in images]
     difference, _ = first_difference(pieces)
     if difference is not None:
-        one, other = sorted((difference.one, difference.other))
-        refuse_difference(images[one].path, images[other].path, difference.address)
+        address, *numbers = difference
+        one, other = (images[number][2] for number in sorted(numbers))
+        refuse_difference(one, other, address)
     return images
 
 

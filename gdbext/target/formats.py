@@ -10,10 +10,10 @@ from __future__ import annotations
 from typing import Callable, List, Sequence, Tuple
 
 from gdbext.heap.allocator import DECISIVE
-from gdbext.heap.region import Region
 from gdbext.heap.registry import KINDS, weight_of
 from gdbext.heap.search import search_file
 from gdbext.model.errors import UserError
+from gdbext.model.region import Region
 from gdbext.source.memory import Memory
 from gdbext.source.snapshot import ByteOrder
 from gdbext.trace.ring import search_rings

@@ -32,7 +32,6 @@ from gdbext.source.gdb_inferior import (
     selected_source,
     thread_registers,
 )
-from gdbext.source.images import HeldSource
 from gdbext.source.known import Known, parse_ranges
 from gdbext.source.link import Say
 from gdbext.source.memory import Memory, NoTarget
@@ -140,7 +139,7 @@ class GdbBytes:
         """What has been read of the target, as a memory that reads nothing more."""
         if self._memory is None or self._of != inferior_key():
             return None
-        return Memory(HeldSource(self._memory.snapshot))
+        return Memory(self._memory.snapshot)
 
 
 def _known_of(named: NamedMemory, settings: Settings, fragile: bool) -> Known:

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Bytes to events: the ring in RAM and the log in a file."""
+"""Turns bytes into events: those of the ring in RAM, of ESP-IDF's records, and of logs in files."""

@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The bytes of a memtrace header and of its events, version 1: docs/reference/format.md, memtrace_format.h.
+"""Parses a memtrace header and its events, version 1: docs/reference/format.md, memtrace_format.h.
 
-Approach: the header describes itself; every number in it is checked against the others before it is used, because a
-ring lies in the memory that we look at because something wrote over it.
-Rejected: reading the structure through debug information (an image has none, and then two descriptions could
-differ).
+Approach: the header describes itself. Every number in it is checked against the others before it is used, because the
+ring lies in the same memory whose damage is being looked for.
+Rejected: reading the structure through debug information (an image has none, and the two descriptions could differ).
 """
 
 from __future__ import annotations
@@ -26,8 +25,8 @@ STATES = {0: "recording", 1: "frees only", 2: "stopped", 3: "frozen"}
 REQUESTS = {"start": 0x101, "frees-only": 0x102, "stop": 0x103, "mark": 0x104}
 NAME_BYTES = 20
 
-# The header's fields, in order and without gaps: name and struct code. tests/unit/test_format_constants.py holds this
-# and all other constants of this file against the compiler's.
+# The header's fields, in order and without gaps: name and struct code. tests/unit/test_format_constants.py compares
+# these and all other constants of this file with the compiler's.
 HEADER_FIELDS: Dict[str, str] = dict(
     field.split(":")
     for field in (
@@ -69,18 +68,18 @@ EVENT_KINDS = ["alloc", "free", "realloc-begin", "realloc-end", "alloc-failed", 
 
 _TABLES = ("events", "stacks", "stack_index", "live", "names")
 _XTENSA_WINDOWED = 2
-_ESP_CODE = 0x40000000  # the region of every known chip
+_ESP_CODE = 0x40000000  # the region of code on every known chip
 _INDEX_BITS = 20
 _LAP_BITS = 12
 _INDEX_MASK = (1 << _INDEX_BITS) - 1
 _LAP_MASK = (1 << _LAP_BITS) - 1
-_LARGEST_TOTAL = 256 << 20
-_LARGEST_SLACK = 4096  # bytes between the tables: the recorder's own, and alignment
+_LARGEST_RING_BYTES = 256 << 20
+_LARGEST_SLACK_BYTES = 4096  # bytes between the tables, for the recorder's own data and for alignment
 _BYTE_ORDERS: Dict[int, ByteOrder] = {1: "little", 2: "big"}
 
 
 class Table(NamedTuple):
-    """A table inside the ring's memory: offset from the header, bytes an entry, entries."""
+    """A table inside the ring's memory: offset from the header, bytes of an entry, number of entries."""
 
     offset: int
     entry_size: int
@@ -88,7 +87,7 @@ class Table(NamedTuple):
 
 
 class Widths(NamedTuple):
-    """Bits of an event's fields; heap and kind are what their words leave."""
+    """Bits of an event's fields. Heap and kind take the rest of their words."""
 
     size: int
     stack: int
@@ -99,7 +98,7 @@ class Widths(NamedTuple):
 
 
 class RawEvent(NamedTuple):
-    """An event as its bytes say, before sequence, time and stack are made whole."""
+    """An event as stored: its sequence number and time are cut to a few bits, and its stack is a number."""
 
     kind: int
     address: int
@@ -114,7 +113,7 @@ class RawEvent(NamedTuple):
 
 
 class Header(Record):
-    """A verified header. Counters and words that change are as they were when it was read."""
+    """A verified header. Counters and other words that change have the values of the moment of reading."""
 
     byte_order: ByteOrder
     pointer_size: int
@@ -136,43 +135,43 @@ class Header(Record):
     state: int
     request: int
     request_done: int
-    lost_busy: int  # from here on: what was lost, kept out, or kept with less
+    lost_busy: int  # from here on: counts of what was lost, kept out, or kept without a part
     lost_stopped: int
     filtered: int
     stacks_full: int
     names_full: int
     live_full: int
     size_capped: int
-    assert_head: int  # of the assertion that froze the ring: its reservation
-    assert_line: int  # 0 and no function: there was none
+    assert_head: int  # the reservation word of the assertion that froze the ring
+    assert_line: int  # 0, and an empty function, if there was no assertion
     assert_text: str
     assert_function: str
-    code_region: int  # the top two bits of addresses of code, where PCs hold something else in their place; else 0
+    code_region: int  # the top two bits of code addresses where recorded PCs hold other bits; else 0
 
     def code_address(self, pc: int) -> int:
-        """The address that a recorded PC stands for."""
+        """Returns the code address that a recorded PC stands for."""
         if self.abi != _XTENSA_WINDOWED or not pc:
             return pc
         return pc & 0x3FFFFFFF | (self.code_region or _ESP_CODE)
 
     @property
     def capacity(self) -> int:
-        """Events that the ring holds."""
+        """The number of events that the ring has room for."""
         return self.tables["events"].entries
 
     def seq_of(self, reservation: int) -> int:
-        """The whole sequence number of a head or reservation word that is not older than this header's."""
+        """Returns the whole sequence number of a reservation word, which must not be newer than this header's head."""
         laps_ago = (self.head >> _INDEX_BITS) - (reservation >> _INDEX_BITS) & _LAP_MASK
         return (self._lap - laps_ago) * self.capacity + (reservation & _INDEX_MASK)
 
     @property
     def issued(self) -> int:
-        """Sequence number that the next event will get: how many were ever reserved."""
+        """The sequence number that the next event will get, which is the number of events ever reserved."""
         return self._lap * self.capacity + (self.head & _INDEX_MASK)
 
     @property
     def _lap(self) -> int:
-        """Whole laps. The writer that carries into laps_high may not have got there: bit 0 tells."""
+        """The number of whole laps. Bit 0 of laps_high shows whether the writer has already carried into it."""
         lap = self.head >> _INDEX_BITS
         high = self.laps_high + ((self.laps_high ^ lap >> 11) & 1)
         return high << 11 | lap & 0x7FF
@@ -182,11 +181,11 @@ class Header(Record):
         return struct.Struct(("<" if self.byte_order == "little" else ">") + ("4I" if self.pointer_size == 4 else "4Q"))
 
     def words(self, data: bytes, offset: int) -> Tuple[int, ...]:
-        """The four words of the event at `offset`."""
+        """Returns the four words of the event at `offset`."""
         return self._four_words.unpack_from(data, offset)
 
     def event(self, words: Tuple[int, ...]) -> RawEvent:
-        """The fields of an event's four words."""
+        """Returns the fields of an event's four words."""
         widths, bits = self.widths, 8 * self.pointer_size
         size, heap = _split(words[1], widths.size)
         context, rest = _split(words[2], widths.context)
@@ -201,23 +200,19 @@ def _split(word: int, bits: int) -> Tuple[int, int]:
     return word & ((1 << bits) - 1), word >> bits
 
 
-class FormatError(Trouble):
-    """These bytes are no memtrace header."""
-
-
 def parse_header(data: bytes) -> Header:
-    """The header at the start of `data`, or FormatError."""
+    """Returns the header at the start of `data`, or raises Trouble."""
     if len(data) < HEADER_BYTES:
-        raise FormatError(said("header-short"))
+        raise Trouble(said("header-short"))
     if data[:8] != MAGIC:
-        raise FormatError(said("no-magic"))
+        raise Trouble(said("no-magic"))
     order = _BYTE_ORDERS.get(data[8])
     if order is None:
-        raise FormatError(said("byte-order", stored=data[8]))
+        raise Trouble(said("byte-order", stored=data[8]))
     header = _unpack(data, order)
     problem = _problem(header)
     if problem is not None:
-        raise FormatError(problem)
+        raise Trouble(problem)
     return header
 
 
@@ -228,7 +223,7 @@ def _unpack(data: bytes, order: ByteOrder) -> Header:
     found = {name: tuple(islice(values, count)) for name, count in counts.items()}
     field: Dict[str, Any] = {name: stored[0] for name, stored in found.items()}
     if field["version"] != VERSION:
-        raise FormatError(said("format-version", stored=field["version"], known=VERSION))
+        raise Trouble(said("format-version", stored=field["version"], known=VERSION))
     since_sync = (field["time_low"] - field["sync_low"]) & 0xFFFFFFFF
     for name in ("assert_text", "assert_function"):
         field[name] = field[name].split(b"\0")[0].decode("utf-8", "replace")
@@ -241,7 +236,7 @@ def _unpack(data: bytes, order: ByteOrder) -> Header:
 
 
 def _problem(header: Header) -> Optional[Said]:
-    """What makes these numbers impossible; None if they fit together."""
+    """Returns why these numbers are impossible. None if they fit together."""
     if header.pointer_size not in (4, 8) or header.event_size != 4 * header.pointer_size:
         return said("event-size", pointer=header.pointer_size, event=header.event_size)
     if header.header_size < HEADER_BYTES:
@@ -260,9 +255,9 @@ def _problem(header: Header) -> Optional[Said]:
         end = table.offset + table.entry_size * table.entries
         if table.entries and (table.offset < header.header_size or end > header.total_size):
             return said("table-outside", table=name)
-    held = header.header_size + sum(table.entry_size * table.entries for table in header.tables.values())
-    if not held <= header.total_size <= min(held + _LARGEST_SLACK, _LARGEST_TOTAL):
-        return said("total-size", total=header.total_size, tables=held)
+    least = header.header_size + sum(table.entry_size * table.entries for table in header.tables.values())
+    if not least <= header.total_size <= min(least + _LARGEST_SLACK_BYTES, _LARGEST_RING_BYTES):
+        return said("total-size", total=header.total_size, tables=least)
     if not 0 < header.capacity <= 1 << _INDEX_BITS:
         return said("ring-capacity", events=header.capacity)
     return None

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who owned an address, and when: events to generations.
+"""Tells who owned an address, and when, by turning events into generations.
 
-Approach: one pass over the events; each allocation opens a generation of its address, each free closes it, a
-reallocation closes one and opens the next. What began before the trace has a generation without an allocation.
+Approach: one pass over the events. An allocation opens a generation of its address, a free closes it, a reallocation
+closes one and opens the next. A block that was allocated before the trace has a generation without an allocation.
 Rejected: keeping live blocks only (the culprit of a use after free is never live).
-Cost: a small object an allocation and one dictionary entry an address.
+Cost: a small object for each allocation and one dictionary entry for each address.
 Assumptions: events are in order; some are missing.
 """
 
@@ -16,16 +16,15 @@ from typing import Dict, Iterable, Iterator, List, Mapping, Optional, Set, Tuple
 from gdbext.model.events import Event, Generation
 from gdbext.model.record import replace
 
-# A block is at most this much larger than was asked for before its neighbour's bytes are no longer called its own.
-_ROUNDING = 16
-_ALIGN = 4  # at the least
+_ROUNDING_BYTES = 16  # a block is taken to be at most this much larger than was requested
+_LEAST_ALIGNMENT = 4  # every allocator rounds a size up to at least this many bytes
 
 
 class History:
-    """Generations by address, newest last.
+    """The generations of each address, newest last.
 
-    `lives`: what is known beside the events, of each address oldest first. `of_target`: a target has stopped behind the
-    last event, so that its call may be under way; and its blocks are a little larger than was asked for.
+    `lives` are known beside the events, oldest first for each address. `of_target` means that a target stopped after
+    the last event: that event's call may be under way, and blocks are a little larger than was requested.
     """
 
     def __init__(self, events: Iterable[Event] = (), lives: Iterable[Generation] = (), of_target: bool = True) -> None:
@@ -48,11 +47,11 @@ class History:
             self._mark_in_flight(events)
         self._payloads = sorted(self._by_payload)
         sizes = (life.size or 0 for life in self.lives())
-        self._align = _ALIGN if of_target else 1
-        self._largest = max(sizes, default=0) + _ROUNDING  # no block of the trace reaches further
+        self._align = _LEAST_ALIGNMENT if of_target else 1
+        self._largest = max(sizes, default=0) + _ROUNDING_BYTES  # no block of the trace is larger
 
     def _allocated(self, event: Event, stack: Tuple[int, ...]) -> None:
-        """Opens a generation; the live table may already have told of it."""
+        """Opens a generation. It replaces the live table's entry if that is of the same allocation or newer."""
         lives = self._by_payload.setdefault(event.address, [])
         if lives and lives[-1].seq is not None and lives[-1].seq >= event.seq:
             lives.pop()
@@ -61,7 +60,7 @@ class History:
     def _freed(self, event: Event) -> None:
         lives = self._by_payload.setdefault(event.address, [])
         if lives and lives[-1].seq is not None and lives[-1].seq > event.seq:
-            # A free older than the live table's entry closes the generation before that.
+            # A free older than the live table's entry closes the generation before that entry.
             older = Generation(event.address, None, None, None, (), event.seq, event.task, event.stack)
             lives.insert(len(lives) - 1, older)
             return
@@ -75,13 +74,13 @@ class History:
         begin = self._begun.pop(event.link, None) if event.link is not None else None
         if event.address:
             self._allocated(event, event.stack if begin is None else begin.stack)
-        elif begin is not None:  # it has failed: the old block lives on
+        elif begin is not None:  # it failed: the old block is still live
             lives = self._by_payload[begin.address]
             if lives[-1].freed_seq == begin.seq:
                 lives[-1] = replace(lives[-1], freed_seq=None, freed_task=None, freed=None)
 
     def _mark_in_flight(self, events: Tuple[Event, ...]) -> None:
-        """Finds the frees that their contexts have not come back from: nothing of theirs follows but an assertion."""
+        """Marks the frees that may still be under way: their context recorded nothing after them but an assertion."""
         seen: Set[Tuple[int, int]] = set()
         asserted: Set[Tuple[int, int]] = set()
         for event in reversed(events):
@@ -96,20 +95,20 @@ class History:
                 lives[-1] = replace(lives[-1], in_flight=True, refused=key in asserted)
 
     def lives(self) -> Iterator[Generation]:
-        """All lives of all addresses, of each address oldest first."""
+        """Returns the lives of all addresses, oldest first for each address."""
         return (life for lives in self._by_payload.values() for life in lives)
 
     def generations(self, payload: int) -> Tuple[Generation, ...]:
-        """All lives of one address, oldest first."""
+        """Returns all lives of one address, oldest first."""
         return tuple(self._by_payload.get(payload, ()))
 
     def newest(self, payload: int) -> Optional[Generation]:
-        """The last life of one address."""
+        """Returns the newest life of one address."""
         lives = self._by_payload.get(payload)
         return lives[-1] if lives else None
 
     def holding(self, address: int, sizes: Mapping[int, int]) -> Tuple[Generation, ...]:
-        """Every generation whose bytes held `address`, newest first. `sizes`: what the heap gives its used payloads."""
+        """Returns every generation that held `address`, newest first. `sizes` are the heap's sizes of used payloads."""
         found: List[Generation] = []
         position = bisect_right(self._payloads, address)
         while position and address - self._payloads[position - 1] <= self._largest:
@@ -125,18 +124,18 @@ class History:
         return tuple(found)
 
     def live(self) -> List[Generation]:
-        """Every generation that has not been freed."""
+        """Returns every generation that has not been freed."""
         return [lives[-1] for lives in self._by_payload.values() if not lives[-1].is_freed]
 
     def reissued(self) -> List[Tuple[Generation, Generation]]:
-        """Addresses that are live and were so before: nothing tells of a free between their last two lives."""
+        """Returns the last two lives of each address that was allocated twice without a free between."""
         ends = (lives[-2:] for lives in self._by_payload.values())
         return [(pair[0], pair[1]) for pair in ends if len(pair) > 1 and not (pair[0].is_freed or pair[1].is_freed)]
 
     def refused(self) -> List[Generation]:
-        """What was being freed when an assertion came: its context did nothing else between."""
+        """Returns the lives whose free an assertion followed, with no other event of that context between."""
         return [lives[-1] for lives in self._by_payload.values() if lives[-1].refused]
 
     def double_frees(self) -> List[Tuple[Event, Generation]]:
-        """Frees of addresses that were free already, with the generation that was freed before."""
+        """Returns the frees of addresses that were already free, each with the generation that was freed before."""
         return self._double

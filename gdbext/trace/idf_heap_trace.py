@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""ESP-IDF's own heap tracing as a trace: the records of its standalone mode.
+"""Reads ESP-IDF's own heap tracing as a trace: the records of its standalone mode.
 
-Approach: the variables of the source that starts the tracing, and the members of a record, are asked of the program's
-debug information; no version is. Records come in the order of their list, or of the array where there is no list, and
-their numbers here are their places in it: what they hold of time is a cycle counter for each core, which wraps. When a
-block was freed they do not say, so that frees are no events; a record before another one of the same address is over.
+Approach: the program's debug information gives the tracing's variables and the members of a record; no version number
+is used. Records come in the order of their list, or of the array if there is no list, and their positions are the
+sequence numbers: their only time is a cycle counter for each core, which wraps. Records do not tell when a block was
+freed, so frees are no events. A block is over if a later record has the same address.
 Rejected: record layouts by version (depth, list, flag and hash table are options, and releases moved them).
 Cost: the whole buffer in one read.
-Assumptions: all of it is hostile. Numbers are checked against each other, the list is followed inside of the buffer
-and never twice through a record; a record that cannot be is left out and counted.
-Limits: a free overwrites what an earlier free of the same record left: of a double free the second one is known.
+Assumptions: all of it is hostile. Numbers are checked against each other. The list is followed only inside the buffer
+and never twice through a record. An impossible record is left out and counted.
+Limits: a free overwrites the stack of an earlier free in the same record, so only the second of a double free is known.
 """
 
 from __future__ import annotations
@@ -23,25 +23,27 @@ from gdbext.source.memory import Memory
 from gdbext.symbols.shapes import Member, Shape, Types
 from gdbext.trace.trace import Trace
 
-HEAP_TRACING = "heap_trace_start"  # what is linked where the tracing is started
-STATICS = ("records", "buffer")  # what the tracing's books are called; without debug information no more is known
+HEAP_TRACING = "heap_trace_start"  # a function that is linked if the program starts the tracing
+# Names of the tracing's variables: the only sign of it without debug information.
+STATICS = ("records", "buffer")
 SOURCE = "ESP-IDF's heap_trace"
-_SEPARATE = ("buffer", "total_records", "count", "has_overflowed")  # before they became one structure
+# Variables of older releases, which later became the members of one structure.
+_SEPARATE = ("buffer", "total_records", "count", "has_overflowed")
 _OTHERS = ("tracing", "mode", "total_allocations")
-_NEAR = 512
+_MOST_BYTES_AT_ONCE = 512  # variables that lie within so few bytes are read at once
 _MOST_RECORDS = 1 << 18
-_LARGEST_BUFFER = 16 << 20
-_LARGEST_RECORD = 1024
-_LARGEST_BLOCK = 1 << 28
+_LARGEST_BUFFER_BYTES = 16 << 20
+_LARGEST_RECORD_BYTES = 1024
+_LARGEST_BLOCK_BYTES = 1 << 28
 _STATES = {"TRACING_STARTED": "recording", "TRACING_ALLOC_PAUSED": "frees only"}
 _MODES = {"HEAP_TRACE_ALL": "all", "HEAP_TRACE_LEAKS": "leaks"}
 
 
 class Books(NamedTuple):
-    """Where the tracing's numbers stand, by address and size, and what a record is made of."""
+    """The address and size of each of the tracing's variables, by name, and the shape of a record."""
 
     numbers: Dict[str, Member]
-    values: Dict[str, Dict[int, str]]  # names of the values of those that have names
+    values: Dict[str, Dict[int, str]]  # names of the values of variables that are enumerations
     record: Shape
 
 
@@ -50,11 +52,11 @@ class _Record(NamedTuple):
     size: int
     core: int
     allocated: Tuple[int, ...]
-    freed: Optional[Tuple[int, ...]]  # None: no free is noted
+    freed: Optional[Tuple[int, ...]]  # None if no free is noted
 
 
 def books_of(types: Types) -> Optional[Books]:
-    """What debug information tells of the tracing; None: nothing that could be used."""
+    """Returns the tracing's variables by debug information. None if one that is needed is missing."""
     found = types.variable_of(HEAP_TRACING, "records", ("buffer",))
     numbers: Dict[str, Member] = {}
     if found is not None:
@@ -66,17 +68,17 @@ def books_of(types: Types) -> Optional[Books]:
         shapes = () if pointer is None else pointer.shapes
     separate = () if found is not None else _SEPARATE
     others = {name: types.variable_of(HEAP_TRACING, name) for name in (*separate, *_OTHERS)}
-    there = {name: one for name, one in others.items() if one is not None}
-    numbers.update({name: Member(one.address, one.shapes[0].size) for name, one in there.items()})
+    known = {name: variable for name, variable in others.items() if variable is not None}
+    numbers.update({name: Member(variable.address, variable.shapes[0].size) for name, variable in known.items()})
     if "total_records" in numbers:
         numbers["capacity"] = numbers["total_records"]
     if len(shapes) != 2 or not {"buffer", "capacity", "count", "mode", "tracing"} <= set(numbers):
         return None
-    return Books(numbers, {name: one.shapes[0].values for name, one in there.items()}, shapes[1])
+    return Books(numbers, {name: variable.shapes[0].values for name, variable in known.items()}, shapes[1])
 
 
 def read_records(memory: Memory, books: Books) -> Trace:
-    """The records, or Trouble."""
+    """Returns the records as a trace, or raises Trouble."""
     return _Reader(memory, books).read()
 
 
@@ -89,7 +91,7 @@ class _Reader:
         self.problems: List[Said] = []
         low = min(place.offset for place in books.numbers.values())
         high = max(place.offset + place.size for place in books.numbers.values())
-        if high - low <= _NEAR:  # all of them in one read, where they lie together
+        if high - low <= _MOST_BYTES_AT_ONCE:
             memory.fetch_known(low, high)
         self.capacity, self.count = self._number("capacity"), self._number("count")
         self.buffer = self._number("buffer")
@@ -116,8 +118,8 @@ class _Reader:
             self.problems.append(said("records-lost", lost=len(places) - len(ordered), records=len(places)))
         lives = tuple(self._lives(ordered))
         events = tuple(
-            Event(number, "alloc", one.address, one.size, 0, 0, None, 0, one.core, None, one.allocated)
-            for number, one in enumerate(ordered, 1)
+            Event(number, "alloc", record.address, record.size, 0, 0, None, 0, record.core, None, record.allocated)
+            for number, record in enumerate(ordered, 1)
         )
         proves = self.frees_told and self.state != "stopped" and not self.problems
         if self.overflowed:
@@ -143,23 +145,23 @@ class _Reader:
         return int.from_bytes(data, self.memory.source.byte_order)
 
     def _check(self) -> None:
-        """Numbers that cannot be; a record that lacks what makes it one."""
+        """Raises Trouble if a number is impossible or a record lacks a member that is needed."""
         members = self.record.members
-        inside = all(one.offset + one.size <= self.record.size for one in members.values())
+        inside = all(member.offset + member.size <= self.record.size for member in members.values())
         if not {"address", "size", "alloced_by", "freed_by"} <= set(members) or not inside:
             raise Trouble(said("record-unknown"))
         if not self.buffer or not self.capacity:
             raise Trouble(said("no-buffer"))
-        if not 0 < self.record.size <= _LARGEST_RECORD or self.buffer % self.word or self.count > self.capacity:
+        if not 0 < self.record.size <= _LARGEST_RECORD_BYTES or self.buffer % self.word or self.count > self.capacity:
             raise Trouble(said("record-numbers", count=self.count, capacity=self.capacity, buffer=self.buffer))
-        if self.capacity > _MOST_RECORDS or self.end - self.buffer > _LARGEST_BUFFER or self.end >> 8 * self.word:
+        if self.capacity > _MOST_RECORDS or self.end - self.buffer > _LARGEST_BUFFER_BYTES or self.end >> 8 * self.word:
             raise Trouble(said("record-buffer", capacity=self.capacity, buffer=self.buffer))
-        in_file = bool(self.memory.ranges())  # which may lack a part of it
+        in_file = bool(self.memory.ranges())  # a file may lack a part of the buffer
         if not self.memory.may_read(self.buffer, self.buffer + self.record.size if in_file else self.end):
             raise Trouble(said("buffer-outside", start=self.buffer, end=self.end))
 
     def _order(self) -> List[int]:
-        """Where the records lie, oldest first."""
+        """Returns the addresses of the records, oldest first."""
         link = next((name for name in self.record.members if name.startswith("tailq") and "hash" not in name), None)
         if "list" not in self.books.numbers or link is None:
             return [self.buffer + number * self.record.size for number in range(self.count)]
@@ -180,12 +182,12 @@ class _Reader:
         return order
 
     def _record(self, place: int) -> Optional[_Record]:
-        """The record at a place, if it can be one."""
+        """Returns the record at a place. None if it cannot be read or is impossible."""
         data = self.memory.snapshot.get(place, self.record.size)
         if data is None:
             return None
         address, size = self._field(data, "address"), self._field(data, "size")
-        if not address or size > _LARGEST_BLOCK or (address + size) >> 8 * self.word:
+        if not address or size > _LARGEST_BLOCK_BYTES or (address + size) >> 8 * self.word:
             return None
         core, freed = self._field(data, "ccount") & 1, self._stack(data, "freed_by")
         over = freed if freed or self._field(data, "freed") else None
@@ -196,33 +198,33 @@ class _Reader:
         return int.from_bytes(data[place.offset : place.offset + place.size], self.memory.source.byte_order)
 
     def _stack(self, data: bytes, name: str) -> Tuple[int, ...]:
-        """Return addresses, innermost first, up to the first that is none."""
+        """Returns a record's return addresses, innermost first, up to the first 0."""
         place, order = self.record.members[name], self.memory.source.byte_order
         starts = range(place.offset, place.offset + place.size - self.word + 1, self.word)
         stack = [int.from_bytes(data[start : start + self.word], order) for start in starts]
         return tuple(stack[: stack.index(0)] if 0 in stack else stack)
 
     def _lives(self, ordered: Sequence[_Record]) -> Iterator[Generation]:
-        """The blocks of records that a broken list does not lead to, whose order is unknown; then those in order."""
-        known = {one.address for one in ordered}
+        """Yields the blocks of records that a broken list does not reach, in unknown order, then those in order."""
+        known = {record.address for record in ordered}
         places = range(self.buffer, self.end, self.record.size) if self.problems else ()
-        for one in filter(None, map(self._record, places)):  # a record that is not used has no address
-            if one.address not in known:
-                known.add(one.address)
-                yield Generation(one.address, one.size, None, None, one.allocated, freed=one.freed)
-        newest = {one.address: number for number, one in enumerate(ordered, 1)}
-        mixed = set()  # addresses whose frees may stand in the wrong one of several records: in the first that is met
+        for record in filter(None, map(self._record, places)):  # an unused record has no address
+            if record.address not in known:
+                known.add(record.address)
+                yield Generation(record.address, record.size, None, None, record.allocated, freed=record.freed)
+        newest = {record.address: number for number, record in enumerate(ordered, 1)}
+        mixed = set()  # addresses with several records: a free may be noted in the wrong one
         hashed = "tailq_hashmap" in self.record.members and "freed" not in self.record.members
         if self.mode == "all" and hashed:
-            records = Counter(one.address for one in ordered)
+            records = Counter(record.address for record in ordered)
             mixed = {address for address, number in records.items() if number > 1}
         if mixed:
             self.problems.append(said("records-mixed", addresses=len(mixed)))
             self.frees_told = False
-        for number, one in enumerate(ordered, 1):
-            over = () if newest[one.address] != number else None
-            freed = over if one.freed is None or one.address in mixed else one.freed
-            yield Generation(one.address, one.size, None, number, one.allocated, freed=freed)
+        for number, record in enumerate(ordered, 1):
+            over = () if newest[record.address] != number else None
+            freed = over if record.freed is None or record.address in mixed else record.freed
+            yield Generation(record.address, record.size, None, number, record.allocated, freed=freed)
 
     def _info(self, kept: int, ordered: int) -> TraceInfo:
         total = self._number("total_allocations") if "total_allocations" in self.books.numbers else 0

@@ -1,22 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which task owns a block, by ESP-IDF's task tracking: the lists behind `task_stats`, where they have an entry a block.
+"""Finds which task owns a block by ESP-IDF's task tracking: the lists of `task_stats`, if they have an entry a block.
 
-Approach: tasks, their heaps and their blocks are three lists inside each other; the members of their nodes are asked of
-the program's debug information. The lists are in heaps, so that they are followed once the heaps have been read.
-Rejected: the handle in front of a block alone, as older versions have it (it is no name, and its task may be gone).
-Cost: nothing where the heaps were read whole, else a read a node; not over a link that breaks easily.
-Assumptions: hostile, as heaps are: nodes are counted, none is met twice, and none is read outside of known memory.
+Approach: each task has a list of heaps, and each heap a list of blocks. The program's debug information gives the
+members of their nodes. The lists lie in heaps, so they are followed after the heaps have been read.
+Rejected: only the handle in front of a block, as older versions have it (it is no name, and its task may be gone).
+Cost: nothing if the heaps were read whole, else one read for each node. Lists are not read over a fragile link.
+Assumptions: the lists are as hostile as heaps: the number of nodes is limited, no node is visited twice, and none is
+read outside of known memory.
 """
 
 from __future__ import annotations
 
-from typing import Dict, Iterator, List, NamedTuple, Optional, Set, Tuple
+from typing import Dict, Iterator, List, Optional, Set, Tuple
 
 from gdbext.model.said import Said, said
 from gdbext.source.memory import Memory
 from gdbext.symbols.shapes import Shape, Types, Variable
+from gdbext.trace.trace import Trace
 
-TASK_TRACKING = "heap_caps_update_per_task_info_alloc"  # what is linked where the tracking is compiled in
+TASK_TRACKING = "heap_caps_update_per_task_info_alloc"  # a function that is linked if the tracking is compiled in
 _FOLLOWED = ("slh_first", "heaps_stats", "allocs_stats")
 _NEEDED = (
     {"name", "heaps_stats", "next_task_info"},
@@ -24,30 +26,22 @@ _NEEDED = (
     {"address", "next_alloc_stat"},
 )
 _MOST_NODES = 1 << 16
-_LARGEST_NODE = 512
-_LARGEST_NAME = 64
-
-
-class TaskOwners(NamedTuple):
-    """The names of tasks by the blocks that they own."""
-
-    tasks: Dict[int, str]
-    own: Tuple[Tuple[int, int], ...]  # memory that holds the addresses of these blocks: nobody's pointers
-    problem: Optional[Said]
+_LARGEST_NODE_BYTES = 512
+_LONGEST_NAME_BYTES = 64
 
 
 def lists_of(types: Types) -> Optional[Variable]:
-    """Where the lists begin and what their nodes are made of; None: this program keeps none with blocks."""
+    """Returns the start of the lists and the shapes of their nodes. None if the program keeps no lists of blocks."""
     found = types.variable_of(TASK_TRACKING, "task_stats", _FOLLOWED)
     if found is None or len(found.shapes) != len(_FOLLOWED) + 1:
         return None
     nodes = found.shapes[1:]
     whole = all(needed <= set(node.members) for needed, node in zip(_NEEDED, nodes))
-    return found if whole and all(0 < node.size <= _LARGEST_NODE for node in nodes) else None
+    return found if whole and all(0 < node.size <= _LARGEST_NODE_BYTES for node in nodes) else None
 
 
-def read_owners(memory: Memory, lists: Variable) -> TaskOwners:
-    """The owner of every block that the lists have."""
+def read_owners(memory: Memory, lists: Variable) -> Trace:
+    """Returns the owner of every block in the lists, as a trace that holds owners alone."""
     _, task, heap, block = lists.shapes
     tasks: Dict[int, str] = {}
     own: List[Tuple[int, int]] = []
@@ -55,7 +49,7 @@ def read_owners(memory: Memory, lists: Variable) -> TaskOwners:
     problems: List[Said] = []
     named, address = task.members["name"], block.members["address"]
     for entry in _nodes(memory, lists.address, task, "next_task_info", seen, problems):
-        text = memory.get(entry + named.offset, min(named.size, _LARGEST_NAME)) or b""
+        text = memory.get(entry + named.offset, min(named.size, _LONGEST_NAME_BYTES)) or b""
         name = text.split(b"\0")[0].decode("utf-8", "replace")
         heaps = entry + task.members["heaps_stats"].offset
         for of_heap in _nodes(memory, heaps, heap, "next_heap_stat", seen, problems):
@@ -65,11 +59,11 @@ def read_owners(memory: Memory, lists: Variable) -> TaskOwners:
                 own.append((place, place + address.size))
                 tasks[memory.word(place) or 0] = name
     tasks.pop(0, None)
-    return TaskOwners(tasks, tuple(own), problems[-1] if problems else None)
+    return Trace(None, owners=tasks, own=tuple(own), problems=tuple(problems[-1:]))
 
 
 def _nodes(memory: Memory, head: int, shape: Shape, link: str, seen: Set[int], problems: List[Said]) -> Iterator[int]:
-    """The nodes of a list, as far as it can be followed. `seen`: those of all lists."""
+    """Yields the nodes of a list, as far as it can be followed. `seen` has the nodes of all lists so far."""
     node = memory.word(head)
     while node:
         known = memory.may_read(node, node + shape.size) and node % memory.source.pointer_size == 0

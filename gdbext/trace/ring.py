@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reads the ring: slots to events in order, with what was lost.
+"""Reads the ring: turns slots into events in order, and counts what was lost.
 
-Approach: the head says which sequence number each slot must hold; a slot that does not (another lap, being written,
-empty) is counted as lost, never guessed. Sequence numbers order the cores; times are unwrapped from the newest event
-backwards, by the nearest distance; a sync record says its whole time and how long before it the event before it was.
-A record that belongs to an earlier one (a reallocation's end, a caller) names that one's slot: the newest event before
-it in that slot, if it is still there and of the same context.
+Approach: the head tells which sequence number each slot must hold. A slot with another one (of another lap, being
+written, empty) is counted as lost, never guessed. Sequence numbers order the events of all cores. Times are unwrapped
+from the newest event backwards, by the nearest distance. A sync record has its whole time and the time since the event
+before it. A record that belongs to an earlier one (a reallocation's end, a caller) names the slot of that one. It is
+the newest earlier event of that slot, if the slot still has it and both are of the same context.
 Rejected: trusting the order of slots (two cores and interrupts finish out of order).
-Cost: one bulk read of the ring; about 3 microseconds an event.
+Cost: one bulk read of the ring, and about 3 microseconds for each event.
 Assumptions: the header was verified; everything behind it is hostile.
 """
 
@@ -18,7 +18,7 @@ from itertools import islice
 from typing import Dict, Iterator, List, Optional, Tuple
 
 from gdbext.model.events import Assertion, Event, Generation, TraceInfo
-from gdbext.model.said import said
+from gdbext.model.said import Trouble, said
 from gdbext.source.memory import Memory
 from gdbext.source.snapshot import Snapshot
 from gdbext.trace.format import (
@@ -27,7 +27,6 @@ from gdbext.trace.format import (
     KINDS,
     MAGIC,
     STATES,
-    FormatError,
     Header,
     RawEvent,
     parse_header,
@@ -41,21 +40,15 @@ _REALLOC_BEGIN = 3
 _REALLOC_END = 4
 _MOST_FRAMES = 64
 _MOST_RINGS = 64
-_PIECE = 1 << 20
+_PIECE_BYTES = 1 << 20
 
 
-class RingTrace(Trace):
-    """What the ring of our recorder says."""
-
-    header: Header  # type: ignore[misc]  # never missing here
-
-
-def read_ring(memory: Memory, address: int) -> RingTrace:
-    """The ring whose header is at `address`, or FormatError."""
+def read_ring(memory: Memory, address: int) -> Trace:
+    """Returns the trace of the ring whose header is at `address`, or raises Trouble."""
     header = _read_header(memory, address)
     if not memory.link.is_slow(header.total_size):
         memory.fetch(header.address, header.total_size)
-    else:  # only what has been written of it
+    else:  # only the entries that have been written
         written = {"stacks": header.stack_words_used, "events": header.issued}
         for name in ("names", "stacks", "live", "events"):
             table = header.tables[name]
@@ -65,7 +58,7 @@ def read_ring(memory: Memory, address: int) -> RingTrace:
 
 
 def read_newest(memory: Memory, address: int, count: int) -> Tuple[Event, ...]:
-    """The newest events alone, with little of the ring read; or FormatError."""
+    """Returns the newest `count` events and reads little else of the ring. Raises Trouble if there is no ring."""
     header = _read_header(memory, address)
     for name, entries in (("names", header.tables["names"].entries), ("stacks", header.stack_words_used)):
         table = header.tables[name]
@@ -73,7 +66,7 @@ def read_newest(memory: Memory, address: int, count: int) -> Tuple[Event, ...]:
     issued, capacity, table = header.issued, header.capacity, header.tables["events"]
     first = max(0, issued - min(count, capacity))
     turn = min(issued, (first // capacity + 1) * capacity)
-    for start, end in ((first, turn), (turn, issued)):  # the newest slots may lie on both ends of the table
+    for start, end in ((first, turn), (turn, issued)):  # the newest slots may lie at both ends of the table
         place = header.address + table.offset + start % capacity * table.entry_size
         memory.fetch(place, (end - start) * table.entry_size)
     return _Ring(memory, header, first).events()
@@ -82,41 +75,42 @@ def read_newest(memory: Memory, address: int, count: int) -> Tuple[Event, ...]:
 def _read_header(memory: Memory, address: int) -> Header:
     data = memory.get(address, HEADER_BYTES)
     if data is None:
-        raise FormatError(said("header-unreadable"))
+        raise Trouble(said("header-unreadable"))
     header = parse_header(data)
     if header.address != address:
-        raise FormatError(said("ring-copy", home=header.address))
+        raise Trouble(said("ring-copy", home=header.address))
     memory.allow_named(header.address, header.address + header.total_size)
     return header
 
 
 def _headers_in(data: bytes, base: int, start: int, end: int) -> Iterator[Tuple[int, Header]]:
-    """The headers that begin in start..end of some bytes, with their addresses."""
+    """Yields the headers that begin at start..end in `data`, with their addresses. `base` is the address of `data`."""
     place = data.find(MAGIC, start)
     while 0 <= place < end:
         try:
             yield base + place, parse_header(data[place : place + HEADER_BYTES])
-        except FormatError:
-            pass  # a magic in a program's constants, or a ring that was overwritten
+        except Trouble:
+            pass  # this magic is a program's constant, or its ring was overwritten
         place = data.find(MAGIC, place + 1)
 
 
-def find_rings(held: Snapshot, start: int, end: int) -> List[int]:
-    """Where rings begin in known memory: magic and a header that says that it lies there."""
+def find_rings(snapshot: Snapshot, start: int, end: int) -> List[int]:
+    """Returns the addresses in start..end, as far as read, of valid headers that give this address as their own."""
     found = []
-    for low, high in held.extents():
-        headers = _headers_in(held.get(low, high - low) or b"", low, max(0, start - low), end - low)
+    for low, high in snapshot.extents():
+        headers = _headers_in(snapshot.get(low, high - low) or b"", low, max(0, start - low), end - low)
         found += [address for address, header in headers if header.address == address]
     return found
 
 
 def search_rings(memory: Memory) -> Tuple[List[Header], List[Tuple[int, int]]]:
-    """Every ring in the files that a memory is made of, by magic; each header is verified in full.
+    """Finds the rings in the files of a memory, by their magic and a valid header.
 
-    First the rings at home, newest first. Then the copies: where each lies, and where it says that it does.
+    Returns the rings that lie at their own address, newest first; then the copies, each with the address where it lies
+    and the address that its header gives.
     """
     headers: Dict[int, Header] = {}
-    for low, data in memory.pieces(_PIECE, HEADER_BYTES):
+    for low, data in memory.pieces(_PIECE_BYTES, HEADER_BYTES):
         headers.update(islice(_headers_in(data, low, 0, len(data)), _MOST_RINGS - len(headers)))
     home = [header for address, header in headers.items() if header.address == address and not header.is_log]
     copies = [(address, header.address) for address, header in headers.items() if header.address != address]
@@ -124,7 +118,7 @@ def search_rings(memory: Memory) -> Tuple[List[Header], List[Tuple[int, int]]]:
 
 
 class _Ring:
-    """The slots of a ring from sequence number `first` on, and its tables, as far as they have been read."""
+    """The slots of a ring from sequence number `first` on, and its tables, as far as they were read."""
 
     def __init__(self, memory: Memory, header: Header, first: Optional[int] = None) -> None:
         self.memory = memory
@@ -139,7 +133,7 @@ class _Ring:
         self.raw = self._slots(max(0, header.issued - header.capacity) if first is None else first)
         self.by_seq: Dict[int, RawEvent] = dict(self.raw)
 
-    def trace(self) -> RingTrace:
+    def trace(self) -> Trace:
         header, events = self.header, self.events()
         names = dict(enumerate(self.names))
         marks = tuple((event.seq, names.get(event.address, "")) for event in events if event.kind == "mark")
@@ -148,27 +142,27 @@ class _Ring:
         if header.state == FROZEN and (header.assert_line or header.assert_function):
             seq = header.seq_of(header.assert_head)
             assertion = Assertion(message_of(header.assert_text), header.assert_function, seq)
-        return RingTrace(self._info(), events, self._live(), marks, assertion, own=own, header=header)
+        return Trace(self._info(), events, self._live(), marks, assertion, own=own, header=header)
 
     def _table(self, name: str) -> bytes:
-        """What can be read of a table, whole entries from its start."""
+        """Returns the bytes of a table from its start up to the first hole."""
         table = self.header.tables[name]
         return self.memory.snapshot.prefix(self.header.address + table.offset, table.entry_size * table.entries)
 
     def _slots(self, first: int) -> List[Tuple[int, RawEvent]]:
-        """Sequence number and fields of every slot from `first` on that holds what the head demands, in order."""
+        """Returns, in order, the sequence number and fields of each slot from `first` on that holds its event."""
         header, data, size = self.header, self._table("events"), self.header.event_size
         start = header.address + header.tables["events"].offset
         lap_mask = (1 << min(header.widths.seq, 12)) - 1
         found = []
         for seq in range(first, header.issued):
             offset = seq % header.capacity * size
-            held: Optional[bytes] = data
-            if offset + size > len(data):  # beyond a hole, or a table that was read from its end
-                held, offset = self.memory.snapshot.get(start + offset, size), 0
-            if held is None:
+            entry: Optional[bytes] = data
+            if offset + size > len(data):  # behind a hole, or only the end of the table was read
+                entry, offset = self.memory.snapshot.get(start + offset, size), 0
+            if entry is None:
                 continue
-            raw = header.event(header.words(held, offset))
+            raw = header.event(header.words(entry, offset))
             if raw.kind == _BUSY:
                 self.half_written += 1
             elif raw.kind in KINDS and raw.seq & lap_mask == seq // header.capacity & lap_mask:
@@ -176,9 +170,9 @@ class _Ring:
         return found
 
     def events(self) -> Tuple[Event, ...]:
-        """The events of the slots, made whole by the records that belong to them."""
-        code, tellers = self.header.code_address, [(seq, raw) for seq, raw in self.raw if raw.kind == _CALLER]
-        callers = {self._linked(seq, raw): code(raw.address) for seq, raw in tellers}
+        """Returns the events of the slots, with what the records that belong to them add."""
+        code, records = self.header.code_address, [(seq, raw) for seq, raw in self.raw if raw.kind == _CALLER]
+        callers = {self._linked(seq, raw): code(raw.address) for seq, raw in records}
         events = []
         for (seq, raw), moment in zip(self.raw, _unwrap(self.header, self.raw)):
             if raw.kind in (_SYNC, _CALLER):
@@ -208,7 +202,7 @@ class _Ring:
         return tuple(events)
 
     def _linked(self, seq: int, raw: RawEvent) -> Optional[int]:
-        """The event that this one belongs to, whose slot its stack field names; None: it is no longer there."""
+        """Returns the earlier event in the slot that this event's stack field names. None if it is no longer there."""
         capacity = self.header.capacity
         for slot in range(raw.stack, capacity, 1 << self.header.widths.stack):
             before = seq - 1 - (seq - 1 - slot) % capacity
@@ -231,14 +225,15 @@ class _Ring:
         return tuple(map(self.header.code_address, self.arena[number + 1 : number + 1 + depth]))
 
     def _live(self) -> Tuple[Generation, ...]:
-        """The blocks of the live table, oldest first."""
+        """Returns the blocks of the live table, oldest first."""
         header, data = self.header, self._table("live")
         found = []
         for offset in range(0, len(data) // header.event_size * header.event_size, header.event_size):
             words = header.words(data, offset)
             if words[0] > 1:
                 raw = header.event((words[0] & ~1, words[1], words[2], 0))
-                seq = header.issued & ~0xFFFFFFFF | words[3] & 0xFFFFFFFF  # the largest that is not yet to come
+                # The table has the low 32 bits: takes the largest sequence number with them that has been issued.
+                seq = header.issued & ~0xFFFFFFFF | words[3] & 0xFFFFFFFF
                 if seq > header.issued:
                     seq = max(0, seq - (1 << 32))
                 task, stack = self._task(raw.context), self._stack(raw.stack)
@@ -268,20 +263,20 @@ class _Ring:
 
 
 def message_of(text: str) -> str:
-    """What an assertion says: the message in `condition && "message"`, else the condition."""
+    """Returns the message of an assertion: from `condition && "message"`, else the condition itself."""
     parts = text.split('"')
     return parts[-2] if len(parts) > 2 and parts[-2] else text
 
 
 def _unwrap(header: Header, raw: List[Tuple[int, RawEvent]]) -> List[Optional[int]]:
-    """Whole times, newest first from the header's time; None before a sync record that does not know its gap."""
+    """Returns whole times, unwrapped backwards from the header's. None before a sync record that gives no gap."""
     if not header.tick_hz:
         return [None] * len(raw)
     span, widths, bits = 1 << header.widths.time, header.widths, 8 * header.pointer_size
     moment: Optional[int] = header.time
     times: List[Optional[int]] = []
     for _, event in reversed(raw):
-        if event.kind == _SYNC:  # it says the time, and how long before it the event before it was, if that is known
+        if event.kind == _SYNC:  # it has the time, and the time since the event before it, if known
             now = event.address | (event.size | event.heap << widths.size) << 32
             gap = event.context | event.tag << widths.context | event.stack << (bits - widths.stack)
             times.append(now)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The contract of a trace: what is known of allocations, wherever that comes from.
+"""The contract of a trace: events and owners of allocations, the same for every origin.
 
 A reader (of the recorder's ring, of ESP-IDF's records) or an importer (of another tool's log) makes a Trace, and
-nothing else in memtrace asks where it came from. What a trace cannot prove is never concluded from it.
+nothing else in memtrace asks where it came from. Nothing is concluded from a trace that it cannot prove.
 Rejected: a class for each origin (every command asked which one it had).
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from functools import cached_property
 from types import MappingProxyType
-from typing import Mapping, Optional, Sequence, Tuple
+from typing import Mapping, Optional, Tuple
 
 from gdbext.model.events import Assertion, Event, Generation, TraceInfo
 from gdbext.model.record import Record, replace
@@ -20,23 +20,23 @@ from gdbext.trace.history import History
 
 
 class Trace(Record):
-    """Everything that a trace says, and what it can prove."""
+    """The events and owners of a trace, and what it can prove."""
 
-    info: Optional[TraceInfo]  # what it holds and lost; None: it holds owners alone
-    events: Tuple[Event, ...] = ()  # in order, as far as the trace tells one
-    lives: Tuple[Generation, ...] = ()  # what is known besides: blocks that live since before the first event
+    info: Optional[TraceInfo]  # counts of what it holds and lost; None if it has owners alone
+    events: Tuple[Event, ...] = ()  # in order, if the trace gives an order
+    lives: Tuple[Generation, ...] = ()  # known beside the events, such as blocks older than the first event
     marks: Tuple[Tuple[int, str], ...] = ()  # sequence number and name
-    assertion: Optional[Assertion] = None  # that ended it
-    lists_frees: bool = True  # its frees are among its events; else its lives alone tell of them
-    proves_live: bool = True  # a block that it has as live must be there
-    problems: Tuple[Said, ...] = ()  # what it cannot say, and why
-    own: Tuple[Tuple[int, int], ...] = ()  # memory that it lies in: full of addresses that nobody uses as pointers
-    owners: Mapping[int, str] = MappingProxyType({})  # tasks by the blocks that they own, as lists of theirs say
-    header: Optional[Header] = None  # of a trace of our recorder: what that says of itself
+    assertion: Optional[Assertion] = None  # the assertion that ended the trace
+    lists_frees: bool = True  # whether frees are among the events; else only `lives` show them
+    proves_live: bool = True  # whether a block that is live in the trace must be in the heap
+    problems: Tuple[Said, ...] = ()  # what it cannot tell, and why
+    own: Tuple[Tuple[int, int], ...] = ()  # memory of the trace itself; its addresses are no pointers
+    owners: Mapping[int, str] = MappingProxyType({})  # task by payload, from ESP-IDF's task tracking
+    header: Optional[Header] = None  # the ring's header, if our recorder made the trace
 
     @cached_property
     def history(self) -> History:
-        """Who owned an address, and when. Events that lack the frees tell less than the lives, which then say all."""
+        """Who owned an address, and when. If the frees are not among the events, the lives alone make the history."""
         told = History(self.events if self.lists_frees else (), self.lives, self.header is not None)
         if not self.owners:
             return told
@@ -46,18 +46,11 @@ class Trace(Record):
             lives.append(replace(life, task=self.owners.get(life.payload)) if newest else life)
         for payload, task in self.owners.items():
             known = told.newest(payload)
-            if known is None or known.is_freed:  # only the owners tell of this block
+            if known is None or known.is_freed:  # only `owners` has this block
                 lives.append(Generation(payload, None, task, None, ()))
         return History(lives=lives)
 
     @property
     def is_whole(self) -> bool:
-        """Whether it lacks nothing that has happened since it began."""
+        """Tells whether it holds every event since the recorder began."""
         return self.header is not None and self.info is not None and self.info.lost == self.info.half_written == 0
-
-
-def with_owners(trace: Optional[Trace], owners: Mapping[int, str], own: Sequence[Tuple[int, int]]) -> Trace:
-    """A trace, or none, with tasks' lists of the blocks that they own, and the memory that those lists lie in."""
-    if trace is None:
-        return Trace(None, owners=owners, own=tuple(own))
-    return replace(trace, owners=owners, own=(*trace.own, *own))

@@ -16,10 +16,13 @@ from collections.abc import Iterable
 
 from tests.support import fixtures
 from tests.support.bench import Row
+from tests.support.gdb import GDB, SOURCE
 from tests.support.paths import ROOT
 
 _LIBRARY = [sys.executable, "-c", "import argparse, dataclasses, typing, socket, hashlib"]
 _TIMES = 9
+_EMPTY_GDB = [GDB, "-nx", "-q", "-batch"]
+_SOURCE_BEFORE = 2.7  # what 2f7dd6a took in the same runs: 2.7 and 3.8 where its successor took 1.6 and 2.1
 _MOST_CLASSES, _MOST_FUNCTIONS = 174, 1075
 
 
@@ -46,6 +49,8 @@ def rows() -> Iterable[Row]:
     yield Row("CPU of memtrace --help", cpu_of([*ours, "--help"]) / library, 1.5, "x", note)
     checked = cpu_of([*ours, "check", *image, "--heap", case.heap.option])
     yield Row("CPU of memtrace check, a heap of 24 KiB", checked / library, 2.2, "x", note)
+    loaded = cpu_of([*_EMPTY_GDB, "-ex", SOURCE]) - cpu_of(_EMPTY_GDB)
+    yield Row("CPU of source gdbext/memtrace.py, beside GDB's own", loaded / library, _SOURCE_BEFORE, "x", note)
     nodes = [node for path in (ROOT / "gdbext").rglob("*.py") for node in ast.walk(ast.parse(path.read_text()))]
     yield Row("classes of gdbext", sum(isinstance(node, ast.ClassDef) for node in nodes), _MOST_CLASSES)
     yield Row("functions of gdbext", sum(isinstance(node, ast.FunctionDef) for node in nodes), _MOST_FUNCTIONS)

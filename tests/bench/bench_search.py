@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from gdbext.heap.search import search_heaps
-from gdbext.source.images import ImageSource
 from gdbext.source.memory import Memory
+from gdbext.source.snapshot import snapshot_of
 from tests.support import fixtures
 from tests.support.bench import Row, median_of
 
@@ -44,7 +44,7 @@ def _row(what: str, data: bytes) -> Row:
     found: list[int] = []
 
     def measure() -> float:
-        memory = Memory(ImageSource([(base, data)]))
+        memory = Memory(snapshot_of([(base, data)]))
         began = time.monotonic()
         found.append(len(search_heaps(memory, memory.ranges()).regions))
         return time.monotonic() - began

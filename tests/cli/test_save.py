@@ -171,9 +171,9 @@ def test_what_comes_while_it_was_read_is_not_replaced(
     there = tmp_path / "core"
     whole = save.core_bytes
 
-    def meanwhile(image: Any) -> bytes:
+    def meanwhile(*image: Any) -> bytes:
         SPECIAL[what][0](there)
-        return whole(image)
+        return whole(*image)
 
     monkeypatch.setattr(save, "core_bytes", meanwhile)
     assert SPECIAL[what][1] in saved(there)

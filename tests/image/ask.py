@@ -11,12 +11,11 @@ from unittest import mock
 
 from gdbext.commands.check import COMMAND
 from gdbext.heap.allocator import Named
-from gdbext.heap.region import Region
-from gdbext.heap.search import Searched, search_heaps
+from gdbext.heap.search import search_heaps
+from gdbext.model.region import Region
 from gdbext.report.json import to_json
-from gdbext.source.images import ImageSource
 from gdbext.source.memory import Memory
-from gdbext.source.snapshot import ByteOrder
+from gdbext.source.snapshot import ByteOrder, snapshot_of
 from gdbext.target.files import image_target
 from gdbext.target.formats import region_named
 from gdbext.target.target import Target, number_of
@@ -39,12 +38,12 @@ def _checked(target: Target, heaps: list[str], ring: int | None) -> Any:
     return json.loads(to_json(COMMAND.run(target, options)))
 
 
-def search(images: Iterable[tuple[int, bytes]], width: int = 4, order: ByteOrder = "little") -> Searched:
+def search(images: Iterable[tuple[int, bytes]], width: int = 4, order: ByteOrder = "little") -> Named:
     """What is found in these images without a name."""
-    memory = Memory(ImageSource(images, width, order))
+    memory = Memory(snapshot_of(images, width, order))
     return search_heaps(memory, memory.ranges())
 
 
-def places(found: Searched) -> set[tuple[str, int]]:
+def places(found: Named) -> set[tuple[str, int]]:
     """Kind and address of each heap that was found."""
     return {(region.kind, region.address) for region in found.regions}

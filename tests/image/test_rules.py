@@ -16,8 +16,8 @@ import pytest
 
 from gdbext.analyse.rules_trace import TRACE_RULES
 from gdbext.heap.facts import Rule
-from gdbext.heap.region import Region
 from gdbext.heap.registry import ALLOCATORS
+from gdbext.model.region import Region
 from tests.image.ask import check, check_region
 from tests.image.broken import BY_HAND, SOUND, Heap
 from tests.support import fixtures

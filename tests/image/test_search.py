@@ -49,7 +49,7 @@ def swapped(data: bytes, width: int, narrow: range = range(0)) -> bytes:
 @pytest.mark.parametrize("case", fixtures.select(), ids=lambda case: f"{case.id}-{case.damage_kind}")
 def test_every_heap_is_found_and_nothing_else(case: Case) -> None:
     found = search(((image.base, image.data) for image in case.images), case.pointer_size)
-    assert (places(found), found.left_out) == (wanted(case), [])
+    assert (places(found), found.problems) == (wanted(case), [])
 
 
 @pytest.mark.parametrize("name", ["a001", "a005", "a063", "a064", "a070", "a077"])

@@ -16,9 +16,10 @@ from pathlib import Path
 import pytest
 
 from gdbext.model.events import Event
-from gdbext.source.images import ImageSource
 from gdbext.source.memory import Memory
-from gdbext.trace.ring import RingTrace, read_ring
+from gdbext.source.snapshot import snapshot_of
+from gdbext.trace.ring import read_ring
+from gdbext.trace.trace import Trace
 from tests.support.chips import DE212, LX106, RV32, Chip
 from tests.support.gdb import remote, run_gdb
 from tests.support.qemu import Qemu
@@ -30,7 +31,7 @@ COMMON = 1 << 16
 class Outcome:
     """The ring at the end, and how many events each core gave to the recorder, tasks and interrupts."""
 
-    trace: RingTrace
+    trace: Trace
     issued: tuple[int, ...]
 
 
@@ -46,7 +47,7 @@ def outcome(
         data = dump.read_bytes()
     numbers = re.search(r"\$1 = \{\{(\d+), (\d+)\}, \{(\d+), (\d+)\}\}", done.stdout)
     assert numbers is not None, done.stdout
-    trace = read_ring(Memory(ImageSource([(base, data)], 4, "little")), base)
+    trace = read_ring(Memory(snapshot_of([(base, data)], 4, "little")), base)
     return Outcome(trace, tuple(int(number) for number in numbers.groups()))
 
 

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from gdbext.source.images import ImageSource
 from gdbext.source.memory import Memory
+from gdbext.source.snapshot import snapshot_of
 from gdbext.trace.format import Header
 from gdbext.trace.ring import read_ring
 from tests.support import firmware
@@ -39,7 +39,7 @@ def ring_of(variant: str, scenario: str) -> tuple[Header, list[int], set[int]]:
         done = run_gdb([remote(target.remote), *DONE, "continue", words], elf=elf, program=chip.gdb)
     found = re.search(r"RING ([0-9a-f]+)", done.stdout)
     assert found is not None, done.stdout
-    trace = read_ring(Memory(ImageSource([(base, bytes.fromhex(found[1]))], 4, "little")), base)
+    trace = read_ring(Memory(snapshot_of([(base, bytes.fromhex(found[1]))], 4, "little")), base)
     table = trace.header.tables["stacks"]
     arena = bytes.fromhex(found[1])[table.offset :]
     stored = [int.from_bytes(arena[at : at + 4], "little") for at in range(0, 4 * 200, 4)]

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from gdbext.heap.region import Region
+from gdbext.model.region import Region
 from gdbext.source.core import CoreSource, parse_core
 from gdbext.source.memory import Memory
 from tests.support import fixtures

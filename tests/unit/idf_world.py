@@ -5,9 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gdbext.source.images import ImageSource
 from gdbext.source.memory import Memory
-from gdbext.source.snapshot import ByteOrder
+from gdbext.source.snapshot import ByteOrder, snapshot_of
 from gdbext.symbols.shapes import Member, Shape, Variable
 from gdbext.trace.idf_heap_trace import Books, read_records
 from gdbext.trace.trace import Trace
@@ -69,7 +68,7 @@ class Image:
 
     def read(self, statics: bytes | None = None, buffer: bytes | None = None) -> Trace:
         ranges = [(STATICS, self.statics if statics is None else statics), (BUFFER, buffer or self.buffer)]
-        return read_records(Memory(ImageSource(ranges, self.width, self.order)), self.books())
+        return read_records(Memory(snapshot_of(ranges, self.width, self.order)), self.books())
 
 
 def filled() -> Image:

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from gdbext.source.images import ImageSource
 from gdbext.source.memory import Memory
-from gdbext.trace.ring import RingTrace, read_ring
+from gdbext.source.snapshot import snapshot_of
+from gdbext.trace.ring import read_ring
+from gdbext.trace.trace import Trace
 from tests.support import recorder
 
 Expected = tuple[str, int, int, int, str, int, int, tuple[int, ...]]
@@ -43,8 +44,8 @@ class Run:
     def number(self, name: str) -> int:
         return next(int(line.split()[1]) for line in self.lines if line.startswith(name + " "))
 
-    def trace(self) -> RingTrace:
-        return read_ring(Memory(ImageSource([(self.address, self.data)], self.bits // 8, "little")), self.address)
+    def trace(self) -> Trace:
+        return read_ring(Memory(snapshot_of([(self.address, self.data)], self.bits // 8, "little")), self.address)
 
 
 def _parsed(line: str) -> Iterator[Expected]:

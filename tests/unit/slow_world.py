@@ -10,9 +10,8 @@ from gdbext.commands import command_named
 from gdbext.commands.parsing import parsed_in_gdb
 from gdbext.model.machine import Machine, machine_of
 from gdbext.report.destination import told
-from gdbext.source.images import ImageSource
 from gdbext.source.memory import Memory
-from gdbext.source.snapshot import ByteOrder
+from gdbext.source.snapshot import ByteOrder, snapshot_of
 from gdbext.target.files import FileBytes
 from gdbext.target.target import Debugger, NoProgram, Target
 from tests.support import fixtures
@@ -31,7 +30,7 @@ class Slow:
     byte_order: ByteOrder = "little"
 
     def __init__(self, images: list[tuple[int, bytes]], at: int, holes: tuple[range, ...] = ()) -> None:
-        self._source, self._at, self._holes, self.reads = ImageSource(images), at, holes, 0
+        self._source, self._at, self._holes, self.reads = snapshot_of(images), at, holes, 0
 
     def read(self, address: int, length: int) -> bytes | None:
         self.reads += 1

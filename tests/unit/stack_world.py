@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from gdbext.analyse.reach import Held, Reach
+from gdbext.analyse.reach import Reach, UsedBlock
 from gdbext.analyse.stacks import TaskStack, task_stacks
 from gdbext.kernel.freertos import Task
 from gdbext.model.said import Said
@@ -22,7 +22,7 @@ def task(name: str, low: int, top: int, **other: object) -> Task:
 def reach(held: Snapshot | None = None) -> Reach:
     """Four blocks, each with a word of header before it."""
     starts = [HEAP + number * BLOCK + 8 for number in range(4)]
-    return Reach(held or Snapshot(), [Held(start, start + BLOCK - 8, start, HEAP) for start in starts])
+    return Reach(held or Snapshot(), [UsedBlock(start, start + BLOCK - 8, start, HEAP) for start in starts])
 
 
 def stacks_of(*tasks: Task, pointers: tuple[int, ...] = ()) -> tuple[list[TaskStack], list[Said]]:

@@ -33,7 +33,7 @@ C_ONLY = {
     *(f"MEMTRACE_{name}_BITS_{bits}" for name in ("SEQ", "TIME", "STACK", "CONTEXT") for bits in (32, 64)),
 }
 # Bounds of the reader's own.
-PYTHON_ONLY = {"_ESP_CODE", "_INDEX_MASK", "_LAP_MASK", "_LARGEST_TOTAL", "_LARGEST_SLACK"}
+PYTHON_ONLY = {"_ESP_CODE", "_INDEX_MASK", "_LAP_MASK", "_LARGEST_RING_BYTES", "_LARGEST_SLACK_BYTES"}
 # Names that the two sides spell differently.
 SPELLED = {
     "VERSION": "MEMTRACE_FORMAT_VERSION",

@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 
 from gdbext.model.record import replace
-from gdbext.source.images import ImageSource
 from gdbext.source.memory import Memory
+from gdbext.source.snapshot import snapshot_of
 from gdbext.trace.format import Widths
-from gdbext.trace.ring import RingTrace, read_ring
+from gdbext.trace.ring import read_ring
+from gdbext.trace.trace import Trace
 from tests.support.paths import ROOT
 from tests.unit.recorder import run
 
@@ -45,8 +46,8 @@ def example(form: str) -> list[tuple[bytes, dict[str, Any]]]:
     return [(parsed_hex(text), expected) for text, expected in EXAMPLES if expected["form"] == form]
 
 
-def read(data: bytes, expected: dict[str, Any]) -> RingTrace:
-    image = ImageSource([(expected["address"], data)], expected["pointer_size"], expected["byte_order"])
+def read(data: bytes, expected: dict[str, Any]) -> Trace:
+    image = snapshot_of([(expected["address"], data)], expected["pointer_size"], expected["byte_order"])
     return read_ring(Memory(image), expected["address"])
 
 

@@ -9,9 +9,8 @@ import pytest
 
 from gdbext.kernel.freertos import Tasks, read_tasks
 from gdbext.model.said import Said, said
-from gdbext.source.images import ImageSource
 from gdbext.source.memory import Memory
-from gdbext.source.snapshot import ByteOrder
+from gdbext.source.snapshot import ByteOrder, snapshot_of
 from gdbext.symbols.shapes import Member
 from tests.support.kernel_image import (
     COUNT,
@@ -27,7 +26,7 @@ FORMATS: tuple[tuple[int, ByteOrder], ...] = ((4, "little"), (8, "little"), (4, 
 
 
 def read(image: KernelImage, cores: int = 1) -> Tasks:
-    return read_tasks(Memory(ImageSource(image.images(), image.word, image.order)), Symbols(image, cores))
+    return read_tasks(Memory(snapshot_of(image.images(), image.word, image.order)), Symbols(image, cores))
 
 
 def names(found: Tasks) -> set[str]:
@@ -70,7 +69,7 @@ def test_a_running_task_that_is_in_no_list_is_found() -> None:
 def test_before_there_is_a_task_and_without_a_kernel_there_is_nothing_to_say() -> None:
     assert read(kernel(running=())) == Tasks()
     image = kernel()
-    assert read_tasks(Memory(ImageSource(image.images())), NoKernel(image)) == Tasks()
+    assert read_tasks(Memory(snapshot_of(image.images())), NoKernel(image)) == Tasks()
 
 
 class NoKernel(Symbols):
@@ -93,7 +92,7 @@ def test_without_types_the_usual_forms_are_known(
     word: int, order: ByteOrder, check: int, whole: bool, program: type[Symbols]
 ) -> None:
     image = KernelImage(STATES, ("worker", "net"), word, order, check, whole)
-    memory = Memory(ImageSource(image.images(), word, order))
+    memory = Memory(snapshot_of(image.images(), word, order))
     typed = read_tasks(memory, Symbols(image, 2))
     assert (names(typed), typed.complete) == (set(STATES), True)
     guessed = read_tasks(memory, program(image, 2))
@@ -103,14 +102,14 @@ def test_without_types_the_usual_forms_are_known(
 def test_without_types_nothing_less_than_all_tasks_is_believed() -> None:
     image = kernel()
     image.put(COUNT, 8)
-    found = read_tasks(Memory(ImageSource(image.images())), NoTypes(image))
+    found = read_tasks(Memory(snapshot_of(image.images())), NoTypes(image))
     assert found.tasks == ()
     assert found.problems == (said("lists-unknown"),)
 
 
 def test_a_file_without_the_kernel_says_so() -> None:
     image = kernel()
-    found = read_tasks(Memory(ImageSource([(0, bytes(16))])), Symbols(image))
+    found = read_tasks(Memory(snapshot_of([(0, bytes(16))])), Symbols(image))
     assert found.tasks == ()
     assert found.problems == (said("kernel-unknown", variable="pxCurrentTCB"),)
 
@@ -182,6 +181,6 @@ def test_no_bytes_make_it_fail() -> None:
             base = choose.choice((VARIABLES, TASKS))
             value = choose.choice((choose.getrandbits(32), choose.choice(known), 0, 0xFFFF_FFFF))
             image.put(base + choose.randrange(0, len(image.memory[base]), 4), value)
-        found = read_tasks(Memory(ImageSource(image.images())), choose.choice((Symbols, NoTypes))(image))
+        found = read_tasks(Memory(snapshot_of(image.images())), choose.choice((Symbols, NoTypes))(image))
         assert len(found.problems) <= 7
         assert len(found.tasks) <= 1024

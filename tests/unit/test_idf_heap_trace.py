@@ -10,9 +10,8 @@ import pytest
 
 from gdbext.model.said import Said, Trouble, said
 from gdbext.report.sentences import words
-from gdbext.source.images import ImageSource
 from gdbext.source.memory import Memory
-from gdbext.source.snapshot import ByteOrder
+from gdbext.source.snapshot import ByteOrder, snapshot_of
 from gdbext.symbols.shapes import Shape, Variable
 from gdbext.trace.idf_heap_trace import books_of
 from gdbext.trace.idf_task_stats import read_owners
@@ -165,15 +164,15 @@ def test_types_that_lack_what_is_needed_are_not_guessed() -> None:
 
 
 def test_tasks_own_blocks() -> None:
-    owners = read_owners(Memory(ImageSource([(LISTS, bytes(task_lists()))])), VARIABLE)
-    assert owners.tasks == {0x1000: "main", 0x2000: "main", 0x3000: "network"}
+    owners = read_owners(Memory(snapshot_of([(LISTS, bytes(task_lists()))])), VARIABLE)
+    assert owners.owners == {0x1000: "main", 0x2000: "main", 0x3000: "network"}
     assert owners.own == tuple((LISTS + node + 4, LISTS + node + 8) for node in (96, 112, 128))
-    assert owners.problem is None
+    assert owners.problems == ()
 
 
 def test_lists_of_tasks_that_are_broken_end() -> None:
     targets = [LISTS + node for node in (0, 16, 40, 64, 80, 96, 112, 128)]
     for number in range(2000):
         data = mutated(bytes(task_lists()), Random(number), targets)
-        owners = read_owners(Memory(ImageSource([(LISTS, data)])), VARIABLE)
+        owners = read_owners(Memory(snapshot_of([(LISTS, data)])), VARIABLE)
         assert len(owners.own) <= 16

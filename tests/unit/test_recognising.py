@@ -6,12 +6,12 @@ from __future__ import annotations
 from random import Random
 
 from gdbext.heap.allocator import DECISIVE, Recognised
-from gdbext.heap.region import Region
 from gdbext.heap.registry import recognise, weight_of
 from gdbext.heap.tlsf.control import recognise_tlsf
 from gdbext.heap.tlsf.owner import are_owners
-from gdbext.source.images import ImageSource
+from gdbext.model.region import Region
 from gdbext.source.memory import Memory
+from gdbext.source.snapshot import snapshot_of
 from tests.support.tlsf_image import Shape, payloads, shaped_image
 
 BASE = 0x2000_0000
@@ -19,7 +19,7 @@ TASKS = (0x3FFB_0154, 0x3FFB_02A8, 0x3FFB_03FC, 0x3FFB_0550, 0x3FFB_06A4)
 
 
 def memory_of(data: bytes) -> Memory:
-    return Memory(ImageSource([(BASE, data)], 4, "little"))
+    return Memory(snapshot_of([(BASE, data)], 4, "little"))
 
 
 def test_a_control_block_decides_against_noise() -> None:
@@ -44,9 +44,9 @@ def test_pointers_behind_the_lists_are_no_lists() -> None:
     words = b"".join(rng.choice(places).to_bytes(4, "little") for _ in range(1001))
     start = places[0] - 4 - BASE
     data[start : start + len(words)] = words
-    tables = recognise_tlsf(memory_of(bytes(data)), BASE, BASE, BASE + len(data), ("static", "static"), None)
-    assert tables is not None
-    assert (tables.levels, tables.second) == (12, 5)
+    layout = recognise_tlsf(memory_of(bytes(data)), BASE, BASE, BASE + len(data), ("static", "static"), None)
+    assert layout is not None
+    assert (layout.fl_count, layout.sl_log2) == (12, 5)
 
 
 def test_few_blocks_of_many_tasks_have_owners() -> None:

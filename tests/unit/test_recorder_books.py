@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 import pytest
 
 from gdbext.model.events import Event
-from gdbext.trace.ring import RingTrace
+from gdbext.trace.trace import Trace
 from tests.unit.recorder import Expected, Run, run
 
 ADDRESS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
@@ -33,7 +33,7 @@ def found(event: Event) -> Expected:
     return event.kind, event.address, event.size, event.heap, event.task, event.core, event.time, event.stack
 
 
-def all_found(ran: Run) -> RingTrace:
+def all_found(ran: Run) -> Trace:
     """The ring must hold just what was asked for."""
     trace = ran.trace()
     assert [found(event) for event in trace.events] == ran.expected

@@ -8,19 +8,19 @@ import random
 import pytest
 
 from gdbext.model.reports.base import Cost
-from gdbext.model.said import Said, said
-from gdbext.source.images import ImageSource
+from gdbext.model.said import Said, Trouble, said
 from gdbext.source.memory import Memory
-from gdbext.trace.format import FormatError
-from gdbext.trace.ring import RingTrace, find_rings, read_ring
+from gdbext.source.snapshot import snapshot_of
+from gdbext.trace.ring import find_rings, read_ring
+from gdbext.trace.trace import Trace
 from tests.support.ring import Ring
 
 SHAPES = [(4, "little"), (4, "big"), (8, "little"), (8, "big")]
 
 
-def read(ring: Ring, data: bytes | None = None) -> RingTrace:
+def read(ring: Ring, data: bytes | None = None) -> Trace:
     image = [(ring.address, ring.data() if data is None else data)]
-    return read_ring(Memory(ImageSource(image, ring.pointer_size, ring.byte_order)), ring.address)  # type: ignore[arg-type]
+    return read_ring(Memory(snapshot_of(image, ring.pointer_size, ring.byte_order)), ring.address)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(("pointer_size", "byte_order"), SHAPES)
@@ -195,7 +195,7 @@ def test_no_bytes_make_it_raise_anything_else(pointer_size: int, byte_order: str
             data[chance.randrange(8, len(data))] = chance.randrange(256)
         try:
             trace = read(ring, bytes(data[: chance.randrange(384, len(data) + 1)]))
-        except FormatError:
+        except Trouble:
             continue
         assert trace.info.kept + trace.info.lost >= trace.info.kept >= 0
 
@@ -205,7 +205,7 @@ def test_every_truncation_is_said() -> None:
     ring.event("alloc", 1, 2)
     data = ring.data()
     for length in range(384):
-        with pytest.raises(FormatError):
+        with pytest.raises(Trouble):
             read(ring, data[:length])
 
 
@@ -223,7 +223,7 @@ def test_every_truncation_is_said() -> None:
 def test_a_bad_header_is_refused_with_its_reason(offset: int, value: int, why: Said) -> None:
     data = bytearray(Ring().data())
     data[offset] = value
-    with pytest.raises(FormatError) as refused:
+    with pytest.raises(Trouble) as refused:
         read(Ring(), bytes(data))
     assert refused.value.why == why
 
@@ -232,7 +232,7 @@ def test_a_ring_is_found_by_its_magic_and_its_own_address() -> None:
     ring = Ring(address=0x20000100)
     copy = Ring(address=0x20009000).data()  # a header that says that it lies elsewhere
     memory = b"\0" * 0x100 + ring.data() + copy
-    held = Memory(ImageSource([(0x20000000, memory)]))
+    held = Memory(snapshot_of([(0x20000000, memory)]))
     held.fetch(0x20000000, len(memory))
     assert find_rings(held.snapshot, 0x20000000, 0x20000000 + len(memory)) == [0x20000100]
     assert find_rings(held.snapshot, 0x20000104, 0x20000000 + len(memory)) == []
@@ -243,7 +243,7 @@ def test_over_a_slow_link_only_what_was_written_is_read() -> None:
     for number in range(10):
         ring.event("alloc", 0x1000 + number, 4)
     data = ring.data()
-    memory = Memory(ImageSource([(ring.address, data)]))
+    memory = Memory(snapshot_of([(ring.address, data)]))
     memory.link.learn(1000, 1.0)
     slow = read_ring(memory, ring.address)
     assert slow.events == read(ring).events

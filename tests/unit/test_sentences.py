@@ -68,6 +68,8 @@ def literals(tree: ast.Module) -> Iterator[ast.Constant]:
             left_out.add(node.value)
         if isinstance(node, ast.Call) and getattr(node.func, "id", getattr(node.func, "attr", "")) in DECLARED:
             left_out |= set(ast.walk(node))
+        if isinstance(node, ast.keyword) and node.arg == "sentences":  # of a family that is one file
+            left_out |= set(ast.walk(node))
         if isinstance(node, (ast.Assign, ast.AnnAssign)):
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
             declared = [getattr(target, "id", "") for target in targets]

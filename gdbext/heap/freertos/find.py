@@ -9,12 +9,12 @@ Cost: some variables; for heap_5, which keeps no list of its regions, the variab
 
 from __future__ import annotations
 
-from typing import Dict, Iterator, List, Optional, Tuple, Union
+from typing import Dict, List, Optional, Tuple, Union
 
 from gdbext.heap.allocator import LARGEST_HEAP, Allocator, Named, Recognised
 from gdbext.heap.freertos.allocators import HEAP_1, HEAP_2, HEAP_4, HEAP_5
-from gdbext.heap.freertos.layout import hints_of_link, link_of
-from gdbext.heap.region import Hints, Region, Span
+from gdbext.heap.freertos.layout import link_hints
+from gdbext.model.region import Hints, Region, Span
 from gdbext.model.said import Said, said
 from gdbext.source.memory import Memory
 from gdbext.symbols.shapes import Program
@@ -41,7 +41,9 @@ def _found(memory: Memory, program: Program) -> Union[Region, Said, None]:
         return said("no-end-pointer")
     if array is not None:
         return _of_ranges(memory, program, HEAP_4, [array], _ARRAY)
-    tables = ((name, _table(memory, address)) for name, address in _tables(memory, program))
+    word = memory.source.pointer_size  # the size of a variable tells whether it may be a table of regions
+    sized = ((name, place) for name, place, size in program.objects() if 4 * word <= size <= 2 * _MOST_REGIONS * word)
+    tables = ((name, _table(memory, place)) for name, place in sized)
     regions = (
         _of_ranges(memory, program, HEAP_5, table, said("found-by-table", name=name)) for name, table in tables if table
     )
@@ -51,41 +53,28 @@ def _found(memory: Memory, program: Program) -> Union[Region, Said, None]:
 
 def _older(memory: Memory, program: Program, array: Span) -> Union[Region, Said, None]:
     """heap_2 has an xEnd, no pxEnd; heap_1 counts by xNextFreeByte and has no list."""
-    places = {name: program.address_of(name) for name in ("xStart", "xEnd", "xFreeBytesRemaining")}
+    (low, high), word, names = array, memory.source.pointer_size, ("xStart", "xEnd", "xFreeBytesRemaining")
+    places = {name: place for name, place in zip(names, map(program.address_of, names)) if place is not None}
+    hints: Dict[str, int] = {"array_start": low, "array_end": high}
+    if "xStart" in places and "xEnd" in places:
+        for name in names:
+            memory.allow(places.get(name, 0), places.get(name, 0) + 2 * word)
+        if memory.word(places["xEnd"] + word) == 0:
+            return said("no-end-size")
+        starts = [-(-low // align) * align for align in _ALIGNMENTS]
+        starts += [(low + align) // align * align for align in _ALIGNMENTS]  # older versions skip aligned starts
+        found = _best(memory, HEAP_2, array, starts, _ARRAY, {**hints, **places})
+        return found or said("no-heap-2", place=low)
     counted = program.address_of("xNextFreeByte")
-    hints: Dict[str, int] = {"array_start": array[0], "array_end": array[1]}
-    if places["xStart"] is not None and places["xEnd"] is not None:
-        hints.update({name: place for name, place in places.items() if place is not None})
-        return _heap_2(memory, array, hints)
-    if counted is None or places["xStart"] is not None:
+    if counted is None or "xStart" in places:
         return None
-    aligned = _static(program, "pucAlignedHeap")
+    # Compilers number the variables inside of functions.
+    aligned = next((place for one, place, _ in program.objects() if one.split(".")[0] == "pucAlignedHeap"), None)
     hints.update({"xNextFreeByte": counted, **({} if aligned is None else {"pucAlignedHeap": aligned})})
-    return _heap_1(memory, array, hints)
-
-
-def _static(program: Program, name: str) -> Optional[int]:
-    """Address of a variable inside of a function: compilers number these."""
-    return next((place for one, place, _ in program.objects() if one.split(".")[0] == name), None)
-
-
-def _heap_2(memory: Memory, array: Span, hints: Hints) -> Union[Region, Said]:
-    low, word = array[0], memory.source.pointer_size
-    for name in ("xStart", "xEnd", "xFreeBytesRemaining"):
-        memory.allow(hints.get(name, 0), hints.get(name, 0) + 2 * word)
-    if memory.word(hints["xEnd"] + word) == 0:
-        return said("no-end-size")
-    skipping = [(low + align) // align * align for align in _ALIGNMENTS]  # older versions skip aligned starts
-    places = [*(-(-low // align) * align for align in _ALIGNMENTS), *skipping]
-    found = _best(memory, HEAP_2, array, places, _ARRAY, hints)
-    return found or said("no-heap-2", place=low)
-
-
-def _heap_1(memory: Memory, array: Span, hints: Hints) -> Optional[Region]:
-    (low, high), word = array, memory.source.pointer_size
-    told = memory.word(hints["pucAlignedHeap"]) if "pucAlignedHeap" in hints else None
-    sound = told is not None and told % word == 0 and low <= told <= low + _ALIGNMENTS[-1] < high
-    start = told if told is not None and sound else -(-low // _ALIGNMENTS[0]) * _ALIGNMENTS[0]
+    told = None if aligned is None else memory.word(aligned)
+    start = -(-low // _ALIGNMENTS[0]) * _ALIGNMENTS[0]
+    if told is not None and told % word == 0 and low <= told <= low + _ALIGNMENTS[-1] < high:
+        start = told
     return _best(memory, HEAP_1, array, [start], _ARRAY, hints)
 
 
@@ -96,7 +85,7 @@ def _of_ranges(
     for low, high in ranges:
         memory.allow(low, high)
     places = [-(-ranges[0][0] // align) * align for align in _ALIGNMENTS]
-    hints = hints_of_link(link_of(program, memory.source.pointer_size))
+    hints = link_hints(program, memory.source.pointer_size)
     sized = tuple(ranges) if ranges[0][1] - ranges[0][0] < LARGEST_HEAP else ()
     return _best(memory, allocator, ranges[0], places, origin, hints, sized)
 
@@ -118,14 +107,6 @@ def _best(
     found = [(allocator.recognise(memory, region), region) for region in there]
     read = [(one.weight, region) for one, region in found if isinstance(one, Recognised)]
     return max(read, key=lambda pair: pair[0])[1] if read else None
-
-
-def _tables(memory: Memory, program: Program) -> Iterator[Tuple[str, int]]:
-    """The variables that may be a table of regions, by their size."""
-    word = memory.source.pointer_size
-    for name, address, size in program.objects():
-        if 4 * word <= size <= 2 * _MOST_REGIONS * word:
-            yield name, address
 
 
 def _table(memory: Memory, address: int) -> List[Span]:

@@ -9,15 +9,22 @@ Limits: without the program's symbols nothing can be said, as both variables lie
 
 from __future__ import annotations
 
-from typing import Iterator, List, Optional, Tuple
+from typing import Iterator, List, Optional, Union
 
+from gdbext.heap.allocator import Allocator, Recognised, Unreadable
 from gdbext.heap.cover import Evidence
+from gdbext.heap.facts import HeapFacts, Rule
 from gdbext.heap.freertos.layout import USUAL_ALIGNMENT
-from gdbext.heap.geometry import FREE_BIT, Flaw, Geometry, Pool
-from gdbext.heap.region import Hints
+from gdbext.heap.geometry import FREE_BIT, Flaw, Geometry, Pool, narrowed
+from gdbext.heap.rules import check_flaws
 from gdbext.heap.walk import Walk
-from gdbext.model.said import said
+from gdbext.model.region import Region
+from gdbext.model.reports.base import Skipped
+from gdbext.model.said import Said, said
 from gdbext.source.memory import Memory
+from gdbext.source.snapshot import WordReader
+
+_NEXT_BYTE = "xNextFreeByte of heap_1 is aligned and inside of the array, and pucAlignedHeap is where that begins."
 
 
 class Heap1Layout(Geometry):
@@ -33,44 +40,55 @@ class Heap1Layout(Geometry):
         return self.taken
 
 
-def recognise_heap_1(memory: Memory, start: int, hints: Hints) -> Optional[Heap1Layout]:
-    """The heap whose array is aligned at `start`; None without the symbols of its variables."""
-    place, word = hints.get("xNextFreeByte"), memory.source.pointer_size
-    low, high = hints.get("array_start", start), hints.get("array_end", start)
-    taken = None if place is None else memory.word(place)
-    if place is None or taken is None or not low <= start < high:
-        return None
-    align = word if start % USUAL_ALIGNMENT else USUAL_ALIGNMENT
-    whole = (high - low - align) & -word
-    pool = Pool(start, start + whole)
-    flaws = tuple(_flaws(hints, place, taken, (start, whole, align, word), memory))
-    return Heap1Layout(
-        f"freertos-heap1-{8 * word}", word, align, 0, align, start, (pool,), flaws, min(taken, whole) & -word
-    )
+class Heap1(Allocator):
+    """heap_1, which never frees."""
 
+    kind = "freertos_heap_1"
+    address_is = "FreeRTOS heap_1: the aligned start of its array; needs symbols"
+    rules = (Rule("next-byte", _NEXT_BYTE, check_flaws),)
+    needs_variables = True
 
-def _flaws(hints: Hints, place: int, taken: int, heap: Tuple[int, int, int, int], memory: Memory) -> Iterator[Flaw]:
-    start, whole, align, word = heap
-    if taken > whole:
-        text = said("next-byte-large", place=place, stored=taken, whole=whole)
-        yield Flaw("next-byte", place, word, text, "variable", None, taken)
-    elif taken % align and taken % word:
-        text = said("next-byte-odd", place=place, stored=taken, align=align)
-        yield Flaw("next-byte", place, word, text, "variable", None, taken)
-    aligned = hints.get("pucAlignedHeap", 0)
-    value = memory.word(aligned) if aligned else None
-    if value is not None and value != start and (value or taken):
-        text = said("aligned-heap", place=aligned, stored=value, expected=start)
-        yield Flaw("next-byte", aligned, word, text, "variable", start, value)
+    def recognise(self, memory: Memory, region: Region) -> Union[Recognised, Unreadable]:
+        """The array, if its variables are known."""
+        hints, start, word = region.hints, region.address, memory.source.pointer_size
+        low, high, place = hints.get("array_start", start), hints.get("array_end", start), hints.get("xNextFreeByte")
+        taken = None if place is None else memory.word(place)
+        if place is None or taken is None or not low <= start < high:
+            return Unreadable(region, "unreadable", said("heap-1-symbols"))
+        align = word if start % USUAL_ALIGNMENT else USUAL_ALIGNMENT
+        whole = (high - low - align) & -word
+        flaws: List[Flaw] = []
+        if taken > whole:
+            text = said("next-byte-large", place=place, stored=taken, whole=whole)
+            flaws.append(Flaw("next-byte", place, word, text, "variable", None, taken))
+        elif taken % align and taken % word:
+            text = said("next-byte-odd", place=place, stored=taken, align=align)
+            flaws.append(Flaw("next-byte", place, word, text, "variable", None, taken))
+        aligned = hints.get("pucAlignedHeap", 0)
+        value = memory.word(aligned) if aligned else None
+        if value is not None and value != start and (value or taken):
+            text = said("aligned-heap", place=aligned, stored=value, expected=start)
+            flaws.append(Flaw("next-byte", aligned, word, text, "variable", start, value))
+        name, pool = f"freertos-heap1-{8 * word}", Pool(start, start + whole)
+        counted = min(taken, whole) & -word
+        layout = Heap1Layout(name, word, align, 0, align, start, (pool,), tuple(flaws), counted)
+        return Recognised(self, layout, None, 1)
 
+    def walk(self, layout: Geometry, read: WordReader, evidence: Evidence) -> Walk:
+        """The blocks that the trace knows in the used part, and the free part."""
+        behind = layout.first + narrowed(layout, Heap1Layout).taken
+        used = sorted(payload for payload in evidence.proven if layout.first <= payload < behind)
+        walk = Walk(layout, used, [layout.rounded(evidence.proven[payload][0]) for payload in used])
+        if layout.end > behind:
+            walk.payloads.append(behind)
+            walk.words.append((layout.end - behind) | FREE_BIT)
+        return walk
 
-def walk_heap_1(layout: Heap1Layout, evidence: Evidence) -> Walk:
-    """The blocks that the trace knows in the used part, and the free part."""
-    walk, start = Walk(layout), layout.first
-    used = sorted(payload for payload in evidence.proven if start <= payload < start + layout.taken)
-    sizes: List[int] = [layout.rounded(evidence.proven[payload].size) for payload in used]
-    walk.payloads, walk.words = used, sizes
-    if layout.end > start + layout.taken:
-        walk.payloads.append(start + layout.taken)
-        walk.words.append((layout.end - start - layout.taken) | FREE_BIT)
-    return walk
+    def remarks(self, facts: HeapFacts) -> Iterator[Skipped]:
+        """That its counter alone can be checked."""
+        yield Skipped(f"heap {facts.region.address:#x}", said("heap-1-counter"))
+
+    def evidence(self, facts: HeapFacts) -> Iterator[Said]:
+        """Its counter."""
+        layout = narrowed(facts.layout, Heap1Layout)
+        yield said("bytes-in-use", used=layout.taken, whole=layout.end - layout.first)

@@ -14,15 +14,16 @@ from __future__ import annotations
 
 from collections import Counter
 from itertools import accumulate
-from typing import Dict, FrozenSet, Iterator, List, NamedTuple, Optional, Sequence, Set, Tuple
+from typing import Dict, FrozenSet, Iterator, List, Optional, Set, Tuple
 
+from gdbext.heap.allocator import LARGEST_HEAP
 from gdbext.heap.cover import NOTHING_KNOWN, Agrees, Evidence
 from gdbext.heap.ends import FAR_BYTES, WINDOW_BYTES, follow, known_until, look_ahead, paged_reader
 from gdbext.heap.freertos.layout import BLOCKS_BEYOND_CHANCE, USUAL_ALIGNMENT, LinkedBlocks
 from gdbext.heap.geometry import FLAG_BITS, FREE_BIT, Flaw, Pool
-from gdbext.heap.region import Hints
 from gdbext.heap.walk import Node, Walk, walk_listed, walk_pools
 from gdbext.model.record import replace
+from gdbext.model.region import Hints
 from gdbext.model.said import Said, said
 from gdbext.source.memory import Memory
 from gdbext.source.snapshot import WordReader
@@ -37,7 +38,11 @@ _POINTER_BYTES = 1 << 26  # pointers lead no further
 _XEND_SCORE = 3  # what xEnd's word on the end is worth, where it does not fit what is known of the array
 _MOST_CANDIDATES = 8  # places that may be xEnd
 _VARIABLES_BYTES = 4096  # a range of variables that is looked through for xEnd has no more
-_MEMORY_ENDS = said("ends-with-memory")
+_AS_TOLD = said("ends-at", why=said("ends-as-told"))
+_MEMORY_ENDS = said("ends-at", why=said("ends-with-memory"))
+_HEADERS_STOP = said("ends-at", why=said("ends-with-headers"))
+
+_End = Tuple[int, Said]  # where a heap may end, and what says so
 
 
 class Heap2Layout(LinkedBlocks):
@@ -48,19 +53,14 @@ class Heap2Layout(LinkedBlocks):
     last_link: Optional[int] = None  # address of xEnd, where the list ends
     head: Optional[Tuple[int, int]] = None  # address and value of xStart's pointer
     counter: Optional[Tuple[int, int]] = None  # of xFreeBytesRemaining
-    ended_by: Optional[Said] = None  # what says where the heap ends
+    ends_at: Said = _HEADERS_STOP
     chained: FrozenSet[int] = frozenset()  # without the allocated bit: where the headers of free blocks lie
 
     has_markers = False
 
-    @property
-    def ends_at(self) -> Said:
-        """What tells where a chain of blocks ends."""
-        return said("ends-at", why=self.ended_by)
-
     def behind_pool(self, pool: Pool) -> int:
-        """The address behind the last byte: no header stands there."""
-        return pool.end - self.header + self.odd
+        """The address behind the last byte, with the odd bytes of the last block."""
+        return super().behind_pool(pool) + self.odd
 
     def target_of(self, value: Optional[int]) -> Optional[int]:
         """Payload of the block that a pointer leads to; None if it leads to none, as xEnd is none."""
@@ -95,86 +95,70 @@ class Heap2Layout(LinkedBlocks):
         return read_header
 
 
-class Heap2(NamedTuple):
-    """A recognised heap, and how many of its blocks speak for it."""
-
-    layout: Heap2Layout
-    blocks: int
-
-
-class _End(NamedTuple):
-    """Where a heap may end."""
-
-    address: int
-    why: Said
-    worth: float = 0.0
-
-
-def recognise_heap_2(memory: Memory, address: int, largest: int, hints: Hints, claimed: bool = True) -> Optional[Heap2]:
-    """The layout of the heap_2 whose first header is at `address`, or None. `claimed`: somebody says that it is one."""
+def recognise_heap_2(memory: Memory, address: int, hints: Hints, claimed: bool) -> Optional[Tuple[Heap2Layout, int]]:
+    """The layout of the heap_2 whose first header is at `address`, with how many of its blocks speak for it; or None.
+    `claimed`: somebody says that it is one.
+    """
     word = memory.source.pointer_size
     memory.fetch(address, 2 * word)
     if address % word:
         return None
-    read, high = paged_reader(memory, address), known_until(memory, address, largest)
-    probe = _probe(address, word, high)
+    read, high = paged_reader(memory, address), known_until(memory, address, LARGEST_HEAP)
+    # Sizes are followed with a probe before alignment and end are known.
+    pool = Pool(address + 2 * word, high - (high - address) % word + 2 * word)
+    probe = Heap2Layout("", word, word, 2 * word, word, address, (pool,), (), 0, word, marked=True, odd=0)
     stop = follow(probe, probe.header_reader(read), probe.first, probe.end)[0]
     look_ahead(memory, stop, high)
-    reader = _Reader(memory, read, probe, stop - probe.header, largest, hints)
-    found = [(end, reader.layout_to(end)) for end in reader.ends()] if claimed or reader.sizes else []
+    reader = _Reader(memory, read, probe, stop - probe.header, high, hints)
+    found = [reader.layout_to(end) for end in reader.ends()] if claimed or reader.sizes else []
     if not found:
         return None
-    layout = min(found, key=lambda one: reader.spoiled(one[1]) - one[0].worth)[1]
-    return _judged(layout, read, reader.is_verified(layout))
-
-
-def _probe(address: int, word: int, end: int) -> Heap2Layout:
-    """What sizes can be followed with before alignment and end are known."""
-    header, end = 2 * word, end - (end - address) % word
-    pool = Pool(address + header, end + header)
-    return Heap2Layout("", word, word, header, word, address, (pool,), (), marked=True, odd=0)
+    layout = min(found, key=reader.spoiled)
+    verified = reader.is_end_of(layout, layout.last_link)
+    walk, agrees = walk_heap_2(layout, read), link_agrees(layout, read)
+    good = sum(1 for payload, word in zip(walk.payloads, walk.words) if agrees(payload, word, 0))
+    if not good or (2 * good < len(walk.payloads) + 4 * len(walk.breaks) and not verified):
+        return None
+    return layout, max(1, good - 4 * len(walk.breaks)) if verified or layout.marked else 1
 
 
 class _Reader:
     """What is read around a heap to find its end, its alignment and its list."""
 
     def __init__(
-        self, memory: Memory, read: WordReader, probe: Heap2Layout, stop: int, largest: int, hints: Hints
+        self, memory: Memory, read: WordReader, probe: Heap2Layout, stop: int, high: int, hints: Hints
     ) -> None:
         self.memory = memory
         self.read = read
         self.probe = probe
         self.address = probe.control
         self.stop = stop  # where the headers stop
-        self.high = known_until(memory, probe.control, largest)
+        self.high = high  # the end of the memory that is known
         self.hints = hints
         self.furthest = self.high + FAR_BYTES  # an image may be cut off
-        self.sizes = list(self._sizes())
-        self.borders = set(accumulate(self.sizes, initial=self.address))
-
-    def _sizes(self) -> Iterator[int]:
+        self.sizes: List[int] = []  # of the blocks up to there, headers and all
+        self.borders = {self.address}
         place = self.address
         while place < self.stop:
-            yield self._size_at(place)
-            place += self._size_at(place)
+            self.sizes.append(self._size_at(place))
+            place += self.sizes[-1]
+            self.borders.add(place)
 
     def ends(self) -> List[_End]:
-        """Where the heap may end; what is sure comes alone."""
-        told = list(self._told())
-        sure = [end for end in told if end.address == self.stop or self._fills_its_array(end.address)]
-        if sure:
-            return sure[:1]
-        rest = [_End(self.stop, said("ends-with-headers"))] if self.stop > self.address else []
-        return [*told, *rest] if told else [*self._memory_end(), *rest][:1]
-
-    def _told(self) -> Iterator[_End]:
-        """The heap's end by its size, as xEnd has it: by its symbol, or where free blocks' pointers lead."""
-        word, known = self.probe.word, self.hints.get("xEnd")
+        """Where the heap may end; what is sure comes alone. xEnd tells it by the heap's size: by its symbol, or where
+        free blocks' pointers lead.
+        """
+        word, known, told = self.probe.word, self.hints.get("xEnd"), []
         for place in [known] if known is not None else [*self._led_to(), *self._alike()]:
             end = self.address + (self.memory.word(place + word) or 0)
             fits = end > self.stop or (end > self.address and end in self.borders)
             if self.memory.word(place) == 0 and fits and end <= self.furthest:
-                yield _End(end, said("ends-as-told"), _XEND_SCORE)
+                told.append((end, _AS_TOLD))
+        sure = [one for one in told if one[0] == self.stop or self._fills_its_array(one[0])]
+        if sure:
+            return sure[:1]
+        rest = [(self.stop, _HEADERS_STOP)] if self.stop > self.address else []
+        return [*told, *rest] if told else [*self._memory_end(), *rest][:1]
 
     def _fills_its_array(self, end: int) -> bool:
         """Whether no more is lost of the array, or of an image that holds nothing else, than aligning may cost."""
@@ -189,18 +173,16 @@ class _Reader:
         return None if low is None or self.address - low >= _ALIGNING_BYTES else (low, self.high)
 
     def _led_to(self) -> List[int]:
-        """Where pointers lead outside of what is walked, to what may be read."""
-        outside = (value for value in self._pointers() if not self.address <= value < self.stop)
-        return [value for value, _ in Counter(outside).most_common(_MOST_CANDIDATES) if self._is_there(value)]
-
-    def _pointers(self) -> Iterator[int]:
-        """The pointers in the headers, and what may be some behind the place where the headers stop."""
-        word = self.probe.word
+        """Where pointers lead outside of what is walked, to what may be read: those in the headers, and what may be
+        some behind the place where the headers stop.
+        """
+        word, may_read = self.probe.word, self.memory.may_read
         behind = range(self.stop, min(self.high, self.stop + WINDOW_BYTES) - word, word)
-        for place in [*accumulate(self.sizes[:-1], initial=self.address), *behind]:
-            value = self.read(place)
-            if value and value % word == 0:
-                yield value
+        values = map(self.read, [*accumulate(self.sizes[:-1], initial=self.address), *behind])
+        pointers = (value for value in values if value and value % word == 0)
+        outside = (value for value in pointers if not self.address <= value < self.stop)
+        common = Counter(outside).most_common(_MOST_CANDIDATES)
+        return [value for value, _ in common if may_read(value, value + 2 * word)]
 
     def _alike(self) -> Iterator[int]:
         """Variables of a small range of their own that look like xEnd: no pointer, and a size that fits."""
@@ -213,9 +195,6 @@ class _Reader:
                     if self.memory.word(place) == 0 and fits:
                         yield place
 
-    def _is_there(self, place: int) -> bool:
-        return self.memory.may_read(place, place + 2 * self.probe.word)
-
     def _memory_end(self) -> Iterator[_End]:
         """The end of the array, or of an image of its own, unless the headers stop for good before it."""
         array = self._array()
@@ -223,17 +202,15 @@ class _Reader:
             return
         end, tail = self._chain_end(), self.stop + self._size_at(self.stop)
         if end is not None:
-            yield _End(end, _MEMORY_ENDS)
+            yield end, _MEMORY_ENDS
         elif array[1] - array[0] - (tail - self.address) in _ALIGNMENTS:
-            yield _End(tail, _MEMORY_ENDS)
-        elif not self._fills_its_array(self.stop) and ("array_end" in self.hints or self._goes_on()):
-            lost = self._shared_by(self.sizes)
-            yield _End(self.address + array[1] - array[0] - lost, _MEMORY_ENDS)
-
-    def _goes_on(self) -> bool:
-        """Whether something is left where the headers stop: what is blank there may be no part of the array."""
-        rest = self.memory.get(self.stop, min(self.high - self.stop, WINDOW_BYTES)) or b"\0"
-        return not self.sizes or len(set(rest)) > 1
+            yield tail, _MEMORY_ENDS
+        elif not self._fills_its_array(self.stop):
+            # What is blank where the headers stop may be no part of the array, unless its symbol says so.
+            told, length = "array_end" in self.hints, min(self.high - self.stop, WINDOW_BYTES)
+            rest = b"" if told else self.memory.get(self.stop, length) or b"\0"
+            if told or not self.sizes or len(set(rest)) > 1:
+                yield self.address + array[1] - array[0] - self._shared_by(self.sizes), _MEMORY_ENDS
 
     def _size_at(self, place: int) -> int:
         return (self.read(place + self.probe.word) or 0) & (1 << (8 * self.probe.word - 1)) - 1
@@ -246,22 +223,29 @@ class _Reader:
         for place in range(self.high - (self.high - self.address) % word, low, -word):
             size = self._size_at(place)
             behind = place + size
-            if size >= probe.header and size % word == 0 and self._is_sound(place):
+            if size < probe.header or size % word:
+                continue
+            # The pointer is NULL with the allocated bit, else one that may lead to a block.
+            link, used = self.read(place), (self.read(place + word) or 0) >> (8 * word - 1)
+            leads = bool(link and link % word == 0 and abs(link - place) < _POINTER_BYTES)
+            if link == 0 if used else leads:
                 if behind in best:
                     best[place] = (best[behind][0] + 1, best[behind][1])
                 elif self.high >= behind and self._fills_its_array(behind):
                     best[place] = (1, behind)
         return max(best.values(), default=(0, None))[1]
 
-    def _is_sound(self, place: int) -> bool:
-        """Whether a pointer and a size stand there that fit each other: NULL with the allocated bit, else a pointer."""
-        link, size = self.read(place), self.read(place + self.probe.word) or 0
-        used = size >> (8 * self.probe.word - 1)
-        return link == 0 if used else bool(link and link % self.probe.word == 0 and abs(link - place) < _POINTER_BYTES)
-
     def layout_to(self, end: _End) -> Heap2Layout:
         """The layout of the heap if it ends there."""
-        layout = self._shaped(end)
+        align, word, (address, why) = self._alignment(end[0]), self.probe.word, end
+        header, odd = (2 * word + align - 1) // align * align, (address - self.address) % align
+        counter = self.hints.get("xFreeBytesRemaining")
+        counted = None if counter is None else self.memory.word(counter)
+        layout = replace(
+            self.probe, align=align, header=header, smallest=align, odd=odd, ends_at=why,
+            pools=(Pool(self.address + header, address - odd + header),),
+            counter=None if counter is None or counted is None else (counter, counted),
+        )  # fmt: skip
         walk = Walk(layout)
         walk_pools(walk, self.read, lambda *_: True)
         links = {payload: self.read(layout.next_place(payload)) or 0 for payload in walk.payloads}
@@ -273,21 +257,13 @@ class _Reader:
             return replace(layout, name=name)
         return replace(layout, name=f"{name}-unmarked", chained=_chained(layout, walk, links))
 
-    def _shaped(self, end: _End) -> Heap2Layout:
-        align, word = self._alignment(end), self.probe.word
-        header = (2 * word + align - 1) // align * align
-        odd = (end.address - self.address) % align
-        counter = self.hints.get("xFreeBytesRemaining")
-        counted = None if counter is None else self.memory.word(counter)
-        return replace(
-            self.probe, align=align, header=header, smallest=align, odd=odd, ended_by=end.why,
-            pools=(Pool(self.address + header, end.address - odd + header),),
-            counter=None if counter is None or counted is None else (counter, counted),
-        )  # fmt: skip
-
-    def _alignment(self, end: _End) -> int:
+    def _alignment(self, end: int) -> int:
         """What is lost of the array; else what most sizes are multiples of, of few blocks also the whole heap's."""
-        sizes, array, whole = self._sizes_to(end), self._array(), end.address - self.address
+        array, whole, header = self._array(), end - self.address, self.probe.header
+        odd = whole % self.probe.word
+        walk = Walk(replace(self.probe, pools=(Pool(self.probe.first, end - odd + header),), odd=odd))
+        walk_pools(walk, self.read, lambda *_: True)
+        sizes = [(word & ~FLAG_BITS) + header for word in walk.words][:-1]  # the last block may have any
         lost = 0 if array is None else array[1] - array[0] - whole
         if lost in _ALIGNMENTS and self.address % lost == 0 and _share(sizes, lost) >= _ALIGNED_SHARE:
             return max(lost, self.probe.word)
@@ -296,14 +272,6 @@ class _Reader:
         if by_sizes == USUAL_ALIGNMENT and self.address % twice == whole % twice == 0 and _share(sizes, twice) == 1:
             return twice
         return by_sizes
-
-    def _sizes_to(self, end: _End) -> List[int]:
-        """Sizes of what can be walked of a heap that ends there, but of its last block, which may have any."""
-        odd = (end.address - self.address) % self.probe.word
-        pool = Pool(self.probe.first, end.address - odd + self.probe.header)
-        walk = Walk(replace(self.probe, pools=(pool,), odd=odd))
-        walk_pools(walk, self.read, lambda *_: True)
-        return [(word & ~FLAG_BITS) + self.probe.header for word in walk.words][:-1]
 
     def _shared_by(self, sizes: List[int]) -> int:
         """The alignment that many sizes are multiples of; of few, the usual one."""
@@ -323,39 +291,39 @@ class _Reader:
         if "xEnd" in self.hints:
             return self.hints["xEnd"]
         votes = Counter(value for value in links.values() if layout.is_last_link(value))
-        verified = [value for value in [*votes, *self._alike()] if self._is_end_of(layout, value)]
-        likely = [value for value, _ in votes.most_common() if not self._is_there(value)]
-        return next(iter([*verified, *likely]), None)
+        verified = [value for value in [*votes, *self._alike()] if self.is_end_of(layout, value)]
+        behind = 2 * layout.word
+        unread = [value for value, _ in votes.most_common() if not self.memory.may_read(value, value + behind)]
+        return next(iter([*verified, *unread]), None)
 
-    def _is_end_of(self, layout: Heap2Layout, place: int) -> bool:
+    def is_end_of(self, layout: Heap2Layout, place: Optional[int]) -> bool:
         """Whether xEnd stands there: no pointer, and the size of this heap."""
-        size = self.memory.word(place + layout.word) if self._is_there(place) else None
-        return size == layout.behind - self.address and self.memory.word(place) == 0
-
-    def is_verified(self, layout: Heap2Layout) -> bool:
-        """Whether xEnd was found and says the same of the heap's end."""
-        return layout.last_link is not None and self._is_end_of(layout, layout.last_link)
+        memory, word = self.memory, layout.word
+        if place is None or not memory.may_read(place, place + 2 * word):
+            return False
+        return memory.word(place + word) == layout.behind - self.address and memory.word(place) == 0
 
     def _head(self, layout: Heap2Layout) -> Optional[Tuple[int, int]]:
         """Address and value of xStart's pointer: by its symbol, else beside xEnd, with a size of 0."""
-        place, word = self.hints.get("xStart"), layout.word
-        if place is None and self.is_verified(layout):
-            near = sorted(range(-_BESIDE_BYTES, _BESIDE_BYTES + 1, word), key=abs)
-            places = ((layout.last_link or 0) + offset for offset in near if abs(offset) >= 2 * word)
-            place = next((place for place in places if self._is_start(layout, place)), None)
-        value = None if place is None else self.memory.word(place)
-        return None if place is None or value is None else (place, value)
-
-    def _is_start(self, layout: Heap2Layout, place: int) -> bool:
-        if place < 0 or not self._is_there(place) or self.memory.word(place + layout.word) != 0:
-            return False
-        value = self.memory.word(place)
-        return value == layout.last_link or layout.target_of(value) is not None
+        known, word, memory = self.hints.get("xStart"), layout.word, self.memory
+        if known is not None:
+            value = memory.word(known)
+            return None if value is None else (known, value)
+        near = sorted(range(-_BESIDE_BYTES, _BESIDE_BYTES + 1, word), key=abs)
+        offsets = [offset for offset in near if abs(offset) >= 2 * word]
+        for offset in offsets if self.is_end_of(layout, layout.last_link) else ():
+            place = (layout.last_link or 0) + offset
+            there = place >= 0 and memory.may_read(place, place + 2 * word)
+            if there and memory.word(place + word) == 0:
+                value = memory.word(place)
+                if value is not None and (value == layout.last_link or layout.target_of(value) is not None):
+                    return place, value
+        return None
 
     def _flaws(self, layout: Heap2Layout) -> Iterator[Flaw]:
         """xEnd, where its symbol says that it is, and something else is in it."""
         place, word = self.hints.get("xEnd"), layout.word
-        if place is None or self.is_verified(layout):
+        if place is None or self.is_end_of(layout, layout.last_link):
             return
         link, size = self.memory.word(place), self.memory.word(place + word)
         if link is not None and size is not None:
@@ -365,13 +333,16 @@ class _Reader:
             yield Flaw("list-end", at, word, text, "variable", want, have)
 
     def spoiled(self, layout: Heap2Layout) -> float:
-        """How much speaks against an end: breaks, blocks that disagree, gaps; blocks behind the stop speak for it."""
+        """How much speaks against an end: breaks, blocks that disagree, gaps. Blocks behind the stop speak for it, and
+        what xEnd says.
+        """
         walk = walk_heap_2(layout, self.read)
         agrees = link_agrees(layout, self.read)
         wrong = sum(1 for payload, word in zip(walk.payloads, walk.words) if not agrees(payload, word, 0))
         behind = sum(1 for payload in walk.payloads if payload - layout.header >= self.stop)
         gaps = sum(gap.end - gap.start for gap in walk.gaps())
-        return 4 * len(walk.breaks) + 4 * wrong + gaps / 4096 - min(behind, 8)
+        told = _XEND_SCORE if layout.ends_at == _AS_TOLD else 0
+        return 4 * len(walk.breaks) + 4 * wrong + gaps / 4096 - min(behind, 8) - told
 
 
 def _share(sizes: List[int], align: int) -> float:
@@ -380,33 +351,22 @@ def _share(sizes: List[int], align: int) -> float:
 
 
 def _chained(layout: Heap2Layout, walk: Walk, links: Dict[int, int]) -> FrozenSet[int]:
-    """Where the headers of the free blocks lie, in a heap that has no allocated bit."""
+    """Where the headers of the free blocks lie, in a heap that has no allocated bit: on the list from xStart on, else
+    on the longest list in order of size that ends on xEnd; of equal ones, on that of the last block, which is the rest.
+    """
     sizes = {payload: word & ~FLAG_BITS for payload, word in zip(walk.payloads, walk.words)}
-    if layout.head is None:
-        listed = _longest(layout, sizes, links)
+    if layout.head is not None:
+        payload = layout.target_of(layout.head[1])
     else:
-        listed = _list_from(layout, layout.target_of(layout.head[1]), sizes, links)
-    return frozenset(payload - layout.header for payload in listed)
-
-
-def _list_from(
-    layout: Heap2Layout, payload: Optional[int], sizes: Dict[int, int], links: Dict[int, int]
-) -> Sequence[int]:
-    """The blocks of the list that begins with one, as far as it can be followed."""
-    found: Dict[int, None] = {}
-    while payload is not None and payload in sizes and payload not in found:
-        found[payload] = None
+        length: Dict[int, Optional[int]] = {}
+        for one in sizes:
+            _measure(layout, one, sizes, links, length)
+        payload = max((one for one in length if length[one]), key=lambda one: (length[one] or 0, one), default=None)
+    listed: Set[int] = set()
+    while payload is not None and payload in sizes and payload not in listed:
+        listed.add(payload)
         payload = layout.target_of(links[payload])
-    return list(found)
-
-
-def _longest(layout: Heap2Layout, sizes: Dict[int, int], links: Dict[int, int]) -> Sequence[int]:
-    """The longest list in order of size that ends on xEnd; of equal ones, that of the last block, which is the rest."""
-    length: Dict[int, Optional[int]] = {}
-    for payload in sizes:
-        _measure(layout, payload, sizes, links, length)
-    first = max((one for one in length if length[one]), key=lambda one: (length[one] or 0, one), default=None)
-    return _list_from(layout, first, sizes, links)
+    return frozenset(payload - layout.header for payload in listed)
 
 
 def _measure(
@@ -457,11 +417,13 @@ def link_agrees(layout: Heap2Layout, read: WordReader, broken: FrozenSet[int] = 
 
 def walk_heap_2(layout: Heap2Layout, read: WordReader, evidence: Evidence = NOTHING_KNOWN) -> Walk:
     """Every block that can be proven, with the list of the free ones."""
-
-    def agrees(broken: FrozenSet[int]) -> Agrees:
-        return link_agrees(layout, read, broken)
-
-    return walk_listed(layout, read, agrees, lambda walk: _nodes(layout, walk, read), evidence)
+    return walk_listed(
+        layout,
+        read,
+        lambda broken: link_agrees(layout, read, broken),
+        lambda walk: _nodes(layout, walk, read),
+        evidence,
+    )
 
 
 def _nodes(layout: Heap2Layout, walk: Walk, read: WordReader) -> Iterator[Node]:
@@ -483,8 +445,9 @@ def _nodes(layout: Heap2Layout, walk: Walk, read: WordReader) -> Iterator[Node]:
 
 def first_header(memory: Memory, layout: Heap2Layout) -> Optional[int]:
     """Start of the heap, from its end and xEnd's size, if that lies before what was walked."""
-    word, header = layout.word, layout.header
-    links = Counter(memory.word(payload - header) or 0 for payload in _payloads(memory, layout))
+    word, header, walk = layout.word, layout.header, Walk(layout)
+    walk_pools(walk, paged_reader(memory, layout.first), lambda *_: True)
+    links = Counter(memory.word(payload - header) or 0 for payload in walk.payloads)
     for place, _ in links.most_common(_MOST_CANDIDATES):
         outside = not layout.first - header <= place < layout.behind and place % word == 0
         if outside and memory.may_read(place, place + 2 * word) and memory.word(place) == 0:
@@ -494,18 +457,3 @@ def first_header(memory: Memory, layout: Heap2Layout) -> Optional[int]:
             ):
                 return start
     return None
-
-
-def _payloads(memory: Memory, layout: Heap2Layout) -> List[int]:
-    walk = Walk(layout)
-    walk_pools(walk, paged_reader(memory, layout.first), lambda *_: True)
-    return walk.payloads
-
-
-def _judged(layout: Heap2Layout, read: WordReader, verified: bool) -> Optional[Heap2]:
-    walk, agrees = walk_heap_2(layout, read), link_agrees(layout, read)
-    good = sum(1 for payload, word in zip(walk.payloads, walk.words) if agrees(payload, word, 0))
-    if not good or (2 * good < len(walk.payloads) + 4 * len(walk.breaks) and not verified):
-        return None
-    good = max(1, good - 4 * len(walk.breaks))
-    return Heap2(layout, good if verified or layout.marked else 1)

@@ -18,9 +18,11 @@ import re
 from collections import Counter
 from typing import Iterator, List, NamedTuple, Optional, Set, Tuple
 
+from gdbext.heap.allocator import LARGEST_HEAP
 from gdbext.heap.cover import NOTHING_KNOWN, Agrees, Evidence
 from gdbext.heap.ends import (
     CONVINCING_BLOCKS,
+    FAR_BYTES,
     WINDOW_BYTES,
     chains,
     chains_behind,
@@ -28,13 +30,12 @@ from gdbext.heap.ends import (
     known_until,
     look_ahead,
     paged_reader,
-    with_last,
 )
-from gdbext.heap.freertos.layout import BLOCKS_BEYOND_CHANCE, FreeRtosLayout, Link, link_in
+from gdbext.heap.freertos.layout import BLOCKS_BEYOND_CHANCE, FreeRtosLayout, link_in
 from gdbext.heap.geometry import FREE_BIT, Pool
-from gdbext.heap.region import Region, Span
 from gdbext.heap.walk import Node, Walk, walk_listed, walk_pools
 from gdbext.model.record import replace
+from gdbext.model.region import Region
 from gdbext.source.memory import Memory
 from gdbext.source.snapshot import WordReader
 
@@ -59,43 +60,30 @@ class FreeRtos(NamedTuple):
     whole: bool = False  # every block agrees, and they are many
 
 
-class _Told(NamedTuple):
-    """What is known of a heap beside its bytes."""
-
-    link: Optional[Link] = None  # what a block's header is
-    memory: Tuple[Span, ...] = ()  # the array or the regions that it was given, or some of them
-
-
-def recognise_freertos(memory: Memory, region: Region, version: int, largest: int) -> Optional[FreeRtos]:
-    """The layout of the heap whose first header is at the region's address, or None. Version 5 may have several
-    regions.
-    """
-    told = _Told(link_in(region.hints), region.pools)
-    found = _recognised(memory, region.address, version, largest, told)
-    if found is None and told.link is not None:
-        return _recognised(memory, region.address, version, largest, told._replace(link=None))
-    return found
-
-
-def _recognised(memory: Memory, address: int, version: int, largest: int, told: _Told) -> Optional[FreeRtos]:
-    memory.fetch(address, 2 * memory.source.pointer_size)
+def recognise_heap_4(memory: Memory, region: Region, version: int) -> Optional[FreeRtos]:
+    """The heap whose first header is at the region's address, or None. Version 5 may have several regions."""
+    memory.fetch(region.address, 2 * memory.source.pointer_size)
     found: List[FreeRtos] = []
     for alignment in _ALIGNMENTS[memory.source.pointer_size]:
-        one = _with_alignment(memory, address, version, largest, alignment, told)
+        one = _with_alignment(memory, region, version, alignment)
         if one is not None and one.whole:
-            return _or_coarser(memory, address, version, largest, one, told)
+            return _or_coarser(memory, region, version, one)
         found += [one] if one is not None else []
-    best = max(found, key=_worth, default=None)
-    coarser = (one for one in found if best and one.layout.align > best.layout.align and _is_as_good(one, best))
-    return next(coarser, best)
+    # An alignment below a header's size is rare, and finds a few blocks more where another one has met damage.
+    best = max(
+        found,
+        key=lambda one: one.blocks - (one.blocks // 10 + 1 if one.layout.align < one.layout.header else 0),
+        default=None,
+    )
+    for one in found:
+        # That so many blocks have a coarser alignment is no chance.
+        many = one.blocks >= BLOCKS_BEYOND_CHANCE and best is not None and 10 * one.blocks >= 9 * best.blocks
+        if best is not None and many and one.layout.align > best.layout.align:
+            return one
+    return best
 
 
-def _is_as_good(coarser: FreeRtos, best: FreeRtos) -> bool:
-    """Whether so many blocks have the coarser alignment that it is no chance."""
-    return coarser.blocks >= BLOCKS_BEYOND_CHANCE and 10 * coarser.blocks >= 9 * best.blocks
-
-
-def _or_coarser(memory: Memory, address: int, version: int, largest: int, found: FreeRtos, told: _Told) -> FreeRtos:
+def _or_coarser(memory: Memory, region: Region, version: int, found: FreeRtos) -> FreeRtos:
     """Twice the alignment if all of many blocks have it: with the finer one that would be chance."""
     layout, align = found.layout, 2 * found.layout.align
     read, places = paged_reader(memory, layout.first), [pool.end - layout.header for pool in layout.pools]
@@ -106,51 +94,40 @@ def _or_coarser(memory: Memory, address: int, version: int, largest: int, found:
         or any(size is None or size % align for size in sizes)
     ):
         return found
-    coarser = _with_alignment(memory, address, version, largest, align, told)
+    coarser = _with_alignment(memory, region, version, align)
     return coarser if coarser is not None and coarser.whole and coarser.blocks >= found.blocks else found
 
 
-def _worth(found: FreeRtos) -> int:
-    """An alignment below a header's size is rare, and finds a few blocks more where another one has met damage."""
-    return found.blocks if found.layout.align >= found.layout.header else found.blocks - found.blocks // 10 - 1
-
-
-def _with_alignment(
-    memory: Memory, address: int, version: int, largest: int, align: int, told: _Told
-) -> Optional[FreeRtos]:
-    link = told.link
-    word = memory.source.pointer_size
-    header = ((2 * word if link is None else link.size) + align - 1) // align * align
+def _with_alignment(memory: Memory, region: Region, version: int, align: int) -> Optional[FreeRtos]:
+    address, link, word = region.address, link_in(region.hints), memory.source.pointer_size
     if address % align:
         return None
-    high = known_until(memory, address, largest)
+    whole, next_at, size_at = link or (2 * word, 0, word)
+    header = (whole + align - 1) // align * align
+    high = known_until(memory, address, LARGEST_HEAP)
     last = (high - header) // align * align + header
     layout = FreeRtosLayout(
         name="", word=word, align=align, header=header, smallest=align, control=address,
-        pools=(Pool(address + header, last),), flaws=(), canary=0, used_next=0, link=link,
+        pools=(Pool(address + header, last),), flaws=(), next_at=next_at, size_at=size_at, canary=0, used_next=0,
+        told=link is not None,
     )  # fmt: skip
-    given = [Pool(-(-low // align) * align + header, _last_in(layout, high)) for low, high in told.memory]
-    settled = _first_pool(memory, layout, last, version, given)
+    given = [Pool(-(-low // align) * align + header, _last_in(layout, high)) for low, high in region.pools]
+    read, own = paged_reader(memory, layout.first), next((one for one in given if one.first == layout.first), None)
+    settled: Optional[FreeRtosLayout]
+    if own is not None and own.end > own.first and not read(layout.place_of_size(own.end)):
+        settled = _masked(layout, read, own)  # as it is told: an end marker is there, or may be
+    else:
+        settled = _settled(memory, layout, last if own is None else min(last, own.end), version)
     if settled is None:
         return None
     if version == 5:
-        others = (pool for pool in given if pool.first != layout.first)
-        settled = replace(settled, pools=tuple(sorted((*settled.pools, *others), key=lambda pool: pool.first)))
-        settled = replace(settled, control=min(settled.control, settled.first - header))
-        settled = _with_more_regions(memory, settled)
+        settled = _with_more_regions(memory, settled, [pool for pool in given if pool.first != layout.first])
     settled = _with_beyond(memory, settled, version)
-    return _judged(memory, settled, version)
-
-
-def _first_pool(
-    memory: Memory, layout: FreeRtosLayout, last: int, version: int, given: List[Pool]
-) -> Optional[FreeRtosLayout]:
-    """The layout with its first pool: as it is told, if an end marker is there or may be; else as it shows itself."""
-    read = paged_reader(memory, layout.first)
-    own = next((pool for pool in given if pool.first == layout.first), None)
-    if own is not None and own.end > own.first and not read(layout.place_of_size(own.end)):
-        return _masked(layout, read, own)
-    return _settled(memory, layout, last if own is None else min(last, own.end), version)
+    good, blocks = _agreeing(settled, paged_reader(memory, settled.first), settled)
+    if not good or 2 * good < blocks:
+        return None
+    name = f"freertos-heap{version}-{8 * word}{'-protector' if settled.canary else ''}"
+    return FreeRtos(replace(settled, name=name), good, good == blocks >= BLOCKS_BEYOND_CHANCE)
 
 
 def _settled(memory: Memory, layout: FreeRtosLayout, last: int, version: int) -> Optional[FreeRtosLayout]:
@@ -164,17 +141,13 @@ def _settled(memory: Memory, layout: FreeRtosLayout, last: int, version: int) ->
     outside = _outside(memory, layout, read, last, stop)
     if outside and _is_confirmed_free(outside[0], layout, read, stop):
         return _masked(layout, read, outside[0])
-    confirmed = _is_confirmed(layout, read, stop)
-    ends = _ends(layout, read, stop, last, confirmed)
+    ends = _ends(layout, read, stop, last)
     near = [end for end in ends if version == 4 or end - stop <= WINDOW_BYTES] or ends
     pools = [Pool(first, end) for end in near if end > first]
     masked = [_masked(layout, read, pool) for pool in (*pools, *outside)]
     led_to = _end_by_statics(memory, layout, [one.end for one in masked if one.end > stop], last)
-
-    def weight(one: FreeRtosLayout) -> float:
-        return _spoiled(one, read, stop, last) - (_STATICS_SCORE if one.end == led_to else 0)
-
-    return min(masked, key=weight, default=None)
+    told = {led_to: _STATICS_SCORE}
+    return min(masked, key=lambda one: _spoiled(one, read, stop, last) - told.get(one.end, 0), default=None)
 
 
 def _stop(layout: FreeRtosLayout, read: WordReader, last: int) -> int:
@@ -199,7 +172,7 @@ def _reach(memory: Memory, layout: FreeRtosLayout, read: WordReader, last: int, 
     for low, high in spans:
         if before != last:
             before, masked = last, _masked(layout, read, Pool(layout.first, _last_in(layout, high), True))
-            leads = sorted({target_of(masked, value) or 0 for value in _chain(masked, read)})
+            leads = sorted({masked.target_of(value) or 0 for value in _chain(masked, read)})
             beyond = _stop(layout, read, layout.first + _REACH_BYTES)
         if _goes_on(masked, read, beyond, leads, (low, high), version):
             last = _last_in(layout, high)
@@ -219,16 +192,17 @@ def _goes_on(
         return True
     if version == 5 and follow(masked, header, start, last)[2] >= CONVINCING_BLOCKS:
         return False
-    if any(start <= target <= last and _is_listable(header, masked, target) for target in leads):
-        return True
-    dark = read(masked.place_of_size(beyond)) is None
-    return dark and _end_behind(masked, read, start, last) is not None
-
-
-def _is_listable(header: WordReader, layout: FreeRtosLayout, payload: int) -> bool:
-    """Whether the chain of free blocks may lead there: to a free block or an end marker."""
-    word = header(payload - layout.header)
-    return word is not None and bool(word & FREE_BIT or not word)
+    words = (header(target - masked.header) for target in leads if start <= target <= last)
+    if any(word is not None and (word & FREE_BIT or not word) for word in words):
+        return True  # the chain of free blocks leads there: to one of them, or to an end marker
+    if read(masked.place_of_size(beyond)) is not None:
+        return False
+    agrees, reach = chain_agrees(masked, read), min(last, start + WINDOW_BYTES)
+    blocks, end = chains_behind(
+        masked, header, agrees, lambda payload: read(masked.place_of_size(payload)) == 0, start, reach
+    )
+    # Two blocks are enough if the memory ends with their marker.
+    return blocks >= CONVINCING_BLOCKS or (blocks >= _FEWEST_BEFORE_MARKER and end == last)
 
 
 def _outside(memory: Memory, layout: FreeRtosLayout, read: WordReader, last: int, stop: int) -> List[Pool]:
@@ -240,28 +214,24 @@ def _outside(memory: Memory, layout: FreeRtosLayout, read: WordReader, last: int
     whole = _masked(layout, read, Pool(layout.first, last, True))
     beyond = _stop(layout, read, layout.first + _REACH_BYTES)
     ends = [beyond] if beyond > last and read(layout.place_of_size(beyond)) is None else []
-    ends += [end for end in (_out_behind(whole, read, stop + layout.align, last),) if end is not None]
-    return [_as_far_as_told(_masked(layout, read, Pool(layout.first, end, True)), read) for end in ends]
-
-
-def _as_far_as_told(layout: FreeRtosLayout, read: WordReader) -> Pool:
-    """The only pool of a layout, up to where pointers lead out of it."""
-    (pool,) = layout.pools
-    values = [value ^ layout.canary for value in _chain(layout, read) if value is not None]
-    told = (value + layout.header for value in values if value % layout.align == 0)
-    return replace(pool, end=max([pool.end, *(end for end in told if end < pool.end + _REACH_BYTES)]))
-
-
-def _out_behind(layout: FreeRtosLayout, read: WordReader, low: int, high: int) -> Optional[int]:
-    """Where the longest chain of blocks leads that ends in memory which is not at hand; None if none is convincing."""
-
-    def leads_to(payload: int) -> Optional[int]:
-        return payload if high < payload < high + _REACH_BYTES else None
-
-    near = max(low, high - WINDOW_BYTES)
-    found = chains(layout, layout.header_reader(read), _leads_on(layout, read), near, high, leads_to)
-    blocks, end = max(found.values(), default=(0, 0))
-    return end if blocks >= CONVINCING_BLOCKS else None
+    found = chains(
+        whole,
+        whole.header_reader(read),
+        _leads_on(whole, read),
+        max(stop + layout.align, last - WINDOW_BYTES),
+        last,
+        lambda payload: payload if last < payload < last + _REACH_BYTES else None,
+    )
+    blocks, behind = max(found.values(), default=(0, 0))
+    ends += [behind] if blocks >= CONVINCING_BLOCKS else []
+    pools = [Pool(layout.first, end, True) for end in ends]
+    for number, pool in enumerate(pools):
+        # Each goes on up to where its pointers lead.
+        one = _masked(layout, read, pool)
+        values = [value ^ one.canary for value in _chain(one, read) if value is not None]
+        told = (value + layout.header for value in values if value % layout.align == 0)
+        pools[number] = replace(pool, end=max([pool.end, *(end for end in told if end < pool.end + _REACH_BYTES)]))
+    return pools
 
 
 def _leads_on(layout: FreeRtosLayout, read: WordReader) -> Agrees:
@@ -273,22 +243,6 @@ def _leads_on(layout: FreeRtosLayout, read: WordReader) -> Agrees:
         return bool(on) or agrees(payload, word, following)
 
     return leads_on
-
-
-def _end_behind(layout: FreeRtosLayout, read: WordReader, low: int, high: int) -> Optional[int]:
-    """The end marker of the longest chain of blocks that begins within a window. Two blocks are enough if the memory
-    ends with their marker.
-    """
-
-    def is_end(payload: int) -> bool:
-        return read(layout.place_of_size(payload)) == 0
-
-    agrees, reach = chain_agrees(layout, read), min(high, low + WINDOW_BYTES)
-
-    def behind(convincing: int) -> Optional[int]:
-        return chains_behind(layout, layout.header_reader(read), agrees, is_end, low, reach, convincing)
-
-    return behind(CONVINCING_BLOCKS) or (high if behind(_FEWEST_BEFORE_MARKER) == high else None)
 
 
 def _is_confirmed_free(outside: Pool, layout: FreeRtosLayout, read: WordReader, stop: int) -> bool:
@@ -310,9 +264,9 @@ def _ends_region(layout: FreeRtosLayout, read: WordReader, first: int, stop: int
     if stop <= first or read(layout.place_of_size(stop)) != 0:
         return False
     one = _masked(layout, read, Pool(first, stop))
-    walk = walk_freertos(one, read)
+    walk = walk_heap_4(one, read)
     free = [payload for payload, word in zip(walk.payloads, walk.words) if word & FREE_BIT]
-    wrong = [payload for payload in free[:-1] if target_of(one, read(one.next_place(payload))) is None]
+    wrong = [payload for payload in free[:-1] if one.target_of(read(one.next_place(payload))) is None]
     last = (read(one.next_place(free[-1])) or 0) ^ one.canary if free else 0
     following = (read(one.next_place(stop)) or 0) ^ one.canary
     if wrong or (last and last < stop - layout.header):
@@ -340,43 +294,43 @@ def _end_by_statics(memory: Memory, layout: FreeRtosLayout, ends: List[int], las
 
 
 def _is_confirmed(layout: FreeRtosLayout, read: WordReader, stop: int) -> bool:
-    """Whether an end marker stands where the walk stops, to which the chain of free blocks leads without a fault."""
-    if stop <= layout.first or read(layout.place_of_size(stop)) != 0:
-        return False
+    """Whether the chain of free blocks leads without a fault to the end marker where the walk stops."""
     nearest = _masked(layout, read, Pool(layout.first, stop))
-    walk = walk_freertos(nearest, read)
+    walk = walk_heap_4(nearest, read)
     agrees = chain_agrees(nearest, read)
     free = [payload for payload, word in zip(walk.payloads, walk.words) if word & FREE_BIT]
-    leads_to = target_of(nearest, read(nearest.next_place(free[-1]))) if free else None
+    leads_to = nearest.target_of(read(nearest.next_place(free[-1]))) if free else None
     marked = read(nearest.next_place(stop)) == nearest.canary
     return leads_to == stop and marked and all(agrees(p, word, 0) for p, word in zip(walk.payloads, walk.words))
 
 
-def _ends(layout: FreeRtosLayout, read: WordReader, stop: int, last: int, confirmed: bool = False) -> List[int]:
-    """Payloads that may be the end marker. `confirmed`: one elsewhere than where the walk stops needs more proof."""
-
-    def is_end(payload: int) -> bool:
-        return read(layout.place_of_size(payload)) == 0
-
-    found = [stop] if is_end(stop) else []
-    behind = chains_behind(
+def _ends(layout: FreeRtosLayout, read: WordReader, stop: int, last: int) -> List[int]:
+    """Payloads that may be the end marker, the end of the known memory among them. If that is 1 MiB off, a candidate
+    replaces it.
+    """
+    header, reach = layout.header_reader(read), min(last, stop + WINDOW_BYTES)
+    found = [stop] if read(layout.place_of_size(stop)) == 0 else []
+    # Where the walk stops on a marker that the free blocks confirm, another one needs more proof.
+    needed = CONVINCING_BLOCKS if found and stop > layout.first and _is_confirmed(layout, read, stop) else 1
+    blocks, behind = chains_behind(
         layout,
-        layout.header_reader(read),
+        header,
         lambda *_: True,
-        is_end,
+        lambda payload: read(layout.place_of_size(payload)) == 0,
         stop + layout.align,
-        min(last, stop + WINDOW_BYTES),
-        convincing=CONVINCING_BLOCKS if confirmed else 1,
+        reach,
     )
-    found += [behind] if behind is not None and behind not in found else []
-    return with_last(found, stop, last)
+    found += [behind] if blocks >= needed and behind not in found else []
+    if last - stop > FAR_BYTES:
+        return found or [stop + FAR_BYTES]
+    return found if last in found or last < stop else [*found, last]
 
 
 def _spoiled(layout: FreeRtosLayout, read: WordReader, stop: int, last: int) -> float:
     """Points against an end: for breaks, for pointers that leave the heap, for blocks that disagree. Blocks behind the
     place where the walk stops take points off, more if they lead to a marker that ends the memory.
     """
-    walk = walk_freertos(layout, read)
+    walk = walk_heap_4(layout, read)
     agrees = chain_agrees(layout, read)
     wrong = sum(1 for payload, word in zip(walk.payloads, walk.words) if not agrees(payload, word, 0))
     behind = sum(1 for payload in walk.payloads if payload > stop)
@@ -385,7 +339,7 @@ def _spoiled(layout: FreeRtosLayout, read: WordReader, stop: int, last: int) -> 
     free = [payload for payload, word in zip(walk.payloads, walk.words) if word & FREE_BIT]
     targets = [((read(layout.next_place(payload)) or 0) ^ layout.canary) + layout.header for payload in free]
     cut_off = sum(1 for target in targets if layout.end < target <= last)
-    header, known = layout.header_reader(read), walk.known
+    header, known = layout.header_reader(read), set(walk.payloads)
     jumped = (target for target in targets if layout.pool_of(target) is not None and target not in known)
     inside = (target for target in jumped if not any(gap.start < target <= gap.end for gap in walk.gaps()))
     swallowed = sum(1 for target in inside if (header(target - layout.header) or 0) & FREE_BIT)
@@ -397,11 +351,9 @@ def _spoiled(layout: FreeRtosLayout, read: WordReader, stop: int, last: int) -> 
 
 def _masked(layout: FreeRtosLayout, read: WordReader, pool: Pool) -> FreeRtosLayout:
     """The layout with one pool, and with the canary that its blocks show, unless that is known from another region."""
-    one = replace(layout, pools=(pool,))
-    return one if layout.name == _REGION else _with_canary(one, read)
-
-
-def _with_canary(layout: FreeRtosLayout, read: WordReader) -> FreeRtosLayout:
+    layout = replace(layout, pools=(pool,))
+    if layout.name == _REGION:
+        return layout
     walk = Walk(layout)
     walk_pools(walk, read, lambda *_: True)
     votes = Counter(_canary_votes(layout, walk, read))
@@ -431,16 +383,6 @@ def _canary_votes(layout: FreeRtosLayout, walk: Walk, read: WordReader) -> Itera
         yield marker
 
 
-def target_of(layout: FreeRtosLayout, value: Optional[int]) -> Optional[int]:
-    """Payload of the block or end marker that a stored pointer leads to; None if it leads nowhere in this heap."""
-    if value is None:
-        return None
-    payload = (value ^ layout.canary) + layout.header
-    if payload % layout.align != layout.first % layout.align:
-        return None
-    return payload if layout.pool_of(payload) is not None or layout.is_end(payload) else None
-
-
 def chain_agrees(layout: FreeRtosLayout, read: WordReader) -> Agrees:
     """Whether a block's next pointer is what its allocated bit asks for. What was not read contradicts nothing."""
 
@@ -450,13 +392,13 @@ def chain_agrees(layout: FreeRtosLayout, read: WordReader) -> Agrees:
             return True
         if not word & FREE_BIT:
             return value == layout.used_next
-        target = target_of(layout, value)
+        target = layout.target_of(value)
         return target is not None and target > payload
 
     return agrees
 
 
-def walk_freertos(layout: FreeRtosLayout, read: WordReader, evidence: Evidence = NOTHING_KNOWN) -> Walk:
+def walk_heap_4(layout: FreeRtosLayout, read: WordReader, evidence: Evidence = NOTHING_KNOWN) -> Walk:
     """Every block that can be proven, with the chain of the free ones as its only list."""
     agrees = chain_agrees(layout, read)
     return walk_listed(layout, read, lambda _: agrees, lambda walk: _nodes(layout, walk, read), evidence)
@@ -468,7 +410,7 @@ def _nodes(layout: FreeRtosLayout, walk: Walk, read: WordReader) -> Iterator[Nod
     seen: Set[int] = set()
     for payload, word in zip(walk.payloads, walk.words):
         place = layout.next_place(payload)
-        target = target_of(layout, read(place)) if word & FREE_BIT else None
+        target = layout.target_of(read(place)) if word & FREE_BIT else None
         if target is None or target <= payload or target in seen or layout.is_end(target):
             continue
         seen.add(target)
@@ -477,12 +419,22 @@ def _nodes(layout: FreeRtosLayout, walk: Walk, read: WordReader) -> Iterator[Nod
             yield Node(target, 0, place, payload, read(layout.next_place(target)), None)
 
 
-def _with_more_regions(memory: Memory, layout: FreeRtosLayout) -> FreeRtosLayout:
-    """The layout with every region that follows, has memory of its own, or is led to by the chain."""
-    before = 0
+def _with_more_regions(memory: Memory, layout: FreeRtosLayout, told: List[Pool]) -> FreeRtosLayout:
+    """The layout with every region that is told, follows, has memory of its own, or is led to by the chain."""
+    layout = replace(layout, pools=tuple(sorted((*layout.pools, *told), key=lambda pool: pool.first)))
+    layout, before = replace(layout, control=min(layout.control, layout.first - layout.header)), 0
     while before < len(layout.pools):
         before = len(layout.pools)
-        layout = _with_next_regions(memory, layout)
+        values = _chain(layout, paged_reader(memory, layout.first))
+        leads = sorted({value ^ layout.canary for value in values if value is not None})
+        for start in _region_starts(memory, layout, leads):
+            first = start + layout.header
+            if len(layout.pools) >= _MOST_REGIONS or layout.pool_of(first) is not None or layout.is_end(first):
+                continue
+            pool = _region_at(memory, layout, start, start in leads)
+            if pool and not any(pool.first < other.end and other.first < pool.end for other in layout.pools):
+                pools = tuple(sorted((*layout.pools, pool), key=lambda pool: pool.first))
+                layout = replace(layout, pools=pools, control=min(layout.control, pool.first - layout.header))
     return layout
 
 
@@ -498,21 +450,6 @@ def _with_beyond(memory: Memory, layout: FreeRtosLayout, version: int) -> FreeRt
         target for target in absent if version == 5 or any(low <= target < low + _REACH_BYTES for low in goes_on)
     }
     return replace(layout, beyond=frozenset(believed - {layout.canary, 0}))
-
-
-def _with_next_regions(memory: Memory, layout: FreeRtosLayout) -> FreeRtosLayout:
-    values = _chain(layout, paged_reader(memory, layout.first))
-    leads = sorted({value ^ layout.canary for value in values if value is not None})
-    for start in _region_starts(memory, layout, leads):
-        first = start + layout.header
-        if len(layout.pools) < _MOST_REGIONS and layout.pool_of(first) is None and not layout.is_end(first):
-            pool = _region_at(memory, layout, start, start in leads)
-            if pool is not None and not any(
-                pool.first < other.end and other.first < pool.end for other in layout.pools
-            ):
-                pools = tuple(sorted((*layout.pools, pool), key=lambda pool: pool.first))
-                layout = replace(layout, pools=pools, control=min(layout.control, pool.first - layout.header))
-    return layout
 
 
 def _region_starts(memory: Memory, layout: FreeRtosLayout, leads: List[int]) -> Iterator[int]:
@@ -573,22 +510,13 @@ def _start_before(memory: Memory, layout: FreeRtosLayout, target: int) -> int:
 
 def _chain(layout: FreeRtosLayout, read: WordReader) -> List[Optional[int]]:
     """The pointers of the known regions' free blocks and end markers, as they are stored."""
-    walk = walk_freertos(layout, read)
+    walk = walk_heap_4(layout, read)
     free = [payload for payload, word in zip(walk.payloads, walk.words) if word & FREE_BIT]
     return [read(layout.next_place(payload)) for payload in (*free, *(pool.end for pool in layout.pools))]
 
 
 def _agreeing(layout: FreeRtosLayout, read: WordReader, part: FreeRtosLayout) -> Tuple[int, int]:
-    walk = walk_freertos(part, read)
+    walk = walk_heap_4(part, read)
     agrees = chain_agrees(layout, read)
     good = sum(1 for payload, word in zip(walk.payloads, walk.words) if agrees(payload, word, 0))
     return good, len(walk.payloads) + 4 * len(walk.breaks)
-
-
-def _judged(memory: Memory, layout: FreeRtosLayout, version: int) -> Optional[FreeRtos]:
-    good, blocks = _agreeing(layout, paged_reader(memory, layout.first), layout)
-    if not good or 2 * good < blocks:
-        return None
-    guard = "-protector" if layout.canary else ""
-    name = f"freertos-heap{version}-{8 * layout.word}{guard}"
-    return FreeRtos(replace(layout, name=name), good, good == blocks >= BLOCKS_BEYOND_CHANCE)

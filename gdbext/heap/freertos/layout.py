@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
-from typing import FrozenSet, NamedTuple, Optional
+from typing import FrozenSet, Optional, Tuple
 
 from gdbext.heap.geometry import FREE_BIT, Geometry
-from gdbext.heap.region import Hints
+from gdbext.model.region import Hints
 from gdbext.source.snapshot import WordReader
 from gdbext.symbols.shapes import Types
 
@@ -16,55 +16,44 @@ USUAL_ALIGNMENT = 8  # bytes
 BLOCKS_BEYOND_CHANCE = 8  # so many blocks do not all have a coarser alignment by chance
 
 
-class Link(NamedTuple):
-    """A block header of FreeRTOS whose vendor has added to it: its bytes, and where the two members stand."""
-
-    size: int
-    next_at: int
-    size_at: int
-
-
-def link_of(types: Types, word: int) -> Optional[Link]:
-    """What a block header is by debug information, if that is not what it is in the kernel itself."""
+def link_hints(types: Types, word: int) -> Hints:
+    """What a block header is by debug information, as a region keeps it; empty where it is as in the kernel itself."""
     found = types.variable_of(_ALLOCATES, "xStart")
     members = {} if found is None else found.shapes[0].members
     following, size = members.get("pxNextFreeBlock"), members.get("xBlockSize")
     if found is None or following is None or size is None or (following.size, size.size) != (word, word):
-        return None
-    link = Link(found.shapes[0].size, following.offset, size.offset)
-    whole = max(link.next_at, link.size_at) + word <= link.size <= _LARGEST_LINK
-    return link if whole and link != (2 * word, 0, word) else None
+        return {}
+    whole, next_at, size_at = found.shapes[0].size, following.offset, size.offset
+    sound = max(next_at, size_at) + word <= whole <= _LARGEST_LINK
+    if not sound or (whole, next_at, size_at) == (2 * word, 0, word):
+        return {}
+    return {"link_size": whole, "link_next_at": next_at, "link_size_at": size_at}
 
 
-def hints_of_link(link: Optional[Link]) -> Hints:
-    """A header's form, as a region keeps it."""
-    return {} if link is None else {"link_size": link.size, "link_next_at": link.next_at, "link_size_at": link.size_at}
-
-
-def link_in(hints: Hints) -> Optional[Link]:
-    """The same back; None where a region says nothing of it, or nonsense."""
-    size, following, own = (hints.get(name, 0) for name in ("link_size", "link_next_at", "link_size_at"))
-    sound = min(following, own) >= 0 and max(following, own) < size <= _LARGEST_LINK
-    return Link(size, following, own) if sound else None
+def link_in(hints: Hints) -> Optional[Tuple[int, int, int]]:
+    """The same back: a header's bytes, and where its next pointer and its size stand in it. None where a region says
+    nothing of it, or nonsense.
+    """
+    whole, next_at, size_at = (hints.get(name, 0) for name in ("link_size", "link_next_at", "link_size_at"))
+    sound = min(next_at, size_at) >= 0 and max(next_at, size_at) < whole <= _LARGEST_LINK
+    return (whole, next_at, size_at) if sound else None
 
 
 class LinkedBlocks(Geometry):
     """Blocks of FreeRTOS: a header is a pointer to the next free block and a size, which counts the header too."""
 
+    next_at: int  # bytes from the header's begin to its next pointer
+    size_at: int  # and to its size
+
     links_in_headers = True
 
-    @property
-    def form(self) -> Link:
-        """Where in a header its members stand."""
-        return Link(2 * self.word, 0, self.word)
-
     def place_of_size(self, payload: int) -> int:
-        """Address of a block's size word: behind its next pointer."""
-        return payload - self.header + self.form.size_at
+        """Address of a block's size word."""
+        return payload - self.header + self.size_at
 
     def next_place(self, payload: int) -> int:
         """Address of a block's next pointer."""
-        return payload - self.header + self.form.next_at
+        return payload - self.header + self.next_at
 
     def size_word(self, size: int, stored: int, before: Optional[int], following: Optional[int]) -> int:
         """The size with its header counted, and the allocated bit as it stands."""
@@ -72,7 +61,7 @@ class LinkedBlocks(Geometry):
 
     def header_reader(self, read: WordReader) -> WordReader:
         """Sizes count from the payload, the allocated bit becomes the absence of FREE_BIT; nonsense becomes size 4."""
-        place, header, odd = self.form.size_at, self.header, self.align - 1
+        place, header, odd = self.size_at, self.header, self.align - 1
         allocated = 1 << (8 * self.word - 1)
 
         def read_header(address: int) -> Optional[int]:
@@ -90,13 +79,11 @@ class FreeRtosLayout(LinkedBlocks):
     canary: int
     used_next: int  # what used blocks keep as their next pointer: 0, or the canary
     beyond: FrozenSet[int] = frozenset()  # heap_5: where the chain leads in memory that is not at hand
-    link: Optional[Link] = None  # as debug information says, where that is not the kernel's own
+    told: bool = False  # headers are as debug information says, not as in the kernel itself
 
-    @property
-    def form(self) -> Link:
-        """Where in a header its members stand."""
-        return self.link or super().form
-
-    def stored(self, payload: Optional[int]) -> int:
-        """A pointer to a block as the heap stores it; None is NULL."""
-        return (0 if payload is None else payload - self.header) ^ self.canary
+    def target_of(self, value: Optional[int]) -> Optional[int]:
+        """Payload of the block or end marker that a stored pointer leads to; None if it leads nowhere in this heap."""
+        payload = None if value is None else (value ^ self.canary) + self.header
+        if payload is None or payload % self.align != self.first % self.align:
+            return None
+        return payload if self.pool_of(payload) is not None or self.is_end(payload) else None

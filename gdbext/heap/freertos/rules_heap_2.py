@@ -16,29 +16,21 @@ from typing import Dict, Iterator, List, Optional, Set
 
 from gdbext.heap.facts import Fault, HeapFacts, Rule
 from gdbext.heap.freertos.heap_2 import Heap2Layout
-from gdbext.heap.freertos.rules_heap_4 import FREE_FLAG, LIST_LINK, flag_faults
+from gdbext.heap.freertos.rules_heap_4 import FREE_FLAG, LIST_LINK, flag_faults, in_gap, next_of
+from gdbext.heap.geometry import narrowed
 from gdbext.heap.rules import SIZES, check_flaws, first_difference, touching
 from gdbext.model.said import Said, said
 
 
-def _layout(facts: HeapFacts) -> Heap2Layout:
-    assert isinstance(facts.layout, Heap2Layout)
-    return facts.layout
-
-
-def _next_of(facts: HeapFacts, payload: int) -> Optional[int]:
-    return facts.read(_layout(facts).next_place(payload))
-
-
 def wrong_flags(facts: HeapFacts) -> Set[int]:
     """Blocks whose allocated bit is contradicted by their own pointer and by the list."""
-    layout = _layout(facts)
+    layout = narrowed(facts.layout, Heap2Layout)
     found: Set[int] = set()
     if not layout.marked:
         return found
     led_to = _led_to(facts, [payload for payload in facts.walk.payloads if facts.is_free(payload)])
     for payload in facts.walk.payloads:
-        value = _next_of(facts, payload)
+        value = next_of(facts, payload)
         leads_on = layout.is_last_link(value) or layout.target_of(value) in facts.position
         free = facts.is_free(payload)
         if (free and value == 0 and payload not in led_to) or (not free and leads_on and payload in led_to):
@@ -48,21 +40,16 @@ def wrong_flags(facts: HeapFacts) -> Set[int]:
 
 def _led_to(facts: HeapFacts, free: List[int]) -> Dict[int, int]:
     """How many pointers of free blocks, and xStart, lead to each block."""
-    layout = _layout(facts)
-    values = [_next_of(facts, payload) for payload in free] + [layout.head[1] if layout.head is not None else None]
+    layout = narrowed(facts.layout, Heap2Layout)
+    values = [next_of(facts, payload) for payload in free] + [layout.head[1] if layout.head is not None else None]
     return Counter(target for target in map(layout.target_of, values) if target is not None)
-
-
-def check_flags(facts: HeapFacts) -> Iterator[Fault]:
-    """The allocated bit against the pointers."""
-    return flag_faults(facts, wrong_flags(facts))
 
 
 def check_used(facts: HeapFacts) -> Iterator[Fault]:
     """Used blocks keep NULL; before there was an allocated bit, a pointer that led to a block or to xEnd."""
-    layout, wrong = _layout(facts), wrong_flags(facts)
+    layout, wrong = narrowed(facts.layout, Heap2Layout), wrong_flags(facts)
     for payload, _ in facts.used:
-        value = _next_of(facts, payload)
+        value = next_of(facts, payload)
         if value is None or payload in wrong:
             continue
         place = layout.next_place(payload)
@@ -77,14 +64,9 @@ def check_used(facts: HeapFacts) -> Iterator[Fault]:
 
 def _is_sound(facts: HeapFacts, value: int) -> bool:
     """Whether a pointer leads to a block, into a gap where one may be, or to xEnd."""
-    target = _layout(facts).target_of(value)
-    return _layout(facts).is_last_link(value) or target in facts.position or _in_gap(facts, target)
-
-
-def _in_gap(facts: HeapFacts, target: Optional[int]) -> bool:
-    if target is None:
-        return False
-    return any(gap.start <= target - facts.layout.header < gap.end for gap in facts.walk.gaps())
+    layout = narrowed(facts.layout, Heap2Layout)
+    target = layout.target_of(value)
+    return layout.is_last_link(value) or (target is not None and (target in facts.position or in_gap(facts, target)))
 
 
 def check_list(facts: HeapFacts) -> Iterator[Fault]:
@@ -93,12 +75,17 @@ def check_list(facts: HeapFacts) -> Iterator[Fault]:
     free = [payload for payload in facts.walk.payloads if facts.is_free(payload) and payload not in wrong]
     found = [*_bad_head(facts), *_bad_links(facts, free), *_rings(facts, free)]
     yield from found
-    if not found and facts.walk.complete and not wrong:
-        yield from _unlisted(facts, free)
+    if found or wrong or facts.walk.breaks:
+        return
+    led_to = _led_to(facts, free)
+    alone = sorted((payload for payload in free if payload not in led_to), key=facts.size_of)
+    for payload in alone if narrowed(facts.layout, Heap2Layout).head is not None else alone[1:]:
+        text = said("free-not-listed")
+        yield Fault("free-not-listed", facts.header_of(payload), 1, payload, text, touching("list", payload))
 
 
 def _bad_head(facts: HeapFacts) -> Iterator[Fault]:
-    layout = _layout(facts)
+    layout = narrowed(facts.layout, Heap2Layout)
     if layout.head is None:
         return
     place, value = layout.head
@@ -114,9 +101,9 @@ def _bad_head(facts: HeapFacts) -> Iterator[Fault]:
 
 
 def _bad_links(facts: HeapFacts, free: List[int]) -> Iterator[Fault]:
-    layout, sizes = _layout(facts), sorted(facts.size_of(payload) for payload in free)
+    layout, sizes = narrowed(facts.layout, Heap2Layout), sorted(facts.size_of(payload) for payload in free)
     for payload in free:
-        value = _next_of(facts, payload)
+        value = next_of(facts, payload)
         if value is None:
             continue
         target = layout.target_of(value)
@@ -132,9 +119,9 @@ def _bad_links(facts: HeapFacts, free: List[int]) -> Iterator[Fault]:
 
 def _where(facts: HeapFacts, payload: int, value: int, sizes: List[int]) -> Optional[Said]:
     """Why a free block's pointer cannot be right; None if it can. `sizes`: of all free blocks, in order."""
-    layout, size = _layout(facts), facts.size_of(payload)
+    layout, size = narrowed(facts.layout, Heap2Layout), facts.size_of(payload)
     target = layout.target_of(value)
-    if _in_gap(facts, target):
+    if target is not None and in_gap(facts, target):
         return None
     larger = sizes[bisect_right(sizes, size) :]
     if layout.is_last_link(value):
@@ -152,7 +139,7 @@ def _where(facts: HeapFacts, payload: int, value: int, sizes: List[int]) -> Opti
 
 def _rings(facts: HeapFacts, free: List[int]) -> Iterator[Fault]:
     """Pointers that lead back to a block from which the list came."""
-    layout = _layout(facts)
+    layout = narrowed(facts.layout, Heap2Layout)
     seen: Set[int] = set()
     head = layout.target_of(layout.head[1]) if layout.head is not None else None
     for first in sorted(free, key=lambda payload: (payload != head, facts.size_of(payload))):
@@ -161,27 +148,18 @@ def _rings(facts: HeapFacts, free: List[int]) -> Iterator[Fault]:
         while place is not None and place in facts.position and place not in seen:
             seen.add(place)
             path[place] = None
-            target = layout.target_of(_next_of(facts, place)) if facts.is_free(place) else None
+            target = layout.target_of(next_of(facts, place)) if facts.is_free(place) else None
             if target in path:
                 at, touched = layout.next_place(place), touching("list", place, target)
-                text, value = said("list-cycle", place=at, target=target), _next_of(facts, place)
+                text, value = said("list-cycle", place=at, target=target), next_of(facts, place)
                 yield Fault("list-cycle", at, layout.word, place, text, touched, True, "next-free", None, value)
             place = target
 
 
-def _unlisted(facts: HeapFacts, free: List[int]) -> Iterator[Fault]:
-    """Free blocks that nothing leads to, and blocks that two lead to."""
-    layout, led_to = _layout(facts), _led_to(facts, free)
-    alone = sorted((payload for payload in free if payload not in led_to), key=facts.size_of)
-    for payload in alone if layout.head is not None else alone[1:]:
-        text = said("free-not-listed")
-        yield Fault("free-not-listed", facts.header_of(payload), 1, payload, text, touching("list", payload))
-
-
 def check_counter(facts: HeapFacts) -> Iterator[Fault]:
     """xFreeBytesRemaining: what the free blocks hold, headers and all."""
-    layout = _layout(facts)
-    if layout.counter is None or not facts.walk.complete or wrong_flags(facts):
+    layout = narrowed(facts.layout, Heap2Layout)
+    if layout.counter is None or facts.walk.breaks or wrong_flags(facts):
         return
     if not layout.marked and layout.head is None:
         return
@@ -196,7 +174,8 @@ def check_counter(facts: HeapFacts) -> Iterator[Fault]:
 
 def _inferred(facts: HeapFacts) -> Optional[Said]:
     """Why it is not sure which blocks are free."""
-    return said("free-inferred") if not _layout(facts).marked and _layout(facts).head is None else None
+    layout = narrowed(facts.layout, Heap2Layout)
+    return said("free-inferred") if not layout.marked and layout.head is None else None
 
 
 HEAP_2_RULES = (
@@ -207,7 +186,7 @@ HEAP_2_RULES = (
         check_used,
         "header",
     ),
-    Rule("free-flag", FREE_FLAG, check_flags, "header", lacks=_inferred),
+    Rule("free-flag", FREE_FLAG, lambda facts: flag_faults(facts, wrong_flags(facts)), "header", lacks=_inferred),
     Rule("list-link", LIST_LINK, check_list, "link"),
     Rule("list-cycle", "No free list leads to a block twice.", struck="inside"),
     Rule("free-not-listed", "Every free block is on a free list.", struck="inside"),

@@ -9,50 +9,37 @@ Limits: the head of the chain (xStart) is in no heap, so the first free block co
 
 from __future__ import annotations
 
-from typing import Iterator, List, Optional, Set
+from typing import Iterator, Optional, Set
 
 from gdbext.heap.facts import Fault, HeapFacts, Rule
-from gdbext.heap.freertos.heap_4 import target_of
-from gdbext.heap.freertos.layout import FreeRtosLayout
-from gdbext.heap.geometry import FREE_BIT
+from gdbext.heap.freertos.layout import FreeRtosLayout, LinkedBlocks
+from gdbext.heap.geometry import FREE_BIT, narrowed
 from gdbext.heap.rules import NEIGHBOURS, SIZES, first_difference, touching
 from gdbext.model.said import Said, said
 
 
-def _layout(facts: HeapFacts) -> FreeRtosLayout:
-    assert isinstance(facts.layout, FreeRtosLayout)
-    return facts.layout
-
-
-def _next_of(facts: HeapFacts, payload: int) -> Optional[int]:
-    return facts.read(_layout(facts).next_place(payload))
-
-
-def _leads_on(facts: HeapFacts, payload: int) -> bool:
-    """Whether a block's next pointer leads to a free block behind it, or to an end marker."""
-    target = target_of(_layout(facts), _next_of(facts, payload))
-    if target is None or target <= payload:
-        return False
-    return facts.layout.is_end(target) or (target in facts.position and facts.is_free(target))
+def next_of(facts: HeapFacts, payload: int) -> Optional[int]:
+    """A block's next pointer, as it is stored."""
+    return facts.read(narrowed(facts.layout, LinkedBlocks).next_place(payload))
 
 
 def wrong_flags(facts: HeapFacts) -> Set[int]:
     """Blocks whose allocated bit is contradicted by their own pointer and by the chain."""
-    layout, found = _layout(facts), set()
+    layout, found = narrowed(facts.layout, FreeRtosLayout), set()
     chained = {node.payload for node in facts.walk.nodes}
-    pointed = {target_of(layout, _next_of(facts, payload)) for payload in facts.walk.payloads if facts.is_free(payload)}
+    free = {payload for payload in facts.walk.payloads if facts.is_free(payload)}
+    pointed = {layout.target_of(next_of(facts, payload)) for payload in free}
     for payload, word in zip(facts.walk.payloads, facts.walk.words):
-        value = _next_of(facts, payload)
-        if (word & FREE_BIT and value in (0, layout.canary, layout.used_next) and payload not in chained) or (
-            not word & FREE_BIT and value != layout.used_next and payload in pointed and _leads_on(facts, payload)
-        ):
+        value = next_of(facts, payload)
+        if word & FREE_BIT:
+            wrong = value in (0, layout.canary, layout.used_next) and payload not in chained
+        else:
+            # It is chained, and leads to a free block behind it or to an end marker.
+            target = layout.target_of(value) if value != layout.used_next and payload in pointed else None
+            wrong = target is not None and target > payload and (layout.is_end(target) or target in free)
+        if wrong:
             found.add(payload)
     return found
-
-
-def check_flags(facts: HeapFacts) -> Iterator[Fault]:
-    """The allocated bit against the pointers."""
-    return flag_faults(facts, wrong_flags(facts))
 
 
 def flag_faults(facts: HeapFacts, wrong: Set[int]) -> Iterator[Fault]:
@@ -62,7 +49,7 @@ def flag_faults(facts: HeapFacts, wrong: Set[int]) -> Iterator[Fault]:
         state, right = ("free", "used") if facts.is_free(payload) else ("used", "free")
         place = layout.place_of_size(payload)
         offset = 0 if facts.snapshot.byte_order == "big" else layout.word - 1
-        stored = facts.stored_size(payload)
+        stored = facts.read(place) or 0
         text, touched = said("allocated-bit", stored=stored, state=state, right=right), touching(payload)
         want = stored ^ allocated
         yield Fault("free-flag", place + offset, 1, payload, text, touched, True, "size-word", want, stored)
@@ -70,9 +57,9 @@ def flag_faults(facts: HeapFacts, wrong: Set[int]) -> Iterator[Fault]:
 
 def check_used(facts: HeapFacts) -> Iterator[Fault]:
     """Used blocks keep NULL."""
-    layout, wrong = _layout(facts), wrong_flags(facts)
+    layout, wrong = narrowed(facts.layout, FreeRtosLayout), wrong_flags(facts)
     for payload, word in zip(facts.walk.payloads, facts.walk.words):
-        value = _next_of(facts, payload)
+        value = next_of(facts, payload)
         if word & FREE_BIT or payload in wrong or value is None or value == layout.used_next:
             continue
         place = layout.next_place(payload)
@@ -82,44 +69,32 @@ def check_used(facts: HeapFacts) -> Iterator[Fault]:
         yield Fault("used-link", place + offset, length, payload, text, touched, True, "next-free", want, value)
 
 
-def _free_blocks(facts: HeapFacts) -> List[int]:
-    wrong = wrong_flags(facts)
-    return [payload for payload in facts.walk.payloads if facts.is_free(payload) != (payload in wrong)]
-
-
 def check_chain(facts: HeapFacts) -> Iterator[Fault]:
     """Each free block's pointer leads to the next free block in memory."""
-    layout = _layout(facts)
-    free = _free_blocks(facts)
+    layout, wrong = narrowed(facts.layout, FreeRtosLayout), wrong_flags(facts)
+    free = [payload for payload in facts.walk.payloads if facts.is_free(payload) != (payload in wrong)]
     for one, other in zip(free, [*free[1:], None]):
-        value = _next_of(facts, one)
+        value = next_of(facts, one)
         if value is None or facts.is_free(one) is False:
             continue
-        wanted = _allowed(facts, one, other)
-        target = target_of(layout, value)
-        if target in wanted or _in_gap(facts, one, target) or (value ^ layout.canary) in layout.beyond:
+        # It may lead to the next free block, or to an end marker that comes before that.
+        ends = [pool.end for pool in layout.pools if one < pool.end and (other is None or pool.end < other)]
+        wanted = {*ends} if other is None else {other, *ends[:1]}
+        target = layout.target_of(value)
+        if target in wanted or (value ^ layout.canary) in layout.beyond:
+            continue
+        if target is not None and target > one and in_gap(facts, target):
             continue
         place = layout.next_place(one)
         text = said("free-pointer", place=place, stored=value, why=_where(facts, one, target))
         touched = touching(one, other, target if target is not None and not layout.is_end(target) else None)
-        want = layout.stored(*wanted) if len(wanted) == 1 else None
+        want = None if len(wanted) != 1 else (max(wanted) - layout.header) ^ layout.canary
         yield Fault("list-link", place, layout.word, one, text, touched, True, "next-free", want, value)
 
 
-def _allowed(facts: HeapFacts, payload: int, following: Optional[int]) -> Set[Optional[int]]:
-    """Where a free block's pointer may lead: the next free block, or an end marker that comes before it."""
-    ends = [pool.end for pool in facts.layout.pools if pool.end > payload]
-    before = [end for end in ends if following is None or end < following]
-    return {following, *before[:1]} if following is not None else set(before)
-
-
-def _in_gap(facts: HeapFacts, payload: int, target: Optional[int]) -> bool:
-    """Whether a pointer leads on into memory where no block could be proven."""
-    if target is None or target <= payload:
-        return False
-    header = facts.layout.header
-    broken = [gap for gap in facts.walk.gaps() if gap.start > payload - header and gap.start <= target]
-    return any(gap.start <= target - header < gap.end for gap in broken)
+def in_gap(facts: HeapFacts, target: int) -> bool:
+    """Whether a pointer leads into memory where no block could be proven."""
+    return any(gap.start <= target - facts.layout.header < gap.end for gap in facts.walk.gaps())
 
 
 def _where(facts: HeapFacts, payload: int, target: Optional[int]) -> Said:
@@ -134,7 +109,7 @@ def _where(facts: HeapFacts, payload: int, target: Optional[int]) -> Said:
 
 def check_marker(facts: HeapFacts) -> Iterator[Fault]:
     """The end marker: size 0, and for a heap of one region no next pointer."""
-    layout = _layout(facts)
+    layout = narrowed(facts.layout, FreeRtosLayout)
     for pool in layout.pools:
         size, value = facts.read(layout.place_of_size(pool.end)), facts.read(layout.next_place(pool.end))
         place = layout.next_place(pool.end)
@@ -155,7 +130,7 @@ HEAP_4_RULES = (
         "end-marker", "A used block of size 0 lies at the end of each pool, and nowhere else.", check_marker, "header"
     ),
     Rule("used-link", "A used block's next pointer is NULL (or the masked NULL).", check_used, "header"),
-    Rule("free-flag", FREE_FLAG, check_flags, "header"),
+    Rule("free-flag", FREE_FLAG, lambda facts: flag_faults(facts, wrong_flags(facts)), "header"),
     Rule("list-link", LIST_LINK, check_chain, "link"),
     NEIGHBOURS,
 )

@@ -10,16 +10,16 @@ from gdbext.heap.cover import Evidence, Proven
 from gdbext.heap.facts import HeapFacts
 from gdbext.heap.geometry import Geometry
 from gdbext.heap.guards import Guards
-from gdbext.heap.region import Region
-from gdbext.heap.tlsf.layout import TlsfLayout
-from gdbext.heap.tlsf.lists import walk_tlsf
-from gdbext.heap.tlsf.multi_heap import INFO_WORDS, limit_pool, read_multi_heap, recognise_multi_heap
+from gdbext.heap.tlsf.layout import tlsf
+from gdbext.heap.tlsf.lists import neighbour_agrees, read_lists
+from gdbext.heap.tlsf.multi_heap import read_multi_heap, recognise_multi_heap
 from gdbext.heap.tlsf.poison import find_poison
 from gdbext.heap.tlsf.pools import recognise_plain
 from gdbext.heap.tlsf.reading import fetch_heap
 from gdbext.heap.tlsf.rules import MULTI_HEAP_RULES, TLSF_RULES
 from gdbext.heap.tlsf.used_blocks import read_used_blocks
-from gdbext.heap.walk import Walk
+from gdbext.heap.walk import Walk, walk_pools
+from gdbext.model.region import Region
 from gdbext.model.reports.base import Skipped
 from gdbext.model.said import Said, said
 from gdbext.source.memory import Memory
@@ -43,15 +43,18 @@ class _Tlsf(Allocator):
 
     def fetch(self, memory: Memory, region: Region, layout: Geometry, proven: Mapping[int, Proven]) -> None:
         """All of it, or headers alone where that is cheaper."""
-        fetch_heap(memory, region.address, _tlsf(layout), proven)
+        fetch_heap(memory, region.address, tlsf(layout), proven)
 
     def walk(self, layout: Geometry, read: WordReader, evidence: Evidence) -> Walk:
         """Lists, then blocks."""
-        return walk_tlsf(_tlsf(layout), read, evidence)
+        walk = Walk(layout)
+        read_lists(walk, tlsf(layout), read)
+        walk_pools(walk, read, neighbour_agrees(layout, read), evidence)
+        return walk
 
     def remarks(self, facts: HeapFacts) -> Iterator[Skipped]:
         """Pools that were not found where they are named, that were not given, or that nothing names."""
-        layout = _tlsf(facts.layout)
+        layout = tlsf(facts.layout)
         for low, high in facts.region.pools:
             if not any(low <= pool.first < high for pool in layout.pools) and not low <= layout.control < high:
                 yield Skipped("pools", said("pool-without-blocks", place=low))
@@ -62,12 +65,12 @@ class _Tlsf(Allocator):
 
     def evidence(self, facts: HeapFacts) -> Iterator[Said]:
         """How many lists agree with the bitmaps."""
-        layout, agreeing = _tlsf(facts.layout), 0
+        layout, agreeing = tlsf(facts.layout), 0
         for slot, head in enumerate(facts.walk.heads):
-            data = facts.snapshot.get(layout.slot_words(slot)[1], 4)
-            if head is not None and data is not None:
-                bit = int.from_bytes(data, facts.snapshot.byte_order) >> (slot & layout.sl_count - 1) & 1
-                agreeing += bit == (head != layout.control)
+            _, place, bit = layout.slot_words(slot)
+            bits = facts.read32(place)
+            if head is not None and bits is not None:
+                agreeing += bits >> bit & 1 == (head != layout.control)
         yield said("lists-agree", agreeing=agreeing, lists=layout.slots)
 
 
@@ -87,8 +90,7 @@ class _MultiHeap(_Tlsf):
         if not (info.free_bytes or info.minimum_free or info.pool_size):
             return Unreadable(region, "uninitialised", said("not-initialised"))
         end = region.end if region.end is not None else region.address + LARGEST_HEAP
-        most = end - region.address - INFO_WORDS * memory.source.pointer_size
-        found = recognise_multi_heap(memory, limit_pool(info, most), end)
+        found = recognise_multi_heap(memory, region.address, info, end)
         if found is None:
             return Unreadable(region, "unreadable", said("no-multi-heap", place=region.address))
         layout, info = found
@@ -101,11 +103,6 @@ class _MultiHeap(_Tlsf):
     def guards(self, walk: Walk, read: WordReader, held: Snapshot) -> Guards:
         """Poison, and the owner words of task tracking."""
         return find_poison(walk, read, held)
-
-
-def _tlsf(layout: Geometry) -> TlsfLayout:
-    assert isinstance(layout, TlsfLayout)
-    return layout
 
 
 TLSF = _Tlsf()

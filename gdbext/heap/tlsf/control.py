@@ -17,10 +17,9 @@ from typing import Iterator, List, Optional, Tuple
 
 from gdbext.heap.geometry import FLAG_BITS, Flaw, Pool
 from gdbext.heap.tlsf.layout import TlsfLayout
-from gdbext.model.record import Record
 from gdbext.model.said import said
 from gdbext.source.memory import Memory
-from gdbext.source.snapshot import WordReader
+from gdbext.source.snapshot import Snapshot, WordReader
 
 _STATIC_LEVELS = range(1, 27)
 _DYNAMIC_LEVELS = range(1, 30)
@@ -40,204 +39,124 @@ _CONSTANTS = (said("its-bit-fields"), said("its-size"), said("its-bitmaps"), sai
 _FACTS_NEEDED = 3
 
 
-class Tables(Record):
-    """One layout of a control block, and how well the bytes fit it."""
-
-    name: str
-    levels: int
-    second: int
-    fl_bitmap: int
-    sl_bitmaps: int
-    lists: int
-    end: int
-    flaws: Tuple[Flaw, ...]
-    facts: int  # of a dynamic control block: those that agree
-
-    @property
-    def slots(self) -> int:
-        """How many lists it has."""
-        return self.levels << self.second
-
-
-class _Control:
-    """The words of what may be a control block."""
-
-    def __init__(self, memory: Memory, control: int, low: int, high: int) -> None:
-        self.word = memory.source.pointer_size
-        self.control = control
-        memory.fetch(control, min(_MOST_WORDS * self.word, max(0, high - control)))
-        self.read = memory.snapshot.word_reader(control, control)
-        self.snapshot = memory.snapshot
-        heads = [self.read(control + self.word * place) for place in range(_MOST_WORDS)]
-        self._good = list(accumulate((self._leads_somewhere(head, low, high) for head in heads), initial=0))
-        self._empty = list(accumulate((int(head == control) for head in heads), initial=0))
-        self._unread = list(accumulate((int(head is None) for head in heads), initial=0))
-
-    def _leads_somewhere(self, value: Optional[int], low: int, high: int) -> int:
-        if value is None:
-            return 0
-        return 1 if value == self.control or (low <= value < high and value % 4 == 0) else 0
-
-    def word32(self, address: int) -> Optional[int]:
-        """A 32-bit word, whatever the pointer's size."""
-        data = self.snapshot.get(address, 4)
-        return None if data is None else int.from_bytes(data, self.snapshot.byte_order)
-
-    def heads(self, tables: Tables) -> int:
-        """How many of a layout's list heads may be some."""
-        return self._count(self._good, tables)
-
-    def empty(self, tables: Tables) -> int:
-        """How many of them hold the control block's own address."""
-        return self._count(self._empty, tables)
-
-    def unread(self, tables: Tables) -> int:
-        """How many of them could not be read."""
-        return self._count(self._unread, tables)
-
-    def _count(self, sums: List[int], tables: Tables) -> int:
-        first = (tables.lists - self.control) // self.word
-        last = first + tables.slots
-        return sums[last] - sums[first] if last < len(sums) else 0
-
-
-def _statics(control: int, word: int, names: Tuple[str, str]) -> Iterator[Tables]:
-    for levels in _STATIC_LEVELS:
-        bitmaps = control + 4 * word + 4
-        lists = (bitmaps + 4 * levels + word - 1) & -word
-        name = names[0] if word == 4 else names[1]
-        yield Tables(name, levels, 5, bitmaps - 4, bitmaps, lists, lists + levels * 32 * word, (), 0)
-
-
-def _dynamics(found: _Control) -> Iterator[Tables]:
-    words = [found.word32(found.control + 4 * place) for place in range(_DYNAMIC_BYTES // 4)]
-    known = [word for word in words if word is not None]
-    if found.word != 4 or len(known) < len(words):
-        return
-    for second in (5, 4, 3):
-        for levels in _DYNAMIC_LEVELS:
-            flaws = tuple(_control_flaws(known, found.control, levels, second))
-            size, bitmaps, lists = _expected(found.control, levels, second)[1:]
-            control = found.control
-            yield Tables(
-                "espressif-dynamic", levels, second, control + 24, bitmaps, lists, control + size, flaws, 4 - len(flaws)
-            )
-
-
-def _expected(control: int, levels: int, second: int) -> Tuple[int, int, int, int]:
-    """What the bitfields, the size and the two pointers must be for these constants."""
-    shift = second + 2
-    bits = levels | shift << 5 | (levels + shift - 1) << 8 | 1 << second << 14 | second << 20 | 1 << shift << 23
-    lists = control + _DYNAMIC_BYTES + 4 * levels
-    return bits & 0x7FFFFFFF, lists - control + (4 * levels << second), control + _DYNAMIC_BYTES, lists
-
-
-def _control_flaws(words: List[int], control: int, levels: int, second: int) -> Iterator[Flaw]:
-    facts = (words[4] & 0x7FFFFFFF, words[5], words[7], words[8])
-    for name, place, have, want in zip(_CONSTANTS, (16, 20, 28, 32), facts, _expected(control, levels, second)):
-        if have != want:
-            text = said("control-constant", constant=name, stored=have, expected=want)
-            yield Flaw("control-constants", control + place, 4, text, "constant", want, have)
+Candidate = Tuple[TlsfLayout, int]  # a layout without a pool, and how many facts of a dynamic control block agree
+Sums = Tuple[List[int], List[int], List[int]]
 
 
 def recognise_tlsf(
     memory: Memory, control: int, low: int, high: int, static_names: Tuple[str, str], end: Optional[int]
-) -> Optional[Tables]:
-    """The layout of the control block at `control`, or None. Its blocks lie in low..high; `end`: of its pool."""
-    if control % memory.source.pointer_size:
-        return None
-    found = _Control(memory, control, low, high)
-    scored = [(_first_score(found, tables), tables) for tables in _all(found, static_names) if tables.end + 16 <= high]
-    best = sorted((pair for pair in scored if pair[0] is not None), key=lambda pair: -(pair[0] or 0))[:_TRIED]
-    whole = (tables for _, tables in best if not _is_cut(found, tables, high, end))
-    return max(whole, key=lambda tables: _score(found, tables, high, end), default=None)
-
-
-def _is_cut(found: _Control, tables: Tables, high: int, end: Optional[int]) -> bool:
-    """Whether so much of a control block could not be read that its constants cannot be told: nothing of it says them,
-    and no block is seen behind it.
+) -> Optional[TlsfLayout]:
+    """The layout of the control block at `control`, whose pool is empty as yet, or None. Its blocks lie in low..high;
+    `end`: of its pool.
     """
-    holes = found.snapshot.missing(found.control, found.control + _MOST_WORDS * found.word)
-    if not holes or tables.facts > _FACTS_NEEDED:
-        return False
-    unread = tables.end <= holes[0][0] < tables.end + found.word and not tables.facts
-    return not unread and _chain_score(found, tables, high, end) == 0
+    word = memory.source.pointer_size
+    if control % word:
+        return None
+    memory.fetch(control, min(_MOST_WORDS * word, max(0, high - control)))
+    read = memory.snapshot.word_reader(control, control)
+    sums = _sums([read(control + word * place) for place in range(_MOST_WORDS)], control, low, high)
+    name, bitmaps = static_names[word == 8], control + 4 * word + 4
+    statics = ((_layout(name, control, word, levels, 5, bitmaps - 4, bitmaps, ()), 0) for levels in _STATIC_LEVELS)
+    candidates = [*_dynamics(memory, control), *statics]
+    scored = [(_first_score(sums, *one), *one) for one in candidates if one[0].tables_end + 16 <= high]
+    best = sorted((one for one in scored if one[0] is not None), key=lambda one: -(one[0] or 0))[:_TRIED]
+    holes = memory.snapshot.missing(control, control + _MOST_WORDS * word)
+    whole: List[Tuple[int, TlsfLayout]] = []
+    for first, layout, facts in best:
+        chain = _chain_score(read, layout, end if end is not None else high)
+        # Where words were not read, nothing may tell the constants: neither the block itself nor blocks behind it.
+        ends_unread = bool(holes) and layout.tables_end <= holes[0][0] < layout.first and not facts
+        if not holes or chain or ends_unread or facts > _FACTS_NEEDED:
+            whole.append(((first or 0) - 2 * _bits_wrong(memory.snapshot, read, layout) + chain, layout))
+    return max(whole, key=lambda one: one[0], default=(0, None))[1]
 
 
-def _all(found: _Control, names: Tuple[str, str]) -> Iterator[Tables]:
-    yield from _dynamics(found)
-    yield from _statics(found.control, found.word, names)
+def _sums(heads: List[Optional[int]], control: int, low: int, high: int) -> Sums:
+    """How many words before each may be the head of a list, are the head of an empty one, and could not be read."""
+    some = (head is not None and (head == control or (low <= head < high and head % 4 == 0)) for head in heads)
+    empty, unread = (head == control for head in heads), (head is None for head in heads)
+    good, none, missing = (list(accumulate(map(int, found), initial=0)) for found in (some, empty, unread))
+    return good, none, missing
 
 
-def _first_score(found: _Control, tables: Tables) -> Optional[int]:
+def _dynamics(memory: Memory, control: int) -> Iterator[Candidate]:
+    words = [memory.snapshot.word32(control + 4 * place) for place in range(_DYNAMIC_BYTES // 4)]
+    if memory.source.pointer_size != 4 or None in words:
+        return
+    stored = ((words[4] or 0) & 0x7FFFFFFF, words[5] or 0, words[7] or 0, words[8] or 0)
+    for second in (5, 4, 3):
+        for levels in _DYNAMIC_LEVELS:
+            shift, bitmaps = second + 2, control + _DYNAMIC_BYTES
+            lists = bitmaps + 4 * levels
+            size = lists - control + (4 * levels << second)
+            bits = levels | shift << 5 | (levels + shift - 1) << 8 | 1 << second << 14 | second << 20 | 1 << shift << 23
+            expected = (bits & 0x7FFFFFFF, size, bitmaps, lists)
+            flaws = tuple(
+                Flaw(
+                    "control-constants", control + place, 4,
+                    said("control-constant", constant=name, stored=have, expected=want), "constant", want, have,
+                )
+                for name, place, have, want in zip(_CONSTANTS, (16, 20, 28, 32), stored, expected)
+                if have != want
+            )  # fmt: skip
+            layout = _layout("espressif-dynamic", control, 4, levels, second, control + 24, bitmaps, flaws)
+            yield layout, len(_CONSTANTS) - len(flaws)
+
+
+def _layout(
+    name: str,
+    control: int,
+    word: int,
+    levels: int,
+    second: int,
+    fl_bitmap: int,
+    sl_bitmaps: int,
+    flaws: Tuple[Flaw, ...],
+) -> TlsfLayout:
+    lists = (sl_bitmaps + 4 * levels + word - 1) & -word
+    end = lists + (word * levels << second)
+    return TlsfLayout(
+        name=name, word=word, align=word, header=word, smallest=3 * word, control=control,
+        pools=(Pool(end + word, end + word),), flaws=flaws, fl_count=levels, sl_log2=second,
+        shift=second + (2 if word == 4 else 3), fl_bitmap=fl_bitmap, sl_bitmaps=sl_bitmaps, lists=lists, tables_end=end,
+    )  # fmt: skip
+
+
+def _first_score(sums: Sums, layout: TlsfLayout, facts: int) -> Optional[int]:
     """What the heads and the facts say for a layout; None if too little. Each level has more lists empty than not: what
     was written over the blocks behind the lists, pointers to other blocks, must not be read as more of them.
     """
-    good, empty, unread = found.heads(tables), found.empty(tables), found.unread(tables)
-    bad = tables.slots - good - unread
-    unlike = max(bad, unread) > tables.slots // _DAMAGED_LISTS or _FEWEST_EMPTY * empty < good
-    if unlike and tables.facts < _FACTS_NEEDED:
+    first = (layout.lists - layout.control) // layout.word
+    last = first + layout.slots
+    good, empty, unread = (found[last] - found[first] if last < len(found) else 0 for found in sums)
+    bad = layout.slots - good - unread
+    unlike = max(bad, unread) > layout.slots // _DAMAGED_LISTS or _FEWEST_EMPTY * empty < good
+    if unlike and facts < _FACTS_NEEDED:
         return None
-    return 2 * empty - good - _WORST * bad + _FACT * tables.facts
+    return 2 * empty - good - _WORST * bad + _FACT * facts
 
 
-def _score(found: _Control, tables: Tables, high: int, end: Optional[int]) -> int:
-    first = _first_score(found, tables) or 0
-    return first - 2 * _bits_wrong(found, tables) + _chain_score(found, tables, high, end)
-
-
-def _bits_wrong(found: _Control, tables: Tables) -> int:
+def _bits_wrong(held: Snapshot, read: WordReader, layout: TlsfLayout) -> int:
     """Lists whose bit says the opposite of their head."""
     wrong = 0
-    for level in range(tables.levels):
-        bits = found.word32(tables.sl_bitmaps + 4 * level) or 0
-        place = tables.lists + (level << tables.second) * found.word
-        for bit in range(1 << tables.second):
-            if (found.read(place + bit * found.word) != found.control) != bool(bits >> bit & 1):
-                wrong += 1
+    for slot in range(layout.slots):
+        head, bitmap, bit = layout.slot_words(slot)
+        wrong += (read(head) != layout.control) != bool((held.word32(bitmap) or 0) >> bit & 1)
     return wrong
 
 
-def _chain_score(found: _Control, tables: Tables, high: int, end: Optional[int]) -> int:
+def _chain_score(read: WordReader, layout: TlsfLayout, last: int) -> int:
     """Whether blocks follow each other behind a control block that ends there."""
-    payload, last, blocks = tables.end + found.word, end if end is not None else high, 0
+    payload, blocks = layout.first, 0
     while blocks < _CHAIN_BLOCKS and payload < last:
-        word = found.read(payload - found.word)
-        size = (word or 0) & ~FLAG_BITS
-        if size < 3 * found.word or size % 4 or payload + size + found.word > last:
+        size = (read(payload - layout.word) or 0) & ~FLAG_BITS
+        if size < layout.smallest or size % 4 or payload + size + layout.word > last:
             return blocks
-        payload += size + found.word
+        payload += size + layout.word
         blocks += 1
     return _CHAIN
-
-
-def static_shift(word: int) -> int:
-    """log2 of the smallest size that the first level of a static control block does not hold."""
-    return 7 if word == 4 else 8
-
-
-def tlsf_layout(tables: Tables, control: int, word: int, pools: Tuple[Pool, ...]) -> TlsfLayout:
-    """The full description of a heap with these tables and pools."""
-    dynamic = tables.name == "espressif-dynamic"
-    return TlsfLayout(
-        name=tables.name, word=word, align=word if not dynamic else 4, header=word, smallest=3 * word,
-        control=control, pools=pools, flaws=tables.flaws, fl_count=tables.levels, sl_log2=tables.second,
-        shift=tables.second + 2 if dynamic else static_shift(word), fl_bitmap=tables.fl_bitmap,
-        sl_bitmaps=tables.sl_bitmaps, lists=tables.lists, tables_end=tables.end,
-    )  # fmt: skip
 
 
 def pool_end(start: int, length: int, word: int) -> int:
     """Where a pool of `length` bytes at `start` ends: its blocks are whole words."""
     return start + 2 * word + ((length - 2 * word) & -word)
-
-
-def first_payload(tables: Tables, word: int) -> int:
-    """Payload of the first block of the pool behind the control block."""
-    return tables.end + word
-
-
-def reads_empty(read: WordReader, place: int) -> bool:
-    """Whether a word is what an end marker keeps: size 0, used."""
-    value = read(place)
-    return value is not None and not value & ~2

@@ -15,11 +15,11 @@ from bisect import bisect_right
 from typing import Iterable, Iterator, List, Set, Tuple
 
 from gdbext.heap.allocator import LARGEST_HEAP, Named
-from gdbext.heap.region import Region
 from gdbext.heap.tlsf.pools import recognise_plain
 from gdbext.heap.tlsf.registered import read_memory_types, read_registered
 from gdbext.heap.tlsf.search import heap_at_control
 from gdbext.model.record import replace
+from gdbext.model.region import Region
 from gdbext.model.said import Said, said
 from gdbext.source.memory import Memory
 from gdbext.symbols.shapes import Program
@@ -38,12 +38,17 @@ _MOST_NUTTX_REGIONS = 16
 def find_named(memory: Memory, program: Program) -> Named:
     """The heaps of ESP-IDF's list, and those of NuttX."""
     head = program.address_of("registered_heaps")
-    if head is not None:
-        return _registered(memory, program, head)
-    return Named(list(_of_nuttx(memory, program)), [])
-
-
-def _registered(memory: Memory, program: Program, head: int) -> Named:
+    if head is None:
+        probed: Set[int] = set()
+        heaps: List[Region] = []
+        for name in _NUTTX:
+            variable = program.address_of(name)
+            there = None if variable is None else memory.word(variable)
+            if there and memory.may_read(there, there + memory.source.pointer_size):
+                words = list(_words(memory, there, _LARGEST_VARIABLE))
+                found = _heaps_among(memory, words, said("found-by-member", name=name), probed)
+                heaps += [replace(region, pools=_nuttx_pools(words, region.address)) for region in found]
+        return Named(heaps, [])
     types, count = program.address_of("soc_memory_types"), program.address_of("soc_memory_type_count")
     number = None if count is None else memory.word(count)
     names = {} if types is None else read_memory_types(memory, types, number)
@@ -55,37 +60,22 @@ def _registered(memory: Memory, program: Program, head: int) -> Named:
     return Named(regions, [] if problem is None else [problem], final=memory.word(head) is not None)
 
 
-def _of_nuttx(memory: Memory, program: Program) -> Iterator[Region]:
-    word = memory.source.pointer_size
-    controls = _Controls(memory)
-    for name in _NUTTX:
-        variable = program.address_of(name)
-        there = None if variable is None else memory.word(variable)
-        if there and memory.may_read(there, there + word):
-            words = list(controls.words(there, _LARGEST_VARIABLE))
-            for region in controls.among(words, said("found-by-member", name=name)):
-                yield replace(region, pools=_nuttx_pools(words, region.address))
-
-
 def find_pointed_to(memory: Memory, program: Program) -> Named:
     """The heaps that variables point to, with the variables that their pools lie in."""
-    controls = _Controls(memory)
+    probed: Set[int] = set()
     regions: List[Region] = []
     for name, address, size in _small_objects(memory, program):
-        regions += controls.among(controls.words(address, size), said("found-by-variable", name=name))
+        regions += _heaps_among(memory, _words(memory, address, size), said("found-by-variable", name=name), probed)
     if not regions:
         return Named([], [])
     arrays = sorted((place, place + size) for _, place, size in program.objects() if size >= _LEAST_POOL)
-    return Named([_in_variables(memory, region, arrays) for region in regions], [])
-
-
-def _in_variables(memory: Memory, region: Region, arrays: List[Tuple[int, int]]) -> Region:
-    """The region with the variables that its pools lie in: a pool ends with its array at the latest."""
-    layout = recognise_plain(memory, region.address, LARGEST_HEAP) if region.kind == "tlsf" else None
-    places = [] if layout is None else [pool.first for pool in layout.pools]
-    holding = (arrays[bisect_right(arrays, (place, 1 << 64)) - 1] for place in places if arrays)
-    pools = {span for span, place in zip(holding, places) if span[0] <= place < span[1]}
-    return replace(region, pools=tuple(sorted(pools)))
+    for index, region in enumerate(regions):  # a pool ends with its array at the latest
+        layout = recognise_plain(memory, region.address, LARGEST_HEAP) if region.kind == "tlsf" else None
+        places = [] if layout is None else [pool.first for pool in layout.pools]
+        holding = (arrays[bisect_right(arrays, (place, 1 << 64)) - 1] for place in places if arrays)
+        pools = {span for span, place in zip(holding, places) if span[0] <= place < span[1]}
+        regions[index] = replace(region, pools=tuple(sorted(pools)))
+    return Named(regions, [])
 
 
 def _small_objects(memory: Memory, program: Program) -> List[Tuple[str, int, int]]:
@@ -94,42 +84,41 @@ def _small_objects(memory: Memory, program: Program) -> List[Tuple[str, int, int
     named = {one[1]: one for one in program.objects() if least <= one[2] <= _LARGEST_VARIABLE}
     there = (address for address in sorted(named) if memory.may_read(address, address + named[address][2]))
     chosen = [named[address] for address in there][:_MOST_VARIABLES]
-    for low, high in _together([(address, address + size) for _, address, size in chosen]):
+    near: List[Tuple[int, int]] = []
+    for _, address, size in chosen:
+        if near and address - near[-1][1] <= _NEAR:
+            near[-1] = (near[-1][0], max(address + size, near[-1][1]))
+        else:
+            near.append((address, address + size))
+    for low, high in near:
         memory.fetch(low, high - low)
     return chosen
 
 
-class _Controls:
-    """The search for control blocks among words that may be pointers; each place is looked at once."""
+def _words(memory: Memory, address: int, size: int) -> Iterator[int]:
+    """The words of a variable, as far as they may be read."""
+    word = memory.source.pointer_size
+    for place in range(-(-address // word) * word, address + size - word + 1, word):
+        if memory.may_read(place, place + word):
+            yield memory.word(place) or 0
 
-    def __init__(self, memory: Memory) -> None:
-        self.memory = memory
-        self.word = memory.source.pointer_size
-        self._probed: Set[int] = set()
 
-    def words(self, address: int, size: int) -> Iterator[int]:
-        """The words of a variable, as far as they may be read."""
-        first = -(-address // self.word) * self.word
-        for place in range(first, address + size - self.word + 1, self.word):
-            if self.memory.may_read(place, place + self.word):
-                yield self.memory.word(place) or 0
-
-    def among(self, candidates: Iterable[int], origin: Said) -> Iterator[Region]:
-        """The heaps whose control blocks some words lead to."""
-        for control in candidates:
-            if control and control % self.word == 0 and control not in self._probed and self._looks_like(control):
-                self.memory.allow(control, control + LARGEST_HEAP)
-                found = heap_at_control(self.memory, control, origin)
-                if found is not None:
-                    yield found.region
-
-    def _looks_like(self, control: int) -> bool:
-        """Whether the words behind an address hold it several times; nothing is read where nothing may be."""
-        self._probed.add(control)
-        if len(self._probed) > _MOST_PROBES or not self.memory.may_read(control, control + _PROBE):
-            return False
-        data = self.memory.get(control, _PROBE) or b""
-        return data.count(control.to_bytes(self.word, self.memory.source.byte_order)) >= _FEWEST_EMPTY
+def _heaps_among(memory: Memory, words: Iterable[int], origin: Said, probed: Set[int]) -> Iterator[Region]:
+    """The heaps whose control blocks some words lead to. Each place is looked at once, which `probed` keeps; nothing is
+    read where nothing may be.
+    """
+    width, order = memory.source.pointer_size, memory.source.byte_order
+    for control in words:
+        if not control or control % width or control in probed:
+            continue
+        probed.add(control)
+        if len(probed) > _MOST_PROBES or not memory.may_read(control, control + _PROBE):
+            continue
+        if (memory.get(control, _PROBE) or b"").count(control.to_bytes(width, order)) >= _FEWEST_EMPTY:
+            memory.allow(control, control + LARGEST_HEAP)
+            found = heap_at_control(memory, control, origin)
+            if found is not None:
+                yield found[0]
 
 
 def _nuttx_pools(words: List[int], control: int) -> Tuple[Tuple[int, int], ...]:
@@ -146,14 +135,3 @@ def _nuttx_pools(words: List[int], control: int) -> Tuple[Tuple[int, int], ...]:
         if regions and all(start < end for start, end in regions) and regions[0][0] <= control < regions[0][1]:
             return tuple(regions)
     return ()
-
-
-def _together(spans: List[Tuple[int, int]]) -> List[Tuple[int, int]]:
-    """Spans in order, those that are near made one."""
-    joined: List[Tuple[int, int]] = []
-    for low, high in spans:
-        if joined and low - joined[-1][1] <= _NEAR:
-            joined[-1] = (joined[-1][0], max(high, joined[-1][1]))
-        else:
-            joined.append((low, high))
-    return joined

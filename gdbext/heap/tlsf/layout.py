@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from typing import FrozenSet, Optional, Tuple
 
-from gdbext.heap.facts import Counters
 from gdbext.heap.geometry import FREE_BIT, PREV_FREE_BIT, Geometry
 
 
@@ -39,23 +38,19 @@ class TlsfLayout(Geometry):
         """How many lists there are."""
         return self.fl_count << self.sl_log2
 
-    @property
-    def sl_count(self) -> int:
-        """Lists a first level."""
-        return 1 << self.sl_log2
-
     def slot_of(self, size: int) -> int:
         """Number of the list that a free block of this size belongs to."""
         small = 1 << self.shift
         if size < small:
             return size // (small >> self.sl_log2)
         top = size.bit_length() - 1
-        second = (size >> (top - self.sl_log2)) ^ self.sl_count
-        return (top - self.shift + 1) * self.sl_count + second
+        second = (size >> (top - self.sl_log2)) ^ (1 << self.sl_log2)
+        return (top - self.shift + 1 << self.sl_log2) + second
 
-    def slot_words(self, slot: int) -> Tuple[int, int]:
-        """Where a list's head lies, and where the bitmap word of its first level."""
-        return self.lists + slot * self.word, self.sl_bitmaps + (slot >> self.sl_log2) * 4
+    def slot_words(self, slot: int) -> Tuple[int, int, int]:
+        """Where a list's head lies, where the bitmap word of its first level, and which bit of that is its own."""
+        first = slot >> self.sl_log2
+        return self.lists + slot * self.word, self.sl_bitmaps + 4 * first, slot - (first << self.sl_log2)
 
     def size_word(self, size: int, stored: int, before: Optional[int], following: Optional[int]) -> int:
         """The size with both flags, as the neighbours have them."""
@@ -63,10 +58,7 @@ class TlsfLayout(Geometry):
         return size | free | (PREV_FREE_BIT if before is not None and before & FREE_BIT else 0)
 
 
-class MultiHeap(Counters):
-    """struct multi_heap_info, read."""
-
-    minimum_free: int
-    address: int
-    lock: Optional[int]
-    pool_size: int
+def tlsf(layout: Geometry) -> TlsfLayout:
+    """The layout of a heap that is a TLSF."""
+    assert isinstance(layout, TlsfLayout)
+    return layout

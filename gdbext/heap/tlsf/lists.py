@@ -9,23 +9,15 @@ from __future__ import annotations
 
 from typing import Optional, Set
 
-from gdbext.heap.cover import NOTHING_KNOWN, Agrees, Evidence
-from gdbext.heap.geometry import FREE_BIT
+from gdbext.heap.cover import Agrees
+from gdbext.heap.geometry import FREE_BIT, Geometry
 from gdbext.heap.tlsf.layout import TlsfLayout
-from gdbext.heap.walk import LinkFault, Node, Walk, walk_pools
+from gdbext.heap.walk import LinkFault, Node, Walk
 from gdbext.model.said import said
 from gdbext.source.snapshot import WordReader
 
 
-def walk_tlsf(layout: TlsfLayout, read: WordReader, evidence: Evidence = NOTHING_KNOWN) -> Walk:
-    """Every block of a TLSF heap that can be proven, and its lists."""
-    walk = Walk(layout)
-    read_lists(walk, layout, read)
-    walk_pools(walk, read, neighbour_agrees(layout, read), evidence)
-    return walk
-
-
-def neighbour_agrees(layout: TlsfLayout, read: WordReader) -> Agrees:
+def neighbour_agrees(layout: Geometry, read: WordReader) -> Agrees:
     """TLSF: the prev-free bit of the next header, and a free block's address behind it, repeat what its word says. What
     was not read contradicts nothing.
     """
@@ -60,44 +52,30 @@ def _follow(
     while value != layout.control:
         payload = value + 2 * layout.word
         if payload in layout.beyond:
-            walk.cut_slots.add(slot)
-            return
-        fault = _link_fault(layout, slot, address, value, previous, seen)
-        if fault is not None:
-            walk.faults.append(fault)
-            walk.cut_slots.add(slot)
-            return
-        seen.add(payload)
-        node = Node(payload, slot, address, previous, read(payload), read(payload + layout.word))
-        if not _is_node(layout, read, node):
-            why = said("leads-to-used")
-            walk.faults.append(LinkFault("listed-not-free", address, value, slot, previous, payload, payload, why))
-            walk.cut_slots.add(slot)
-            return
+            break
+        rule, why = "list-link", None
+        target: Optional[int] = payload
+        if layout.is_end(payload):
+            why = said("leads-to-end")
+        elif payload % layout.align or layout.pool_of(payload) is None:
+            target = None
+            why = said("leads-nowhere") if payload % layout.align else said("leads-outside")
+        elif payload in seen:
+            rule, why = "list-cycle", said("leads-to-listed")
+        else:
+            seen.add(payload)
+            node = Node(payload, slot, address, previous, read(payload), read(payload + layout.word))
+            header = read(payload - layout.word)
+            back = layout.control if previous is None else previous - 2 * layout.word
+            # A block that is marked used may be there if it is at least linked back to where the list came from.
+            if header is not None and not header & FREE_BIT and node.prev_free != back:
+                rule, why = "listed-not-free", said("leads-to-used")
+        if why is not None:
+            walk.faults.append(LinkFault(rule, address, value, slot, previous, payload, target, why))
+            break
         walk.nodes.append(node)
-        following = node.next_free
-        if following is None:
-            walk.cut_slots.add(slot)
-            return
-        address, value, previous = payload, following, payload
-
-
-def _is_node(layout: TlsfLayout, read: WordReader, node: Node) -> bool:
-    """Whether a block on a list may be there: it is marked free, or at least linked back to where the list came."""
-    word = read(node.payload - layout.word)
-    back = layout.control if node.previous is None else node.previous - 2 * layout.word
-    return word is None or bool(word & FREE_BIT) or node.prev_free == back
-
-
-def _link_fault(
-    layout: TlsfLayout, slot: int, address: int, value: int, previous: Optional[int], seen: Set[int]
-) -> Optional[LinkFault]:
-    payload = value + 2 * layout.word
-    if layout.is_end(payload):
-        return LinkFault("list-link", address, value, slot, previous, payload, payload, said("leads-to-end"))
-    if payload % layout.align or layout.pool_of(payload) is None:
-        why = said("leads-nowhere") if payload % layout.align else said("leads-outside")
-        return LinkFault("list-link", address, value, slot, previous, payload, None, why)
-    if payload in seen:
-        return LinkFault("list-cycle", address, value, slot, previous, payload, payload, said("leads-to-listed"))
-    return None
+        if node.next_free is None:
+            break
+        address, value, previous = payload, node.next_free, payload
+    if value != layout.control:
+        walk.cut_slots.add(slot)

@@ -10,9 +10,10 @@ from __future__ import annotations
 from typing import Optional, Tuple
 
 from gdbext.heap.ends import FAR_BYTES, WINDOW_BYTES, chains_behind, known_until, paged_reader
-from gdbext.heap.geometry import FLAG_BITS, FREE_BIT, Flaw, Pool
-from gdbext.heap.tlsf.control import first_payload, pool_end, reads_empty, recognise_tlsf, tlsf_layout
-from gdbext.heap.tlsf.layout import MultiHeap, TlsfLayout
+from gdbext.heap.facts import Counters
+from gdbext.heap.geometry import FLAG_BITS, FREE_BIT, Flaw, Pool, is_marker
+from gdbext.heap.tlsf.control import pool_end, recognise_tlsf
+from gdbext.heap.tlsf.layout import TlsfLayout
 from gdbext.heap.tlsf.lists import neighbour_agrees
 from gdbext.model.record import replace
 from gdbext.model.said import said
@@ -25,12 +26,12 @@ _NAMES = ("espressif-static", "espressif-static")
 _PROVING_BLOCKS = 2
 
 
-def read_multi_heap(memory: Memory, address: int) -> Optional[MultiHeap]:
+def read_multi_heap(memory: Memory, address: int) -> Optional[Counters]:
     """struct multi_heap_info at `address`, or None if it cannot be read."""
     size = memory.source.pointer_size
     memory.fetch(address, INFO_WORDS * size)
     words = [memory.word(address + size * position) for position in range(INFO_WORDS)]
-    lock, free_bytes, minimum, pool_size, data = words
+    _, free_bytes, minimum, pool_size, data = words
     if free_bytes is None or minimum is None or pool_size is None or data is None:
         return None
     flaws = []
@@ -38,39 +39,44 @@ def read_multi_heap(memory: Memory, address: int) -> Optional[MultiHeap]:
         where = address + (INFO_WORDS - 1) * size
         text, control = said("heap-pointer", stored=data), address + INFO_WORDS * size
         flaws.append(Flaw("heap-pointer", where, size, text, "constant", control, data))
-    return MultiHeap(free_bytes, minimum, tuple(flaws), address, lock, pool_size)
+    return Counters(free_bytes, minimum, tuple(flaws), pool_size)
 
 
-def recognise_multi_heap(memory: Memory, info: MultiHeap, limit: int) -> Optional[Tuple[TlsfLayout, MultiHeap]]:
-    """The TLSF behind `info`, or None; and `info` with a pool size that fits it, if its own cannot be."""
+def recognise_multi_heap(
+    memory: Memory, address: int, info: Counters, limit: int
+) -> Optional[Tuple[TlsfLayout, Counters]]:
+    """The TLSF behind the struct at `address`, or None; and `info` with a pool size that fits it, if its own cannot be.
+    One that `limit`, the end of its region, forbids is not followed into other memory.
+    """
     word = memory.source.pointer_size
-    control = info.address + INFO_WORDS * word
+    control = address + INFO_WORDS * word
+    if info.pool_size > limit - control:
+        text = said("pool-size-limit", stored=info.pool_size, limit=limit - control)
+        flaw = Flaw("pool-size", address + 12, 4, text, "constant", None, info.pool_size)
+        info = replace(info, pool_size=limit - control, flaws=(*info.flaws, flaw))
     high = max(control + info.pool_size, min(limit, known_until(memory, control, info.pool_size + FAR_BYTES)))
-    tables = recognise_tlsf(memory, control, control, high, _NAMES, pool_end(control, info.pool_size, word))
-    if tables is None:
+    layout = recognise_tlsf(memory, control, control, high, _NAMES, pool_end(control, info.pool_size, word))
+    if layout is None:
         return None
-    last = pool_end(tables.end, control + info.pool_size - tables.end, word)
-    layout = tlsf_layout(tables, control, word, (Pool(first_payload(tables, word), max(last, tables.end + 2 * word)),))
+    behind = layout.tables_end
+    last = pool_end(behind, control + info.pool_size - behind, word)
+    layout = replace(layout, pools=(Pool(layout.first, max(last, behind + 2 * word)),))
     true_end = _true_end(memory, layout, info, high)
     if true_end is not None:
-        info = _corrected(info, true_end, control, word)
+        text, size = said("pool-size", stored=info.pool_size, end=true_end), true_end - control
+        flaw = Flaw("pool-size", address + 3 * word, word, text, "constant", size, info.pool_size)
+        info = replace(info, pool_size=size, flaws=(*info.flaws, flaw))
         layout = replace(layout, pools=(Pool(layout.first, true_end),))
     return (layout, info) if layout.end > layout.first else None
 
 
-def _corrected(info: MultiHeap, end: int, control: int, word: int) -> MultiHeap:
-    text, size = said("pool-size", stored=info.pool_size, end=end), end - control
-    flaw = Flaw("pool-size", info.address + 3 * word, word, text, "constant", size, info.pool_size)
-    return replace(info, pool_size=size, flaws=(*info.flaws, flaw))
-
-
-def _true_end(memory: Memory, layout: TlsfLayout, info: MultiHeap, high: int) -> Optional[int]:
+def _true_end(memory: Memory, layout: TlsfLayout, info: Counters, high: int) -> Optional[int]:
     """Where the chain of blocks ends on an end marker, if that is not where pool_size says but the counters say so.
 
     On a live target it is looked for only where pool_size leads to no end marker: it costs a walk.
     """
     memory.fetch(layout.end - layout.word, layout.word)
-    if not memory.ranges() and reads_empty(memory.snapshot.word, layout.end - layout.word):
+    if not memory.ranges() and is_marker(memory.snapshot.word(layout.end - layout.word)):
         return None
     read = paged_reader(memory, layout.control)
     end, step, smallest, odd = layout.end, layout.word, layout.smallest, layout.align - 1
@@ -82,39 +88,28 @@ def _true_end(memory: Memory, layout: TlsfLayout, info: MultiHeap, high: int) ->
             break
         used, blocks = (used, blocks) if stored is None or stored & FREE_BIT else (used + size, blocks + 1)
         payload += size + step
-    if payload == layout.end or not reads_empty(read, payload - layout.word) or payload == layout.first:
+    if payload == layout.end or not is_marker(read(payload - layout.word)) or payload == layout.first:
         return None
     if payload < layout.end and _blocks_end_at(layout, read, payload + layout.word):
         return None
     free = payload - layout.control_end - used
     counted = info.free_bytes - free in range(4) or info.free_bytes - free + layout.word * blocks in range(4)
     marker = read(layout.end - layout.word)
-    if marker is not None and marker & ~2:
+    if marker is not None and not is_marker(marker):
         return payload
-    if memory.known_end(info.address) == layout.control + info.pool_size and not read(payload - layout.word):
+    known = memory.known_end(layout.control - INFO_WORDS * layout.word)
+    if known == layout.control + info.pool_size and not read(payload - layout.word):
         return None  # the memory ends where pool_size says: what looks like an end before is a cleared header
-    return payload if counted and not (marker is not None and _in_use(memory, payload, layout.end)) else None
-
-
-def _in_use(memory: Memory, low: int, high: int) -> bool:
-    """Whether there is anything but one repeated byte between two places: a block whose header was cleared."""
-    data = memory.get(low, min(high - low, FAR_BYTES)) if low < high else None
-    return data is not None and len(set(data)) > 1
+    # Anything but one repeated byte behind it is a block whose header was cleared.
+    length = min(layout.end - payload, FAR_BYTES)
+    data = memory.get(payload, length) if counted and marker is not None and length > 0 else None
+    return payload if counted and (data is None or len(set(data)) <= 1) else None
 
 
 def _blocks_end_at(layout: TlsfLayout, read: WordReader, low: int) -> bool:
     """Whether blocks above `low` lead to the end that pool_size says: what looks like an end before is a bad header."""
     end = layout.end
-    if not reads_empty(read, end - layout.word):
+    if not is_marker(read(end - layout.word)):
         return False
     low, agrees = max(low, end - WINDOW_BYTES), neighbour_agrees(layout, read)
-    return chains_behind(layout, read, agrees, lambda payload: payload == end, low, end, _PROVING_BLOCKS) == end
-
-
-def limit_pool(info: MultiHeap, limit: int) -> MultiHeap:
-    """A pool size that the region, or sense, forbids is not followed into other memory; the flaw says what it was."""
-    if info.pool_size <= limit:
-        return info
-    text = said("pool-size-limit", stored=info.pool_size, limit=limit)
-    flaw = Flaw("pool-size", info.address + 12, 4, text, "constant", None, info.pool_size)
-    return replace(info, pool_size=limit, flaws=(*info.flaws, flaw))
+    return chains_behind(layout, read, agrees, lambda payload: payload == end, low, end)[0] >= _PROVING_BLOCKS

@@ -11,11 +11,7 @@ Limits: fewer than four used blocks cannot tell, and count as blocks without own
 from __future__ import annotations
 
 from collections import Counter
-from typing import Dict, Iterable, List, Mapping
-
-from gdbext.heap.geometry import FREE_BIT
-from gdbext.heap.walk import Walk
-from gdbext.source.snapshot import WordReader
+from typing import Iterable, List, Mapping
 
 _FEWEST_BLOCKS = 4
 _LEAST_NAMED = 4  # one block in so many has an owner at the least
@@ -24,26 +20,13 @@ LOWEST_POINTER = 0x10000
 _LARGEST_SPREAD = 64 << 20
 
 
-def owner_bytes(walk: Walk, read: WordReader) -> int:
-    """Bytes between the allocator's payload and the user's: one word with task tracking, else none."""
-    firsts = [read(payload) for payload, word in zip(walk.payloads, walk.words) if not word & FREE_BIT]
-    # A block that nobody has written to begins with a link of when it was free: to the null block, mostly.
-    known = [0 if word == walk.layout.control else word for word in firsts if word is not None]
-    return walk.layout.word if are_owners(known, walk.layout.word) else 0
-
-
 def strangers(words: Mapping[int, int], width: int) -> List[int]:
     """Keys of the words that can be no task's handle: odd ones, and those far from all that several blocks share."""
-    shared = _shared(list(words.values()), width)
+    shared = [handle for handle, count in _handles(words.values(), width).items() if count > 1]
     if not shared:
         return []
     low, high = min(shared) - _LARGEST_SPREAD, max(shared) + _LARGEST_SPREAD
     return [key for key, word in words.items() if word and (word % width or not low <= word <= high)]
-
-
-def _shared(words: List[int], width: int) -> Dict[int, int]:
-    """Handles that several blocks have."""
-    return {handle: count for handle, count in _handles(words, width).items() if count > 1}
 
 
 def _handles(words: Iterable[int], width: int) -> Mapping[int, int]:
@@ -58,10 +41,11 @@ def are_owners(words: List[int], width: int) -> bool:
     before, words = len(words), [word for word in words if word]
     if len(words) < max(_FEWEST_BLOCKS, before // _LEAST_NAMED):
         return False
-    shared = _shared(words, width)
+    handles = _handles(words, width)
+    shared = {handle: count for handle, count in handles.items() if count > 1}
     if not shared or len(shared) > _MOST_TASKS or max(shared) - min(shared) > _LARGEST_SPREAD:
         return False
     most = 2 * sum(shared.values()) >= len(words)
     near = range(max(shared) - _LARGEST_SPREAD, min(shared) + _LARGEST_SPREAD) if most else shared
-    others = len(words) - sum(count for handle, count in _handles(words, width).items() if handle in near)
+    others = len(words) - sum(count for handle, count in handles.items() if handle in near)
     return others <= 1 + len(words) // 16

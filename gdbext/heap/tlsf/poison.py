@@ -14,8 +14,9 @@ from typing import Iterator, List, Mapping, Optional, Tuple
 
 from gdbext.heap.geometry import FLAG_BITS, FREE_BIT
 from gdbext.heap.guards import Guards
-from gdbext.heap.tlsf.owner import are_owners, owner_bytes
+from gdbext.heap.tlsf.owner import are_owners
 from gdbext.heap.walk import Walk
+from gdbext.model.record import replace
 from gdbext.source.snapshot import Snapshot, WordReader
 
 HEAD, TAIL = 0xABBA1234, 0xBAAD5678
@@ -92,15 +93,22 @@ def find_poison(walk: Walk, read: WordReader, held: Snapshot) -> Poison:
     used = [(raw, word & ~FLAG_BITS) for raw, word in pairs if not word & FREE_BIT]
     read32 = held.reader32(walk.layout.control, walk.layout.end)
     heads = sum(1 for raw, _ in used if read(raw) == HEAD)
-    if not used and _is_filled(walk, held, used, Poison("light", 8)):
+    if not used and _is_filled(walk, held, Poison("light", 8)):
         return Poison("comprehensive", 8)
     if len(used) <= _FEW_BLOCKS:  # damage to one canary must not hide all
         heads = max(heads, *(_tails(read32, used, head) for head in (8, _HEAD_WITH_OWNER)))
     if not heads or 2 * heads < len(used):
-        return Poison(owner=owner_bytes(walk, read))
+        firsts = [word for word in (read(raw) for raw, _ in used) if word is not None]
+        # A block that nobody has written to begins with a link of when it was free: to the null block, mostly.
+        tracked = are_owners([0 if word == walk.layout.control else word for word in firsts], walk.layout.word)
+        return Poison(owner=walk.layout.word if tracked else 0)
     head = max((8, _HEAD_WITH_OWNER), key=lambda head: _tails(read32, used, head))
-    poison = Poison("light", head, _owner_behind(read, used) if head == 8 else 0)
-    return Poison("comprehensive", head, poison.owner) if _is_filled(walk, held, used, poison) else poison
+    # Where tasks are tracked, the owner's word may stand behind the head, and counts as a part of what was asked for.
+    owners = [read(raw + 8) for raw, _ in used if (read(raw + 4) or 0) >= _WIDTH] if head == 8 else []
+    tracked = head == 8 and all((read(raw + 4) or _WIDTH) >= _WIDTH for raw, _ in used)
+    tracked = tracked and are_owners([word for word in owners if word is not None], _WIDTH)
+    poison = Poison("light", head, _WIDTH if tracked else 0)
+    return replace(poison, kind="comprehensive") if _is_filled(walk, held, poison) else poison
 
 
 def _tails(read32: WordReader, used: List[Tuple[int, int]], head: int) -> int:
@@ -113,14 +121,7 @@ def _tails(read32: WordReader, used: List[Tuple[int, int]], head: int) -> int:
     return found
 
 
-def _owner_behind(read: WordReader, used: List[Tuple[int, int]]) -> int:
-    """The owner's word in front of the user's bytes, where tasks are tracked."""
-    words = [read(raw + 8) for raw, _ in used if (read(raw + 4) or 0) >= _WIDTH]
-    least = all((read(raw + 4) or _WIDTH) >= _WIDTH for raw, _ in used)
-    return _WIDTH if least and are_owners([word for word in words if word is not None], _WIDTH) else 0
-
-
-def _is_filled(walk: Walk, held: Snapshot, used: List[Tuple[int, int]], poison: Poison) -> bool:
+def _is_filled(walk: Walk, held: Snapshot, poison: Poison) -> bool:
     """Whether the bytes that comprehensive poisoning fills are filled, in most blocks that have such."""
     full = empty = 0
     for raw, word in zip(walk.payloads, walk.words):

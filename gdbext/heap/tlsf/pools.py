@@ -14,11 +14,11 @@ Assumptions: a pool that no list leads to and nobody names cannot be seen, unles
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from typing import Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Callable, Dict, Iterator, List, Optional, Sequence, Tuple
 
 from gdbext.heap.ends import CONVINCING_BLOCKS, FAR_BYTES, WINDOW_BYTES, chains, look_ahead, paged_reader
-from gdbext.heap.geometry import FLAG_BITS, FREE_BIT, PREV_FREE_BIT, Pool
-from gdbext.heap.tlsf.control import first_payload, recognise_tlsf, tlsf_layout
+from gdbext.heap.geometry import FLAG_BITS, FREE_BIT, PREV_FREE_BIT, Pool, is_marker
+from gdbext.heap.tlsf.control import recognise_tlsf
 from gdbext.heap.tlsf.layout import TlsfLayout
 from gdbext.heap.tlsf.lists import neighbour_agrees, read_lists
 from gdbext.heap.walk import Walk
@@ -38,42 +38,19 @@ _ROUND_BYTES, _ROUND_BYTES_AT_END = (256, 500), (1024,)
 _LOWEST_ADDRESS = 0x10000
 
 Range = Tuple[int, int]
-
-
-class _Stop(NamedTuple):
-    """Where a chain of blocks stops: the payload behind it, what stands in its header, and the last block."""
-
-    payload: int
-    word: Optional[int]  # None: it is not in the memory at hand
-    last: Optional[int]
-
-    @property
-    def is_marker(self) -> bool:
-        """Whether a used block of size 0 stands there."""
-        return self.word is not None and not self.word & ~PREV_FREE_BIT
-
-
-class _Chain(NamedTuple):
-    """Blocks that were found behind damage: how many, where they begin and where they stop."""
-
-    blocks: int
-    first: int
-    stop: int
+# Where a chain of blocks stops: the payload behind it, the header there if it is at hand, and the last block.
+Stop = Tuple[int, Optional[int], Optional[int]]
 
 
 def recognise_plain(memory: Memory, control: int, largest: int, named: Sequence[Range] = ()) -> Optional[TlsfLayout]:
     """The layout and the pools of the TLSF whose control block is at `control`, or None. `named`: pools that are known
     by their first byte and the address behind their last.
     """
-    word = memory.source.pointer_size
-    memory.fetch(control, word)
+    memory.fetch(control, memory.source.pointer_size)
     ranges = memory.ranges() or [(control, min(memory.known_end(control), control + largest))]
     low, high = min(start for start, _ in ranges), max(end for _, end in ranges)
-    tables = recognise_tlsf(memory, control, min(low, control), max(high, control), _NAMES, None)
-    if tables is None:
-        return None
-    first = first_payload(tables, word)
-    return _Pools(memory, tlsf_layout(tables, control, word, (Pool(first, first),)), named).found()
+    layout = recognise_tlsf(memory, control, min(low, control), max(high, control), _NAMES, None)
+    return None if layout is None else _Pools(memory, layout, named).found()
 
 
 class _Pools:
@@ -87,7 +64,7 @@ class _Pools:
         self.top = 1 << 8 * layout.word
         self.read = paged_reader(memory, layout.control)
         self.agrees = neighbour_agrees(layout, self.read)
-        self.stops: Dict[int, _Stop] = {}
+        self.stops: Dict[int, Stop] = {}
         self.absent: List[int] = []  # payloads that lists lead to in memory that is not at hand
         self.led: List[int] = []  # all that they lead to
         self.free = sorted(self._listed())  # payloads of free blocks among them
@@ -95,7 +72,11 @@ class _Pools:
 
     def found(self) -> Optional[TlsfLayout]:
         """The layout with all pools; None if no block can be seen."""
-        self._add_behind_control()
+        first = self.layout.first
+        stop, limit = self._follow(first), self._limit(first)
+        # A pool follows the control block, as a rule; one may have been added elsewhere only.
+        if stop[0] != first or self._behind(stop, limit) or not (self.free or self.named):
+            self._add(first, limit)
         for low, high in self.named:
             if not low <= self.layout.control < high:
                 self._add(low + self.layout.word, high)
@@ -112,18 +93,10 @@ class _Pools:
         for pool in self.pools if self.memory.ranges() else ():
             low = pool.end + self.layout.word
             high = min(low + WINDOW_BYTES, self._held(pool.end - self.layout.word)[1], self._limit(pool.end))
-            long = (
-                chain
-                for chain in self._chains(low, high)
-                if chain.blocks >= _CERTAIN_BLOCKS and not self._is_open(chain)
-            )
-            chain = next(long, None)
-            if chain is not None:
-                yield chain.first - self.layout.word, chain.stop
-
-    def _is_open(self, chain: _Chain) -> bool:
-        """Whether a chain leads out of the memory at hand."""
-        return self._header(chain.stop) is None
+            for stop, (blocks, first) in sorted(self._chains(low, high).items()):
+                if blocks >= _CERTAIN_BLOCKS and self._header(stop) is not None:  # it ends in the memory at hand
+                    yield first - self.layout.word, stop
+                    break
 
     def _add(self, first: int, limit: int) -> None:
         """Adds the pool whose first block is there, and those that begin right behind its end."""
@@ -136,13 +109,6 @@ class _Pools:
             if behind is None:
                 return
             first, limit = behind, self._limit(behind)
-
-    def _add_behind_control(self) -> None:
-        """The pool that follows the control block; one may have been added elsewhere only."""
-        first = self.layout.first
-        starts = self._follow(first).payload != first or self._behind(self._follow(first), self._limit(first))
-        if starts or not (self.free or self.named):
-            self._add(first, self._limit(first))
 
     def _is_new(self, payload: int) -> bool:
         layout = self.layout
@@ -169,30 +135,26 @@ class _Pools:
             header = self._header(node.payload)
             if header is None and not self._holds(node.payload - word):
                 self.absent += [node.payload] if node.previous is None or node.payload > self.layout.control else []
-            elif header is not None and self._is_free(node.payload, header, node.prev_free, node.previous):
-                yield node.payload
-
-    def _is_free(self, payload: int, header: int, back: Optional[int], previous: Optional[int]) -> bool:
-        """Whether a free block stands there: linked back, or its neighbour agrees."""
-        word, size = self.layout.word, header & ~FLAG_BITS
-        if not header & FREE_BIT or not self._fits(size):
-            return False
-        linked = back == (self.layout.control if previous is None else previous - 2 * word)
-        return linked or self.agrees(payload, header, payload + size + word)
+            elif header is not None and header & FREE_BIT and self._fits(header & ~FLAG_BITS):
+                back = self.layout.control if node.previous is None else node.previous - 2 * word
+                behind = node.payload + (header & ~FLAG_BITS) + word
+                if node.prev_free == back or self.agrees(node.payload, header, behind):
+                    yield node.payload
 
     def _is_outside(self, payload: int) -> bool:
         """Whether what is not at hand may be believed: it is where a pool goes on, or near what a list begins with."""
         if any(pool.first <= payload < pool.end for pool in self.pools):
             return False
-        goes_on = any(pool.open and pool.end <= payload < pool.end + (FAR_BYTES << 6) for pool in self.pools)
-        return goes_on or any(abs(payload - other) < FAR_BYTES for other in self._absent_heads())
-
-    def _absent_heads(self) -> List[int]:
-        """The blocks that lists begin with and that are not at hand, as far as they look like addresses."""
-        word = self.layout.word
-        heads = (self.read(self.layout.slot_words(slot)[0]) or 0 for slot in range(self.layout.slots))
-        absent = [head for head in heads if head + 2 * word in self.absent]
-        return [head + 2 * word for head in absent if head >= _LOWEST_ADDRESS and not _is_text_or_fill(head, word)]
+        if any(pool.open and pool.end <= payload < pool.end + (FAR_BYTES << 6) for pool in self.pools):
+            return True
+        for slot in range(self.layout.slots):
+            head = self.read(self.layout.slot_words(slot)[0]) or 0
+            first, data = head + 2 * self.layout.word, head.to_bytes(self.layout.word, "little")
+            # Programs write fills and text over pointers.
+            is_pointer = len(set(data)) > 1 and not all(0x20 <= byte < 0x7F for byte in data)
+            if is_pointer and head >= _LOWEST_ADDRESS and first in self.absent and abs(payload - first) < FAR_BYTES:
+                return True
+        return False
 
     # -- chains --------------------------------------------------------------------------------------------------------
 
@@ -207,21 +169,20 @@ class _Pools:
         layout = self.layout
         return layout.smallest <= size < FAR_BYTES << 6 and not size & (layout.align - 1)
 
-    def _follow(self, payload: int) -> _Stop:
+    def _follow(self, payload: int) -> Stop:
         """Follows size words that may be some, to where they stop."""
         path: List[int] = []
         while payload not in self.stops:
             header = self._header(payload)
             if header is None or not self._fits(header & ~FLAG_BITS):
-                self.stops[payload] = _Stop(payload, header, None)
+                self.stops[payload] = payload, header, None
                 break
             path.append(payload)
             payload += (header & ~FLAG_BITS) + self.layout.word
-        stop = self.stops[payload]
-        if path and stop.last is None:
-            stop = stop._replace(last=path[-1])
-        self.stops.update(dict.fromkeys(path, stop))
-        return stop
+        stop, word, last = self.stops[payload]
+        found = stop, word, path[-1] if path and last is None else last
+        self.stops.update(dict.fromkeys(path, found))
+        return found
 
     def _held(self, address: int) -> Range:
         """The memory at hand around an address; nothing of it where there is none."""
@@ -240,46 +201,45 @@ class _Pools:
         word = self.layout.word
         return chains(self.layout, lambda place: self._header(place + word), self.agrees, low, high, leads_to)
 
-    def _chains(self, low: int, high: int) -> List[_Chain]:
-        """The longest chain in low..high for each place where chains stop. Only stops that no damage explains count: an
-        end marker, or memory that is not at hand.
+    def _chains(self, low: int, high: int) -> Dict[int, Tuple[int, int]]:
+        """The longest chain in low..high for each place where chains stop: its number of blocks, and the first. Only
+        stops that no damage explains count: an end marker, or memory that is not at hand.
         """
 
         def leads_to(payload: int) -> Optional[int]:
             if payload >= high + (FAR_BYTES << 6):
                 return None
-            stop = self._follow(payload) if payload > high else _Stop(payload, self._header(payload), None)
-            return stop.payload if stop.is_marker or stop.word is None else None
+            stop, word = self._follow(payload)[:2] if payload > high else (payload, self._header(payload))
+            return stop if word is None or is_marker(word) else None
 
-        best: Dict[int, _Chain] = {}
+        best: Dict[int, Tuple[int, int]] = {}
         for payload, (blocks, stop) in self._sound(low, high, leads_to).items():
-            if blocks >= best.get(stop, _Chain(0, 0, 0)).blocks:
-                best[stop] = _Chain(blocks, payload, stop)
-        return sorted(best.values(), key=lambda chain: chain.stop)
+            if blocks >= best.get(stop, (0, 0))[0]:
+                best[stop] = blocks, payload
+        return best
 
-    def _behind(self, stop: _Stop, limit: int) -> Optional[int]:
-        """The first block that can be proven behind the place where headers stop; None if there is none."""
-        low, high = self._searched(stop, limit)
-        look_ahead(self.memory, low, high)
-        chains = {chain.stop: chain for chain in self._chains(low, high) if self._is_convincing(chain, high)}
-        listed = next((payload for payload in self.free if low < payload < limit and self._leads_on(payload)), None)
-        if listed is not None:
-            whole = chains.get(self._follow(listed).payload, _Chain(0, listed, self.top))
-            before = [chain for chain in chains.values() if chain.stop < min(whole.first, listed)]
-            return min([*(chain.first for chain in before), whole.first, listed])
-        return min((chain.first for chain in chains.values()), default=None)
-
-    def _searched(self, stop: _Stop, limit: int) -> Range:
-        """Where blocks are looked for behind a stop. The last block is searched too if it leads out of the memory at
-        hand and no list confirms its size.
+    def _behind(self, found: Stop, limit: int) -> Optional[int]:
+        """The first block that can be proven behind the place where headers stop; None if there is none. The last block
+        is searched too if it leads out of the memory at hand and no list confirms its size.
         """
-        layout, low = self.layout, stop.payload + self.layout.align
-        if stop.last is not None and self._is_doubtful(stop.last):
-            low = stop.last + layout.align
-        elif stop.word is None:
-            low = self._next_begin(stop.payload - layout.word + 1) + layout.word
-        end = self._held(low - layout.word)[1]
-        return low, min(low + WINDOW_BYTES, end, limit)
+        (stop, word, last), layout = found, self.layout
+        low = stop + layout.align
+        if last is not None and self._is_doubtful(last):
+            low = last + layout.align
+        elif word is None:
+            low = self._next_begin(stop - layout.word + 1) + layout.word
+        high = min(low + WINDOW_BYTES, self._held(low - layout.word)[1], limit)
+        look_ahead(self.memory, low, high)
+        chains = self._chains(low, high).items()
+        firsts = {end: first for end, (blocks, first) in chains if self._is_convincing(blocks, first, end, high)}
+        for listed in self.free:
+            if low < listed < limit:
+                end, word, _ = self._follow(listed)
+                if word is None or is_marker(word):
+                    whole = firsts.get(end, listed)
+                    before = [first for other, first in firsts.items() if other < min(whole, listed)]
+                    return min([*before, whole, listed])
+        return min(firsts.values(), default=None)
 
     def _is_doubtful(self, payload: int) -> bool:
         """Whether a block's size is doubtful: a listed block lies in it, or it leads out of the memory that holds its
@@ -291,29 +251,22 @@ class _Pools:
             return True
         if payload + size <= self._held(payload - layout.word)[1]:
             return False
-        return not (header & FREE_BIT and payload in self.free and self._is_in_slot(payload, size))
-
-    def _is_in_slot(self, payload: int, size: int) -> bool:
-        """Whether the list of a size leads to a free block."""
-        place, node = self.layout.slot_words(self.layout.slot_of(size))[0], self.layout.control
-        for _ in range(len(self.free) + 1):
-            node = self.read(place) or self.layout.control
-            if node == self.layout.control or node == payload - 2 * self.layout.word:
-                break
-            place = node + 2 * self.layout.word
-        return node == payload - 2 * self.layout.word
-
-    def _is_convincing(self, chain: _Chain, high: int) -> bool:
-        """Whether a chain is no chance: it has 16 blocks, or ends with the memory, or a list leads to a block in it."""
-        if chain.blocks >= _CERTAIN_BLOCKS or chain.stop == high - high % self.layout.word:
+        if not header & FREE_BIT or payload not in self.free:
             return True
-        inside = self.free[bisect_left(self.free, chain.first) : bisect_left(self.free, chain.stop)]
-        return any(self._follow(payload).payload == chain.stop for payload in inside)
+        place, node = layout.slot_words(layout.slot_of(size))[0], layout.control
+        for _ in range(len(self.free) + 1):
+            node = self.read(place) or layout.control
+            if node in (layout.control, payload - 2 * layout.word):
+                break
+            place = node + 2 * layout.word
+        return node != payload - 2 * layout.word
 
-    def _leads_on(self, payload: int) -> bool:
-        """Whether blocks lead from a listed one to an end marker, or out of the memory at hand."""
-        stop = self._follow(payload)
-        return stop.word is None or stop.is_marker
+    def _is_convincing(self, blocks: int, first: int, stop: int, high: int) -> bool:
+        """Whether a chain is no chance: it has 16 blocks, or ends with the memory, or a list leads to a block in it."""
+        if blocks >= _CERTAIN_BLOCKS or stop == high - high % self.layout.word:
+            return True
+        inside = self.free[bisect_left(self.free, first) : bisect_left(self.free, stop)]
+        return any(self._follow(payload)[0] == stop for payload in inside)
 
     # -- pools ---------------------------------------------------------------------------------------------------------
 
@@ -321,80 +274,76 @@ class _Pools:
         """The pool whose first block is there, by the first end marker that is one."""
         payload, before = first, None
         while True:
-            stop = self._follow(payload)
-            stop = stop._replace(last=before) if stop.last is None else stop
-            if stop.payload > limit:
+            stop, word, last = self._follow(payload)
+            last = before if last is None else last
+            if stop > limit:
                 return Pool(first, limit - limit % self.layout.word) if limit < self.top else None
-            following = self._behind(stop, limit)
-            if stop.is_marker and self._is_end(first, stop, following):
-                return Pool(first, stop.payload) if stop.payload > first else None
+            following = self._behind((stop, word, last), limit)
+            if is_marker(word) and self._is_end(first, stop, word, last, following):
+                return Pool(first, stop) if stop > first else None
             if following is None or following <= payload:
-                return self._without_end(first, stop, limit)
-            payload, before = following, stop.last
+                return self._without_end(first, stop, word, last, limit)
+            payload, before = following, last
 
-    def _without_end(self, first: int, stop: _Stop, limit: int) -> Optional[Pool]:
+    def _without_end(
+        self, first: int, stop: int, word: Optional[int], last: Optional[int], limit: int
+    ) -> Optional[Pool]:
         """The pool where nothing behind the place where headers stop can be proven."""
         layout = self.layout
-        if stop.word is None and stop.last is not None and self._ends_memory(first, stop.last):
-            return Pool(first, stop.last)
-        if stop.word is None:
-            told = [
-                payload
-                for payload in self.absent
-                if stop.payload <= payload < min(limit, self._next_begin(stop.payload))
-            ]
-            end = max([stop.payload, *(payload + layout.smallest + layout.word for payload in told)])
+        if word is None and last is not None:
+            begin = layout.control if first == layout.first else first - layout.word
+            # A header that is the last word of memory of a round length was the end marker.
+            if last == self._held(last - layout.word)[1] and (last - begin) % _ROUND_BYTES[0] == 0:
+                return Pool(first, last)
+        if word is None:
+            behind = min(limit, self._next_begin(stop))
+            told = [payload for payload in self.absent if stop <= payload < behind]
+            end = max([stop, *(payload + layout.smallest + layout.word for payload in told)])
             return Pool(first, end, True) if end > first else None
-        if stop.is_marker or (stop.payload == first and first != layout.first):
-            return Pool(first, stop.payload) if stop.payload > first else None
-        last = min(self._held(stop.payload - layout.word)[1], limit)
-        end = last - last % layout.word if last - stop.payload <= FAR_BYTES else stop.payload + FAR_BYTES
+        end = stop
+        if not is_marker(word) and (stop != first or first == layout.first):
+            held = min(self._held(stop - layout.word)[1], limit)
+            end = held - held % layout.word if held - stop <= FAR_BYTES else stop + FAR_BYTES
         return Pool(first, end) if end > first else None
 
-    def _ends_memory(self, first: int, payload: int) -> bool:
-        """Whether a header is the last word of memory of a round length: then it was the end marker."""
-        begin = self.layout.control if first == self.layout.first else first - self.layout.word
-        return payload == self._held(payload - self.layout.word)[1] and (payload - begin) % _ROUND_BYTES[0] == 0
-
-    def _is_end(self, first: int, stop: _Stop, following: Optional[int]) -> bool:
+    def _is_end(
+        self, first: int, stop: int, marker: Optional[int], last: Optional[int], following: Optional[int]
+    ) -> bool:
         """Whether an end marker is one, not a header that was cleared; `following`: the first block behind it."""
-        layout, last = self.layout, self._header(stop.last or 0)
-        if last is None or ((stop.word or 0) >> 1 ^ last) & 1 or self._is_doubtful(stop.last or 0):
+        layout, header = self.layout, self._header(last or 0)
+        if header is None or ((marker or 0) >> 1 ^ header) & 1 or self._is_doubtful(last or 0):
             return False
-        if last & FREE_BIT and self.agrees(stop.last or 0, last, stop.payload):
+        if header & FREE_BIT and self.agrees(last or 0, header, stop):
             return True
-        if following is None or any(stop.payload <= payload < following for payload in self.led):
+        if following is None or any(stop <= payload < following for payload in self.led):
             return following is None
         begin = following - layout.word
-        if not self._fits(begin - stop.payload) or self._is_apart(stop.payload, begin):
+        if not self._fits(begin - stop) or self._next_begin(begin) == begin or begin in dict(self.named):
+            return True
+        # What is not at hand or all alike is of no block.
+        between = self.memory.get(stop, min(begin - stop, WINDOW_BYTES))
+        if between is None or (len(between) >= _HOLE_BYTES and between.count(between[:1]) == len(between)):
             return True
         begins = [first - layout.word, *([layout.control] if first == layout.first else [])]
-        end = self._follow(following).payload
-        lengths = [end - begin, *(stop.payload - place for place in begins)]
+        end = self._follow(following)[0]
+        lengths = [end - begin, *(stop - place for place in begins)]
         units = _ROUND_BYTES_AT_END if end == self._held(begin)[1] else _ROUND_BYTES
         return any(length % unit == 0 for length in lengths for unit in units)
-
-    def _is_apart(self, end: int, begin: int) -> bool:
-        """Whether what lies between two places is of no block: it is not at hand, all alike, or named otherwise."""
-        if self._next_begin(begin) == begin or begin in (low for low, _ in self.named):
-            return True
-        data = self.memory.get(end, min(begin - end, WINDOW_BYTES))
-        return data is None or (len(data) >= _HOLE_BYTES and data.count(data[:1]) == len(data))
 
     def _begin_behind(self, end: int) -> Optional[int]:
         """Payload of the first block of a pool that begins right behind the end of another."""
         first = end + self.layout.word
-        header, stop = self._header(first), self._follow(first)
-        if header is None or header & PREV_FREE_BIT or stop.last is None:
+        header, (stop, word, last) = self._header(first), self._follow(first)
+        if header is None or header & PREV_FREE_BIT or last is None:
             return None
         blocks = 0
-        while first < stop.payload and blocks < CONVINCING_BLOCKS:
+        while first < stop and blocks < CONVINCING_BLOCKS:
             header = self._header(first) or 0
             following = first + (header & ~FLAG_BITS) + self.layout.word
             if not self.agrees(first, header, following):
                 return None
             first, blocks = following, blocks + 1
-        return end + self.layout.word if blocks >= CONVINCING_BLOCKS or stop.is_marker else None
+        return end + self.layout.word if blocks >= CONVINCING_BLOCKS or is_marker(word) else None
 
     def _start_of(self, payload: int) -> int:
         """Payload of the first block of the pool that holds a free one. The pool begins with the memory at hand, or as
@@ -405,30 +354,17 @@ class _Pools:
         below = [pool.end for pool in self.pools if pool.end <= payload]
         low = max([low, *below, *(start for start, end in self.named if start <= payload < end)])
         first = low + -low % layout.align + layout.word
-        if low not in below and self._leads_to(first, payload):
-            return first
-        return self._longest(max(first, payload - WINDOW_BYTES), payload)
-
-    def _leads_to(self, first: int, payload: int) -> bool:
-        while first < payload:
-            header = self._header(first)
-            if header is None or not self._fits(header & ~FLAG_BITS):
-                return False
-            first += (header & ~FLAG_BITS) + self.layout.word
-        return first == payload
-
-    def _longest(self, low: int, payload: int) -> int:
-        """Start of the longest chain of agreeing blocks that leads to a block. Pools begin at even words."""
-        layout = self.layout
-        high = payload - layout.smallest - layout.word
-        found = self._sound(low, high, lambda place: payload if place == payload else None)
+        if low not in below:
+            place, header = first, self._header(first)
+            while place < payload and header is not None and self._fits(header & ~FLAG_BITS):
+                place += (header & ~FLAG_BITS) + layout.word
+                header = self._header(place)
+            if place == payload:
+                return first
+        lowest, highest = max(first, payload - WINDOW_BYTES), payload - layout.smallest - layout.word
+        found = self._sound(lowest, highest, lambda place: payload if place == payload else None)
         begins = (place for place in found if not (self._header(place) or 0) & PREV_FREE_BIT)
+        # Pools begin at even words.
         return max(
             begins, key=lambda place: (found[place], -(place % (2 * layout.word) != layout.word)), default=payload
         )
-
-
-def _is_text_or_fill(value: int, width: int) -> bool:
-    """Whether a word is what programs write over pointers, not a pointer."""
-    data = value.to_bytes(width, "little")
-    return len(set(data)) == 1 or all(0x20 <= byte < 0x7F for byte in data)

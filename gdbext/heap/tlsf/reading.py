@@ -33,7 +33,10 @@ _FEW_BLOCKS = 32  # after so many headers `auto` looks back at what they cost
 def fetch_heap(memory: Memory, start: int, layout: TlsfLayout, proven: Iterable[int]) -> None:
     """Fetches what the walk and the checks of one heap need. `proven`: payloads that the trace knows."""
     memory.fetch(start, layout.control_end - start)  # also tells how fast the link is
-    if _reads_all(memory, sum(pool.end - pool.first for pool in layout.pools)):
+    size, whole = sum(pool.end - pool.first for pool in layout.pools), memory.plan == "bulk"
+    if memory.plan == "auto":
+        whole = size <= _LARGEST_BULK and (memory.link.seconds(size) or 0.0) <= _BULK_SECONDS
+    if whole:
         spans = sorted([(start, layout.control_end), *((pool.first - layout.word, pool.end) for pool in layout.pools)])
         for low, high in joined(spans):
             memory.fetch(low, high - low)
@@ -42,12 +45,6 @@ def fetch_heap(memory: Memory, start: int, layout: TlsfLayout, proven: Iterable[
         headers = _Headers(memory, layout, pool, proven)
         headers.follow_blocks()
         headers.follow_lists()
-
-
-def _reads_all(memory: Memory, size: int) -> bool:
-    if memory.plan != "auto":
-        return memory.plan == "bulk"
-    return size <= _LARGEST_BULK and (memory.link.seconds(size) or 0.0) <= _BULK_SECONDS
 
 
 class _Headers:
@@ -116,23 +113,19 @@ class _Headers:
         self.memory.fetch(low, min(_SCAN_BYTES, end - low))
         self.follow_lists()
         for candidate in sorted(self.candidates):
-            self._follow_chain(candidate, payload)
+            place, known = candidate, False  # up to what is known already
+            while payload < place < end and not known and not self.memory.interrupted:
+                place = self._following(place, self._header(place, True)) or 0
+                known = place > 0 and self.memory.snapshot.word(place - self.layout.word) is not None
+            if place == end and not self.memory.interrupted:
+                self._header(place, True)
         place, left = payload - self.layout.word, end - payload
         self.memory.remark(said("read-in-part", place=place, scanned=_SCAN_BYTES, left=left))
-
-    def _follow_chain(self, payload: int, low: int) -> None:
-        """Reads the chain of headers from a place that may be a block, up to what is known already."""
-        known = False
-        while low < payload < self.pool.end and not known and not self.memory.interrupted:
-            payload = self._following(payload, self._header(payload, True)) or 0
-            known = payload > 0 and self.memory.snapshot.word(payload - self.layout.word) is not None
-        if payload == self.pool.end and not self.memory.interrupted:
-            self._header(payload, True)
 
     def follow_lists(self) -> None:
         """Reads the nodes of the free lists that are not blocks met so far: damage has led there, or hides them."""
         layout = self.layout
-        for slot in range(layout.fl_count << layout.sl_log2):
+        for slot in range(layout.slots):
             node = self.memory.snapshot.word(layout.lists + slot * layout.word)
             for _ in range(self.blocks + _FEW_BLOCKS):
                 payload = 0 if node is None else node + 2 * layout.word

@@ -9,9 +9,11 @@ Rejected: `heap_t` from debug information; two different types have that name.
 
 from __future__ import annotations
 
+from functools import reduce
+from operator import or_
 from typing import Dict, Iterable, List, Optional, Set, Tuple
 
-from gdbext.heap.region import Region
+from gdbext.model.region import Region
 from gdbext.model.said import Said, said
 from gdbext.source.memory import Memory
 
@@ -32,25 +34,22 @@ def read_memory_types(memory: Memory, types: int, count: Optional[int]) -> Names
         return {}
     for size in _TYPE_BYTES:
         memory.fetch(types, count * size)
-        found = [_type_at(memory, types + size * number) for number in range(count)]
-        if all(one is not None for one in found):
-            return dict(one for one in reversed(found) if one is not None)  # of two that are alike, the first
+        found: Names = {}
+        sound = 0
+        for address in range(types, types + count * size, size):
+            pointer, *caps = (memory.word(address + 4 * position) for position in range(4))
+            may = pointer is not None and memory.may_read(pointer, pointer + 1)
+            text = memory.string(pointer, _NAME_BYTES) if may and pointer is not None else None
+            if text and text.isprintable() and None not in caps:
+                found.setdefault(_all_of(caps), text)  # of two that are alike, the first
+                sound += 1
+        if sound == count:
+            return found
     return {}
 
 
-def _type_at(memory: Memory, address: int) -> Optional[Tuple[int, str]]:
-    pointer, *caps = (memory.word(address + 4 * position) for position in range(4))
-    text = None if pointer is None or not memory.may_read(pointer, pointer + 1) else memory.string(pointer, _NAME_BYTES)
-    if not text or not text.isprintable() or None in caps:
-        return None
-    return _joined(caps), text
-
-
-def _joined(caps: Iterable[Optional[int]]) -> int:
-    joined = 0
-    for one in caps:
-        joined |= one or 0
-    return joined
+def _all_of(caps: Iterable[Optional[int]]) -> int:
+    return reduce(or_, (one or 0 for one in caps))
 
 
 def read_registered(memory: Memory, head: int, names: Optional[Names] = None) -> Tuple[List[Region], Optional[Said]]:
@@ -94,5 +93,5 @@ def _region(memory: Memory, node: int, shift: int, names: Names) -> Optional[Tup
         return None
     if heap and not start <= heap < end:
         return None
-    name = names.get(_joined(words[:3]))
+    name = names.get(_all_of(words[:3]))
     return (Region("multi_heap", heap, start, end, name, _ORIGIN) if heap else None), following

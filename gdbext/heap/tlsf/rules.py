@@ -10,30 +10,14 @@ Assumptions: the walk has proven the blocks that it lists; whatever else it met 
 
 from __future__ import annotations
 
-from typing import Iterator, List, Optional, Tuple
+from typing import Iterator, Optional, Sequence, Tuple
 
 from gdbext.heap.facts import Fault, HeapFacts, Rule
 from gdbext.heap.geometry import FLAG_BITS, FREE_BIT, PREV_FREE_BIT
 from gdbext.heap.rules import NEIGHBOURS, SIZES, check_flaws, touching
-from gdbext.heap.tlsf.layout import MultiHeap, TlsfLayout
+from gdbext.heap.tlsf.layout import tlsf
 from gdbext.heap.tlsf.rules_poison import AROUND, FILLS
 from gdbext.model.said import Said, said
-
-
-def slot_token(slot: int) -> Tuple[str, int]:
-    """What stands for a free list among the things that a fault touches."""
-    return ("list", slot)
-
-
-def _tlsf(facts: HeapFacts) -> TlsfLayout:
-    assert isinstance(facts.layout, TlsfLayout)
-    return facts.layout
-
-
-def _info(facts: HeapFacts) -> Optional[MultiHeap]:
-    """What multi_heap counts; None: a TLSF on its own counts nothing."""
-    assert facts.counters is None or isinstance(facts.counters, MultiHeap)
-    return facts.counters
 
 
 def _end_marker(facts: HeapFacts) -> Iterator[Fault]:
@@ -49,7 +33,11 @@ def _end_marker(facts: HeapFacts) -> Iterator[Fault]:
 
 
 def _flags(facts: HeapFacts) -> Iterator[Fault]:
-    yield from _first_flags(facts)
+    for pool in facts.layout.pools:
+        position = facts.position.get(pool.first)
+        word = 0 if position is None else facts.walk.words[position]
+        if word & PREV_FREE_BIT:  # in front of a pool's first block there is nothing that could be free
+            yield _flag_fault(facts, pool.first, said("flag-of-first", stored=word), word, PREV_FREE_BIT, False)
     for payload, word, following, next_word in facts.edges:
         if (word & FREE_BIT) == (next_word >> 1 & 1):
             continue
@@ -66,21 +54,12 @@ def _flags(facts: HeapFacts) -> Iterator[Fault]:
 def _flag_fault(facts: HeapFacts, payload: int, text: Said, word: int, flag: int, transient: bool = True) -> Fault:
     """A size word of which one flag is wrong: the flags are in its lowest byte."""
     low_byte = facts.layout.word - 1 if facts.snapshot.byte_order == "big" else 0
-    place = facts.place_of_size(payload) + low_byte
+    place = facts.layout.place_of_size(payload) + low_byte
     return Fault("free-flag", place, 1, payload, text, touching(payload), transient, "size-word", word ^ flag, word)
 
 
-def _first_flags(facts: HeapFacts) -> Iterator[Fault]:
-    """In front of a pool's first block there is nothing that could be free."""
-    for pool in facts.layout.pools:
-        position = facts.position.get(pool.first)
-        if position is not None and facts.walk.words[position] & PREV_FREE_BIT:
-            word = facts.walk.words[position]
-            yield _flag_fault(facts, pool.first, said("flag-of-first", stored=word), word, PREV_FREE_BIT, False)
-
-
 def _previous_link(facts: HeapFacts) -> Iterator[Fault]:
-    layout = _tlsf(facts)
+    layout = tlsf(facts.layout)
     for payload, word, following, _ in facts.edges:
         if not word & FREE_BIT:
             continue
@@ -97,13 +76,11 @@ def _list_links(facts: HeapFacts) -> Iterator[Fault]:
     for fault in facts.walk.faults:
         place, value, why = fault.address, fault.value, fault.why
         if fault.owner is not None:
-            role, text = (
-                "next-free",
-                said("next-free", block=facts.user(fault.owner), place=place, stored=value, why=why),
-            )
+            role = "next-free"
+            text = said("next-free", block=facts.user(fault.owner), place=place, stored=value, why=why)
         else:
             role, text = "list-head", said("list-head", list=fault.slot, place=place, stored=value, why=why)
-        touched = touching(fault.owner, fault.target, slot_token(fault.slot))
+        touched = touching(fault.owner, fault.target, ("list", fault.slot))
         hit, transient = fault.owner or fault.target, fault.target is not None
         yield Fault(fault.rule, place, layout.word, hit, text, touched, transient, role, None, value)
 
@@ -127,7 +104,7 @@ def _listed_blocks(facts: HeapFacts) -> Iterator[Fault]:
     gaps = facts.walk.gaps()
     for node in facts.walk.nodes:
         payload = node.payload
-        touched = touching(payload, slot_token(node.slot), node.previous)
+        touched = touching(payload, ("list", node.slot), node.previous)
         if payload not in facts.position:
             if not any(gap.start <= payload < gap.end + facts.layout.word for gap in gaps):
                 text, role = said("listed-inside", place=node.pointer, target=facts.user(payload)), "next-free"
@@ -138,8 +115,8 @@ def _listed_blocks(facts: HeapFacts) -> Iterator[Fault]:
         elif not facts.is_free(payload):
             text = said("listed-used", list=node.slot)
             yield Fault("listed-not-free", facts.header_of(payload), 1, payload, text, touched)
-        elif _tlsf(facts).slot_of(facts.size_of(payload)) != node.slot:
-            text = said("wrong-list", list=node.slot, right=_tlsf(facts).slot_of(facts.size_of(payload)))
+        elif tlsf(facts.layout).slot_of(facts.size_of(payload)) != node.slot:
+            text = said("wrong-list", list=node.slot, right=tlsf(facts.layout).slot_of(facts.size_of(payload)))
             yield Fault("wrong-list", facts.header_of(payload), facts.layout.word, payload, text, touched)
 
 
@@ -147,58 +124,45 @@ def _unlisted_blocks(facts: HeapFacts) -> Iterator[Fault]:
     for payload, word in zip(facts.walk.payloads, facts.walk.words):
         if not word & FREE_BIT or payload in facts.listed:
             continue
-        slot = _tlsf(facts).slot_of(word & ~FLAG_BITS)
+        slot = tlsf(facts.layout).slot_of(word & ~FLAG_BITS)
         if slot not in facts.walk.cut_slots:
             text = said("unlisted", list=slot)
             yield Fault(
-                "free-not-listed", facts.header_of(payload), 1, payload, text, touching(payload, slot_token(slot))
+                "free-not-listed", facts.header_of(payload), 1, payload, text, touching(payload, ("list", slot))
             )
 
 
 def _second_bitmaps(facts: HeapFacts) -> Iterator[Fault]:
-    layout = _tlsf(facts)
+    layout, heads = tlsf(facts.layout), facts.walk.heads
     for level in range(layout.fl_count):
-        address = layout.sl_bitmaps + 4 * level
-        word = _word32(facts, address)
         first = level << layout.sl_log2
-        heads = facts.walk.heads[first : first + layout.sl_count]
-        if word is None or None in heads:
-            continue
-        want = sum(1 << bit for bit, head in enumerate(heads) if head != layout.control)
-        for bit in _bits(word ^ want):
-            yield _bitmap_fault(facts, address, word, want, bit, first + bit if bit < layout.sl_count else None)
+        lists = range(first, first + (1 << layout.sl_log2))
+        if None not in heads[first : lists.stop]:
+            want = sum(1 << slot - first for slot in lists if heads[slot] != layout.control)
+            yield from _bitmap_faults(facts, "bitmap-second", layout.sl_bitmaps + 4 * level, want, lists)
 
 
 def _first_bitmap(facts: HeapFacts) -> Iterator[Fault]:
     """Judged by the lists, not by the second level: a bit that is wrong there is no fault of this word."""
-    layout, heads = _tlsf(facts), facts.walk.heads
-    word = _word32(facts, layout.fl_bitmap)
-    if word is None or None in heads:
-        return
-    filled = {slot >> layout.sl_log2 for slot, head in enumerate(heads) if head != layout.control}
-    want = sum(1 << level for level in filled)
-    for bit in _bits(word ^ want):
-        yield _bitmap_fault(facts, layout.fl_bitmap, word, want, bit, None)
+    layout, heads = tlsf(facts.layout), facts.walk.heads
+    if None not in heads:
+        filled = {slot >> layout.sl_log2 for slot, head in enumerate(heads) if head != layout.control}
+        want = sum(1 << level for level in filled)
+        yield from _bitmap_faults(facts, "bitmap-first", layout.fl_bitmap, want, ())
 
 
-def _bitmap_fault(facts: HeapFacts, address: int, word: int, want: int, bit: int, slot: Optional[int]) -> Fault:
-    rule = "bitmap-first" if address == _tlsf(facts).fl_bitmap else "bitmap-second"
-    if word >> bit & 1:
+def _bitmap_faults(facts: HeapFacts, rule: str, address: int, want: int, lists: Sequence[int]) -> Iterator[Fault]:
+    """The bits of a bitmap that are not as they should be; `lists`: those that its lowest bits stand for."""
+    word = facts.read32(address)
+    for bit in range(32) if word is not None else ():
+        if word is None or not (word ^ want) >> bit & 1:
+            continue
         text = said("bit-set", bit=bit, place=address, stored=word)
-    else:
-        text = said("bit-clear", bit=bit, place=address, stored=word)
-    byte = 3 - bit // 8 if facts.snapshot.byte_order == "big" else bit // 8
-    touched = touching(slot_token(slot) if slot is not None else ("bitmap", address))
-    return Fault(rule, address + byte, 1, None, text, touched, True, "bitmap", want, word)
-
-
-def _bits(word: int) -> List[int]:
-    return [bit for bit in range(32) if word >> bit & 1]
-
-
-def _word32(facts: HeapFacts, address: int) -> Optional[int]:
-    data = facts.snapshot.get(address, 4)
-    return None if data is None else int.from_bytes(data, facts.snapshot.byte_order)
+        if not word >> bit & 1:
+            text = said("bit-clear", bit=bit, place=address, stored=word)
+        byte = 3 - bit // 8 if facts.snapshot.byte_order == "big" else bit // 8
+        touched = touching(("list", lists[bit]) if bit < len(lists) else ("bitmap", address))
+        yield Fault(rule, address + byte, 1, None, text, touched, True, "bitmap", want, word)
 
 
 def _null_block(facts: HeapFacts) -> Iterator[Fault]:
@@ -216,7 +180,7 @@ def _null_block(facts: HeapFacts) -> Iterator[Fault]:
 
 
 def _free_bytes(facts: HeapFacts) -> Iterator[Fault]:
-    info = _info(facts)
+    info = facts.counters
     if info is None or _unsound_headers(facts) is not None or any(flaw.rule == "pool-size" for flaw in info.flaws):
         return  # with a wrong pool_size, up to three bytes of the true size are not known
     used, control_bytes = facts.used_sizes(), facts.layout.control_end - facts.layout.control
@@ -225,18 +189,15 @@ def _free_bytes(facts: HeapFacts) -> Iterator[Fault]:
     if info.free_bytes in (free, want):
         return  # versions differ in whether headers of used blocks count as free
     text = said("free-bytes", counted=info.free_bytes, left=want)
-    touched, word = touching("counters", _counted_twice(facts, info.free_bytes - want)), facts.layout.word
-    yield Fault("free-bytes", info.address + word, word, None, text, touched, True, "counter", want, info.free_bytes)
-
-
-def _counted_twice(facts: HeapFacts, surplus: int) -> Optional[int]:
-    """The block whose second free made this surplus: it is on a list more than once."""
-    for fault in facts.walk.faults:
-        target = fault.target
-        if fault.rule == "list-cycle" and target is not None and target in facts.position:
-            size = facts.size_of(target)
-            return target if surplus in (size, size + facts.layout.word) else None
-    return None
+    surplus, word = info.free_bytes - want, facts.layout.word
+    cycles = (fault.target for fault in facts.walk.faults if fault.rule == "list-cycle")
+    # The block whose second free made the surplus is on a list more than once.
+    twice = next((target for target in cycles if target is not None and target in facts.position), None)
+    size = None if twice is None else facts.size_of(twice)
+    touched = touching("counters", twice if size is not None and surplus in (size, size + word) else None)
+    yield Fault(
+        "free-bytes", facts.region.address + word, word, None, text, touched, True, "counter", want, info.free_bytes
+    )
 
 
 def _minimum_free(facts: HeapFacts) -> Iterator[Fault]:
@@ -250,13 +211,9 @@ def _minimum_free(facts: HeapFacts) -> Iterator[Fault]:
 
 def _unsound_headers(facts: HeapFacts) -> Optional[Said]:
     """Why used blocks cannot be summed up: a gap, or a doubtful flag."""
-    if facts.walk.complete and next(iter(_flags(facts)), None) is None:
+    if not facts.walk.breaks and next(iter(_flags(facts)), None) is None:
         return None
     return said("headers-unsound")
-
-
-def _cut_lists(facts: HeapFacts) -> Optional[Said]:
-    return said("lists-cut", lists=len(facts.walk.cut_slots)) if facts.walk.cut_slots else None
 
 
 END_MARKER = "A used block of size 0 lies at the end of each pool, and nowhere else."
@@ -281,7 +238,13 @@ _LISTS = (
     NEIGHBOURS,
     Rule("listed-not-free", "Only free blocks are on free lists.", _listed_blocks, "inside"),
     Rule("wrong-list", "Every free block is on the list of its size.", struck="inside"),
-    Rule("free-not-listed", "Every free block is on a free list.", _unlisted_blocks, "inside", lacks=_cut_lists),
+    Rule(
+        "free-not-listed",
+        "Every free block is on a free list.",
+        _unlisted_blocks,
+        "inside",
+        lacks=lambda facts: said("lists-cut", lists=len(facts.walk.cut_slots)) if facts.walk.cut_slots else None,
+    ),
 )
 _HEADERS = (SIZES, Rule("end-marker", END_MARKER, _end_marker, "header"))
 _FLAGS = Rule("free-flag", "A block's free bit agrees with its neighbour's and with the free lists.", _flags, "header")

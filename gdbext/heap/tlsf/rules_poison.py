@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import FrozenSet, Iterator, List, Optional, Tuple
+from typing import FrozenSet, Iterator
 
 from gdbext.heap.facts import Fault, HeapFacts, Rule
 from gdbext.heap.geometry import FREE_BIT
@@ -22,14 +22,9 @@ def _poison(facts: HeapFacts) -> Poison:
     return facts.guards
 
 
-def _poisoned(facts: HeapFacts) -> List[Tuple[int, int]]:
-    """The used blocks, if this heap has poison."""
-    return facts.used if _poison(facts).head else []
-
-
 def check_head(facts: HeapFacts) -> Iterator[Fault]:
     """The head canary of used blocks."""
-    for payload, _ in _poisoned(facts):
+    for payload, _ in facts.used if _poison(facts).head else ():
         value = facts.read32(payload)
         if value is not None and value != HEAD:
             offset, length = first_difference(value, HEAD, _WIDTH, facts.snapshot.byte_order)
@@ -40,17 +35,12 @@ def check_head(facts: HeapFacts) -> Iterator[Fault]:
             )  # fmt: skip
 
 
-def _length_of(facts: HeapFacts, payload: int, size: int) -> Optional[int]:
-    length = facts.read32(_poison(facts).length_place(payload))
-    return length if length is not None and _poison(facts).owner <= length <= size - _poison(facts).around else None
-
-
 def check_length(facts: HeapFacts) -> Iterator[Fault]:
     """The requested length that the poison keeps."""
-    for payload, size in _poisoned(facts):
+    for payload, size in facts.used if _poison(facts).head else ():
         place = _poison(facts).length_place(payload)
         value = facts.read32(place)
-        if value is not None and _length_of(facts, payload, size) is None:
+        if value is not None and _poison(facts).requested(facts.snapshot, payload, size) is None:
             text, touched = said("requested-length", place=place, stored=value, size=size), touching(payload)
             yield Fault("poison-length", place, _WIDTH, payload, text, touched, True, "requested-length", None, value)
 
@@ -82,11 +72,11 @@ def _is_about_task(facts: HeapFacts, raw: int, place: int, handles: FrozenSet[in
 
 def check_tail(facts: HeapFacts) -> Iterator[Fault]:
     """The tail canary of used blocks."""
-    for payload, size in _poisoned(facts):
-        length = _length_of(facts, payload, size)
-        if length is None:
+    for payload, size in facts.used if _poison(facts).head else ():
+        requested = _poison(facts).requested(facts.snapshot, payload, size)
+        if requested is None:
             continue
-        place = payload + _poison(facts).head + length
+        place = payload + facts.shift + requested
         value = facts.read32(place)
         if value is not None and value != TAIL:
             offset, count = first_difference(value, TAIL, _WIDTH, facts.snapshot.byte_order)
@@ -99,22 +89,18 @@ def check_fill(facts: HeapFacts) -> Iterator[Fault]:
     """The fills of comprehensive poisoning."""
     if _poison(facts).kind != "comprehensive":
         return
+    fill = bytes([FREE_FILL])
     for payload, word in zip(facts.walk.payloads, facts.walk.words):
         for start, data in fills_of(facts.snapshot, payload, word, _poison(facts)):
-            if data.count(FREE_FILL) < len(data):
-                yield _changed_fill(facts, payload, word, start, data)
-
-
-def _changed_fill(facts: HeapFacts, payload: int, word: int, start: int, data: bytes) -> Fault:
-    fill = bytes([FREE_FILL])
-    changed = len(data) - len(data.lstrip(fill))
-    length = len(data.rstrip(fill)) - changed
-    place, touched = start + changed, touching(payload, payload + facts.size_of(payload) + facts.layout.header)
-    if word & FREE_BIT:
-        rule, text = "poison-fill", said("fill-inside", bytes=length, place=place, fill=FREE_FILL)
-    else:
-        rule, text = "poison-slack", said("fill-behind", bytes=length, place=place, fill=FREE_FILL)
-    return Fault(rule, place, length, payload, text, touched, True, "fill", FREE_FILL, None)
+            if data.count(FREE_FILL) == len(data):
+                continue
+            changed = len(data) - len(data.lstrip(fill))
+            length = len(data.rstrip(fill)) - changed
+            place, touched = start + changed, touching(payload, facts.end_of(payload) + facts.layout.header)
+            rule, text = "poison-slack", said("fill-behind", bytes=length, place=place, fill=FREE_FILL)
+            if word & FREE_BIT:
+                rule, text = "poison-fill", said("fill-inside", bytes=length, place=place, fill=FREE_FILL)
+            yield Fault(rule, place, length, payload, text, touched, True, "fill", FREE_FILL, None)
 
 
 AROUND = (

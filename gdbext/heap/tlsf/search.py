@@ -13,15 +13,16 @@ Assumptions: somewhere four lists in a row are empty; a heap whose free blocks a
 from __future__ import annotations
 
 import re
-from typing import Iterator, List, Optional, Pattern, Sequence, Set, Tuple
+from typing import List, Optional, Sequence, Set, Tuple
 
 from gdbext.heap.allocator import BY_SIGNATURE, LARGEST_HEAP, FoundHeap
 from gdbext.heap.ends import follow, known_until, paged_reader
-from gdbext.heap.geometry import FLAG_BITS, FREE_BIT, PREV_FREE_BIT, Pool
-from gdbext.heap.region import Region, Span
-from gdbext.heap.tlsf.control import first_payload, pool_end, reads_empty, recognise_tlsf, tlsf_layout
+from gdbext.heap.geometry import FLAG_BITS, FREE_BIT, Pool, is_marker
+from gdbext.heap.tlsf.control import pool_end, recognise_tlsf
 from gdbext.heap.tlsf.layout import TlsfLayout
 from gdbext.heap.tlsf.multi_heap import INFO_WORDS, read_multi_heap
+from gdbext.model.record import replace
+from gdbext.model.region import Region, Span
 from gdbext.model.said import Said, Text, said
 from gdbext.source.memory import Memory
 from gdbext.source.snapshot import Snapshot, WordReader
@@ -34,22 +35,18 @@ _MOST_CANDIDATES = 64
 
 def find_tlsf(memory: Memory, held: Snapshot, taken: Sequence[Span], left_out: List[Text]) -> List[FoundHeap]:
     """Every TLSF whose control block lies in what is held."""
-    candidates = sorted(_candidates(held), reverse=True)
-    if len(candidates) > _MOST_CANDIDATES:
-        left_out.append(said("tlsf-candidates", places=len(candidates) - _MOST_CANDIDATES))
-    looked_at = (heap_at_control(memory, control, BY_SIGNATURE) for _, control in candidates[:_MOST_CANDIDATES])
-    return [heap for heap in looked_at if heap is not None]
-
-
-def _candidates(held: Snapshot) -> Iterator[Tuple[int, int]]:
-    """Addresses that many words behind them hold, and how many do."""
+    candidates: List[Tuple[int, int]] = []  # how many lists seem empty, and the address
     for start, end in held.extents():
         data = held.get(start, end - start) or b""
         for control in _addresses(held, start, data):
             place, word = control - start, control.to_bytes(held.pointer_size, held.byte_order)
             empty = data.count(word, place, place + _LARGEST_CONTROL) if place >= 0 else 0
-            if empty >= _FEWEST_EMPTY:
-                yield empty, control
+            candidates += [(empty, control)] if empty >= _FEWEST_EMPTY else []
+    candidates.sort(reverse=True)
+    if len(candidates) > _MOST_CANDIDATES:
+        left_out.append(said("tlsf-candidates", places=len(candidates) - _MOST_CANDIDATES))
+    looked_at = (heap_at_control(memory, control, BY_SIGNATURE) for _, control in candidates[:_MOST_CANDIDATES])
+    return [heap for heap in looked_at if heap is not None]
 
 
 def _addresses(held: Snapshot, start: int, data: bytes) -> Set[int]:
@@ -59,7 +56,11 @@ def _addresses(held: Snapshot, start: int, data: bytes) -> Set[int]:
     last = min(start + len(data), 1 << 8 * width) - 1  # what lies higher, no word can lead to
     for window in range(start >> _WINDOW_BITS, (last >> _WINDOW_BITS) + 1):
         low = (window << _WINDOW_BITS) - start
-        pattern = _pattern(window, held)
+        upper = re.escape(window.to_bytes(width - 2, order))
+        if order == "little":  # the first group is the first word that leads into the window, or the second
+            pattern = re.compile(upper + b"(?=(.." + upper + rb")\1\1)(?:\1)+", re.DOTALL)
+        else:
+            pattern = re.compile(upper + b"(?=..(" + upper + rb"..)\1\1)..(?:\1)+", re.DOTALL)
         for match in pattern.finditer(data, max(0, low), max(0, low + (1 << _WINDOW_BITS) + _LARGEST_CONTROL)):
             place = match.start(1) + -(start + match.start(1)) % width
             control = int.from_bytes(data[place : place + width], order)
@@ -68,33 +69,29 @@ def _addresses(held: Snapshot, start: int, data: bytes) -> Set[int]:
     return found
 
 
-def _pattern(window: int, held: Snapshot) -> Pattern[bytes]:
-    """What finds equal words in a row that lead into a window; the first group is the first of them, or the second."""
-    upper = re.escape(window.to_bytes(held.pointer_size - 2, held.byte_order))
-    if held.byte_order == "little":
-        return re.compile(upper + b"(?=(.." + upper + rb")\1\1)(?:\1)+", re.DOTALL)
-    return re.compile(upper + b"(?=..(" + upper + rb"..)\1\1)..(?:\1)+", re.DOTALL)
-
-
 def heap_at_control(memory: Memory, control: int, origin: Said) -> Optional[FoundHeap]:
     """The heap whose control block is at `control`, if its lists and its blocks agree; with its multi_heap if any."""
     word = memory.source.pointer_size
     memory.fetch(control, word)
     ranges = memory.ranges() or [(control, known_until(memory, control, LARGEST_HEAP))]
     low, high = min(start for start, _ in ranges), max(end for _, end in ranges)
-    tables = recognise_tlsf(memory, control, low, high, ("", ""), None)
+    layout = recognise_tlsf(memory, control, low, high, ("", ""), None)
     end = known_until(memory, control, LARGEST_HEAP)
-    if tables is None or tables.end + 4 * word > end:
+    if layout is None or layout.tables_end + 4 * word > end:
         return None
-    layout = tlsf_layout(tables, control, word, (Pool(first_payload(tables, word), end - end % word),))
+    layout = replace(layout, pools=(Pool(layout.first, end - end % word),))
     read = paged_reader(memory, control)
     stop = _believed_until(memory, layout, read)
     if stop is None:
         return None
-    info = control - INFO_WORDS * word
-    is_multi = _is_multi_heap(memory, info, read)
-    region = Region("multi_heap" if is_multi else "tlsf", info if is_multi else control, origin=origin)
-    return FoundHeap(region, [(control, stop)])
+    address = control - INFO_WORDS * word
+    info = read_multi_heap(memory, address)
+    if info is not None and info.pool_size and (info.minimum_free or 0) <= info.pool_size:
+        # A struct multi_heap_info points to what is behind it, or knows where the heap ends.
+        marker = pool_end(control, info.pool_size, word) - word
+        if not info.flaws or (info.free_bytes <= info.pool_size and is_marker(read(marker))):
+            return Region("multi_heap", address, origin=origin), [(control, stop)]
+    return Region("tlsf", control, origin=origin), [(control, stop)]
 
 
 def _believed_until(memory: Memory, layout: TlsfLayout, read: WordReader) -> Optional[int]:
@@ -104,27 +101,17 @@ def _believed_until(memory: Memory, layout: TlsfLayout, read: WordReader) -> Opt
     if 4 * agreeing.count(0) > slots:
         return None
     stop, word, blocks = follow(layout, read, layout.first, layout.end)
-    whole = blocks > 0 and word is not None and not word & ~PREV_FREE_BIT
+    whole = blocks > 0 and is_marker(word)
     return stop if whole or blocks // 4 + agreeing.count(2) >= 2 else None
-
-
-def _is_multi_heap(memory: Memory, address: int, read: WordReader) -> bool:
-    """Whether a struct multi_heap_info stands there: it points to what is behind it, or knows where the heap ends."""
-    info = read_multi_heap(memory, address)
-    if info is None or not info.pool_size or info.minimum_free > info.pool_size:
-        return False
-    word = memory.source.pointer_size
-    end = pool_end(address + INFO_WORDS * word, info.pool_size, word)
-    return not info.flaws or (info.free_bytes <= info.pool_size and reads_empty(read, end - word))
 
 
 def _list_agrees(memory: Memory, layout: TlsfLayout, read: WordReader, slot: int) -> int:
     """1: empty, and its bit says so; 2: its bit is set and it begins with a free block that belongs on it; else 0."""
-    place, bitmap = layout.slot_words(slot)
+    place, bitmap, shift = layout.slot_words(slot)
     head, data = read(place), memory.get(bitmap, 4)
     if head is None or data is None:
         return 0
-    bit = int.from_bytes(data, memory.source.byte_order) >> (slot & layout.sl_count - 1) & 1
+    bit = int.from_bytes(data, memory.source.byte_order) >> shift & 1
     if head == layout.control:
         return 1 - bit
     word = read(head + layout.word) if layout.pool_of(head + 2 * layout.word) is not None else None

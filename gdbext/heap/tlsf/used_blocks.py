@@ -14,10 +14,10 @@ from typing import Callable, Iterator, List, Optional, Tuple
 
 from gdbext.heap.facts import HeapFacts, Invariants
 from gdbext.heap.geometry import Geometry, Pool
-from gdbext.heap.region import Region
 from gdbext.heap.tlsf.poison import find_poison
 from gdbext.heap.tlsf.rules_poison import AROUND, FILLS
 from gdbext.heap.walk import Walk
+from gdbext.model.region import Region
 from gdbext.model.reports.base import Skipped
 from gdbext.model.said import Said, said
 from gdbext.source.memory import Memory

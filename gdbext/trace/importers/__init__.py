@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The logs of other tools as traces, one file each, loaded when a file is to be told.
+"""Imports the logs of other tools as traces, one file for each tool. They are loaded when a file must be recognised.
 
 To add a log (docs/how-to/add-a-foreign-log.md has an example): write a file with an IMPORTER, and add its name here.
-A log is as hostile as a heap: what makes no sense in it is left out and counted; every loop is bounded by its bytes.
+A log is as hostile as a heap: lines that make no sense are left out and counted, and its bytes bound every loop.
 """
 
 from __future__ import annotations
@@ -16,22 +16,22 @@ from gdbext.trace.trace import Trace
 NAMES = (
     "py_malloc",
 )  # fmt: skip
-HEAD_BYTES = 4096  # that an importer may look at to tell whether a file is one of its logs
+HEAD_BYTES = 4096  # the start of a file, by which an importer recognises its logs
 
 
 class Importer(NamedTuple):
     """One kind of log."""
 
-    recognises: Callable[[bytes], bool]  # a file's first bytes
-    read: Callable[[Iterable[bytes]], Trace]  # its lines, as they are
-    sentences: Mapping[str, str] = MappingProxyType({})  # what it says, by the keys of its facts
+    recognises: Callable[[bytes], bool]  # given the file's first HEAD_BYTES
+    read: Callable[[Iterable[bytes]], Trace]  # given the file's lines, unchanged
+    sentences: Mapping[str, str] = MappingProxyType({})  # the messages it adds, by key
 
 
 def importer_of(head: bytes) -> Optional[Importer]:
-    """The importer for a file that begins so; None: it is no log that is known."""
-    return next((one for one in importers() if one.recognises(head)), None)
+    """Returns the importer for a file with this head. None if no importer knows it."""
+    return next((importer for importer in importers() if importer.recognises(head)), None)
 
 
 def importers() -> Iterator[Importer]:
-    """All of them."""
+    """Yields every importer."""
     yield from (load(f"trace.importers.{name}", "IMPORTER") for name in NAMES)

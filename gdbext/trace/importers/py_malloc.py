@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The log of py_malloc_trace: a line of JSON for each call of the allocator.
+"""Imports the log of py_malloc_trace, which has a line of JSON for each call of the allocator.
 
-Approach: a line has the operation (1: allocated, 2: freed, 3: reallocated), the block, its size and the caller. Where
-the tool had no third operation, a reallocation is a free and an allocation; here it always is. Lines are numbered from
-1: their numbers are the events'.
-Limits: one frame a call, no times, no threads; of calloc the tool logs the size of one element.
+Approach: a line has the operation (1: allocated, 2: freed, 3: reallocated), the block, its size and the caller. A
+reallocation always becomes a free and an allocation, as in logs that lack the third operation. The number of a line,
+from 1 on, is the sequence number of its events.
+Limits: one frame for each call, no times, no threads. For calloc the tool logs the size of one element only.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _ALLOCATED, _FREED, _REALLOCATED = 1, 2, 3
 
 
 def read_log(lines: Iterable[bytes]) -> Trace:
-    """Every line that makes sense."""
+    """Returns the trace of all lines that make sense. The others are counted."""
     events: List[Event] = []
     unread = 0
     for number, line in enumerate(lines, 1):
@@ -43,7 +43,7 @@ def read_log(lines: Iterable[bytes]) -> Trace:
 
 
 def _events(number: int, call: Dict[str, Any]) -> Iterator[Event]:
-    """What a call did; free(NULL), and an allocation that failed, did nothing."""
+    """Yields the events of one call. There is none for free(NULL) and for a failed allocation."""
     kind, block = int(call["op"]), _address(call["p"])
     stack = tuple(map(_address, list(call["return_addr"])[:_MOST_FRAMES]))
     if kind not in (_ALLOCATED, _FREED, _REALLOCATED):

@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from gdbext.source.images import ImageSource
 from gdbext.source.memory import Memory
+from gdbext.source.snapshot import snapshot_of
 from gdbext.target.target import Target
 from gdbext.trace.idf_heap_trace import HEAP_TRACING
 from tests.docs.sentences.traces import BASE, CODE, HEAP, IMAGE, PLACES, RING, A
@@ -70,7 +70,7 @@ def searched(*images: tuple[int, bytes]) -> Callable[[], Any]:
 
 
 def asked() -> Any:
-    target = Target(Writable(Memory(Distant(ImageSource([ring_at(RING)])))))
+    target = Target(Writable(Memory(Distant(snapshot_of([ring_at(RING)])))))
     return ask(target, "mark", "boot", f"--ring={RING:#x}")
 
 

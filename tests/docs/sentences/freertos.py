@@ -10,10 +10,9 @@ from random import Random
 from typing import Any
 from unittest.mock import patch
 
-from gdbext.heap.freertos.layout import Link
 from gdbext.kernel.freertos import read_tasks
-from gdbext.source.images import ImageSource
 from gdbext.source.memory import Memory
+from gdbext.source.snapshot import snapshot_of
 from tests.docs.sentences.world import Symbols, ask, case, changed, check, world
 from tests.support.freertos_image import Shape, heap_4_image, payloads
 from tests.support.heap_2_image import Array, Build, Heap1, Heap2, load
@@ -161,8 +160,8 @@ def linked() -> Any:
     """Members were added to the header: debug information says where the two stand."""
     shape = replace(FORM, link=(16, 4, 8))
     image = heap_4_image(BASE, BLOCKS, shape)
-    link = Link(16, 4, 8)
-    with patch("gdbext.heap.freertos.find.link_of", return_value=link):
+    hints = {"link_size": 16, "link_next_at": 4, "link_size_at": 8}
+    with patch("gdbext.heap.freertos.find.link_hints", return_value=hints):
         program = Symbols(ucHeap=(BASE, len(image)), pxEnd=(0x1000_0000, 4))
         return ask(world([(BASE, image), (0x1000_0000, b"\0\0\0\x20")], program=program), "status")
 
@@ -181,7 +180,7 @@ def many_headers() -> Any:
 
 
 def read(image: KernelImage, symbols: type[kernel_world.Symbols] = kernel_world.Symbols) -> Any:
-    return read_tasks(Memory(ImageSource(image.images(), image.word, image.order)), symbols(image))
+    return read_tasks(Memory(snapshot_of(image.images(), image.word, image.order)), symbols(image))
 
 
 def tasks(*words: tuple[Callable[[KernelImage], int], int], typed: bool = True) -> Callable[[], Any]:
@@ -207,7 +206,7 @@ def without(*bases: int) -> Callable[[], Any]:
     def report() -> Any:
         image = kernel_world.kernel()
         held = [(base, data) for base, data in image.images() if base not in bases]
-        return read_tasks(Memory(ImageSource(held or [(0, bytes(16))], 4, "little")), kernel_world.Symbols(image))
+        return read_tasks(Memory(snapshot_of(held or [(0, bytes(16))], 4, "little")), kernel_world.Symbols(image))
 
     return report
 

@@ -13,9 +13,9 @@ from typing import Any
 from unittest.mock import patch
 
 from gdbext.model.machine import Machine, machine_of
-from gdbext.source.images import ImageSource
 from gdbext.source.known import Known
 from gdbext.source.memory import Memory
+from gdbext.source.snapshot import snapshot_of
 from gdbext.target.files import file_target
 from gdbext.target.rsp import RspBytes
 from gdbext.target.rsp_shell import rsp_target
@@ -146,14 +146,14 @@ def saved() -> list[Any]:
     sections = (("globals", VARIABLE, VARIABLE + 256), ("globals", VARIABLE + 0x1000, VARIABLE + (2 << 20)))
     symbols = Writing(*sections, registered_heaps=(NODE - 4, 4))
     images = [*SEED, node(SEED_HEAP, base, base + len(data), NODE), (VARIABLE, bytes(4096))]
-    target = Target(Link(Memory(Distant(ImageSource(images)))), symbols, Standing())
+    target = Target(Link(Memory(Distant(snapshot_of(images)))), symbols, Standing())
     with in_a_folder():
         return [ask(target, "save", "app.core"), ask(file_target("app.core", [], None, []), "status")]
 
 
 def unknown_memory() -> Any:
     """The pointer to the ring lies outside of all that the program names."""
-    memory = Memory(Distant(ImageSource([(BASE, IMAGE)])), known=Known([(BASE, BASE + len(IMAGE))]))
+    memory = Memory(Distant(snapshot_of([(BASE, IMAGE)])), known=Known([(BASE, BASE + len(IMAGE))]))
     return ask(Target(Link(memory), PROGRAM), "status", heap=HEAP)
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from gdbext.analyse.recognised import evidence_of
 from gdbext.heap.tlsf.used_blocks import read_used_blocks
-from gdbext.source.images import ImageSource
 from gdbext.source.memory import Memory
+from gdbext.source.snapshot import snapshot_of
 from gdbext.target.target import Target
 from tests.docs.sentences.world import Distant, Link, Symbols, ask, case, changed, check, option, word, world
 from tests.image.broken import BY_HAND, CONTROL, HEAP, SOUND, Heap
@@ -156,7 +156,7 @@ def used_blocks() -> Any:
 def read_in_part() -> Any:
     """Headers alone are read over a link so slow that what lies behind the damage is too dear."""
     images, blocks = case("a016"), fixtures.case("a016").truth.blocks
-    source = Distant(ImageSource(changed(images, {blocks[20].raw - 4: 0xFFFF_FFF0})))
+    source = Distant(snapshot_of(changed(images, {blocks[20].raw - 4: 0xFFFF_FFF0})))
     memory = Memory(source, plan="headers")
     memory.link.seconds = lambda size: size / 1000  # type: ignore[method-assign]
     return ask(Target(Link(memory)), "check", heap=option("a016"))

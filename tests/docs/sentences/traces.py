@@ -19,8 +19,8 @@ from gdbext.kernel.freertos import read_tasks
 from gdbext.model.diagnosis import Operation
 from gdbext.model.events import Frame, Generation
 from gdbext.model.record import replace
-from gdbext.source.images import ImageSource
 from gdbext.source.memory import Memory
+from gdbext.source.snapshot import Snapshot, snapshot_of
 from gdbext.symbols.shapes import Member, Shape, Variable
 from gdbext.target.target import Debugger
 from gdbext.trace.format import parse_header
@@ -165,7 +165,7 @@ def kernel(break_it: Callable[[kernel_world.Symbols], None]) -> Any:
     image = kernel_world.kernel()
     symbols = kernel_world.Symbols(image)
     break_it(symbols)
-    return read_tasks(Memory(ImageSource(image.images())), symbols)
+    return read_tasks(Memory(snapshot_of(image.images())), symbols)
 
 
 def many_problems(symbols: kernel_world.Symbols) -> None:
@@ -187,7 +187,7 @@ def header(offset: int, *values: int, form: str = "<I") -> Callable[[], Any]:
         data = bytearray(Ring().data())
         for place, value in enumerate(values):
             struct.pack_into(form, data, offset + place * struct.calcsize(form), value)
-        return refused(lambda: read_ring(Memory(ImageSource([(Ring().address, bytes(data))])), Ring().address))
+        return refused(lambda: read_ring(Memory(snapshot_of([(Ring().address, bytes(data))])), Ring().address))
 
     return report
 
@@ -238,7 +238,7 @@ def records_with(image: idf_world.Image, members: dict[str, Member]) -> Any:
     books = image.books()
     shape = Shape(books.record.size, members, {})
     ranges = [(idf_world.STATICS, image.statics), (idf_world.BUFFER, image.buffer)]
-    return read_records(Memory(ImageSource(ranges)), books._replace(record=shape))
+    return read_records(Memory(snapshot_of(ranges)), books._replace(record=shape))
 
 
 def list_that_leaves() -> Any:
@@ -251,7 +251,7 @@ def list_that_leaves() -> Any:
     for name, at in books.numbers.items():
         numbers[name] = at if at.offset <= idf_world.STATICS else Member(at.offset - 4, 4)
     numbers["list"] = Member(0x7000_0000, 4)
-    return read_records(Memory(ImageSource(data)), books._replace(numbers=numbers))
+    return read_records(Memory(snapshot_of(data)), books._replace(numbers=numbers))
 
 
 class Idf(Symbols):
@@ -299,7 +299,7 @@ def owners(**words: int) -> Callable[[], Any]:
     return report
 
 
-class Holey(ImageSource):
+class Holey(Snapshot):
     """A file whose reading fails at one place."""
 
     def read(self, address: int, length: int) -> bytes | None:
@@ -308,7 +308,9 @@ class Holey(ImageSource):
 
 
 def node_unread() -> Any:
-    return read_owners(Memory(Distant(Holey([(idf_world.LISTS, bytes(idf_world.task_lists()))]))), idf_world.VARIABLE)
+    holey = Holey()
+    holey.add(idf_world.LISTS, bytes(idf_world.task_lists()))
+    return read_owners(Memory(Distant(holey)), idf_world.VARIABLE)
 
 
 def without_frees() -> Any:
@@ -359,7 +361,7 @@ RECIPES: dict[str, Callable[[], Any]] = {
     "many problems": lambda: kernel(many_problems),
     "a long list": long_list,
     "no ring": no_ring,
-    "a header that is not there": lambda: refused(lambda: read_ring(Memory(ImageSource([(0, bytes(4))])), 0x100)),
+    "a header that is not there": lambda: refused(lambda: read_ring(Memory(snapshot_of([(0, bytes(4))])), 0x100)),
     "a short header": lambda: refused(lambda: parse_header(b"\x89MEMTRC\n")),
     "byte order": header(8, 9, form="<B"),
     "pointer size": header(9, 5, form="<B"),

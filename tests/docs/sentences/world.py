@@ -9,9 +9,8 @@ from typing import Any
 from gdbext.commands import command_named
 from gdbext.commands.parsing import parsed_in_shell
 from gdbext.model.said import Said, Trouble
-from gdbext.source.images import ImageSource
 from gdbext.source.memory import Memory, Source
-from gdbext.source.snapshot import ByteOrder
+from gdbext.source.snapshot import ByteOrder, snapshot_of
 from gdbext.target.files import FileBytes, image_target
 from gdbext.target.formats import region_named
 from gdbext.target.target import Code, Debugger, NoProgram, Target, number_of
@@ -55,7 +54,7 @@ class Link(FileBytes):
 
 def linked(images: Images, program: Code | None = None) -> Target:
     """The same behind a link."""
-    return Target(Link(Memory(Distant(ImageSource(images)))), program)
+    return Target(Link(Memory(Distant(snapshot_of(images)))), program)
 
 
 class Distant:
