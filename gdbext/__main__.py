@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`python3 -m gdbext`, the same as `memtrace`: nothing comes out of it but lines and a status."""
+"""`python3 -m gdbext` runs the `memtrace` command. It prints lines, never a traceback, and ends with a status."""
 
 import os
 import sys
@@ -8,11 +8,11 @@ from gdbext.faces import shell
 from gdbext.model.errors import one_line
 from gdbext.report.printable import say
 
-_INTERRUPTED, _NOBODY_READS = 130, 141  # as shells have it
+_INTERRUPTED, _NOBODY_READS = 130, 141  # the statuses that shells use: 128 + SIGINT, 128 + SIGPIPE
 
 
 def main() -> int:
-    """Runs a command; a bug of ours is one line, and Python's developer mode shows where it lies."""
+    """Runs a command and returns its status. A bug of memtrace prints one line; with `-X dev` it raises."""
     try:
         status = shell.main()
         sys.stdout.flush()

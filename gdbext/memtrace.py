@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What GDB sources: makes the package importable and registers its commands, nothing else."""
+"""The file that GDB sources. It makes the package importable and registers the commands, nothing else."""
 
 import os
 import sys

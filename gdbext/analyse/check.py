@@ -117,8 +117,6 @@ def _group_findings(
 
 
 def _report(facts: HeapFacts, findings: Sequence[Finding], blocks: Optional[Tuple[Block, ...]]) -> HeapReport:
-    used, free = facts.used_sizes(), facts.free_sizes()
-    counters = facts.counters
     damaged = any(finding.severity == "damage" for finding in findings)
     # If the end marker of a pool could not be read, nobody knows whether the last block ends there.
     ends = [facts.layout.place_of_size(pool.end) for pool in facts.layout.pools if facts.layout.has_markers]
@@ -126,20 +124,9 @@ def _report(facts: HeapFacts, findings: Sequence[Finding], blocks: Optional[Tupl
     partly = unread or facts.layout.leads_away or facts.cut
     status = "damaged" if damaged else "unreadable" if partly else "clean"
     return HeapReport(
-        kind=facts.region.kind,
-        layout=facts.layout.name,
-        name=facts.region.name,
-        address=facts.region.address,
-        start=facts.start,
-        end=facts.end,
+        **facts.numbers(),
         status=status,
         poisoning=facts.guards.kind,
-        used_blocks=len(used),
-        free_blocks=len(free),
-        used_bytes=facts.used_bytes,
-        free_bytes=counters.free_bytes if counters is not None else sum(free),
-        largest_free=max(free, default=0),
-        minimum_free=counters.minimum_free if counters is not None else None,
         findings=tuple(findings),
         gaps=facts.walk.gaps(),
         resumed=tuple(facts.walk.resumed),

@@ -31,6 +31,7 @@ class UsedBlock(NamedTuple):
     end: int
     payload: int
     heap: int
+    old_link: Optional[int] = None  # where old free-list links to the block behind this one point; None: there are none
 
 
 class Root(NamedTuple):
@@ -125,9 +126,9 @@ class Reach:
                 yield value
 
     def _is_link(self, value: int) -> bool:
-        """Tells whether a word points to the last word of a block, as TLSF's links do: the next header begins there."""
+        """Tells whether a word points to where an old free-list link of this allocator would."""
         target = self.block_at(value)
-        return target is not None and value == self.blocks[target].end - self.pointer_size
+        return target is not None and value == self.blocks[target].old_link
 
     def unreachable(self, roots: Sequence[Root], registers: Sequence[Register]) -> List[int]:
         """Returns the numbers of all blocks that no root and no register reaches, directly or through other blocks."""

@@ -12,7 +12,6 @@ from typing import Dict, Optional
 
 from gdbext.collect.collected import Collected
 from gdbext.heap.facts import HeapFacts
-from gdbext.heap.tlsf.owner import strangers
 from gdbext.kernel.freertos import read_tasks
 from gdbext.model.events import Owner
 
@@ -58,7 +57,7 @@ class Owners:
             own = {facts.holder(start) for start, _ in self._found.trace.own}
             places = ((raw, facts.guards.owner_place(raw)) for raw, _ in facts.used if raw not in own)
             words = {raw: facts.read32(where) or 0 for raw, where in places if where is not None}
-            no_handles = set(strangers(words, facts.layout.word))  # blocks whose word is no task's handle
+            no_handles = set(facts.guards.strangers(words))  # blocks whose word is no task's handle
             control = range(facts.start, facts.layout.first)  # no task lies here, but the tracking may point to it
             self._handles[heap] = {
                 raw: word for raw, word in words.items() if not (raw in no_handles or word in control)

@@ -124,7 +124,7 @@ def _fetch_blocks(found: Collected) -> None:
 def used_blocks(found: Collected) -> List[UsedBlock]:
     """Returns the used blocks of all heaps, without reading anything more."""
     return [
-        UsedBlock(raw, heap.end_of(raw), heap.user(raw), heap.region.address)
+        UsedBlock(raw, heap.end_of(raw), heap.user(raw), heap.region.address, heap.layout.old_link(heap.end_of(raw)))
         for heap in found.heaps
         for raw in heap.walk.payloads
         if not heap.is_free(raw)

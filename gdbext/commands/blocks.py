@@ -21,14 +21,14 @@ _STATE = Argument("--state", "used or free blocks only", {"choices": ["used", "f
 
 
 def collect_blocks(target: Target, options: Namespace) -> Collected:
-    """Reads heaps and trace."""
+    """Reads the heaps and the trace."""
     found = collect(target, options)
     found.skip_unreadable()
     return found
 
 
 def analyse(found: Collected, options: Namespace) -> BlocksReport:
-    """The blocks that the filters let through; the report's data."""
+    """Makes the report: all blocks that pass the filters."""
     target, owners = found.target, Owners(found)
     kept: List[BlockEntry] = []
     for facts in found.heaps:

@@ -29,11 +29,11 @@ from gdbext.target.target import Target
 _BLOCKS = Argument("--blocks", "list every block in the JSON", {"action": "store_true"})
 
 
-Broken = Tuple[Collected, List[Tuple[HeapFacts, List[Fault]]]]  # what was read, and the rules that each heap breaks
+Broken = Tuple[Collected, List[Tuple[HeapFacts, List[Fault]]]]  # heaps and trace, and the faults of each heap
 
 
 def collect_broken(target: Target, options: Namespace) -> Broken:
-    """Reads heaps and trace; where a heap was not read whole, also the bytes around what is broken in it."""
+    """Reads the heaps and the trace, and finds the faults. Reads the bytes around each fault if they are missing."""
     found = collect(target, options)
     faults: List[Tuple[HeapFacts, List[Fault]]] = []
     for facts in found.heaps:
@@ -47,10 +47,10 @@ def collect_broken(target: Target, options: Namespace) -> Broken:
 
 
 def analyse(broken: Broken, options: Namespace) -> CheckReport:
-    """Explains what is broken; the report's data."""
+    """Makes the report: the faults with their explanations. Notes the first damage for `memtrace watch`."""
     found, faults_of = broken
     target, owners = found.target, Owners(found)
-    operation = lru_cache(maxsize=1)(lambda: _operation(found))  # the debugger is asked once at most
+    operation = lru_cache(maxsize=1)(lambda: _operation(found))  # asks the debugger at most once
     heaps: List[HeapReport] = []
     for facts, faults in faults_of:
         witness = Witness(
@@ -61,19 +61,19 @@ def analyse(broken: Broken, options: Namespace) -> CheckReport:
         heap, unproven = check_heap(witness, faults, group, options.blocks)
         heaps.append(heap)
         found.skipped += unproven
-    for without in found.unreadable:
-        heaps.append(_unreadable_heap(without))
-        found.skipped.append(Skipped(f"heap {without.region.address:#x}", without.why))
+    for unread in found.unreadable:
+        heaps.append(_unreadable_heap(unread))
+        found.skipped.append(Skipped(f"heap {unread.region.address:#x}", unread.why))
     damaged = any(heap.findings for heap in heaps)
     plan = plan_damage(heaps, found.trace, found.memory.source.pointer_size)
     if plan is not None:
-        target.debugger.last_damage = plan  # kept for `memtrace watch`: after a restart the trace is gone
+        target.debugger.last_damage = plan  # `memtrace watch` needs it after a restart, when the trace is gone
     asserted = operation().assertion if damaged or target.debugger.at_assertion else found.trace.assertion
     return CheckReport(*found.closing(), asserted, tuple(heaps))
 
 
 def _operation(found: Collected) -> Operation:
-    """What the target was doing: from the trace, if it has the assertion, else as the debugger tells."""
+    """Returns the operation that the target stopped in: the trace's assertion, else what the debugger sees."""
     if found.trace.assertion is None:
         return found.target.debugger.operation()
     return Operation(True, said("allocator-asserted"), True, found.trace.assertion)
@@ -91,7 +91,7 @@ def _unreadable_heap(heap: Unreadable) -> HeapReport:
 
 
 def exit_status(report: CheckReport) -> int:
-    """1: a heap is damaged; else 2: one is not readable, or there is none, or Ctrl-C cut it short; else 0."""
+    """Returns 1 if a heap is damaged; else 2 if one is unreadable, none was found, or Ctrl-C cut it short; else 0."""
     states = [heap.status for heap in report.heaps]
     unknown = "unreadable" in states or not states or report.cost.interrupted
     return 1 if "damaged" in states else 2 if unknown else 0

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a command is: its arguments, and its three functions collect, analyse and text.
+"""The declaration of a command: its arguments, and its three functions collect, analyse and text.
 
-Name and summary stand in the first line of the command's file, which is handed over as `__name__` and `__doc__`.
+A command's file passes `__name__` and `__doc__`: the command's name and summary are taken from them.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from gdbext.target.target import Target
 
 
 class Argument(NamedTuple):
-    """One argument of a command, as argparse takes it."""
+    """One argument of a command. `settings` are keyword arguments of argparse's `add_argument`."""
 
     name: str
     help: str
@@ -36,7 +36,7 @@ OUTPUT = (
 
 
 class Command:
-    """One command on a target."""
+    """A command that reads a target and makes a report."""
 
     def __init__(
         self,
@@ -50,7 +50,7 @@ class Command:
         status: Callable[[Any], int] = lambda report: 0,
         writes: bool = False,
     ) -> None:
-        """`status`: the shell's exit status for a report; `writes`: to the target, what the user asked for by name."""
+        """`status` gives the shell's exit status for a report. `writes` is true if the command writes to the target."""
         self.name, self.heading = _named(module, doc)
         self.arguments = (*arguments, *OUTPUT)
         self.collect, self.analyse, self.text = collect, analyse, text
@@ -59,12 +59,12 @@ class Command:
         self.writes = writes
 
     def run(self, target: Target, options: Namespace) -> Report:
-        """The report's data."""
+        """Reads the target and returns the report's data."""
         return self.analyse(self.collect(target, options), options)
 
 
 class Tool:
-    """A command of the shell that looks at no target itself; what follows `--` are the words of another program."""
+    """A shell command that reads no target itself. The words behind `--` go to the program that it starts."""
 
     def __init__(
         self,
@@ -74,7 +74,7 @@ class Tool:
         start: Callable[[Namespace, List[str]], int],
         more: str = "",
     ) -> None:
-        """`start`: gives the exit status; `more`: a line for its help."""
+        """`start` runs the command and returns its exit status. `more` is an extra line of its help."""
         self.name, self.heading = _named(module, doc)
         self.arguments = tuple(arguments)
         self.start = start

@@ -17,11 +17,11 @@ from gdbext.model.said import said
 from gdbext.report.text.free import free_lines
 from gdbext.target.target import Target
 
-Usage = Tuple[Collected, Tuple[TaskStackUse, ...]]  # what was read, and how far the tasks' stacks are in use
+Usage = Tuple[Collected, Tuple[TaskStackUse, ...]]  # the heaps, and how much of its stack each task has used
 
 
 def collect_usage(target: Target, options: Namespace) -> Usage:
-    """Reads heaps, and the stacks of the kernel's tasks."""
+    """Reads the heaps, and the stacks of the kernel's tasks."""
     found = collect(target, options)
     found.skip_unreadable()
     cut = [facts.region.address for facts in found.heaps if facts.cut]
@@ -30,29 +30,15 @@ def collect_usage(target: Target, options: Namespace) -> Usage:
 
 
 def analyse(usage: Usage, options: Namespace) -> FreeReport:
-    """Sums up; the report's data."""
+    """Makes the report: the totals of each heap. A heap that was not read whole has none."""
     found, stacks = usage
     heaps: List[HeapTotals] = []
     for facts in found.heaps:
         if facts.cut:
             continue
-        used, free, counters = facts.used_sizes(), facts.free_sizes(), facts.counters
-        total = HeapTotals(
-            kind=facts.region.kind,
-            layout=facts.layout.name,
-            name=facts.region.name,
-            address=facts.region.address,
-            start=facts.start,
-            end=facts.end,
-            used_blocks=len(used),
-            free_blocks=len(free),
-            used_bytes=facts.used_bytes,
-            free_bytes=counters.free_bytes if counters is not None else sum(free),
-            largest_free=max(free, default=0),
-            minimum_free=counters.minimum_free if counters is not None else None,
-            fragmentation=round(1 - max(free) / sum(free), 3) if sum(free) else 0.0,
-        )
-        heaps.append(total)
+        free = facts.free_sizes()
+        elsewhere = round(1 - max(free) / sum(free), 3) if sum(free) else 0.0
+        heaps.append(HeapTotals(**facts.numbers(), fragmentation=elsewhere))
     return FreeReport(*found.closing(), tuple(heaps), stacks)
 
 

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """memtrace gdb, in the shell: Start OpenOCD for the chip and the right GDB on it, with the program and memtrace loaded.
 
-Approach: the program's ELF header names the machine and so the GDBs to look for; ESP-IDF's files beside the program
-name the chip and the app's place in flash. OpenOCD is started first and ended last.
-Rejected: a table of GDBs by chip (there are a few a machine, under names that changed over the years: all are tried).
-Cost: some 0.2 s to ask a GDB for its Python, and what OpenOCD takes.
-Assumptions: a GDB that knows the machine carries its name, or is gdb-multiarch.
+Approach: the program's ELF header names the machine, and so the GDBs to look for. ESP-IDF's files beside the program
+name the chip and the app's offset in flash. OpenOCD is started first and ended last.
+Rejected: a table of GDBs by chip. Each machine has a few, and their names have changed over the years: all are tried.
+Cost: some 0.2 s to ask a GDB for its Python version, and the time that OpenOCD takes to start.
+Assumptions: a GDB that knows the machine has the machine in its name, or is gdb-multiarch.
 """
 
 from __future__ import annotations
@@ -39,13 +39,13 @@ _ARGUMENTS = (
     Argument("--port", "OpenOCD's port for GDB. Without it: a free one", {"metavar": "N", "type": int, "default": 0}),
 )
 _MORE = "  -- ARGUMENTS         what follows goes to GDB: -- -batch -ex 'memtrace status'"
-_STAND_IN = "xtensa-de212-elf-gdb"  # what `make setup-xtensa` builds
-_ASKED = "python import sys; print('memtrace', sys.version_info >= (3, 8))"
+_STAND_IN = "xtensa-de212-elf-gdb"  # the GDB that `make setup-xtensa` builds
+_VERSION_QUESTION = "python import sys; print('memtrace', sys.version_info >= (3, 8))"
 _CHIP_FILE, _FLASH_FILE = "project_description.json", "flasher_args.json"
 
 
 def machine_in(elf: str) -> Machine:
-    """The machine that a program is for."""
+    """Returns the machine that a program was built for."""
     try:
         with open(elf, "rb") as file:
             head = file.read(20)
@@ -59,10 +59,10 @@ def machine_in(elf: str) -> Machine:
 
 
 def find_gdb(machine: Machine, chip: Optional[str]) -> str:
-    """The first GDB for a machine that has a Python memtrace runs in."""
+    """Returns the path of the first GDB for a machine whose Python is new enough for memtrace."""
     vendors = [f"xtensa-{chip}-elf-gdb"] if machine.gdb_name == "xtensa" and chip else []
     programs = list(filter(None, map(shutil.which, (*vendors, *machine.debuggers))))
-    if machine.gdb_name == "xtensa":  # then what `make setup-xtensa` built
+    if machine.gdb_name == "xtensa":  # last of all, the one that `make setup-xtensa` built
         cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
         built = sorted((cache / "memtrace").glob("xtensa-*/complete"), key=lambda path: path.stat().st_mtime)
         programs += [str(path.parent / "bin" / _STAND_IN) for path in reversed(built)]
@@ -79,14 +79,15 @@ def find_gdb(machine: Machine, chip: Optional[str]) -> str:
 
 def _has_python(program: str) -> bool:
     try:
-        asked = subprocess.run([program, "-nx", "-batch", "-ex", _ASKED], capture_output=True, text=True, timeout=20)
+        line = [program, "-nx", "-batch", "-ex", _VERSION_QUESTION]
+        asked = subprocess.run(line, capture_output=True, text=True, timeout=20)
     except (OSError, subprocess.TimeoutExpired):
         return False
     return "memtrace True" in asked.stdout
 
 
 def beside(elf: str) -> Tuple[Optional[str], Optional[str]]:
-    """The chip, and the app's offset in flash, as ESP-IDF's build left them beside the program."""
+    """Returns the chip and the app's offset in flash, from the files that ESP-IDF's build left beside the program."""
     folder = Path(elf).resolve().parent
     chip = _entry(folder / _CHIP_FILE, "target")
     offset = _entry(folder / _FLASH_FILE, "app", "offset")
@@ -97,7 +98,7 @@ def beside(elf: str) -> Tuple[Optional[str], Optional[str]]:
 
 
 def _entry(file: Path, *names: str) -> Optional[str]:
-    """A text in a JSON file; None whatever is missing or wrong."""
+    """Returns the string at a path of names in a JSON file. None if anything is missing or wrong."""
     try:
         value: Any = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -108,7 +109,7 @@ def _entry(file: Path, *names: str) -> Optional[str]:
 
 
 def gdb_line(gdb: str, elf: str, openocd: OpenOcd, more: List[str]) -> List[str]:
-    """GDB's command line: limits before the connection, memtrace after the program."""
+    """Returns GDB's command line. The limits must be set before GDB connects."""
     kinds = ("breakpoint", "watchpoint")
     limits = [f"set remote hardware-{kind}-limit {units}" for kind, units in zip(kinds, openocd.units)]
     first = ["set remotetimeout 10", *limits, f"source {EXTENSION}", f"target extended-remote :{openocd.port}"]
@@ -116,7 +117,7 @@ def gdb_line(gdb: str, elf: str, openocd: OpenOcd, more: List[str]) -> List[str]
 
 
 def start(options: Namespace, more: List[str]) -> int:
-    """Start OpenOCD, run GDB in front of it, and end both; GDB's exit status."""
+    """Starts OpenOCD, runs GDB until it ends, then ends OpenOCD. Returns GDB's exit status."""
     machine = machine_in(options.elf)
     found, offset = beside(options.elf)
     chip = options.chip or found
@@ -132,7 +133,7 @@ def start(options: Namespace, more: List[str]) -> int:
     before = signal.getsignal(signal.SIGINT)
     try:
         openocd.start()
-        # Ctrl-C in the terminal interrupts GDB's target; it is nothing to us.
+        # Ctrl-C in the terminal is meant for GDB, which interrupts the target.
         signal.signal(signal.SIGINT, lambda number, frame: None)
         return subprocess.call(gdb_line(gdb, options.elf, openocd, more))
     finally:

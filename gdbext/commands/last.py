@@ -20,18 +20,17 @@ from gdbext.model.reports.last import LastReport
 from gdbext.report.text.last import last_lines
 from gdbext.target.target import Target
 
-# The newest owner and some before it; a busy address has hundreds.
-_LIVES_SHOWN = 5
+_LIVES_SHOWN = 5  # the newest owners; a busy address has had hundreds
 
 
 def collect_asked(target: Target, options: Namespace) -> Tuple[Collected, int]:
-    """Reads heaps and trace, and the address that is asked for."""
+    """Reads the heaps, the trace, and the address that the user asked for."""
     address = target.bytes.address(options.address)
     return collect(target, options), address
 
 
 def analyse(asked: Tuple[Collected, int], options: Namespace) -> LastReport:
-    """Finds the block and its owners; the report's data."""
+    """Makes the report: the block and its owners."""
     found, address = asked
     place = find_place(found.heaps, found.trace.history, address)
     sizes = {payload: size for facts in found.heaps for payload, size in facts.sizes().items()}
@@ -42,7 +41,7 @@ def analyse(asked: Tuple[Collected, int], options: Namespace) -> LastReport:
 
 
 def _owned(owners: Owners, place: Optional[Place], lives: Tuple[Generation, ...]) -> Tuple[Generation, ...]:
-    """The lives, with the task that the block itself names where the trace does not."""
+    """Returns the lives, the present one with the owner's task. Adds a life if the trace has none for a used block."""
     if place is None or place.state != "used" or place.heap is None:
         return lives
     owner = owners.of(place.heap, place.payload)

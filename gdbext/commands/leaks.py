@@ -27,19 +27,19 @@ _UNREACHABLE = Argument(
 _SINCE = Argument("--since", "only what was allocated after this mark", {"metavar": "MARK"})
 
 
-Lost = Tuple[Collected, Optional[Scan]]  # what was read, and scanned where unreachable blocks are asked for
+Lost = Tuple[Collected, Optional[Scan]]  # heaps and trace, and the scan for pointers if --unreachable was given
 
 
 def collect_lost(target: Target, options: Namespace) -> Lost:
-    """Reads heaps and trace, and whatever pointers may stand in."""
+    """Reads the heaps and the trace. With --unreachable, also reads all memory that may hold pointers."""
     found = collect(target, options, needed=options.unreachable)
     return found, collect_scan(found, options.scan) if options.unreachable else None
 
 
 def analyse(lost: Lost, options: Namespace) -> LeaksReport:
-    """What is unreachable, or was allocated since a mark, or in the trace's window, and not freed.
+    """Makes the report: the unreachable blocks, or else those that the trace has not seen freed.
 
-    What Ctrl-C has cut short lists nothing: a block may be held, or freed, by what was not read.
+    Lists nothing if Ctrl-C cut the reading short: the unread part may hold a pointer to a block, or its free event.
     """
     found, scan = lost
     since = None if options.since is None else _mark_named(found, options.since)
@@ -61,8 +61,8 @@ def _leaks(found: Collected, scan: Optional[Scan], since: Optional[int]) -> Iter
     if scan is None:
         if found.trace.info is None:
             raise UserError("no trace tells what was allocated: link the recorder, or give --unreachable")
-        for one in _live_since(found, since or 0):
-            yield Leak(one.payload, one.size or 0, one.size, None, owners.of(0, one.payload))
+        for live in _live_since(found, since or 0):
+            yield Leak(live.payload, live.size or 0, live.size, None, owners.of(0, live.payload))
         return
     lost = scan.reach.unreachable(scan.roots, scan.registers)
     holders = scan.reach.holders(lost)
@@ -77,12 +77,15 @@ def _leaks(found: Collected, scan: Optional[Scan], since: Optional[int]) -> Iter
 
 
 def _order(leak: Leak) -> Tuple[bool, int, int]:
-    """Roots of what is lost first, then the largest, then the oldest: the same list at every stop."""
+    """Sort key: first the blocks that no other leak points at, then the largest, then the oldest."""
     return leak.held_by is not None, -leak.size, (leak.owner.seq or 0) if leak.owner is not None else 0
 
 
 def _live_since(found: Collected, since: int) -> List[Generation]:
-    """Allocations of the trace that it has no free of, and that the heaps, where blocks are proven, still hold."""
+    """Returns the allocations after `since` that the trace has not seen freed.
+
+    Leaves out a block if its heap was read there and has no used block at its address.
+    """
     used = {payload for heap in found.heaps for payload in heap.sizes()}
     heaps = [range(heap.start, heap.end) for heap in found.heaps]
     gaps = [range(gap.start, gap.end) for heap in found.heaps for gap in heap.walk.gaps()]

@@ -31,7 +31,7 @@ def collect_events(target: Target, options: Namespace) -> Collected:
 
 
 def analyse(found: Collected, options: Namespace) -> LogReport:
-    """The events that the filters let through; the report's data."""
+    """Makes the report: the last events that pass the filters."""
     kept = [event for event in found.trace.events if _matches(found.target, options, event)]
     limit = limit_of(options, found.target.settings.limit)
     shown = kept if limit is None else kept[-limit:]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a user types, by the declarations of commands: parsed, and explained."""
+"""Parses and explains the arguments of commands, from their declarations."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ Declared = Union[Command, Tool]
 
 
 class Parser(ArgumentParser):
-    """argparse that reports to its caller: it must not end GDB, and its errors are one line.
+    """An argparse parser that raises UserError: argparse itself would end GDB.
 
-    `help_by`: how the user asks for help where these words are typed.
+    `help_by` is the command by which the user asks for help, in GDB or in the shell.
     """
 
     def __init__(self, command: Declared, prog: str, help_by: str, more: Sequence[Argument] = ()) -> None:
@@ -27,41 +27,41 @@ class Parser(ArgumentParser):
             self.add_argument(argument.name, help=argument.help, **argument.settings)
 
     def error(self, message: str) -> NoReturn:
-        """A wrong argument."""
+        """Raises UserError with argparse's message about a wrong argument."""
         raise UserError(f"{message}; see `{self._help_by}`")
 
     def exit(self, status: int = 0, message: Optional[str] = None) -> NoReturn:
-        """Never exits."""
+        """Raises UserError instead of leaving the process."""
         raise UserError(message or "")
 
 
 def parsed_in_gdb(command: Command, words: Sequence[str]) -> Namespace:
-    """The arguments of a command in GDB."""
+    """Parses the arguments of a command in GDB."""
     called = command.heading.called
     return Parser(command, called, f"help {called}").parse_args(words)
 
 
 def parsed_in_shell(command: Declared, words: Sequence[str], more: Sequence[Argument] = ()) -> Namespace:
-    """The arguments of a command in the shell, and of what all have there."""
+    """Parses the arguments of a command in the shell. `more` are those that all commands have there."""
     called = f"memtrace {command.name}"
     options: Namespace = Parser(command, called, f"{called} --help", more).parse_intermixed_args(words)
     return options
 
 
 def spelled(argument: Argument) -> str:
-    """An argument as it is typed: its option and what stands for its value."""
+    """Returns an argument as it is typed: the option's name, then the placeholder of its value."""
     value = argument.settings.get("metavar") or "|".join(argument.settings.get("choices", ()))
     return " ".join(filter(None, (argument.name if argument.name.startswith("--") else "", value)))
 
 
 def explained(argument: Argument) -> str:
-    """What an argument is for, and the values it takes where its spelling does not show them."""
+    """Returns the help of an argument. Lists its choices if the placeholder does not."""
     choices = argument.settings.get("choices") if "metavar" in argument.settings else None
     return f"{argument.help}: {', '.join(choices)}" if choices else argument.help
 
 
 def help_of(command: Declared, prog: str, more: Sequence[Argument] = ()) -> str:
-    """The command's help: a sentence, how to call it, and its arguments. (argparse's takes 10 ms a dozen commands.)"""
+    """Returns a command's help: its summary, its usage, and its arguments. argparse takes 10 ms for 12 commands."""
     arguments = (*command.arguments, *more)
     needed = [not one.name.startswith("--") and one.settings.get("nargs") != "?" for one in arguments]
     words = [spelled(one) if must else f"[{spelled(one)}]" for one, must in zip(arguments, needed)]

@@ -25,18 +25,18 @@ from gdbext.target.target import Target
 _MOST_REFERENCES = 1000
 
 
-Pointed = Tuple[Collected, Scan, int]  # what was read and scanned, and the address that was asked for
+Pointed = Tuple[Collected, Scan, int]  # heaps and trace, the scan for pointers, and the address that was asked for
 
 
 def collect_pointed(target: Target, options: Namespace) -> Pointed:
-    """Reads heaps, trace, and whatever pointers may stand in."""
+    """Reads the heaps, the trace, and all memory that may hold pointers."""
     address = target.bytes.address(options.address)
     found = collect(target, options)
     return found, collect_scan(found, options.scan), address
 
 
 def analyse(pointed: Pointed, options: Namespace) -> RefsReport:
-    """Finds who points at the block from elsewhere, the variables that they are, their owners; the report's data."""
+    """Makes the report: the pointers to the block from outside it, with their variables or owners."""
     found, scan, address = pointed
     place = find_place(found.heaps, found.trace.history, address)
     number = scan.reach.block_at(address)

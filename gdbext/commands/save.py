@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """memtrace save, in GDB: Save heaps, ring, globals, stacks and registers as an ELF core, which every command opens.
 
-Approach: everything is read through the memory of the reports, so that what they were made of is in the file; all that
-has been read goes into it. What the bytes do not tell (how heaps were found, what the target was doing) is a note.
-Rejected: GDB's generate-core-file (most remote targets have none, and it would read all of memory); a format of ours
-(nothing else could open it).
-Cost: the heaps in full, the ring, the writable sections of the program up to 1 MiB each, 16 KiB a stack.
+Approach: `save` reads through the same memory cache as the reports, and writes the whole cache to the file. So the
+file has every byte that a report was made of. Notes keep what the bytes do not tell: how the heaps were found, and
+what the target was doing.
+Rejected: GDB's generate-core-file (most remote targets have none, and it would read all of memory); a format of
+memtrace's own (nothing else could open it).
+Cost: reads the heaps in full, the ring, the program's writable sections of up to 1 MiB each, and 16 KiB of each stack.
 """
 
 from __future__ import annotations
@@ -37,20 +38,20 @@ from gdbext.target.target import Live, Registers, Target
 _FILE = Argument("file", "the file to write; a core that is there is replaced", {"metavar": "FILE"})
 _LARGEST_SECTION = 1 << 20
 _STACK_BYTES = 16 << 10
-_BELOW_STACK = 256  # what leaf functions keep below the stack pointer
+_BELOW_STACK = 256  # bytes that leaf functions may use below the stack pointer
 
 
-# What was read, of which target with which threads' registers, for which file, and where that will stand.
+# Everything that was read, the live target, the registers of its threads, the path as typed, and the real path.
 Kept = Tuple[Collected, Live, Sequence[Registers], str, str]
 
 
 def collect_kept(target: Target, options: Namespace) -> Kept:
-    """Reads all that goes into the file."""
+    """Reads everything that goes into the file."""
     path = os.path.expanduser(options.file)
     with _as_user_error(path):
         place = place_of(path, CORES)
         folder = os.path.dirname(place)
-        if not os.access(folder, os.W_OK):  # says at once what would fail after a long read
+        if not os.access(folder, os.W_OK):  # fail now, not after a long read
             raise PermissionError(f"no file can be made in {folder}")
     target.bytes.memory()
     live = target.debugger.live()
@@ -63,17 +64,17 @@ def collect_kept(target: Target, options: Namespace) -> Kept:
 
 
 def write(kept: Kept, _: Namespace) -> SaveReport:
-    """Writes the file; the report says what is in it."""
+    """Writes the file. The report says what is in it."""
     found, (number, auxiliary), threads, path, place = kept
     memory = found.memory
-    notes = [*_registers(found, threads, auxiliary), *_knowledge(found)]
+    notes = [*_registers(found, threads, auxiliary), *_own_notes(found)]
     ranges = [(start, memory.snapshot.get(start, end - start) or b"") for start, end in memory.snapshot.extents()]
     source = memory.source
     data = core_bytes(source.pointer_size, source.byte_order, number, notes, ranges)
     with _as_user_error(path):
         write_file(place, data, CORES)
-    held = sum(len(data) for _, data in ranges)
-    return SaveReport(*found.closing(), path, held, len(ranges), len(threads), len(found.heaps))
+    size = sum(len(data) for _, data in ranges)
+    return SaveReport(*found.closing(), path, size, len(ranges), len(threads), len(found.heaps))
 
 
 @contextmanager
@@ -105,7 +106,7 @@ def _fetch_all(found: Collected, threads: Sequence[Registers]) -> None:
 
 
 def _registers(found: Collected, threads: Sequence[Registers], auxiliary: Sequence[Tuple[int, int]]) -> List[Note]:
-    """A note for each thread, the selected one first: debuggers show that one."""
+    """Returns a note for each thread, the selected one first: debuggers show the first one."""
     machine, order = found.target.debugger.machine(), found.memory.source.byte_order
     if machine is None:
         return []
@@ -113,7 +114,7 @@ def _registers(found: Collected, threads: Sequence[Registers], auxiliary: Sequen
     return [*notes, auxiliary_note(auxiliary, machine.word, order)] if auxiliary else notes
 
 
-def _knowledge(found: Collected) -> List[Note]:
+def _own_notes(found: Collected) -> List[Note]:
     target, memory = found.target, found.memory
     header = found.trace.header
     ring = None

@@ -24,13 +24,13 @@ _MOST_TASKS = 16
 
 
 def collect_seen(target: Target, options: Namespace) -> Tuple[Collected, Tasks]:
-    """Reads whatever there is, and the kernel's tasks; nothing is needed."""
+    """Reads heaps, trace and the kernel's tasks. Each of them may be missing."""
     found = collect(target, options, needed=False)
     return found, read_tasks(target.bytes.memory(), target.program)
 
 
 def analyse(seen: Tuple[Collected, Tasks], options: Namespace) -> StatusReport:
-    """What was found; the report's data."""
+    """Makes the report: what was found and what is missing."""
     found, tasks = seen
     heaps: List[HeapStatus] = []
     for facts in found.heaps:
@@ -52,14 +52,14 @@ def analyse(seen: Tuple[Collected, Tasks], options: Namespace) -> StatusReport:
     return StatusReport(*found.closing(), tuple(heaps), _ring(found.trace.header), lines)
 
 
-def _kernel(known: Tasks) -> Tuple[Text, ...]:
-    """The kernel's tasks on a line, if there is a kernel; what is wrong with its lists is among what was skipped."""
-    shown, left = tuple(task.name for task in known.tasks[:_MOST_TASKS]), len(known.tasks) - _MOST_TASKS
+def _kernel(tasks: Tasks) -> Tuple[Text, ...]:
+    """Returns one line with the kernel's tasks, or none if there are no tasks."""
+    shown, left = tuple(task.name for task in tasks.tasks[:_MOST_TASKS]), len(tasks.tasks) - _MOST_TASKS
     if not shown:
         return ()
-    sure = said("lists-whole") if known.complete else said("lists-broken")
+    sure = said("lists-whole") if tasks.complete else said("lists-broken")
     more = said("more-tasks", left=left) if left > 0 else ""
-    return (said("kernel-tasks", count=len(known.tasks), sure=sure, tasks=shown, more=more),)
+    return (said("kernel-tasks", count=len(tasks.tasks), sure=sure, tasks=shown, more=more),)
 
 
 def _ring(header: Optional[Header]) -> Optional[RingStatus]:

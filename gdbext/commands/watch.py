@@ -25,7 +25,7 @@ _WHAT = Argument(
 
 
 def collect_watched(target: Target, options: Namespace) -> Collected:
-    """Reads the trace; arms or disarms as it is asked."""
+    """Reads the trace. Starts or ends the watch if the user asked for it."""
     found, watcher = collect_trace(target, options), target.debugger.watcher
     if options.what == "off":
         watcher.disarm()
@@ -42,7 +42,7 @@ def collect_watched(target: Target, options: Namespace) -> Collected:
 
 
 def analyse(found: Collected, options: Optional[Namespace] = None) -> WatchReport:
-    """How far the watch has come; the report's data."""
+    """Makes the report: how far the watch has come."""
     target = found.target
     watched, width = target.debugger.watcher.watched(), found.memory.source.pointer_size
     owners = owners_around(watched.address or 0, width, found.trace.history) if watched.state == "written" else ()

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The faces that the commands have: GDB and the shell."""
+"""The two places where users type commands: GDB and the shell."""

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a half-typed argument may become.
+"""Completes a half-typed argument.
 
-GDB breaks words at `-` and other characters, and puts back what stood before the break: so a completion is the part of
-the whole word behind the last break.
+GDB breaks words at `-` and some other characters, and puts the part before the break back itself. So a completion is
+only the part of the whole word behind its last break.
 """
 
 from __future__ import annotations
@@ -17,7 +17,10 @@ _BREAK = re.compile(r"[-@:,]")
 
 
 def complete(command: Command, text: str, heaps: Sequence[str] = (), tasks: Sequence[str] = ()) -> Optional[List[str]]:
-    """The completions of the last word, with the heaps and tasks that are known; None where an expression may stand."""
+    """Returns the completions of the last word. Returns None where an expression may stand.
+
+    `heaps` and `tasks` are the names that are known.
+    """
     words = text.split(" ")
     typed, before = words[-1], words[-2] if len(words) > 1 else ""
     options = [argument for argument in command.arguments if argument.name.startswith("--")]
@@ -27,7 +30,7 @@ def complete(command: Command, text: str, heaps: Sequence[str] = (), tasks: Sequ
         return _after_break(named.get(value_of.name, list(value_of.settings.get("choices", ()))), typed)
     if typed.startswith("-"):
         return _after_break([argument.name for argument in options], typed)
-    # What may stand for a value, word by word: the small ones of a metavar such as ADDRESS|last-damage|off.
+    # The lower-case words of a metavar are values themselves: last-damage and off in ADDRESS|last-damage|off.
     spelled = [argument.settings.get("metavar", "") for argument in command.arguments if argument not in options]
     values = [word for text in spelled for word in text.split("|") if word.islower()]
     return _after_break(values, typed) or None if typed else None

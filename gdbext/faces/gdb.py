@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The commands in GDB: registers them, and reports at the stop of a heap assertion.
+"""Registers memtrace in GDB: its commands, its settings, and the report at the stop of a heap assertion.
 
-Approach: one prefix with a subcommand for each command, dashed aliases for daily use, real `set memtrace` parameters,
-one internal breakpoint for the assertion.
+Approach: each command is a subcommand of the prefix `memtrace`. The commands for daily use have an alias with a dash.
+Settings are GDB parameters (`set memtrace NAME`). One internal breakpoint stops at the assertion.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ After a heap assertion: heap-check shows the damage and who did it, last-malloc 
 memtrace watch last-damage stops the next run at the line that does it.
 heap-blocks, heap-free and malloc-log list blocks, totals and events; memtrace status says what was found.
 """
-_SESSIONS: List[Session] = []  # the one of this GDB, once memtrace is registered
+_SESSIONS: List[Session] = []  # empty until memtrace is registered, then the one session of this GDB
 
 
 class GdbCommand(gdb.Command):
-    """A command of memtrace as one of GDB's."""
+    """A GDB command that runs one command of memtrace."""
 
     def __init__(self, command: Command, session: Session) -> None:
         self._command = command
@@ -41,7 +41,7 @@ class GdbCommand(gdb.Command):
         super().__init__(f"memtrace {command.name}", gdb.COMMAND_DATA)
 
     def invoke(self, argument: str, from_tty: bool) -> None:
-        """Runs the command; whatever goes wrong comes as one line."""
+        """Runs the command. Any error becomes one line."""
         with errors_as_lines():
             try:
                 words = shlex.split(argument)
@@ -50,18 +50,18 @@ class GdbCommand(gdb.Command):
             self._session.obey(self._command, words)
 
     def complete(self, text: str, word: str) -> Any:
-        """Options, heaps, tasks; GDB's own expressions where an address may stand. Nothing is read for it."""
+        """Returns options, heaps or tasks, or GDB's own completion where an address may stand. Reads no memory."""
         found = complete(self._command, text, self._session.known_heaps(), self._session.known_tasks())
         return found if found is not None else gdb.COMPLETE_EXPRESSION
 
 
 def session() -> Session:
-    """The one of this GDB: for a breakpoint's own commands, which are text."""
+    """Returns the session of this GDB. The commands of a breakpoint are text, and can reach it only in this way."""
     return _SESSIONS[0]
 
 
 def register() -> None:
-    """Adds commands, aliases, settings and event handlers; a second call changes nothing."""
+    """Adds commands, aliases, settings and event handlers. A second call changes nothing."""
     if _SESSIONS:
         return
     session = Session()
@@ -75,7 +75,7 @@ def register() -> None:
     gdb.events.clear_objfiles.connect(session.forget_program)
     gdb.events.new_objfile.connect(session.forget_program)
     gdb.events.new_objfile.connect(session.debugger.arm)
-    gdb.events.new_thread.connect(session.debugger.connected)  # the first that is heard of a connection
+    gdb.events.new_thread.connect(session.debugger.connected)  # the first event of a new connection
     session.debugger.arm()
 
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The one object of a GDB that memtrace is loaded in: settings, target, watcher, and what is shown when it stops.
+"""The state of memtrace in one GDB: settings, target and watcher. It also shows the reports when the target stops.
 
 Rejected: gdb.post_event for the report (never runs in batch mode, and can crash GDB 13 at exit).
-Cost: a stop that is not ours compares breakpoints, and touches neither frames nor memory.
+Cost: a stop that has nothing to do with memtrace compares breakpoints, and reads neither frames nor memory.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from gdbext.commands.command import Command
 from gdbext.commands.parsing import parsed_in_gdb
 from gdbext.faces.gdb_terminal import errors_as_lines, put
 from gdbext.faces.gdb_watch import GdbWatcher
-from gdbext.heap.tlsf.registered import read_registered
+from gdbext.heap.registry import find_named
 from gdbext.model.reports.check import CheckReport
 from gdbext.model.said import Trouble
 from gdbext.report.destination import told, writes_text
@@ -35,7 +35,7 @@ from gdbext.trace.ring import read_ring
 
 
 class Session:
-    """memtrace in this GDB."""
+    """The settings, the target and the watcher of this GDB."""
 
     def __init__(self) -> None:
         self.settings = Settings()
@@ -43,17 +43,17 @@ class Session:
         self.watcher = GdbWatcher(self.bytes)
         self.debugger = GdbDebugger(self.bytes, self.watcher, self.settings)
         self.program = GdbProgram()
-        self._aside = False  # whether lines for the user must stay out of GDB's output
-        self._reported: Optional[Hashable] = None  # the failure that a stop has shown
+        self._keeps_stdout_clean = False  # True while GDB's output is data: lines for the user go to stderr
+        self._reported: Optional[Hashable] = None  # the failure that was last reported at a stop
 
     def forget_program(self, *_: Any) -> None:
-        """The program changed."""
+        """Drops what depends on the program: GDB has loaded another one."""
         self.program = GdbProgram()
         self.bytes.forget_program()
 
     def say(self, text: str) -> None:
-        """A line for the user, at once: progress and costs. Past GDB where its output is data."""
-        if self._aside and sys.__stderr__ is not None:
+        """Prints a line for the user at once: progress or costs. Goes past GDB if GDB's output is data."""
+        if self._keeps_stdout_clean and sys.__stderr__ is not None:
             say(text, sys.__stderr__)
         else:
             put(printable(f"memtrace: {text}"), gdb.STDERR)
@@ -62,14 +62,14 @@ class Session:
     def obey(self, command: Command, words: List[str]) -> None:
         """Runs a command and shows its report."""
         options = parsed_in_gdb(command, words)
-        self._aside = not writes_text(options)
+        self._keeps_stdout_clean = not writes_text(options)
         with self._target(options) as target:
             report = command.run(target, options)
         self.show(command, report, options)
 
     @contextmanager
     def _target(self, options: Namespace) -> Iterator[Target]:
-        """The world that a command asks for: GDB's target, or one that GDB is not connected to."""
+        """Yields the target of a command: GDB's own, or the server of --rsp, to which GDB is not connected."""
         address = getattr(options, "rsp", None) or (self.settings.rsp if hasattr(options, "rsp") else "")
         if not address:
             yield self.target()
@@ -78,11 +78,11 @@ class Session:
             yield target
 
     def target(self) -> Target:
-        """GDB's own target."""
+        """Returns GDB's own target."""
         return Target(self.bytes, self.program, self.debugger, self.settings)
 
     def show(self, command: Command, report: Any, options: Namespace) -> None:
-        """Puts a report where it was asked for."""
+        """Prints a report, or writes it to the file that the options name."""
         text = told(report, command.text, options)
         plain = "NO_COLOR" in os.environ or os.environ.get("TERM", "dumb") == "dumb"
         wanted = self.settings.color == "on"
@@ -92,24 +92,24 @@ class Session:
             put(coloured(text) if writes_text(options) and wanted else text)
 
     def stopped(self, event: gdb.Event) -> None:
-        """Reports at a heap assertion, and at the write that was watched for; any other stop costs nothing."""
+        """Reports at a heap assertion, and at the write that a watch waited for."""
         self.debugger.stopped(event)
         if self.watcher.is_hit_by(event):
             self._report("watch")
         elif not self.debugger.at_assertion:
-            self._reported = None  # somebody looks around, or has reset the target: the next assertion is news
+            self._reported = None  # the user looks around or has reset the target: the next assertion is new
         elif self.settings.auto_report:
             self._report("check")
         else:
             put("memtrace: a heap assertion has stopped the target; heap-check shows the report")
 
     def _report(self, name: str) -> None:
-        """Runs a command in a stop handler, from where GDB would drop errors; shows one failure once."""
+        """Runs a command in a stop handler, and shows each failure once. Prints errors itself: GDB drops them there."""
         try:
             with errors_as_lines():
                 command: Command = command_named(name)
                 options = parsed_in_gdb(command, [])
-                self._aside = False
+                self._keeps_stdout_clean = False
                 report = command.run(self.target(), options)
                 failure = _failure_of(report) if isinstance(report, CheckReport) else None
                 if failure is not None and failure == self._reported:
@@ -121,7 +121,7 @@ class Session:
             put(str(problem), gdb.STDERR)
 
     def go_on_watching(self) -> None:
-        """The call that a watch waits for has been reached: from here on its word is watched."""
+        """Watches the word from now on: the call that the watch waited for has been reached."""
         with errors_as_lines():
             self.watcher.go_on()
             command: Command = command_named("watch")
@@ -129,24 +129,24 @@ class Session:
             self.show(command, command.analyse(Collected(self.target()), options), options)
 
     def known_heaps(self) -> List[str]:
-        """The registered heaps as --heap takes them, as far as they have been read."""
-        head, held = address_of("registered_heaps"), self.bytes.held()
-        regions = read_registered(held, head)[0] if head is not None and held is not None else []
+        """Returns the registered heaps as --heap takes them. Uses only memory that was read before."""
+        memory = self.bytes.held()
+        regions = [] if memory is None else find_named(memory, self.program).regions
         return [f"{region.kind}@{region.address:#x}" for region in regions]
 
     def known_tasks(self) -> List[str]:
-        """The tasks of the ring, as far as it has been read."""
-        symbol, held = address_of("memtrace_ring"), self.bytes.held()
-        ring = held.word(symbol) if symbol is not None and held is not None else None
+        """Returns the names of the tasks in the ring. Uses only memory that was read before."""
+        symbol, memory = address_of("memtrace_ring"), self.bytes.held()
+        ring = memory.word(symbol) if symbol is not None and memory is not None else None
         try:
-            events = read_ring(held, ring).events if held is not None and ring else ()
+            events = read_ring(memory, ring).events if memory is not None and ring else ()
         except Trouble:
             return []
         return sorted({printable(event.task) for event in events if event.task})
 
 
 def _failure_of(report: CheckReport) -> Hashable:
-    """What makes two stops one failure: the assertion that froze the ring, else the damage that is seen."""
+    """Returns a key that is equal for two stops at one failure: the assertion that froze the ring, else the damage."""
     if report.assertion is not None and report.assertion.seq is not None:
         return report.assertion
     return tuple((finding.rule, finding.address) for heap in report.heaps for finding in heap.findings)

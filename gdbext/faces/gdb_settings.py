@@ -17,7 +17,7 @@ _TEXTS = ("memory", "rsp")  # settings that may be empty
 
 
 class Setting(gdb.Parameter):
-    """A field of Settings as a GDB parameter."""
+    """One setting of memtrace. Its help has no more than its values and its default."""
 
     def __init__(self, session: Session, name: str, what: str, choices: Tuple[str, ...]) -> None:
         self.set_doc = f"Set {what}."
@@ -26,6 +26,10 @@ class Setting(gdb.Parameter):
         self._session = session
         self._field = name.replace("-", "_")
         value = getattr(session.settings, self._field)
+        default = ("off", "on")[value] if isinstance(value, bool) else value
+        self.__doc__ = " ".join(
+            [*([f"One of {', '.join(choices)}."] if choices else []), f"Default: {default or 'nothing'}."]
+        )
         if choices and not isinstance(value, bool):
             super().__init__(f"memtrace {name}", gdb.COMMAND_DATA, gdb.PARAM_ENUM, choices)
         else:
@@ -33,7 +37,7 @@ class Setting(gdb.Parameter):
         self.value = value
 
     def get_set_string(self) -> str:
-        """Takes the new value over, or puts the old one back."""
+        """Stores the new value, or restores the old one if the new one is wrong."""
         if self._field == "memory":
             try:
                 parse_ranges(str(self.value or ""))
@@ -47,12 +51,12 @@ class Setting(gdb.Parameter):
         return ""
 
     def get_show_string(self, value: str) -> str:
-        """One line for `show memtrace`."""
+        """Returns the line that `show memtrace` prints."""
         return shown(f"{self._what[0].upper()}{self._what[1:]}: {value}.")
 
 
 def add_settings(session: Session) -> None:
-    """Adds all of them."""
+    """Adds a parameter for every setting."""
     Prefix("set memtrace", "Settings of memtrace.")
     Prefix("show memtrace", "Settings of memtrace.")
     for name, what, choices in SETTINGS:

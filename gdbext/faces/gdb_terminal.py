@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""GDB's console: what is put out on it, and what ends a command in one line."""
+"""Writes to GDB's console, and turns any error of a command into one line there."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ from gdbext.report.printable import encodable, printable
 
 
 def put(text: str, stream: int = gdb.STDOUT) -> None:
-    """Puts filtered text out on GDB's console."""
+    """Writes text, already filtered by `printable`, and a newline to GDB's console."""
     gdb.write(encodable(text, _encoding()) + "\n", stream)
 
 
 def _encoding() -> str:
-    """What a terminal takes from GDB, which writes UTF-8 whatever the locale is."""
-    told = locale.nl_langinfo(locale.CODESET) if hasattr(locale, "nl_langinfo") else locale.getpreferredencoding(False)
-    return "utf-8" if told.upper() == "UTF-8" else "ascii"
+    """Returns an encoding that the terminal can show. GDB itself writes UTF-8, whatever the locale is."""
+    name = locale.nl_langinfo(locale.CODESET) if hasattr(locale, "nl_langinfo") else locale.getpreferredencoding(False)
+    return "utf-8" if name.upper() == "UTF-8" else "ascii"
 
 
 def error(text: str) -> gdb.GdbError:
-    """A line that ends a command."""
+    """Makes the error that ends a command with one line."""
     return gdb.GdbError(shown(f"memtrace: {text}"))
 
 
 def shown(text: str) -> str:
-    """A line as this terminal takes it."""
+    """Returns a line with escapes for all characters that this terminal cannot show."""
     return encodable(printable(text), _encoding())
 
 
 class Prefix(gdb.Command):
-    """A word that commands or settings begin with."""
+    """A GDB prefix command: the word that a group of commands or settings begins with."""
 
     def __init__(self, name: str, help_text: str) -> None:
         self.__doc__ = help_text
@@ -44,7 +44,7 @@ class Prefix(gdb.Command):
 
 @contextmanager
 def errors_as_lines() -> Iterator[None]:
-    """Whatever goes wrong inside is one line to its user; GDB's own switch shows where a bug of ours lies."""
+    """Turns any error inside into one line. `set python print-stack full` lets a bug of memtrace through."""
     try:
         yield
     except gdb.GdbError:

@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`memtrace watch` in GDB: one breakpoint where the victim's call comes back to, then one hardware watchpoint.
+"""`memtrace watch` in GDB: a breakpoint where the victim's call returns to, then one hardware watchpoint.
 
-Approach: the breakpoint's condition looks whether this was the call that is waited for, by the ring's newest events; if
-so GDB stops unseen, and the breakpoint's own commands set the watchpoint and continue, because a condition may not set
-one. The watchpoint's condition lets the allocator's writes pass, and what an owner writes into its own block. Both stay
-through a restart and a new connection: when the ring begins anew, the call is looked for again.
-Rejected: a watchpoint on the ring's slot of that event (the number shifts from run to run); gdb.post_event (never runs
-in batch); a software watchpoint (steps through everything).
-Cost: at each return to that place a header and 64 events of the ring; at each write to the word some frames.
+Approach: the breakpoint's condition reads the ring's newest events to see whether the awaited call has just returned.
+If so, GDB stops silently, and the breakpoint's own commands set the watchpoint and continue: a condition must not set
+one. The watchpoint's condition ignores writes of the allocator, and writes of an owner into its own block. Both points
+survive a restart and a new connection. When the ring begins anew, the call is looked for again.
+Rejected: a watchpoint on the ring slot of that event (its number shifts from run to run); gdb.post_event (never runs
+in batch mode); a software watchpoint (steps through everything).
+Cost: each hit of the breakpoint reads the header and 64 events of the ring; each write to the word looks at up to 12
+frames, and reads the trace if they are not the allocator's.
 """
 
 from __future__ import annotations
@@ -35,41 +36,44 @@ _NEWEST_LOOKED_AT = 64
 _FRAMES_LOOKED_AT = 12
 _MOST_FRAMES = 24
 _TYPES = {4: "unsigned int", 8: "unsigned long long"}
-# What a breakpoint runs is GDB's language, which has no objects of ours.
+# The commands of a breakpoint are text in GDB's language: they must import the session to reach it.
 _GO_ON = '__import__("gdbext.faces.gdb", fromlist=["gdb"]).session().go_on_watching()'
 _LIMIT = "hardware-watchpoint-limit"
 
 
 class Point(gdb.Breakpoint):
-    """A breakpoint or watchpoint that stops where its watch says so."""
+    """A breakpoint or watchpoint that asks `must_stop` whether to stop."""
 
-    def __init__(self, is_it: Callable[[], bool], what: str, kind: int) -> None:
+    def __init__(self, must_stop: Callable[[], bool], what: str, kind: int) -> None:
         super().__init__(what, kind, gdb.WP_WRITE, internal=True)
         self.silent = True
-        self._is_it = is_it
+        self._must_stop = must_stop
 
     def stop(self) -> bool:
-        """Whether this is what is waited for."""
-        return self._is_it()
+        """Tells GDB whether to stop here."""
+        return self._must_stop()
 
 
 class GdbWatcher:
-    """At most one watch at a time."""
+    """Watches one word of memory. A new watch ends the one before."""
 
-    def __init__(self, world: GdbBytes) -> None:
-        self._world = world
-        self._call: Optional[Point] = None  # where the call comes back to that makes the word the allocator's own
-        self._word: Optional[Point] = None
+    def __init__(self, target_bytes: GdbBytes) -> None:
+        self._bytes = target_bytes
+        self._call: Optional[Point] = None  # at the plan's `stop`, a return address of its call
+        self._word: Optional[Point] = None  # the watchpoint
         self._tally: Optional[Tally] = None
         self._now = Watched()
         self._connection = inferior_key()
 
     def watched(self) -> Watched:
-        """How far it has come."""
+        """Returns the state of the watch."""
         return self._now
 
     def arm(self, plan: WatchPlan) -> None:
-        """Waits for the plan's call; without one watches its word at once. UserError where no unit is left."""
+        """Waits for the plan's call. Without a call, watches the word at once.
+
+        Raises UserError if the target has no free watchpoint.
+        """
         self.disarm()
         if is_core():
             raise UserError("a core dump does not run: a watch needs a live target")
@@ -77,12 +81,12 @@ class GdbWatcher:
             raise UserError(
                 "the stub on the chip takes no watchpoints, and nothing runs there: a watch needs OpenOCD or QEMU"
             )
-        told = re.search(r"\d+", gdb.execute(f"show remote {_LIMIT}", to_string=True))
+        limit = re.search(r"\d+", gdb.execute(f"show remote {_LIMIT}", to_string=True))
         kinds = (gdb.BP_HARDWARE_WATCHPOINT, gdb.BP_READ_WATCHPOINT, gdb.BP_ACCESS_WATCHPOINT)
         taken = sum(point.enabled and point.type in kinds for point in gdb.breakpoints())
-        if told is not None and taken + 1 > int(told[0]):
+        if limit is not None and taken + 1 > int(limit[0]):
             raise UserError(
-                f"the chip has {told[0]} watchpoints (`show remote {_LIMIT}`), and {taken} of them are taken: "
+                f"the chip has {limit[0]} watchpoints (`show remote {_LIMIT}`), and {taken} of them are taken: "
                 "delete one of yours (`info watchpoints`), or raise the limit if it is not the chip's"
             )
         self._tally = Tally(plan)
@@ -96,7 +100,7 @@ class GdbWatcher:
         self._now = Watched("waiting", plan=plan)
 
     def go_on(self) -> None:
-        """The call has been reached: watches the word."""
+        """Watches the word from now on. Raises UserError if there is none, or if GDB could only single-step."""
         address, plan = self._now.address, self._now.plan
         if address is None or plan is None:
             raise UserError("nothing is waited for: memtrace watch last-damage, or an address")
@@ -109,15 +113,15 @@ class GdbWatcher:
         self._now = Watched("watching", address, plan, self._value())
 
     def disarm(self) -> None:
-        """Watches nothing."""
+        """Ends the watch and removes its points."""
         _delete(self._call)
         _delete(self._word)
         self._call = self._word = None
         self._now = Watched()
 
     def is_reached(self) -> bool:
-        """Whether the call is among the newest events, and its word not watched already."""
-        with self._world.at_condition():
+        """Tells whether the awaited call is among the newest events. False if its word is being watched already."""
+        with self._bytes.at_condition():
             address = self._tally.take(self._newest()) if self._tally is not None else None
         if address is None or (self._now.state == "watching" and address == self._now.address):
             return False
@@ -125,12 +129,12 @@ class GdbWatcher:
         return True
 
     def is_foreign(self) -> bool:
-        """Whether a write that has just been made is neither the allocator's nor an owner's into its own block."""
+        """Tells whether the last write to the word is foreign: not the allocator's, nor an owner's into its block."""
         if any(is_allocator(frame.name() or "") for frame in islice(_frames(), _FRAMES_LOOKED_AT)):
             self._now = self._now._replace(by_allocator=self._now.by_allocator + 1, before=self._value())
             return False
-        with self._world.at_condition():
-            # Restarted, and not yet at the call again: start-up code writes everywhere.
+        with self._bytes.at_condition():
+            # After a restart, until the call is reached again, start-up code writes everywhere.
             waits = self._now.plan is not None and self._now.plan.call is not None
             if address_of("memtrace_ring") is not None and self._ring() is None:
                 return False
@@ -149,11 +153,11 @@ class GdbWatcher:
         return True
 
     def is_hit_by(self, event: gdb.Event) -> bool:
-        """Whether a stop is the one that was watched for; the watch is then over."""
+        """Tells whether a stop is the foreign write that was watched for. If so, ends the watch."""
         plan = self._now.plan
         moved = self._now.state == "watching" and self._connection != inferior_key()
         if moved and plan is not None and plan.call is not None:
-            self.arm(plan)  # a new connection: what was watched may be anything by now
+            self.arm(plan)  # a new connection: by now the address may belong to anything
         named = isinstance(event, gdb.BreakpointEvent) and self._word is not None and self._word in event.breakpoints
         hit = named or self._is_hit_unnamed(event)
         if hit:
@@ -163,17 +167,17 @@ class GdbWatcher:
         return hit
 
     def _is_hit_unnamed(self, event: gdb.Event) -> bool:
-        """Whether the chip stopped in front of a stranger's write, and its server could not say so.
+        """Tells whether the chip has stopped before a foreign write that its server could not name.
 
-        OpenOCD 0.12 finds no address in a compressed store: GDB then sees nothing but SIGTRAP. A stop handler cannot
-        let the target go on, so the writes that pass unseen elsewhere are said here.
+        OpenOCD 0.12 finds no address in a compressed store, so GDB sees only a SIGTRAP. A stop handler cannot let the
+        target continue: a line tells the user to do so after a write of the allocator or of the owner.
         """
         if self._word is None or isinstance(event, (gdb.BreakpointEvent, gdb.SignalEvent)):
             return False
         if self._now.address is None or _compressed_store() != self._now.address:
             return False
         foreign = self.is_foreign()
-        self._now = self._now._replace(after=None)  # not made yet
+        self._now = self._now._replace(after=None)  # the write has not happened yet
         if not foreign:
             gdb.write(
                 "memtrace: in front of a write of the allocator's own, which this server does not name: continue\n"
@@ -188,7 +192,7 @@ class GdbWatcher:
         if ring is None:
             return False
         try:
-            trace = read_ring(self._world.memory(), ring)
+            trace = read_ring(self._bytes.memory(), ring)
         except (Trouble, NoTarget):
             return False
         return owner_writes(address, plan.width, trace.history)
@@ -196,16 +200,16 @@ class GdbWatcher:
     def _newest(self) -> Tuple[Event, ...]:
         ring = self._ring()
         try:
-            return read_newest(self._world.memory(), ring, _NEWEST_LOOKED_AT) if ring is not None else ()
+            return read_newest(self._bytes.memory(), ring, _NEWEST_LOOKED_AT) if ring is not None else ()
         except (Trouble, NoTarget):
             return ()
 
     def _ring(self) -> Optional[int]:
         symbol = address_of("memtrace_ring")
-        ring = self._world.memory().word(symbol) if symbol is not None else None
+        ring = self._bytes.memory().word(symbol) if symbol is not None else None
         if not ring:
             return None
-        self._world.memory().allow(ring, ring + HEADER_BYTES)
+        self._bytes.memory().allow(ring, ring + HEADER_BYTES)
         return ring
 
     def _value(self) -> Optional[int]:
@@ -219,7 +223,7 @@ class GdbWatcher:
 
 
 def _frames() -> Iterator[gdb.Frame]:
-    """The selected thread's frames, inlined ones included, innermost first, as far as they can be told."""
+    """Yields the frames of the selected thread, innermost first, with inlined ones. Ends where GDB cannot unwind."""
     try:
         frame: Optional[gdb.Frame] = gdb.newest_frame()
         while frame is not None:
@@ -230,7 +234,7 @@ def _frames() -> Iterator[gdb.Frame]:
 
 
 def _compressed_store() -> Optional[int]:
-    """Where the next instruction writes to, if that is c.sw or c.swsp of RISC-V."""
+    """Returns the address that the next instruction writes to. None unless it is c.sw or c.swsp of RISC-V."""
     try:
         frame = gdb.newest_frame()
         if "riscv" not in frame.architecture().name():
@@ -242,7 +246,7 @@ def _compressed_store() -> Optional[int]:
         if half & 0xE003 == 0xC002:  # c.swsp
             return int(gdb.parse_and_eval("(unsigned long) $sp")) + ((half >> 9 & 15) << 2 | (half >> 7 & 3) << 6)
     except gdb.error:
-        pass  # no frame, no memory: then it is no such stop
+        pass  # no frame or no memory: nothing is known about the next instruction
     return None
 
 

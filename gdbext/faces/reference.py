@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""docs/reference/commands.md and docs/reference/checks.md, made of the tables that the program itself works from.
+"""Writes docs/reference/: commands.md, checks.md and report.schema.json, from the tables that the program itself uses.
 
     python3 -m gdbext.faces.reference docs
 
-writes both. Rejected: argparse's own help texts, which differ from one Python to the next.
+writes all three. Rejected: argparse's own help texts, which differ from one Python version to the next.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ stands behind the command and its address) and over images (`--image BASE=FILE`)
 
 
 def commands_page() -> str:
-    """docs/reference/commands.md."""
+    """Returns the text of docs/reference/commands.md."""
     rows = []
     for name, heading in headings():
         short = "" if heading.called.startswith("memtrace ") else f"`{heading.called}`"
@@ -57,7 +57,7 @@ def _row(argument: Argument) -> str:
 
 
 def checks_page() -> str:
-    """docs/reference/checks.md."""
+    """Returns the text of docs/reference/checks.md."""
     what = "What `heap-check` holds against a heap; the id stands in `rule` of its `--json`."
     kinds: Dict[Sequence[Union[Rule, TraceRule]], List[str]] = {}
     for kind, allocator in ALLOCATORS.items():
@@ -70,7 +70,7 @@ def checks_page() -> str:
 
 
 def pages() -> Dict[str, str]:
-    """The pages by their paths in docs/."""
+    """Returns the text of each page, by its path in docs/."""
     commands = [command_named(name) for name, heading in headings() if heading.only != "in the shell"]
     schema = schema_of(list(dict.fromkeys(command.report for command in commands)))
     pages = {"commands.md": commands_page(), "checks.md": checks_page(), "report.schema.json": schema}
@@ -80,5 +80,5 @@ def pages() -> Dict[str, str]:
 if __name__ == "__main__":
     for name, text in pages().items():
         page = Path(sys.argv[1], name)
-        by_others = page.read_text(encoding="utf-8").partition("\n## Beside ")
-        page.write_text(text + "".join(by_others[1:]), encoding="utf-8")
+        by_hand = page.read_text(encoding="utf-8").partition("\n## Beside ")
+        page.write_text(text + "".join(by_hand[1:]), encoding="utf-8")

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""memtrace in the shell: which command, and what it ends with.
+"""memtrace in the shell: finds the command, runs it and returns its exit status.
 
-Exit status of `check`: 1 if any heap is damaged, else 2 if one that was asked for is unreadable, else 0. Others: 0
-or 2.
+Exit status: 2 after an error, else 0. `check` ends with 1 if a heap is damaged; else with 2 if a heap is unreadable,
+none was found, or Ctrl-C cut the reading short. `gdb` ends with GDB's own status.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _NEEDS_GDB = "breakpoints, watchpoints and registers are GDB's: use this command
 
 
 def main(arguments: Optional[List[str]] = None) -> int:
-    """The shell's entry point: exit status as documented above."""
+    """Runs memtrace in the shell and returns the exit status."""
     words = sys.argv[1:] if arguments is None else arguments
     if not words or words[0] == "--help":
         offered = ((name, heading) for name, heading in headings() if heading.only != "in GDB")
@@ -49,7 +49,7 @@ def main(arguments: Optional[List[str]] = None) -> int:
 
 
 def _about(words: List[str]) -> List[str]:
-    """What `--version` and `--paths` print: where memtrace's own files are, or one alone for another program's line."""
+    """Returns the lines of `--version` or `--paths`. `--paths NAME` is one bare path, for another command's line."""
     known, names = package.paths(), words[1:]
     if words[0] == "--version":
         return [package.version()]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One command in the shell: its words, its target, its report, its exit status."""
+"""Runs one command in the shell: parses its words, opens its target and prints its report."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ SOURCES = (CORE, _IMAGE, _ELF)
 
 
 def obey(name: str, words: List[str]) -> int:
-    """Runs a command; its exit status."""
+    """Runs a command and returns its exit status."""
     command: Declared = command_named(name)
     if isinstance(command, Tool):
         cut = words.index("--") if "--" in words else len(words)
@@ -57,7 +57,7 @@ def obey(name: str, words: List[str]) -> int:
 
 @contextmanager
 def _target(options: Namespace) -> Iterator[Target]:
-    """The world that the options name."""
+    """Yields the target that the options name: files, or a server of GDB's remote protocol."""
     heaps = getattr(options, "heap", [])
     if options.rsp is None:
         yield load("target.files", "file_target")(options.core, options.image, options.elf, heaps)

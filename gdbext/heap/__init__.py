@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Bytes to blocks: one module an allocator, and a registry that recognises what is there."""
+"""Turns bytes into blocks: one folder for each family of allocators, and a registry that recognises heaps."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reads the bytes around damage where a heap was not read whole: what is concluded from damage needs them."""
+"""Reads the bytes around damage in a heap that was not read whole. The analysis of damage needs them."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ from typing import Iterable, Tuple
 from gdbext.source.memory import Memory
 
 _AROUND = 1024  # bytes on each side of a damaged place
-_FURTHEST = 1 << 16
+_FURTHEST = 1 << 16  # bytes on each side, at most, if the damage goes on
 _MOST_PLACES = 16
 
 
 def fetch_around(memory: Memory, places: Iterable[Tuple[int, int]], low: int, high: int) -> None:
-    """Fetches the bytes around damaged places (address, length), further where the damage goes on as it is."""
+    """Fetches the bytes around damaged places (address, length). It goes further if all bytes up to there are equal or
+    text.
+    """
     for address, length in list(places)[:_MOST_PLACES]:
         start, end = max(low, address - _AROUND), min(high, address + length + _AROUND)
         memory.fetch(start, end - start)

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The best chain of blocks through bytes of which some are damaged.
+"""Finds the best chain of blocks through bytes of which some are damaged.
 
-Approach: from the heap's end downwards, each word is tried as a size word. One that leads to the end, or to another
-block that does, is worth a point, more where a flag, a free list or the trace agrees, less where they contradict; a
-chain that ends in damage counts only from its last proven block on, one that leads to memory that was not read a
-little less. The best chain is then read off from the front.
+Approach: from the heap's end downwards, each word is tried as a size word. A word that leads to the end, or to a block
+that does, is worth 1 point, and 3 or 5 if canaries, a free list or the trace prove it. A contradiction counts -4. A
+chain that ends in damage counts only up to its last proven block. A chain that leads to memory that was not read loses
+3 points. The best chain is then read off from the front.
 Rejected: the first word that looks like a header (stale headers of freed blocks swallow live ones); the longest
 chain without weights (a stale header inside a big block adds one).
-Cost: one pass over the words behind the damage, and two numbers a candidate.
+Cost: one pass over the words behind the damage, and two numbers for each candidate.
 Assumptions: at least one true header behind the damage is intact.
 """
 
@@ -21,36 +21,38 @@ from gdbext.heap.geometry import FLAG_BITS, FREE_BIT, Geometry, Pool
 from gdbext.model.said import Said, said
 from gdbext.source.snapshot import Snapshot, WordReader
 
-# Whether what lies around a block agrees with its header word: its payload, its word, the payload behind it.
+# True if the bytes around a block agree with its header word. Takes its payload, its word and the payload behind it.
 Agrees = Callable[[int, int, int], bool]
-# What the trace knows of a block that lives now: its size as requested, in bytes of the allocator's payload, and why.
+# What the trace knows of a live block: its requested size in bytes of the allocator's payload, and the evidence.
 Proven = Tuple[int, Said]
 
 _PAGE = 4096  # bytes
-# Points that a chain loses if it leads to memory that was not read: so many blocks may do so by chance.
+# Points that a chain loses if it leads to memory that was not read: 3 blocks may do so by chance.
 _UNREAD_POINTS = 3
+# Points of a block: a plain one, a contradicted one, and one that canaries, a free list or the trace prove.
 _PLAIN, _CONTRADICTED, _MARKED, _LISTED, _TRACED = 1, -4, 3, 3, 5
 
 
 class Evidence(NamedTuple):
-    """What speaks for blocks besides headers and lists."""
+    """Evidence for blocks besides headers and free lists."""
 
-    proven: Mapping[int, Proven] = MappingProxyType({})  # by payload: what the trace knows
-    marked: Optional[Mapping[int, int]] = None  # payloads between canaries, and what these need; None: there are none
-    held: Optional[Snapshot] = None  # what `read` reads from: nothing is looked for elsewhere
+    proven: Mapping[int, Proven] = MappingProxyType({})  # live blocks that the trace knows, by payload
+    # Smallest size of the block, in bytes, that its canaries allow, by payload. None if the heap has no canaries.
+    marked: Optional[Mapping[int, int]] = None
+    snapshot: Optional[Snapshot] = None  # the bytes that were read; candidates are looked for only in them
 
     def lacks_marks(self, payload: int, size: int) -> bool:
-        """Whether a used block should stand between canaries and does not, as far as its bytes were read."""
+        """True if a used block should be between canaries and is not. False if its bytes were not all read."""
         if self.marked is None or self.marked.get(payload, size + 1) <= size:
             return False
-        return self.held is None or not self.held.missing(payload, payload + size)
+        return self.snapshot is None or not self.snapshot.missing(payload, payload + size)
 
 
 NOTHING_KNOWN = Evidence()
 
 
 class Cover:
-    """Which payloads behind a break can be proven, and how well."""
+    """The payloads behind a break that can be proven, and the points of the chains that begin there."""
 
     def __init__(
         self,
@@ -67,13 +69,15 @@ class Cover:
         self._agrees = agrees
         self._listed = listed
         self._evidence = evidence
-        self._proven, self._marked, self._held = evidence
+        self._proven, self._marked, self._snapshot = evidence
         self._gain: Dict[int, int] = {}
         self._starts: List[int] = []  # descending payloads at which a new best chain begins, as negative numbers
         self._best: List[int] = []
 
     def build(self, low: int) -> None:
-        """Weighs every payload from the end of the pool down to `low`; once is enough, later breaks lie behind."""
+        """Weighs every payload from the end of the pool down to `low`. Only the first call does so: later breaks lie
+        behind `low`.
+        """
         if self._gain:
             return
         gain, step, end, odd = self._gain, self._layout.header, self._pool.end, self._layout.align - 1
@@ -93,20 +97,20 @@ class Cover:
                 self._best.append(weight)
 
     def _candidates(self, low: int, high: int) -> Iterator[Tuple[int, int]]:
-        """The payloads of low..high, from the last on, whose header may be one by its size, with it."""
+        """Yields the payloads of low..high whose header word has a possible size, with that word, the last first."""
         step, align, smallest = self._layout.header, self._layout.align, self._layout.smallest
         largest = self._pool.end - self._pool.first | FLAG_BITS
         plain = type(self._layout).header_reader is Geometry.header_reader  # size words are as they stand in memory
-        known = [(low - step, high)] if self._held is None else self._held.known(low - step, high)
+        known = [(low - step, high)] if self._snapshot is None else self._snapshot.known(low - step, high)
         for start, end in reversed(known):
             start += (high - start) % align
             end -= (end - high) % align
-            words = self._held.words(start, end) if self._held is not None and plain else None
+            words = self._snapshot.words(start, end) if self._snapshot is not None and plain else None
             if words is None:
                 for top in range(end, start, -_PAGE):
                     bottom = max(start, top - _PAGE)
                     if self._read(top - align) is None and self._read(bottom) is None:
-                        continue  # a hole may be of megabytes
+                        continue  # a hole may be megabytes long
                     for place in range(top - align, bottom - 1, -align):
                         word = self._read(place)
                         if word is not None and smallest <= word <= largest:
@@ -116,7 +120,7 @@ class Cover:
                 yield from ((start + (index + 1) * step, word) for index, word in reversed(fit))
 
     def _weigh(self, payload: int, word: int, following: int) -> Optional[int]:
-        """What the chain that begins here is worth; None if nothing proves it."""
+        """Returns the points of the chain that begins at `payload`; None if nothing proves it."""
         own = _PLAIN
         if payload in self._listed:
             own = _LISTED if word & FREE_BIT else _CONTRADICTED
@@ -125,7 +129,7 @@ class Cover:
         after = self._gain.get(following)
         if after is not None:
             if own == _PLAIN and self._marked is not None and not word & FREE_BIT:
-                # Nothing speaks for or against it where the canaries around a used block were not read.
+                # If the canaries around a used block were not read, the block stays plain.
                 if self._evidence.lacks_marks(payload, word & ~FLAG_BITS):
                     own = _CONTRADICTED
                 elif payload in self._marked:
@@ -137,17 +141,17 @@ class Cover:
         return own + self.weight_from(following) - _UNREAD_POINTS if unread else None
 
     def next_start(self, low: int) -> Optional[int]:
-        """The payload at or above `low` where the best chain begins; None if there is none."""
+        """Returns the payload at or above `low` where the best chain begins; None if there is none."""
         position = bisect_right(self._starts, -low)
         return -self._starts[position - 1] if position else None
 
     def weight_from(self, low: int) -> int:
-        """What the best chain at or above `low` is worth."""
+        """Returns the points of the best chain at or above `low`; 0 if there is none."""
         position = bisect_right(self._starts, -low)
         return self._best[position - 1] if position else 0
 
     def why(self, payload: int) -> Said:
-        """What proves that a block begins here."""
+        """Says what proves that a block begins at `payload`."""
         if payload in self._proven:
             return self._proven[payload][1]
         if payload in self._listed:

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where a heap ends when nothing says so: candidates, and how to choose among them.
+"""Finds where a heap ends when its own data does not tell.
 
-Approach: a heap ends where its chain of blocks stops at an end marker, unless the marker is a damaged header: then
-blocks lie behind it. So the place where the chain stops, the end of the memory that is known, and the best chain that
-ends on any marker nearby are walked in full, and the one with the fewest contradictions wins; the nearest among equals.
+Approach: a heap ends where its chain of blocks stops at an end marker, unless that marker is a damaged header with
+blocks behind it. So there are three candidates: the place where the chain stops, the end of the known memory, and the
+end of the longest chain that ends on a marker nearby. Each is walked in full. The one with the fewest contradictions
+wins, and the nearest of equal ones.
 Rejected: the first word of zero (a cleared header would hide the rest of the heap); the end of the image (it may hold
 more than the heap).
-Cost: one walk a candidate, at most three; one pass over 64 KiB.
+Cost: one walk for each candidate, at most three; one pass over 64 KiB.
 """
 
 from __future__ import annotations
@@ -18,20 +19,18 @@ from gdbext.heap.geometry import FLAG_BITS, PREV_FREE_BIT, Geometry
 from gdbext.source.memory import Memory
 from gdbext.source.snapshot import WordReader
 
-_PAGE = 1024  # bytes that are read at once
+_PAGE = 1024  # bytes that are read from a target at once
 _HIGHEST = 1 << 64
-# Bytes behind the place where headers stop, or before a known block, in which other blocks are looked for.
+# Other blocks are looked for in so many bytes behind the place where headers stop, or before a known block.
 WINDOW_BYTES = 64 << 10
-# A heap in an image that goes on for more bytes does not end with it: walking all of that takes seconds.
+# If an image goes on for more bytes behind a heap, its end is no candidate: walking that far takes seconds.
 FAR_BYTES = 1 << 20
-# So many blocks that follow each other behind a marker make it a damaged header.
+# A marker with so many blocks in a row behind it is a damaged header.
 CONVINCING_BLOCKS = 4
 
 
 def paged_reader(memory: Memory, around: int) -> WordReader:
-    """Reads words. Of a target it fetches a page of 1,024 bytes at a time, which near headers share; a file it reads in
-    place.
-    """
+    """Returns a reader of words. It fetches pages of 1,024 bytes from a target; a file is read in place."""
     known = (memory.held_around(around) or memory.snapshot).word_reader(around, around)
     width = memory.source.pointer_size
     tried: Set[int] = set()
@@ -40,9 +39,9 @@ def paged_reader(memory: Memory, around: int) -> WordReader:
         value = known(address)
         if value is not None:
             return value
-        held, page = memory.held_around(address), address & -_PAGE
-        if held is not None:
-            return held.word(address)
+        in_file, page = memory.held_around(address), address & -_PAGE
+        if in_file is not None:
+            return in_file.word(address)
         start, length = (page, _PAGE) if memory.may_read(page, page + _PAGE) else (address, width)
         if start not in tried:
             tried.add(start)
@@ -53,13 +52,13 @@ def paged_reader(memory: Memory, around: int) -> WordReader:
 
 
 def look_ahead(memory: Memory, stop: int, last: int) -> None:
-    """Fetches 64 KiB behind the place where a chain of blocks stops, in one piece: damage there may hide blocks."""
+    """Fetches 64 KiB behind the place where a chain of blocks stops, in one piece. Damage there may hide blocks."""
     if memory.held_around(stop) is None and last > stop:
         memory.fetch(stop, min(last - stop, WINDOW_BYTES))
 
 
 def follow(layout: Geometry, header: WordReader, payload: int, high: int) -> Tuple[int, Optional[int], int]:
-    """Follows good headers: the payload where they stop, its header word, and how many there were."""
+    """Follows good headers. Returns the payload where they stop, its header word, and the number of good ones."""
     step, smallest, odd, count = layout.header, layout.smallest, layout.align - 1, 0
     while True:
         word = header(payload - step) if payload <= high else None
@@ -71,15 +70,15 @@ def follow(layout: Geometry, header: WordReader, payload: int, high: int) -> Tup
 
 
 def known_until(memory: Memory, address: int, most: int) -> int:
-    """The end of the known memory around an address, `most` bytes on at most."""
+    """Returns the end of the known memory around an address, but at most `address + most`."""
     return min(memory.known_end(address), address + most)
 
 
 def chains(
     layout: Geometry, header: WordReader, agrees: Agrees, low: int, high: int, leads_to: Callable[[int], Optional[int]]
 ) -> Dict[int, Tuple[int, int]]:
-    """The payloads of low..high from which sound blocks lead to an end: each with the number of blocks, and that end.
-    `leads_to` says which end a payload is, or None.
+    """Finds the payloads in low..high from which sound blocks lead to an end. Returns the number of blocks and the end
+    for each. `leads_to` returns the end that a payload stands for; None if it is no end.
     """
     step, smallest, odd = layout.header, layout.smallest, layout.align - 1
     found: Dict[int, Tuple[int, int]] = {}
@@ -104,7 +103,7 @@ def chains_behind(
     low: int,
     high: int,
 ) -> Tuple[int, int]:
-    """How many blocks the longest chain of sound ones in low..high has, and the end marker behind it; 0 of none."""
+    """Returns the number of blocks in the longest sound chain of low..high, and its end marker; (0, 0) if none."""
 
     def leads_to(payload: int) -> Optional[int]:
         word = header(payload - layout.header) if low <= payload <= high else None

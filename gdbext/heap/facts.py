@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""All that was read of one heap, and what its allocator holds against it: what the analysis works on."""
+"""Holds all that was read of one heap, and defines the rules that an allocator checks on it."""
 
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from functools import cached_property
-from typing import Callable, Dict, FrozenSet, Hashable, Iterable, Iterator, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, FrozenSet, Hashable, Iterable, Iterator, List, Optional, Sequence, Tuple
 
 from gdbext.heap.geometry import FLAG_BITS, FREE_BIT, Flaw, Geometry
 from gdbext.heap.guards import NO_GUARDS, Guards
@@ -16,20 +16,20 @@ from gdbext.model.reports.base import Skipped
 from gdbext.model.said import Said
 from gdbext.source.snapshot import Snapshot, WordReader
 
-Edge = Tuple[int, int, int, int]  # a block's payload and size word, those of the header behind it
+Edge = Tuple[int, int, int, int]  # payload and size word of a block, and those of the header behind it
 
 
 class Counters(Record):
-    """What a heap counts of itself."""
+    """The counters that a heap keeps of itself."""
 
     free_bytes: int
     minimum_free: Optional[int]
     flaws: Tuple[Flaw, ...]
-    pool_size: int = 0  # bytes that it was given
+    pool_size: int = 0  # bytes that the heap was given
 
 
 class Fault(Record):
-    """One place that breaks a rule, before anything is concluded from it."""
+    """One place that breaks a rule. Nothing has been concluded from it yet."""
 
     rule: str
     address: int  # first damaged byte
@@ -37,17 +37,18 @@ class Fault(Record):
     block: Optional[int]
     text: Said
     touches: FrozenSet[Hashable]
-    transient: bool = True  # an operation under way may leave it like this for a moment
-    role: str = ""  # what the broken word is, and what it should be: as a Finding has them
+    transient: bool = True  # True if the allocator may leave this for a moment in the middle of a call
+    role: str = ""  # what the broken word is for; `role`, `expected` and `actual` as in a Finding
     expected: Optional[int] = None
     actual: Optional[int] = None
 
 
 class Rule(Record):
-    """An invariant of an allocator: what must be so, and how to see where it is not.
+    """An invariant of an allocator: its sentence, and the check that finds where it is broken.
 
-    `struck`: what a write hits that breaks it, which decides how it is explained: a "header", the "link" in one, the
-    bytes "before" or "behind" a user's own, the "inside" of a free block, "counters", or other "control" data.
+    `struck` is the part that a write hits when it breaks the rule. It decides how the fault is explained: a "header",
+    the "link" in one, the bytes "before" or "behind" a user's own, the "inside" of a free block, "counters", or other
+    "control" data.
     """
 
     id: str
@@ -55,25 +56,25 @@ class Rule(Record):
     check: Callable[[HeapFacts], Iterable[Fault]] = lambda facts: ()
     struck: str = "control"
     severity: str = "damage"
-    lacks: Callable[[HeapFacts], Optional[Said]] = lambda facts: None  # why it cannot be judged, or not in full
+    lacks: Callable[[HeapFacts], Optional[Said]] = lambda facts: None  # why it could not be checked, or not in full
 
 
 class Invariants:
-    """What an allocator says of its heaps once they have been read."""
+    """The checks that an allocator has for a heap that has been read."""
 
-    rules: Tuple[Rule, ...] = ()  # in the order of how much each says about a cause; without any, none is checked
+    rules: Tuple[Rule, ...] = ()  # those first that tell most about a cause
 
     def remarks(self, facts: HeapFacts) -> Iterator[Skipped]:
-        """What could not be checked, and why."""
+        """Yields what could not be checked, and why."""
         return iter(())
 
     def evidence(self, facts: HeapFacts) -> Iterator[Said]:
-        """What speaks for a heap being of this kind."""
+        """Yields the evidence that a heap is of this kind."""
         return iter(())
 
 
 class HeapFacts:
-    """One heap, read once. Blocks go by the allocator's payload (raw) in here; `user` gives the pointer of its user."""
+    """One heap, read once. Methods take the allocator's payload (raw) of a block; `user` returns its user's pointer."""
 
     def __init__(
         self,
@@ -82,7 +83,7 @@ class HeapFacts:
         layout: Geometry,
         counters: Optional[Counters],
         walk: Walk,
-        held: Snapshot,
+        snapshot: Snapshot,
         guards: Guards = NO_GUARDS,
         absent: Sequence[Span] = (),
         cut: bool = False,
@@ -92,13 +93,13 @@ class HeapFacts:
         self.layout = layout
         self.counters = counters
         self.walk = walk
-        self.snapshot = held
-        self.absent = absent  # parts of the heap that neither images nor target gave
-        self.cut = cut  # Ctrl-C has ended its reading
+        self.snapshot = snapshot
+        self.absent = absent  # parts of the heap that could not be read from images or target
+        self.cut = cut  # True if Ctrl-C ended the reading
         self.guards = guards
         self.shift = guards.shift  # bytes from the allocator's payload (raw) to the user's
-        self.read: WordReader = held.word_reader(layout.control, layout.end)
-        self.read32: WordReader = held.reader32(layout.control, layout.end)  # at any address
+        self.read: WordReader = snapshot.word_reader(layout.control, layout.end)
+        self.read32: WordReader = snapshot.reader32(layout.control, layout.end)  # at any address
         self.position: Dict[int, int] = {payload: index for index, payload in enumerate(walk.payloads)}
         self.listed: Dict[int, Node] = {node.payload: node for node in walk.nodes}
         pairs = zip(walk.payloads, walk.words)
@@ -106,7 +107,7 @@ class HeapFacts:
 
     @cached_property
     def edges(self) -> List[Edge]:
-        """Each proven block with the header behind it, where that is known."""
+        """Returns each proven block with the header behind it. Blocks without a known header behind are left out."""
         payloads, words, step = self.walk.payloads, self.walk.words, self.layout.header
         behind = [payload + (word & ~FLAG_BITS) + step for payload, word in zip(payloads, words)]
         found = zip(payloads, words, behind, [*payloads[1:], None], [*words[1:], 0])
@@ -120,55 +121,55 @@ class HeapFacts:
 
     @property
     def start(self) -> int:
-        """The heap's first byte."""
+        """Returns the address of the heap's first byte."""
         if self.region.start is not None:
             return self.region.start
         return min(self.region.address, self.layout.control, self.layout.first - self.layout.header)
 
     @property
     def end(self) -> int:
-        """The address behind its last byte."""
+        """Returns the address behind the heap's last byte."""
         return self.region.end if self.region.end is not None else self.layout.behind
 
     def word_of(self, payload: int) -> int:
-        """The size word of a proven block."""
+        """Returns the size word of a proven block."""
         return self.walk.words[self.position[payload]]
 
     def size_of(self, payload: int) -> int:
-        """What the allocator holds for a proven block."""
+        """Returns the size of a proven block, in bytes of the allocator's payload."""
         return self.word_of(payload) & ~FLAG_BITS
 
     def is_free(self, payload: int) -> bool:
-        """Whether a proven block is marked free."""
+        """True if a proven block is marked free."""
         return bool(self.word_of(payload) & FREE_BIT)
 
     def header_of(self, payload: int) -> int:
-        """Where its header begins: where the block before it ends."""
+        """Returns the address of a block's header. The block before it ends there."""
         return payload - self.layout.header
 
     def requested(self, payload: int) -> Optional[int]:
-        """What the user of a proven used block asked for, where its guards tell."""
+        """Returns the requested size of a proven used block by its guards; None if they do not tell."""
         return self.guards.requested(self.snapshot, payload, self.size_of(payload))
 
     def guarded(self, payload: int) -> bool:
-        """Whether a proven used block has the guard behind its last byte, so that no write has run past its end."""
+        """True if the guard behind a proven used block's last byte is intact: no write has run past its end."""
         size = self.size_of(payload)
         return not self.is_free(payload) and self.guards.is_guarded(self.snapshot, payload, size)
 
     def user(self, raw: int) -> int:
-        """The pointer that the block's user holds; an end marker has no user."""
+        """Returns the pointer that a block's user has. For an end marker, which has no user, it returns `raw`."""
         return raw if self.layout.is_end(raw) else raw + self.shift
 
     def raw(self, payload: int) -> int:
-        """The allocator's payload of a user's pointer."""
+        """Returns the allocator's payload for a user's pointer."""
         return payload - self.shift
 
     def end_of(self, payload: int) -> int:
-        """The address behind the last byte of a proven block."""
+        """Returns the address behind the last byte of a proven block."""
         return payload + self.size_of(payload)
 
     def holder(self, address: int) -> Optional[int]:
-        """Payload of the proven block whose bytes hold an address."""
+        """Returns the payload of the proven block that contains an address; None if none does."""
         index = bisect_right(self.walk.payloads, address) - 1
         if index < 0:
             return None
@@ -176,7 +177,7 @@ class HeapFacts:
         return payload if address < self.end_of(payload) else None
 
     def left_of(self, payload: int) -> Optional[int]:
-        """The proven block that ends where the header of `payload` begins."""
+        """Returns the proven block that ends where the header of `payload` begins; None if none does."""
         index = bisect_left(self.walk.payloads, payload) - 1
         if index < 0:
             return None
@@ -184,20 +185,38 @@ class HeapFacts:
         return before if self.end_of(before) == self.header_of(payload) else None
 
     def sizes(self) -> Dict[int, int]:
-        """Bytes behind the user's pointer of every used block."""
+        """Returns the bytes from the user's pointer to the block's end, by the pointer, for every used block."""
         shift = self.shift
         return {raw + shift: size - shift for raw, size in self.used}
 
+    def numbers(self) -> Dict[str, Any]:
+        """Returns the heap's place and sums by the names that reports give them."""
+        used, free, counters = self.used_sizes(), self.free_sizes(), self.counters
+        return {
+            "kind": self.region.kind,
+            "layout": self.layout.name,
+            "name": self.region.name,
+            "address": self.region.address,
+            "start": self.start,
+            "end": self.end,
+            "used_blocks": len(used),
+            "free_blocks": len(free),
+            "used_bytes": self.used_bytes,
+            "free_bytes": sum(free) if counters is None else counters.free_bytes,
+            "largest_free": max(free, default=0),
+            "minimum_free": None if counters is None else counters.minimum_free,
+        }
+
     @property
     def used_bytes(self) -> int:
-        """Bytes in use."""
+        """Returns the bytes in use."""
         counted = self.layout.counted_used()
         return sum(self.used_sizes()) if counted is None else counted
 
     def used_sizes(self) -> List[int]:
-        """Sizes of the used blocks."""
+        """Returns the sizes of the used blocks."""
         return [size for _, size in self.used]
 
     def free_sizes(self) -> List[int]:
-        """Sizes of the free blocks."""
+        """Returns the sizes of the free blocks."""
         return [word & ~FLAG_BITS for word in self.walk.words if word & FREE_BIT]

@@ -1,42 +1,48 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What an allocator puts around the bytes of its users, inside of its own blocks: canaries, lengths, owners."""
+"""Describes what an allocator puts around its users' bytes inside its blocks: canaries, lengths, owners."""
 
 from __future__ import annotations
 
-from typing import Mapping, Optional
+from typing import List, Mapping, Optional
 
 from gdbext.model.record import Record
 from gdbext.source.snapshot import Snapshot
 
 
 class Guards(Record):
-    """Nothing; an allocator that has guards says here where they are. `raw` is the allocator's own payload."""
+    """The guards of an allocator without any. One with guards derives from this. `raw` is the allocator's payload."""
 
     kind: str = "none"
 
     @property
     def shift(self) -> int:
-        """Bytes from the allocator's payload to the user's."""
+        """Returns the bytes from the allocator's payload to the user's."""
         return 0
 
-    def requested(self, held: Snapshot, raw: int, size: int) -> Optional[int]:
-        """What the user of a used block asked for; None: the guards do not tell."""
+    def requested(self, snapshot: Snapshot, raw: int, size: int) -> Optional[int]:
+        """Returns the requested size of a used block, in bytes; None if the guards do not tell."""
         return None
 
-    def is_guarded(self, held: Snapshot, raw: int, size: int) -> bool:
-        """Whether the guard behind a used block's last byte is intact, so that no write has run past its end."""
+    def is_guarded(self, snapshot: Snapshot, raw: int, size: int) -> bool:
+        """True if the guard behind a used block's last byte is intact: no write has run past its end."""
         return False
 
-    def is_used(self, held: Snapshot, raw: int) -> bool:
-        """Whether a guard tells by itself that a used block stands there."""
+    def is_used(self, snapshot: Snapshot, raw: int) -> bool:
+        """True if a guard alone proves that `raw` is a used block."""
         return False
 
     def owner_place(self, raw: int) -> Optional[int]:
-        """Where a used block keeps the handle of its task; None: tasks are not tracked."""
+        """Returns the address of the task handle in a used block; None if tasks are not tracked."""
         return None
 
-    def marked_blocks(self, held: Snapshot, low: int, high: int) -> Optional[Mapping[int, int]]:
-        """Payloads between guards, with the bytes that these need; None: there are no guards on both sides."""
+    def strangers(self, words: Mapping[int, int]) -> List[int]:
+        """Returns the keys of the owner words that cannot be a task's handle."""
+        return []
+
+    def marked_blocks(self, snapshot: Snapshot, low: int, high: int) -> Optional[Mapping[int, int]]:
+        """Returns the payloads between intact guards, with the bytes that each needs for its request and guards.
+        Returns None if blocks do not have guards on both sides.
+        """
         return None
 
 

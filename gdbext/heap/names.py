@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which functions are an allocator's own: their frames are not the user's, and a stop in them is an operation under
-way. The families say their names; those of the C library are here.
+"""Knows the functions that belong to an allocator. Their frames are not the user's, and a stop in one of them is an
+operation under way. The families name their own functions; those of the C library are here.
 """
 
 from __future__ import annotations
@@ -16,17 +16,19 @@ from gdbext.symbols.names import is_assertion
 _LIBRARY = r"trace_(malloc|realloc|free)|_?(malloc|free|realloc|calloc|memalign)(_r)?|aligned_alloc"
 _OF_FAMILIES = "|".join(family.functions for family in FAMILIES if family.functions)
 _ALLOCATOR = re.compile(rf"(__wrap_|__real_)?({_LIBRARY}|{_OF_FAMILIES})")
-_SOME_FUNCTION = "the allocator"  # whose name nothing tells
+_SOME_FUNCTION = "the allocator"  # stands for a function without a name
 _FILES = frozenset(name for family in FAMILIES for name in family.files)
 
 
 def is_allocator(function: str) -> bool:
-    """Whether a function belongs to an allocator."""
+    """True if a function belongs to an allocator."""
     return _ALLOCATOR.fullmatch(function) is not None
 
 
 def without_allocator(frames: Stack) -> Stack:
-    """Frames, innermost first, without the allocator's own at the inner end; all of them if nothing else is left."""
+    """Returns the frames, innermost first, without the allocator's at the inner end. If no other frame is left, it
+    returns all.
+    """
     first = 0
     while first < len(frames) and is_allocator(frames[first].function or ""):
         first += 1
@@ -34,9 +36,9 @@ def without_allocator(frames: Stack) -> Stack:
 
 
 def operation_in(calls: Stack) -> Operation:
-    """What a chain of calls, innermost first, says: whether it leads through an allocator that asserted. The innermost
-    call in one is told by its name, else by its source: in the allocator's helpers no name tells, and a debugger may
-    see no further out than them.
+    """Returns the allocator's operation in a chain of calls, innermost first, and its assertion if one failed. The
+    innermost call in the allocator is found by its name, else by its source file: the names of helpers are not known,
+    and a debugger may see no further out than them.
     """
     files = ((call.file or "").replace("\\", "/").rpartition("/")[2] for call in calls)
     from_source = (index for index, file in enumerate(files) if file in _FILES)

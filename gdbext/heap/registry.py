@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The allocators that memtrace knows, and how a heap is read: from a region to its facts.
+"""Lists the allocators that memtrace knows, and reads a heap: from a region to its facts.
 
-Approach: each allocator verifies what it claims. `auto` asks them in turn until one is certain or a control block
-decides, else takes the one that most speaks for. What could not be recognised is said with its reason, never guessed.
+Approach: each allocator verifies what it claims. `auto` asks them in turn until one is certain or finds a control
+block; else the one with the highest weight is taken. A heap that is not recognised is reported with the reason. It is
+never guessed.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ KINDS: Dict[str, str] = {
 
 
 def read_heap(memory: Memory, region: Region, proven: Mapping[int, Proven]) -> Union[HeapFacts, Unreadable]:
-    """One heap with all its blocks. `proven`: payloads that the trace knows to be blocks, and what it knows of them."""
+    """Reads one heap with all its blocks. `proven`: the live blocks that the trace knows, by the user's pointer."""
     found = recognise(memory, region)
     if isinstance(found, Unreadable):
         named = ALLOCATORS.get(region.kind)
@@ -48,21 +49,21 @@ def read_heap(memory: Memory, region: Region, proven: Mapping[int, Proven]) -> U
     for low, high in spans_of(region, layout):
         memory.allow(low, high)
     allocator.fetch(memory, region, layout, proven)
-    held = memory.snapshot
-    read = held.word_reader(layout.control, layout.end)
-    walk = allocator.walk(layout, read, Evidence(proven, None, held))
-    guards = allocator.guards(walk, read, held)
+    snapshot = memory.snapshot
+    read = snapshot.word_reader(layout.control, layout.end)
+    walk = allocator.walk(layout, read, Evidence(proven, None, snapshot))
+    guards = allocator.guards(walk, read, snapshot)
     shift = guards.shift
-    if shift and walk.breaks:  # what is known by the users' pointers is of the allocator's payloads, then
+    if shift and walk.breaks:  # the trace knows users' pointers; the walk needs the allocator's payloads
         moved = {payload - shift: (size + shift, why) for payload, (size, why) in proven.items()}
-        marked = guards.marked_blocks(held, layout.first, layout.end)
-        walk = allocator.walk(layout, read, Evidence(moved, marked, held))
+        marked = guards.marked_blocks(snapshot, layout.first, layout.end)
+        walk = allocator.walk(layout, read, Evidence(moved, marked, snapshot))
     absent = [hole for low, high in joined(spans_of(region, layout)) for hole in memory.failed(low, high)]
-    return HeapFacts(region, allocator, layout, found.counters, walk, held, guards, absent, memory.interrupted)
+    return HeapFacts(region, allocator, layout, found.counters, walk, snapshot, guards, absent, memory.interrupted)
 
 
 def recognise(memory: Memory, region: Region) -> Union[Recognised, Unreadable]:
-    """What is at a region's address, read only as far as recognising it needs."""
+    """Recognises the heap at a region's address. It reads no more than that needs."""
     if memory.word(region.address) is None:
         return Unreadable(region, "unreadable", said("memory-unreadable", place=region.address))
     found, refused = [], []
@@ -78,20 +79,20 @@ def recognise(memory: Memory, region: Region) -> Union[Recognised, Unreadable]:
 
 
 def weight_of(memory: Memory, region: Region) -> int:
-    """How much speaks for a heap being there in this memory's word format."""
+    """Returns the weight of the heap at a region's address, read in this memory's word format; 0 if there is none."""
     found = recognise(memory, region)
     return found.weight if isinstance(found, Recognised) else 0
 
 
 def complete(memory: Memory, region: Region, program: Program) -> Region:
-    """A region of which only the address was known, with what a program's symbols say of it."""
+    """Returns a region of which only the address was known, completed from the program's symbols."""
     for one in ALLOCATORS.values() if region.kind == AUTO else [ALLOCATORS[region.kind]]:
         region = one.complete(memory, region, program)
     return region
 
 
 def find_named(memory: Memory, program: Program) -> Named:
-    """The heaps that a program's symbols lead to; where no name does, those that its variables point to."""
+    """Returns the heaps that a program's symbols lead to; if there are none, those that its variables point to."""
     named = Named([], [])
     for asked in ([family.find for family in FAMILIES], [family.find_pointed_to for family in FAMILIES]):
         found = [find(memory, program) for find in asked]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The rules that allocators share, and what rules are written with."""
+"""The rules that allocators share, and helpers to write rules with."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from gdbext.source.snapshot import ByteOrder
 
 
 def touching(*things: Optional[Hashable]) -> FrozenSet[Hashable]:
-    """What a fault touches; None is nothing."""
+    """Returns the set of things that a fault touches. None is left out."""
     return frozenset(thing for thing in things if thing is not None)
 
 
 def first_difference(have: int, want: int, width: int, order: ByteOrder) -> Tuple[int, int]:
-    """Offset of the first byte in which two words differ, and how many bytes to the last one."""
+    """Returns the offset of the first byte in which two words differ, and the number of bytes up to the last one."""
     pairs = zip(have.to_bytes(width, order), want.to_bytes(width, order))
     different = [offset for offset, (one, other) in enumerate(pairs) if one != other]
     return (different[0], different[-1] - different[0] + 1) if different else (0, width)
 
 
 def check_sizes(facts: HeapFacts) -> Iterator[Fault]:
-    """The size words at which the walk could not go on."""
+    """Yields a fault for each size word at which the walk could not go on."""
     layout = facts.layout
     for broken in facts.walk.breaks:
         if broken.word is None:
@@ -33,13 +33,14 @@ def check_sizes(facts: HeapFacts) -> Iterator[Fault]:
         stored = facts.read(place) or 0
         offset, length, want = 0, layout.word, None
         size = broken.next - layout.header - broken.payload
-        if size >= layout.smallest and size % layout.align == 0:  # one block may fill the gap behind it
+        if size >= layout.smallest and size % layout.align == 0:  # one block can fill the gap
             before = None if broken.before is None else facts.word_of(broken.before)
             want = layout.size_word(size, stored, before, facts.read(broken.next - layout.word))
         if want is not None:
             offset, length = first_difference(stored, want, layout.word, facts.snapshot.byte_order)
         text = said("size-word", place=place, stored=stored, why=broken.why)
-        # A free block before that is on no list has just been taken off it to be split: the rest has no header yet.
+        # If the block before is free and on no list, it has just been taken off one to be split: its rest has no
+        # header yet.
         transient = broken.before is not None and facts.is_free(broken.before) and broken.before not in facts.listed
         yield Fault(
             "block-size", place + offset, length, broken.payload, text, touching(broken.payload), transient,
@@ -48,7 +49,7 @@ def check_sizes(facts: HeapFacts) -> Iterator[Fault]:
 
 
 def check_neighbours(facts: HeapFacts) -> Iterator[Fault]:
-    """Free blocks side by side, where the allocator joins them."""
+    """Yields a fault for each two free blocks side by side. It is for allocators that join free blocks."""
     for payload, word, following, next_word in facts.edges:
         if word & next_word & FREE_BIT:
             text = said("neighbours-free", behind=facts.user(following))
@@ -57,7 +58,7 @@ def check_neighbours(facts: HeapFacts) -> Iterator[Fault]:
 
 
 def check_flaws(facts: HeapFacts) -> Iterator[Fault]:
-    """What the recogniser found wrong with control data and variables."""
+    """Yields a fault for each flaw that the recogniser found in control data and variables."""
     counted = () if facts.counters is None else facts.counters.flaws
     for flaw in (*facts.layout.flaws, *counted):
         yield Fault(

@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Finds heaps in memory that nothing names: by what their control data look like.
+"""Finds heaps in memory without symbols, by the look of their control data.
 
-Approach: each allocator leaves a mark that a search at the speed of the C library can find; every place that bears one
-is then recognised as if the user had named it, and believed only if lists, bitmaps and blocks agree.
-Rejected: trying each word as the begin of a heap (some milliseconds each); believing the mark (old control blocks,
-and tables whose entries are all alike, bear it too).
-Cost: linear in the bytes, some 2 ns a byte; a few milliseconds a place that bears a mark, of which some hundred at
-most are looked at.
+Approach: each allocator leaves a mark that a search at the speed of the C library can find. Every place with a mark is
+then recognised as if the user had named it. It is a heap only if lists, bitmaps and blocks agree.
+Rejected: trying each word as the start of a heap (some milliseconds each); believing the mark alone (old control
+blocks and tables of equal entries have it too).
+Cost: about 2 ns for each byte, and a few milliseconds for each place with a mark. At most some hundred are tried.
 """
 
 from __future__ import annotations
@@ -26,17 +25,17 @@ _SEARCHED: WeakKeyDictionary[Memory, Named] = WeakKeyDictionary()
 
 
 def search_file(memory: Memory) -> Named:
-    """The heaps that show themselves in a file. It does not change, so it is searched once."""
+    """Returns the heaps that are recognised in a file. A file does not change, so it is searched only once."""
     if memory not in _SEARCHED:
         _SEARCHED[memory] = search_heaps(memory, memory.ranges())
     return _SEARCHED[memory]
 
 
 def search_heaps(memory: Memory, ranges: Sequence[Range]) -> Named:
-    """Every heap that begins in these ranges, in address order; and what had to be left out of the search."""
-    held = memory.whole(ranges)
+    """Returns every heap that begins in these ranges, in address order, and what the search left out."""
+    snapshot = memory.whole(ranges)
     left_out: List[Text] = []
     found: List[FoundHeap] = []
     for family in FAMILIES:
-        found += family.search(memory, held, [span for _, spans in found for span in spans], left_out)
+        found += family.search(memory, snapshot, [span for _, spans in found for span in spans], left_out)
     return Named(sorted((region for region, _ in found), key=lambda region: region.address), left_out)

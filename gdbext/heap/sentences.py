@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every allocator may have to say of a heap."""
+"""The sentences that all allocators share."""
 
 SENTENCES = {
     # findings
@@ -23,6 +23,6 @@ SENTENCES = {
     "found-by-variable": "the variable {name}",
     "memory-unreadable": "its memory at {place:#x} cannot be read",
     "reading-interrupted": "its reading was interrupted; the same command again reads on",
-    # what speaks for a heap
+    # evidence for a kind of heap
     "ends-at-marker": "end marker",
 }

@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Walks the pools of a heap, and goes on after damage.
 
-Approach: one forward walk over the size words. Where a size word cannot be right, the rest of the heap is covered by
-the best chain of blocks that the bytes, the free lists and the trace can prove (cover.py), and the walk resumes
-there.
-Rejected: stopping at the first bad header, as the allocators' own checkers do; and trusting any word that looks like
-a header: old headers lie about in every heap.
-Cost: one word a block and three more for each free one; only damage costs a scan of the bytes behind it.
-Assumptions: the layout has been recognised; nothing in the pool has been believed yet.
+Approach: one forward walk over the size words. At a size word that cannot be right, cover.py finds the best chain of
+blocks behind it that the bytes, the free lists and the trace can prove. The walk resumes where that chain begins.
+Rejected: stopping at the first bad header, as the allocators' own checkers do; trusting any word that looks like a
+header, because every heap is full of old headers.
+Cost: one word for each block and three more for each free block. Only damage costs a scan of the bytes behind it.
+Assumptions: the layout has been recognised. Nothing in the pool has been checked yet.
 """
 
 from __future__ import annotations
@@ -24,22 +23,22 @@ from gdbext.source.snapshot import WordReader
 
 
 class Break(Record):
-    """A place where the walk could not go on: the header behind the last good block."""
+    """A header at which the walk could not go on. It lies behind the last good block."""
 
     payload: int
-    word: Optional[int]  # None: could not be read
-    why: Optional[Said]  # what is wrong with the word; None: it could not be read
-    before: Optional[int]  # payload of the block that led here
-    next: int  # payload at which the walk resumed, or the heap's end
+    word: Optional[int]  # the header's size word; None if it could not be read
+    why: Optional[Said]  # what is wrong with the word; None if it could not be read
+    before: Optional[int]  # payload of the block that led here; None if this is the pool's first header
+    next: int  # payload at which the walk resumed, or the end of the pool
 
 
 class Node(Record):
-    """One entry of a free list, as its links read."""
+    """One entry of a free list, with its links as they are stored."""
 
     payload: int
     slot: int
     pointer: int  # address of the pointer that leads here
-    previous: Optional[int]  # payload of the node before it on its list, None at the head
+    previous: Optional[int]  # payload of the node before it on its list; None at the head
     next_free: Optional[int]
     prev_free: Optional[int]
 
@@ -48,17 +47,17 @@ class LinkFault(Record):
     """A free-list pointer that cannot be followed."""
 
     rule: str
-    address: int  # of the pointer
+    address: int  # address of the pointer
     value: int
     slot: int
-    owner: Optional[int]  # payload of the block that holds the pointer; None: the control block
-    leads_to: int  # the payload of a block that the value would be a pointer to
-    target: Optional[int]  # the same, if that is a place in the heap
+    owner: Optional[int]  # payload of the block that holds the pointer; None if the control block holds it
+    leads_to: int  # payload of the block that the value would point to
+    target: Optional[int]  # the same, or None if that place is not in the heap
     why: Said
 
 
 class Walk:
-    """What a heap holds: payloads and header words of its blocks in address order, its lists, and its breaks."""
+    """The blocks of a heap in address order (payloads and header words), its free lists, and the breaks in its walk."""
 
     def __init__(self, layout: Geometry, payloads: Sequence[int] = (), words: Sequence[int] = ()) -> None:
         self.layout = layout
@@ -70,16 +69,16 @@ class Walk:
         self.nodes: List[Node] = []
         self.faults: List[LinkFault] = []
         self.cut_slots: Set[int] = set()  # lists that could not be followed to their end
-        self.proven_sizes: Dict[int, int] = {}  # behind wrong size words
+        self.proven_sizes: Dict[int, int] = {}  # true sizes of blocks with a wrong size word, by payload
 
     def gaps(self) -> Tuple[Gap, ...]:
-        """Memory in which no block could be proven."""
+        """Returns the ranges of memory in which no block could be proven."""
         header = self.layout.header
         return tuple(Gap(broken.payload - header, broken.next - header) for broken in self.breaks)
 
 
 def size_problem(layout: Geometry, pool: Pool, payload: int, word: int) -> Optional[Said]:
-    """Why this cannot be the size word of a block at `payload`; None if it can."""
+    """Says why `word` cannot be the size word of a block at `payload`. Returns None if it can."""
     size = word & ~FLAG_BITS
     if size == 0:
         return said("size-ends-heap")
@@ -93,7 +92,7 @@ def size_problem(layout: Geometry, pool: Pool, payload: int, word: int) -> Optio
 
 
 def walk_pools(walk: Walk, read: WordReader, agrees: Agrees, evidence: Evidence = NOTHING_KNOWN) -> None:
-    """Adds every block that can be proven."""
+    """Adds every block that can be proven to `walk`."""
     for pool in walk.layout.pools:
         walker = _Walker(walk, pool, walk.layout.header_reader(read), agrees, evidence)
         payload = pool.first
@@ -114,8 +113,8 @@ def walk_listed(
     nodes_of: Callable[[Walk], Iterable[Node]],
     evidence: Evidence,
 ) -> Walk:
-    """The blocks of a heap whose free list stands in them: it is known once they are walked, and tells what is around
-    damage, for which they are walked again. `agrees` is made for the blocks that are known to be broken.
+    """Walks a heap whose free list can be read only from its blocks. If there is damage, it walks twice: the second
+    walk uses the free list of the first. `agrees` takes the payloads of the broken headers and returns the check.
     """
     walk = Walk(layout)
     walk_pools(walk, read, agrees(frozenset()), evidence)
@@ -130,13 +129,13 @@ def walk_listed(
     return walk
 
 
-# Points by which blocks that the walk has jumped over must win where it leads to memory that was not read.
+# The walk may have jumped over blocks and led to memory that was not read. Those blocks must win by so many points.
 _UNREAD_POINTS = 6
 _MIDDLE = said("size-into-middle")
 
 
 class _Walker:
-    """The forward walk and what it falls back on; each run begins behind the one before, so that it ends."""
+    """The forward walk of one pool, and its ways around damage. It ends because each run begins behind the last one."""
 
     def __init__(self, walk: Walk, pool: Pool, read: WordReader, agrees: Agrees, evidence: Evidence) -> None:
         self.walk = walk
@@ -145,7 +144,7 @@ class _Walker:
         self.read = read
         self.listed = frozenset(node.payload for node in walk.nodes)
         self.evidence = evidence
-        self.misplaced: Set[int] = set()  # payloads on lists that their size words do not belong on
+        self.misplaced: Set[int] = set()  # payloads on the list of another size than their size words say
         for node in walk.nodes:
             word = read(node.payload - walk.layout.header)
             slot = walk.layout.slot_of(word & ~FLAG_BITS) if word else None
@@ -156,7 +155,7 @@ class _Walker:
         self.start = self.run_start = len(walk.payloads)  # positions in walk.payloads
 
     def run(self, payload: int) -> Tuple[int, Optional[int]]:
-        """Follows good size words; returns the first payload whose word is not one, or the end."""
+        """Follows good size words. Returns the first payload with a bad one, and that word; or the end and None."""
         layout, read = self.walk.layout, self.read
         end, step, largest = self.pool.end, layout.header, self.pool.end - self.pool.first
         smallest, odd = layout.smallest, layout.align - 1
@@ -200,13 +199,15 @@ class _Walker:
         return resumed
 
     def _has_room(self, payload: int, following: int) -> bool:
-        """Whether a block fits between: else the size before it is wrong, not its header."""
+        """True if a block at `payload` fits before `following`. Else the size before `payload` is wrong, not its
+        header.
+        """
         return following - self.walk.layout.header - payload >= self.walk.layout.smallest
 
     def _next_proven(self, payload: int, first: Optional[int], unread: bool) -> int:
-        """Where the best chain behind `payload` begins. A chain so near that no block fits between must be worth more
-        than the next one: then the block before has a wrong size, and old headers rarely lie that near. A header that
-        was not read is believed.
+        """Returns where the best chain behind `payload` begins. If no block fits before that chain, it must be worth
+        more than the next one that leaves room: then the block before `payload` has a wrong size. `unread`: the header
+        at `payload` was not read, so a block is assumed there.
         """
         layout, cover = self.walk.layout, self.cover
         if unread:
@@ -218,24 +219,24 @@ class _Walker:
         return roomy if cover.weight_from(resumed) <= cover.weight_from(roomy) else resumed
 
     def _needed(self, first: Optional[int]) -> int:
-        """Points by which inner blocks must win: 2 if the last doubtful block looks normal, else 1."""
+        """Returns the points by which inner blocks must win: 2 if the last doubtful block looks normal, else 1."""
         if first is None or first < len(self.walk.payloads) - 1 or not self.walk.layout.repeats_flags:
             return 1
         return 1 if self._is_unlikely(self.walk.payloads[first], self.walk.words[first]) else 2
 
     def _spanning(self, first: int, payload: int, resumed: int) -> Optional[int]:
-        """Position of the doubtful block that really reaches to where the walk resumes. That is a free block whose
-        neighbour there leads back to it, or the last block if no block fits behind it.
+        """Returns the position of the doubtful block that really reaches up to `resumed`; None if none does. It is a
+        free block that the neighbour at `resumed` agrees with, or the last block if no other fits behind it.
         """
         payloads, words = self.walk.payloads, self.walk.words
-        told = not self.walk.layout.links_in_headers and resumed < self.pool.end
-        for position in range(first, len(payloads)) if told else ():
+        neighbour_tells = not self.walk.layout.links_in_headers and resumed < self.pool.end
+        for position in range(first, len(payloads)) if neighbour_tells else ():
             if words[position] & FREE_BIT and self.agrees(payloads[position], words[position], resumed):
                 return position
         return None if self._has_room(payload, resumed) else self._holding(resumed)
 
     def _break(self, payload: int, word: Optional[int], why: Optional[Said], resumed: int) -> None:
-        """Records a break behind the last block of those that stay."""
+        """Records a break behind the last block that was kept."""
         walk = self.walk
         before = walk.payloads[-1] if len(walk.payloads) > self.start else None
         walk.breaks.append(Break(payload, word, why, before, resumed))
@@ -243,7 +244,7 @@ class _Walker:
             walk.resumed.append(Resume(resumed, self.cover.why(resumed)))
 
     def _last_doubtful(self) -> Optional[int]:
-        """How far back this run may have gone wrong: its earliest block from which on nothing agrees."""
+        """Returns the position of the earliest block of this run from which on nothing agrees; None if it has none."""
         words = self.walk.words
         position = len(words) - 1
         if position < self.run_start:
@@ -257,15 +258,15 @@ class _Walker:
         return position
 
     def _is_unlikely(self, payload: int, word: int) -> bool:
-        """Whether a free block is on no list or on that of another size, or a used one lacks the others' canaries."""
+        """True if a free block is on no list or on the list of another size, or a used block lacks its canaries."""
         if word & FREE_BIT:
             return bool(self.listed) and (payload not in self.listed or payload in self.misplaced)
         return self.evidence.lacks_marks(payload, word & ~FLAG_BITS)
 
     def _better_start(self, payload: int, first: int, unread: bool) -> Optional[int]:
-        """Where better-proven blocks begin over which the doubtful ones jump; None if there are none. They must win by
-        1 point where no block fits between them and the next, by 6 where the doubtful ones lead to unread memory, else
-        by 1 or 2.
+        """Returns where better-proven blocks begin that the doubtful blocks jump over; None if there are none. They
+        must win by 6 points if the doubtful blocks lead to unread memory, by 1 if no block fits between them and
+        `payload`, else by 1 or 2.
         """
         payloads, align = self.walk.payloads, self.walk.layout.align
         better = self.cover.next_start(payloads[first] + align)
@@ -281,10 +282,10 @@ class _Walker:
         return better if self.cover.weight_from(better) >= enough else None
 
     def swallowing(self) -> Optional[int]:
-        """Payload behind the first block of this run that hides others. Signs: (a) it is on the list of another size,
-        and what follows disagrees; (b) a listed block lies inside it, and what follows disagrees or the listed block's
-        neighbour agrees; (c) it is marked free while both neighbours and the lists say used: more than a flag of its
-        size word was changed.
+        """Returns the payload behind the first block of this run that hides others; None if none does. Signs:
+        (a) the block is on the list of another size, and its neighbour disagrees;
+        (b) a listed block lies inside it, and its neighbour disagrees or the listed block's neighbour agrees;
+        (c) it is marked free but is on no list, and both its flags contradict its neighbours.
         """
         walk = self.walk
         for payload in sorted(payload for payload in self.listed if self.pool.first <= payload < self.pool.end):
@@ -311,7 +312,9 @@ class _Walker:
         return None
 
     def give_way(self, following: int) -> Optional[int]:
-        """Where the walk goes on if a block that swallows others gives way to them; None if they are no better."""
+        """Drops the block before `following` if better-proven blocks lie inside it. Returns where the walk goes on;
+        None if the block stays.
+        """
         walk = self.walk
         first = bisect_left(walk.payloads, following) - 1
         self.cover.build(walk.payloads[first] + walk.layout.align)
@@ -322,13 +325,13 @@ class _Walker:
         return better
 
     def _holding(self, better: int) -> int:
-        """Position of the last block before `better` that has room in front of it."""
+        """Returns the position of the last block that fits before `better`."""
         payloads = self.walk.payloads
         position = bisect_left(payloads, better) - 1
         return position if position <= self.run_start or self._has_room(payloads[position], better) else position - 1
 
     def _cut(self, first: int, better: int, why: Said) -> None:
-        """The block at a position and all that followed from its size word give way to what begins at `better`."""
+        """Drops the block at position `first` and all blocks behind it. The walk goes on at `better`."""
         walk = self.walk
         start, word = walk.payloads[first], walk.words[first]
         walk.proven_sizes[start] = better - walk.layout.header - start

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What memtrace knows, as data: memory, events, diagnosis, machines, and a twin of every report.
+"""The data that memtrace works with: memory, events, diagnosis, machines, and the records of every report.
 
-Approach: frozen records without behaviour beyond their own facts. Each report is built as these, then rendered
-as text or as JSON; tests look here and not at text.
-Rejected: dictionaries (no names to check) and gdb.Value (no use outside GDB).
-Assumptions: addresses and sizes are plain integers of the target; `size` is what the allocator holds, counted from
-`raw`.
+Approach: frozen records, with no behaviour beyond their own fields. Each report is built as records, then rendered as
+text or as JSON. Tests look at the records and not at the text.
+Rejected: dictionaries (no type checker sees their names) and gdb.Value (no use outside GDB).
+Assumptions: addresses and sizes are plain integers of the target. A block's `size` is what the
+allocator has reserved for it, counted from `raw`.
 """

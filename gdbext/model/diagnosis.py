@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is wrong with a heap, as data: findings, suspects, and ways in which it may have come about."""
+"""The damage of a heap, as data: findings, suspects, and explanations of how it may have come about."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from gdbext.model.said import Text
 
 
 class Suspect(Record):
-    """A block whose owner may have done it, or that was hit."""
+    """A block that was hit, or whose owner may have caused the damage."""
 
     payload: int
     size: int
@@ -26,7 +26,7 @@ class Suspect(Record):
 
 
 class Explanation(Record):
-    """One way the damage may have come about, with what speaks for it."""
+    """One way in which the damage may have come about, with the evidence for it."""
 
     kind: str
     payload: Optional[int]
@@ -48,27 +48,27 @@ class Finding(Record):
     suspects: Tuple[Suspect, ...] = ()
     explanations: Tuple[Explanation, ...] = ()
     extent: Optional[Extent] = None
-    # What the broken word is: "size-word", "next-free", "prev-free", "prev-block", "list-head", "bitmap", "fill",
+    # The kind of the broken word: "size-word", "next-free", "prev-free", "prev-block", "list-head", "bitmap", "fill",
     # "head-canary", "tail-canary", "requested-length", "owner-word", "counter", "constant" (of the control data) or
-    # "variable" (of the program); "": no one word is to blame.
+    # "variable" (of the program). "" if no single word is to blame.
     role: str = ""
-    expected: Optional[int] = None  # the whole word, as it must be; of a fill its byte; None: several may be right
-    actual: Optional[int] = None  # the whole word, as it is
+    expected: Optional[int] = None  # the whole word as it must be, or a fill's byte; None if several values are right
+    actual: Optional[int] = None  # the whole word as it is
 
 
 class Extent(Record):
-    """What the damaged bytes look like: a run that goes on beyond the damaged word, or the word alone."""
+    """What the damaged bytes look like. The run may go on beyond the damaged word."""
 
     start: int
     end: int
     look: str  # "fill", "text", "pointer", "zero", "counter", "other"
-    words: Text  # the same for people
+    words: Text  # the look in words
 
 
 class Operation(Record):
-    """What the target was doing when it stopped."""
+    """The operation that the target was in when it stopped."""
 
     in_allocator: bool = False
     why: Text = ""
     asserted: bool = False
-    assertion: Optional[Assertion] = None  # as the debugger sees it
+    assertion: Optional[Assertion] = None  # from the trace, else from the debugger

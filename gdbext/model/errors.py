@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What ends a command."""
+"""The error that ends a command."""
 
 
 class UserError(Exception):
-    """Something the user can mend; the text is one line and says how."""
+    """An error that the user can mend. Its text is one line and says how."""
 
 
 def one_line(problem: BaseException) -> str:
-    """What somebody else's exception says, on one line."""
+    """Returns the text of any exception on one line."""
     return " ".join(str(problem).split())

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a trace knows, as data: events, who owned an address and when, and what was lost."""
+"""The contents of a trace, as data: its events, the owners of an address over time, and how many events were lost."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from gdbext.model.record import Record
 
 
 class Frame(Record):
-    """One place in a call stack; what is not known is None."""
+    """One place in a call stack. Fields that are not known are None."""
 
     pc: int
     function: Optional[str] = None
@@ -22,7 +22,7 @@ Stack = Tuple[Frame, ...]
 
 
 class Event(Record):
-    """One event of a trace, with its sequence number and time made whole."""
+    """One event of a trace. Its sequence number and time are complete, not the shortened ones of the ring."""
 
     seq: int
     kind: str
@@ -35,44 +35,44 @@ class Event(Record):
     core: int
     time: Optional[int]  # in the trace's units
     stack: Tuple[int, ...]  # PCs as recorded, innermost first
-    link: Optional[int] = None  # sequence number of the begin of a reallocation's end
+    link: Optional[int] = None  # of a "realloc-end": the sequence number of its "realloc-begin"
 
 
 class Generation(Record):
-    """One life of an address: from an allocation to its free. What the trace no longer holds is None."""
+    """One life of an address, from an allocation to its free. Fields that the trace no longer has are None."""
 
     payload: int
     size: Optional[int]  # as requested
     task: Optional[str]
     seq: Optional[int]
     allocated: Tuple[int, ...]
-    freed_seq: Optional[int] = None  # None, too, where the trace does not tell when
+    freed_seq: Optional[int] = None  # None if it is not freed, or if the trace does not tell when
     freed_task: Optional[str] = None
-    freed: Optional[Tuple[int, ...]] = None  # of the free, empty where it is not known; None: not freed
-    in_flight: bool = False  # its free was the last thing that its task did
-    refused: bool = False  # and an assertion followed
-    heap: int = 0  # number of the heap that it is of, as the recorder counts them; 0: not known
+    freed: Optional[Tuple[int, ...]] = None  # the free's stack, empty if not known; None if it is not freed
+    in_flight: bool = False  # the free was the last event of its task
+    refused: bool = False  # the free was the last event of its task, and an assertion followed
+    heap: int = 0  # the recorder's number of its heap; 0 if not known
 
     @property
     def is_freed(self) -> bool:
-        """Whether it is over."""
+        """Tells whether this life is over."""
         return self.freed is not None
 
 
 class Imported(Record):
-    """Where a trace comes from that is not our recorder's, and how it was kept."""
+    """The source of a trace that memtrace's recorder did not write, and how that tool keeps its records."""
 
     source: str
     address: int
-    mode: str  # "all": freed blocks stay; "leaks": they do not
-    capacity: Optional[int]  # records that it has room for; None: a file has no end
-    depth: int  # of its stacks
-    overflowed: bool  # older records have been dropped
-    frees_told: bool  # whether a record shows that its block was freed
+    mode: str  # "all" if records of freed blocks stay, "leaks" if not
+    capacity: Optional[int]  # records that it has room for; None for a file
+    depth: int  # frames in its longest stack
+    overflowed: bool  # true if older records were dropped
+    frees_told: bool  # true if a record shows that its block was freed
 
 
 class TraceInfo(Record):
-    """What a trace holds and what it lost."""
+    """The numbers of events that a trace holds and lost."""
 
     kept: int
     lost: int
@@ -101,7 +101,7 @@ class Assertion(Record):
 
 
 class Owner(Record):
-    """Who allocated a block, as the trace knows."""
+    """Who allocated a block. Fields that the trace does not tell are None."""
 
     seq: Optional[int]
     task: Optional[str]
@@ -109,7 +109,7 @@ class Owner(Record):
 
 
 class Life(Record):
-    """A generation with its stacks made readable: one entry of `last`."""
+    """One life of an address, from an allocation to its free, with readable stacks."""
 
     payload: int
     size: Optional[int]

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The one table of machines.
 
-To add a machine: add a row. Its number is `e_machine` of ELF; `registers` are named as GDB names them, in the order in
-which Linux lays them out in a core's NT_PRSTATUS note (debuggers read cores of bare machines the same way); None leaves
-a word of the note empty. `dwarf` names them by their DWARF numbers; without it call chains in cores are not unwound.
+To add a machine, add a row. Its number is `e_machine` of ELF. `registers` has GDB's names, in the order in which Linux
+lays them out in a core's NT_PRSTATUS note; None is an unused word of the note. Debuggers read cores of bare machines
+the same way. `dwarf` has the names in the order of their DWARF numbers; without it, stacks in cores are not unwound.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ from typing import NamedTuple, Optional, Tuple
 
 
 class Machine(NamedTuple):
-    """One machine in one width."""
+    """One machine with one word size."""
 
     number: int
-    word: int
-    name: str  # as people have it
-    gdb_name: str  # what GDB's name of the architecture begins with
+    word: int  # in bytes
+    name: str  # for people
+    gdb_name: str  # GDB's name of the architecture begins with it
     registers: Tuple[Optional[str], ...]
     pc: str
     sp: str
-    below: int = 0  # bytes below the stack pointer that are in use
+    below: int = 0  # bytes below the stack pointer that may be in use
     dwarf: Tuple[str, ...] = ()
-    debuggers: Tuple[str, ...] = ()  # GDBs that know it, the vendor's first
+    debuggers: Tuple[str, ...] = ()  # the programs of GDBs that know this machine, the vendor's first
 
 
 def _named(text: str) -> Tuple[Optional[str], ...]:
@@ -65,10 +65,10 @@ MACHINES = (
 
 
 def machine_of(number: int, word: Optional[int] = None) -> Optional[Machine]:
-    """The row of a machine, without a word's width the first one, or None."""
+    """Returns the row of a machine, or None. Without a word size, returns the first row with this number."""
     return next((one for one in MACHINES if one.number == number and word in (None, one.word)), None)
 
 
 def machine_named(gdb_name: str) -> Optional[Machine]:
-    """A row of the machine that GDB calls so, or None."""
+    """Returns the first row that fits GDB's name of an architecture, or None."""
     return next((one for one in MACHINES if gdb_name.startswith(one.gdb_name)), None)

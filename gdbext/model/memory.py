@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Memory of a heap as data: blocks, gaps, and where an address lies."""
+"""The memory of a heap, as data: blocks, gaps, and the place of an address."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Gap(Record):
 
 
 class Resume(Record):
-    """Where a walk went on after damage, and what proves that a block is there."""
+    """The block at which a walk went on after damage, and the proof for it."""
 
     payload: int
     why: Text

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where a heap is said to be, and by whom: what a finder, a user or a saved core hands to a recogniser."""
+"""The claim that a heap lies somewhere. A finder, a user or a saved core makes it, and a recogniser tests it."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Mapping, Optional, Tuple
 from gdbext.model.record import Record
 from gdbext.model.said import Text, said
 
-Span = Tuple[int, int]  # the first byte, and the address behind the last
-# What is known beside the heap's own bytes, by names that its allocator chooses: addresses of variables, sizes.
+Span = Tuple[int, int]  # the address of the first byte, and the one behind the last
+# Facts that the heap's own bytes do not tell, such as addresses of variables. The allocator chooses their names.
 Hints = Mapping[str, int]
 _BY_USER = said("named-by-user")
 
 
 class Region(Record):
-    """A place where a heap is said to be."""
+    """A place where a heap may lie."""
 
     kind: str
     address: int
@@ -25,4 +25,4 @@ class Region(Record):
     name: Optional[str] = None
     origin: Text = _BY_USER
     hints: Hints = MappingProxyType({})
-    pools: Tuple[Span, ...] = ()  # memory that the allocator was given: what the user or the program says of it
+    pools: Tuple[Span, ...] = ()  # memory that the allocator was given, as the user or the program says

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a report can tell, as facts: a sentence by its key, with the values that fill it. Its words are report/'s.
+"""The sentences of a report as facts: the key of a template, and the values for its blanks.
 
-Approach: `said("size-word", place=..., stored=...)` where something is found; `words()` of report/sentences.py where it
-is shown. So every fact reaches JSON as a field, and no sentence is made twice.
-Rejected: a class for each sentence (two hundred of them, which say no more than a key and its names).
+Approach: code that finds something calls `said("size-word", place=..., stored=...)`. Code that prints it calls
+`words()` of report/sentences. So every fact reaches JSON as a field, and each sentence is made in one place.
+Rejected: a class for each sentence (two hundred classes that say no more than a key and some names).
 """
 
 from __future__ import annotations
@@ -16,22 +16,22 @@ Fact = Union[int, str, float, None, "Said", Tuple["Fact", ...]]
 
 
 class Said(Record):
-    """One sentence that a report can tell, or a part of one."""
+    """A sentence of a report, or a part of one."""
 
-    key: str  # of its template
-    values: Tuple[Tuple[str, Fact], ...] = ()  # by the names of the template's blanks
+    key: str  # names the template
+    values: Tuple[Tuple[str, Fact], ...] = ()  # pairs: the name of a blank in the template, and its value
 
 
 Text = Union[str, Said]
 
 
 def said(key: str, **values: Fact) -> Said:
-    """A sentence by its key and its facts."""
+    """Makes a sentence from the key of its template and the values of its blanks."""
     return Said(key, tuple(values.items()))
 
 
 class Trouble(ValueError):
-    """Something cannot be read, or cannot be what it claims to be; `why` says it."""
+    """Raised if data cannot be read, or cannot be what it claims to be. `why` is the reason."""
 
     def __init__(self, why: Said) -> None:
         super().__init__(why.key)

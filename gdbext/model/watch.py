@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A watch as data: the word, the call after which it is watched, and how far that has come."""
+"""A watch, as data: the word, the call after which it is watched, and the watch's state."""
 
 from __future__ import annotations
 
@@ -10,20 +10,23 @@ from gdbext.model.record import Record
 
 
 class WatchPlan(Record):
-    """A word, and the call that makes it the allocator's own. Without a call it is watched where it is, at once."""
+    """A word to watch, and the call after which only the allocator may write it. Without a call, the watch begins now.
 
-    address: int  # where the word was
-    width: int
+    The call is found again by its stack and its size. The size of a free is 0.
+    """
+
+    address: int  # of the word, in the run that the plan was made from
+    width: int  # of the word, in bytes
     offset: int = 0  # from the call's block to the word
-    call: Optional[Event] = None  # its size counts where it allocates
-    count: Optional[int] = None  # which of the calls with this stack and size; None: not known
-    since: int = 0  # no call with a lower sequence number is it
-    guarded: bool = True  # writes of a block's owner into that block are not looked for
-    stop: Optional[int] = None  # where the call comes back to
+    call: Optional[Event] = None
+    count: Optional[int] = None  # 1 for the first of the calls with this stack and size; None if not known
+    since: int = 0  # the lowest sequence number that the call may have, if its count is not known
+    guarded: bool = True  # if true, writes of a block's owner into that block are ignored
+    stop: Optional[int] = None  # the return address where the breakpoint waits for the call
 
 
 class Watched(NamedTuple):
-    """How far a watch has come."""
+    """The state of a watch, and the write that ended it."""
 
     state: str = "off"  # "waiting", "watching" or "written"
     address: Optional[int] = None

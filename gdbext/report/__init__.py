@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Data to text and JSON."""
+"""Turns report data into text and JSON."""

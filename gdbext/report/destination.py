@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where a report goes: the terminal, or a file as a whole; and in which form."""
+"""Sends a report, in the form that the user chose, to the terminal or to a file. A file is written as a whole."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _TERMINAL = "-"
 
 
 def told(report: Any, lines: Callable[[Any], Iterable[str]], options: Namespace) -> Optional[str]:
-    """The report for the terminal, without its last newline; None: it went to a file."""
+    """Returns the report for the terminal, without its last newline. Returns None if it was written to a file."""
     name = _form(options)
     output = output_named(name)
     if not isinstance(report, output.reports):
@@ -34,7 +34,7 @@ def told(report: Any, lines: Callable[[Any], Iterable[str]], options: Namespace)
 
 
 def writes_text(options: Namespace) -> bool:
-    """Whether the report goes to the terminal as text, for people."""
+    """Tells whether the report goes to the terminal, as text."""
     return options.output in (None, _TERMINAL) and _form(options) == "text"
 
 

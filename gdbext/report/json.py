@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reports as JSON: the contract of version 1. Fields may be added, none renamed.
+"""Turns reports into JSON, as version 1 promises: fields may be added, none is renamed.
 
-A sentence is there twice: its words under the field's name, and as facts under that name with `_facts` behind it:
-{"sentence": its key, ...}, numbers as numbers. docs/reference/sentences.md lists the keys.
+Every sentence appears twice. The field has its words. The field with `_facts` behind its name has its facts:
+{"sentence": its key, ...}, with numbers as numbers. docs/reference/sentences.md lists the keys.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from gdbext.model.said import Fact, Said, Text
 from gdbext.report.sentences import words
 
 VERSION = 1
-# Fields that do not look in JSON as they do in their twins.
+# Fields whose type in JSON is not their type in the record.
 SHAPED: Dict[type, Dict[str, Any]] = {HeapReport: {"resumed": Tuple[int, ...], "resumed_why": Tuple[Text, ...]}}
-# Fields that are left out where they are None.
+# Fields that JSON leaves out if they are None.
 OPTIONAL: Dict[type, Tuple[str, ...]] = {HeapReport: ("blocks",)}
 
 
 def to_json(report: Report) -> str:
-    """A report's twin as one JSON object."""
+    """Returns a report as the text of one JSON object."""
     own, common = _object(report), {}
     for name in fields_of(Report):
         common[name] = own.pop(name)
@@ -32,7 +32,7 @@ def to_json(report: Report) -> str:
 
 
 def _object(value: Record) -> Dict[str, Any]:
-    """A record as an object, with the facts of its sentences beside their words."""
+    """Returns the JSON object of a record, with the facts of each sentence beside its words."""
     found: Dict[str, Any] = {}
     for name in fields_of(type(value)):
         one = getattr(value, name)
@@ -40,7 +40,7 @@ def _object(value: Record) -> Dict[str, Any]:
         if isinstance(one, Said) or (isinstance(one, tuple) and any(isinstance(part, Said) for part in one)):
             found[f"{name}_facts"] = _facts(one)
     if isinstance(value, HeapReport):
-        # In the contract `resumed` is a list of payloads; what proves them comes beside it. No blocks, no field.
+        # Version 1 promised that `resumed` is a list of payloads: the reasons need a field of their own.
         found["resumed"] = [resume.payload for resume in value.resumed]
         found["resumed_why"] = [words(resume.why) for resume in value.resumed]
         found["resumed_why_facts"] = [_facts(resume.why) for resume in value.resumed]

@@ -16,7 +16,7 @@ _STYLES = (
 
 
 def coloured(text: str) -> str:
-    """The same text with terminal colours."""
+    """Adds terminal colours to a text."""
     for pattern, style in _STYLES:
         text = pattern.sub(lambda found, style=style: f"{style}{found[0]}{_END}", text)  # type: ignore[misc]
     return text

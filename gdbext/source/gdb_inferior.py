@@ -21,7 +21,7 @@ from gdbext.source.memory import NoTarget
 from gdbext.source.saved import saved_ring
 from gdbext.source.snapshot import ByteOrder
 
-# All named ranges, and the ranges that the program writes to. Structures without a name may lie near the latter.
+# All named ranges, and those that the program writes to. Structures without a name may lie near the latter.
 NamedMemory = Tuple[List[Range], List[Range]]
 
 _SECTION = re.compile(r"(0x[0-9a-f]+)->(0x[0-9a-f]+) at 0x[0-9a-f]+: \S+ (.*\bALLOC\b.*)")

@@ -232,7 +232,7 @@ class Memory:
         return self._extents or []
 
     def held_around(self, address: int) -> Optional[Snapshot]:
-        """Returns the bytes of the file's range that contains an address. None if there is no such range or no file."""
+        """Returns the file's bytes around an address. None if there is no file, or it lacks the address."""
         ranges = self.ranges()
         index = bisect_right(ranges, (address, 1 << 64)) - 1
         if index < 0 or address >= ranges[index][1]:

@@ -5,7 +5,7 @@ Approach: the kind of the old file is checked before it is opened, so that no de
 Symbolic links are resolved: their target is replaced, and the link stays. The bytes go into a file beside the place,
 which is then renamed: nobody ever finds half a file.
 Rejected: opening first and checking then. Opening a pipe waits for its writer; opening a tape winds it.
-Limits: somebody may put a file status between the last check and the rename. That file is lost.
+Limits: somebody may put a file there between the last check and the rename. That file is lost.
 """
 
 from __future__ import annotations
@@ -79,9 +79,7 @@ def refuse_to_replace(place: str, policy: Policy) -> None:
 def write_file(place: str, data: bytes, policy: Policy) -> None:
     """Writes a file as a whole."""
     name = f"{place}.{os.getpid()}.part"
-    handle = os.open(
-        name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _FLAGS, 0o666
-    )  # O_EXCL: an old file is somebody else's
+    handle = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _FLAGS, 0o666)  # never somebody else's file
     try:
         with open(handle, "wb") as file:
             file.write(data)

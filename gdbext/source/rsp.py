@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Memory of a live target by GDB's remote protocol, without a GDB: QEMU, OpenOCD, gdbserver, the stub on a chip.
+"""Reads memory of a live target by GDB's remote protocol, without GDB: QEMU, OpenOCD, gdbserver, the stub on a chip.
 
-Approach: one request, one reply, in order. Only what reading needs is asked: features, what kind of stub it is, `m`.
-Nothing runs the target. A reply that is damaged is asked for again, since reads may be repeated; a stub that is silent
-or hangs up is one clear line, and nothing is asked of it any more.
-Rejected: a NAK for a damaged reply (Espressif's stub on the chip ignores it, and both sides then wait for ever).
+Approach: one request, one reply, in order. Only the requests that reading needs are sent: features, the kind of the
+stub, `m`. Nothing makes the target run. If a reply is damaged, the request is sent again, for reads may be repeated. If
+a stub is silent or hangs up, one line says so, and nothing more is sent to it.
+Rejected: a NAK for a damaged reply. Espressif's stub on the chip ignores it, and both sides then wait for ever.
 Cost: a round trip for each PacketSize / 2 bytes; four to connect.
-Assumptions: connecting halts the target where the stub does that of its own accord (QEMU, OpenOCD, gdbserver). It is
-let go by `D`, which leaves it to the stub what follows, unless it had stood before: QEMU tells by `info status`, others
-by the reason of the stop. A target that an earlier debugger paused in QEMU by Ctrl-C and then left looks as if we had.
+Assumptions: some stubs halt the target on a connection: QEMU, OpenOCD, gdbserver. `D` then lets go of the target, and
+the stub decides if it runs on. A target that had stopped before gets no `D`: QEMU tells this by `info status`, others
+by the reason of the stop.
+Limits: a target that an earlier debugger paused in QEMU by Ctrl-C looks as if memtrace had paused it.
 """
 
 from __future__ import annotations
@@ -24,14 +25,14 @@ CONNECT_SECONDS = 5.0
 REPLY_SECONDS = 10.0
 DETACH_SECONDS = 2.0
 
-_PIECE_UNTOLD = 256  # bytes of memory a request where no PacketSize is told: a stub on the chip has a small buffer
+_DEFAULT_PIECE = 256  # bytes of memory a request without a PacketSize: a stub on the chip has a small buffer
 _LARGEST_PIECE = 1 << 16
 _LARGEST_REPLY = 1 << 20
 _MOST_TRIES = 3
 _SILENCE_SECONDS = 0.2
-_MOST_STRAY = 64  # packets that nobody asked for before the one that was
-_ASKED_TO_STOP = {b"00", b"02"}  # signals that say no more than that a debugger wanted it
-_HALTED_BEFORE = re.compile(r"paused \(.*\)")  # plain "paused": by us
+_MOST_STRAY = 64  # packets that nobody asked for, before the reply
+_ASKED_TO_STOP = {b"00", b"02"}  # signals of a stop by a debugger
+_HALTED_BEFORE = re.compile(r"paused \(.*\)")  # plain "paused": by this connection
 
 _CONSOLE = re.compile(rb"O([0-9a-fA-F]{2})*")
 _STOP = re.compile(rb"[ST][0-9a-fA-F]{2}")
@@ -42,7 +43,7 @@ _WRITTEN = "give HOST:PORT, as GDB's `target remote` takes it"
 
 
 class RspConnection:
-    """A connection to a stub. `ask` sends one request and gives its reply; every failure of the link is a NoTarget."""
+    """A connection to a stub. `ask` sends one request and returns its reply. Each failure of the link is a NoTarget."""
 
     def __init__(self, address: str, timeout: float = REPLY_SECONDS) -> None:
         self.address = address
@@ -50,9 +51,9 @@ class RspConnection:
         self._rest = b""
         self._acks = True
         self._stream: Optional[socket.socket] = connect(address)
-        self.kind = "other"  # or "qemu", or "chip": a small stub in the chip's own panic handler
-        self.piece = _PIECE_UNTOLD  # bytes of memory a request
-        self.stood = True  # whether the target had stopped before we came
+        self.kind = "other"  # or "qemu", or "chip": a small stub, as in a chip's panic handler
+        self.piece = _DEFAULT_PIECE  # bytes of memory in one request
+        self.stood = True  # the target had stopped before this connection
         self._send(b"+")
         features = self.ask(_FEATURES)
         if not features:
@@ -71,7 +72,7 @@ class RspConnection:
 
     @property
     def parting(self) -> Optional[str]:
-        """What to tell whose target may have been halted by this, and not run on: only QEMU says whether it ran."""
+        """Returns a warning if the target may stay halted because of this connection, else None."""
         if self.kind != "other" or self.stood:
             return None
         return (
@@ -79,12 +80,12 @@ class RspConnection:
         )
 
     def describe(self) -> str:
-        """The other side in words."""
+        """Describes the stub: address, kind, bytes a request."""
         who = {"qemu": "QEMU's stub", "chip": "a small stub, as in a chip's panic handler", "other": "a stub"}
         return f"{self.address}: {who[self.kind]}, {self.piece:,} bytes a request"
 
     def ask(self, request: bytes) -> bytes:
-        """The reply to a request; empty: the stub does not know it."""
+        """Returns the reply to a request; empty if the stub does not know the request."""
         for _ in range(_MOST_TRIES):
             reply = self._exchange(request)
             if reply is not None:
@@ -93,7 +94,7 @@ class RspConnection:
         raise self._lost(f"sends damaged packets ({_MOST_TRIES} in a row)")
 
     def monitor(self, command: str) -> str:
-        """What a command of the stub's own prints. Only for questions."""
+        """Returns the output of a monitor command. Use it only for commands that change nothing."""
         text = bytearray()
         reply: Optional[bytes] = self.ask(b"qRcmd," + command.encode().hex().encode())
         for _ in range(_MOST_STRAY):
@@ -104,21 +105,21 @@ class RspConnection:
         return text.decode("utf-8", "replace")
 
     def _exchange(self, request: bytes) -> Optional[bytes]:
-        """The reply to a request that is sent once; None: it was damaged on the way, or the request was."""
+        """Sends a request once and returns the reply; None if the request or the reply was damaged on the way."""
         self._send(b"$%b#%02x" % (request, sum(request) & 0xFF))
         for _ in range(_MOST_STRAY):
             reply = self._reply()
             if reply is None or request.startswith(b"qRcmd"):
                 return reply
-            stopped = request != b"?" and _STOP.match(reply) is not None  # which a stub reports when it faults
+            stopped = request != b"?" and _STOP.match(reply) is not None  # a stub that faults reports a stop
             if not stopped and _CONSOLE.fullmatch(reply) is None:
                 return reply
             if self.kind == "chip" and _STOP.match(reply):
-                return b""  # it has faulted, and will not answer
+                return b""  # the stub has faulted and will not answer
         raise self._lost("sends packets that nobody asked for")
 
     def _reply(self) -> Optional[bytes]:
-        """The contents of the next packet, acknowledged; None: it is damaged."""
+        """Acknowledges the next packet and returns its contents; None if it is damaged."""
         packet = self._packet()
         if packet is None or b"%02x" % (sum(packet[0]) & 0xFF) != packet[1].lower():
             return None
@@ -127,29 +128,29 @@ class RspConnection:
         return expanded(packet[0])
 
     def _packet(self) -> Optional[Tuple[bytes, bytes]]:
-        """The next packet's bytes between `$` and `#`, and its checksum; None: the stub has not understood ours.
+        """Returns the next packet's bytes between `$` and `#`, and its checksum; None if the stub has sent a NAK.
 
-        Console text, acks and notifications pass by.
+        Console text, acks and notifications are skipped.
         """
-        passed = 0
-        while passed < _LARGEST_REPLY:
+        skipped = 0
+        while skipped < _LARGEST_REPLY:
             end = self._rest.find(b"#")
             while 0 <= end <= len(self._rest) - 3:
-                held, checksum, self._rest = self._rest[:end], self._rest[end + 1 : end + 3], self._rest[end + 3 :]
-                if b"$" in held:
-                    return held[held.rindex(b"$") + 1 :], checksum
+                ahead, checksum, self._rest = self._rest[:end], self._rest[end + 1 : end + 3], self._rest[end + 3 :]
+                if b"$" in ahead:
+                    return ahead[ahead.rindex(b"$") + 1 :], checksum
                 end = self._rest.find(b"#")
             if self._acks and self._rest[:1] == b"-":
                 return None
             if b"$" not in self._rest:
                 self._rest = b""
             data = self._receive()
-            passed += len(data)
+            skipped += len(data)
             self._rest += data
         raise self._lost("sends without end")
 
     def settle(self) -> None:
-        """Lets what is under way come, and forgets it: a late reply must not be taken for that of the next request."""
+        """Receives and drops all bytes until the stub is silent: a late reply must not answer the next request."""
         self._rest = b""
         stream = self._open()
         stream.settimeout(_SILENCE_SECONDS)
@@ -158,7 +159,7 @@ class RspConnection:
                 if not stream.recv(1 << 16):
                     break
         except OSError:
-            pass  # silence, or an end that the next request will meet
+            pass  # silence; or the link is gone, and the next request fails
 
     def _send(self, data: bytes) -> None:
         try:
@@ -186,7 +187,7 @@ class RspConnection:
         return self._stream
 
     def _lost(self, what: str) -> NoTarget:
-        """Ends the connection; what to say of it."""
+        """Closes the connection and returns the error to raise."""
         if self._stream is not None:
             self._stream.close()
             self._stream = None
@@ -195,7 +196,7 @@ class RspConnection:
         )
 
     def close(self) -> None:
-        """Lets the target go as it was found, and hangs up. Says nothing of a link that is gone already."""
+        """Lets go of the target as it was found, and hangs up. Ignores a link that is gone already."""
         if self._stream is None:
             return
         self._timeout = DETACH_SECONDS
@@ -210,7 +211,7 @@ class RspConnection:
 
 
 class RspSource:
-    """The memory behind a connection. The protocol tells neither pointer size nor byte order."""
+    """The memory behind a connection, as a source. The protocol tells neither pointer size nor byte order."""
 
     def __init__(self, connection: RspConnection, pointer_size: int = 4, byte_order: ByteOrder = "little") -> None:
         self.connection = connection
@@ -218,13 +219,13 @@ class RspSource:
         self.byte_order = byte_order
 
     def read(self, address: int, length: int) -> Optional[bytes]:
-        """Exactly `length` bytes, or None."""
+        """Returns exactly `length` bytes, or None."""
         data = b""
         while len(data) < length:
             wanted = min(length - len(data), self.connection.piece)
             part = _unhexed(self.connection.ask(b"m%x,%x" % (address + len(data), wanted)))
             if part is not None and len(part) < wanted and self.connection.kind == "chip":
-                self.connection.settle()  # others give what they have, but one on a chip has faulted there
+                self.connection.settle()  # a short reply: the stub on a chip has faulted
                 return None
             if not part or len(part) > wanted:
                 return None
@@ -232,7 +233,7 @@ class RspSource:
         return data
 
     def write(self, address: int, data: bytes) -> bool:
-        """Writes a few bytes; whether the target took them."""
+        """Writes a few bytes. Returns True if the target took them."""
         return self.connection.ask(b"M%x,%x:%b" % (address, len(data), data.hex().encode())) == b"OK"
 
 
@@ -251,7 +252,7 @@ def connect(address: str) -> socket.socket:
         stream = socket.create_connection((host, int(port)), CONNECT_SECONDS)
         stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return stream
-    except UnicodeError:  # no name of a host is written so
+    except UnicodeError:  # HOST cannot be the name of a host
         raise NoTarget(f"{address}: {_WRITTEN}") from None
     except OSError as problem:
         why = f"cannot connect to {address} ({_reason(problem)})"
@@ -263,7 +264,7 @@ def _reason(problem: OSError) -> str:
 
 
 def expanded(raw: bytes) -> bytes:
-    """A packet's contents without escapes and run lengths."""
+    """Returns a packet's contents with escapes and run lengths decoded."""
     found = bytearray()
     position = 0
     while position < len(raw):

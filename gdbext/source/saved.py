@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The notes of ours in a core that `memtrace save` wrote: what GDB knew and the bytes do not tell.
+"""Writes and reads memtrace's notes in a core of `memtrace save`: facts that GDB knew and the memory does not show.
 
-Approach: one note of JSON (the heaps and how they were found, where the ring is, what the target was doing), one with
-the ring's bytes. A note is as hostile as the rest of a file: what is not of the right shape is not there.
+Approach: one note has JSON: the heaps and how they were found, the address of the ring, the allocator's call under way.
+The other has the ring's bytes. A note is as hostile as the rest of a file: one of a wrong shape is ignored.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from gdbext.source.core import Core, Note
 from gdbext.source.snapshot import ByteOrder
 
 OWNER = "memtrace"
-KNOWLEDGE, RING = 0x4D540001, 0x4D540002  # debuggers take small numbers for registers, whoever owns them
+KNOWLEDGE, RING = 0x4D540001, 0x4D540002  # debuggers take small numbers for registers, whatever the owner
 _VERSION = 2
 _ADDRESS_BYTES = 8
 _MOST_HEAPS = 1024
@@ -26,18 +26,18 @@ _HIGHEST = (1 << 64) - 1
 
 
 class Saved(NamedTuple):
-    """What GDB knew when the core was saved."""
+    """The facts that GDB knew when the core was saved."""
 
     heaps: Tuple[Region, ...]  # their origins as text
-    skipped: Tuple[Tuple[str, str], ...]  # what was missing then, and why
+    skipped: Tuple[Tuple[str, str], ...]  # checks that were not possible then, and why
     ring: Optional[int]
-    operation: Tuple[bool, str, bool]  # whether it was in the allocator, what it did there, whether it had asserted
+    operation: Tuple[bool, str, bool]  # was in the allocator; its call there; had asserted
     assertion: Optional[Tuple[str, str, Optional[int]]]  # its text, its function, its sequence number
     build_id: Optional[str]
 
 
 def saved_notes(known: Saved, ring: Optional[bytes], order: ByteOrder) -> List[Note]:
-    """The notes to write."""
+    """Returns the notes to write. The ring has a note if its address and its bytes are given."""
     heaps = [{**vars(heap), "hints": dict(heap.hints)} for heap in known.heaps]
     text = json.dumps({"version": _VERSION, **known._asdict(), "heaps": heaps}).encode()
     notes = [Note(OWNER, KNOWLEDGE, text)]
@@ -47,7 +47,7 @@ def saved_notes(known: Saved, ring: Optional[bytes], order: ByteOrder) -> List[N
 
 
 def read_saved(core: Core) -> Optional[Saved]:
-    """What the note of a core says; None: it has none that can be read."""
+    """Returns the facts in the note of a core; None if it has no such note or a damaged one."""
     data = core.note(OWNER, KNOWLEDGE)
     try:
         fields: Dict[str, Any] = json.loads(data or b"")
@@ -91,7 +91,7 @@ def _address(value: Any) -> int:
 
 
 def saved_ring(core: Core) -> List[Tuple[int, bytes]]:
-    """The ring's address and bytes, for a core whose memory lacks it."""
+    """Returns the ring's address and bytes from its note, for a core whose memory lacks the ring; [] without a note."""
     data = core.note(OWNER, RING)
     if data is None or len(data) <= _ADDRESS_BYTES:
         return []

@@ -21,6 +21,6 @@ SENTENCES = {
     "gzip-large": "the gzip file unpacks to more than {most:size}: only its first {read:byte} could be read",
     "dump-header": "the header in front of the core dump is damaged: it was not used",
     "dump-cut": "the core dump is cut off: {there:,} of {all:byte} are there",
-    "dump-checksum": "the checksum of the core dump is wrong: some bytes of it are",
+    "dump-checksum": "the checksum of the core dump is wrong: some of its bytes were changed or lost",
     "dump-last": "the log holds {dumps:core dump}: this is the last",
 }

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Bytes that have been read: sparse, immutable to its readers, with fast word access.
+"""Keeps the bytes that have been read, and gives fast access to their words.
 
-Approach: sorted extents of bytes, each with its machine words decoded once in the target's byte order, so that a walk
-costs one index a word. Unknown bytes are None, never zero.
-Rejected: a dictionary of pages (a walk of 30,000 blocks spends its time in look-ups).
-Assumptions: words are read at word-aligned addresses; anything else goes by bytes.
+Approach: sorted extents of bytes. The words of each are decoded once, in the target's byte order, so that a walk costs
+one index a word. Unknown bytes are None, never zero.
+Rejected: a dictionary of pages. A walk of 30,000 blocks would spend its time in look-ups.
+Assumptions: words are read at word-aligned addresses; a word at another address is decoded from its bytes each time.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ ByteOrder = Literal["little", "big"]
 
 
 class Snapshot:
-    """What is known of a target's memory: sorted extents of bytes that do not touch."""
+    """The known bytes of a target's memory: sorted extents that do not touch."""
 
     def __init__(self, pointer_size: int = 4, byte_order: ByteOrder = "little") -> None:
         self.pointer_size = pointer_size
@@ -34,12 +34,12 @@ class Snapshot:
         self._words: List[Optional[array[int]]] = []
 
     def add(self, start: int, data: bytes) -> None:
-        """Remembers bytes; what was known of the same addresses is replaced."""
+        """Adds bytes. They replace known bytes at the same addresses."""
         if not data:
             return
         end = start + len(data)
         first, last = self._touching(start, end)
-        if first < last:  # what is known at both ends stays
+        if first < last:  # known bytes before and behind the new ones stay
             head = self._data[first][: max(0, start - self._starts[first])]
             tail = self._data[last - 1][max(0, end - self._starts[last - 1]) :]
             start, data = min(start, self._starts[first]), head + data + tail
@@ -57,22 +57,22 @@ class Snapshot:
         return first, last
 
     def extents(self) -> List[Tuple[int, int]]:
-        """Start and end of every known range, in order."""
+        """Returns start and end of every known range, in order."""
         return [(start, start + len(data)) for start, data in zip(self._starts, self._data)]
 
     def missing(self, start: int, end: int) -> List[Tuple[int, int]]:
-        """The parts of start..end that are not known."""
+        """Returns the parts of start..end that are not known."""
         return gaps(self.known(start, end), start, end)
 
     def known(self, start: int, end: int) -> List[Tuple[int, int]]:
-        """The parts of start..end that are known."""
+        """Returns the parts of start..end that are known."""
         first, last = self._touching(start, end)
-        held = ((self._starts[at], self._starts[at] + len(self._data[at])) for at in range(first, last))
-        parts = ((max(start, low), min(end, high)) for low, high in held)
+        extents = ((self._starts[at], self._starts[at] + len(self._data[at])) for at in range(first, last))
+        parts = ((max(start, low), min(end, high)) for low, high in extents)
         return [(low, high) for low, high in parts if low < high]
 
     def get(self, address: int, length: int) -> Optional[bytes]:
-        """`length` bytes at `address`, or None unless all of them are known."""
+        """Returns `length` bytes at `address`, or None unless all of them are known."""
         index = bisect_right(self._starts, address) - 1
         if index < 0 or length < 0:
             return None
@@ -80,10 +80,10 @@ class Snapshot:
         data = self._data[index]
         return data[offset : offset + length] if offset + length <= len(data) else None
 
-    read = get  # what has been read is a source, too
+    read = get  # a snapshot is a source, too
 
     def prefix(self, address: int, length: int) -> bytes:
-        """As many of the bytes at `address` as are known, up to `length`."""
+        """Returns the known bytes from `address` on, up to the first unknown one, at most `length`."""
         index = bisect_right(self._starts, address) - 1
         if index < 0:
             return b""
@@ -91,7 +91,7 @@ class Snapshot:
         return self._data[index][offset : offset + length]
 
     def suffix(self, address: int, length: int) -> bytes:
-        """As many of the bytes that end before `address` as are known, up to `length`."""
+        """Returns the known bytes directly before `address`, back to the first unknown one, at most `length`."""
         index = bisect_right(self._starts, address - 1) - 1
         if index < 0:
             return b""
@@ -101,24 +101,24 @@ class Snapshot:
         return self._data[index][max(0, offset - length) : offset]
 
     def word(self, address: int) -> Optional[int]:
-        """The pointer-sized word at `address`, or None if it is not known."""
+        """Returns the pointer-sized word at `address`, or None if it is not known."""
         data = self.get(address, self.pointer_size)
         return None if data is None else int.from_bytes(data, self.byte_order)
 
     def word32(self, address: int) -> Optional[int]:
-        """The 32-bit word at any address, or None if it is not known."""
+        """Returns the 32-bit word at any address, or None if it is not known."""
         data = self.get(address, 4)
         return None if data is None else int.from_bytes(data, self.byte_order)
 
     def _widest(self, start: int, end: int) -> Optional[int]:
-        """The extent that has most of start..end: one long read may follow many short ones."""
+        """Returns the index of the extent that has most of start..end, or None. The others may be many short reads."""
         first, last = self._touching(start, end)
         extents = zip(self._starts[first:last], self._data[first:last])
         sizes = [min(end, low + len(data)) - max(start, low) for low, data in extents]
         return first + sizes.index(max(sizes)) if sizes else None
 
     def reader32(self, start: int, end: int) -> WordReader:
-        """The fastest way to many 32-bit words of start..end at any address."""
+        """Returns `word32`, but faster in the extent that has most of start..end."""
         index = self._widest(start, end)
         if index is None:
             return self.word32
@@ -134,7 +134,7 @@ class Snapshot:
         return read
 
     def word_reader(self, start: int, end: int) -> WordReader:
-        """The fastest way to many words: an index into the extent that has most of start..end, `word` for the rest."""
+        """Returns `word`, but faster in the extent that has most of start..end: an index into decoded words."""
         index = self._widest(start, end)
         if index is None or self._starts[index] % self.pointer_size:
             return self.word
@@ -150,7 +150,7 @@ class Snapshot:
         return read
 
     def words(self, start: int, end: int) -> Optional[array[int]]:
-        """The machine words of start..end, or None unless all are known and aligned as their extent is."""
+        """Returns the words of start..end. None unless all are known, in one extent, and all of it is word-aligned."""
         index = bisect_right(self._starts, start) - 1
         width = self.pointer_size
         if index < 0 or self._starts[index] % width or start % width or end % width:
@@ -174,8 +174,8 @@ class Snapshot:
 def snapshot_of(
     images: Iterable[Tuple[int, bytes]], pointer_size: int = 4, byte_order: ByteOrder = "little"
 ) -> Snapshot:
-    """Bytes at addresses, which lie in files or in a test; no pointer leads to what lies above the highest address."""
-    held, top = Snapshot(pointer_size, byte_order), 1 << 8 * pointer_size
+    """Returns a snapshot of images, which are bytes with their addresses. Drops bytes beyond the address space."""
+    snapshot, top = Snapshot(pointer_size, byte_order), 1 << 8 * pointer_size
     for base, data in images:
-        held.add(base, data[: max(0, top - base)])
-    return held
+        snapshot.add(base, data[: max(0, top - base)])
+    return snapshot

@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Cores in the three forms that ESP-IDF gives them: as an ELF file, as a flash partition, as the text of a log.
+"""Unwraps cores of ESP-IDF, which come in three forms: an ELF file, a flash partition, the text of a log.
 
-Approach: a core of ESP-IDF is an ELF core in a wrapping: the partition's header in front and a checksum behind, and in
-a log all of that in base64, line by line. What a wrapping says is checked and said; a wrong checksum or a missing end
-costs a remark, not the report.
-Rejected: asking for the form (people have what the log or the flash gave them).
+Approach: a partition has a header, an ELF core and a checksum. A log has the same in base64, line by line. Length and
+checksum are checked; if one is wrong, the report gets a remark and uses the bytes all the same.
+Rejected: an option for the form. People use the file that the log or the flash gave them.
 """
 
 from __future__ import annotations
@@ -21,23 +20,23 @@ from gdbext.source.core import ELF_MAGIC
 from gdbext.source.files import LARGEST_FILE, FileError, Loaded
 from gdbext.source.overlaps import Bytes
 
-_PACKERS = {b"\x28\xb5\x2f\xfd": "zstd", b"\x04\x22\x4d\x18": "lz4", b"\xfd7zX": "xz"}  # which Python has not
-_LOOK = 1 << 16
+_PACKERS = {b"\x28\xb5\x2f\xfd": "zstd", b"\x04\x22\x4d\x18": "lz4", b"\xfd7zX": "xz"}  # Python cannot unpack these
+_LOOK_BYTES = 1 << 16  # of the file's head, to tell an empty flash and binary data
 
-# Bytes of the header in front of the ELF core, in the order they are tried: each version added fields, one took some.
+# Sizes of the header in front of the ELF core, in the order of trial. Versions added fields, and one removed some.
 _HEADERS = (24, 20, 12, 16)
 _CRC, _SHA = 4, 32
 _CRC_MINORS = (0, 2)
-_NEWEST_BINARY = 3  # minor versions of the older form, which is not ELF
+_NEWEST_BINARY = 3  # the highest minor version of the older form, which is not ELF
 _HIGHEST_CHIP = 64
 
 _START, _END = "CORE DUMP START", "CORE DUMP END"
 _BASE64 = re.compile(r"[A-Za-z0-9+/]+={0,2}")
-_PREFIX = re.compile(r"[\d\s:.,\-\[\]()TZ+>|]*")  # what monitors put before a line: times
+_PREFIX = re.compile(r"[\d\s:.,\-\[\]()TZ+>|]*")  # a time that a monitor puts before a line
 
 
 def core_in(path: str, loaded: Loaded) -> Loaded:
-    """The bytes of an ELF core, out of whatever it is wrapped in; `path`: of the file that was loaded."""
+    """Returns the ELF core in the file that was loaded from `path`. Raises FileError if it has none."""
     if loaded.data[:4] == ELF_MAGIC:
         return loaded
     try:
@@ -55,12 +54,12 @@ def core_in(path: str, loaded: Loaded) -> Loaded:
 
 
 def _unwrapped(data: Bytes) -> Optional[Loaded]:
-    """The ELF core in a core dump partition of ESP-IDF."""
-    if len(data) >= 8 and not data[:_LOOK].strip(b"\xff"):
+    """Returns the ELF core in a core dump partition of ESP-IDF, or None if the bytes are no such partition."""
+    if len(data) >= 8 and not data[:_LOOK_BYTES].strip(b"\xff"):
         raise FileError("the flash of this partition is empty: no core dump was written")
     header = next((size for size in _HEADERS if data[size : size + 4] == ELF_MAGIC), None)
     if header is None:
-        # The older form is not ELF: tasks and their stacks alone, no heap.
+        # The older form is not ELF: it has only tasks and their stacks, no heap.
         total, version, tasks, tcb = struct.unpack_from("<4I", data) if len(data) >= 20 else (0, 0, 0, 0)
         chip, major, minor = version >> 16, version >> 8 & 0xFF, version & 0xFF
         older = chip < _HIGHEST_CHIP and major == 0 and minor <= _NEWEST_BINARY
@@ -82,8 +81,8 @@ def _unwrapped(data: Bytes) -> Optional[Loaded]:
 
 
 def _from_log(data: Bytes) -> Optional[Loaded]:
-    """The core dump that a log holds as base64: the last one, if there are more."""
-    if b"\0" in data[:_LOOK]:
+    """Returns the last core dump that a log has as base64, or None if it has none."""
+    if b"\0" in data[:_LOOK_BYTES]:
         return None
     lines = data[:LARGEST_FILE].decode("latin-1").splitlines()
     starts = [number for number, line in enumerate(lines) if _START in line]
@@ -91,7 +90,7 @@ def _from_log(data: Bytes) -> Optional[Loaded]:
     ends = [number for number in range(began, len(lines)) if _END in lines[number]]
     parts = []
     for line in lines[began : ends[0] if ends else len(lines)]:
-        # Each line is encoded on its own. Other lines of a log have other characters in them, or another length.
+        # Each line is encoded on its own. Other lines of a log have characters that are not base64.
         word = (line.split() or [""])[-1]
         if _BASE64.fullmatch(word) and _PREFIX.fullmatch(line[: line.rfind(word)]):
             parts.append(base64.b64decode(word[: len(word) // 4 * 4]))

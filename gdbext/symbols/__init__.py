@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Addresses to frames."""
+"""Looks up symbols, types and stack frames of the program, by GDB or by its ELF file."""

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A program's ELF file: its symbols by name and by address, its build-id, and what of it never changes.
+"""Reads a program's ELF file: symbols by name and by address, the build-id, code and constants.
 
-Approach: the symbol table is decoded in one pass over its bytes, names only when they are asked for; addresses of
-functions are sorted once. A program that was loaded elsewhere than it was linked (PIE) has a bias: its core tells.
-Rejected: pyelftools' own symbols (20 microseconds each; a program has 30,000).
+Approach: the symbol table is decoded in one pass over its bytes, and names only when they are asked for. Functions are
+sorted once by address. A PIE runs at other addresses than it was linked for: `bias` is the distance, from its core.
+Rejected: the symbols of pyelftools. They cost 20 microseconds each, and a program has 30,000.
 Cost: some 10 ms for 30,000 symbols.
 """
 
@@ -20,26 +20,26 @@ from gdbext.source.snapshot import ByteOrder
 _FUNCTION, _OBJECT, _NO_TYPE = 2, 1, 0
 _UNDEFINED = 0
 _WRITTEN, _ALLOCATED, _CODE = 1, 2, 4  # flags of a section
-_MAPPING = ("$", ".L")  # symbols of the assembler's own
+_MAPPING = ("$", ".L")  # prefixes of symbols that the assembler makes
 
 
 class Symbol(NamedTuple):
-    """A symbol as the program was linked."""
+    """A symbol, with the address that it was linked for."""
 
     address: int
     size: int
     kind: int
-    name: int  # place in the string table
+    name: int  # its offset in the string table
 
 
 class ElfFile:
-    """The program behind `--elf`."""
+    """The program that `--elf` names."""
 
     def __init__(self, path: str) -> None:
         self.path = path
         self.bias = 0
         self.elf = _open(path)
-        self.entry = int(self.elf.header.e_entry)  # where it starts, as it was linked
+        self.entry = int(self.elf.header.e_entry)  # without the bias
         self.pointer_size = self.elf.elfclass // 8
         self.byte_order: ByteOrder = "little" if self.elf.little_endian else "big"
         self._names = b""
@@ -48,7 +48,7 @@ class ElfFile:
         self._by_name: Dict[bytes, int] = {}
         try:
             self._read_symbols()
-        except Exception as problem:  # pyelftools raises whatever its structures run into
+        except Exception as problem:  # on a damaged file pyelftools raises any kind of exception
             raise FileError(f"{path}: its symbols cannot be read: {problem}") from None
         self._starts = [symbol.address for symbol in self._functions]
 
@@ -70,7 +70,7 @@ class ElfFile:
         headers = (section.header for section in self.elf.iter_sections())
         code = [range(one.sh_addr, one.sh_addr + one.sh_size) for one in headers if one.sh_flags & _CODE]
         functions = [symbol for symbol in self._symbols if symbol.kind == _FUNCTION]
-        for symbol in self._symbols:  # functions of an assembler source have no type
+        for symbol in self._symbols:  # functions of assembler sources may have no type
             inside = symbol.kind == _NO_TYPE and any(symbol.address in span for span in code)
             if inside and not self._name(symbol).startswith(_MAPPING):
                 functions.append(symbol)
@@ -81,7 +81,7 @@ class ElfFile:
         return self._names[symbol.name : end].decode("utf-8", "replace")
 
     def address_of(self, name: str) -> Optional[int]:
-        """Address of a symbol of the running program, or None."""
+        """Returns the address of a symbol in the running program, or None."""
         if not self._by_name:
             names = self._names
             self._by_name = {names[one.name : names.find(b"\0", one.name)]: one.address for one in self._symbols}
@@ -89,17 +89,17 @@ class ElfFile:
         return None if address is None else address + self.bias
 
     def objects(self) -> Iterator[Tuple[str, int, int]]:
-        """Name, address and size of every variable that has a symbol."""
+        """Yields name, address and size of every variable that has a symbol."""
         for symbol in self._symbols:
             if symbol.kind == _OBJECT:
                 yield self._name(symbol), symbol.address + self.bias, symbol.size
 
     def size_of(self, name: str) -> Optional[int]:
-        """Bytes of a variable, or None."""
+        """Returns the size of a variable in bytes, or None."""
         return next((size for one, _, size in self.objects() if one == name), None)
 
     def function_at(self, address: int) -> Optional[str]:
-        """Name of the function that holds an address."""
+        """Returns the name of the function that contains an address, or None."""
         place = address - self.bias
         index = bisect_right(self._starts, place) - 1
         if index < 0:
@@ -109,7 +109,7 @@ class ElfFile:
         return None if beyond or place < symbol.address else self._name(symbol)
 
     def name_at(self, address: int) -> Optional[str]:
-        """The variable or function that holds an address, with the offset in it."""
+        """Returns the variable or function that contains an address, as NAME or NAME+OFFSET, or None."""
         place = address - self.bias
         known = (one for one in self._symbols if one.kind in (_OBJECT, _FUNCTION))
         found = next((one for one in known if 0 <= place - one.address < one.size), None)
@@ -117,7 +117,7 @@ class ElfFile:
         return None if found is None else self._name(found) + (f"+{offset}" if offset else "")
 
     def sections(self) -> List[Tuple[int, int, bool]]:
-        """Start, end, and whether it is written to, of every section that has memory."""
+        """Returns start and end of every section that has memory, and True if the program writes to it."""
         headers = (section.header for section in self.elf.iter_sections())
         shown = (one for one in headers if one.sh_flags & _ALLOCATED and one.sh_size)
         return [
@@ -126,7 +126,7 @@ class ElfFile:
         ]
 
     def constant(self, name: str) -> Optional[bytes]:
-        """The bytes of a variable that no program writes to."""
+        """Returns the bytes of a constant variable from the file, or None."""
         found = next((one for one in self.objects() if one[0] == name), None)
         for start, data in self.constants() if found is not None else ():
             if found is not None and start <= found[1] and found[1] + found[2] <= start + len(data):
@@ -134,7 +134,7 @@ class ElfFile:
         return None
 
     def build_id(self) -> Optional[str]:
-        """The build-id as hex; None: it has none."""
+        """Returns the build-id as hex, or None if the file has none."""
         section = self.elf.get_section_by_name(".note.gnu.build-id")
         data = b"" if section is None else section.data()
         if len(data) < 16:
@@ -143,31 +143,31 @@ class ElfFile:
         return bytes(data[12 + (name + 3 & ~3) :][:size]).hex()
 
     def sha256(self) -> str:
-        """Of the whole file: cores of ESP-IDF name their program by it."""
+        """Returns the SHA-256 of the whole file. Cores of ESP-IDF name their program by it."""
         self.elf.stream.seek(0)
         return hashlib.sha256(self.elf.stream.read()).hexdigest()
 
     def writable(self) -> List[Tuple[str, int, int]]:
-        """Name, start and end of the sections that the program writes to."""
+        """Returns name, start and end of the sections that the program writes to."""
         sections = ((one.name, one.header) for one in self.elf.iter_sections() if one.header.sh_flags & 3 == 3)
         spans = ((name, head.sh_addr + self.bias, head.sh_size) for name, head in sections)
         return [(name, start, start + size) for name, start, size in spans if size]
 
     def constants(self) -> List[Tuple[int, bytes]]:
-        """What no program writes to, code and constants, at their addresses; cores leave it out."""
+        """Returns the read-only sections, code and constants, with their addresses. Cores leave them out."""
         fixed = (one for one in self.elf.iter_sections() if one.header.sh_type == "SHT_PROGBITS")
         return [(one.header.sh_addr + self.bias, one.data()) for one in fixed if one.header.sh_flags & 3 == _ALLOCATED]
 
 
 def _open(path: str) -> Any:
-    """The file as pyelftools sees it."""
+    """Opens a program with pyelftools. Raises FileError if it is none."""
     try:
         from elftools.common.exceptions import ELFError
         from elftools.elf.elffile import ELFFile
     except ImportError:
         raise FileError("--elf needs pyelftools: pip install pyelftools") from None
     try:
-        file: BinaryIO = open(path, "rb")  # noqa: SIM115 (pyelftools reads from it for as long as it is asked)
+        file: BinaryIO = open(path, "rb")  # noqa: SIM115 (pyelftools keeps reading from it)
     except OSError as problem:
         raise FileError(f"{path}: {problem.strerror}") from None
     try:

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Variables and their types by a program's DWARF, without GDB.
+"""Finds variables and their types in a program's DWARF, without GDB.
 
-Approach: the unit that defines a function is looked through for the variable; types are followed as far as they are
-asked for. Nothing is kept: a program has few such variables, and they are asked for once a command.
-Assumptions: entries are as damaged as the file; whoever asks catches what pyelftools raises.
+Approach: the caller gives the unit of a function; the variable is searched for in this unit. Types are followed as far
+as the caller asks. Nothing is cached, for a command asks for few variables, and for each of them once.
+Assumptions: the entries may be damaged. The caller catches the exceptions of pyelftools.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ from gdbext.symbols.shapes import DEEPEST, MOST_MEMBERS, Member, Shape, Variable
 _STRUCTURES = ("DW_TAG_structure_type", "DW_TAG_union_type")
 _RENAMED = ("DW_TAG_typedef", "DW_TAG_const_type", "DW_TAG_volatile_type", "DW_TAG_atomic_type")
 _ADDRESS = 0x03  # DW_OP_addr
-_MOST_NAMES = 16  # a type may be called by
+_MOST_NAMES = 16  # typedefs and qualifiers of one type
 _ORIGINS = ("DW_AT_abstract_origin", "DW_AT_specification")
 _MOST_ORIGINS = 4
 
 
 def variable_in(unit: Any, name: str, follow: Sequence[str], big_endian: bool) -> Optional[Variable]:
-    """A variable of a unit, as it was linked, and what it points to by these members."""
+    """Returns a variable of a unit at its linked address, with the shapes that the members in `follow` lead to."""
     for entry in unit.get_top_DIE().iter_children():
         location = entry.attributes.get("DW_AT_location")
-        there = None if location is None else location.value
-        # Without an address an entry declares the variable, or that lives in no fixed place.
-        if entry.tag != "DW_TAG_variable" or not isinstance(there, list) or there[:1] != [_ADDRESS]:
+        operations = None if location is None else location.value
+        # An entry without an address is a declaration, or the variable has no fixed place.
+        if entry.tag != "DW_TAG_variable" or not isinstance(operations, list) or operations[:1] != [_ADDRESS]:
             continue
         if name_of(entry) == name:
             kind = _plain(_type_of(entry))
@@ -37,18 +37,18 @@ def variable_in(unit: Any, name: str, follow: Sequence[str], big_endian: bool) -
                 if kind is None:
                     break
                 shapes.append(_shape(kind))
-            return Variable(int.from_bytes(bytes(there[1:]), "big" if big_endian else "little"), tuple(shapes))
+            return Variable(int.from_bytes(bytes(operations[1:]), "big" if big_endian else "little"), tuple(shapes))
     return None
 
 
 def name_of(entry: Any) -> Optional[str]:
-    """What an entry is called: it may stand where it was declared or written, and not where it was inlined."""
+    """Returns the name of an entry. An inlined function has its name at its declaration or definition."""
     entry = _with("DW_AT_name", entry)
     return None if entry is None else entry.attributes["DW_AT_name"].value.decode("utf-8", "replace")
 
 
 def _with(attribute: str, entry: Any) -> Any:
-    """The entry, or the one that it goes back to, which has an attribute; None: no such."""
+    """Returns the first entry with an attribute: this one, else one of its origins, else None."""
     for _ in range(_MOST_ORIGINS):
         if entry is None or attribute in entry.attributes:
             return entry
@@ -63,7 +63,7 @@ def _type_of(entry: Any) -> Any:
 
 
 def _plain(kind: Any) -> Any:
-    """A type without the names that were given to it."""
+    """Returns a type without typedefs and qualifiers."""
     for _ in range(_MOST_NAMES):
         if kind is None or kind.tag not in _RENAMED:
             break
@@ -81,7 +81,7 @@ def _shape(kind: Any) -> Shape:
 
 
 def _element(kind: Any) -> Any:
-    """What an array has many of; what is no array itself."""
+    """Returns the element type of an array. A type that is no array is returned itself."""
     plain = _plain(kind)
     return _plain(_type_of(plain)) if plain is not None and plain.tag == "DW_TAG_array_type" else plain
 
@@ -92,7 +92,7 @@ def _size_of(kind: Any) -> int:
         return 0
     if kind.tag == "DW_TAG_array_type":
         elements = 1
-        for bound in kind.iter_children():  # of each dimension; an array without elements has none
+        for bound in kind.iter_children():  # one for each dimension; without a bound it has no elements
             count, last = bound.attributes.get("DW_AT_count"), bound.attributes.get("DW_AT_upper_bound")
             if count is not None:
                 elements *= int(count.value)
@@ -104,7 +104,7 @@ def _size_of(kind: Any) -> int:
 
 
 def _members(kind: Any, outer: str = "", base: int = 0, depth: int = 0) -> Iterator[Tuple[str, int, Any]]:
-    """Name, place and type of every member, those of structures inside after the structure."""
+    """Yields name, offset and type of every member. The members of an inner structure follow it."""
     plain = _plain(kind)
     if plain is None or plain.tag not in _STRUCTURES or depth == DEEPEST:
         return
@@ -118,9 +118,9 @@ def _members(kind: Any, outer: str = "", base: int = 0, depth: int = 0) -> Itera
 
 
 def _target(kind: Any, member: str) -> Any:
-    """What a member points to; of a structure its first member counts: heads and links of lists are such.
+    """Returns the type that a member points to; with an empty name, that all of `kind` points to.
 
-    No name stands for all of it.
+    If the member is a structure, its first member counts: heads and links of lists are such structures.
     """
     within = islice(_members(kind), MOST_MEMBERS)
     found = next((inner for name, _, inner in within if name.rpartition(".")[2] == member), None) if member else kind

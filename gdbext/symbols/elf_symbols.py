@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Addresses to frames without GDB, by the program's DWARF through pyelftools.
+"""Finds the frames of an address without GDB, in the program's DWARF through pyelftools.
 
-Approach: .debug_aranges tells the unit that holds an address; of that unit alone the line table is decoded, and in its
-tree only the function that holds the address is descended into, which gives the inlined functions and the exact lines
-of their calls. Where there is no DWARF the symbol table gives the function.
-Rejected: an addr2line for each address (a process each, of a toolchain that may not be there); decoding all units.
-Cost: some milliseconds a unit, once; a program without .debug_aranges costs a look at the head of every unit.
-Assumptions: a recorded PC is a return address: the place is looked up one byte before it.
+Approach: .debug_aranges tells the unit that contains an address. Only the line table of this unit is decoded, and only
+the function with the address is searched for inlined functions and the lines of their calls. Without DWARF, the symbol
+table gives the function.
+Rejected: addr2line (one process for each address, of a toolchain that may be missing); decoding all units.
+Cost: some milliseconds for each unit, once. Without .debug_aranges the head of every unit is read.
+Assumptions: a recorded PC is a return address. The frames are those of the byte before it.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from gdbext.symbols.elf_shapes import name_of, variable_in
 from gdbext.symbols.shapes import Variable
 
 _FUNCTIONS = ("DW_TAG_subprogram", "DW_TAG_inlined_subroutine")
-_DEEPEST = 64  # inlined calls inside each other; scopes
+_DEEPEST = 64  # nested scopes and inlined calls
 _MOST_ROWS = 32  # for one address
 
 
 class _Unit:
-    """One compilation unit: its line table, decoded once, and its files."""
+    """One compilation unit, with its decoded line table."""
 
     def __init__(self, dwarf: Any, unit: Any) -> None:
         self.unit = unit
@@ -37,19 +37,19 @@ class _Unit:
         self._starts = [row.address for row in self.rows]
 
     def line_at(self, place: int) -> Tuple[Optional[str], Optional[int]]:
-        """File and line of an address."""
+        """Returns file and line of an address, each None if unknown."""
         index = bisect_right(self._starts, place) - 1
         if index < 0 or self.rows[index].end_sequence:
             return None, None
         last = self.rows[index]
-        # Of several rows for one address the last that begins a statement counts, as debuggers take it: others are
-        # pieces of statements that were moved here.
+        # If several rows have one address, the last that begins a statement counts, as in debuggers. The others are
+        # parts of statements that the compiler moved.
         same = (row for row in self.rows[index : max(0, index - _MOST_ROWS) : -1] if row.address == last.address)
         row = next((row for row in same if row.is_stmt and not row.end_sequence), last)
         return self.file_name(row.file), row.line or None
 
     def file_name(self, number: int) -> Optional[str]:
-        """A file of the line table, with its directory unless that is the unit's own."""
+        """Returns a file of the line table, with its directory unless that is the unit's own. None if there is none."""
         if self.program is None:
             return None
         modern = self.program.header.version >= 5
@@ -68,7 +68,7 @@ def _text(name: Any) -> str:
 
 
 class ElfSymbols(ElfFile):
-    """A program's symbols, types, and frames of stacks, each PC looked up once."""
+    """The symbols, types and stack frames of a program. Each PC is looked up once."""
 
     def __init__(self, path: str) -> None:
         super().__init__(path)
@@ -79,12 +79,12 @@ class ElfSymbols(ElfFile):
         self._known: Dict[int, Stack] = {}
 
     def facts(self) -> Tuple[Text, ...]:
-        """Whose symbols are used."""
+        """Returns a sentence that names the program, and says so if it has no line numbers."""
         bare = self._dwarf is None
         return (said("symbols-without-lines", file=self.path) if bare else said("symbols-of", file=self.path),)
 
     def frames(self, pcs: Tuple[int, ...]) -> Stack:
-        """The frames of a recorded stack, innermost first, inlined ones included."""
+        """Returns the frames of a recorded stack, innermost first, with inlined ones."""
         flat: List[Frame] = []
         for pc in pcs:
             if pc not in self._known:
@@ -93,7 +93,7 @@ class ElfSymbols(ElfFile):
         return tuple(flat)
 
     def frames_at(self, address: int) -> List[Frame]:
-        """The functions that an address belongs to, innermost first, as frames of a call that ends there."""
+        """Returns the functions around an address, innermost first, as frames whose PC is one byte behind it."""
         pc, place = address + 1, address - self.bias
         file, line, frames = None, None, []
         try:
@@ -104,16 +104,16 @@ class ElfSymbols(ElfFile):
                 for entry in reversed(around):
                     inlined = entry.tag == "DW_TAG_inlined_subroutine"
                     frames.append(Frame(pc, name_of(entry), *where, inlined and entry is not around[0]))
-                    if inlined:  # where it was called is the place in the next
+                    if inlined:  # the next frame is at the place of this call
                         called = entry.attributes.get("DW_AT_call_file"), entry.attributes.get("DW_AT_call_line")
                         name = None if called[0] is None else unit.file_name(called[0].value)
                         where = name, None if called[1] is None else called[1].value
-        except Exception:  # debug information is as damaged as its file; then the symbol must do
+        except Exception:  # damaged debug information: the symbol table must do
             frames = []
         return frames or [Frame(pc, self.function_at(address), file, line)]
 
     def variable_of(self, function: str, name: str, follow: Sequence[str] = ()) -> Optional[Variable]:
-        """A variable of the source that a function is in, and what it points to by these members."""
+        """Returns a variable of the function's source, with the shapes that the members in `follow` lead to."""
         address = self.address_of(function)
         try:
             unit = None if address is None else self._unit_of(address - self.bias)
@@ -128,7 +128,7 @@ class ElfSymbols(ElfFile):
         if self._aranges is None:
             self._aranges = self._dwarf.get_aranges() or False
         offset = self._aranges.cu_offset_at_addr(place) if self._aranges else None
-        if offset is None:  # .debug_aranges does not tell: the head of each unit does
+        if offset is None:  # not in .debug_aranges: look at the head of each unit
             if self._ranges is None:
                 units = self._dwarf.iter_CUs()
                 self._ranges = [(*span, unit.cu_offset) for unit in units for span in _ranges_of(unit.get_top_DIE())]
@@ -141,7 +141,7 @@ class ElfSymbols(ElfFile):
 
 
 def _functions_at(top: Any, place: int) -> Iterator[Any]:
-    """The functions that an address belongs to, outermost first; only what holds the address is descended into."""
+    """Yields the functions around an address, outermost first. Only scopes that contain the address are searched."""
     entry: Any = top
     for _ in range(_DEEPEST):
         spans = ((child, *span) for child in _inside(entry) for span in _ranges_of(child))
@@ -153,7 +153,7 @@ def _functions_at(top: Any, place: int) -> Iterator[Any]:
 
 
 def _inside(entry: Any) -> Iterator[Any]:
-    """What an entry holds; a namespace has no addresses, so that what is in it counts as its parent's."""
+    """Yields the children of an entry. A namespace has no addresses: its children are yielded in its place."""
     waiting = [entry]
     while waiting:
         for child in waiting.pop().iter_children():

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Addresses to frames by GDB's own tables. Reads no target memory.
+"""Finds frames, symbols and types in GDB's own tables. Reads no target memory.
 
-Approach: a recorded PC is a return address, so the place is looked up one byte before it. Inlined functions come
-from the blocks around that byte, innermost first.
-Limits: GDB's Python does not tell the line of an inlined call; the line just before the inlined code stands for it.
+Approach: a recorded PC is a return address, so the frames are those of the byte before it. Inlined functions come from
+the blocks around that byte, innermost first.
+Limits: GDB's Python does not tell the line of an inlined call. The line just before the inlined code is taken instead.
 """
 
 from __future__ import annotations
@@ -19,11 +19,12 @@ from gdbext.model.said import Text, said
 from gdbext.source.gdb_inferior import program_memory
 from gdbext.symbols.shapes import DEEPEST, MOST_MEMBERS, Member, Shape, Variable, inside, members_by_name
 
-# Where the C libraries' assertions have the function's name and the condition among their arguments.
+# Positions of the function's name and the condition among the arguments of the C libraries' assertions.
 _ASSERT_ARGUMENTS = {"__assert_func": (2, 3), "__assert_fail": (3, 0)}
 
 
-# Of Xtensa: the bits of PS that say how far a call turns the window, that many registers at a time; the first argument.
+# Xtensa: the bit of PS where CALLINC begins, the registers that the window turns by for each unit of CALLINC, and the
+# register of the first argument.
 _CALLINC, _CALL_STEP, _FIRST_ARGUMENT = 16, 4, 2
 
 _VARIABLE = re.compile(r"^\[ *\d+\] [dDbB] (0x[0-9a-f]+) (\S+) section", re.MULTILINE)
@@ -37,7 +38,7 @@ def _frames_at(pc: int) -> List[Frame]:
     sal = gdb.find_pc_line(place)
     file = sal.symtab.filename if sal.symtab else None
     line: Optional[int] = sal.line or None
-    functions: List[Tuple[str, int]] = []  # names and starts of those that the byte belongs to, innermost first
+    functions: List[Tuple[str, int]] = []  # names and starts of those around the byte, innermost first
     block = gdb.block_for_pc(place)
     while block is not None and not block.is_global and not block.is_static:
         if block.function is not None:
@@ -45,25 +46,25 @@ def _frames_at(pc: int) -> List[Frame]:
         block = block.superblock
     frames = []
     for number, (name, start) in enumerate(functions, 1):
-        inlined = number < len(functions)  # in the next
+        inlined = number < len(functions)  # into the next function
         frames.append(Frame(pc, name, file, line, inlined))
         if inlined:
             before = gdb.find_pc_line(start - 1)
             file, line = (before.symtab.filename, before.line or None) if before.symtab else (None, None)
-    if not functions:  # there is no debug information
+    if not functions:  # no debug information
         symbol = _symbol_at(place)
         frames.append(Frame(pc, None if symbol is None else symbol.split(" + ")[0].strip(), file, line))
     return frames
 
 
 def _symbol_at(address: int) -> Optional[str]:
-    """The ELF symbol that holds an address, as GDB says it: NAME, or NAME + OFFSET."""
+    """Returns the ELF symbol that contains an address, in GDB's form NAME or NAME + OFFSET, or None."""
     text = gdb.execute(f"info symbol {address:#x}", to_string=True)
     return None if text.startswith("No symbol") else text.split(" in section")[0].strip()
 
 
 def failed_assertion() -> Optional[Tuple[str, str]]:
-    """Function and condition that the C library's assert was called with, if the selected thread is in it."""
+    """Returns the function and condition of a failed assertion, or None if the selected thread is in none."""
     frame: Optional[gdb.Frame] = gdb.newest_frame()
     while frame is not None and frame.name() not in _ASSERT_ARGUMENTS:
         frame = frame.older()
@@ -77,7 +78,7 @@ def failed_assertion() -> Optional[Tuple[str, str]]:
 
 
 def _argument(frame: gdb.Frame, place: int) -> gdb.Value:
-    """An argument of a frame's function. On Xtensa's first instruction, `entry`, it is still in the caller's window."""
+    """Returns an argument of a frame's function. At Xtensa's first instruction, `entry`, the caller's window has it."""
     function = frame.function()
     begins = function is not None and frame.pc() == int(function.value().address or 0)
     if begins and frame.architecture().name() == "xtensa":
@@ -88,7 +89,7 @@ def _argument(frame: gdb.Frame, place: int) -> gdb.Value:
 
 
 def address_of(name: str) -> Optional[int]:
-    """Address of a symbol of the program, or None. No memory is read."""
+    """Returns the address of a symbol of the program, or None. Reads no memory."""
     try:
         return int(gdb.parse_and_eval(f"(unsigned long)&{name}"))
     except gdb.error:
@@ -96,7 +97,7 @@ def address_of(name: str) -> Optional[int]:
 
 
 def size_of(name: str) -> Optional[int]:
-    """Bytes of a variable of the program, by its type. No memory is read."""
+    """Returns the size of a variable by its type, in bytes, or None. Reads no memory."""
     try:
         return int(gdb.parse_and_eval(f"sizeof({name})"))
     except gdb.error:
@@ -104,10 +105,10 @@ def size_of(name: str) -> Optional[int]:
 
 
 class GdbProgram:
-    """The loaded program, by GDB's tables. No memory is read.
+    """The loaded program in GDB's tables. Reads no memory.
 
-    The table of ELF symbols also has those of a ROM. GDB does not tell the sizes of variables: each reaches to the next
-    one, or to the end of its section.
+    The table of ELF symbols also has symbols of a ROM. GDB does not tell the sizes of ELF symbols: a variable is taken
+    to reach to the next one, or to the end of its section.
     """
 
     def __init__(self) -> None:
@@ -117,12 +118,12 @@ class GdbProgram:
     address_of = staticmethod(address_of)
 
     def size_of(self, name: str) -> Optional[int]:
-        """Bytes of a variable: by its type, else up to the next one."""
+        """Returns the size of a variable in bytes: by its type, else up to the next variable."""
         typed = size_of(name)
         return next((size for one, _, size in self.objects() if one == name), None) if typed is None else typed
 
     def objects(self) -> Iterator[Tuple[str, int, int]]:
-        """Name, address and size of every variable."""
+        """Returns name, address and size of every variable."""
         if self._objects is None:
             lines = _VARIABLE.findall(gdb.execute("maint print msymbols", to_string=True))
             places = sorted((int(address, 16), name) for address, name in lines)
@@ -133,7 +134,7 @@ class GdbProgram:
         return iter(self._objects)
 
     def variable_of(self, function: str, name: str, follow: Sequence[str] = ()) -> Optional[Variable]:
-        """A variable of the source that a function is in, and what it points to by these members."""
+        """Returns a variable of the function's source, with the shapes that the members in `follow` lead to."""
         symbol = gdb.lookup_global_symbol(function)
         table = symbol.symtab if symbol is not None else None
         blocks = () if table is None else (table.static_block(), table.global_block())
@@ -141,7 +142,7 @@ class GdbProgram:
         found = next(variables, None)
         try:
             place = None if found is None else found.value().address
-        except (gdb.error, TypeError):  # it lives in no fixed place
+        except (gdb.error, TypeError):  # it has no fixed place
             return None
         if found is None or found.type is None or place is None:
             return None
@@ -155,37 +156,37 @@ class GdbProgram:
         return Variable(int(place), tuple(shapes))
 
     def frames(self, pcs: Tuple[int, ...]) -> Stack:
-        """The frames of a recorded stack, innermost first, inlined ones included; each PC is looked up once."""
+        """Returns the frames of a recorded stack, innermost first, with inlined ones. Each PC is looked up once."""
         flat: List[Frame] = []
         for pc in pcs:
             if pc not in self._known:
                 try:
                     self._known[pc] = tuple(_frames_at(pc))
-                except UnicodeError:  # GDB cannot hand over a name whose bytes are no text
+                except UnicodeError:  # GDB cannot hand over a name that is no text
                     self._known[pc] = (Frame(pc),)
             flat += self._known[pc]
         return tuple(flat)
 
     def build_id(self) -> Optional[str]:
-        """The loaded program's build-id."""
+        """Returns the build-id of the loaded program, or None."""
         programs = (objfile for objfile in gdb.objfiles() if objfile.is_valid() and objfile.owner is None)
         return next((objfile.build_id for objfile in programs if objfile.build_id), None)
 
     def writable(self) -> List[Tuple[str, int, int]]:
-        """The sections that the program writes to."""
+        """Returns the sections that the program writes to, each named `globals`."""
         _, writable = program_memory()
         return [("globals", *span) for span in writable]
 
     def name_at(self, address: int) -> Optional[str]:
-        """The ELF symbol that holds an address, with the offset in it."""
+        """Returns the ELF symbol that contains an address, as NAME or NAME+OFFSET, or None."""
         try:
             symbol = _symbol_at(address)
-        except UnicodeError:  # its bytes are no text
+        except UnicodeError:  # the name is no text
             return None
         return None if symbol is None else symbol.replace(" + ", "+")
 
     def facts(self) -> Tuple[Text, ...]:
-        """The loaded program, and what it cannot tell. No memory is read."""
+        """Returns a sentence that names the loaded program, and says what it lacks. Reads no memory."""
         space = gdb.current_progspace()
         file = None if space is None else space.filename
         if file is None:
@@ -209,7 +210,7 @@ def _shape(kind: gdb.Type) -> Shape:
 
 
 def _element(kind: gdb.Type) -> gdb.Type:
-    """What an array has many of, of all its dimensions; what is no array itself."""
+    """Returns the element type of an array with any dimensions. A type that is no array is returned itself."""
     plain = kind.strip_typedefs()
     for _ in range(DEEPEST):
         if plain.code != gdb.TYPE_CODE_ARRAY:
@@ -219,7 +220,7 @@ def _element(kind: gdb.Type) -> gdb.Type:
 
 
 def _members(kind: gdb.Type, outer: str = "", base: int = 0, depth: int = 0) -> Iterator[Tuple[str, int, gdb.Type]]:
-    """Name, place and type of every member, those of structures inside after the structure."""
+    """Yields name, offset and type of every member. The members of an inner structure follow it."""
     plain = kind.strip_typedefs()
     if plain.code not in (gdb.TYPE_CODE_STRUCT, gdb.TYPE_CODE_UNION) or depth == DEEPEST:
         return
@@ -231,9 +232,9 @@ def _members(kind: gdb.Type, outer: str = "", base: int = 0, depth: int = 0) -> 
 
 
 def _target(kind: gdb.Type, member: str) -> Optional[gdb.Type]:
-    """What a member points to; of a structure its first member counts: heads and links of lists are such.
+    """Returns the type that a member points to; with an empty name, that all of `kind` points to.
 
-    No name stands for all of it.
+    If the member is a structure, its first member counts: heads and links of lists are such structures.
     """
     within = islice(_members(kind), MOST_MEMBERS)
     found = next((inner for name, _, inner in within if name.rpartition(".")[2] == member), None) if member else kind

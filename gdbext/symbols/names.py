@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the names of functions tell that belong to no allocator: which write where they are told, which end all."""
+"""Recognises two kinds of library functions by name: those that copy to a given address, and failed assertions."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _COPIER = re.compile(r"_*(mem(set|cpy|move|ccpy|pcpy)|st[rp]n?(cpy|cat)|bcopy|bz
 
 
 def is_copier(function: str) -> bool:
-    """Whether a function writes where its caller tells it."""
+    """Returns True if a function writes to an address that its caller gives."""
     return _COPIER.fullmatch(function) is not None
 
 
 def is_assertion(function: str) -> bool:
-    """Whether a function is on the way of a failed assertion."""
+    """Returns True if a function is called when an assertion fails."""
     return _ASSERTION.fullmatch(function) is not None

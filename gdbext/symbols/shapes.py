@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What debug information says of a variable: where it is, and where in it its members are.
+"""Describes a variable by debug information: its address, and the offsets of its members.
 
-Approach: members by name with their place and size. One of a structure inside is "outer.inner", and "inner" where no
-other has that name. What a type says once for many is said of one: an array by its element, and how many there are.
-What the variable points to is a list of shapes, one for each pointer that was followed by its member's name.
+Approach: members have a name, an offset and a size. A member of an inner structure is "outer.inner", and also "inner"
+if no other member has that name. An array has the shape of one element, and the number of elements. The variable's
+shape is followed by those of the types it leads to, one for each pointer that the caller names by its member.
 """
 
 from __future__ import annotations
@@ -11,18 +11,18 @@ from __future__ import annotations
 from typing import Dict, Iterable, Iterator, NamedTuple, Optional, Protocol, Sequence, Tuple
 
 MOST_MEMBERS = 256
-DEEPEST = 4  # structures inside each other
+DEEPEST = 4  # nested structures
 
 
 class Member(NamedTuple):
-    """A member's place in its structure, and its bytes."""
+    """A member's offset in its structure and its size, in bytes."""
 
     offset: int
     size: int
 
 
 class Shape(NamedTuple):
-    """A type: its bytes, its members, the names of its values if it is an enumeration; how many an array has of it."""
+    """A type: its size, its members, the names of an enumeration's values, and the number of elements in an array."""
 
     size: int
     members: Dict[str, Member]
@@ -31,34 +31,34 @@ class Shape(NamedTuple):
 
 
 class Variable(NamedTuple):
-    """A variable of the program: its address, its own shape, then those that were followed to."""
+    """A variable of the program: its address, and its own shape before those that it leads to."""
 
     address: int
     shapes: Tuple[Shape, ...]
 
 
 class Types(Protocol):
-    """What is asked of a program's debug information."""
+    """The debug information of a program."""
 
     def variable_of(self, function: str, name: str, follow: Sequence[str] = ()) -> Optional[Variable]:
-        """A variable of the source that a function is in, and what it points to by these members."""
+        """Returns a variable of the function's source, with the shapes that the members in `follow` lead to."""
 
 
 class Program(Types, Protocol):
-    """What is asked of a program's symbols, by GDB or without it."""
+    """The symbols of a program, from GDB or from its ELF file."""
 
     def address_of(self, name: str) -> Optional[int]:
-        """Address of a symbol, or None."""
+        """Returns the address of a symbol, or None."""
 
     def size_of(self, name: str) -> Optional[int]:
-        """Bytes of a variable, or None."""
+        """Returns the size of a variable in bytes, or None."""
 
     def objects(self) -> Iterator[Tuple[str, int, int]]:
-        """Name, address and size of every variable."""
+        """Yields name, address and size of every variable."""
 
 
 def members_by_name(found: Iterable[Tuple[str, Member]]) -> Dict[str, Member]:
-    """Members by their full names, and by their own where these are free."""
+    """Returns members by their full names, and by their last names if no other member has that name."""
     members: Dict[str, Member] = {}
     for name, member in found:
         members.setdefault(name, member)
@@ -68,5 +68,5 @@ def members_by_name(found: Iterable[Tuple[str, Member]]) -> Dict[str, Member]:
 
 
 def inside(outer: str, name: str) -> str:
-    """The full name of a member; what has no name adds none."""
+    """Returns the full name of a member. An unnamed structure adds nothing to it."""
     return f"{outer}.{name}" if outer and name else outer or name

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who called whom when a core was made: a thread's return addresses, by the program's call frame information.
+"""Unwinds the calls of a core's threads by the program's call frame information.
 
-Approach: .debug_frame or .eh_frame tells for each address where the caller's registers are; a few frames are unwound
-from the registers in the core, reading its stack.
-Rejected: scanning the stack for addresses of code (old calls lie about in every stack, and one in malloc would excuse
-damage); frame pointers (most code has none).
-Cost: the table of frames once, some 50 microseconds a function; asked only where damage needs to be explained.
-Limits: code without such information, and Xtensa's register windows, end the chain.
+Approach: .debug_frame or .eh_frame tells for each address where the caller's registers are. Up to 12 frames are
+unwound, from the registers and the stack in the core.
+Rejected: scanning the stack for code addresses. Every stack has remains of old calls, and an old malloc would excuse
+damage. Frame pointers: most code has none.
+Cost: reading the table of frames, once, some 50 microseconds a function; only if damage needs to be explained.
+Limits: the chain ends at code without such information, and at Xtensa's register windows.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ _MOST_FRAMES = 12
 
 
 class Unwinder:
-    """Call chains of a program's threads."""
+    """Unwinds the threads of one program."""
 
     def __init__(self, program: ElfFile, machine: Machine, word: Word) -> None:
         self._bias = program.bias
         self._names = machine.dwarf
         self._word = word
-        self._entries: List[Tuple[int, int, Any]] = []  # start, end and description of what can be unwound, in order
+        self._entries: List[Tuple[int, int, Any]] = []  # start, end and table of each function, in order
         try:
             if self._names and program.elf.has_dwarf_info():
                 dwarf = program.elf.get_dwarf_info()
@@ -37,12 +37,12 @@ class Unwinder:
                 functions = [entry for entry in told if hasattr(entry, "cie") and "initial_location" in entry.header]
                 spans = ((one.header["initial_location"], one.header["address_range"], one) for one in functions)
                 self._entries = sorted(((at, at + size, one) for at, size, one in spans), key=lambda span: span[0])
-        except Exception:  # as below
+        except Exception:  # damaged tables, as below
             self._entries = []
         self._starts = [start for start, _, _ in self._entries]
 
     def places(self, registers: Mapping[str, int], pc: int) -> Iterator[int]:
-        """Addresses that a thread stands in, innermost first: its own, then each inside of a call."""
+        """Yields a thread's PC, then an address in each of its calls, innermost first."""
         values = {number: registers[name] for number, name in enumerate(self._names) if name in registers}
         place: Optional[int] = pc
         for _ in range(_MOST_FRAMES):
@@ -51,7 +51,7 @@ class Unwinder:
             yield place
             try:
                 found = self._caller(values, place - self._bias)
-            except Exception:  # pyelftools raises whatever damaged tables make it run into
+            except Exception:  # on damaged tables pyelftools raises any kind of exception
                 return
             if found is None:
                 return
@@ -59,7 +59,7 @@ class Unwinder:
             place = back - 1 if back else None
 
     def _caller(self, values: Dict[int, int], place: int) -> Optional[Tuple[Dict[int, int], int]]:
-        """The caller's registers and the address that it goes on at."""
+        """Returns the caller's registers and the return address, or None if the chain ends."""
         index = bisect_right(self._starts, place) - 1
         if index < 0 or place >= self._entries[index][1]:
             return None

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a command may ask of the world, and the worlds that there are: GDB, files, the remote protocol, a trace."""
+"""The targets of commands: GDB's inferior, files, a stub behind the remote protocol, a trace."""

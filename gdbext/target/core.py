@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Cores, and programs beside files of memory, in the shell.
+"""Opens cores, and programs beside files of memory, in the shell.
 
-Approach: a core says its own word format, its threads, and sometimes its heaps; a program says the word format of an
-image.
+Approach: a core has its word format, its threads, and sometimes its heaps. An image has the word format of the program.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ _LEAST_DIGEST = 8
 
 
 class Dump(NamedTuple):
-    """A core: its memory, and what it says beside its bytes."""
+    """A core: its memory, its note of `memtrace save`, and remarks about it."""
 
     path: str
     source: CoreSource
@@ -45,7 +44,7 @@ class Dump(NamedTuple):
 
 
 def open_dump(path: str, file: Loaded, images: Sequence[Image]) -> Dump:
-    """The core in a file that was loaded, with images beside it, or UserError."""
+    """Opens the core in a loaded file, with images beside it. UserError says why it cannot."""
     try:
         loaded = core_in(path, file)
     except FileError as problem:
@@ -64,7 +63,7 @@ def open_dump(path: str, file: Loaded, images: Sequence[Image]) -> Dump:
 
 
 def open_program(path: str, dump: Optional[Dump]) -> ElfSymbols:
-    """The program behind --elf, at the addresses at which it ran."""
+    """Opens the program of --elf, at the addresses at which it ran."""
     try:
         program = ElfSymbols(path)
     except FileError as problem:
@@ -75,7 +74,7 @@ def open_program(path: str, dump: Optional[Dump]) -> ElfSymbols:
     if (program.pointer_size, program.byte_order) != (core.pointer_size, core.byte_order):
         bits = f"{8 * core.pointer_size} bits, {core.byte_order}-endian"
         raise UserError(f"--elf {path} is not the program of {dump.path}: one is of {bits}, the other is not")
-    told = auxiliary_of(core).get(_AT_ENTRY)  # by the kernel: where the program's entry ran
+    told = auxiliary_of(core).get(_AT_ENTRY)  # the address at which the program's entry ran
     program.bias = 0 if told is None else told - program.entry
     for address, data in program.constants():
         dump.source.add(address, data)
@@ -83,12 +82,12 @@ def open_program(path: str, dump: Optional[Dump]) -> ElfSymbols:
 
 
 def program_symbols(path: str) -> ElfSymbols:
-    """The symbols of the program behind --elf, at the addresses at which it was linked."""
+    """Opens the program of --elf, at the addresses that it was linked for."""
     return open_program(path, None)
 
 
 def dump_facts(dump: Dump) -> Text:
-    """What a core is."""
+    """Describes a core: machine, word format, memory, threads."""
     core = dump.source.core
     known, threads = machine_of(core.machine), len(threads_of(core))
     parts = [said("core-memory", bytes=sum(one.end - one.start for one in core.segments), segments=len(core.segments))]
@@ -100,7 +99,7 @@ def dump_facts(dump: Dump) -> Text:
 
 
 def foreign_program(dump: Dump, program: ElfSymbols) -> Optional[Said]:
-    """Why this cannot be the program of a core, which may name it; None: nothing speaks against it."""
+    """Returns a warning if the core names another program by digest or build-id, else None."""
     data = dump.source.core.note("ESP_CORE_DUMP_INFO", _ESP_INFO) or b""
     digest = data[4:].split(b"\0")[0].decode("ascii", "replace").lower()
     told = dump.saved.build_id if dump.saved is not None else None
@@ -111,7 +110,7 @@ def foreign_program(dump: Dump, program: ElfSymbols) -> Optional[Said]:
 
 
 class CoreDebugger(Debugger):
-    """What a core knows of where its target stood."""
+    """The threads of a core, and the operation at which its target stopped."""
 
     def __init__(self, dump: Dump, program: Optional[ElfSymbols]) -> None:
         super().__init__()
@@ -119,15 +118,15 @@ class CoreDebugger(Debugger):
         self.at_assertion = panic_of(dump) is not None
 
     def machine(self) -> Optional[Machine]:
-        """What the registers of its threads are called."""
+        """Returns the core's machine, or None if it is unknown."""
         return machine_of(self._core.machine, self._core.pointer_size)
 
     def registers(self) -> Sequence[Registers]:
-        """The registers of its threads."""
+        """Returns the registers of each thread."""
         return threads_of(self._core)
 
     def operation(self) -> Operation:
-        """What the target was doing: as it was saved, as its panic says, else by where its threads stand."""
+        """Returns the operation under way: from the note of `memtrace save`, the panic, or the threads' stacks."""
         saved, panic = self._dump.saved, panic_of(self._dump)
         if saved is not None:
             return Operation(*saved.operation, None if not saved.assertion else Assertion(*saved.assertion))
@@ -147,21 +146,21 @@ class CoreDebugger(Debugger):
 
 
 def panic_of(dump: Dump) -> Optional[Assertion]:
-    """The assertion that a core of ESP-IDF says it was made for."""
+    """Returns the failed assertion that a core of ESP-IDF names, or None."""
     text = (dump.source.core.note("ESP_PANIC_DETAILS", _ESP_PANIC) or b"").split(b"\0")[0].decode("utf-8", "replace")
     found = _ASSERTED.search(text)
     return None if found is None else Assertion(message_of(found.group(2)), found.group(1), None)
 
 
 def core_target(path: str, file: Optional[Loaded], images: Sequence[Image], elf: Optional[str]) -> Target:
-    """A core, or images, with the program that made them. `file`: the core's at `path`; None: there is no core."""
+    """Makes a target of a core or images, with their program. `file` is the core at `path`, None without a core."""
     dump = None if file is None else open_dump(path, file, images)
     program = None if elf is None else open_program(elf, dump)
     code: Code = NoProgram() if program is None else program
     if dump is None:
         assert program is not None
-        held = [*program.constants(), *((base, data) for base, data, _, _ in images)]
-        return Target(FileBytes(Memory(snapshot_of(held, program.pointer_size, program.byte_order))), code)
+        pieces = [*program.constants(), *((base, data) for base, data, _, _ in images)]
+        return Target(FileBytes(Memory(snapshot_of(pieces, program.pointer_size, program.byte_order))), code)
     memory = Memory(dump.source)
     foreign = None if program is None else foreign_program(dump, program)
     memory.standing += [*dump.remarks, *([foreign] if foreign is not None else [])]

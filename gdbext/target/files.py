@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Files of memory, in the shell: images here, cores and programs in core.py."""
+"""Opens files of memory in the shell: images here, cores and programs in core.py."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from gdbext.trace.importers import HEAD_BYTES, importer_of
 
 
 class FileBytes:
-    """The bytes of files. `what` they are is said to who would write to them."""
+    """The bytes of files. `what` names them in the error of a write."""
 
     is_file = True
 
@@ -34,37 +34,39 @@ class FileBytes:
         self.why_no_heaps: Optional[Said] = None
 
     def memory(self) -> Memory:
-        """The files' bytes."""
+        """Returns the files' bytes."""
         return self._memory
 
     def write(self, address: int, data: bytes) -> None:
-        """UserError: files are not written."""
+        """Raises UserError: files are not written."""
         raise UserError(f"{self._what} cannot be asked: this needs a live target in GDB")
 
     def address(self, text: str) -> int:
-        """0x... or decimal."""
+        """Parses an address as 0x... or decimal."""
         return number_of(text)
 
     def facts(self) -> Sequence[Text]:
-        """What the files say of themselves."""
+        """Returns sentences that describe the files."""
         return self._facts
 
 
-Image = Tuple[int, bytes, str, Tuple[Text, ...]]  # raw memory: its address, its bytes, its file, remarks on that
+Image = Tuple[int, bytes, str, Tuple[Text, ...]]  # raw memory: its address, its bytes, its file, remarks about the file
 
 
 def image_target(images: Sequence[Tuple[int, bytes]], regions: Sequence[Region] = ()) -> Target:
-    """Images without a program: they do not say how wide a pointer is, nor its byte order."""
+    """Makes a target of images without a program. Pointer size and byte order are found by trial."""
     return Target(FileBytes(best_format(lambda width, order: Memory(snapshot_of(images, width, order)), regions)))
 
 
 def file_target(core: Optional[str], images: Sequence[str], elf: Optional[str], heaps: Sequence[str]) -> Target:
-    """The files that a command line names, or UserError."""
+    """Makes a target of the files on a command line. UserError says why it cannot."""
     if core is None and not images:
         raise UserError("no memory to look at: give a core, --image BASE=FILE or --rsp HOST:PORT")
     given = None if core is None else _loaded(core)
     log = None if given is None else _log_target(given, elf)
     if log is not None:
+        if images or heaps:
+            raise UserError(f"{core} is a log, which has no memory: leave --image and --heap out, or the log")
         return log
     loaded = load_images(images)
     regions = [region_named(text, number_of) for text in heaps]
@@ -78,7 +80,7 @@ def file_target(core: Optional[str], images: Sequence[str], elf: Optional[str], 
 
 
 def _loaded(path: str) -> Loaded:
-    """The bytes of a file, read once: it may be a pipe."""
+    """Loads a file. Call it once for each file, for it may be a pipe."""
     try:
         return load_file(path)
     except FileError as problem:
@@ -86,7 +88,7 @@ def _loaded(path: str) -> Loaded:
 
 
 def _log_target(file: Loaded, elf: Optional[str]) -> Optional[Target]:
-    """The log of another tool as a target that is a trace and nothing else; None: it is none."""
+    """Makes a target with a trace and no memory of another tool's log. None if the file is no such log."""
     data = file.data
     importer = importer_of(bytes(data[:HEAD_BYTES]))
     if importer is None:
@@ -107,7 +109,7 @@ def _lines(data: Bytes) -> Iterator[bytes]:
 
 
 def load_images(texts: Sequence[str]) -> List[Image]:
-    """The files of `--image BASE=FILE`. UserError where two of them contradict each other."""
+    """Loads the files of `--image BASE=FILE`. UserError if two of them have different bytes at one address."""
     images: List[Image] = []
     for text in texts:
         base, equals, path = text.partition("=")
@@ -136,7 +138,7 @@ def load_images(texts: Sequence[str]) -> List[Image]:
 
 
 def refuse_difference(one: str, other: str, address: Optional[int]) -> None:
-    """UserError where two files contradict each other."""
+    """Raises UserError if there is an address at which two files differ."""
     if address is not None:
         raise UserError(
             f"{one} and {other} hold different bytes at {address:#x}: is BASE right? else leave one of them out"

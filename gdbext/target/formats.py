@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The word format of memory that does not tell it: how wide a pointer is, and in which order its bytes stand.
+"""Finds the word format of memory without a program: pointer size and byte order.
 
-The format is that in which most of the heaps that the user names are read; where none is named, the first in which some
-show themselves, else that of a ring, which says it.
+Approach: each format is tried. If the user names heaps, the format wins in which their blocks count most. Otherwise it
+is the first format in which a search finds heaps, else that of a trace ring, which names its own.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ InFormat = Callable[[int, ByteOrder], Memory]
 
 
 def best_format(in_format: InFormat, regions: Sequence[Region]) -> Memory:
-    """The memory in the format in which most of it makes sense."""
+    """Returns the memory in the format that fits the named heaps, else the heaps or the ring in it."""
     tried = [in_format(width, order) for width, order in FORMATS]
     if not regions:
         found = (memory for memory in tried if search_file(memory).regions)
@@ -44,7 +44,7 @@ def _of_ring(tried: List[Memory]) -> Memory:
 
 
 def region_named(text: str, address: Callable[[str], int]) -> Region:
-    """What `--heap KIND@ADDRESS` asks for; `address` reads an address as its user writes it."""
+    """Parses KIND@ADDRESS of `--heap`. `address` parses the ADDRESS."""
     kind, at, place = text.partition("@")
     if not at or kind not in KINDS:
         raise UserError(f"--heap {text}: give KIND@ADDRESS with KIND one of {', '.join(KINDS)}")

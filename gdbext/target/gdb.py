@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""GDB's selected inferior as a target: live, over a stub, or a core.
+"""Makes a target of GDB's selected inferior: a live process, a target behind a stub, or a core.
 
-Approach: everything that was read is kept until the target runs or its memory changes.
+Approach: the bytes that were read are kept until the target runs or its memory changes.
 """
 
 from __future__ import annotations
@@ -43,14 +43,14 @@ from gdbext.target.settings import Settings
 from gdbext.target.target import NEVER_RUNS, UNKNOWN_OPERATION, Debugger, Live, Registers, Target, Watcher
 from gdbext.trace.ring import message_of
 
-_FRAMES_LOOKED_AT = 12
+_MOST_FRAMES = 12
 _ELF_64, _ELF_BIG = 2, 2
-# Where a heap assertion stops, best first: the recorder's hook, the C library's assert, its abort.
+# Functions that a failed heap assertion calls, best first: the recorder's hook, the C library's assert, its abort.
 STOP_FUNCTIONS = ("memtrace_assert_stop", "__assert_func", "abort")
 
 
 class GdbBytes:
-    """The selected inferior's memory."""
+    """The memory of the selected inferior."""
 
     why_no_heaps: Optional[Said] = None
 
@@ -58,25 +58,25 @@ class GdbBytes:
         self._settings = settings
         self._say = say
         self._memory: Optional[Memory] = None
-        self._of: Optional[Tuple[int, int, int]] = None  # which inferior's memory that is
+        self._inferior: Optional[Tuple[int, int, int]] = None  # the inferior that `_memory` was read from
         self._named: Optional[NamedMemory] = None
-        self._named_by: Optional[Tuple[int, int, int]] = None
+        self._named_inferior: Optional[Tuple[int, int, int]] = None  # the inferior that `_named` belongs to
         self._at_condition = False
 
     @property
     def is_file(self) -> bool:
-        """Whether GDB has opened a core."""
+        """True if GDB has opened a core."""
         return is_core()
 
     @property
     def saved(self) -> Optional[Saved]:
-        """What `memtrace save` has noted in this core."""
+        """The note of `memtrace save` in this core, or None."""
         core: Optional[Core] = getattr(self.memory().source, "core", None)
         return None if core is None else read_saved(core)
 
     @contextmanager
     def at_condition(self) -> Iterator[None]:
-        """While a breakpoint's condition is asked: what is read inside is read anew, and not kept."""
+        """Use it while GDB evaluates a breakpoint's condition. Memory is read anew inside, and not kept."""
         self.forget()
         self._at_condition = True
         try:
@@ -86,33 +86,33 @@ class GdbBytes:
             self.forget()
 
     def forget(self, *_: Any) -> None:
-        """What was read is no longer true: the target runs, or somebody wrote to it."""
+        """Drops the bytes that were read, because the target runs or its memory was written to."""
         self._memory = None
 
     def forget_program(self) -> None:
-        """The program changed, and with it what memory it names."""
-        self._memory = self._named_by = None
+        """Drops the memory that the program names, too, because the program has changed."""
+        self._memory = self._named_inferior = None
 
     def memory(self) -> Memory:
-        """The selected inferior's memory, kept until it may change."""
-        if self._memory is None or self._of != inferior_key():
+        """Returns the memory of the selected inferior. It is kept until it may have changed."""
+        if self._memory is None or self._inferior != inferior_key():
             try:
                 source = selected_source(self._at_condition)
             except NoTarget as problem:
                 raise UserError(f"{problem}{_missing_architecture()}") from None
             fragile = is_fragile()
-            if self._named_by != inferior_key():  # asked for once a program and target, not at every stop
-                self._named, self._named_by = named_memory(), inferior_key()
+            if self._named_inferior != inferior_key():  # once for each program and target, not at every stop
+                self._named, self._named_inferior = named_memory(), inferior_key()
             known = None if self._named is None else _known_of(self._named, self._settings, fragile)
             self._memory = Memory(source, self._say, known, self._settings.plan, fragile)
             core = getattr(source, "core", None)
             self._memory.standing += core.remarks if core is not None else ()
-            self._of = inferior_key()
+            self._inferior = inferior_key()
             _allow_chip_memory(self._memory)
         return self._memory
 
     def write(self, address: int, data: bytes) -> None:
-        """Writes to the live target; a core is refused."""
+        """Writes to the live target. Raises UserError on a core or a fragile stub."""
         self.memory()
         if is_core():
             raise UserError("a core dump cannot be asked: this needs a live target")
@@ -125,31 +125,31 @@ class GdbBytes:
         self.forget()
 
     def address(self, text: str) -> int:
-        """A GDB expression, with registers and variables."""
+        """Evaluates a GDB expression, with registers and variables."""
         try:
             return int(gdb.parse_and_eval(text).cast(gdb.lookup_type("unsigned long")))
         except gdb.error as problem:
             raise UserError(f"{text}: {one_line(problem)}") from None
 
     def facts(self) -> Sequence[Text]:
-        """What kind of a stub is on the other side, if that matters."""
+        """Returns a sentence about the stub if it is fragile."""
         return [said("link-fragile")] if is_fragile() else []
 
     def held(self) -> Optional[Memory]:
-        """What has been read of the target, as a memory that reads nothing more."""
-        if self._memory is None or self._of != inferior_key():
+        """Returns the bytes read so far, as a memory that reads no more; None if there are none."""
+        if self._memory is None or self._inferior != inferior_key():
             return None
         return Memory(self._memory.snapshot)
 
 
 def _known_of(named: NamedMemory, settings: Settings, fragile: bool) -> Known:
-    """A neighbourhood is a guess, which a fragile stub does not survive."""
+    """Returns the memory that may be read. A fragile stub gets no neighbourhoods: a wrong guess would kill it."""
     ranges, writable = named
     return Known([*ranges, *parse_ranges(settings.memory)], [] if fragile else writable)
 
 
 class GdbDebugger(Debugger):
-    """GDB's threads and frames, and the one automatic breakpoint: where a heap assertion stops."""
+    """GDB's threads and frames, and the automatic breakpoint on a failed heap assertion."""
 
     def __init__(self, data: GdbBytes, watcher: Watcher, settings: Settings) -> None:
         super().__init__()
@@ -157,7 +157,7 @@ class GdbDebugger(Debugger):
         self._watcher = watcher
         self._settings = settings
         self._breakpoint: Optional[gdb.Breakpoint] = None
-        self._function = ""  # that it is set on
+        self._function = ""  # the function with the breakpoint
 
     @property
     def watcher(self) -> Watcher:
@@ -165,7 +165,7 @@ class GdbDebugger(Debugger):
         return self._watcher
 
     def arm(self, *_: Any) -> None:
-        """Sets the breakpoint on the best function that the program has; removes it where it must not be."""
+        """Sets the breakpoint on the best function that the program has. Removes it if none may be set."""
         wanted = next((name for name in STOP_FUNCTIONS if address_of(name) is not None), None)
         if is_fragile() or not self._settings.auto_stop:
             wanted = None  # inserting it would write to the chip
@@ -180,18 +180,18 @@ class GdbDebugger(Debugger):
             self._function = wanted
 
     def connected(self, *_: Any) -> None:
-        """Takes the breakpoint away from a stub that would not survive it, before anything can be resumed."""
+        """Removes the breakpoint before anything can resume, if a fragile stub would not survive it."""
         if is_fragile():
             self.arm()
 
     def stopped(self, event: gdb.Event) -> None:
-        """Compares a stop with the breakpoint; sets that again where it had been taken away from another target."""
+        """Notes if the breakpoint caused a stop. Sets it again if it was removed for another target."""
         self.at_assertion = isinstance(event, gdb.BreakpointEvent) and self._breakpoint in event.breakpoints
         if self._breakpoint is None:
             self.arm()
 
     def facts(self) -> Sequence[Text]:
-        """Where the automatic breakpoint is."""
+        """Returns a sentence: where the automatic breakpoint is, or why there is none."""
         if self._breakpoint is not None and self._breakpoint.is_valid():
             return [said("stop-at", function=self._function)]
         if is_fragile():
@@ -201,22 +201,22 @@ class GdbDebugger(Debugger):
         return [said("no-stop-function", functions=STOP_FUNCTIONS)]
 
     def machine(self) -> Optional[Machine]:
-        """The row of the selected thread's machine."""
+        """Returns the machine of the selected thread, or None if it is unknown."""
         return machine_of(machine_number(), self._bytes.memory().source.pointer_size)
 
     def registers(self) -> Sequence[Registers]:
-        """The target's threads, if this machine's registers are known."""
+        """Returns the registers of each thread; [] if the machine is unknown."""
         machine = self.machine()
         return [] if machine is None else thread_registers(filter(None, machine.registers))
 
     def live(self) -> Live:
-        """The stopped target's; a core is one already."""
+        """Returns the machine and the auxiliary vector of the stopped target. Raises UserError on a core."""
         if is_core():
             raise UserError("this is a core already: copy its file")
         return machine_number(), auxiliary_vector()
 
     def operation(self) -> Operation:
-        """Whether any thread stands in an allocator's function, and in which assertion, if debug information tells."""
+        """Returns the operation of the first thread in an allocator or an assertion."""
         if self._bytes.memory().fragile:
             self._bytes.memory().remark(UNKNOWN_OPERATION)
             return Operation()
@@ -236,10 +236,10 @@ class GdbDebugger(Debugger):
 
 
 def _innermost_calls() -> Stack:
-    """The selected thread's calls, innermost first, as far as they are worth unwinding."""
+    """Returns the innermost 12 calls of the selected thread."""
     calls: List[Frame] = []
     frame: Optional[gdb.Frame] = gdb.newest_frame()
-    while frame is not None and len(calls) < _FRAMES_LOOKED_AT:
+    while frame is not None and len(calls) < _MOST_FRAMES:
         table = frame.find_sal().symtab
         calls.append(Frame(frame.pc(), frame.name(), table.filename if table is not None else None))
         try:
@@ -251,7 +251,7 @@ def _innermost_calls() -> Stack:
 
 @contextmanager
 def target_over_rsp(address: str, program: GdbProgram, settings: Settings, say: Say) -> Iterator[Target]:
-    """A target that this GDB is not connected to: its memory by our own client, GDB for symbols alone."""
+    """Connects to a target with memtrace's own client of the remote protocol. GDB gives only the symbols."""
     head = _elf_head()
     if head is None:
         raise UserError("--rsp takes pointer size and symbols from the program: load it with `file APP.elf`")
@@ -269,7 +269,7 @@ def target_over_rsp(address: str, program: GdbProgram, settings: Settings, say: 
 
 
 def _allow_chip_memory(memory: Memory) -> None:
-    """Makes the chip's memories known where a neighbourhood is not: the program has a table of them."""
+    """Makes the memories in the program's table known, on a fragile stub: it has no neighbourhoods."""
     if not memory.fragile:
         return
     table, size = address_of(CHIP_MEMORY), size_of(CHIP_MEMORY)
@@ -279,7 +279,7 @@ def _allow_chip_memory(memory: Memory) -> None:
 
 
 def _elf_head() -> Optional[bytes]:
-    """The first bytes of the loaded program's file; None: there is none, or it is no ELF."""
+    """Returns the first 20 bytes of the loaded program's file; None if there is no file or it is no ELF."""
     program = gdb.current_progspace()
     if program is None or program.filename is None:
         return None
@@ -292,7 +292,7 @@ def _elf_head() -> Optional[bytes]:
 
 
 def _missing_architecture() -> str:
-    """Which other GDB the loaded program needs, if this one does not know its machine; what goes without it."""
+    """Returns the end of an error message if this GDB does not know the program's machine, else an empty text."""
     head = _elf_head()
     number = 0 if head is None else int.from_bytes(head[18:20], "big" if head[5] == _ELF_BIG else "little")
     machine = machine_of(number)
@@ -300,5 +300,5 @@ def _missing_architecture() -> str:
         return ""
     if gdb.execute(f"complete set architecture {machine.gdb_name}", to_string=True):
         return ""
-    others = " or ".join(sorted(machine.debuggers[:2], key=lambda name: name != "gdb-multiarch"))  # Debian has that
+    others = " or ".join(sorted(machine.debuggers[:2], key=lambda name: name != "gdb-multiarch"))  # Debian has it
     return f"; this GDB knows no {machine.gdb_name}: use {others}, or give the command --rsp HOST:PORT"

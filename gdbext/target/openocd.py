@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Starts OpenOCD for `memtrace gdb`, and says in one line why it did not come up.
+"""Starts OpenOCD for `memtrace gdb`. If the start fails, one line says why.
 
-Approach: OpenOCD runs beside GDB with its own log; its port is its own choice (0) and stands in that log, as do the
-numbers of the chip's breakpoints that openocd_cfg/ prints.
-Rejected: `target remote | openocd -c "gdb_port pipe"` (GDB hides what OpenOCD says, and that is where the cause of a
-failed start stands).
-Cost: a look at the log 20 times a second until OpenOCD listens.
-Assumptions: a first match in the log is the first core's port; OpenOCD 0.11 and newer say it so.
+Approach: OpenOCD runs beside GDB and has its own log. It chooses its port itself (0). The log tells the port, and the
+numbers of the chip's breakpoints and watchpoints, which openocd_cfg/ prints.
+Rejected: `target remote | openocd -c "gdb_port pipe"`. GDB hides OpenOCD's output, which tells the cause of a failure.
+Cost: the log is read 20 times a second until OpenOCD listens.
+Assumptions: the first match in the log is the port of the first core, in OpenOCD 0.11 and newer.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ _STOP_SECONDS = 5.0
 
 
 def config_of(chip: str) -> Path:
-    """The configuration of a chip."""
+    """Returns the configuration file of a chip."""
     file = FOLDER / f"{chip}.cfg"
     if chip and re.fullmatch(r"\w+", chip) and file.exists():
         return file
@@ -45,7 +44,7 @@ def config_of(chip: str) -> Path:
 
 
 class OpenOcd:
-    """A child process; `port` and `units` are known once it has started."""
+    """A child process. `port` and `units` are known once it has started."""
 
     def __init__(self, config: Sequence[str], port: int = 0) -> None:
         program = shutil.which("openocd")
@@ -57,19 +56,19 @@ class OpenOcd:
         self._folder = tempfile.mkdtemp(prefix="memtrace-gdb-")
         self._log_file = os.path.join(self._folder, "openocd.log")
         self.port = port
-        self.units: Tuple[int, ...] = ()  # how many hardware breakpoints and watchpoints the chip has, if it is told
+        self.units: Tuple[int, ...] = ()  # numbers of hardware breakpoints and watchpoints, if the log has them
 
     def start(self) -> None:
-        """Start it and wait until GDB can connect; UserError with its own words if that does not come."""
+        """Starts OpenOCD and waits until GDB can connect. UserError gives OpenOCD's own reason if it fails."""
         with open(self._log_file, "wb") as log:
-            # A session of its own: Ctrl-C in the terminal is GDB's, and must not end OpenOCD.
+            # Its own session: Ctrl-C in the terminal is for GDB and must not end OpenOCD.
             self._process = subprocess.Popen(
                 self._line, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
             )
         limit = time.monotonic() + _START_SECONDS
         while _LISTENS.search(self._log()) is None:
             ended = self._process.poll() is not None or time.monotonic() > limit
-            if ended or _BUSY.search(self._log()):  # OpenOCD goes on without its port
+            if ended or _BUSY.search(self._log()):  # without a port OpenOCD runs on
                 raise UserError(self._why())
             time.sleep(0.05)
         if _UNEXAMINED in self._log():
@@ -79,7 +78,7 @@ class OpenOcd:
         self.units = (int(units[1]), int(units[2])) if units else ()
 
     def stop(self) -> None:
-        """End it and remove its log."""
+        """Ends OpenOCD and removes its log."""
         if self._process is not None and self._process.poll() is None:
             self._process.terminate()
             try:
@@ -94,18 +93,18 @@ class OpenOcd:
             return file.read()
 
     def _why(self) -> str:
-        """The line of the log that says most."""
+        """Returns the reason of a failed start, from the line of the log that says most."""
         log = self._log()
         if _BUSY.search(log):
             return f"port {self.port} is taken (another OpenOCD?): end that one, or leave --port away for a free one"
-        said = _COMPLAINT.search(log)
-        if said is not None:
-            return f"OpenOCD could not start: {said[1] or said[2]}"
+        complaint = _COMPLAINT.search(log)
+        if complaint is not None:
+            return f"OpenOCD could not start: {complaint[1] or complaint[2]}"
         return "OpenOCD ended without a word" if self._process and self._process.poll() is not None else "OpenOCD hangs"
 
 
 def arguments_of(config: Path, elf: str, offset: Optional[str]) -> List[str]:
-    """What stands on OpenOCD's command line for a configuration and a program."""
+    """Returns OpenOCD's arguments for a configuration and a program."""
     if any(character in elf for character in "{}\\\n"):
         raise UserError(f"{elf!r}: OpenOCD takes no such characters")
     given = [f"set MEMTRACE_ELF {{{elf}}}", *([f"set MEMTRACE_APP_OFFSET {offset}"] if offset else [])]

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A live target that memtrace asks by its own client of the remote protocol, in the shell and beside GDB's connection.
+"""The memory of a live target behind memtrace's own client of the remote protocol, in the shell and in GDB.
 
-Known memory is what the program or the user names. An address is a number, &NAME, or the NAME of a global pointer: an
-expression of GDB's would be answered from the program's file.
+Approach: known memory is named by the program or the user. An address is a number, &NAME, or the NAME of a global
+pointer.
+Rejected: GDB's expressions as addresses. GDB would take the values of variables from the program's file.
 """
 
 from __future__ import annotations
@@ -34,36 +35,36 @@ class RspBytes:
 
     def __init__(self, address: str, say: Say, settings: Settings) -> None:
         self._connection = RspConnection(address)
-        self.fragile = self._connection.kind == "chip"  # a small stub, which a guess may break
+        self.fragile = self._connection.kind == "chip"  # a small stub, which a wrong guess may break
         self._say = say
         self._plan = settings.plan
         self._program: Program = NoProgram()
         self._memory: Optional[Memory] = None
 
     def in_format(self, width: int, order: ByteOrder, known: Known) -> Memory:
-        """The memory in a word format, as far as it is known."""
+        """Returns the known memory in a word format."""
         source = RspSource(self._connection, width, order)
         return Memory(source, self._say, Known(known.ranges) if self.fragile else known, self._plan, self.fragile)
 
     def use(self, memory: Memory, program: Program) -> None:
-        """Takes this for the memory, and this program for the names in it."""
+        """Sets the memory, and the program for the names in it."""
         self._memory, self._program = memory, program
 
     def memory(self) -> Memory:
-        """The memory that was taken."""
+        """Returns the memory. UserError if `use` has set none."""
         if self._memory is None:
             raise UserError("the target's word format is not known: name the program, or a heap")
         return self._memory
 
     def write(self, address: int, data: bytes) -> None:
-        """Writes to the live target."""
+        """Writes to the live target. UserError if it refuses or is a fragile stub."""
         if self.fragile:
             raise UserError(NEVER_RUNS)
         if not RspSource(self._connection).write(address, data):
             raise UserError(f"{address:#x} cannot be written")
 
     def address(self, text: str) -> int:
-        """A number, &NAME, or what the pointer NAME holds."""
+        """Returns the address for a number, for &NAME, or for NAME: the value of this pointer."""
         try:
             return int(text, 0)
         except ValueError:
@@ -78,11 +79,11 @@ class RspBytes:
         return value
 
     def facts(self) -> Sequence[Text]:
-        """Who is on the other side."""
+        """Returns sentences that describe the stub."""
         return [said("link-to", whom=self._connection.describe()), *([said("link-fragile")] if self.fragile else [])]
 
     def close(self) -> None:
-        """Lets the target go."""
+        """Lets go of the target, and warns if it may stay halted."""
         self._connection.close()
         if self._connection.parting is not None:
             self._say(self._connection.parting)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A live target in the shell: known memory is what the program (`--elf`) or the user names.
+"""Makes a live target in the shell. Known memory is named by the program (`--elf`) or the user.
 
-Without a program the word format is that in which a named heap fits.
+Without a program, the word format is the one that fits the heaps on the command line.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from gdbext.target.target import Code, Debugger, NoProgram, Target, number_of
 
 @contextmanager
 def rsp_target(address: str, elf: Optional[str], heaps: Sequence[str], say: Say) -> Iterator[Target]:
-    """The target behind an address, for as long as it is connected."""
+    """Connects to the target at an address, and lets go of it at the end."""
     program = None if elf is None else open_program(elf, None)
     regions = [region_named(text, number_of) for text in heaps] if program is None else []
     settings = Settings()
@@ -31,7 +31,7 @@ def rsp_target(address: str, elf: Optional[str], heaps: Sequence[str], say: Say)
         code: Code = NoProgram()
         if program is not None:
             code = program
-            # Known are the program's sections, the chip's memories, and the neighbourhood of what is written to.
+            # Known are the program's sections, the chip's memories, and the neighbourhoods of writable sections.
             sections, table = program.sections(), program.constant(CHIP_MEMORY)
             spans = [(start, end) for start, end, _ in sections]
             spans += [] if table is None else chip_memory(table, program.pointer_size, program.byte_order)

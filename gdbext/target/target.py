@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a command may ask of the world: four small parts, composed to a target.
+"""Defines the target of a command, which is composed of four small parts.
 
-Approach: a target has bytes, a program, a debugger, and perhaps a trace. A part that is missing is an object that knows
-nothing, or says so in one line where it must be there, so that no command asks which target it has.
-Rejected: one wide interface that each target implements in full, by inheritance (most of its members were there to
-refuse).
+Approach: a target has bytes, a program, a debugger, and perhaps a trace. A missing part is an object that knows
+nothing; if a command needs the part, the object refuses in one line. So no command asks which kind of target it has.
+Rejected: one wide interface that each target implements in full, by inheritance. Most of its members only refused.
 """
 
 from __future__ import annotations
@@ -27,157 +26,158 @@ from gdbext.trace.trace import Trace
 NEVER_RUNS = "this is a small stub, as in a chip's panic handler: nothing runs there any more that could obey"
 UNKNOWN_OPERATION = said("operation-unknown")
 NEEDS_GDB = "breakpoints, watchpoints and registers are GDB's: use this command there"
-Registers = Dict[str, int]  # of a thread, by name
-Live = Tuple[int, Sequence[Tuple[int, int]]]  # the machine's number in ELF, and what the kernel told a process
+Registers = Dict[str, int]  # of one thread, by name
+Live = Tuple[int, Sequence[Tuple[int, int]]]  # the machine's number in ELF, and the auxiliary vector
 
 
 class Bytes(Protocol):
-    """Memory, and how an address in it is written."""
+    """Memory, and the parser of its addresses."""
 
-    why_no_heaps: Optional[Said]  # what to say where a file holds none
+    why_no_heaps: Optional[Said]  # the reason to give if a file has no heaps
 
     @property
     def saved(self) -> Optional[Saved]:
-        """What `memtrace save` has noted beside it."""
+        """The note of `memtrace save`, or None."""
 
     @property
     def is_file(self) -> bool:
-        """Whether all of it is at hand, so that it may be searched unasked."""
+        """True if all bytes are in files: memtrace may search them without being asked."""
 
     def memory(self) -> Memory:
-        """The memory, or UserError."""
+        """Returns the memory. UserError says why there is none."""
 
     def write(self, address: int, data: bytes) -> None:
-        """Writes to it, and only what the user asked for by name. UserError where that cannot be."""
+        """Writes to the memory. Call it only if the user asked for this by name. UserError if it cannot be written."""
 
     def address(self, text: str) -> int:
-        """An address as the user writes it, or UserError."""
+        """Parses an address that the user wrote. UserError if it is none."""
 
     def facts(self) -> Sequence[Text]:
-        """What there is to know of it, a line each."""
+        """Returns lines that describe the memory."""
 
 
 class Code(Program, Protocol):
     """The program that runs on the target, beside its symbols and types."""
 
     def build_id(self) -> Optional[str]:
-        """Its build-id as hex; None: not known."""
+        """Returns the build-id as hex; None if it is not known."""
 
     def writable(self) -> List[Tuple[str, int, int]]:
-        """Name, start and end of the sections that it writes to."""
+        """Returns name, start and end of the sections that the program writes to."""
 
     def name_at(self, address: int) -> Optional[str]:
-        """The variable or function at an address, with the offset in it."""
+        """Returns the variable or function at an address, as NAME or NAME+OFFSET, or None."""
 
     def frames(self, pcs: Tuple[int, ...]) -> Stack:
-        """A recorded stack, innermost first."""
+        """Returns the frames of a recorded stack, innermost first."""
 
     def facts(self) -> Sequence[Text]:
-        """Whose symbols are used, and what they lack."""
+        """Returns lines that name the program, and say what its symbols lack."""
 
 
 class Watcher(Protocol):
-    """A debugger's breakpoints and watchpoints, as far as a watch needs them."""
+    """The breakpoints and watchpoints of a debugger that a watch needs."""
 
     def arm(self, plan: WatchPlan) -> None:
-        """Waits for the plan's call; without one watches its word at once. UserError where no unit is left."""
+        """Waits for the plan's call, or watches its word at once if it has none. UserError if no unit is free."""
 
     def disarm(self) -> None:
-        """Watches nothing."""
+        """Stops watching."""
 
     def watched(self) -> Watched:
-        """How far it has come."""
+        """Returns the state of the watch."""
 
 
 class NoProgram:
-    """No program is given: nothing has a name."""
+    """Stands for a missing program: nothing has a name."""
 
     def address_of(self, name: str) -> Optional[int]:
-        """None."""
+        """Returns None."""
         return None
 
     def size_of(self, name: str) -> Optional[int]:
-        """None."""
+        """Returns None."""
         return None
 
     def objects(self) -> Iterator[Tuple[str, int, int]]:
-        """No variables."""
+        """Yields nothing."""
         return iter(())
 
     def variable_of(self, function: str, name: str, follow: Sequence[str] = ()) -> Optional[Variable]:
-        """No types."""
+        """Returns None."""
         return None
 
     def build_id(self) -> Optional[str]:
-        """None."""
+        """Returns None."""
         return None
 
     def writable(self) -> List[Tuple[str, int, int]]:
-        """No sections."""
+        """Returns []."""
         return []
 
     def name_at(self, address: int) -> Optional[str]:
-        """None."""
+        """Returns None."""
         return None
 
     def frames(self, pcs: Tuple[int, ...]) -> Stack:
-        """Addresses as they are."""
+        """Returns frames that have only addresses."""
         return tuple(Frame(pc) for pc in pcs)
 
     def facts(self) -> Sequence[Text]:
-        """How to name it."""
+        """Returns a line that tells how to name the program."""
         return (said("no-program"),)
 
 
 class Debugger:
-    """What stops the target, and knows where it stands. This one stops nothing, and nothing runs on.
+    """Knows the threads of a stopped target. This class knows none, and is the base of those that do.
 
-    `live`: the machine's number, of a memory that may be saved. `over`: the memory of a target whose threads cannot be
-    asked for.
+    `live`: machine and auxiliary vector, if the memory may be saved. `over`: the memory of a live target whose threads
+    are unknown; `operation` then adds a remark to it.
     """
 
     at_assertion = False  # the automatic breakpoint has just stopped the target, or a core was made by an assertion
-    last_damage: Optional[WatchPlan] = None  # of the last report, for `memtrace watch last-damage`
+    last_damage: Optional[WatchPlan] = None  # from the last report, for `memtrace watch last-damage`
 
     def __init__(self, live: Optional[Live] = None, over: Optional[Memory] = None) -> None:
         self._live = live
         self._over = over
 
     def machine(self) -> Optional[Machine]:
-        """What the target's registers are called; None: they are not known."""
+        """Returns the machine, which names the registers; None if it is unknown."""
         return None
 
     def registers(self) -> Sequence[Registers]:
-        """The registers of each thread, those of the selected one first; empty where there are none."""
+        """Returns the registers of each thread, the selected one first; empty if there are none."""
         return ()
 
     def operation(self) -> Operation:
-        """What the target was doing when it stopped; asked only at an assertion, or where it may explain a finding.
+        """Returns the operation under way when the target stopped.
 
-        Nothing is under way in a file; of a live target nobody knows.
+        It is called only at an assertion, or if it may explain a finding. In files no operation is under way. If the
+        threads of a live target are unknown, a remark says so.
         """
         if self._over is not None:
             self._over.remark(UNKNOWN_OPERATION)
         return Operation()
 
     def live(self) -> Live:
-        """What saving a stopped target needs beside its memory and its threads. UserError where there is none."""
+        """Returns machine and auxiliary vector, which `memtrace save` needs. UserError if the target is a file."""
         if self._live is None:
             raise UserError("this is a file already: only a target in GDB is saved")
         return self._live
 
     @property
     def watcher(self) -> Watcher:
-        """What watches memory; UserError where nothing can."""
+        """The watcher of memory. UserError if there is none."""
         raise UserError(NEEDS_GDB)
 
     def facts(self) -> Sequence[Text]:
-        """What there is to know of it, a line each."""
+        """Returns lines that describe the debugger."""
         return ()
 
 
 class Target:
-    """The world of a command."""
+    """The target of a command: its bytes, program, debugger, settings, and perhaps a trace."""
 
     def __init__(
         self,
@@ -191,15 +191,15 @@ class Target:
         self.program: Code = program or NoProgram()
         self.debugger = debugger or Debugger()
         self.settings = settings or Settings()
-        self.trace = trace  # that was given, as a log is; else it is looked for in memory
+        self.trace = trace  # a given trace, as from a log; None: the trace is searched for in memory
 
     def frames(self, pcs: Tuple[int, ...]) -> Stack:
-        """A recorded stack, innermost first, without the allocator's own frames."""
+        """Returns the frames of a recorded stack, innermost first, without the allocator's own."""
         return without_allocator(self.program.frames(pcs))
 
 
 def number_of(text: str) -> int:
-    """0x... or decimal, or UserError."""
+    """Parses an address as 0x... or decimal. UserError if it is none."""
     try:
         return int(text, 0)
     except ValueError:

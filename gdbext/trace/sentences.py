@@ -32,7 +32,7 @@ _IDF_HEAP_TRACE = {
     "records-lost": "{lost:,} of {records:record} cannot be read, or make no sense",
     "records-mixed": (
         "several records each of {addresses:address}: "
-        "this hash table notes a free in the oldest of them, so that who freed them is left out"
+        "this hash table notes a free in the oldest one, so memtrace leaves out who freed them"
     ),
     "records-overflowed": "its buffer was full and older records are gone: no record of a block proves nothing",
     "tracing-off": "its tracing is off: what was allocated or freed since then is not in the records",

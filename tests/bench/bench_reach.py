@@ -26,7 +26,7 @@ def rows() -> Iterable[Row]:
     held.add(_BASE, struct.pack(f"<{len(words)}I", *words))
     held.add(0x2000_0000, (_BASE + 8).to_bytes(4, "little"))
     starts = range(_BASE + 4, _BASE + _SIZE, _BLOCK)
-    blocks = [UsedBlock(start, start + _BLOCK - 4, start, _BASE) for start in starts]
+    blocks = [UsedBlock(start, start + _BLOCK - 4, start, _BASE, start + _BLOCK - 8) for start in starts]
     roots = [Root("global", "globals", 0x2000_0000, 0x2000_0004)]
     lost: list[int] = []
 

@@ -54,7 +54,7 @@ def test_who_has_an_address(case: dict[str, Any]) -> None:
 def test_lines_that_make_no_sense_are_counted() -> None:
     torn = next(case for case in CASES if case["truth"]["unread_lines"])
     why = [item["why"] for item in shell("log", log_of(torn))["skipped"]]
-    assert f"{torn['truth']['unread_lines']} lines of the log make no sense" in why
+    assert f"the log has {torn['truth']['unread_lines']} lines that memtrace cannot read" in why
 
 
 @pytest.mark.parametrize("words", [["check"], ["blocks"], ["free"], ["status"], ["refs", "0x1000"], ["log"]])
@@ -62,6 +62,14 @@ def test_what_needs_memory_says_so_and_does_not_fail(words: list[str]) -> None:
     said = memtrace(words[0], *words[1:], log_of(CASES[0]))
     assert "a trace alone has no memory" in said.out or words == ["log"]
     assert said.err == ""
+
+
+@pytest.mark.parametrize("more", [["--image", f"0x1000={__file__}"], ["--heap", "tlsf@0x1000"]], ids=["image", "heap"])
+def test_memory_beside_a_log_is_refused(more: list[str]) -> None:
+    log = log_of(CASES[0])
+    refused = memtrace("check", log, *more)
+    assert (refused.status, refused.out) == (2, "")
+    assert refused.err == f"memtrace: {log} is a log, which has no memory: leave --image and --heap out, or the log\n"
 
 
 def test_with_the_program_callers_have_names() -> None:

@@ -20,7 +20,7 @@ class World:
         self.width, self.order = width, order
         self.heap, self.globals, self.stack = bytearray(8 * (BYTES + width)), bytearray(64), bytearray(64)
         starts = [HEAP + width + number * (BYTES + width) for number in range(8)]
-        self.blocks = [UsedBlock(start, start + BYTES, start, HEAP) for start in starts]
+        self.blocks = [UsedBlock(start, start + BYTES, start, HEAP, start + BYTES - width) for start in starts]
         self.roots = [Root("global", "globals", GLOBALS, GLOBALS + 64), Root("stack", "stack", STACK, STACK + 64)]
 
     def put(self, address: int, value: int) -> None:

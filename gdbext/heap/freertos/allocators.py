@@ -32,7 +32,7 @@ class _Heap2(Allocator):
     rules = HEAP_2_RULES
 
     def recognise(self, memory: Memory, region: Region) -> Union[Recognised, Unreadable]:
-        """Blocks up to where xEnd says, or the memory ends. Who does not say that it is one may mean another kind."""
+        """Recognises blocks up to the end by xEnd, or the memory's end. The checks are stricter with kind `auto`."""
         end = region.hints.get("xEnd")
         if end is not None and memory.word(end + memory.source.pointer_size) == 0:
             return Unreadable(region, "uninitialised", said("no-end-size"))
@@ -43,11 +43,11 @@ class _Heap2(Allocator):
         return Recognised(self, layout, None, blocks, certain=layout.head is not None, usual=False)
 
     def walk(self, layout: Geometry, read: WordReader, evidence: Evidence) -> Walk:
-        """Blocks, and the list through the free ones."""
+        """Returns the blocks, and the list through the free ones."""
         return walk_heap_2(narrowed(layout, Heap2Layout), read, evidence)
 
     def evidence(self, facts: HeapFacts) -> Iterator[Said]:
-        """Where its list begins and ends, and what tells used blocks."""
+        """Tells where the list begins and ends, and how used blocks are known."""
         layout = narrowed(facts.layout, Heap2Layout)
         yield said("headers", header=layout.header)
         yield said("marked") if layout.marked else said("unmarked")
@@ -68,7 +68,9 @@ class _Heap4(Allocator):
         self.takes_pools = version == 5
 
     def recognise(self, memory: Memory, region: Region) -> Union[Recognised, Unreadable]:
-        """A chain of blocks up to an end marker. Headers of another form are only believed where they lead to one."""
+        """Recognises a chain of blocks up to an end marker. If headers in the hinted form do not lead to one, the
+        kernel's own form is tried.
+        """
         found = recognise_heap_4(memory, region, self.version)
         if found is None and link_in(region.hints) is not None:
             found = recognise_heap_4(memory, replace(region, hints={}), self.version)
@@ -77,17 +79,17 @@ class _Heap4(Allocator):
         return Recognised(self, found.layout, None, found.blocks)
 
     def complete(self, memory: Memory, region: Region, program: Program) -> Region:
-        """With what debug information says of its headers."""
+        """Adds the form of block headers by debug information to the region's hints."""
         if "link_size" in region.hints:
             return region
         return replace(region, hints={**region.hints, **link_hints(program, memory.source.pointer_size)})
 
     def walk(self, layout: Geometry, read: WordReader, evidence: Evidence) -> Walk:
-        """Blocks, and the chain through the free ones."""
+        """Returns the blocks, and the chain through the free ones."""
         return walk_heap_4(narrowed(layout, FreeRtosLayout), read, evidence)
 
     def evidence(self, facts: HeapFacts) -> Iterator[Said]:
-        """What its headers are."""
+        """Tells the form of headers, and the canary if there is one."""
         layout = narrowed(facts.layout, FreeRtosLayout)
         yield said("headers-told", header=layout.header) if layout.told else said("headers", header=layout.header)
         if layout.canary:

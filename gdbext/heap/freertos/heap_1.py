@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""FreeRTOS heap_1, which never frees: an array, and a variable that counts the bytes that were handed out.
+"""FreeRTOS heap_1, which never frees: an array, and a variable that counts the bytes handed out.
 
-Approach: nothing in the heap tells one block from the next. So the heap is a used and a free part; which blocks the
-used part has only the trace knows.
-Rejected: guessing blocks from what their users wrote.
-Limits: without the program's symbols nothing can be said, as both variables lie outside of the heap.
+Approach: the heap itself does not tell one block from the next. So it is read as a used part and a free part. Only the
+trace knows the blocks in the used part.
+Rejected: guessing blocks from the bytes that their users wrote.
+Limits: the heap cannot be read without the program's symbols, because its variables lie outside of it.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ _NEXT_BYTE = "xNextFreeByte of heap_1 is aligned and inside of the array, and pu
 class Heap1Layout(Geometry):
     """The array from its aligned start on, and how much of it is in use."""
 
-    taken: int
+    taken: int  # bytes in use
 
     has_markers = False
     has_headers = False
 
     def counted_used(self) -> Optional[int]:
-        """The bytes in use, as the counter says."""
+        """Returns the bytes in use by the counter."""
         return self.taken
 
 
@@ -49,7 +49,7 @@ class Heap1(Allocator):
     needs_variables = True
 
     def recognise(self, memory: Memory, region: Region) -> Union[Recognised, Unreadable]:
-        """The array, if its variables are known."""
+        """Recognises the array. It needs the heap's variables."""
         hints, start, word = region.hints, region.address, memory.source.pointer_size
         low, high, place = hints.get("array_start", start), hints.get("array_end", start), hints.get("xNextFreeByte")
         taken = None if place is None else memory.word(place)
@@ -75,7 +75,7 @@ class Heap1(Allocator):
         return Recognised(self, layout, None, 1)
 
     def walk(self, layout: Geometry, read: WordReader, evidence: Evidence) -> Walk:
-        """The blocks that the trace knows in the used part, and the free part."""
+        """Returns the used blocks that the trace knows, and the free part as one block."""
         behind = layout.first + narrowed(layout, Heap1Layout).taken
         used = sorted(payload for payload in evidence.proven if layout.first <= payload < behind)
         walk = Walk(layout, used, [layout.rounded(evidence.proven[payload][0]) for payload in used])
@@ -85,10 +85,10 @@ class Heap1(Allocator):
         return walk
 
     def remarks(self, facts: HeapFacts) -> Iterator[Skipped]:
-        """That its counter alone can be checked."""
+        """Remarks that only the counter can be checked."""
         yield Skipped(f"heap {facts.region.address:#x}", said("heap-1-counter"))
 
     def evidence(self, facts: HeapFacts) -> Iterator[Said]:
-        """Its counter."""
+        """Names the counter's value."""
         layout = narrowed(facts.layout, Heap1Layout)
         yield said("bytes-in-use", used=layout.taken, whole=layout.end - layout.first)

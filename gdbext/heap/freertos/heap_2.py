@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """FreeRTOS heap_2, with the allocated bit in its sizes (since V10.5) and without it.
 
-Approach: blocks fill the array without a hole and without an end marker, so where they end is taken from xEnd, an
-object outside of the heap that the last free block points to and that keeps the heap's size; else from the memory that
-is known. Without the allocated bit a block is free if it is on the list that begins in xStart, beside xEnd.
-Rejected: a size that leads past damage (any does); old next pointers of used blocks as proof of anything but a block
-where they lead to: blocks are never joined, so what once was a block's begin still is.
-Cost: one walk, one more a candidate for the end where headers do not lead to it.
-Limits: without xStart, old heaps do not say which blocks are free: the longest list that their pointers allow counts.
+Approach: blocks fill the array without a hole and without an end marker. So the end is computed from xEnd, a variable
+outside of the heap: the last free block points to it, and it keeps the heap's size. Without xEnd the heap ends with the
+known memory or with its headers. Without the allocated bit a block is free if it is on the list from xStart, which lies
+beside xEnd.
+Rejected: believing a size because it leads past damage (any size does); old next pointers of used blocks as proof that
+a block is free. They prove only that a block begins where they lead: blocks are never joined.
+Cost: one walk, and one more for each candidate for the end if headers do not lead to it.
+Limits: without xStart, old heaps do not tell which blocks are free. The longest list that their pointers allow is
+taken.
 """
 
 from __future__ import annotations
@@ -30,55 +32,59 @@ from gdbext.source.snapshot import WordReader
 
 _ALIGNMENTS = (4, 8, 16, 32)
 _COARSER = (32, 16)
-_ALIGNED_SHARE = 0.85  # of the blocks have the heap's alignment at least; the others may be damaged
+_ALIGNED_SHARE = 0.85  # this part of the blocks must have the heap's alignment; the others may be damaged
 _BLOCKS_PER_DAMAGED = 32  # one block in so many, and one more, may be damaged
-_ALIGNING_BYTES = 32  # aligning the array costs less
-_BESIDE_BYTES = 256  # xStart lies so near to xEnd: they are variables of one file
+_ALIGNING_BYTES = 32  # aligning the array loses fewer bytes than this
+_BESIDE_BYTES = 256  # xStart and xEnd are no further apart: they are variables of one file
 _POINTER_BYTES = 1 << 26  # pointers lead no further
-_XEND_SCORE = 3  # what xEnd's word on the end is worth, where it does not fit what is known of the array
-_MOST_CANDIDATES = 8  # places that may be xEnd
-_VARIABLES_BYTES = 4096  # a range of variables that is looked through for xEnd has no more
+_XEND_SCORE = 3  # points for an end that xEnd tells but that does not fit the known array
+_MOST_CANDIDATES = 8  # places tried for xEnd
+_VARIABLES_BYTES = 4096  # xEnd is looked for in ranges of variables up to this size
 _AS_TOLD = said("ends-at", why=said("ends-as-told"))
 _MEMORY_ENDS = said("ends-at", why=said("ends-with-memory"))
 _HEADERS_STOP = said("ends-at", why=said("ends-with-headers"))
 
-_End = Tuple[int, Said]  # where a heap may end, and what says so
+_End = Tuple[int, Said]  # an address where a heap may end, and the evidence
 
 
 class Heap2Layout(LinkedBlocks):
-    """heap_2: a list of the free blocks in order of their sizes, which ends on xEnd; no marker in the heap itself."""
+    """heap_2: the free blocks are listed in order of size, the list ends on xEnd, and the heap has no end marker."""
 
-    marked: bool  # used blocks have the top bit of their sizes, and no next pointer
+    marked: bool  # True if used blocks have the top bit of their size set, and no next pointer
     odd: int  # bytes of the last block beyond a multiple of the alignment: the array may have any size
     last_link: Optional[int] = None  # address of xEnd, where the list ends
     head: Optional[Tuple[int, int]] = None  # address and value of xStart's pointer
-    counter: Optional[Tuple[int, int]] = None  # of xFreeBytesRemaining
-    ends_at: Said = _HEADERS_STOP
-    chained: FrozenSet[int] = frozenset()  # without the allocated bit: where the headers of free blocks lie
+    counter: Optional[Tuple[int, int]] = None  # address and value of xFreeBytesRemaining
+    ends_at: Said = _HEADERS_STOP  # how the heap's end was found
+    chained: FrozenSet[int] = frozenset()  # addresses of free blocks' headers, if there is no allocated bit
 
     has_markers = False
 
     def behind_pool(self, pool: Pool) -> int:
-        """The address behind the last byte, with the odd bytes of the last block."""
+        """Returns the address behind the pool's last byte, with the odd bytes of the last block."""
         return super().behind_pool(pool) + self.odd
 
     def target_of(self, value: Optional[int]) -> Optional[int]:
-        """Payload of the block that a pointer leads to; None if it leads to none, as xEnd is none."""
+        """Returns the payload of the block that a pointer leads to; None if it leads to no block. xEnd is no block."""
         if value is None or (value - self.first) % self.align != -self.header % self.align:
             return None
         return value + self.header if self.pool_of(value + self.header) is not None else None
 
     def is_last_link(self, value: Optional[int]) -> bool:
-        """Whether a pointer leads to xEnd. As long as that is not known, to any place of a variable outside."""
+        """True if a pointer leads to xEnd. If xEnd's address is not known, any place outside that a variable may have
+        will do.
+        """
         if value is None or self.last_link is not None:
             return value is not None and value == self.last_link
         outside = not self.first - self.header <= value < self.behind
         return outside and value > 0 and value % self.word == 0 and abs(value - self.first) < _POINTER_BYTES
 
     def header_reader(self, read: WordReader) -> WordReader:
-        """Sizes count from the payload. The top bit of a size, or the list, says which blocks are free."""
+        """Returns a reader of size words in memtrace's form: the size of the payload, with the free bit. A block is
+        free by the top bit of its stored size, or because it is on the list.
+        """
         word, header, mask = self.word, self.header, self.align - 1
-        nonsense = 4 if self.align > 4 else 1 << 8 * word  # no block has it
+        nonsense = 4 if self.align > 4 else 1 << 8 * word  # a size that no block has
         allocated, behind, odd, marked, chained = 1 << (8 * word - 1), self.behind, self.odd, self.marked, self.chained
 
         def read_header(address: int) -> Optional[int]:
@@ -96,15 +102,15 @@ class Heap2Layout(LinkedBlocks):
 
 
 def recognise_heap_2(memory: Memory, address: int, hints: Hints, claimed: bool) -> Optional[Tuple[Heap2Layout, int]]:
-    """The layout of the heap_2 whose first header is at `address`, with how many of its blocks speak for it; or None.
-    `claimed`: somebody says that it is one.
+    """Returns the layout of the heap_2 whose first header is at `address`, and its weight: the number of blocks that
+    agree. Returns None if there is no heap_2. `claimed`: a user or a symbol says that it is one.
     """
     word = memory.source.pointer_size
     memory.fetch(address, 2 * word)
     if address % word:
         return None
     read, high = paged_reader(memory, address), known_until(memory, address, LARGEST_HEAP)
-    # Sizes are followed with a probe before alignment and end are known.
+    # Before alignment and end are known, sizes are followed with a layout aligned to words.
     pool = Pool(address + 2 * word, high - (high - address) % word + 2 * word)
     probe = Heap2Layout("", word, word, 2 * word, word, address, (pool,), (), 0, word, marked=True, odd=0)
     stop = follow(probe, probe.header_reader(read), probe.first, probe.end)[0]
@@ -123,7 +129,7 @@ def recognise_heap_2(memory: Memory, address: int, hints: Hints, claimed: bool) 
 
 
 class _Reader:
-    """What is read around a heap to find its end, its alignment and its list."""
+    """Reads around a heap to find its end, its alignment and its list."""
 
     def __init__(
         self, memory: Memory, read: WordReader, probe: Heap2Layout, stop: int, high: int, hints: Hints
@@ -132,12 +138,12 @@ class _Reader:
         self.read = read
         self.probe = probe
         self.address = probe.control
-        self.stop = stop  # where the headers stop
-        self.high = high  # the end of the memory that is known
+        self.stop = stop  # address where the headers stop
+        self.high = high  # end of the known memory
         self.hints = hints
-        self.furthest = self.high + FAR_BYTES  # an image may be cut off
-        self.sizes: List[int] = []  # of the blocks up to there, headers and all
-        self.borders = {self.address}
+        self.furthest = self.high + FAR_BYTES  # highest end that is believed: an image may be cut off
+        self.sizes: List[int] = []  # sizes of the blocks up to `stop`, with their headers
+        self.borders = {self.address}  # addresses of their headers, and `stop`
         place = self.address
         while place < self.stop:
             self.sizes.append(self._size_at(place))
@@ -145,36 +151,38 @@ class _Reader:
             self.borders.add(place)
 
     def ends(self) -> List[_End]:
-        """Where the heap may end; what is sure comes alone. xEnd tells it by the heap's size: by its symbol, or where
-        free blocks' pointers lead.
+        """Returns the ends that the heap may have. A sure one comes alone. xEnd tells the end by the heap's size; it is
+        found by its symbol, or where free blocks' pointers lead, or by its looks.
         """
-        word, known, told = self.probe.word, self.hints.get("xEnd"), []
-        for place in [known] if known is not None else [*self._led_to(), *self._alike()]:
+        word, known, by_xend = self.probe.word, self.hints.get("xEnd"), []
+        for place in [known] if known is not None else [*self._pointer_targets(), *self._lookalikes()]:
             end = self.address + (self.memory.word(place + word) or 0)
             fits = end > self.stop or (end > self.address and end in self.borders)
             if self.memory.word(place) == 0 and fits and end <= self.furthest:
-                told.append((end, _AS_TOLD))
-        sure = [one for one in told if one[0] == self.stop or self._fills_its_array(one[0])]
+                by_xend.append((end, _AS_TOLD))
+        sure = [one for one in by_xend if one[0] == self.stop or self._fills_its_array(one[0])]
         if sure:
             return sure[:1]
         rest = [(self.stop, _HEADERS_STOP)] if self.stop > self.address else []
-        return [*told, *rest] if told else [*self._memory_end(), *rest][:1]
+        return [*by_xend, *rest] if by_xend else [*self._memory_end(), *rest][:1]
 
     def _fills_its_array(self, end: int) -> bool:
-        """Whether no more is lost of the array, or of an image that holds nothing else, than aligning may cost."""
+        """True if a heap up to `end` leaves less than 32 bytes of its array unused: aligning may lose these."""
         array = self._array()
         return array is not None and abs(array[1] - end) < _ALIGNING_BYTES
 
     def _array(self) -> Optional[Tuple[int, int]]:
-        """Where the array lies: as its symbol says, or an image that begins with the heap."""
+        """Returns start and end of the heap's array, by its symbol; else of the range of memory, if it begins with the
+        heap; else None.
+        """
         if "array_end" in self.hints:
             return self.hints.get("array_start", 0), self.hints["array_end"]
         low = next((start for start, end in self.memory.ranges() if start <= self.address < end), None)
         return None if low is None or self.address - low >= _ALIGNING_BYTES else (low, self.high)
 
-    def _led_to(self) -> List[int]:
-        """Where pointers lead outside of what is walked, to what may be read: those in the headers, and what may be
-        some behind the place where the headers stop.
+    def _pointer_targets(self) -> List[int]:
+        """Returns the most common readable targets of pointers outside of the walked blocks. The pointers are those in
+        the headers, and words behind `stop` that may be pointers.
         """
         word, may_read = self.probe.word, self.memory.may_read
         behind = range(self.stop, min(self.high, self.stop + WINDOW_BYTES) - word, word)
@@ -184,8 +192,8 @@ class _Reader:
         common = Counter(outside).most_common(_MOST_CANDIDATES)
         return [value for value, _ in common if may_read(value, value + 2 * word)]
 
-    def _alike(self) -> Iterator[int]:
-        """Variables of a small range of their own that look like xEnd: no pointer, and a size that fits."""
+    def _lookalikes(self) -> Iterator[int]:
+        """Yields the variables in small ranges of memory that look like xEnd: a NULL pointer, and a size that fits."""
         word = self.probe.word
         for start, end in self.memory.ranges():
             if end - start <= _VARIABLES_BYTES and not start <= self.address < end:
@@ -196,7 +204,7 @@ class _Reader:
                         yield place
 
     def _memory_end(self) -> Iterator[_End]:
-        """The end of the array, or of an image of its own, unless the headers stop for good before it."""
+        """Yields the end of the heap's array or image, if there is one and the headers do not clearly end before it."""
         array = self._array()
         if array is None or ("array_end" not in self.hints and self.high - self.stop > FAR_BYTES):
             return
@@ -206,17 +214,17 @@ class _Reader:
         elif array[1] - array[0] - (tail - self.address) in _ALIGNMENTS:
             yield tail, _MEMORY_ENDS
         elif not self._fills_its_array(self.stop):
-            # What is blank where the headers stop may be no part of the array, unless its symbol says so.
-            told, length = "array_end" in self.hints, min(self.high - self.stop, WINDOW_BYTES)
-            rest = b"" if told else self.memory.get(self.stop, length) or b"\0"
-            if told or not self.sizes or len(set(rest)) > 1:
+            # If all bytes behind `stop` are equal, they may be no part of the array, unless its symbol tells its end.
+            end_known, length = "array_end" in self.hints, min(self.high - self.stop, WINDOW_BYTES)
+            rest = b"" if end_known else self.memory.get(self.stop, length) or b"\0"
+            if end_known or not self.sizes or len(set(rest)) > 1:
                 yield self.address + array[1] - array[0] - self._shared_by(self.sizes), _MEMORY_ENDS
 
     def _size_at(self, place: int) -> int:
         return (self.read(place + self.probe.word) or 0) & (1 << (8 * self.probe.word - 1)) - 1
 
     def _chain_end(self) -> Optional[int]:
-        """End of the longest chain of sound headers that ends where the array may end; None if there is none."""
+        """Returns the end of the longest chain of sound headers that fills the array; None if there is none."""
         probe, word = self.probe, self.probe.word
         best: Dict[int, Tuple[int, int]] = {}
         low = max(self.address, self.stop - WINDOW_BYTES, self.high - FAR_BYTES)
@@ -225,7 +233,7 @@ class _Reader:
             behind = place + size
             if size < probe.header or size % word:
                 continue
-            # The pointer is NULL with the allocated bit, else one that may lead to a block.
+            # The pointer must be NULL if the allocated bit is set. Else it must be able to lead to a block.
             link, used = self.read(place), (self.read(place + word) or 0) >> (8 * word - 1)
             leads = bool(link and link % word == 0 and abs(link - place) < _POINTER_BYTES)
             if link == 0 if used else leads:
@@ -236,7 +244,7 @@ class _Reader:
         return max(best.values(), default=(0, None))[1]
 
     def layout_to(self, end: _End) -> Heap2Layout:
-        """The layout of the heap if it ends there."""
+        """Returns the layout of the heap if it ends at `end`."""
         align, word, (address, why) = self._alignment(end[0]), self.probe.word, end
         header, odd = (2 * word + align - 1) // align * align, (address - self.address) % align
         counter = self.hints.get("xFreeBytesRemaining")
@@ -258,23 +266,27 @@ class _Reader:
         return replace(layout, name=f"{name}-unmarked", chained=_chained(layout, walk, links))
 
     def _alignment(self, end: int) -> int:
-        """What is lost of the array; else what most sizes are multiples of, of few blocks also the whole heap's."""
+        """Returns the alignment: the bytes that the array lost to it, or the one that most block sizes are multiples
+        of. 16 is taken for 8 if no block and not the whole heap contradicts it.
+        """
         array, whole, header = self._array(), end - self.address, self.probe.header
         odd = whole % self.probe.word
         walk = Walk(replace(self.probe, pools=(Pool(self.probe.first, end - odd + header),), odd=odd))
         walk_pools(walk, self.read, lambda *_: True)
-        sizes = [(word & ~FLAG_BITS) + header for word in walk.words][:-1]  # the last block may have any
+        sizes = [(word & ~FLAG_BITS) + header for word in walk.words][:-1]  # the last block may have any size
         lost = 0 if array is None else array[1] - array[0] - whole
         if lost in _ALIGNMENTS and self.address % lost == 0 and _share(sizes, lost) >= _ALIGNED_SHARE:
             return max(lost, self.probe.word)
         by_sizes = self._shared_by(sizes)
-        twice = 2 * USUAL_ALIGNMENT  # the array has a round size, less its alignment: the whole heap is not one of 16
+        # The array has a round size and loses one alignment. So with an alignment of 8 the whole heap is no multiple
+        # of 16.
+        twice = 2 * USUAL_ALIGNMENT
         if by_sizes == USUAL_ALIGNMENT and self.address % twice == whole % twice == 0 and _share(sizes, twice) == 1:
             return twice
         return by_sizes
 
     def _shared_by(self, sizes: List[int]) -> int:
-        """The alignment that many sizes are multiples of; of few, the usual one."""
+        """Returns 32 or 16 if enough sizes are multiples of it, else 8, or a word if the sizes contradict 8."""
         for align in _COARSER:
             others = sum(1 for size in sizes if size % align)
             if (
@@ -287,24 +299,28 @@ class _Reader:
         return self.probe.word if fine else USUAL_ALIGNMENT
 
     def _last_link(self, layout: Heap2Layout, links: Dict[int, int]) -> Optional[int]:
-        """Address of xEnd: as its symbol says, else where most pointers lead that leave the heap and may be right."""
+        """Returns the address of xEnd: by its symbol; else the most common target of pointers out of the heap that
+        looks like xEnd, or that cannot be read. None if there is none.
+        """
         if "xEnd" in self.hints:
             return self.hints["xEnd"]
         votes = Counter(value for value in links.values() if layout.is_last_link(value))
-        verified = [value for value in [*votes, *self._alike()] if self.is_end_of(layout, value)]
+        verified = [value for value in [*votes, *self._lookalikes()] if self.is_end_of(layout, value)]
         behind = 2 * layout.word
         unread = [value for value, _ in votes.most_common() if not self.memory.may_read(value, value + behind)]
         return next(iter([*verified, *unread]), None)
 
     def is_end_of(self, layout: Heap2Layout, place: Optional[int]) -> bool:
-        """Whether xEnd stands there: no pointer, and the size of this heap."""
+        """True if `place` looks like xEnd: a NULL pointer, and the size of this heap."""
         memory, word = self.memory, layout.word
         if place is None or not memory.may_read(place, place + 2 * word):
             return False
         return memory.word(place + word) == layout.behind - self.address and memory.word(place) == 0
 
     def _head(self, layout: Heap2Layout) -> Optional[Tuple[int, int]]:
-        """Address and value of xStart's pointer: by its symbol, else beside xEnd, with a size of 0."""
+        """Returns address and value of xStart's pointer; None if not found. It is found by its symbol, or beside xEnd
+        by its size of 0.
+        """
         known, word, memory = self.hints.get("xStart"), layout.word, self.memory
         if known is not None:
             value = memory.word(known)
@@ -313,15 +329,15 @@ class _Reader:
         offsets = [offset for offset in near if abs(offset) >= 2 * word]
         for offset in offsets if self.is_end_of(layout, layout.last_link) else ():
             place = (layout.last_link or 0) + offset
-            there = place >= 0 and memory.may_read(place, place + 2 * word)
-            if there and memory.word(place + word) == 0:
+            readable = place >= 0 and memory.may_read(place, place + 2 * word)
+            if readable and memory.word(place + word) == 0:
                 value = memory.word(place)
                 if value is not None and (value == layout.last_link or layout.target_of(value) is not None):
                     return place, value
         return None
 
     def _flaws(self, layout: Heap2Layout) -> Iterator[Flaw]:
-        """xEnd, where its symbol says that it is, and something else is in it."""
+        """Yields a flaw if xEnd is known by its symbol and its words are wrong."""
         place, word = self.hints.get("xEnd"), layout.word
         if place is None or self.is_end_of(layout, layout.last_link):
             return
@@ -333,26 +349,27 @@ class _Reader:
             yield Flaw("list-end", at, word, text, "variable", want, have)
 
     def spoiled(self, layout: Heap2Layout) -> float:
-        """How much speaks against an end: breaks, blocks that disagree, gaps. Blocks behind the stop speak for it, and
-        what xEnd says.
+        """Returns the points against an end: for breaks, for blocks that disagree, for gaps. Blocks behind `stop` take
+        points off, and so does xEnd if it tells this end.
         """
         walk = walk_heap_2(layout, self.read)
         agrees = link_agrees(layout, self.read)
         wrong = sum(1 for payload, word in zip(walk.payloads, walk.words) if not agrees(payload, word, 0))
         behind = sum(1 for payload in walk.payloads if payload - layout.header >= self.stop)
         gaps = sum(gap.end - gap.start for gap in walk.gaps())
-        told = _XEND_SCORE if layout.ends_at == _AS_TOLD else 0
-        return 4 * len(walk.breaks) + 4 * wrong + gaps / 4096 - min(behind, 8) - told
+        by_xend = _XEND_SCORE if layout.ends_at == _AS_TOLD else 0
+        return 4 * len(walk.breaks) + 4 * wrong + gaps / 4096 - min(behind, 8) - by_xend
 
 
 def _share(sizes: List[int], align: int) -> float:
-    """Which part of the sizes are multiples of an alignment."""
+    """Returns the part of the sizes, 0 to 1, that are multiples of an alignment; 1 if there are no sizes."""
     return sum(1 for size in sizes if size % align == 0) / len(sizes) if sizes else 1.0
 
 
 def _chained(layout: Heap2Layout, walk: Walk, links: Dict[int, int]) -> FrozenSet[int]:
-    """Where the headers of the free blocks lie, in a heap that has no allocated bit: on the list from xStart on, else
-    on the longest list in order of size that ends on xEnd; of equal ones, on that of the last block, which is the rest.
+    """Returns the addresses of free blocks' headers in a heap without the allocated bit. They are on the list from
+    xStart. If xStart is not known, the longest list in order of size that ends on xEnd is taken; of equally long ones
+    that from the highest block.
     """
     sizes = {payload: word & ~FLAG_BITS for payload, word in zip(walk.payloads, walk.words)}
     if layout.head is not None:
@@ -376,7 +393,9 @@ def _measure(
     links: Dict[int, int],
     length: Dict[int, Optional[int]],
 ) -> None:
-    """Notes how many blocks a list has from here on; None where it is none: it leads nowhere, to less, or in a ring."""
+    """Stores in `length` how many blocks the list has from `payload` on, and from each block behind it. It stores None
+    if that is no list: it leads nowhere, to a smaller block, or in a ring.
+    """
     path: List[int] = []
     place: Optional[int] = payload
     while place is not None and place in sizes and place not in length:
@@ -395,7 +414,9 @@ def _measure(
 
 
 def link_agrees(layout: Heap2Layout, read: WordReader, broken: FrozenSet[int] = frozenset()) -> Agrees:
-    """Whether a block's next pointer is one that the allocator leaves there. `broken`: payloads of damaged headers."""
+    """Returns a check that the allocator may have stored a block's next pointer. A pointer to a payload in `broken`,
+    which has a damaged header, passes.
+    """
     header = layout.header_reader(read)
 
     def agrees(payload: int, word: int, _: int) -> bool:
@@ -416,7 +437,7 @@ def link_agrees(layout: Heap2Layout, read: WordReader, broken: FrozenSet[int] = 
 
 
 def walk_heap_2(layout: Heap2Layout, read: WordReader, evidence: Evidence = NOTHING_KNOWN) -> Walk:
-    """Every block that can be proven, with the list of the free ones."""
+    """Returns every block that can be proven, with the list of the free ones."""
     return walk_listed(
         layout,
         read,
@@ -427,7 +448,7 @@ def walk_heap_2(layout: Heap2Layout, read: WordReader, evidence: Evidence = NOTH
 
 
 def _nodes(layout: Heap2Layout, walk: Walk, read: WordReader) -> Iterator[Node]:
-    """The blocks that xStart and free ones lead to."""
+    """Yields the free blocks that xStart and other free blocks lead to."""
     header = layout.header_reader(read)
     free = [payload for payload, word in zip(walk.payloads, walk.words) if word & FREE_BIT]
     places: List[Tuple[int, Optional[int]]] = [(layout.next_place(payload), payload) for payload in free]
@@ -444,7 +465,7 @@ def _nodes(layout: Heap2Layout, walk: Walk, read: WordReader) -> Iterator[Node]:
 
 
 def first_header(memory: Memory, layout: Heap2Layout) -> Optional[int]:
-    """Start of the heap, from its end and xEnd's size, if that lies before what was walked."""
+    """Returns the heap's start (its end less the size in xEnd) if it lies before the walked blocks; else None."""
     word, header, walk = layout.word, layout.header, Walk(layout)
     walk_pools(walk, paged_reader(memory, layout.first), lambda *_: True)
     links = Counter(memory.word(payload - header) or 0 for payload in walk.payloads)

@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """FreeRTOS heap_4 and heap_5, of any alignment, with or without the heap protector.
 
-Approach: blocks follow each other by their sizes up to an end marker of size 0; free blocks are chained in address
-order. So each free block's next pointer must lead to the next free block in memory, and what stands there instead of
-its address is the protector's canary: the value that most pairs agree on. Used blocks keep NULL, plain or masked.
-Rejected: following the chain from xStart (no symbol in an image; one bad pointer hides the rest); a canary from the
-end marker alone (it may be what was damaged).
-Cost: two walks a region.
-Assumptions: the address given is that of the first header. heap_5: another region is found as memory
-of its own, or by the chain that leads there, then from its first free block on; its end marker's pointer says nothing
-once it has left the chain.
+Approach: blocks follow each other by their sizes up to an end marker of size 0. Free blocks are chained in address
+order, so each free block's next pointer must lead to the next free block in memory. The heap protector masks pointers:
+stored pointer XOR true address is its canary, and the value that most pairs of free blocks give is taken. A used block
+stores NULL, plain or masked.
+Rejected: following the chain from xStart (an image has no symbol for it, and one bad pointer hides the rest); taking
+the canary from the end marker alone (the marker itself may be damaged).
+Cost: two walks for each region.
+Assumptions: the address given is that of the first header. heap_5: another region is found as a memory range of its
+own, or because the chain of free blocks leads there; in the second case its blocks before that free block may be
+missed.
 """
 
 from __future__ import annotations
@@ -41,27 +42,29 @@ from gdbext.source.snapshot import WordReader
 
 _ALIGNMENTS = {4: (8, 16, 4, 32), 8: (16, 8, 32)}
 _MOST_STARTS = 256  # a core may have thousands of ranges
-_NONSENSE = 4  # the size that stands for a header that cannot be one
+_NONSENSE = 4  # the size that header_reader returns for a header that cannot be right
 _MOST_REGIONS = 32
-_MOST_HOLES = 64  # that a heap may have in the memory at hand
+_MOST_HOLES = 64  # holes in the memory at hand that a heap may go across
 _FEWEST_BEFORE_MARKER = 2  # blocks before an end marker that is the last word of its memory
-_FEWEST_UNENDED = 8  # blocks of a region whose memory ends without an end marker
-_STATICS_SCORE = 8.0  # what a pointer to the end marker is worth
-_STATICS_BYTES = 4 << 20  # of memory in which it is looked for
-_REGION = "region"  # the name of a layout whose canary is known, until it gets its own
-_REACH_BYTES = 64 << 20  # a heap goes no further on in memory that is not at hand
+_FEWEST_UNENDED = 8  # blocks that a region without an end marker must have
+_STATICS_SCORE = 8.0  # points for an end that a variable points to
+_STATICS_BYTES = 4 << 20  # bytes of memory in which that variable is looked for
+_REGION = "region"  # name of a further region's layout while it is built; its canary is known
+_REACH_BYTES = 64 << 20  # a heap is followed no further than this outside of the memory at hand
 
 
 class FreeRtos(NamedTuple):
-    """A recognised heap and how many of its blocks speak for it."""
+    """A recognised heap, and the number of its blocks that agree with their next pointers."""
 
     layout: FreeRtosLayout
     blocks: int
-    whole: bool = False  # every block agrees, and they are many
+    whole: bool = False  # True if all blocks agree, and they are too many for chance
 
 
 def recognise_heap_4(memory: Memory, region: Region, version: int) -> Optional[FreeRtos]:
-    """The heap whose first header is at the region's address, or None. Version 5 may have several regions."""
+    """Returns the heap whose first header is at the region's address; None if there is none. heap_5 (version 5) may
+    have several regions.
+    """
     memory.fetch(region.address, 2 * memory.source.pointer_size)
     found: List[FreeRtos] = []
     for alignment in _ALIGNMENTS[memory.source.pointer_size]:
@@ -69,14 +72,14 @@ def recognise_heap_4(memory: Memory, region: Region, version: int) -> Optional[F
         if one is not None and one.whole:
             return _or_coarser(memory, region, version, one)
         found += [one] if one is not None else []
-    # An alignment below a header's size is rare, and finds a few blocks more where another one has met damage.
+    # An alignment below a header's size is rare. In a damaged heap it finds a few blocks more than the true one.
     best = max(
         found,
         key=lambda one: one.blocks - (one.blocks // 10 + 1 if one.layout.align < one.layout.header else 0),
         default=None,
     )
     for one in found:
-        # That so many blocks have a coarser alignment is no chance.
+        # It is no chance if so many blocks have a coarser alignment.
         many = one.blocks >= BLOCKS_BEYOND_CHANCE and best is not None and 10 * one.blocks >= 9 * best.blocks
         if best is not None and many and one.layout.align > best.layout.align:
             return one
@@ -84,7 +87,7 @@ def recognise_heap_4(memory: Memory, region: Region, version: int) -> Optional[F
 
 
 def _or_coarser(memory: Memory, region: Region, version: int, found: FreeRtos) -> FreeRtos:
-    """Twice the alignment if all of many blocks have it: with the finer one that would be chance."""
+    """Returns the heap with twice the alignment if it has many blocks and all of them fit; else `found`."""
     layout, align = found.layout, 2 * found.layout.align
     read, places = paged_reader(memory, layout.first), [pool.end - layout.header for pool in layout.pools]
     sizes = [read(layout.place_of_size(layout.first)), *places]
@@ -115,7 +118,7 @@ def _with_alignment(memory: Memory, region: Region, version: int, align: int) ->
     read, own = paged_reader(memory, layout.first), next((one for one in given if one.first == layout.first), None)
     settled: Optional[FreeRtosLayout]
     if own is not None and own.end > own.first and not read(layout.place_of_size(own.end)):
-        settled = _masked(layout, read, own)  # as it is told: an end marker is there, or may be
+        settled = _masked(layout, read, own)  # the end was given, and a marker is there or the word is unknown
     else:
         settled = _settled(memory, layout, last if own is None else min(last, own.end), version)
     if settled is None:
@@ -131,7 +134,7 @@ def _with_alignment(memory: Memory, region: Region, version: int, align: int) ->
 
 
 def _settled(memory: Memory, layout: FreeRtosLayout, last: int, version: int) -> Optional[FreeRtosLayout]:
-    """The layout with the end of its only pool and its canary found."""
+    """Returns the layout with one pool, its end and its canary; None if there is no pool."""
     read, first = paged_reader(memory, layout.first), layout.first
     if version == 5 and _ends_region(layout, read, first, _stop(layout, read, last)):
         return _masked(layout, read, Pool(first, _stop(layout, read, last)))
@@ -145,24 +148,24 @@ def _settled(memory: Memory, layout: FreeRtosLayout, last: int, version: int) ->
     near = [end for end in ends if version == 4 or end - stop <= WINDOW_BYTES] or ends
     pools = [Pool(first, end) for end in near if end > first]
     masked = [_masked(layout, read, pool) for pool in (*pools, *outside)]
-    led_to = _end_by_statics(memory, layout, [one.end for one in masked if one.end > stop], last)
-    told = {led_to: _STATICS_SCORE}
-    return min(masked, key=lambda one: _spoiled(one, read, stop, last) - told.get(one.end, 0), default=None)
+    by_statics = _end_by_statics(memory, layout, [one.end for one in masked if one.end > stop], last)
+    bonus = {by_statics: _STATICS_SCORE}
+    return min(masked, key=lambda one: _spoiled(one, read, stop, last) - bonus.get(one.end, 0), default=None)
 
 
 def _stop(layout: FreeRtosLayout, read: WordReader, last: int) -> int:
-    """Payload at which the chain of blocks stops that begins with the first."""
+    """Returns the payload at which the chain from the first block stops."""
     return follow(layout, layout.header_reader(read), layout.first, last)[0]
 
 
 def _last_in(layout: FreeRtosLayout, high: int) -> int:
-    """The highest payload of which memory up to `high` has the header."""
+    """Returns the highest payload whose header lies below `high`."""
     return (high - layout.header) // layout.align * layout.align + layout.header
 
 
 def _reach(memory: Memory, layout: FreeRtosLayout, read: WordReader, last: int, version: int) -> int:
-    """The highest payload that may be the heap's. The memory at hand may have holes; sizes, pointers or blocks lead
-    over them.
+    """Returns the highest payload that the heap may have. If the memory at hand has holes, the heap goes on behind one
+    where sizes, pointers or blocks prove it.
     """
     spans = [(low, high) for low, high in memory.ranges() if last < low <= last + _REACH_BYTES][:_MOST_HOLES]
     beyond = _stop(layout, read, layout.first + _REACH_BYTES) if spans else layout.first
@@ -182,8 +185,9 @@ def _reach(memory: Memory, layout: FreeRtosLayout, read: WordReader, last: int, 
 def _goes_on(
     masked: FreeRtosLayout, read: WordReader, beyond: int, leads: List[int], span: Tuple[int, int], version: int
 ) -> bool:
-    """Whether the heap goes on in memory behind a hole; `beyond`: where sizes lead; `leads`: where pointers do. A
-    region of heap_5 that begins with that memory is one of its own.
+    """True if the heap goes on in the memory `span` behind a hole. `beyond`: the payload that sizes lead to; `leads`:
+    the payloads that pointers lead to. If blocks of heap_5 follow each other from the start of that memory, it is a
+    region of its own.
     """
     low, high = span
     last, header = _last_in(masked, high), masked.header_reader(read)
@@ -194,20 +198,20 @@ def _goes_on(
         return False
     words = (header(target - masked.header) for target in leads if start <= target <= last)
     if any(word is not None and (word & FREE_BIT or not word) for word in words):
-        return True  # the chain of free blocks leads there: to one of them, or to an end marker
+        return True  # the chain of free blocks leads there: to a free block or an end marker
     if read(masked.place_of_size(beyond)) is not None:
         return False
     agrees, reach = chain_agrees(masked, read), min(last, start + WINDOW_BYTES)
     blocks, end = chains_behind(
         masked, header, agrees, lambda payload: read(masked.place_of_size(payload)) == 0, start, reach
     )
-    # Two blocks are enough if the memory ends with their marker.
+    # Two blocks are enough if their end marker ends the memory.
     return blocks >= CONVINCING_BLOCKS or (blocks >= _FEWEST_BEFORE_MARKER and end == last)
 
 
 def _outside(memory: Memory, layout: FreeRtosLayout, read: WordReader, last: int, stop: int) -> List[Pool]:
-    """The pool if blocks lead out of the memory at hand, as far as they and pointers tell: the chain from the first
-    block, or one behind the place where it stops.
+    """Returns pools that lead out of the memory at hand, open at their ends. Such a pool is proven by the chain from
+    the first block, or by a chain behind the place where that one stops. Pointers may lead still further.
     """
     if not memory.ranges():
         return []
@@ -226,27 +230,29 @@ def _outside(memory: Memory, layout: FreeRtosLayout, read: WordReader, last: int
     ends += [behind] if blocks >= CONVINCING_BLOCKS else []
     pools = [Pool(layout.first, end, True) for end in ends]
     for number, pool in enumerate(pools):
-        # Each goes on up to where its pointers lead.
+        # Each pool goes on up to the highest target of its pointers.
         one = _masked(layout, read, pool)
         values = [value ^ one.canary for value in _chain(one, read) if value is not None]
-        told = (value + layout.header for value in values if value % layout.align == 0)
-        pools[number] = replace(pool, end=max([pool.end, *(end for end in told if end < pool.end + _REACH_BYTES)]))
+        targets = (value + layout.header for value in values if value % layout.align == 0)
+        pools[number] = replace(pool, end=max([pool.end, *(end for end in targets if end < pool.end + _REACH_BYTES)]))
     return pools
 
 
 def _leads_on(layout: FreeRtosLayout, read: WordReader) -> Agrees:
-    """Whether a block is one as far as its next pointer tells, which may lead on to memory that is not known yet."""
+    """Returns a check of a block's next pointer. A free block's pointer may lead on to memory that is not known yet."""
     agrees = chain_agrees(layout, read)
 
     def leads_on(payload: int, word: int, following: int) -> bool:
-        on = word & FREE_BIT and (read(layout.next_place(payload)) or 0) ^ layout.canary > payload
-        return bool(on) or agrees(payload, word, following)
+        leads_behind = word & FREE_BIT and (read(layout.next_place(payload)) or 0) ^ layout.canary > payload
+        return bool(leads_behind) or agrees(payload, word, following)
 
     return leads_on
 
 
 def _is_confirmed_free(outside: Pool, layout: FreeRtosLayout, read: WordReader, stop: int) -> bool:
-    """Whether a free block that leads out of the memory at hand is one: its pointer leads further on, too."""
+    """True if a free block leads out of the memory at hand and its next pointer leads beyond its end, too. Also true if
+    the header there was not read.
+    """
     word = layout.header_reader(read)(stop - layout.header)
     masked = _masked(layout, read, outside)
     value = read(layout.next_place(stop))
@@ -258,8 +264,8 @@ def _is_confirmed_free(outside: Pool, layout: FreeRtosLayout, read: WordReader, 
 
 
 def _ends_region(layout: FreeRtosLayout, read: WordReader, first: int, stop: int) -> bool:
-    """Whether a marker ends a region of heap_5: its pointer leads on to another region, and the chain of the free
-    blocks before it leads there or beyond. A header that was cleared has no pointer, or the chain passes it.
+    """True if the marker at `stop` ends a region of heap_5: its pointer leads on to another region, and the chain of
+    free blocks leads to it or beyond. A cleared header has no such pointer, or the chain passes it.
     """
     if stop <= first or read(layout.place_of_size(stop)) != 0:
         return False
@@ -275,8 +281,8 @@ def _ends_region(layout: FreeRtosLayout, read: WordReader, first: int, stop: int
 
 
 def _end_by_statics(memory: Memory, layout: FreeRtosLayout, ends: List[int], last: int) -> Optional[int]:
-    """The end that a variable points to: that is pxEnd. Only ends behind the place where the walk stops are asked: that
-    place itself may be the first free block, which xStart points to, with its header cleared.
+    """Returns the end that a variable (pxEnd) points to; None if none does. `ends` must lie behind the place where the
+    walk stops: xStart may point to that place itself, if it is the first free block and its header was cleared.
     """
     width = memory.source.pointer_size
     able = [(end - layout.header, end) for end in ends if not (end - layout.header) >> 8 * width]
@@ -294,7 +300,7 @@ def _end_by_statics(memory: Memory, layout: FreeRtosLayout, ends: List[int], las
 
 
 def _is_confirmed(layout: FreeRtosLayout, read: WordReader, stop: int) -> bool:
-    """Whether the chain of free blocks leads without a fault to the end marker where the walk stops."""
+    """True if the chain of free blocks leads without a fault to the end marker where the walk stops."""
     nearest = _masked(layout, read, Pool(layout.first, stop))
     walk = walk_heap_4(nearest, read)
     agrees = chain_agrees(nearest, read)
@@ -305,12 +311,12 @@ def _is_confirmed(layout: FreeRtosLayout, read: WordReader, stop: int) -> bool:
 
 
 def _ends(layout: FreeRtosLayout, read: WordReader, stop: int, last: int) -> List[int]:
-    """Payloads that may be the end marker, the end of the known memory among them. If that is 1 MiB off, a candidate
-    replaces it.
+    """Returns the payloads that may be the end marker. The end of the known memory is one of them, unless it is more
+    than 1 MiB away; without any other candidate the place 1 MiB behind `stop` is taken then.
     """
     header, reach = layout.header_reader(read), min(last, stop + WINDOW_BYTES)
     found = [stop] if read(layout.place_of_size(stop)) == 0 else []
-    # Where the walk stops on a marker that the free blocks confirm, another one needs more proof.
+    # If the walk stops on a marker that the free blocks confirm, another marker needs more blocks before it.
     needed = CONVINCING_BLOCKS if found and stop > layout.first and _is_confirmed(layout, read, stop) else 1
     blocks, behind = chains_behind(
         layout,
@@ -327,8 +333,8 @@ def _ends(layout: FreeRtosLayout, read: WordReader, stop: int, last: int) -> Lis
 
 
 def _spoiled(layout: FreeRtosLayout, read: WordReader, stop: int, last: int) -> float:
-    """Points against an end: for breaks, for pointers that leave the heap, for blocks that disagree. Blocks behind the
-    place where the walk stops take points off, more if they lead to a marker that ends the memory.
+    """Returns the points against an end: for breaks, for gaps, for pointers that leave the heap, for blocks that
+    disagree. Blocks behind `stop` take points off, and more if their end marker ends the memory.
     """
     walk = walk_heap_4(layout, read)
     agrees = chain_agrees(layout, read)
@@ -350,7 +356,7 @@ def _spoiled(layout: FreeRtosLayout, read: WordReader, stop: int, last: int) -> 
 
 
 def _masked(layout: FreeRtosLayout, read: WordReader, pool: Pool) -> FreeRtosLayout:
-    """The layout with one pool, and with the canary that its blocks show, unless that is known from another region."""
+    """Returns the layout with one pool and the canary of its blocks. A canary known from another region is kept."""
     layout = replace(layout, pools=(pool,))
     if layout.name == _REGION:
         return layout
@@ -370,21 +376,20 @@ def _masked(layout: FreeRtosLayout, read: WordReader, pool: Pool) -> FreeRtosLay
 
 def _canary_votes(layout: FreeRtosLayout, walk: Walk, read: WordReader) -> Iterator[int]:
     free = [payload for payload, word in zip(walk.payloads, walk.words) if word & FREE_BIT]
-    behind = (
-        [] if layout.pools[-1].open and len(free) > 1 else [layout.end]
-    )  # a pointer to another region tells nothing
+    # The last pointer of an open pool leads to another region or block, which tells nothing about the canary.
+    behind = [] if layout.pools[-1].open and len(free) > 1 else [layout.end]
     for one, other in zip(free, [*free[1:], *behind]):
         value = read(layout.next_place(one))
         if value is not None:
             yield value ^ (other - layout.header)
     marker = read(layout.next_place(layout.end))
-    on = layout.end <= (marker or 0) < layout.end + _REACH_BYTES and (marker or 0) % layout.align == 0
-    if marker is not None and not on and read(layout.place_of_size(layout.end)) == 0:
+    leads_on = layout.end <= (marker or 0) < layout.end + _REACH_BYTES and (marker or 0) % layout.align == 0
+    if marker is not None and not leads_on and read(layout.place_of_size(layout.end)) == 0:
         yield marker
 
 
 def chain_agrees(layout: FreeRtosLayout, read: WordReader) -> Agrees:
-    """Whether a block's next pointer is what its allocated bit asks for. What was not read contradicts nothing."""
+    """Returns a check that a block's next pointer fits its allocated bit. A pointer that was not read fits."""
 
     def agrees(payload: int, word: int, _: int) -> bool:
         value = read(layout.next_place(payload))
@@ -399,13 +404,13 @@ def chain_agrees(layout: FreeRtosLayout, read: WordReader) -> Agrees:
 
 
 def walk_heap_4(layout: FreeRtosLayout, read: WordReader, evidence: Evidence = NOTHING_KNOWN) -> Walk:
-    """Every block that can be proven, with the chain of the free ones as its only list."""
+    """Returns every block that can be proven. The chain of free blocks is the only list."""
     agrees = chain_agrees(layout, read)
     return walk_listed(layout, read, lambda _: agrees, lambda walk: _nodes(layout, walk, read), evidence)
 
 
 def _nodes(layout: FreeRtosLayout, walk: Walk, read: WordReader) -> Iterator[Node]:
-    """The blocks that next pointers of free ones lead to."""
+    """Yields the free blocks that next pointers of free blocks lead to."""
     header = layout.header_reader(read)
     seen: Set[int] = set()
     for payload, word in zip(walk.payloads, walk.words):
@@ -419,9 +424,11 @@ def _nodes(layout: FreeRtosLayout, walk: Walk, read: WordReader) -> Iterator[Nod
             yield Node(target, 0, place, payload, read(layout.next_place(target)), None)
 
 
-def _with_more_regions(memory: Memory, layout: FreeRtosLayout, told: List[Pool]) -> FreeRtosLayout:
-    """The layout with every region that is told, follows, has memory of its own, or is led to by the chain."""
-    layout = replace(layout, pools=tuple(sorted((*layout.pools, *told), key=lambda pool: pool.first)))
+def _with_more_regions(memory: Memory, layout: FreeRtosLayout, given: List[Pool]) -> FreeRtosLayout:
+    """Returns the layout with all regions: those in `given`, one right behind another, ranges of memory of their own,
+    and those that the chain of free blocks leads to.
+    """
+    layout = replace(layout, pools=tuple(sorted((*layout.pools, *given), key=lambda pool: pool.first)))
     layout, before = replace(layout, control=min(layout.control, layout.first - layout.header)), 0
     while before < len(layout.pools):
         before = len(layout.pools)
@@ -439,8 +446,8 @@ def _with_more_regions(memory: Memory, layout: FreeRtosLayout, told: List[Pool])
 
 
 def _with_beyond(memory: Memory, layout: FreeRtosLayout, version: int) -> FreeRtosLayout:
-    """The layout with the places outside of the memory at hand to which the chain leads, if they can be believed: they
-    are other regions, or the rest of the last one.
+    """Returns the layout with `beyond`: the targets of the chain outside of the memory at hand that can be believed.
+    They lie in other regions of heap_5, or in the rest of an open pool.
     """
     values = _chain(layout, paged_reader(memory, layout.first))
     targets = {value ^ layout.canary for value in values if value is not None}
@@ -453,20 +460,22 @@ def _with_beyond(memory: Memory, layout: FreeRtosLayout, version: int) -> FreeRt
 
 
 def _region_starts(memory: Memory, layout: FreeRtosLayout, leads: List[int]) -> Iterator[int]:
-    """Where another region may begin: behind the first one, at the start of each known range, or else at a free block
-    to which the chain leads.
+    """Yields the addresses where another region may begin: behind the heap's end, at the start of each known range, and
+    before each free block that the chain leads to.
     """
     yield layout.end
     for start in memory.starts()[:_MOST_STARTS]:
         yield (start + layout.align - 1) // layout.align * layout.align
     for target in (target for target in leads if target % layout.align == 0):
         if layout.pool_of(target + layout.header) is None:
-            held = memory.may_read(target, target + layout.header)
-            yield _start_before(memory, layout, target) if held else target
+            at_hand = memory.may_read(target, target + layout.header)
+            yield _start_before(memory, layout, target) if at_hand else target
 
 
-def _region_at(memory: Memory, layout: FreeRtosLayout, start: int, led_to: bool) -> Optional[Pool]:
-    """The region whose first header is at `start`, if its blocks agree with the heap, or the chain leads there."""
+def _region_at(memory: Memory, layout: FreeRtosLayout, start: int, is_target: bool) -> Optional[Pool]:
+    """Returns the region whose first header is at `start`, if its blocks agree with the heap or the chain leads there.
+    Else returns None.
+    """
     last, first = _last_in(layout, known_until(memory, start, 1 << 26)), start + layout.header
     if last <= first or start % layout.align:
         return None
@@ -474,7 +483,7 @@ def _region_at(memory: Memory, layout: FreeRtosLayout, start: int, led_to: bool)
     word = layout.header_reader(read)(start)
     stop, _, count = follow(layout, layout.header_reader(read), first, last)
     begins = count >= _FEWEST_UNENDED or (count > 0 and read(layout.place_of_size(stop)) == 0)
-    if not led_to and not (begins and ((word or 0) & FREE_BIT or chain_agrees(layout, read)(first, word or 0, 0))):
+    if not is_target and not (begins and ((word or 0) & FREE_BIT or chain_agrees(layout, read)(first, word or 0, 0))):
         return None
     settled = _settled(memory, replace(layout, name=_REGION, pools=(Pool(first, last),)), last, 5)
     if settled is None:
@@ -485,13 +494,13 @@ def _region_at(memory: Memory, layout: FreeRtosLayout, start: int, led_to: bool)
     both = tuple(sorted((*layout.pools, pool), key=lambda pool: pool.first))
     good, blocks = _agreeing(replace(settled, pools=both), read, settled)
     few = 2 if size == 0 else _FEWEST_UNENDED
-    led_to = led_to and (pool.open or _stop(settled, read, pool.end) == pool.end)
-    return pool if (4 * good >= 3 * blocks if good >= few else led_to) else None
+    sound = is_target and (pool.open or _stop(settled, read, pool.end) == pool.end)
+    return pool if (4 * good >= 3 * blocks if good >= few else sound) else None
 
 
 def _start_before(memory: Memory, layout: FreeRtosLayout, target: int) -> int:
-    """First header of the region with a free block's header at `target`: the longest chain of blocks to it begins
-    there.
+    """Returns the first header of the region that has a free block's header at `target`. The longest chain of blocks
+    that leads to that block begins there.
     """
     read, payload = paged_reader(memory, target), target + layout.header
     starts = [start for start in memory.starts() if start <= target]
@@ -509,7 +518,7 @@ def _start_before(memory: Memory, layout: FreeRtosLayout, target: int) -> int:
 
 
 def _chain(layout: FreeRtosLayout, read: WordReader) -> List[Optional[int]]:
-    """The pointers of the known regions' free blocks and end markers, as they are stored."""
+    """Returns the next pointers of the known regions' free blocks and end markers, as stored."""
     walk = walk_heap_4(layout, read)
     free = [payload for payload, word in zip(walk.payloads, walk.words) if word & FREE_BIT]
     return [read(layout.next_place(payload)) for payload in (*free, *(pool.end for pool in layout.pools))]

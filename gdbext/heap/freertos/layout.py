@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What FreeRTOS adds to a heap's geometry: headers of a pointer and a size, and a chain through the free blocks."""
+"""Describes FreeRTOS's blocks: headers with a pointer and a size, and a chain through the free blocks."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from gdbext.model.region import Hints
 from gdbext.source.snapshot import WordReader
 from gdbext.symbols.shapes import Types
 
-_ALLOCATES = "pvPortMalloc"  # stands in the source that has the structures of its blocks
+_ALLOCATES = "pvPortMalloc"  # the source of this function has the structure of block headers
 _LARGEST_LINK = 256  # bytes of a block header
 USUAL_ALIGNMENT = 8  # bytes
-BLOCKS_BEYOND_CHANCE = 8  # so many blocks do not all have a coarser alignment by chance
+BLOCKS_BEYOND_CHANCE = 8  # it is no chance if so many blocks all have a coarser alignment
 
 
 def link_hints(types: Types, word: int) -> Hints:
-    """What a block header is by debug information, as a region keeps it; empty where it is as in the kernel itself."""
+    """Returns the form of block headers by debug information, as hints of a region. Returns {} for the usual form."""
     found = types.variable_of(_ALLOCATES, "xStart")
     members = {} if found is None else found.shapes[0].members
     following, size = members.get("pxNextFreeBlock"), members.get("xBlockSize")
@@ -31,8 +31,8 @@ def link_hints(types: Types, word: int) -> Hints:
 
 
 def link_in(hints: Hints) -> Optional[Tuple[int, int, int]]:
-    """The same back: a header's bytes, and where its next pointer and its size stand in it. None where a region says
-    nothing of it, or nonsense.
+    """Reads the hints back: a header's size in bytes, and the offsets of its next pointer and its size word. Returns
+    None if a region has no such hints, or impossible ones.
     """
     whole, next_at, size_at = (hints.get(name, 0) for name in ("link_size", "link_next_at", "link_size_at"))
     sound = min(next_at, size_at) >= 0 and max(next_at, size_at) < whole <= _LARGEST_LINK
@@ -40,27 +40,29 @@ def link_in(hints: Hints) -> Optional[Tuple[int, int, int]]:
 
 
 class LinkedBlocks(Geometry):
-    """Blocks of FreeRTOS: a header is a pointer to the next free block and a size, which counts the header too."""
+    """Blocks of FreeRTOS: a header has a pointer to the next free block and a size, which counts the header too."""
 
-    next_at: int  # bytes from the header's begin to its next pointer
-    size_at: int  # and to its size
+    next_at: int  # bytes from the header's start to its next pointer
+    size_at: int  # bytes from the header's start to its size word
 
     links_in_headers = True
 
     def place_of_size(self, payload: int) -> int:
-        """Address of a block's size word."""
+        """Returns the address of a block's size word."""
         return payload - self.header + self.size_at
 
     def next_place(self, payload: int) -> int:
-        """Address of a block's next pointer."""
+        """Returns the address of a block's next pointer."""
         return payload - self.header + self.next_at
 
     def size_word(self, size: int, stored: int, before: Optional[int], following: Optional[int]) -> int:
-        """The size with its header counted, and the allocated bit as it stands."""
+        """Returns the size with its header, and the allocated bit as stored."""
         return (size + self.header) | (stored & 1 << (8 * self.word - 1))
 
     def header_reader(self, read: WordReader) -> WordReader:
-        """Sizes count from the payload, the allocated bit becomes the absence of FREE_BIT; nonsense becomes size 4."""
+        """Returns a reader of size words in memtrace's form: the payload's size, and FREE_BIT if the allocated bit is
+        clear. An impossible size becomes 4.
+        """
         place, header, odd = self.size_at, self.header, self.align - 1
         allocated = 1 << (8 * self.word - 1)
 
@@ -74,15 +76,15 @@ class LinkedBlocks(Geometry):
 
 
 class FreeRtosLayout(LinkedBlocks):
-    """heap_4 or heap_5: a chain through the free blocks in address order, each pointer masked with a canary (or 0)."""
+    """heap_4 or heap_5: a chain through the free blocks in address order, its pointers masked with a canary or 0."""
 
     canary: int
-    used_next: int  # what used blocks keep as their next pointer: 0, or the canary
-    beyond: FrozenSet[int] = frozenset()  # heap_5: where the chain leads in memory that is not at hand
-    told: bool = False  # headers are as debug information says, not as in the kernel itself
+    used_next: int  # the next pointer of used blocks: 0, or the canary
+    beyond: FrozenSet[int] = frozenset()  # targets of the chain in memory that is not at hand
+    told: bool = False  # True if headers have the form that debug information tells, not the kernel's own
 
     def target_of(self, value: Optional[int]) -> Optional[int]:
-        """Payload of the block or end marker that a stored pointer leads to; None if it leads nowhere in this heap."""
+        """Returns the payload of the block or end marker that a stored pointer leads to; None if it leads elsewhere."""
         payload = None if value is None else (value ^ self.canary) + self.header
         if payload is None or payload % self.align != self.first % self.align:
             return None

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The invariants of FreeRTOS's heap_2: one list through the free blocks in order of their sizes, from xStart to xEnd.
 
-Approach: each free block's pointer is judged by itself: it must lead to a free block that is no smaller, past none of a
-size between. Blocks of one size may follow each other in any order, so rings and blocks that nothing leads to are
-looked for too. Neighbours that are both free are no fault here: nothing joins them.
-Limits: without the allocated bit only what the list holds is known to be free; what a broken list has lost is taken for
-used. Without xStart one free block may be led to by nothing.
+Approach: each free block's pointer is checked by itself. It must lead to a free block that is not smaller, and must
+not skip blocks of a size between. Blocks of one size may have any order, so rings and unreachable blocks are looked
+for too. Two free neighbours are no fault: heap_2 never joins them.
+Limits: without the allocated bit only listed blocks are known to be free; blocks that a broken list has lost count as
+used. Without xStart the list's first block is not known, so one unreachable free block is no fault.
 """
 
 from __future__ import annotations
@@ -23,30 +23,32 @@ from gdbext.model.said import Said, said
 
 
 def wrong_flags(facts: HeapFacts) -> Set[int]:
-    """Blocks whose allocated bit is contradicted by their own pointer and by the list."""
+    """Returns the blocks whose allocated bit is contradicted by both their own pointer and the list."""
     layout = narrowed(facts.layout, Heap2Layout)
     found: Set[int] = set()
     if not layout.marked:
         return found
-    led_to = _led_to(facts, [payload for payload in facts.walk.payloads if facts.is_free(payload)])
+    pointers_to = _pointer_counts(facts, [payload for payload in facts.walk.payloads if facts.is_free(payload)])
     for payload in facts.walk.payloads:
         value = next_of(facts, payload)
         leads_on = layout.is_last_link(value) or layout.target_of(value) in facts.position
         free = facts.is_free(payload)
-        if (free and value == 0 and payload not in led_to) or (not free and leads_on and payload in led_to):
+        if (free and value == 0 and payload not in pointers_to) or (not free and leads_on and payload in pointers_to):
             found.add(payload)
     return found
 
 
-def _led_to(facts: HeapFacts, free: List[int]) -> Dict[int, int]:
-    """How many pointers of free blocks, and xStart, lead to each block."""
+def _pointer_counts(facts: HeapFacts, free: List[int]) -> Dict[int, int]:
+    """Returns how many pointers lead to each block. It counts the pointers of free blocks and xStart."""
     layout = narrowed(facts.layout, Heap2Layout)
     values = [next_of(facts, payload) for payload in free] + [layout.head[1] if layout.head is not None else None]
     return Counter(target for target in map(layout.target_of, values) if target is not None)
 
 
 def check_used(facts: HeapFacts) -> Iterator[Fault]:
-    """Used blocks keep NULL; before there was an allocated bit, a pointer that led to a block or to xEnd."""
+    """Yields the used blocks with a wrong next pointer. It must be NULL; without the allocated bit it must lead to a
+    block or to xEnd.
+    """
     layout, wrong = narrowed(facts.layout, Heap2Layout), wrong_flags(facts)
     for payload, _ in facts.used:
         value = next_of(facts, payload)
@@ -63,22 +65,22 @@ def check_used(facts: HeapFacts) -> Iterator[Fault]:
 
 
 def _is_sound(facts: HeapFacts, value: int) -> bool:
-    """Whether a pointer leads to a block, into a gap where one may be, or to xEnd."""
+    """True if a pointer leads to a block, to xEnd, or into a gap where a block may be."""
     layout = narrowed(facts.layout, Heap2Layout)
     target = layout.target_of(value)
     return layout.is_last_link(value) or (target is not None and (target in facts.position or in_gap(facts, target)))
 
 
 def check_list(facts: HeapFacts) -> Iterator[Fault]:
-    """The list of free blocks: its begin, every pointer, its order, its end, and that it holds all of them."""
+    """Checks the list of free blocks: its head, pointers, order and end, and that no free block is missing."""
     wrong = wrong_flags(facts)
     free = [payload for payload in facts.walk.payloads if facts.is_free(payload) and payload not in wrong]
     found = [*_bad_head(facts), *_bad_links(facts, free), *_rings(facts, free)]
     yield from found
     if found or wrong or facts.walk.breaks:
         return
-    led_to = _led_to(facts, free)
-    alone = sorted((payload for payload in free if payload not in led_to), key=facts.size_of)
+    pointers_to = _pointer_counts(facts, free)
+    alone = sorted((payload for payload in free if payload not in pointers_to), key=facts.size_of)
     for payload in alone if narrowed(facts.layout, Heap2Layout).head is not None else alone[1:]:
         text = said("free-not-listed")
         yield Fault("free-not-listed", facts.header_of(payload), 1, payload, text, touching("list", payload))
@@ -107,7 +109,7 @@ def _bad_links(facts: HeapFacts, free: List[int]) -> Iterator[Fault]:
         if value is None:
             continue
         target = layout.target_of(value)
-        where = _where(facts, payload, value, sizes)
+        where = _pointer_problem(facts, payload, value, sizes)
         if where is not None:
             place = layout.next_place(payload)
             text, touched = (
@@ -117,8 +119,8 @@ def _bad_links(facts: HeapFacts, free: List[int]) -> Iterator[Fault]:
             yield Fault("list-link", place, layout.word, payload, text, touched, True, "next-free", None, value)
 
 
-def _where(facts: HeapFacts, payload: int, value: int, sizes: List[int]) -> Optional[Said]:
-    """Why a free block's pointer cannot be right; None if it can. `sizes`: of all free blocks, in order."""
+def _pointer_problem(facts: HeapFacts, payload: int, value: int, sizes: List[int]) -> Optional[Said]:
+    """Says why a free block's pointer cannot be right; returns None if it can. `sizes`: all free sizes, sorted."""
     layout, size = narrowed(facts.layout, Heap2Layout), facts.size_of(payload)
     target = layout.target_of(value)
     if target is not None and in_gap(facts, target):
@@ -138,7 +140,7 @@ def _where(facts: HeapFacts, payload: int, value: int, sizes: List[int]) -> Opti
 
 
 def _rings(facts: HeapFacts, free: List[int]) -> Iterator[Fault]:
-    """Pointers that lead back to a block from which the list came."""
+    """Yields the pointers that lead back to an earlier block of the list."""
     layout = narrowed(facts.layout, Heap2Layout)
     seen: Set[int] = set()
     head = layout.target_of(layout.head[1]) if layout.head is not None else None
@@ -157,7 +159,7 @@ def _rings(facts: HeapFacts, free: List[int]) -> Iterator[Fault]:
 
 
 def check_counter(facts: HeapFacts) -> Iterator[Fault]:
-    """xFreeBytesRemaining: what the free blocks hold, headers and all."""
+    """Checks that xFreeBytesRemaining is the sum of the free blocks with their headers."""
     layout = narrowed(facts.layout, Heap2Layout)
     if layout.counter is None or facts.walk.breaks or wrong_flags(facts):
         return
@@ -166,14 +168,14 @@ def check_counter(facts: HeapFacts) -> Iterator[Fault]:
     place, value = layout.counter
     free = [payload for payload in facts.walk.payloads if facts.is_free(payload)]
     last = layout.odd if free and free[-1] == facts.walk.payloads[-1] else 0
-    held = sum(facts.size_of(payload) + layout.header for payload in free) + last
-    if value != held:
-        text, touched = said("free-bytes-remaining", place=place, counted=value, held=held), touching("counters")
-        yield Fault("free-bytes", place, layout.word, None, text, touched, True, "counter", held, value)
+    total = sum(facts.size_of(payload) + layout.header for payload in free) + last
+    if value != total:
+        text, touched = said("free-bytes-remaining", place=place, counted=value, held=total), touching("counters")
+        yield Fault("free-bytes", place, layout.word, None, text, touched, True, "counter", total, value)
 
 
 def _inferred(facts: HeapFacts) -> Optional[Said]:
-    """Why it is not sure which blocks are free."""
+    """Says why it is not sure which blocks are free; returns None if it is sure."""
     layout = narrowed(facts.layout, Heap2Layout)
     return said("free-inferred") if not layout.marked and layout.head is None else None
 

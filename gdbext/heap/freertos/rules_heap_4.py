@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The invariants of FreeRTOS's heap_4 and heap_5: one chain through the free blocks, NULL in the used ones.
 
-Approach: the chain runs in address order, so every free block's pointer must lead to the next free block in memory; no
-chain need be followed to see where it does not. A block whose allocated bit and whose pointer disagree is judged by
-what the pointer before it says.
-Limits: the head of the chain (xStart) is in no heap, so the first free block counts as chained.
+Approach: the chain runs in address order, so every free block's pointer must lead to the next free block in memory.
+Each pointer is checked alone, without following the chain. If a block's allocated bit and pointer disagree, the pointer
+of the free block before it decides.
+Limits: the head of the chain (xStart) lies outside of the heap, so the first free block counts as chained.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from gdbext.model.said import Said, said
 
 
 def next_of(facts: HeapFacts, payload: int) -> Optional[int]:
-    """A block's next pointer, as it is stored."""
+    """Returns a block's next pointer as it is stored."""
     return facts.read(narrowed(facts.layout, LinkedBlocks).next_place(payload))
 
 
 def wrong_flags(facts: HeapFacts) -> Set[int]:
-    """Blocks whose allocated bit is contradicted by their own pointer and by the chain."""
+    """Returns the blocks whose allocated bit is contradicted by both their own pointer and the chain."""
     layout, found = narrowed(facts.layout, FreeRtosLayout), set()
     chained = {node.payload for node in facts.walk.nodes}
     free = {payload for payload in facts.walk.payloads if facts.is_free(payload)}
@@ -34,7 +34,7 @@ def wrong_flags(facts: HeapFacts) -> Set[int]:
         if word & FREE_BIT:
             wrong = value in (0, layout.canary, layout.used_next) and payload not in chained
         else:
-            # It is chained, and leads to a free block behind it or to an end marker.
+            # Wrong if a used block is chained, and leads to a free block behind it or to an end marker.
             target = layout.target_of(value) if value != layout.used_next and payload in pointed else None
             wrong = target is not None and target > payload and (layout.is_end(target) or target in free)
         if wrong:
@@ -43,7 +43,7 @@ def wrong_flags(facts: HeapFacts) -> Set[int]:
 
 
 def flag_faults(facts: HeapFacts, wrong: Set[int]) -> Iterator[Fault]:
-    """The blocks whose allocated bit is wrong, as the list and their pointers say; heap_2's too."""
+    """Yields a fault for each block in `wrong`, whose allocated bit is wrong. heap_2 uses it too."""
     layout, allocated = facts.layout, 1 << (8 * facts.layout.word - 1)
     for payload in sorted(wrong):
         state, right = ("free", "used") if facts.is_free(payload) else ("used", "free")
@@ -56,7 +56,7 @@ def flag_faults(facts: HeapFacts, wrong: Set[int]) -> Iterator[Fault]:
 
 
 def check_used(facts: HeapFacts) -> Iterator[Fault]:
-    """Used blocks keep NULL."""
+    """Yields the used blocks whose next pointer is not NULL, plain or masked."""
     layout, wrong = narrowed(facts.layout, FreeRtosLayout), wrong_flags(facts)
     for payload, word in zip(facts.walk.payloads, facts.walk.words):
         value = next_of(facts, payload)
@@ -70,14 +70,14 @@ def check_used(facts: HeapFacts) -> Iterator[Fault]:
 
 
 def check_chain(facts: HeapFacts) -> Iterator[Fault]:
-    """Each free block's pointer leads to the next free block in memory."""
+    """Yields the free blocks whose next pointer does not lead to the next free block in memory."""
     layout, wrong = narrowed(facts.layout, FreeRtosLayout), wrong_flags(facts)
     free = [payload for payload in facts.walk.payloads if facts.is_free(payload) != (payload in wrong)]
     for one, other in zip(free, [*free[1:], None]):
         value = next_of(facts, one)
         if value is None or facts.is_free(one) is False:
             continue
-        # It may lead to the next free block, or to an end marker that comes before that.
+        # The pointer may lead to the next free block, or to an end marker before that block.
         ends = [pool.end for pool in layout.pools if one < pool.end and (other is None or pool.end < other)]
         wanted = {*ends} if other is None else {other, *ends[:1]}
         target = layout.target_of(value)
@@ -86,18 +86,18 @@ def check_chain(facts: HeapFacts) -> Iterator[Fault]:
         if target is not None and target > one and in_gap(facts, target):
             continue
         place = layout.next_place(one)
-        text = said("free-pointer", place=place, stored=value, why=_where(facts, one, target))
+        text = said("free-pointer", place=place, stored=value, why=_pointer_problem(facts, one, target))
         touched = touching(one, other, target if target is not None and not layout.is_end(target) else None)
         want = None if len(wanted) != 1 else (max(wanted) - layout.header) ^ layout.canary
         yield Fault("list-link", place, layout.word, one, text, touched, True, "next-free", want, value)
 
 
 def in_gap(facts: HeapFacts, target: int) -> bool:
-    """Whether a pointer leads into memory where no block could be proven."""
+    """True if a pointer leads into memory where no block could be proven."""
     return any(gap.start <= target - facts.layout.header < gap.end for gap in facts.walk.gaps())
 
 
-def _where(facts: HeapFacts, payload: int, target: Optional[int]) -> Said:
+def _pointer_problem(facts: HeapFacts, payload: int, target: Optional[int]) -> Said:
     if target is None:
         return said("pointer-outside")
     if target <= payload:
@@ -108,7 +108,7 @@ def _where(facts: HeapFacts, payload: int, target: Optional[int]) -> Said:
 
 
 def check_marker(facts: HeapFacts) -> Iterator[Fault]:
-    """The end marker: size 0, and for a heap of one region no next pointer."""
+    """Yields end markers whose size is not 0. In heap_4, which has one region, the next pointer must be NULL too."""
     layout = narrowed(facts.layout, FreeRtosLayout)
     for pool in layout.pools:
         size, value = facts.read(layout.place_of_size(pool.end)), facts.read(layout.next_place(pool.end))

@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Finds heap_4, heap_5 and heap_2 of FreeRTOS in memory that nothing names.
+"""Finds heap_4, heap_5 and heap_2 of FreeRTOS in memory without symbols.
 
-Approach: every used block begins with a next pointer of NULL (or a canary, one for the whole heap) and a size whose
-top bit is set. The lowest bytes of that bit's word make a pattern that a regular expression finds. From each such
-header the sizes are followed; a chain of many blocks whose used ones all keep the same word, and which ends on an end
-marker, begins a heap. A free block may stand before its first used one: it is found by what it points to.
-A heap_2 counts only together with its xEnd and xStart; the size in xEnd tells where it begins.
+Approach: every used block begins with a next pointer of NULL (or a canary, the same in the whole heap) and a size with
+the top bit set. A regular expression finds such headers. From each the sizes are followed. A chain of enough blocks
+begins a heap if all its used blocks store the same pointer. Free blocks before the first used one are found because
+they point to the chain's first free block. A heap_2 is believed only with its xEnd and xStart; the size in xEnd gives
+its start.
 Rejected: looking for the end marker (it is 0, 0); following each word.
 Cost: one pass of the regular expression engine, and a dictionary of headers.
-Assumptions: no block has 16 MiB; a heap without any used block cannot be told from nothing, nor can heap_1, which has
-no headers, or heap_2 before V10.5, whose used blocks have no mark.
+Assumptions: no block has 16 MiB or more.
+Limits: a heap without a used block is not found, nor is heap_1, which has no headers, nor heap_2 before V10.5, whose
+used blocks have no mark.
 """
 
 from __future__ import annotations
@@ -38,19 +39,19 @@ _MOST_FRAGMENTS = 3
 class _Chain(NamedTuple):
     """Headers that follow each other by their sizes."""
 
-    first: int
-    first_free: int  # address of the first free one's header, or of the end marker
+    first: int  # address of the first header
+    first_free: int  # address of the first free block's header, or where the chain ends
     blocks: int
-    ended: bool  # on an end marker
+    ended: bool  # True if the chain ends on an end marker
 
 
-def find_freertos(memory: Memory, held: Snapshot, taken: Sequence[Span], left_out: List[Text]) -> List[FoundHeap]:
-    """Every FreeRTOS heap in what is held, outside of the memory that other heaps take."""
+def find_freertos(memory: Memory, snapshot: Snapshot, taken: Sequence[Span], left_out: List[Text]) -> List[FoundHeap]:
+    """Returns every FreeRTOS heap in the snapshot, outside of the memory that other heaps take."""
     taken = list(taken)
-    pieces = []  # each without a hole: no chain leads over one
-    for start, end in held.extents():
-        pieces.append(Snapshot(held.pointer_size, held.byte_order))
-        pieces[-1].add(start, held.get(start, end - start) or b"")
+    pieces = []  # each without a hole, because no chain goes across one
+    for start, end in snapshot.extents():
+        pieces.append(Snapshot(snapshot.pointer_size, snapshot.byte_order))
+        pieces[-1].add(start, snapshot.get(start, end - start) or b"")
     for plain in (True, False):
         found = [heap for piece in pieces for heap in _heaps_of(memory, piece, plain, taken, left_out)]
         if found:
@@ -74,7 +75,7 @@ def _heaps_of(
             left_out.append(said("freertos-candidates", places=_MOST_CANDIDATES))
             return
         near = [one for one in fragments if chain.first - one.first <= _FURTHEST_DAMAGE]
-        longest = sorted(near, key=lambda one: -one.blocks)[:_MOST_FRAGMENTS]  # which damage may have cut off
+        longest = sorted(near, key=lambda one: -one.blocks)[:_MOST_FRAGMENTS]  # damage may have cut these off
         heap = _heap_of(memory, piece, [chain, *longest])
         if heap is not None:
             taken += heap[1]
@@ -82,10 +83,10 @@ def _heaps_of(
 
 
 def _heap_of(memory: Memory, piece: Snapshot, chains: List[_Chain]) -> Optional[FoundHeap]:
-    """The heap that begins with one of these chains, or with a free block in front of it."""
+    """Returns the heap that begins with one of these chains or with a free block before it; None if there is none."""
     tried = ((chain, _recognised(memory, chain.first)) for chain in chains)
     read = [(chain, found) for chain, found in tried if found]
-    # Of two readings with as many blocks that agree, the one that needs fewer regions.
+    # Of two readings with equal weight, the one with fewer regions is better.
     best = max(read, key=lambda pair: (pair[1].weight, -len(pair[1].layout.pools)), default=None)
     if best is None:
         return None
@@ -99,7 +100,7 @@ def _heap_of(memory: Memory, piece: Snapshot, chains: List[_Chain]) -> Optional[
     if before is not None and earlier is not None and earlier.weight > found.weight:
         first, found = before, earlier
     if found.allocator is HEAP_2 and not found.certain:
-        return None  # without its variables it may as well be a damaged heap_4
+        return None  # without heap_2's variables it may be a damaged heap_4 instead
     region = Region(found.allocator.kind, first, origin=BY_SIGNATURE)
     return region, spans_of(region, found.layout)
 
@@ -118,7 +119,7 @@ def _recognised(memory: Memory, address: int) -> Optional[Recognised]:
 
 
 def _chains(piece: Snapshot, plain: bool, left_out: List[Text]) -> Iterator[_Chain]:
-    """Chains of headers, in address order. `plain`: only those whose used blocks keep NULL."""
+    """Yields chains of headers in address order. `plain`: only those whose used blocks store NULL."""
     width, allocated = piece.pointer_size, 1 << (8 * piece.pointer_size - 1)
     headers, seen = _used_headers(piece, plain, left_out), set()
     for first in headers:
@@ -140,7 +141,7 @@ def _chains(piece: Snapshot, plain: bool, left_out: List[Text]) -> Iterator[_Cha
 
 
 def _used_headers(piece: Snapshot, plain: bool, left_out: List[Text]) -> Dict[int, int]:
-    """Addresses of what may be headers of used blocks, and the word that each keeps in place of a pointer."""
+    """Returns the addresses that may be headers of used blocks, and the word that each stores as its next pointer."""
     pattern, behind = _size_pattern(piece, plain)
     ((start, end),) = piece.extents()
     found: Dict[int, int] = {}
@@ -156,7 +157,7 @@ def _used_headers(piece: Snapshot, plain: bool, left_out: List[Text]) -> Dict[in
 
 
 def _size_pattern(piece: Snapshot, plain: bool) -> Tuple[Pattern[bytes], int]:
-    """What finds size words of used blocks; and how far behind the header's begin a match begins."""
+    """Returns a pattern that finds size words of used blocks, and the bytes from a header's start to its match."""
     width = piece.pointer_size
     low = b"[" + b"".join(re.escape(bytes([value])) for value in range(0, 256, 4)) + b"]"
     next_word = rb"\0" * width if plain else b"." * width
@@ -168,7 +169,9 @@ def _size_pattern(piece: Snapshot, plain: bool) -> Tuple[Pattern[bytes], int]:
 
 
 def _free_before(piece: Snapshot, chain: _Chain, canary: int) -> Optional[int]:
-    """The header of a free block that ends where the chain begins and points to its first free one."""
+    """Returns the header of a free block that ends where the chain begins and points to the chain's first free block.
+    Returns None if there is none.
+    """
     width, ((start, end),) = piece.pointer_size, piece.extents()
     data = piece.get(start, end - start) or b""
     pointer = (chain.first_free ^ canary).to_bytes(width, piece.byte_order)

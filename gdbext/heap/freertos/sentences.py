@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What memtrace says of the heaps of FreeRTOS."""
+"""The sentences for FreeRTOS's heaps."""
 
 SENTENCES = {
     # blocks
@@ -46,7 +46,7 @@ SENTENCES = {
     "heap-1-symbols": "heap_1 keeps no headers; xNextFreeByte tells how much is in use: give the program with --elf",
     "freertos-candidates": "the search has stopped after {places:place} that may be a FreeRTOS heap",
     "freertos-headers": "FreeRTOS heaps behind {place:#x} were not looked for: too much looks like them",
-    # what speaks for a heap
+    # evidence for a kind of heap
     "bytes-in-use": "xNextFreeByte: {used:,} of {whole:byte} are in use",
     "headers": "headers of {header:byte}",
     "headers-told": "headers of {header:byte} as debug information has them",

@@ -35,25 +35,27 @@ class _Tlsf(Allocator):
     takes_pools = True
 
     def recognise(self, memory: Memory, region: Region) -> Union[Recognised, Unreadable]:
-        """The control block and its pools."""
+        """Recognises the control block and its pools."""
         layout = recognise_plain(memory, region.address, LARGEST_HEAP, region.pools)
         if layout is None:
             return Unreadable(region, "unreadable", said("no-tlsf", place=region.address))
         return Recognised(self, layout, None, DECISIVE + layout.slots)
 
     def fetch(self, memory: Memory, region: Region, layout: Geometry, proven: Mapping[int, Proven]) -> None:
-        """All of it, or headers alone where that is cheaper."""
+        """Reads the whole heap, or only headers if that is faster."""
         fetch_heap(memory, region.address, tlsf(layout), proven)
 
     def walk(self, layout: Geometry, read: WordReader, evidence: Evidence) -> Walk:
-        """Lists, then blocks."""
+        """Returns the lists and the blocks. The lists are followed first."""
         walk = Walk(layout)
         read_lists(walk, tlsf(layout), read)
         walk_pools(walk, read, neighbour_agrees(layout, read), evidence)
         return walk
 
     def remarks(self, facts: HeapFacts) -> Iterator[Skipped]:
-        """Pools that were not found where they are named, that were not given, or that nothing names."""
+        """Yields named pools without blocks, pools that lists lead to but that are not at hand, and ranges that look
+        like pools.
+        """
         layout = tlsf(facts.layout)
         for low, high in facts.region.pools:
             if not any(low <= pool.first < high for pool in layout.pools) and not low <= layout.control < high:
@@ -64,7 +66,7 @@ class _Tlsf(Allocator):
             yield Skipped("pools", said("pool-unlisted", bytes=end - first, start=first, end=end))
 
     def evidence(self, facts: HeapFacts) -> Iterator[Said]:
-        """How many lists agree with the bitmaps."""
+        """Tells how many lists agree with the bitmaps."""
         layout, agreeing = tlsf(facts.layout), 0
         for slot, head in enumerate(facts.walk.heads):
             _, place, bit = layout.slot_words(slot)
@@ -83,7 +85,7 @@ class _MultiHeap(_Tlsf):
     takes_pools = False
 
     def recognise(self, memory: Memory, region: Region) -> Union[Recognised, Unreadable]:
-        """What multi_heap says of itself, and the TLSF behind that."""
+        """Recognises struct multi_heap_info and the TLSF behind it."""
         info = read_multi_heap(memory, region.address)
         if info is None:
             return Unreadable(region, "unreadable", said("memory-unreadable", place=region.address))
@@ -97,12 +99,12 @@ class _MultiHeap(_Tlsf):
         return Recognised(self, layout, info, DECISIVE + layout.slots)
 
     def read_parts(self, memory: Memory, region: Region) -> Optional[HeapFacts]:
-        """The used blocks of a core dump of ESP-IDF."""
+        """Returns the used blocks of an ESP-IDF core dump."""
         return read_used_blocks(memory, region)
 
-    def guards(self, walk: Walk, read: WordReader, held: Snapshot) -> Guards:
-        """Poison, and the owner words of task tracking."""
-        return find_poison(walk, read, held)
+    def guards(self, walk: Walk, read: WordReader, snapshot: Snapshot) -> Guards:
+        """Returns the poison, and the owner words of task tracking."""
+        return find_poison(walk, read, snapshot)
 
 
 TLSF = _Tlsf()

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Recognises the control block of a TLSF: which of its layouts, with which constants.
+"""Recognises the control block of a TLSF, its layout and its constants.
 
-Approach: every layout puts its lists' heads somewhere, and nearly all of them hold the control block's own address (an
-empty list) or that of a block. So all layouts and constants are tried, the heads counted, and the best few compared
-with their bitmaps and with the chain of blocks behind. Where a dynamic control block says the same thing several
-times, what disagrees becomes a flaw of its own, not a reason to give up.
+Approach: in the right layout nearly all list heads are the control block's own address (an empty list) or the address
+of a block. So all layouts and constants are tried, and such heads are counted. The best four are compared with their
+bitmaps and with the chain of blocks behind. A dynamic control block stores its constants in several places. If one
+disagrees with the others, that is a flaw, and the layout still counts.
 Rejected: version numbers; computing the constants from the pool's size (max_bytes may be larger than the pool); the
-first layout that fits (a damaged control block fits none, and still is one).
+first layout that fits (a damaged control block fits none).
 Cost: some 4 KiB read, a hundred differences of a running sum, at most four chains.
 """
 
@@ -24,30 +24,30 @@ from gdbext.source.snapshot import Snapshot, WordReader
 _STATIC_LEVELS = range(1, 27)
 _DYNAMIC_LEVELS = range(1, 30)
 _DYNAMIC_BYTES = 36
-_WORST = 4  # what a head that leads nowhere takes from a layout's score
-_FACT = 24  # what an agreeing bit field, size or pointer of a dynamic control block adds
-_CHAIN = 64  # what a chain of blocks that reaches the end adds
+_WORST = 4  # points that a head that leads nowhere takes from a layout
+_FACT = 24  # points for an agreeing bit field, size or pointer of a dynamic control block
+_CHAIN = 64  # points for a chain of blocks that reaches the end
 _TRIED = 4
 _CHAIN_BLOCKS = 64
-# Of a layout's lists, one in this many may be damaged.
+# One in so many of a layout's lists may be damaged.
 _DAMAGED_LISTS = 3
-# Of the others, one in this many is empty at the least.
+# At least one in so many of the other lists must be empty.
 _FEWEST_EMPTY = 8
 _MOST_WORDS = 1100
 _CONSTANTS = (said("its-bit-fields"), said("its-size"), said("its-bitmaps"), said("its-lists"))
-# Of a dynamic control block's four facts, so many make up for lists that look damaged.
+# If so many of a dynamic control block's four facts agree, its lists may look damaged.
 _FACTS_NEEDED = 3
 
 
-Candidate = Tuple[TlsfLayout, int]  # a layout without a pool, and how many facts of a dynamic control block agree
+Candidate = Tuple[TlsfLayout, int]  # a layout with an empty pool, and its agreeing facts of a dynamic control block
 Sums = Tuple[List[int], List[int], List[int]]
 
 
 def recognise_tlsf(
     memory: Memory, control: int, low: int, high: int, static_names: Tuple[str, str], end: Optional[int]
 ) -> Optional[TlsfLayout]:
-    """The layout of the control block at `control`, whose pool is empty as yet, or None. Its blocks lie in low..high;
-    `end`: of its pool.
+    """Returns the layout of the control block at `control`, with an empty pool; None if there is none. Its blocks lie
+    in low..high. `end`: the end of its pool, if known.
     """
     word = memory.source.pointer_size
     if control % word:
@@ -64,7 +64,8 @@ def recognise_tlsf(
     whole: List[Tuple[int, TlsfLayout]] = []
     for first, layout, facts in best:
         chain = _chain_score(read, layout, end if end is not None else high)
-        # Where words were not read, nothing may tell the constants: neither the block itself nor blocks behind it.
+        # If words were not read, the layout needs other proof: a chain of blocks, all four facts of a dynamic control
+        # block, or a hole that begins right behind the tables.
         ends_unread = bool(holes) and layout.tables_end <= holes[0][0] < layout.first and not facts
         if not holes or chain or ends_unread or facts > _FACTS_NEEDED:
             whole.append(((first or 0) - 2 * _bits_wrong(memory.snapshot, read, layout) + chain, layout))
@@ -72,7 +73,7 @@ def recognise_tlsf(
 
 
 def _sums(heads: List[Optional[int]], control: int, low: int, high: int) -> Sums:
-    """How many words before each may be the head of a list, are the head of an empty one, and could not be read."""
+    """Returns three running sums over the words: possible list heads, heads of empty lists, and unread words."""
     some = (head is not None and (head == control or (low <= head < high and head % 4 == 0)) for head in heads)
     empty, unread = (head == control for head in heads), (head is None for head in heads)
     good, none, missing = (list(accumulate(map(int, found), initial=0)) for found in (some, empty, unread))
@@ -123,8 +124,8 @@ def _layout(
 
 
 def _first_score(sums: Sums, layout: TlsfLayout, facts: int) -> Optional[int]:
-    """What the heads and the facts say for a layout; None if too little. Each level has more lists empty than not: what
-    was written over the blocks behind the lists, pointers to other blocks, must not be read as more of them.
+    """Returns the points of a layout by its list heads and facts; None if they are too few. Enough lists must be empty:
+    pointers in the blocks behind the tables must not be read as further lists.
     """
     first = (layout.lists - layout.control) // layout.word
     last = first + layout.slots
@@ -136,17 +137,17 @@ def _first_score(sums: Sums, layout: TlsfLayout, facts: int) -> Optional[int]:
     return 2 * empty - good - _WORST * bad + _FACT * facts
 
 
-def _bits_wrong(held: Snapshot, read: WordReader, layout: TlsfLayout) -> int:
-    """Lists whose bit says the opposite of their head."""
+def _bits_wrong(snapshot: Snapshot, read: WordReader, layout: TlsfLayout) -> int:
+    """Returns the number of lists whose bit contradicts their head."""
     wrong = 0
     for slot in range(layout.slots):
         head, bitmap, bit = layout.slot_words(slot)
-        wrong += (read(head) != layout.control) != bool((held.word32(bitmap) or 0) >> bit & 1)
+        wrong += (read(head) != layout.control) != bool((snapshot.word32(bitmap) or 0) >> bit & 1)
     return wrong
 
 
 def _chain_score(read: WordReader, layout: TlsfLayout, last: int) -> int:
-    """Whether blocks follow each other behind a control block that ends there."""
+    """Returns the points for blocks behind the tables: their number; 64 if they reach the end or are 64."""
     payload, blocks = layout.first, 0
     while blocks < _CHAIN_BLOCKS and payload < last:
         size = (read(payload - layout.word) or 0) & ~FLAG_BITS
@@ -158,5 +159,5 @@ def _chain_score(read: WordReader, layout: TlsfLayout, last: int) -> int:
 
 
 def pool_end(start: int, length: int, word: int) -> int:
-    """Where a pool of `length` bytes at `start` ends: its blocks are whole words."""
+    """Returns the end of a pool of `length` bytes at `start`, whose blocks are whole words."""
     return start + 2 * word + ((length - 2 * word) & -word)

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Finds TLSF heaps through a program's symbols: by the names that systems use, and by what variables point to.
 
-Approach: ESP-IDF has a list, NuttX a pointer to a structure. Any other TLSF is where some variable, or a member of one,
-points to a control block: its lists, which hold its own address, tell before more of it is read. No type is needed:
-handles are `void *` everywhere, and a TLSF in ROM has no types at all.
-Rejected: `control_t` from debug information (its users do not have it); probing what points to code.
-Cost: the variables of up to 256 bytes, in as few reads as they lie together; 512 bytes for each place that one of them
-points to, of which 256 at most are looked at. Only where no heap is known by name.
+Approach: ESP-IDF has a list of heaps, NuttX a pointer to a structure. For any other TLSF, some variable or a member of
+one points to a control block. Its empty lists store its own address, so 512 bytes of it are enough to tell. No type is
+needed: handles are `void *` everywhere, and a TLSF in ROM has no types at all.
+Rejected: `control_t` from debug information (its users do not have it); probing pointers to code.
+Cost: the variables of up to 256 bytes, neighbours in one read; 512 bytes for each place that they point to, at most 256
+places. Nothing of this is read if a heap is known by name.
 """
 
 from __future__ import annotations
@@ -31,21 +31,21 @@ _PROBE = 512
 _FEWEST_EMPTY = 4
 _NEAR = 256  # variables this near to each other are read at once
 _NUTTX = ("g_mmheap", "g_kmmheap", "g_pgheap")
-_LEAST_POOL = 64  # bytes of an array that a pool may be in
+_LEAST_POOL = 64  # bytes that an array must have to contain a pool
 _MOST_NUTTX_REGIONS = 16
 
 
 def find_named(memory: Memory, program: Program) -> Named:
-    """The heaps of ESP-IDF's list, and those of NuttX."""
+    """Returns the heaps of ESP-IDF's list; without that list, those of NuttX."""
     head = program.address_of("registered_heaps")
     if head is None:
         probed: Set[int] = set()
         heaps: List[Region] = []
         for name in _NUTTX:
             variable = program.address_of(name)
-            there = None if variable is None else memory.word(variable)
-            if there and memory.may_read(there, there + memory.source.pointer_size):
-                words = list(_words(memory, there, _LARGEST_VARIABLE))
+            heap = None if variable is None else memory.word(variable)
+            if heap and memory.may_read(heap, heap + memory.source.pointer_size):
+                words = list(_words(memory, heap, _LARGEST_VARIABLE))
                 found = _heaps_among(memory, words, said("found-by-member", name=name), probed)
                 heaps += [replace(region, pools=_nuttx_pools(words, region.address)) for region in found]
         return Named(heaps, [])
@@ -61,7 +61,7 @@ def find_named(memory: Memory, program: Program) -> Named:
 
 
 def find_pointed_to(memory: Memory, program: Program) -> Named:
-    """The heaps that variables point to, with the variables that their pools lie in."""
+    """Returns the heaps that variables point to, with the arrays that contain their pools."""
     probed: Set[int] = set()
     regions: List[Region] = []
     for name, address, size in _small_objects(memory, program):
@@ -69,7 +69,7 @@ def find_pointed_to(memory: Memory, program: Program) -> Named:
     if not regions:
         return Named([], [])
     arrays = sorted((place, place + size) for _, place, size in program.objects() if size >= _LEAST_POOL)
-    for index, region in enumerate(regions):  # a pool ends with its array at the latest
+    for index, region in enumerate(regions):  # a pool does not go beyond its array
         layout = recognise_plain(memory, region.address, LARGEST_HEAP) if region.kind == "tlsf" else None
         places = [] if layout is None else [pool.first for pool in layout.pools]
         holding = (arrays[bisect_right(arrays, (place, 1 << 64)) - 1] for place in places if arrays)
@@ -79,11 +79,11 @@ def find_pointed_to(memory: Memory, program: Program) -> Named:
 
 
 def _small_objects(memory: Memory, program: Program) -> List[Tuple[str, int, int]]:
-    """The variables that are looked at, fetched together where they lie together."""
+    """Returns the variables that may point to a heap. It fetches neighbouring ones in one read."""
     least = memory.source.pointer_size
     named = {one[1]: one for one in program.objects() if least <= one[2] <= _LARGEST_VARIABLE}
-    there = (address for address in sorted(named) if memory.may_read(address, address + named[address][2]))
-    chosen = [named[address] for address in there][:_MOST_VARIABLES]
+    readable = (address for address in sorted(named) if memory.may_read(address, address + named[address][2]))
+    chosen = [named[address] for address in readable][:_MOST_VARIABLES]
     near: List[Tuple[int, int]] = []
     for _, address, size in chosen:
         if near and address - near[-1][1] <= _NEAR:
@@ -96,7 +96,7 @@ def _small_objects(memory: Memory, program: Program) -> List[Tuple[str, int, int
 
 
 def _words(memory: Memory, address: int, size: int) -> Iterator[int]:
-    """The words of a variable, as far as they may be read."""
+    """Yields the words of a variable that may be read."""
     word = memory.source.pointer_size
     for place in range(-(-address // word) * word, address + size - word + 1, word):
         if memory.may_read(place, place + word):
@@ -104,8 +104,8 @@ def _words(memory: Memory, address: int, size: int) -> Iterator[int]:
 
 
 def _heaps_among(memory: Memory, words: Iterable[int], origin: Said, probed: Set[int]) -> Iterator[Region]:
-    """The heaps whose control blocks some words lead to. Each place is looked at once, which `probed` keeps; nothing is
-    read where nothing may be.
+    """Yields the heaps whose control blocks some words point to. `probed` has the places tried before, which are not
+    tried again. Only memory that may be read is read.
     """
     width, order = memory.source.pointer_size, memory.source.byte_order
     for control in words:
@@ -122,8 +122,8 @@ def _heaps_among(memory: Memory, words: Iterable[int], origin: Said, probed: Set
 
 
 def _nuttx_pools(words: List[int], control: int) -> Tuple[Tuple[int, int], ...]:
-    """The regions of NuttX's struct mm_heap_s: the words in front of its TLSF are their starts, their ends and, if
-    there may be several, their number. The first holds the control block.
+    """Returns the regions of NuttX's struct mm_heap_s. The words before its TLSF pointer are the regions' starts, their
+    ends and, if there may be several, their number. The first region contains the control block.
     """
     index = len(words) - 1 - words[::-1].index(control)  # the first start may be the same
     for most in range(1, _MOST_NUTTX_REGIONS + 1):

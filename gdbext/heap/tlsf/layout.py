@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What TLSF adds to a heap's geometry: where its tables lie, and which list a size belongs on."""
+"""Describes a TLSF: where its tables lie, and which list a size belongs on."""
 
 from __future__ import annotations
 
@@ -9,37 +9,37 @@ from gdbext.heap.geometry import FREE_BIT, PREV_FREE_BIT, Geometry
 
 
 class TlsfLayout(Geometry):
-    """The constants of one TLSF control block and where its tables lie."""
+    """The constants of one TLSF control block, and the addresses of its tables."""
 
-    fl_count: int
-    sl_log2: int
-    shift: int
-    fl_bitmap: int
-    sl_bitmaps: int
-    lists: int
-    tables_end: int
+    fl_count: int  # number of classes of the first level
+    sl_log2: int  # log2 of the lists in a class
+    shift: int  # log2 of the smallest size outside of the first class
+    fl_bitmap: int  # address of the first-level bitmap
+    sl_bitmaps: int  # address of the second-level bitmaps
+    lists: int  # address of the lists' heads
+    tables_end: int  # address behind them
     beyond: FrozenSet[int] = frozenset()  # payloads that lists lead to in memory that is not at hand
-    unlisted: Tuple[Tuple[int, int], ...] = ()  # memory that looks like pools of which no list knows
+    unlisted: Tuple[Tuple[int, int], ...] = ()  # ranges that look like pools but that no list leads to
 
     repeats_flags = True
 
     @property
     def control_end(self) -> int:
-        """The address behind the control block."""
+        """Returns the address behind the control block."""
         return self.tables_end
 
     @property
     def leads_away(self) -> bool:
-        """Whether lists lead to memory of this heap that is not at hand."""
+        """True if lists lead to memory of this heap that is not at hand."""
         return bool(self.beyond)
 
     @property
     def slots(self) -> int:
-        """How many lists there are."""
+        """Returns the number of lists."""
         return self.fl_count << self.sl_log2
 
     def slot_of(self, size: int) -> int:
-        """Number of the list that a free block of this size belongs to."""
+        """Returns the number of the list for free blocks of this size."""
         small = 1 << self.shift
         if size < small:
             return size // (small >> self.sl_log2)
@@ -48,17 +48,21 @@ class TlsfLayout(Geometry):
         return (top - self.shift + 1 << self.sl_log2) + second
 
     def slot_words(self, slot: int) -> Tuple[int, int, int]:
-        """Where a list's head lies, where the bitmap word of its first level, and which bit of that is its own."""
+        """Returns the address of a list's head, the address of its second-level bitmap, and its bit in that bitmap."""
         first = slot >> self.sl_log2
         return self.lists + slot * self.word, self.sl_bitmaps + 4 * first, slot - (first << self.sl_log2)
 
     def size_word(self, size: int, stored: int, before: Optional[int], following: Optional[int]) -> int:
-        """The size with both flags, as the neighbours have them."""
+        """Returns the size with both flags. The flags are taken from the neighbours."""
         free = FREE_BIT if following is not None and following & PREV_FREE_BIT else 0
         return size | free | (PREV_FREE_BIT if before is not None and before & FREE_BIT else 0)
 
+    def old_link(self, end: int) -> Optional[int]:
+        """Returns the address of the word in front of the next size word: TLSF's blocks begin there."""
+        return end - self.word
+
 
 def tlsf(layout: Geometry) -> TlsfLayout:
-    """The layout of a heap that is a TLSF."""
+    """Returns the layout of a heap that must be a TLSF."""
     assert isinstance(layout, TlsfLayout)
     return layout

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The blocks and the free lists of TLSF.
+"""Follows the free lists of TLSF, and checks its blocks against their neighbours.
 
-Approach: the lists are followed first, since what they lead to helps to walk past damage.
-Cost: one word a list, three words a node.
+Approach: the lists are followed first, because the blocks on them help to walk past damage.
+Cost: one word for each list, three words for each node.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from gdbext.source.snapshot import WordReader
 
 
 def neighbour_agrees(layout: Geometry, read: WordReader) -> Agrees:
-    """TLSF: the prev-free bit of the next header, and a free block's address behind it, repeat what its word says. What
-    was not read contradicts nothing.
+    """Returns a check of a block against the next header. That header's prev-free bit must repeat the block's free bit,
+    and the word before it must be a free block's address. Words that were not read agree.
     """
     step = layout.word
 
@@ -33,7 +33,7 @@ def neighbour_agrees(layout: Geometry, read: WordReader) -> Agrees:
 
 
 def read_lists(walk: Walk, layout: TlsfLayout, read: WordReader) -> None:
-    """Follows every free list; each node is visited once in the whole heap."""
+    """Follows every free list. Each node of the heap is visited only once."""
     seen: Set[int] = set()
     for slot in range(layout.slots):
         address = layout.lists + slot * layout.word
@@ -67,7 +67,7 @@ def _follow(
             node = Node(payload, slot, address, previous, read(payload), read(payload + layout.word))
             header = read(payload - layout.word)
             back = layout.control if previous is None else previous - 2 * layout.word
-            # A block that is marked used may be there if it is at least linked back to where the list came from.
+            # A block that is marked used stays on the list if it is linked back to the node before it.
             if header is not None and not header & FREE_BIT and node.prev_free != back:
                 rule, why = "listed-not-free", said("leads-to-used")
         if why is not None:

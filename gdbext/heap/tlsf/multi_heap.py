@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Espressif's multi_heap: its struct multi_heap_info, and the TLSF behind it.
+"""Recognises Espressif's multi_heap: its struct multi_heap_info, and the TLSF behind it.
 
-Assumptions: struct multi_heap_info is at the start of its region and the control block behind it; what it says of
-itself (heap_data, pool_size) is checked, not needed.
+Assumptions: struct multi_heap_info is at the start of its region, and the control block right behind it. Its members
+heap_data and pool_size are checked; recognising the heap does not need them.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from gdbext.source.snapshot import WordReader
 
 INFO_WORDS = 5
 _NAMES = ("espressif-static", "espressif-static")
-# So many blocks that lead to the end that pool_size says prove it.
+# So many blocks that lead to the end given by pool_size prove that end.
 _PROVING_BLOCKS = 2
 
 
 def read_multi_heap(memory: Memory, address: int) -> Optional[Counters]:
-    """struct multi_heap_info at `address`, or None if it cannot be read."""
+    """Returns the members of struct multi_heap_info at `address`; None if they cannot be read."""
     size = memory.source.pointer_size
     memory.fetch(address, INFO_WORDS * size)
     words = [memory.word(address + size * position) for position in range(INFO_WORDS)]
@@ -45,8 +45,8 @@ def read_multi_heap(memory: Memory, address: int) -> Optional[Counters]:
 def recognise_multi_heap(
     memory: Memory, address: int, info: Counters, limit: int
 ) -> Optional[Tuple[TlsfLayout, Counters]]:
-    """The TLSF behind the struct at `address`, or None; and `info` with a pool size that fits it, if its own cannot be.
-    One that `limit`, the end of its region, forbids is not followed into other memory.
+    """Returns the TLSF behind the struct at `address`, and `info`; None if there is no TLSF. A wrong pool size in
+    `info` is corrected and becomes a flaw. A pool size beyond `limit`, the region's end, is cut to it.
     """
     word = memory.source.pointer_size
     control = address + INFO_WORDS * word
@@ -71,9 +71,10 @@ def recognise_multi_heap(
 
 
 def _true_end(memory: Memory, layout: TlsfLayout, info: Counters, high: int) -> Optional[int]:
-    """Where the chain of blocks ends on an end marker, if that is not where pool_size says but the counters say so.
+    """Returns the end marker at which the chain of blocks ends, if pool_size gives another end and is wrong by the
+    counters or the word there. Else returns None.
 
-    On a live target it is looked for only where pool_size leads to no end marker: it costs a walk.
+    On a live target it is looked for only if pool_size does not lead to an end marker, because it costs a walk.
     """
     memory.fetch(layout.end - layout.word, layout.word)
     if not memory.ranges() and is_marker(memory.snapshot.word(layout.end - layout.word)):
@@ -99,15 +100,15 @@ def _true_end(memory: Memory, layout: TlsfLayout, info: Counters, high: int) -> 
         return payload
     known = memory.known_end(layout.control - INFO_WORDS * layout.word)
     if known == layout.control + info.pool_size and not read(payload - layout.word):
-        return None  # the memory ends where pool_size says: what looks like an end before is a cleared header
-    # Anything but one repeated byte behind it is a block whose header was cleared.
+        return None  # the memory ends with the pool by pool_size: a marker before that is a cleared header
+    # If the bytes behind the marker are not one repeated byte, it is a block's cleared header.
     length = min(layout.end - payload, FAR_BYTES)
     data = memory.get(payload, length) if counted and marker is not None and length > 0 else None
     return payload if counted and (data is None or len(set(data)) <= 1) else None
 
 
 def _blocks_end_at(layout: TlsfLayout, read: WordReader, low: int) -> bool:
-    """Whether blocks above `low` lead to the end that pool_size says: what looks like an end before is a bad header."""
+    """True if blocks above `low` lead to the end given by pool_size: a marker before that is a damaged header."""
     end = layout.end
     if not is_marker(read(end - layout.word)):
         return False

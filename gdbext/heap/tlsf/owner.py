@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How far the user's pointer lies behind the allocator's own: the owner word of ESP-IDF's task tracking.
+"""Tells whether blocks begin with an owner word, which ESP-IDF's task tracking puts before the user's bytes.
 
-Approach: with task tracking every used block begins with the handle of the task that owns it, so all first words are
-few different, aligned, near pointers, most of them of several blocks, or NULL. Without it they are what users write.
-One block may be without (the first, in 5.2.0).
-Rejected: asking debug information; the option leaves no type of its own behind.
-Limits: fewer than four used blocks cannot tell, and count as blocks without owners.
+Approach: with task tracking every used block begins with the handle of the task that owns it. So the first words are
+NULL or a few aligned pointers close to each other, most of them shared by several blocks. Without task tracking the
+first words are users' data. One block may lack the owner word (the first, in 5.2.0).
+Rejected: asking debug information; the option leaves no type behind.
+Limits: fewer than four used blocks count as blocks without owners.
 """
 
 from __future__ import annotations
@@ -14,14 +14,16 @@ from collections import Counter
 from typing import Iterable, List, Mapping
 
 _FEWEST_BLOCKS = 4
-_LEAST_NAMED = 4  # one block in so many has an owner at the least
+_LEAST_NAMED = 4  # at least one block in so many must have an owner
 _MOST_TASKS = 64
 LOWEST_POINTER = 0x10000
 _LARGEST_SPREAD = 64 << 20
 
 
 def strangers(words: Mapping[int, int], width: int) -> List[int]:
-    """Keys of the words that can be no task's handle: odd ones, and those far from all that several blocks share."""
+    """Returns the keys of the words that cannot be a task's handle: they are not aligned, or far from all words that
+    several blocks share.
+    """
     shared = [handle for handle, count in _handles(words.values(), width).items() if count > 1]
     if not shared:
         return []
@@ -30,13 +32,13 @@ def strangers(words: Mapping[int, int], width: int) -> List[int]:
 
 
 def _handles(words: Iterable[int], width: int) -> Mapping[int, int]:
-    """What may be handles, with how many blocks have them."""
+    """Returns the words that may be handles, each with its number of blocks."""
     return Counter(word for word in words if word >= LOWEST_POINTER and word % width == 0)
 
 
 def are_owners(words: List[int], width: int) -> bool:
-    """Whether these are the handles of a few tasks, each of many blocks. Any number of blocks may have none: those that
-    were allocated before the scheduler ran.
+    """True if these words are the handles of a few tasks with many blocks each. Up to three blocks in four may have
+    none: they were allocated before the scheduler ran.
     """
     before, words = len(words), [word for word in words if word]
     if len(words) < max(_FEWEST_BLOCKS, before // _LEAST_NAMED):

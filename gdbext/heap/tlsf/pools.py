@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A TLSF on its own (`tlsf@CONTROL`): mattconte's with any FL_INDEX_MAX, NuttX's, Espressif's without multi_heap.
+"""Finds the pools of a TLSF on its own (`tlsf@CONTROL`): mattconte's with any FL_INDEX_MAX, NuttX's, Espressif's.
 
-Approach: the control block says nothing of its pools. One follows it, as a rule; further ones are those that are named,
-and those in which blocks lie that free lists lead to. A pool begins where the longest chain of blocks does that leads
-to such a block, and ends on the first end marker that is one: its neighbour agrees with it, and what lies behind cannot
-be the rest of a block whose header was cleared. Where headers stop otherwise, they are damaged if blocks can be proven
-behind, and outside of the memory at hand if that ends there.
-Rejected: to walk each candidate for an end in full and to count contradictions (a second pool contradicts the first).
-Cost: one step a block, and one pass over 64 KiB for each place where headers stop.
-Assumptions: a pool that no list leads to and nobody names cannot be seen, unless it begins right behind another one.
+Approach: the control block does not name its pools. Usually one follows it. Others are named by the user, or contain
+blocks that free lists lead to. Such a pool begins where the longest chain to that block begins. It ends on the first
+true end marker: the block before agrees with the marker, and the bytes behind cannot be the rest of a block whose
+header was cleared. If headers stop without a marker, they are damaged if blocks can be proven behind; if the memory at
+hand ends there, the pool goes on outside of it.
+Rejected: walking each candidate for an end in full and counting contradictions (a second pool contradicts the first).
+Cost: one step for each block, and one pass over 64 KiB for each place where headers stop.
+Limits: a pool that no list leads to and nobody names is not found, unless it begins right behind another one.
 """
 
 from __future__ import annotations
@@ -27,24 +27,24 @@ from gdbext.source.memory import Memory
 
 _NAMES = ("mattconte-32", "mattconte-64")
 _MOST_POOLS = 32
-# So many blocks that follow each other are certain, whatever speaks against them.
+# So many blocks in a row are certain, whatever other evidence there is.
 _CERTAIN_BLOCKS = 16
-# So many equal bytes are a hole between two pools, not the inside of a block.
+# So many equal bytes are a hole between two pools and not the inside of a block.
 _HOLE_BYTES = 1024
-# People give their pools sizes that are multiples of these numbers of bytes. Where the memory at hand ends with what
-# would be the second pool, it is one heap as a rule: then only multiples of the larger number make two.
+# Pools usually have sizes that are multiples of these numbers of bytes. If the memory at hand ends with the second
+# pool, the two are usually one pool: then only a multiple of 1,024 makes them two.
 _ROUND_BYTES, _ROUND_BYTES_AT_END = (256, 500), (1024,)
-# No pool lies at a lower address.
+# No pool has a lower address.
 _LOWEST_ADDRESS = 0x10000
 
 Range = Tuple[int, int]
-# Where a chain of blocks stops: the payload behind it, the header there if it is at hand, and the last block.
+# The end of a chain of blocks: the payload behind it, the header there (None if not at hand), and its last block.
 Stop = Tuple[int, Optional[int], Optional[int]]
 
 
 def recognise_plain(memory: Memory, control: int, largest: int, named: Sequence[Range] = ()) -> Optional[TlsfLayout]:
-    """The layout and the pools of the TLSF whose control block is at `control`, or None. `named`: pools that are known
-    by their first byte and the address behind their last.
+    """Returns the layout, with its pools, of the TLSF whose control block is at `control`; None if there is none.
+    `named`: known pools, by their first byte and the address behind their last.
     """
     memory.fetch(control, memory.source.pointer_size)
     ranges = memory.ranges() or [(control, min(memory.known_end(control), control + largest))]
@@ -66,15 +66,15 @@ class _Pools:
         self.agrees = neighbour_agrees(layout, self.read)
         self.stops: Dict[int, Stop] = {}
         self.absent: List[int] = []  # payloads that lists lead to in memory that is not at hand
-        self.led: List[int] = []  # all that they lead to
-        self.free = sorted(self._listed())  # payloads of free blocks among them
+        self.list_targets: List[int] = []  # all payloads that lists lead to
+        self.free = sorted(self._listed())  # those of them that are free blocks
         self.pools: List[Pool] = []
 
     def found(self) -> Optional[TlsfLayout]:
-        """The layout with all pools; None if no block can be seen."""
+        """Returns the layout with all pools; None if there is no block."""
         first = self.layout.first
         stop, limit = self._follow(first), self._limit(first)
-        # A pool follows the control block, as a rule; one may have been added elsewhere only.
+        # Usually a pool follows the control block, but all pools may lie elsewhere.
         if stop[0] != first or self._behind(stop, limit) or not (self.free or self.named):
             self._add(first, limit)
         for low, high in self.named:
@@ -89,17 +89,17 @@ class _Pools:
         return replace(self.layout, pools=tuple(self.pools), beyond=beyond, unlisted=tuple(self._unlisted()))
 
     def _unlisted(self) -> Iterator[Range]:
-        """What looks like a pool behind one that is known, all of it used: no free list leads there."""
+        """Yields ranges behind known pools that look like a pool. All blocks in them are used: no list leads there."""
         for pool in self.pools if self.memory.ranges() else ():
             low = pool.end + self.layout.word
-            high = min(low + WINDOW_BYTES, self._held(pool.end - self.layout.word)[1], self._limit(pool.end))
+            high = min(low + WINDOW_BYTES, self._range_around(pool.end - self.layout.word)[1], self._limit(pool.end))
             for stop, (blocks, first) in sorted(self._chains(low, high).items()):
-                if blocks >= _CERTAIN_BLOCKS and self._header(stop) is not None:  # it ends in the memory at hand
+                if blocks >= _CERTAIN_BLOCKS and self._header(stop) is not None:  # it must end in the memory at hand
                     yield first - self.layout.word, stop
                     break
 
     def _add(self, first: int, limit: int) -> None:
-        """Adds the pool whose first block is there, and those that begin right behind its end."""
+        """Adds the pool whose first block is `first`, and all pools that follow right behind it."""
         while len(self.pools) < _MOST_POOLS and self._is_new(first):
             pool = self._pool(first, limit)
             if pool is None:
@@ -117,7 +117,9 @@ class _Pools:
         )
 
     def _limit(self, payload: int) -> int:
-        """What the pool of a block cannot reach: the next one that is known."""
+        """Returns the address that the pool of a block cannot cross: the start of the next known pool or control block,
+        or the named end of its own.
+        """
         starts = [low for low, _ in self.named] + [pool.first - self.layout.word for pool in self.pools]
         ends = [high for low, high in self.named if low <= payload < high]
         return min([*ends, *(start for start in (*starts, self.layout.control) if start > payload)], default=self.top)
@@ -125,12 +127,15 @@ class _Pools:
     # -- lists ---------------------------------------------------------------------------------------------------------
 
     def _listed(self) -> Iterator[int]:
-        """Free blocks that lists lead to, wherever they are; what leads to memory that is not at hand is kept."""
+        """Yields the free blocks that lists lead to, in any memory at hand. Stores those outside of it in `absent`."""
         word = self.layout.word
         anywhere = replace(self.layout, pools=(Pool(2 * word, self.top),))
         walk = Walk(anywhere)
         read_lists(walk, anywhere, lambda address: self.read(address) if self._holds(address) else None)
-        self.led += [*(node.payload for node in walk.nodes), *(fault.value + 2 * word for fault in walk.faults)]
+        self.list_targets += [
+            *(node.payload for node in walk.nodes),
+            *(fault.value + 2 * word for fault in walk.faults),
+        ]
         for node in walk.nodes:
             header = self._header(node.payload)
             if header is None and not self._holds(node.payload - word):
@@ -142,7 +147,9 @@ class _Pools:
                     yield node.payload
 
     def _is_outside(self, payload: int) -> bool:
-        """Whether what is not at hand may be believed: it is where a pool goes on, or near what a list begins with."""
+        """True if a payload that is not at hand can be believed: an open pool goes on there, or it is less than 1 MiB
+        from the first block of a list.
+        """
         if any(pool.first <= payload < pool.end for pool in self.pools):
             return False
         if any(pool.open and pool.end <= payload < pool.end + (FAR_BYTES << 6) for pool in self.pools):
@@ -150,7 +157,7 @@ class _Pools:
         for slot in range(self.layout.slots):
             head = self.read(self.layout.slot_words(slot)[0]) or 0
             first, data = head + 2 * self.layout.word, head.to_bytes(self.layout.word, "little")
-            # Programs write fills and text over pointers.
+            # A pointer may be overwritten with a fill or text.
             is_pointer = len(set(data)) > 1 and not all(0x20 <= byte < 0x7F for byte in data)
             if is_pointer and head >= _LOWEST_ADDRESS and first in self.absent and abs(payload - first) < FAR_BYTES:
                 return True
@@ -170,7 +177,7 @@ class _Pools:
         return layout.smallest <= size < FAR_BYTES << 6 and not size & (layout.align - 1)
 
     def _follow(self, payload: int) -> Stop:
-        """Follows size words that may be some, to where they stop."""
+        """Follows possible size words from `payload` to the place where they stop."""
         path: List[int] = []
         while payload not in self.stops:
             header = self._header(payload)
@@ -184,26 +191,28 @@ class _Pools:
         self.stops.update(dict.fromkeys(path, found))
         return found
 
-    def _held(self, address: int) -> Range:
-        """The memory at hand around an address; nothing of it where there is none."""
+    def _range_around(self, address: int) -> Range:
+        """Returns the range of memory at hand around an address; an empty one if the address is not at hand."""
         end, index = self.memory.known_end(address), bisect_right(self.begins, address) - 1
         if not self.memory.ranges():
             return 0, end
         return (self.begins[index] if index >= 0 and end > address else address), end
 
     def _next_begin(self, address: int) -> int:
-        """Where memory at hand begins, at an address or behind it."""
+        """Returns the first start of a range of memory at hand that is not below `address`."""
         index = bisect_left(self.begins, address)
         return self.begins[index] if index < len(self.begins) else self.top
 
     def _sound(self, low: int, high: int, leads_to: Callable[[int], Optional[int]]) -> Dict[int, Tuple[int, int]]:
-        """For each payload of low..high from which sound blocks lead to an end: how many they are, and that end."""
+        """Finds the payloads of low..high from which sound blocks lead to an end. Returns the number of blocks and the
+        end for each.
+        """
         word = self.layout.word
         return chains(self.layout, lambda place: self._header(place + word), self.agrees, low, high, leads_to)
 
     def _chains(self, low: int, high: int) -> Dict[int, Tuple[int, int]]:
-        """The longest chain in low..high for each place where chains stop: its number of blocks, and the first. Only
-        stops that no damage explains count: an end marker, or memory that is not at hand.
+        """Returns the longest chain of low..high for each place where chains stop: its number of blocks, and its first
+        block. Only an end marker or memory that is not at hand counts as such a place: damage does not.
         """
 
         def leads_to(payload: int) -> Optional[int]:
@@ -219,8 +228,8 @@ class _Pools:
         return best
 
     def _behind(self, found: Stop, limit: int) -> Optional[int]:
-        """The first block that can be proven behind the place where headers stop; None if there is none. The last block
-        is searched too if it leads out of the memory at hand and no list confirms its size.
+        """Returns the first block that can be proven behind the place where headers stop; None if there is none. If the
+        size of the last block is doubtful, its inside is searched too.
         """
         (stop, word, last), layout = found, self.layout
         low = stop + layout.align
@@ -228,7 +237,7 @@ class _Pools:
             low = last + layout.align
         elif word is None:
             low = self._next_begin(stop - layout.word + 1) + layout.word
-        high = min(low + WINDOW_BYTES, self._held(low - layout.word)[1], limit)
+        high = min(low + WINDOW_BYTES, self._range_around(low - layout.word)[1], limit)
         look_ahead(self.memory, low, high)
         chains = self._chains(low, high).items()
         firsts = {end: first for end, (blocks, first) in chains if self._is_convincing(blocks, first, end, high)}
@@ -242,14 +251,14 @@ class _Pools:
         return min(firsts.values(), default=None)
 
     def _is_doubtful(self, payload: int) -> bool:
-        """Whether a block's size is doubtful: a listed block lies in it, or it leads out of the memory that holds its
-        header and the list of its size lacks it.
+        """True if a block's size is doubtful: a listed block lies inside it, or it leads out of its range of memory and
+        is not on the list of its size.
         """
         header, layout = self._header(payload) or 0, self.layout
         size = header & ~FLAG_BITS
         if any(payload < other < payload + size for other in self.free):
             return True
-        if payload + size <= self._held(payload - layout.word)[1]:
+        if payload + size <= self._range_around(payload - layout.word)[1]:
             return False
         if not header & FREE_BIT or payload not in self.free:
             return True
@@ -262,7 +271,7 @@ class _Pools:
         return node != payload - 2 * layout.word
 
     def _is_convincing(self, blocks: int, first: int, stop: int, high: int) -> bool:
-        """Whether a chain is no chance: it has 16 blocks, or ends with the memory, or a list leads to a block in it."""
+        """True if a chain is no chance: it has 16 blocks, or ends with the memory, or a list leads into it."""
         if blocks >= _CERTAIN_BLOCKS or stop == high - high % self.layout.word:
             return True
         inside = self.free[bisect_left(self.free, first) : bisect_left(self.free, stop)]
@@ -271,7 +280,7 @@ class _Pools:
     # -- pools ---------------------------------------------------------------------------------------------------------
 
     def _pool(self, first: int, limit: int) -> Optional[Pool]:
-        """The pool whose first block is there, by the first end marker that is one."""
+        """Returns the pool whose first block is `first`, up to the first true end marker; None if it has no block."""
         payload, before = first, None
         while True:
             stop, word, last = self._follow(payload)
@@ -288,50 +297,50 @@ class _Pools:
     def _without_end(
         self, first: int, stop: int, word: Optional[int], last: Optional[int], limit: int
     ) -> Optional[Pool]:
-        """The pool where nothing behind the place where headers stop can be proven."""
+        """Returns the pool whose headers stop at `stop` without an end marker and without provable blocks behind."""
         layout = self.layout
         if word is None and last is not None:
             begin = layout.control if first == layout.first else first - layout.word
-            # A header that is the last word of memory of a round length was the end marker.
-            if last == self._held(last - layout.word)[1] and (last - begin) % _ROUND_BYTES[0] == 0:
+            # If a header is the last word of a range and the pool's size is round, that header was the end marker.
+            if last == self._range_around(last - layout.word)[1] and (last - begin) % _ROUND_BYTES[0] == 0:
                 return Pool(first, last)
         if word is None:
             behind = min(limit, self._next_begin(stop))
-            told = [payload for payload in self.absent if stop <= payload < behind]
-            end = max([stop, *(payload + layout.smallest + layout.word for payload in told)])
+            listed = [payload for payload in self.absent if stop <= payload < behind]
+            end = max([stop, *(payload + layout.smallest + layout.word for payload in listed)])
             return Pool(first, end, True) if end > first else None
         end = stop
         if not is_marker(word) and (stop != first or first == layout.first):
-            held = min(self._held(stop - layout.word)[1], limit)
-            end = held - held % layout.word if held - stop <= FAR_BYTES else stop + FAR_BYTES
+            known = min(self._range_around(stop - layout.word)[1], limit)
+            end = known - known % layout.word if known - stop <= FAR_BYTES else stop + FAR_BYTES
         return Pool(first, end) if end > first else None
 
     def _is_end(
         self, first: int, stop: int, marker: Optional[int], last: Optional[int], following: Optional[int]
     ) -> bool:
-        """Whether an end marker is one, not a header that was cleared; `following`: the first block behind it."""
+        """True if an end marker is a true one and not a cleared header. `following`: the first proven block behind."""
         layout, header = self.layout, self._header(last or 0)
         if header is None or ((marker or 0) >> 1 ^ header) & 1 or self._is_doubtful(last or 0):
             return False
         if header & FREE_BIT and self.agrees(last or 0, header, stop):
             return True
-        if following is None or any(stop <= payload < following for payload in self.led):
+        if following is None or any(stop <= payload < following for payload in self.list_targets):
             return following is None
         begin = following - layout.word
         if not self._fits(begin - stop) or self._next_begin(begin) == begin or begin in dict(self.named):
             return True
-        # What is not at hand or all alike is of no block.
+        # Bytes that are not at hand, or 1 KiB of equal bytes, do not belong to a block.
         between = self.memory.get(stop, min(begin - stop, WINDOW_BYTES))
         if between is None or (len(between) >= _HOLE_BYTES and between.count(between[:1]) == len(between)):
             return True
         begins = [first - layout.word, *([layout.control] if first == layout.first else [])]
         end = self._follow(following)[0]
         lengths = [end - begin, *(stop - place for place in begins)]
-        units = _ROUND_BYTES_AT_END if end == self._held(begin)[1] else _ROUND_BYTES
+        units = _ROUND_BYTES_AT_END if end == self._range_around(begin)[1] else _ROUND_BYTES
         return any(length % unit == 0 for length in lengths for unit in units)
 
     def _begin_behind(self, end: int) -> Optional[int]:
-        """Payload of the first block of a pool that begins right behind the end of another."""
+        """Returns the first payload of a pool that begins right behind another's end; None if none does."""
         first = end + self.layout.word
         header, (stop, word, last) = self._header(first), self._follow(first)
         if header is None or header & PREV_FREE_BIT or last is None:
@@ -346,11 +355,11 @@ class _Pools:
         return end + self.layout.word if blocks >= CONVINCING_BLOCKS or is_marker(word) else None
 
     def _start_of(self, payload: int) -> int:
-        """Payload of the first block of the pool that holds a free one. The pool begins with the memory at hand, or as
-        it was named, if blocks lead on from there; else with the longest chain.
+        """Returns the first payload of the pool that contains a free block. If blocks lead to it from the start of the
+        range at hand, or of the named pool, the pool begins there; else with the longest chain.
         """
         layout = self.layout
-        low = self._held(payload)[0]
+        low = self._range_around(payload)[0]
         below = [pool.end for pool in self.pools if pool.end <= payload]
         low = max([low, *below, *(start for start, end in self.named if start <= payload < end)])
         first = low + -low % layout.align + layout.word
@@ -364,7 +373,7 @@ class _Pools:
         lowest, highest = max(first, payload - WINDOW_BYTES), payload - layout.smallest - layout.word
         found = self._sound(lowest, highest, lambda place: payload if place == payload else None)
         begins = (place for place in found if not (self._header(place) or 0) & PREV_FREE_BIT)
-        # Pools begin at even words.
+        # Of equally long chains, one is better if its pool begins at an even word.
         return max(
             begins, key=lambda place: (found[place], -(place % (2 * layout.word) != layout.word)), default=payload
         )

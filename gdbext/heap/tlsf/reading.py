@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reads a TLSF heap with as little traffic as its link makes worth while; nothing is judged here.
+"""Reads a TLSF heap in the way that is fastest on its link. It checks nothing.
 
-Approach: two plans. `bulk` reads the whole heap: best where a round trip is dear and bytes are cheap. `headers` reads
-the control block and three words a block, and more only where something is wrong. `auto` reads what bulk reads within
-a second; else it follows headers and goes over to bulk once these prove dearer. The walk and the checks then find all
-that they look at in the snapshot, so that they need not know of plans.
-Rejected: a walk that reads as it goes (every check would have to say what it will look at, and Ctrl-C would strike in
-the middle of a conclusion).
-Cost: headers: 3 words a block, one more behind each free one. Damage costs a scan of the bytes behind it; where that
-would take too long, only of what lists and trace prove.
+Approach: two plans. `bulk` reads the whole heap: best if round trips are slow and bytes are fast. `headers` reads the
+control block and three words for each block, and more only around damage. `auto` reads a heap of up to 1 MiB in bulk if
+that takes no more than a second. Else it follows headers, and changes to bulk once headers prove slower. The walk and
+the checks then find all their bytes in the snapshot, and need not know of plans.
+Rejected: a walk that reads as it goes (every check would have to declare its bytes, and Ctrl-C would strike in the
+middle of a conclusion).
+Cost: with headers 3 words for each block, and one more behind each free one. Damage costs a scan of the bytes behind
+it. If that takes too long, only the blocks that lists and trace prove are read.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from gdbext.source.memory import Memory, joined
 
 PLANS = ("auto", "bulk", "headers")
 
-_LARGEST_BULK = 1 << 20  # `auto` looks at headers first in a larger heap, however fast the link seems
+_LARGEST_BULK = 1 << 20  # bytes; `auto` follows headers first in a larger heap, however fast the link seems
 _BULK_SECONDS = 1.0
-_SCAN_SECONDS = 20.0  # that the bytes behind damage may cost
-_SCAN_BYTES = 4096  # and what is read of them in any case
-_FEW_BLOCKS = 32  # after so many headers `auto` looks back at what they cost
+_SCAN_SECONDS = 20.0  # the bytes behind damage are read if that takes no longer
+_SCAN_BYTES = 4096  # bytes behind damage that are read in any case
+_FEW_BLOCKS = 32  # after each so many headers `auto` compares their cost with bulk
 
 
 def fetch_heap(memory: Memory, start: int, layout: TlsfLayout, proven: Iterable[int]) -> None:
-    """Fetches what the walk and the checks of one heap need. `proven`: payloads that the trace knows."""
+    """Fetches the bytes that the walk and the checks of one heap need. `proven`: payloads that the trace knows."""
     memory.fetch(start, layout.control_end - start)  # also tells how fast the link is
     size, whole = sum(pool.end - pool.first for pool in layout.pools), memory.plan == "bulk"
     if memory.plan == "auto":
@@ -54,12 +54,12 @@ class _Headers:
         self.memory = memory
         self.layout = layout
         self.pool = pool
-        self.candidates = set(proven)  # payloads that lists or the trace have for blocks
+        self.candidates = set(proven)  # payloads of blocks by the lists or the trace
         self.began = time.monotonic()
         self.blocks = 0
 
     def follow_blocks(self) -> None:
-        """Reads the header of each block; where one cannot be right, what is needed to go on behind it."""
+        """Reads the header of each block. At a header that cannot be right it reads the bytes to go on behind it."""
         layout, before = self.layout, 0
         payload = doubtful = self.pool.first
         while payload < self.pool.end and not self.memory.interrupted:
@@ -72,27 +72,29 @@ class _Headers:
                 doubtful = payload
             before, payload = word, following
             self.blocks += 1
-            if self.blocks % _FEW_BLOCKS == 0 and self._is_dear(payload):
+            if self.blocks % _FEW_BLOCKS == 0 and self._is_bulk_faster(payload):
                 self.memory.fetch(payload - layout.word, self.pool.end - payload + layout.word)
                 return
         self._header(self.pool.end, bool(before & FREE_BIT))
 
     def _header(self, payload: int, behind_free: bool) -> Optional[int]:
-        """The size word of a block, read with two words behind it, and the one before it if a free block ends there."""
+        """Returns a block's size word. It reads two words behind it too, and the one before it if a free block ends
+        there.
+        """
         layout = self.layout
         low = payload - layout.word * (2 if behind_free else 1)
         self.memory.fetch(low, min(payload + 2 * layout.word, self.pool.end) - low)
         return self.memory.snapshot.word(payload - layout.word)
 
     def _following(self, payload: int, word: Optional[int]) -> Optional[int]:
-        """The payload behind this block; None if its size cannot be right."""
+        """Returns the payload behind this block; None if its size cannot be right."""
         layout, size = self.layout, (word or 0) & ~FLAG_BITS
         if size < layout.smallest or size % layout.align or payload + size + layout.word > self.pool.end:
             return None
         return payload + size + layout.word
 
-    def _is_dear(self, payload: int) -> bool:
-        """Whether the rest is cheaper in one piece, by what the headers so far have cost; else what it will take."""
+    def _is_bulk_faster(self, payload: int) -> bool:
+        """True if the rest is read faster in one piece than by headers, by their cost so far. It reports progress."""
         layout = self.layout
         left = self.pool.end - payload
         expected = (time.monotonic() - self.began) / (payload - self.pool.first) * left
@@ -105,7 +107,7 @@ class _Headers:
         return self.memory.plan == "auto" and bulk is not None and bulk < expected
 
     def _fetch_behind(self, doubtful: int, payload: int) -> None:
-        """Reads what a walk needs to go on behind damage: all of it, or what can be proven there."""
+        """Reads the bytes that a walk needs to go on behind damage: all, or the blocks that lists and trace prove."""
         low, end = doubtful - self.layout.word, self.pool.end
         if not self.memory.fragile and (self.memory.link.seconds(end - low) or 0.0) <= _SCAN_SECONDS:
             self.memory.fetch(low, end - low)
@@ -113,7 +115,7 @@ class _Headers:
         self.memory.fetch(low, min(_SCAN_BYTES, end - low))
         self.follow_lists()
         for candidate in sorted(self.candidates):
-            place, known = candidate, False  # up to what is known already
+            place, known = candidate, False  # blocks are followed up to one that was read before
             while payload < place < end and not known and not self.memory.interrupted:
                 place = self._following(place, self._header(place, True)) or 0
                 known = place > 0 and self.memory.snapshot.word(place - self.layout.word) is not None
@@ -123,7 +125,7 @@ class _Headers:
         self.memory.remark(said("read-in-part", place=place, scanned=_SCAN_BYTES, left=left))
 
     def follow_lists(self) -> None:
-        """Reads the nodes of the free lists that are not blocks met so far: damage has led there, or hides them."""
+        """Reads the nodes of the free lists and adds them to the candidates. Damage may lead to them, or hide them."""
         layout = self.layout
         for slot in range(layout.slots):
             node = self.memory.snapshot.word(layout.lists + slot * layout.word)

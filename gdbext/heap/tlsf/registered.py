@@ -2,8 +2,8 @@
 """Finds the heaps of ESP-IDF: the list `registered_heaps`.
 
 Approach: both known layouts of its nodes (with and without a name in front) are tried, and the one that leads to more
-heaps is used. The list is as hostile as the heaps: bounded, and each node is looked at before it
-is followed.
+heaps is used. The list may be as damaged as the heaps: its length is bounded, and each node is checked before it is
+followed.
 Rejected: `heap_t` from debug information; two different types have that name.
 """
 
@@ -22,14 +22,14 @@ _ORIGIN = said("registered")
 _LAYOUTS = (0, 4)  # bytes before caps: none, or a name's pointer
 _NODE_BYTES = 36
 _MOST_TYPES = 32
-_TYPE_BYTES = (16, 20)  # of an entry of soc_memory_types: some versions have flags behind the capabilities
+_TYPE_BYTES = (16, 20)  # size of an entry of soc_memory_types; some versions have flags behind the capabilities
 _NAME_BYTES = 32
 
-Names = Dict[int, str]  # of kinds of memory, by all their capabilities ORed
+Names = Dict[int, str]  # names of kinds of memory, by all their capabilities ORed
 
 
 def read_memory_types(memory: Memory, types: int, count: Optional[int]) -> Names:
-    """The names of ESP-IDF's kinds of memory by their capabilities, from the constant soc_memory_types."""
+    """Returns the names of ESP-IDF's kinds of memory by their capabilities, from the constant soc_memory_types."""
     if count is None or not 0 < count <= _MOST_TYPES:
         return {}
     for size in _TYPE_BYTES:
@@ -41,7 +41,7 @@ def read_memory_types(memory: Memory, types: int, count: Optional[int]) -> Names
             may = pointer is not None and memory.may_read(pointer, pointer + 1)
             text = memory.string(pointer, _NAME_BYTES) if may and pointer is not None else None
             if text and text.isprintable() and None not in caps:
-                found.setdefault(_all_of(caps), text)  # of two that are alike, the first
+                found.setdefault(_all_of(caps), text)  # of two kinds with the same capabilities the first is taken
                 sound += 1
         if sound == count:
             return found
@@ -53,21 +53,21 @@ def _all_of(caps: Iterable[Optional[int]]) -> int:
 
 
 def read_registered(memory: Memory, head: int, names: Optional[Names] = None) -> Tuple[List[Region], Optional[Said]]:
-    """The heaps on the list whose head is at `head`; and why it ends early, if it does."""
+    """Returns the heaps on the list whose head is at `head`, and why the list ends early; None if it does not."""
     node = memory.word(head)
     if node is None:
         return [], said("registered-unreadable")
     if not node:
         return [], None
-    told: List[Tuple[List[Region], Optional[Said]]] = []
+    read: List[Tuple[List[Region], Optional[Said]]] = []
     for shift in _LAYOUTS:
         if _region(memory, node, shift, {}):
-            told.append(_follow(memory, node, shift, names or {}))
-            if told[-1][1] is None:
-                break  # a longer form is not asked for: what lies behind the node may be no memory
-    if not told:
+            read.append(_follow(memory, node, shift, names or {}))
+            if read[-1][1] is None:
+                break  # the longer form is not tried: there may be no memory behind the node
+    if not read:
         return [], said("registered-no-heap", place=node)
-    return max(told, key=lambda one: (len(one[0]), one[1] is None))
+    return max(read, key=lambda one: (len(one[0]), one[1] is None))
 
 
 def _follow(memory: Memory, node: int, shift: int, names: Names) -> Tuple[List[Region], Optional[Said]]:
@@ -85,7 +85,7 @@ def _follow(memory: Memory, node: int, shift: int, names: Names) -> Tuple[List[R
 
 
 def _region(memory: Memory, node: int, shift: int, names: Names) -> Optional[Tuple[Optional[Region], int]]:
-    """The heap of one node (None for a region that is no heap yet) and the next node; None if this is no node."""
+    """Returns the heap of one node (None if its region is no heap yet) and the next node; None if it is no node."""
     memory.fetch(node, _NODE_BYTES + shift)
     words = [memory.word(node + shift + 4 * position) for position in range(_NODE_BYTES // 4)]
     start, end, heap, following = words[3], words[4], words[7], words[8]

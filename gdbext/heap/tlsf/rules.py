@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The invariants of TLSF: its blocks, its lists, its bitmaps, and what multi_heap counts.
+"""The invariants of TLSF: its blocks, its lists, its bitmaps, and multi_heap's counters.
 
-Approach: each check is a pure function from what was read to the places that break its rule. A place says what it
-touches (blocks, lists), so that what follows from one cause can be told together.
+Approach: each check is a pure function from the facts of a heap to the places that break its rule. Each fault names the
+blocks and lists that it touches, so that faults of one cause can be reported together.
 Rejected: the allocators' own order of checks; they stop at the first fault, or crash in it.
-Cost: a few operations a block and one a list.
-Assumptions: the walk has proven the blocks that it lists; whatever else it met is in its breaks and faults.
+Cost: a few operations for each block and one for each list.
+Assumptions: the blocks of the walk are proven. Everything else that it met is in its breaks and faults.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def _flags(facts: HeapFacts) -> Iterator[Fault]:
     for pool in facts.layout.pools:
         position = facts.position.get(pool.first)
         word = 0 if position is None else facts.walk.words[position]
-        if word & PREV_FREE_BIT:  # in front of a pool's first block there is nothing that could be free
+        if word & PREV_FREE_BIT:  # no block lies before a pool's first one
             yield _flag_fault(facts, pool.first, said("flag-of-first", stored=word), word, PREV_FREE_BIT, False)
     for payload, word, following, next_word in facts.edges:
         if (word & FREE_BIT) == (next_word >> 1 & 1):
@@ -52,7 +52,7 @@ def _flags(facts: HeapFacts) -> Iterator[Fault]:
 
 
 def _flag_fault(facts: HeapFacts, payload: int, text: Said, word: int, flag: int, transient: bool = True) -> Fault:
-    """A size word of which one flag is wrong: the flags are in its lowest byte."""
+    """Returns the fault of a size word with one wrong flag. The flags are in its lowest byte."""
     low_byte = facts.layout.word - 1 if facts.snapshot.byte_order == "big" else 0
     place = facts.layout.place_of_size(payload) + low_byte
     return Fault("free-flag", place, 1, payload, text, touching(payload), transient, "size-word", word ^ flag, word)
@@ -143,7 +143,7 @@ def _second_bitmaps(facts: HeapFacts) -> Iterator[Fault]:
 
 
 def _first_bitmap(facts: HeapFacts) -> Iterator[Fault]:
-    """Judged by the lists, not by the second level: a bit that is wrong there is no fault of this word."""
+    """Checks the first-level bitmap against the lists. A wrong bit of the second level must not be a fault of it."""
     layout, heads = tlsf(facts.layout), facts.walk.heads
     if None not in heads:
         filled = {slot >> layout.sl_log2 for slot, head in enumerate(heads) if head != layout.control}
@@ -152,7 +152,7 @@ def _first_bitmap(facts: HeapFacts) -> Iterator[Fault]:
 
 
 def _bitmap_faults(facts: HeapFacts, rule: str, address: int, want: int, lists: Sequence[int]) -> Iterator[Fault]:
-    """The bits of a bitmap that are not as they should be; `lists`: those that its lowest bits stand for."""
+    """Yields a fault for each wrong bit of a bitmap. `lists`: the lists that its lowest bits stand for."""
     word = facts.read32(address)
     for bit in range(32) if word is not None else ():
         if word is None or not (word ^ want) >> bit & 1:
@@ -182,16 +182,16 @@ def _null_block(facts: HeapFacts) -> Iterator[Fault]:
 def _free_bytes(facts: HeapFacts) -> Iterator[Fault]:
     info = facts.counters
     if info is None or _unsound_headers(facts) is not None or any(flaw.rule == "pool-size" for flaw in info.flaws):
-        return  # with a wrong pool_size, up to three bytes of the true size are not known
+        return  # if pool_size is wrong, the true size is known only up to three bytes
     used, control_bytes = facts.used_sizes(), facts.layout.control_end - facts.layout.control
     free = info.pool_size - control_bytes - sum(used)
     want = free - facts.layout.word * len(used)
     if info.free_bytes in (free, want):
-        return  # versions differ in whether headers of used blocks count as free
+        return  # some versions count the headers of used blocks as free, others do not
     text = said("free-bytes", counted=info.free_bytes, left=want)
     surplus, word = info.free_bytes - want, facts.layout.word
     cycles = (fault.target for fault in facts.walk.faults if fault.rule == "list-cycle")
-    # The block whose second free made the surplus is on a list more than once.
+    # A block that was freed twice is on a list more than once, and its size is the surplus.
     twice = next((target for target in cycles if target is not None and target in facts.position), None)
     size = None if twice is None else facts.size_of(twice)
     touched = touching("counters", twice if size is not None and surplus in (size, size + word) else None)
@@ -210,7 +210,7 @@ def _minimum_free(facts: HeapFacts) -> Iterator[Fault]:
 
 
 def _unsound_headers(facts: HeapFacts) -> Optional[Said]:
-    """Why used blocks cannot be summed up: a gap, or a doubtful flag."""
+    """Says why used blocks cannot be summed up (a gap or a wrong flag); returns None if they can."""
     if not facts.walk.breaks and next(iter(_flags(facts)), None) is None:
         return None
     return said("headers-unsound")

@@ -8,13 +8,12 @@ from typing import FrozenSet, Iterator
 from gdbext.heap.facts import Fault, HeapFacts, Rule
 from gdbext.heap.geometry import FREE_BIT
 from gdbext.heap.rules import first_difference, touching
-from gdbext.heap.tlsf.owner import strangers
 from gdbext.heap.tlsf.poison import FREE_FILL, HEAD, TAIL, Poison, fills_of
 from gdbext.model.said import said
 
 _WIDTH = 4
 _NAME_AND_HANDLE = 48
-_BEFORE_TASKS = b"Pre-scheduler"  # has no handle
+_BEFORE_TASKS = b"Pre-scheduler"  # the name of a task entry without a handle
 
 
 def _poison(facts: HeapFacts) -> Poison:
@@ -23,7 +22,7 @@ def _poison(facts: HeapFacts) -> Poison:
 
 
 def check_head(facts: HeapFacts) -> Iterator[Fault]:
-    """The head canary of used blocks."""
+    """Yields the used blocks with a wrong head canary."""
     for payload, _ in facts.used if _poison(facts).head else ():
         value = facts.read32(payload)
         if value is not None and value != HEAD:
@@ -36,7 +35,7 @@ def check_head(facts: HeapFacts) -> Iterator[Fault]:
 
 
 def check_length(facts: HeapFacts) -> Iterator[Fault]:
-    """The requested length that the poison keeps."""
+    """Yields the used blocks whose requested length, a word of the poison, does not fit the block."""
     for payload, size in facts.used if _poison(facts).head else ():
         place = _poison(facts).length_place(payload)
         value = facts.read32(place)
@@ -46,11 +45,13 @@ def check_length(facts: HeapFacts) -> Iterator[Fault]:
 
 
 def check_owner(facts: HeapFacts) -> Iterator[Fault]:
-    """The handle of the task that owns a block. The first block may have none: the table of heaps, in 5.2.0."""
+    """Yields the blocks whose owner word is no task's handle. The first block is left out: in 5.2.0 it is the table of
+    heaps and has no owner.
+    """
     first, poison = facts.layout.first, _poison(facts)
     places = {raw: poison.owner_place(raw) for raw, _ in facts.used if raw != first}
     words = {raw: facts.read32(place) or 0 for raw, place in places.items() if place is not None}
-    strange = frozenset(strangers(words, _WIDTH))
+    strange = frozenset(poison.strangers(words))
     handles = frozenset(word for raw, word in words.items() if raw not in strange)
     for raw in sorted(strange):
         place = places[raw] or 0
@@ -61,7 +62,7 @@ def check_owner(facts: HeapFacts) -> Iterator[Fault]:
 
 
 def _is_about_task(facts: HeapFacts, raw: int, place: int, handles: FrozenSet[int]) -> bool:
-    """Whether a block is what the tracking of 5.5 keeps of a task: its name and its handle, and no owner."""
+    """True if a block is an entry of 5.5's task tracking: the task's name and handle. It has no owner word."""
     data = facts.snapshot.prefix(place, min(_NAME_AND_HANDLE, facts.end_of(raw) - place))
     name = data.split(b"\0")[0]
     if not name or len(name) == len(data) or not (name.isascii() and name.decode().isprintable()):
@@ -71,7 +72,7 @@ def _is_about_task(facts: HeapFacts, raw: int, place: int, handles: FrozenSet[in
 
 
 def check_tail(facts: HeapFacts) -> Iterator[Fault]:
-    """The tail canary of used blocks."""
+    """Yields the used blocks with a wrong tail canary."""
     for payload, size in facts.used if _poison(facts).head else ():
         requested = _poison(facts).requested(facts.snapshot, payload, size)
         if requested is None:
@@ -86,7 +87,7 @@ def check_tail(facts: HeapFacts) -> Iterator[Fault]:
 
 
 def check_fill(facts: HeapFacts) -> Iterator[Fault]:
-    """The fills of comprehensive poisoning."""
+    """Yields the blocks whose fill of comprehensive poisoning was overwritten."""
     if _poison(facts).kind != "comprehensive":
         return
     fill = bytes([FREE_FILL])

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Finds the control blocks of TLSF in memory that nothing names.
+"""Finds the control blocks of TLSF in memory without symbols.
 
-Approach: a list that is empty holds the address of its control block, and most lists are empty: so behind every
-control block words follow that all hold one address a little in front of them. For each 64 KiB of addresses the upper
-half of such a word is known, which makes it a literal that a regular expression finds; a back reference asks for the
-same word three times more. What is found so is recognised and must agree with its bitmaps and its blocks.
+Approach: an empty list stores the address of its control block, and most lists are empty. So every control block has
+rows of equal words that point to its own start. In each 64 KiB of addresses the upper half of such a word is known, so
+a regular expression can find it as a literal; back references ask for the same word again. Each candidate is then
+recognised, and must agree with its bitmaps and its blocks.
 Rejected: looking for bit fields or sizes (only the dynamic layout has them).
-Cost: one pass of the regular expression engine over the bytes, 1 ns a byte; some 3 ms a candidate.
-Assumptions: somewhere four lists in a row are empty; a heap whose free blocks are of every size may have none.
+Cost: one pass of the regular expression engine, 1 ns for each byte; some 3 ms for each candidate.
+Assumptions: four lists in a row are empty somewhere. A heap with free blocks of every size may have no such row.
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ from gdbext.source.snapshot import Snapshot, WordReader
 
 _WINDOW_BITS = 16
 _LARGEST_CONTROL = 8192
-_FEWEST_EMPTY = 12  # lists of a candidate: any layout has at least 32, most of them empty
+_FEWEST_EMPTY = 12  # empty lists that a candidate must have; any layout has at least 32 lists, most of them empty
 _MOST_CANDIDATES = 64
 
 
-def find_tlsf(memory: Memory, held: Snapshot, taken: Sequence[Span], left_out: List[Text]) -> List[FoundHeap]:
-    """Every TLSF whose control block lies in what is held."""
-    candidates: List[Tuple[int, int]] = []  # how many lists seem empty, and the address
-    for start, end in held.extents():
-        data = held.get(start, end - start) or b""
-        for control in _addresses(held, start, data):
-            place, word = control - start, control.to_bytes(held.pointer_size, held.byte_order)
+def find_tlsf(memory: Memory, snapshot: Snapshot, taken: Sequence[Span], left_out: List[Text]) -> List[FoundHeap]:
+    """Returns every TLSF whose control block lies in the snapshot."""
+    candidates: List[Tuple[int, int]] = []  # number of lists that look empty, and the address
+    for start, end in snapshot.extents():
+        data = snapshot.get(start, end - start) or b""
+        for control in _addresses(snapshot, start, data):
+            place, word = control - start, control.to_bytes(snapshot.pointer_size, snapshot.byte_order)
             empty = data.count(word, place, place + _LARGEST_CONTROL) if place >= 0 else 0
             candidates += [(empty, control)] if empty >= _FEWEST_EMPTY else []
     candidates.sort(reverse=True)
@@ -49,15 +49,15 @@ def find_tlsf(memory: Memory, held: Snapshot, taken: Sequence[Span], left_out: L
     return [heap for heap in looked_at if heap is not None]
 
 
-def _addresses(held: Snapshot, start: int, data: bytes) -> Set[int]:
-    """Aligned addresses that four words in a row hold, at most a control block's length behind the address."""
-    width, order = held.pointer_size, held.byte_order
+def _addresses(snapshot: Snapshot, start: int, data: bytes) -> Set[int]:
+    """Returns the aligned addresses that words in a row store, at most 8 KiB (a control block) behind the address."""
+    width, order = snapshot.pointer_size, snapshot.byte_order
     found: Set[int] = set()
-    last = min(start + len(data), 1 << 8 * width) - 1  # what lies higher, no word can lead to
+    last = min(start + len(data), 1 << 8 * width) - 1  # no word can point higher
     for window in range(start >> _WINDOW_BITS, (last >> _WINDOW_BITS) + 1):
         low = (window << _WINDOW_BITS) - start
         upper = re.escape(window.to_bytes(width - 2, order))
-        if order == "little":  # the first group is the first word that leads into the window, or the second
+        if order == "little":  # the first group is the first or the second word that points into the window
             pattern = re.compile(upper + b"(?=(.." + upper + rb")\1\1)(?:\1)+", re.DOTALL)
         else:
             pattern = re.compile(upper + b"(?=..(" + upper + rb"..)\1\1)..(?:\1)+", re.DOTALL)
@@ -70,7 +70,9 @@ def _addresses(held: Snapshot, start: int, data: bytes) -> Set[int]:
 
 
 def heap_at_control(memory: Memory, control: int, origin: Said) -> Optional[FoundHeap]:
-    """The heap whose control block is at `control`, if its lists and its blocks agree; with its multi_heap if any."""
+    """Returns the heap whose control block is at `control`, if its lists and blocks agree; else None. It is a
+    multi_heap if its struct lies before the control block.
+    """
     word = memory.source.pointer_size
     memory.fetch(control, word)
     ranges = memory.ranges() or [(control, known_until(memory, control, LARGEST_HEAP))]
@@ -87,7 +89,7 @@ def heap_at_control(memory: Memory, control: int, origin: Said) -> Optional[Foun
     address = control - INFO_WORDS * word
     info = read_multi_heap(memory, address)
     if info is not None and info.pool_size and (info.minimum_free or 0) <= info.pool_size:
-        # A struct multi_heap_info points to what is behind it, or knows where the heap ends.
+        # It is a struct multi_heap_info if heap_data is right, or pool_size leads to an end marker.
         marker = pool_end(control, info.pool_size, word) - word
         if not info.flaws or (info.free_bytes <= info.pool_size and is_marker(read(marker))):
             return Region("multi_heap", address, origin=origin), [(control, stop)]
@@ -95,7 +97,9 @@ def heap_at_control(memory: Memory, control: int, origin: Said) -> Optional[Foun
 
 
 def _believed_until(memory: Memory, layout: TlsfLayout, read: WordReader) -> Optional[int]:
-    """Where the blocks end, if three in four lists agree with their bits, and blocks follow the control block."""
+    """Returns where the blocks end, if three in four lists agree with their bits and blocks follow the control block.
+    Else returns None.
+    """
     slots = layout.slots
     agreeing = [_list_agrees(memory, layout, read, slot) for slot in range(slots)]
     if 4 * agreeing.count(0) > slots:
@@ -106,7 +110,9 @@ def _believed_until(memory: Memory, layout: TlsfLayout, read: WordReader) -> Opt
 
 
 def _list_agrees(memory: Memory, layout: TlsfLayout, read: WordReader, slot: int) -> int:
-    """1: empty, and its bit says so; 2: its bit is set and it begins with a free block that belongs on it; else 0."""
+    """Returns 1 if a list is empty and its bit is clear; 2 if its bit is set and its first block is free and belongs
+    on it; else 0.
+    """
     place, bitmap, shift = layout.slot_words(slot)
     head, data = read(place), memory.get(bitmap, 4)
     if head is None or data is None:

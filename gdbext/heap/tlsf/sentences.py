@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What memtrace says of a TLSF, of multi_heap and of its poisoning."""
+"""The sentences for TLSF, multi_heap and poisoning."""
 
 SENTENCES = {
     # blocks
@@ -52,7 +52,7 @@ SENTENCES = {
     "owner-word": "the word of its owner, at {place:#x}, is {stored:#010x}, which is no task's handle",
     "fill-inside": "the fill {fill:#x} inside the free block was overwritten: {bytes:byte} from {place:#x} on",
     "fill-behind": "the fill {fill:#x} behind its end was overwritten: {bytes:byte} from {place:#x} on",
-    # what was read in part
+    # heaps that were read in part
     "read-in-part": (
         "behind the damage at {place:#x} only {scanned:byte} and what lists and trace prove were read; "
         "to read all {left:byte}: set memtrace plan bulk"
@@ -78,7 +78,7 @@ SENTENCES = {
     "used-blocks-alone": (
         "this core holds used blocks alone: its free blocks, headers, lists and totals are not there and not checked"
     ),
-    # what speaks for a heap
+    # evidence for a kind of heap
     "lists-agree": "{agreeing:,} of {lists:,} lists agree with their bitmaps",
     "blocks-are-segments": "each used block is a segment of the core",
 }

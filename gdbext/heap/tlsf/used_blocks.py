@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Heaps of which a core holds the used blocks and nothing else: ESP-IDF's core dumps with CAPTURE_DRAM.
+"""Reads heaps of which a core has only the used blocks: ESP-IDF's core dumps with CAPTURE_DRAM.
 
-Approach: there each used block is a segment of its own, from the allocator's payload on; no header, no list, no free
-block. So the list of segments inside the heap's bounds is the walk, and poison is all that can be checked. Segments
-inside others (a task's stack in its block) are no blocks of their own.
-Rejected: reading the gaps between segments as free blocks (a dump that met damage leaves blocks out).
-Assumptions: the heap's bounds come from the list of heaps, which such a core holds too.
+Approach: in such a core each used block is a segment of its own, from the allocator's payload on. It has no headers, no
+lists and no free blocks. So the segments inside the heap's bounds are the blocks, and only poison can be checked. A
+segment inside another (a task's stack in its block) is no block of its own.
+Rejected: reading the gaps between segments as free blocks (a dump of a damaged heap leaves blocks out).
+Assumptions: the heap's bounds come from the list of heaps, which such a core has too.
 """
 
 from __future__ import annotations
@@ -29,29 +29,33 @@ Spans = List[Tuple[int, int]]
 
 
 class _UsedBlocks(Geometry):
-    """Blocks without headers, and nothing between them."""
+    """Blocks without headers. The memory between them is not at hand."""
 
     has_headers = False
     has_markers = False
     fills_pools = False
 
+    def old_link(self, end: int) -> Optional[int]:
+        """Returns the address of the word in front of the next size word: TLSF's blocks begin there."""
+        return end - self.word
+
 
 class _Dumped(Invariants):
-    """Of such a heap poison alone can be checked."""
+    """The rules for such a heap: only poison can be checked."""
 
     rules = (*AROUND, *FILLS)
 
     def remarks(self, facts: HeapFacts) -> Iterator[Skipped]:
-        """All the rest."""
+        """Remarks that all other rules could not be checked."""
         yield Skipped(f"heap {facts.region.address:#x}", ABSENT)
 
     def evidence(self, facts: HeapFacts) -> Iterator[Said]:
-        """The segments."""
+        """Tells that the blocks are segments of the core."""
         yield said("blocks-are-segments")
 
 
 def read_used_blocks(memory: Memory, region: Region) -> Optional[HeapFacts]:
-    """The used blocks of a heap, if the source is a core that has them as segments."""
+    """Returns the used blocks of a heap if the source is a core that has them as segments; else None."""
     blocks: Optional[Callable[[int, int], Spans]] = getattr(memory.source, "blocks", None)
     if blocks is None or region.start is None or region.end is None:
         return None
@@ -64,6 +68,6 @@ def read_used_blocks(memory: Memory, region: Region) -> Optional[HeapFacts]:
     pool = Pool(spans[0][0], spans[-1][1] + word)
     layout = _UsedBlocks("used-blocks", word, word, word, _SMALLEST_WORDS * word, region.address, (pool,), ())
     walk = Walk(layout, [low for low, _ in spans], [high - low & -word for low, high in spans])
-    held = memory.snapshot
-    poison = find_poison(walk, memory.word, held)
-    return HeapFacts(region, _Dumped(), layout, None, walk, held, poison, cut=memory.interrupted)
+    snapshot = memory.snapshot
+    poison = find_poison(walk, memory.word, snapshot)
+    return HeapFacts(region, _Dumped(), layout, None, walk, snapshot, poison, cut=memory.interrupted)

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The reports as data, one file each: what `--json` prints and what tests look at."""
+"""The reports as data, one file each. `--json` prints these records, and tests look at them."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every report ends with: the trace, what was not looked at and why, and what it cost."""
+"""The part that all reports share: the trace, the checks that were skipped, and the cost."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ class Skipped(Record):
 
 
 class Cost(Record):
-    """What a report cost the link, and whether it was cut short: `reads` counts requests to the source."""
+    """What a report cost the link. `reads` counts requests to the source."""
 
     bytes: int
     reads: int
     seconds: float
-    interrupted: bool = False  # by Ctrl-C: the report is of what had been read, and concludes nothing from the rest
+    interrupted: bool = False  # true if Ctrl-C ended the reading; the report concludes nothing from what was not read
 
 
 class Report(Record):
-    """What every report has. In JSON it comes last."""
+    """The fields that every report has. They come last in JSON."""
 
     trace: Optional[TraceInfo]
     skipped: Tuple[Skipped, ...]
     cost: Cost
-    build_id: Optional[str]  # of the program whose symbols were used, as hex; None: not known
+    build_id: Optional[str]  # of the program whose symbols were used, as hex; None if not known

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The twin of `heap-blocks`."""
+"""The data of `heap-blocks`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from gdbext.model.reports.base import Report
 
 
 class BlockEntry(Record):
-    """One block of `blocks`."""
+    """One block, with its owner."""
 
     heap: int
     payload: int
@@ -23,14 +23,14 @@ class BlockEntry(Record):
 
 
 class BlocksTotal(Record):
-    """How many blocks the filters let through, and how many bytes they are."""
+    """The number of blocks that pass the filters, and the sum of their bytes."""
 
     blocks: int
     bytes: int
 
 
 class BlocksReport(Report):
-    """The twin of `heap-blocks`. `shown` blocks are listed of `total`."""
+    """The report of `heap-blocks`. `total` counts the blocks that pass the filters, `blocks` lists the first ones."""
 
     blocks: Tuple[BlockEntry, ...]
     total: BlocksTotal

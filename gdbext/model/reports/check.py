@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The twin of `heap-check`."""
+"""The data of `heap-check`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from gdbext.model.reports.base import Report
 
 
 class HeapReport(Record):
-    """One heap as `check` sees it."""
+    """One heap: its blocks in numbers, and what is wrong with it."""
 
     kind: str
     layout: str
@@ -34,11 +34,11 @@ class HeapReport(Record):
     resumed: Tuple[Resume, ...]
     blocks: Optional[Tuple[Block, ...]]
     missing: int = 0  # bytes of the heap that no image or target gave
-    end_known: bool = True  # else the heap goes on behind `end`, nobody knows how far
+    end_known: bool = True  # false if the heap goes on behind `end` in memory that was not given
 
 
 class CheckReport(Report):
-    """The twin of `heap-check`."""
+    """The report of `heap-check`."""
 
     assertion: Optional[Assertion]
     heaps: Tuple[HeapReport, ...]

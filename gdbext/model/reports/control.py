@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The twin of `memtrace start`, `stop`, `frees-only` and `mark`."""
+"""The data of `memtrace start`, `stop`, `frees-only` and `mark`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from gdbext.model.said import Text
 
 
 class ControlReport(Report):
-    """What `start`, `stop`, `frees-only` or `mark` asked of the recorder."""
+    """The report of `start`, `stop`, `frees-only` and `mark`: what the recorder was asked."""
 
     request: str
     name: Optional[str]

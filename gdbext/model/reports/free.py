@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The twin of `heap-free`."""
+"""The data of `heap-free`."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ class TaskStackUse(Record):
     """The stack of a task of the kernel."""
 
     task: str
-    handle: int  # the task's
+    handle: int  # the address of the task's control block
     start: int
     size: int
-    in_use: Optional[int]  # None: the task runs, and no register tells
-    never_used: Optional[int]  # bytes that still hold what the kernel filled the stack with; None: not known
+    in_use: Optional[int]  # bytes; None if the task runs and no register tells
+    never_used: Optional[int]  # bytes that still hold the kernel's fill; None if not known
 
 
 class FreeReport(Report):
-    """The twin of `heap-free`."""
+    """The report of `heap-free`."""
 
     heaps: Tuple[HeapTotals, ...]
     tasks: Tuple[TaskStackUse, ...]

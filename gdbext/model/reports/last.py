@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The twin of `last-malloc`."""
+"""The data of `last-malloc`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from gdbext.model.reports.base import Report
 
 
 class LastReport(Report):
-    """The twin of `last-malloc`."""
+    """The report of `last-malloc`."""
 
     address: int
     block: Optional[Place]

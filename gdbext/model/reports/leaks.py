@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The twin of `heap-leaks`."""
+"""The data of `heap-leaks`."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from gdbext.model.reports.refs import Scanned, Unscanned
 
 
 class Leak(Record):
-    """A block that nobody points at, or that was not freed."""
+    """A block that nothing points at, or that was not freed."""
 
     payload: int
     size: int
     requested: Optional[int]
-    held_by: Optional[int]  # payload of another lost block that points at it
+    held_by: Optional[int]  # payload of another listed block that points at this one
     owner: Optional[Owner]
 
 
 class LeaksReport(Report):
-    """The twin of `heap-leaks`: `blocks` are listed of `total`, largest first; none where it was interrupted."""
+    """The report of `heap-leaks`. `blocks` lists the largest of `total`; it is empty if Ctrl-C ended the reading."""
 
-    kind: str  # "unreachable", "not reached" where not all was scanned, or "not freed"
-    since: Optional[str]  # a mark
+    kind: str  # "unreachable", "not freed", or "not reached" if some memory was not scanned
+    since: Optional[str]  # name of the mark that the user gave
     blocks: Tuple[Leak, ...]
-    total: Optional[int]  # None: interrupted
+    total: Optional[int]  # None if Ctrl-C ended the reading
     bytes: Optional[int]
-    complete: bool  # all was read that the list is concluded from
+    complete: bool  # true if everything that the list depends on was read
     scanned: Tuple[Scanned, ...]
     unscanned: Tuple[Unscanned, ...]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The twin of `malloc-log`."""
+"""The data of `malloc-log`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from gdbext.model.reports.base import Report
 
 
 class LogEntry(Record):
-    """One event of `log`."""
+    """One event of the trace."""
 
     seq: int
     kind: str
@@ -24,7 +24,7 @@ class LogEntry(Record):
 
 
 class LogReport(Report):
-    """The twin of `malloc-log`: the newest events that the filters let through, oldest first."""
+    """The report of `malloc-log`: the newest events that pass the filters, oldest first. `matching` counts all."""
 
     events: Tuple[LogEntry, ...]
     matching: int

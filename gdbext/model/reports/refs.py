@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The twin of `heap-refs`, and what was scanned for it."""
+"""The data of `heap-refs`, and of the memory scanned for it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gdbext.model.reports.base import Report
 
 
 class Scanned(Record):
-    """What was scanned for pointers; `amount` counts bytes, of registers their number."""
+    """Memory or registers that were scanned for pointers. `amount` counts bytes, or registers."""
 
     kind: str  # "global", "stack", "memory", "register" or "heap"
     name: str
@@ -22,13 +22,13 @@ class Scanned(Record):
 
 
 class Unscanned(Record):
-    """What should have been scanned for pointers and was not; why is among what was skipped."""
+    """Memory that should have been scanned for pointers and was not. `skipped` says why."""
 
-    kind: str  # as of what was scanned
+    kind: str  # the same words as in `scanned`
     name: str
     start: Optional[int]
     end: Optional[int]
-    amount: Optional[int]  # bytes; None: not known, or no memory
+    amount: Optional[int]  # bytes; None if not known, or if it is no memory
 
 
 class Reference(Record):
@@ -36,19 +36,19 @@ class Reference(Record):
 
     kind: str  # "global", "stack", "memory", "register" or "block"
     name: str  # the variable, the register, or the block with an offset
-    address: Optional[int]  # of the pointer; a register has none
+    address: Optional[int]  # of the pointer; None for a register
     value: int
-    block: Optional[int]  # payload of the block that the pointer stands in
+    block: Optional[int]  # payload of the block that holds the pointer
     owner: Optional[Owner]  # of that block
 
 
 class RefsReport(Report):
-    """The twin of `heap-refs`: `references` are listed of `total` that were found."""
+    """The report of `heap-refs`. `references` lists the first of the `total` that were found."""
 
     address: int
     block: Optional[Place]
     references: Tuple[Reference, ...]
     total: int
-    complete: bool  # all that can point at it was scanned
+    complete: bool  # true if everything that may point at the block was scanned
     scanned: Tuple[Scanned, ...]
     unscanned: Tuple[Unscanned, ...]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The twin of `memtrace save`."""
+"""The data of `memtrace save`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from gdbext.model.reports.base import Report
 
 
 class SaveReport(Report):
-    """What `save` has put into its file."""
+    """The report of `memtrace save`: what the file holds."""
 
     file: str
     bytes: int

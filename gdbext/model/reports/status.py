@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The twin of `memtrace status`."""
+"""The data of `memtrace status`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from gdbext.model.said import Text
 
 
 class HeapStatus(Record):
-    """A heap that was found, or not recognised, and why."""
+    """A heap that was found. `why` says how it was recognised, or why it was not."""
 
     kind: str
     layout: str
@@ -19,12 +19,12 @@ class HeapStatus(Record):
     start: int
     end: int
     why: Text
-    origin: Text  # what led to it
+    origin: Text  # what led to the heap
     name: Optional[str]
 
 
 class RingStatus(Record):
-    """The ring, if there is one."""
+    """The recorder's ring."""
 
     address: int
     capacity: int
@@ -36,7 +36,7 @@ class RingStatus(Record):
 
 
 class StatusReport(Report):
-    """The twin of `memtrace status`: what was found, what is missing, and how to get it."""
+    """The report of `memtrace status`: what was found, and, in `skipped`, what is missing and how to get it."""
 
     heaps: Tuple[HeapStatus, ...]
     ring: Optional[RingStatus]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The twin of `memtrace watch`."""
+"""The data of `memtrace watch`."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ class WatchedCall(Record):
     payload: int
     size: Optional[int]
     seq: int  # in the run that was looked at
-    count: Optional[int]  # which of the calls with this stack and size; None: not known
+    count: Optional[int]  # 1 for the first of the calls with this stack and size; None if not known
     stack: Stack
 
 
 class WatchedWrite(Record):
-    """The first write to a watched word that is not the allocator's."""
+    """The first write to the watched word that the allocator did not make."""
 
     before: Optional[int]
     after: Optional[int]
     stack: Stack
     thread: Optional[str]
-    copiers: int = 0  # innermost calls that only write for who called them: memset, memcpy, ...
+    copiers: int = 0  # number of innermost calls that write for their callers: memset, memcpy, ...
 
 
 class WatchReport(Report):
-    """The twin of `memtrace watch`: what is watched or waited for, and who has written."""
+    """The report of `memtrace watch`: the word that is watched or waited for, and who wrote to it."""
 
     state: str  # "off", "waiting" for the call, "watching" the word, "written"
     address: Optional[int]
@@ -40,5 +40,5 @@ class WatchReport(Report):
     call: Optional[WatchedCall]
     write: Optional[WatchedWrite]
     owners: Tuple[Life, ...]
-    by_allocator: int  # writes of the allocator that were let pass
-    by_owner: int  # writes of an owner into its own block that were let pass
+    by_allocator: int  # writes by the allocator, which were ignored
+    by_owner: int  # writes by an owner into its own block, which were ignored

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a report can be written as, one file each, loaded when it is asked for.
+"""The forms in which a report can be written, one file each, loaded when they are first used.
 
-To add an output (docs/how-to/add-an-export.md has an example): write a file with an OUTPUT, and add its name here.
-Approach: an output writes bytes to a stream; where they go is the same for all: the terminal, or a file as a whole.
+To add an output, write a file with an OUTPUT and add its name here (example: docs/how-to/add-an-export.md).
+Approach: an output writes bytes to a stream. It does not know whether they go to the terminal or to a file.
 """
 
 from __future__ import annotations
@@ -21,12 +21,13 @@ NAMES = (
 class Output(NamedTuple):
     """One form of a report."""
 
-    suffix: str  # of files in this form
-    write: Callable[[Any, Callable[[Any], Iterable[str]], BinaryIO], None]  # the report, what makes its lines, a stream
-    reports: Tuple[Type[Report], ...] = (Report,)  # that can be written so
+    suffix: str  # ends the names of files in this form
+    # Takes the report, the function that makes its lines, and the stream to write to.
+    write: Callable[[Any, Callable[[Any], Iterable[str]], BinaryIO], None]
+    reports: Tuple[Type[Report], ...] = (Report,)  # the reports that have this form
 
 
 def output_named(name: str) -> Output:
-    """A form by its name."""
+    """Loads an output by its name."""
     output: Output = load(f"report.outputs.{name}", "OUTPUT")
     return output

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A report as JSON: docs/reference/json.md says what is in it."""
+"""Writes a report as JSON. docs/reference/json.md describes the fields."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from gdbext.report.outputs import Output
 
 
 def write_json(report: Report, lines: Callable[[Report], Any], out: BinaryIO) -> None:
-    """One object."""
+    """Writes the report as one JSON object."""
     out.write(f"{to_json(report)}\n".encode())
 
 

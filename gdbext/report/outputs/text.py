@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A report as text: lines, in UTF-8."""
+"""Writes a report as lines of UTF-8 text."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from gdbext.report.printable import text_of
 
 
 def write_text(report: Report, lines: Callable[[Report], Iterable[str]], out: BinaryIO) -> None:
-    """Lines, of which one above all says where Ctrl-C has cut the report short."""
+    """Writes the lines of the report. If Ctrl-C cut it short, a line at the top says so."""
     cut = "interrupted: this is of what had been read, and concludes nothing; the same command again reads on"
     text = text_of((*([cut] if report.cost.interrupted else []), *lines(report)))
     out.write(f"{text}\n".encode("utf-8", "backslashreplace"))

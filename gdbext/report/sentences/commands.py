@@ -17,8 +17,11 @@ SENTENCES = {
         "with `file`"
     ),
     "of-source": "{source}: {why}",
-    "records-untyped": "its records are here, but only debug information tells how: load an ELF that was built with -g",
-    "records-not-linked": "it is linked, but no records are: it is off, or sends to a host",
+    "records-untyped": (
+        "its records are here, but only debug information tells how they are laid out: "
+        "load an ELF that was built with -g"
+    ),
+    "records-not-linked": "it is linked and keeps no records: it is off, or sends them to a host",
     "of-task-stats": "ESP-IDF's task_stats: {why}",
     "frees-not-listed": (
         "the records do not say when a block was freed, so that frees are not listed; last-malloc ADDRESS shows them"
@@ -41,7 +44,7 @@ SENTENCES = {
     "root-too-large": "{name} {start:#x}..{end:#x} is larger than {most:size}: name what matters of it with --scan",
     "gap-not-scanned": "no block could be proven in {start:#x}..{end:#x}: what points from there is not seen",
     "section-too-large": "{start:#x}..{end:#x} is larger than {most:size}: only heaps and ring of it are kept",
-    "first-references": "only the first {most:,} places that hold it are told",
+    "first-references": "only the first {most:,} places that hold it are listed",
     # tasks
     "stack-cannot-be": "the stack of {task} cannot be what its control block at {place:#x} says",
     "owners-known": "tasks  ESP-IDF's task_stats names the owners of {blocks:block}: {tasks}",

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reports as text: data in, lines out; nothing is concluded here."""
+"""Turns report data into lines of text. Nothing is concluded here."""

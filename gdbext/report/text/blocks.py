@@ -12,7 +12,7 @@ from gdbext.report.text.words import stack_words
 
 
 def blocks_lines(report: BlocksReport) -> Iterator[str]:
-    """The list of blocks with its totals."""
+    """Yields the list of blocks, then its totals."""
     yield f"{'block':>12} {'size':>10} {'requested':>10}  state  {'seq':>8}  task, allocated by"
     for entry in report.blocks:
         requested = f"{entry.requested:,}" if entry.requested is not None else "-"

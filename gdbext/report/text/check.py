@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`heap-check` as text. Data in, lines out; nothing is concluded here."""
+"""`heap-check` as text."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _CONSEQUENCES_SHOWN = 3
 
 
 def check_lines(report: CheckReport) -> Iterator[str]:
-    """The whole report, line by line."""
+    """Yields the lines of the whole report."""
     if report.assertion is not None:
         text = report.assertion.text or "its condition is not known"
         yield f"memtrace: heap assertion in {report.assertion.function}: {text}"

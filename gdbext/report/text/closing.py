@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The lines that end a text report: what is left out, what was not checked, the trace and the cost."""
+"""The lines that end a text report: entries left out, checks skipped, the trace and the cost."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from gdbext.report.text.words import cost_words, trace_words
 
 
 def more_line(shown: int, total: int) -> Iterator[str]:
-    """How many entries a list leaves out."""
+    """Yields a line with the number of entries that a list leaves out. Yields nothing if the list is complete."""
     if total > shown:
         yield f"... {total - shown:,} more (--all)"
 
 
 def skipped_lines(skipped: Tuple[Skipped, ...]) -> Iterator[str]:
-    """What was not checked, and why."""
+    """Yields a line for each check that was skipped, with the reason."""
     for item in skipped:
         yield f"not checked: {item.check}: {words(item.why)}"
 
 
 def closing_line(report: Report) -> str:
-    """What the trace holds, and what the report has cost."""
+    """Returns the last line: what the trace holds, and what the report cost."""
     return f"{trace_words(report.trace)}; read {cost_words(report.cost)}"

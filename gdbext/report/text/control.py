@@ -10,5 +10,5 @@ from gdbext.report.sentences import words
 
 
 def control_lines(report: ControlReport) -> Iterator[str]:
-    """What was asked."""
+    """Yields the one line that says what the recorder was asked to do."""
     yield words(report.text)

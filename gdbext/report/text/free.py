@@ -10,11 +10,11 @@ from gdbext.report.numbers import counted, size_words
 from gdbext.report.text.closing import skipped_lines
 from gdbext.report.text.words import cost_words
 
-_LEAST_SHARE = 0.001
+_LEAST_SHARE = 0.001  # a smaller share would be printed as 0.0%
 
 
 def free_lines(report: FreeReport) -> Iterator[str]:
-    """Each heap in numbers."""
+    """Yields the totals of each heap, then the use of each task's stack."""
     for heap in report.heaps:
         name = f" {heap.name}" if heap.name else ""
         what = f"({heap.kind}, {heap.layout}, {size_words(heap.end - heap.start)})"

@@ -11,7 +11,7 @@ from gdbext.report.text.words import owner_words, place_words, stack_words
 
 
 def last_lines(report: LastReport) -> Iterator[str]:
-    """The whole report, line by line."""
+    """Yields the lines of the whole report."""
     trace = report.trace
     yield f"{report.address:#x}: {place_words(report.block, report.cost)}"
     for number, life in enumerate(report.generations):
@@ -23,8 +23,8 @@ def last_lines(report: LastReport) -> Iterator[str]:
             verb = "freeing  " if life.in_flight else "freed    "
             yield f"    {verb}  {stack_words(life.freed)}   {owner_words(life.freed_task, life.freed_seq)}".rstrip()
         elif number == 0:
-            told = trace is None or trace.imported is None or (trace.running and trace.imported.frees_told)
-            yield "    not freed" if told else "    no free of it is recorded"
+            frees_seen = trace is None or trace.imported is None or (trace.running and trace.imported.frees_told)
+            yield "    not freed" if frees_seen else "    no free of it is recorded"
     if report.older:
         yield f"  ... {report.older:,} more (--all)"
     if not report.generations and not report.cost.interrupted:

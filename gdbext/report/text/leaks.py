@@ -12,7 +12,7 @@ from gdbext.report.text.scanned import owner_end, reached_words, scanned_lines
 
 
 def leaks_lines(report: LeaksReport) -> Iterator[str]:
-    """Lost blocks, those that nobody points at first, largest first."""
+    """Yields the totals, then a line for each leak in the report's order."""
     total = "nothing is listed: memory that Ctrl-C left unread decides what is "
     if report.total is not None and report.bytes is not None:
         total = f"{counted(report.total, 'block')}, {counted(report.bytes, 'byte')}: "

@@ -11,7 +11,7 @@ from gdbext.report.text.words import stack_words
 
 
 def log_lines(report: LogReport) -> Iterator[str]:
-    """The events, oldest first."""
+    """Yields the events, oldest first."""
     yield from more_line(len(report.events), report.matching)
     for entry in report.events:
         size = f"{entry.size:,}" if entry.size else ""

@@ -12,7 +12,7 @@ from gdbext.report.text.words import place_words
 
 
 def refs_lines(report: RefsReport) -> Iterator[str]:
-    """Who points at a block."""
+    """Yields a line for each pointer to the block, then what was scanned."""
     yield f"{report.address:#x}: {place_words(report.block, report.cost)}"
     for one in report.references:
         at = f" at {one.address:#x}" if one.address is not None else ""

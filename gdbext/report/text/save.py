@@ -12,7 +12,7 @@ from gdbext.report.text.words import cost_words, trace_words
 
 
 def save_lines(report: SaveReport) -> Iterator[str]:
-    """What is in the file, and how to open it."""
+    """Yields what the file contains, and how to open it."""
     yield from skipped_lines(report.skipped)
     parts = [counted(report.heaps, "heap"), f"{size_words(report.bytes)} in {counted(report.ranges, 'range')}"]
     parts.append(counted(report.threads, "thread") if report.threads else "no registers: this machine is not known")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What was scanned for pointers, and what was not, as text."""
+"""Text about the memory that was scanned for pointers, and about the memory that was not."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from gdbext.report.text.closing import skipped_lines
 from gdbext.report.text.words import stack_words
 
 _MOST_STACKS = 16
-_MOST_NAMES = 4  # of what was not scanned, in a title
+_MOST_NAMES = 4  # names of unscanned memory in the first line of a report
 
 
 def reached_words(report: Union[LeaksReport, RefsReport]) -> str:
-    """How much was scanned of how much, and what was not."""
+    """Returns how much memory was scanned, of how much, and the names of the rest."""
     done = sum(one.amount for one in report.scanned if one.kind != "register")
     left = sum(one.amount or 0 for one in report.unscanned)
     of_all = f" of {size_words(done + left)}" if left else ""
@@ -29,7 +29,7 @@ def reached_words(report: Union[LeaksReport, RefsReport]) -> str:
 
 
 def scanned_lines(scanned: Tuple[Scanned, ...], skipped: Tuple[Skipped, ...]) -> Iterator[str]:
-    """What was scanned in numbers, and what was not."""
+    """Yields how much of each kind of memory was scanned, the names of the stacks, and the checks skipped."""
     sums: Dict[str, int] = {}
     for one in scanned:
         sums[one.kind] = sums.get(one.kind, 0) + one.amount
@@ -44,7 +44,7 @@ def scanned_lines(scanned: Tuple[Scanned, ...], skipped: Tuple[Skipped, ...]) ->
 
 
 def owner_end(owner: Optional[Owner]) -> str:
-    """Who a block belongs to, as the end of a line."""
+    """Returns the end of a line: the task and the stack that allocated a block. Empty if nobody is known."""
     if owner is None:
         return ""
     return f"   {owner.task or '?'}: {stack_words(owner.allocated)}"

@@ -12,7 +12,7 @@ from gdbext.report.text.words import trace_words
 
 
 def status_lines(report: StatusReport) -> Iterator[str]:
-    """What was found and what is missing."""
+    """Yields what was found, then what is missing."""
     for heap in report.heaps:
         name = f" {heap.name}" if heap.name else ""
         yield f"heap  {name} {heap.start:#x}..{heap.end:#x} {heap.kind}, {heap.layout}: {words(heap.origin)}"

@@ -13,12 +13,12 @@ from gdbext.report.text.words import frame_name, owner_words, stack_words
 
 
 def watch_lines(report: WatchReport) -> Iterator[str]:
-    """The whole report, line by line."""
+    """Yields the lines of the whole report."""
     where = "" if report.address is None else f"{report.length} bytes at {report.address:#x}"
     if report.write is not None:
         change = f"{_value(report.write.before)} -> {_value(report.write.after)}"
         yield f"memtrace: {where} written from outside of the allocator: {change}"
-        # What wrote for the writer (memset, ...) stands behind the line that called it.
+        # The line names the caller of memset or the like first, and memset itself after it.
         stack, copiers = report.write.stack[report.write.copiers :], report.write.stack[: report.write.copiers]
         inner = f", in {' > '.join(map(frame_name, reversed(copiers)))}" if copiers else ""
         thread = f"   {report.write.thread}" if report.write.thread else ""

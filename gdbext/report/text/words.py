@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Stacks, owners, places and costs as people read them: shared by every text report."""
+"""Words for stacks, owners, places and costs, which all text reports share."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ _CALLERS_SHOWN = 5
 
 
 def cost_words(cost: Cost) -> str:
-    """What a report cost the link."""
+    """Returns how many bytes a report has read from the target, in how many reads."""
     return f"{size_words(cost.bytes)} in {counted(cost.reads, 'read')}"
 
 
 def frame_name(frame: Frame) -> str:
-    """A frame in one word."""
+    """Returns the name of a frame's function, else its address."""
     return frame.function or f"{frame.pc:#x}"
 
 
 def stack_words(stack: Stack) -> str:
-    """A stack on one line: outermost caller first, then the place of the call."""
+    """Returns a stack on one line: the outermost caller first, and the source line of the innermost frame last."""
     if not stack:
         return "(not in the trace)"
     names = [frame_name(frame) for frame in reversed(stack)]
@@ -35,22 +35,22 @@ def stack_words(stack: Stack) -> str:
 
 
 def owner_words(task: Optional[str], seq: Optional[int]) -> str:
-    """Who and when, as the end of a line."""
+    """Returns the end of a line: the task and the sequence number, as far as they are known."""
     parts = [f"task {task}" if task else "", f"seq {seq}" if seq is not None else ""]
     return "  ".join(part for part in parts if part)
 
 
 def trace_words(trace: Optional[TraceInfo]) -> str:
-    """What the trace holds and what it lost, on one line."""
+    """Returns one line about what the trace holds and what it has lost."""
     if trace is None:
         return "trace: none (no ring found)"
     if trace.imported is not None:
-        told = trace.imported
+        source = trace.imported
         before = f", {trace.overwritten:,} overwritten before them" if trace.overwritten else ""
-        if told.overflowed and not before:
+        if source.overflowed and not before:
             before = ", nobody knows how many overwritten before them"
-        room = f"mode {told.mode}" + (f", room for {told.capacity:,}" if told.capacity is not None else "")
-        return f"trace: {counted(trace.kept, 'record')} of {told.source} ({room}){before}; {trace.state}"
+        room = f"mode {source.mode}" + (f", room for {source.capacity:,}" if source.capacity is not None else "")
+        return f"trace: {counted(trace.kept, 'record')} of {source.source} ({room}){before}; {trace.state}"
     lost = [
         f"{trace.overwritten:,} overwritten before them" if trace.overwritten else "",
         f"{trace.dropped:,} dropped" if trace.dropped else "",
@@ -64,7 +64,7 @@ def trace_words(trace: Optional[TraceInfo]) -> str:
 
 
 def place_words(place: Optional[Place], cost: Cost) -> str:
-    """Where an address lies in a heap."""
+    """Returns where an address lies in a heap."""
     if place is None:
         return "not found in what had been read" if cost.interrupted else "in no heap that was found"
     if place.state == "outside":

@@ -65,5 +65,5 @@ def _size(number: Any) -> int:
     return int(number)
 
 
-SENTENCES = {"lines-unread": "{lines:line} of the log make no sense"}
+SENTENCES = {"lines-unread": "the log has {lines:line} that memtrace cannot read"}
 IMPORTER = Importer(lambda head: _FIRST.match(head) is not None, read_log, SENTENCES)

@@ -99,17 +99,6 @@ def broken(*words: str) -> Callable[[], Any]:
     return lambda: ask(world(images, [HEAP]), *words, heap=HEAP)
 
 
-def interrupted() -> Any:
-    """Ctrl-C at one read after the other."""
-    found = []
-    for at in range(1, 12):
-        try:
-            found.append(slow_world.ask(slow_world.Live(at), "free"))
-        except KeyboardInterrupt:
-            pass
-    return found
-
-
 def unreachable(*holes: range) -> Callable[[], Any]:
     """What is scanned has holes."""
     return lambda: slow_world.ask(slow_world.Live(holes=holes), "leaks --unreachable")
@@ -166,7 +155,7 @@ RECIPES: dict[str, Callable[[], Any]] = {
     "an assertion": counted_late,
     "bytes that are no blocks": broken("blocks"),
     "bytes that are not scanned": broken("refs", hex(A)),
-    "Ctrl-C before totals": interrupted,
+    "Ctrl-C before totals": lambda: slow_world.interrupted("free"),
     "no globals": without_globals,
     "a root that is not there": unreachable(range(slow_world.GLOBALS, slow_world.GLOBALS + 0x10000)),
     "a root with a hole": unreachable(range(slow_world.GLOBALS + 0x100, slow_world.GLOBALS + 0x200)),

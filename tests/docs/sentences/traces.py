@@ -139,17 +139,6 @@ def many_places() -> Any:
     return check(changed([(BASE, IMAGE)], {bitmaps: b"\xff" * 4 * MULTI.levels}), HEAP)
 
 
-def interrupted() -> Any:
-    """Ctrl-C at one read after the other."""
-    found = []
-    for at in range(1, 12):
-        try:
-            found.append(slow_world.ask(slow_world.Live(at), "check"))
-        except KeyboardInterrupt:
-            pass
-    return found
-
-
 def kernel_interrupted() -> Any:
     image, found = kernel_world.kernel(), []
     for at in range(1, 12):
@@ -355,7 +344,7 @@ RECIPES: dict[str, Callable[[], Any]] = {
     "stopped in the allocator": stopped(Frame(0x100, "tlsf_malloc")),
     "stopped in a helper": stopped(Frame(0x100, None, "components/heap/tlsf/tlsf.c")),
     "many places": many_places,
-    "Ctrl-C": interrupted,
+    "Ctrl-C": lambda: slow_world.interrupted("check"),
     "Ctrl-C in the kernel's lists": kernel_interrupted,
     "a list that is not there": lambda: kernel(lambda symbols: symbols.addresses.update(xPendingReadyList=0x9000_0000)),
     "many problems": lambda: kernel(many_problems),
