@@ -30,6 +30,8 @@ from tests.toolchain import sources
 from tests.toolchain.sources import run
 from tests.toolchain.where import CALL0_CORE, CALL0_TARGET, CORE, FLAGS, OPTIONS, TARGET, Toolchain
 
+# Without manuals: configure takes no program for makeinfo that does not say its version, so make itself is told.
+MAKE = ("make", "MAKEINFO=true")
 GCC_PARTS = ("all-gcc", "all-target-libgcc")
 BINUTILS = "ar as ld nm objcopy objdump ranlib readelf strip".split()
 HEARTBEAT_SECONDS = 30
@@ -94,7 +96,7 @@ class Builder:
         """The same objects but for those that know the core."""
         sources.configure(self.work / "gdb-source", self.work / "cores" / f"core-{CALL0_CORE}")
         built = self.work / "gdb-build"
-        run(["make", f"-j{self.jobs}", "all-gdb"], built, self.environment("gdb"))
+        run([*MAKE, f"-j{self.jobs}", "all-gdb"], built, self.environment("gdb"))
         shutil.copy2(built / "gdb" / "gdb", self.prefix / "bin" / f"{CALL0_TARGET}-gdb")
 
     def sources_of(self, part: str) -> Path:
@@ -111,14 +113,14 @@ class Builder:
         if not (built / "Makefile").exists():
             place = [f"--target={TARGET}", f"--prefix={self.prefix}"]
             run([f"{source}/configure", *place, *OPTIONS[part]], built, environment)
-        run(["make", f"-j{self.jobs}", *targets], built, environment)
-        run(["make", *install], built, environment)
+        run([*MAKE, f"-j{self.jobs}", *targets], built, environment)
+        run([*MAKE, *install], built, environment)
 
     def environment(self, part: str) -> dict[str, str]:
-        """How a part is built: quickly, without manuals, with the binutils that were made before."""
+        """How a part is built: quickly, with the binutils that were made before."""
         path = f"{self.prefix / 'bin'}{os.pathsep}{os.environ['PATH']}"
         flags = dict.fromkeys(("CFLAGS", "CXXFLAGS"), FLAGS[part])
-        return {**os.environ, **flags, "CFLAGS_FOR_TARGET": "-O1", "MAKEINFO": "true", "PATH": path}
+        return {**os.environ, **flags, "CFLAGS_FOR_TARGET": "-O1", "PATH": path}
 
     def folder(self, name: str) -> Path:
         """A folder of the build."""
