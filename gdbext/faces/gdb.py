@@ -12,13 +12,13 @@ from typing import Any, List
 
 import gdb
 
-from gdbext.commands import command_named, headings
-from gdbext.commands.command import Command
+from gdbext.commands import NAMES, command_named, headings
+from gdbext.commands.command import Command, Tool
 from gdbext.commands.parsing import help_of
 from gdbext.faces.complete import complete
 from gdbext.faces.gdb_session import Session
 from gdbext.faces.gdb_settings import add_settings
-from gdbext.faces.gdb_terminal import Prefix, errors_as_lines, put
+from gdbext.faces.gdb_terminal import Prefix, error, errors_as_lines, put
 from gdbext.model.errors import UserError
 
 _HELP = """\
@@ -55,6 +55,19 @@ class GdbCommand(gdb.Command):
         return found if found is not None else gdb.COMPLETE_EXPRESSION
 
 
+class ShellCommand(gdb.Command):
+    """A command of the shell that users look for in GDB, too: it has a help, and says where it works."""
+
+    def __init__(self, tool: Tool) -> None:
+        self._called = tool.heading.called
+        self.__doc__ = "\n".join(filter(None, (f"In the shell: {help_of(tool, self._called)}", tool.more)))
+        super().__init__(f"memtrace {tool.name}", gdb.COMMAND_DATA, gdb.COMPLETE_NONE)
+
+    def invoke(self, argument: str, from_tty: bool) -> None:
+        """Says where the command works."""
+        raise error(f"{self._called} is a command of the shell, outside of GDB; see `help {self._called}`")
+
+
 def session() -> Session:
     """Returns the session of this GDB. The commands of a breakpoint are text, and can reach it only in this way."""
     return _SESSIONS[0]
@@ -80,10 +93,12 @@ def register() -> None:
 
 
 def _add_commands(session: Session) -> None:
-    Prefix("memtrace", _HELP)
+    Prefix("memtrace", _HELP, NAMES)
     offered = [(name, heading) for name, heading in headings() if heading.only != "in the shell"]
-    for name, _ in offered:
-        GdbCommand(command_named(name), session)
+    for name, heading in headings():
+        ShellCommand(command_named(name)) if heading.only == "in the shell" else GdbCommand(
+            command_named(name), session
+        )
     for name, heading in offered:
         if heading.called.startswith("memtrace "):
             continue

@@ -159,7 +159,7 @@ def test_settings_are_gdbs_own() -> None:
         before=STOP,
     )
     show, blocks, coloured, plain = (captured.output for captured in done.captured)
-    assert show == "How many entries lists show (0: all): 2.\n"
+    assert show == "How many entries lists show: 2.\n"
     assert "more (--all)" in blocks
     assert "\x1b[32mclean\x1b[0m" in coloured
     assert "\x1b" not in plain
