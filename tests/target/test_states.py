@@ -10,7 +10,7 @@ import pytest
 from gdbext.commands import NAMES
 from gdbext.target.settings import SETTINGS, Declared
 from tests.support import firmware
-from tests.support.gdb import SOURCE, Capture, GdbSession, remote, run_gdb
+from tests.support.gdb import PROMPT, SOURCE, Capture, GdbSession, remote, run_gdb
 from tests.support.qemu import Qemu
 from tests.support.rsp_proxy import RspProxy
 from tests.support.scenario import run_scenario, talk_to_scenario
@@ -116,16 +116,17 @@ def test_a_taken_name_is_left_to_its_owner() -> None:
     assert "Walk every heap" in done.stdout
 
 
-def test_the_pager_is_gdbs() -> None:
-    elf = firmware.build("default")
-    with Qemu(elf, append="scenario=clean") as chip, GdbSession(elf=elf) as gdb:
-        for command in (SOURCE, remote(chip.remote), "break scenario_done", "continue", "set height 10"):
+def test_the_pager_is_gdbs_and_q_ends_a_report_without_a_word() -> None:
+    with talk_to_scenario("clean") as (gdb, _):
+        for command in ("break scenario_done", "continue", "set height 10"):
             gdb.command(command)
-        gdb.send("heap-blocks --all\n")
-        gdb.expect("--Type <RET> for more")
-        gdb.send("q\n")
-        gdb.expect(r"\(gdb\) \Z")
-        assert "Traceback" not in gdb.transcript
+        gdb.send("define both\nheap-blocks --all\necho behind it\\n\nend\n")
+        gdb.expect(PROMPT)
+        for command, behind in (("heap-blocks --all", []), ("both", ["behind it"])):
+            gdb.send(f"{command}\n")
+            gdb.expect("to continue without paging--")
+            gdb.send("q\n")
+            assert gdb.expect(PROMPT).splitlines() == ["q", *behind, "(gdb) "]
 
 
 def test_tasks_and_heaps_are_completed_once_they_were_read() -> None:
