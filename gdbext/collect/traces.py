@@ -83,8 +83,8 @@ def _search_ring(target: Target, start: int, end: int) -> int:
     memory = target.bytes.memory()
     memory.allow_named(start, end)
     memory.fetch(start, min(end - start, _FIRST_LOOK))  # this read measures the speed of the link
-    seconds = memory.link.seconds(end - start)
-    memory.progress.say(f"searching {end - start:,} bytes" + (f", about {seconds:.1f} s" if seconds else ""))
+    if not memory.link.is_slow(end - start):  # else the reading itself says what it costs
+        memory.progress.say(f"searching {end - start:,} bytes")
     memory.fetch(start, end - start)
     memory.require_whole()
     found = find_rings(memory.snapshot, start, end)

@@ -65,13 +65,22 @@ def test_the_one_breakpoint_can_be_a_hardware_one() -> None:
     assert done.stdout.count(HEADLINE) == 1
 
 
-def test_a_ring_is_searched_and_the_cost_said_first() -> None:
+@pytest.mark.parametrize(
+    ("read", "cost"),
+    [
+        (0.001, "searching 65,536 bytes"),
+        (0.5, r"reading [\d,]+ bytes takes about \d s \(Ctrl-C keeps what is there\)"),
+    ],
+)
+def test_a_ring_is_searched_and_the_cost_said_first_and_once(read: float, cost: str) -> None:
     command = "malloc-log --search 0x80200000,0x80210000 --limit 1"
-    clock = "python import itertools, time; time.monotonic = itertools.count(0, 0.001).__next__"  # a read takes 1 ms
+    clock = f"python import itertools, time; time.monotonic = itertools.count(0, {read}).__next__"
     done = run_scenario("seed", [Capture(command), Capture("malloc-log --limit 1")], before=[clock])
     found, direct = (captured.output for captured in done.captured)
-    assert re.match(r"memtrace: searching 65,536 bytes, about \d+\.\d s\n", found), found
-    assert direct.splitlines()[:2] == found.splitlines()[1:3]
+    said = [line for line in found.splitlines() if line.startswith("memtrace: ") and not line.endswith(" left")]
+    assert len(said) == 1 and re.fullmatch(f"memtrace: {cost}", said[0]), found
+    shown = [line for line in found.splitlines() if not line.startswith("memtrace: ")]
+    assert direct.splitlines()[:2] == shown[:2]
     missing = run_scenario("seed", [Capture("malloc-log --search 0x80080000,0x80081000")]).captured[0]
     assert (missing.error or "").startswith("memtrace: no ring between 0x80080000 and 0x80081000")
 
