@@ -97,6 +97,12 @@ def inferior_key() -> Tuple[int, int, int]:
     return inferior.num, inferior.pid, connection or 0
 
 
+def connections() -> List[str]:
+    """Returns the addresses of the servers that this GDB is connected to."""
+    found = [getattr(inferior, "connection", None) for inferior in gdb.inferiors()]
+    return [one.details for one in found if one is not None and one.type in _REMOTE and one.details]
+
+
 def is_core() -> bool:
     """Returns True if the selected inferior is a core dump."""
     connection = getattr(gdb.selected_inferior(), "connection", None)

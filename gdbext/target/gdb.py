@@ -24,6 +24,7 @@ from gdbext.source.core import Core
 from gdbext.source.gdb_inferior import (
     NamedMemory,
     auxiliary_vector,
+    connections,
     inferior_key,
     is_core,
     is_fragile,
@@ -36,6 +37,7 @@ from gdbext.source.gdb_inferior import (
 from gdbext.source.known import Known, parse_ranges
 from gdbext.source.link import Say
 from gdbext.source.memory import Memory, NoTarget
+from gdbext.source.rsp import is_same_server
 from gdbext.source.saved import Saved, read_saved
 from gdbext.source.snapshot import ByteOrder
 from gdbext.symbols.gdb_symbols import GdbProgram, address_of, failed_assertion, size_of
@@ -266,6 +268,11 @@ def target_over_rsp(address: str, program: GdbProgram, settings: Settings, say: 
     head = _elf_head()
     if head is None:
         raise UserError("--rsp takes pointer size and symbols from the program: load it with `file APP.elf`")
+    if any(is_same_server(address, own) for own in connections()):
+        raise UserError(
+            f"this GDB itself is connected to {address}, and a server serves one debugger at a time: without --rsp "
+            "(and `set memtrace rsp`) the command reads over GDB's own connection"
+        )
     data = RspBytes(address, say, settings)
     try:
         order: ByteOrder = "big" if head[5] == _ELF_BIG else "little"
