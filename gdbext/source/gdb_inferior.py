@@ -120,6 +120,18 @@ def is_fragile() -> bool:
     return "disabled" in gdb.execute("show remote supported-packets-packet", to_string=True)
 
 
+def is_watchpoint_refused(address: int, length: int) -> bool:
+    """Asks the server to set a watchpoint, and at once to take it away. False if there is no server to ask."""
+    place = f"2,{address:x},{length:x}"
+    try:
+        refused = 'received: "OK"' not in gdb.execute(f"maintenance packet Z{place}", to_string=True)
+    except gdb.error:  # a native process
+        return False
+    if not refused:
+        gdb.execute(f"maintenance packet z{place}", to_string=True)
+    return refused
+
+
 def named_memory() -> Optional[NamedMemory]:
     """Returns the memory that the program and the target name. None: all addresses may be read.
 

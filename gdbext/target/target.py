@@ -84,6 +84,9 @@ class Watcher(Protocol):
     def disarm(self) -> None:
         """Stops watching."""
 
+    def require_unit(self) -> None:
+        """Ends the watch and raises UserError if its watchpoint cannot be set any more."""
+
     def watched(self) -> Watched:
         """Returns the state of the watch."""
 
