@@ -72,6 +72,7 @@ def ring_address(target: Target, wanted: Namespace, span: Optional[Span], named:
         ring = saved.ring
     if ring is None and target.bytes.is_file:
         ring = _newest_ring(target.bytes.memory())
+    target.bytes.memory().require_whole()
     if ring is None and symbol is not None:
         raise NoRing(said("ring-pointer-unread", place=symbol))
     if ring is None:
