@@ -52,7 +52,8 @@ def words_in_gdb(command: Command, text: str) -> List[str]:
         words = shlex.split(text)
     except ValueError as problem:
         raise UserError(str(problem)) from None
-    if not any("ADDRESS" in one.settings.get("metavar", "") for one in command.arguments if one.name[:2] != "--"):
+    positional = [one.settings.get("metavar", "") for one in command.arguments if one.name[:2] != "--"]
+    if positional and "ADDRESS" not in positional[0]:
         return words
     flags = {one.name: one.settings.get("action") == "store_true" for one in command.arguments}
     options: List[str] = []
@@ -65,6 +66,8 @@ def words_in_gdb(command: Command, text: str) -> List[str]:
         else:
             expression.append(word)
     whole = " ".join(expression)
+    if expression and not positional:
+        raise UserError(f"{whole} belongs to no option: a value with spaces is put in quotes")
     quoted = _QUOTED.fullmatch(whole)  # in quotes, as other commands take what has spaces
     return [*options, "--", whole[1:-1] if quoted else whole] if expression else options
 

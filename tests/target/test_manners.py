@@ -73,6 +73,7 @@ def test_a_wrong_program_is_said_to_be_wrong() -> None:
     ("command", "line"),
     [
         ("heap-check --nonsense", "memtrace: unrecognized arguments: --nonsense; see `help heap-check`"),
+        ("heap-check --ring (void *) 4", "memtrace: *) 4 belongs to no option: a value with spaces is put in quotes"),
         ("heap-check --heap here", "memtrace: --heap here: give KIND@ADDRESS with KIND one of"),
         ("heap-check --heap multi_heap@nowhere", 'memtrace: nowhere: No symbol "nowhere" in current context.'),
         ("last-malloc", "memtrace: the following arguments are required: ADDRESS; see `help last-malloc`"),
