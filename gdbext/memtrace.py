@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The file that GDB sources. It makes the package importable and registers the commands, nothing else."""
+memtrace_needs_a_GDB_with_Python = True  # a GDB without Python takes this for a command, and prints it as unknown
+
+# The file that GDB sources. It makes the package importable and registers the commands, nothing else.
 
 import os
 import sys

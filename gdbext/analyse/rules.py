@@ -16,8 +16,9 @@ _MOST_FAULTS = 100
 def run_rules(facts: HeapFacts) -> Tuple[List[Fault], List[Skipped]]:
     """Returns the faults of one heap, and what could not be checked or is not shown."""
     faults: List[Fault] = []
+    cut = said("reading-interrupted") if facts.cut else None  # what is missing says nothing of the heap then
     skipped = [
-        Skipped("blocks", said("unread-from", place=facts.layout.place_of_size(broken.payload)))
+        Skipped("blocks", cut or said("unread-from", place=facts.layout.place_of_size(broken.payload)))
         for broken in facts.walk.breaks
         if broken.word is None
     ]
@@ -26,7 +27,7 @@ def run_rules(facts: HeapFacts) -> Tuple[List[Fault], List[Skipped]]:
         if len(found) > _MOST_FAULTS:
             skipped.append(Skipped(rule.id, said("more-places", places=len(found) - _MOST_FAULTS)))
         if lacks is not None:
-            skipped.append(Skipped(rule.id, lacks))
+            skipped.append(Skipped(rule.id, cut or lacks))
         faults += found[:_MOST_FAULTS]
     return faults, skipped
 

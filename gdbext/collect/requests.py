@@ -42,6 +42,7 @@ def ask_recorder(request: str, target: Target, options: Namespace) -> Asked:
     if address == 0:
         raise UserError("the ring has not been started yet: let the target run to its memtrace_init")
     data = target.bytes.memory().get(address, HEADER_BYTES)
+    target.bytes.memory().require_whole()
     if data is None:
         raise UserError(f"the ring at {address:#x} cannot be read")
     try:

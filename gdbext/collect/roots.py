@@ -77,11 +77,12 @@ def collect_scan(found: Collected, named: Sequence[str]) -> Scan:
     for root in scan.roots:
         memory.fetch_known(root.start, root.end)
         missing = _missing(memory, root.start, root.end)
-        if missing:
+        if missing and not memory.interrupted:  # what Ctrl-C left unread could be read
             where = said("memory-at", name=root.name, start=root.start, end=root.end)
             whole = missing == root.end - root.start
             why = said("root-unread", where=where) if whole else said("root-partly-unread", bytes=missing, where=where)
             found.skipped.append(Skipped("scan", why))
+        if missing:
             scan.unscanned.append(Unscanned(*root, missing))
     missing = sum(_missing(memory, block.start, block.end) for block in scan.reach.blocks)
     scan.unscanned += [Unscanned("heap", "used blocks", None, None, missing)] if missing else []

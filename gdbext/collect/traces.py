@@ -72,6 +72,7 @@ def ring_address(target: Target, wanted: Namespace, span: Optional[Span], named:
         ring = saved.ring
     if ring is None and target.bytes.is_file:
         ring = _newest_ring(target.bytes.memory())
+    target.bytes.memory().require_whole()
     if ring is None and symbol is not None:
         raise NoRing(said("ring-pointer-unread", place=symbol))
     if ring is None:
@@ -83,8 +84,8 @@ def _search_ring(target: Target, start: int, end: int) -> int:
     memory = target.bytes.memory()
     memory.allow_named(start, end)
     memory.fetch(start, min(end - start, _FIRST_LOOK))  # this read measures the speed of the link
-    seconds = memory.link.seconds(end - start)
-    memory.progress.say(f"searching {end - start:,} bytes" + (f", about {seconds:.1f} s" if seconds else ""))
+    if not memory.link.is_slow(end - start):  # else the reading itself says what it costs
+        memory.progress.say(f"searching {end - start:,} bytes")
     memory.fetch(start, end - start)
     memory.require_whole()
     found = find_rings(memory.snapshot, start, end)

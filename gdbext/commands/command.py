@@ -47,7 +47,7 @@ class Command:
         analyse: Callable[[Any, Namespace], Report],
         text: Callable[[Any], Iterable[str]],
         report: Type[Report],
-        status: Callable[[Any], int] = lambda report: 0,
+        status: Callable[[Any], int] = lambda report: 2 if report.cost.interrupted else 0,
         writes: bool = False,
     ) -> None:
         """`status` gives the shell's exit status for a report. `writes` is true if the command writes to the target."""

@@ -3,14 +3,19 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 import textwrap
 from argparse import ArgumentParser, Namespace
-from typing import NoReturn, Optional, Sequence, Union
+from typing import List, NoReturn, Optional, Sequence, Union
 
 from gdbext.commands.command import Argument, Command, Tool
 from gdbext.model.errors import UserError
 
 _NO_BREAK = "\xa0"
+_WORD = re.compile(r"""(?:\\.|"(?:\\.|[^"\\])*"|'[^']*'|[^\s"'\\])+""")
+_OPTION = re.compile(r"--[A-Za-z]")
+_QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'")
 Declared = Union[Command, Tool]
 
 
@@ -39,6 +44,32 @@ def parsed_in_gdb(command: Command, words: Sequence[str]) -> Namespace:
     """Parses the arguments of a command in GDB."""
     called = command.heading.called
     return Parser(command, called, f"help {called}").parse_args(words)
+
+
+def words_in_gdb(command: Command, text: str) -> List[str]:
+    """Splits what was typed in GDB. An address is an expression there: what is no option is one word, as typed."""
+    try:
+        words = shlex.split(text)
+    except ValueError as problem:
+        raise UserError(str(problem)) from None
+    positional = [one.settings.get("metavar", "") for one in command.arguments if one.name[:2] != "--"]
+    if positional and "ADDRESS" not in positional[0]:
+        return words
+    flags = {one.name: one.settings.get("action") == "store_true" for one in command.arguments}
+    options: List[str] = []
+    expression: List[str] = []
+    is_value = False
+    for word in _WORD.findall(text):
+        if is_value or _OPTION.match(word):
+            options += shlex.split(word)
+            is_value = not (is_value or flags.get(word, True))
+        else:
+            expression.append(word)
+    whole = " ".join(expression)
+    if expression and not positional:
+        raise UserError(f"{whole} belongs to no option: a value with spaces is put in quotes")
+    quoted = _QUOTED.fullmatch(whole)  # in quotes, as other commands take what has spaces
+    return [*options, "--", whole[1:-1] if quoted else whole] if expression else options
 
 
 def parsed_in_shell(command: Declared, words: Sequence[str], more: Sequence[Argument] = ()) -> Namespace:

@@ -35,7 +35,9 @@ def collect_watched(target: Target, options: Namespace) -> Collected:
                 "no report of damage so far: let the target run into its assertion, or heap-check, then again"
             )
         watcher.arm(target.debugger.last_damage)
-    elif options.what is not None:
+    elif options.what is None:
+        watcher.require_unit()
+    else:
         address, width = target.bytes.address(options.what), found.memory.source.pointer_size
         watcher.arm(plan_address(address, found.trace, width))
     return found

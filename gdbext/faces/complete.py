@@ -8,32 +8,40 @@ only the part of the whole word behind its last break.
 from __future__ import annotations
 
 import re
-from typing import List, Optional, Sequence
+from typing import List, Sequence, Union
 
 from gdbext.commands.command import Command
 from gdbext.heap.registry import KINDS
 
+EXPRESSION, FILE = "expression", "file"  # what GDB itself completes
 _BREAK = re.compile(r"[-@:,]")
+_BY_GDB = {"ADDRESS": EXPRESSION, "START": EXPRESSION, "FILE": FILE}  # words of metavars
 
 
-def complete(command: Command, text: str, heaps: Sequence[str] = (), tasks: Sequence[str] = ()) -> Optional[List[str]]:
-    """Returns the completions of the last word. Returns None where an expression may stand.
+def complete(
+    command: Command, text: str, heaps: Sequence[str] = (), tasks: Sequence[str] = ()
+) -> Union[List[str], str]:
+    """Returns the completions of the last word, or EXPRESSION or FILE if these stand there.
 
     `heaps` and `tasks` are the names that are known.
     """
     words = text.split(" ")
     typed, before = words[-1], words[-2] if len(words) > 1 else ""
     options = [argument for argument in command.arguments if argument.name.startswith("--")]
-    value_of = next((argument for argument in options if argument.name == before), None)
-    if value_of is not None and value_of.settings.get("action") != "store_true":
-        named = {"--heap": list(heaps) or [f"{kind}@" for kind in KINDS], "--task": list(tasks)}
-        return _after_break(named.get(value_of.name, list(value_of.settings.get("choices", ()))), typed)
-    if typed.startswith("-"):
+    valued = [argument for argument in options if argument.settings.get("action") != "store_true"]
+    awaited = [argument for argument in valued if argument.name == before]
+    if not awaited and not typed.startswith("-"):
+        awaited = [argument for argument in command.arguments if argument not in options]
+    if not awaited:
         return _after_break([argument.name for argument in options], typed)
+    argument = awaited[0]
+    parts = re.findall(r"[\w-]+", argument.settings.get("metavar", ""))
     # The lower-case words of a metavar are values themselves: last-damage and off in ADDRESS|last-damage|off.
-    spelled = [argument.settings.get("metavar", "") for argument in command.arguments if argument not in options]
-    values = [word for text in spelled for word in text.split("|") if word.islower()]
-    return _after_break(values, typed) or None if typed else None
+    values = [*argument.settings.get("choices", ()), *filter(str.islower, parts)]
+    named = {"--heap": list(heaps) or [f"{kind}@" for kind in KINDS], "--task": list(tasks)}
+    if argument.name in named:
+        return _after_break(named[argument.name], typed)
+    return _after_break(values, typed) or next((_BY_GDB[part] for part in parts if part in _BY_GDB), [])
 
 
 def _after_break(candidates: List[str], typed: str) -> List[str]:

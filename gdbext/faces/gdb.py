@@ -7,19 +7,17 @@ Settings are GDB parameters (`set memtrace NAME`). One internal breakpoint stops
 
 from __future__ import annotations
 
-import shlex
 from typing import Any, List
 
 import gdb
 
-from gdbext.commands import command_named, headings
-from gdbext.commands.command import Command
-from gdbext.commands.parsing import help_of
-from gdbext.faces.complete import complete
+from gdbext.commands import NAMES, command_named, headings
+from gdbext.commands.command import Command, Tool
+from gdbext.commands.parsing import help_of, words_in_gdb
+from gdbext.faces.complete import EXPRESSION, FILE, complete
 from gdbext.faces.gdb_session import Session
 from gdbext.faces.gdb_settings import add_settings
-from gdbext.faces.gdb_terminal import Prefix, errors_as_lines, put
-from gdbext.model.errors import UserError
+from gdbext.faces.gdb_terminal import Prefix, error, errors_as_lines, put
 
 _HELP = """\
 memtrace: who broke the heap, who leaks it. Every command of memtrace begins with this word.
@@ -28,6 +26,7 @@ After a heap assertion: heap-check shows the damage and who did it, last-malloc 
 memtrace watch last-damage stops the next run at the line that does it.
 heap-blocks, heap-free and malloc-log list blocks, totals and events; memtrace status says what was found.
 """
+_BY_GDB = {EXPRESSION: gdb.COMPLETE_EXPRESSION, FILE: gdb.COMPLETE_FILENAME}
 _SESSIONS: List[Session] = []  # empty until memtrace is registered, then the one session of this GDB
 
 
@@ -43,16 +42,25 @@ class GdbCommand(gdb.Command):
     def invoke(self, argument: str, from_tty: bool) -> None:
         """Runs the command. Any error becomes one line."""
         with errors_as_lines():
-            try:
-                words = shlex.split(argument)
-            except ValueError as problem:
-                raise UserError(str(problem)) from None
-            self._session.obey(self._command, words)
+            self._session.obey(self._command, words_in_gdb(self._command, argument))
 
     def complete(self, text: str, word: str) -> Any:
-        """Returns options, heaps or tasks, or GDB's own completion where an address may stand. Reads no memory."""
+        """Returns options and values, or GDB's own completion of expressions and files. Reads no memory."""
         found = complete(self._command, text, self._session.known_heaps(), self._session.known_tasks())
-        return found if found is not None else gdb.COMPLETE_EXPRESSION
+        return _BY_GDB[found] if isinstance(found, str) else found
+
+
+class ShellCommand(gdb.Command):
+    """A command of the shell that users look for in GDB, too: it has a help, and says where it works."""
+
+    def __init__(self, tool: Tool) -> None:
+        self._called = tool.heading.called
+        self.__doc__ = "\n".join(filter(None, (f"In the shell: {help_of(tool, self._called)}", tool.more)))
+        super().__init__(f"memtrace {tool.name}", gdb.COMMAND_DATA, gdb.COMPLETE_NONE)
+
+    def invoke(self, argument: str, from_tty: bool) -> None:
+        """Says where the command works."""
+        raise error(f"{self._called} is a command of the shell, outside of GDB; see `help {self._called}`")
 
 
 def session() -> Session:
@@ -80,10 +88,12 @@ def register() -> None:
 
 
 def _add_commands(session: Session) -> None:
-    Prefix("memtrace", _HELP)
+    Prefix("memtrace", _HELP, NAMES)
     offered = [(name, heading) for name, heading in headings() if heading.only != "in the shell"]
-    for name, _ in offered:
-        GdbCommand(command_named(name), session)
+    for name, heading in headings():
+        ShellCommand(command_named(name)) if heading.only == "in the shell" else GdbCommand(
+            command_named(name), session
+        )
     for name, heading in offered:
         if heading.called.startswith("memtrace "):
             continue

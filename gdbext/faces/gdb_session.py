@@ -88,8 +88,11 @@ class Session:
         wanted = self.settings.color == "on"
         if self.settings.color == "auto":
             wanted = bool(gdb.parameter("style enabled")) and not plain
-        if text is not None:
-            put(coloured(text) if writes_text(options) and wanted else text)
+        try:
+            if text is not None:
+                put(coloured(text) if writes_text(options) and wanted else text)
+        except KeyboardInterrupt:
+            pass  # `q` at GDB's pager: the user has seen enough, and nothing went wrong
 
     def stopped(self, event: gdb.Event) -> None:
         """Reports at a heap assertion, and at the write that a watch waited for."""

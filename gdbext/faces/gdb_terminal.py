@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import locale
 from contextlib import contextmanager
-from typing import Iterator
+from difflib import get_close_matches
+from typing import Callable, Iterator, Optional, Sequence
 
 import gdb
 
@@ -35,11 +36,29 @@ def shown(text: str) -> str:
 
 
 class Prefix(gdb.Command):
-    """A GDB prefix command: the word that a group of commands or settings begins with."""
+    """A GDB prefix command: the word that a group of commands or settings begins with.
 
-    def __init__(self, name: str, help_text: str) -> None:
+    Alone it calls `alone`; without that it shows its help, which lists the group. `members` are the group's words.
+    """
+
+    def __init__(
+        self, name: str, help_text: str, members: Sequence[str], alone: Optional[Callable[[], object]] = None
+    ) -> None:
         self.__doc__ = help_text
+        self._name = name
+        self._members = members
+        self._alone = alone or (lambda: gdb.execute(f"help {name}"))
         super().__init__(name, gdb.COMMAND_DATA, gdb.COMPLETE_NONE, True)
+
+    def invoke(self, argument: str, from_tty: bool) -> None:
+        """Lists the group. GDB comes here with a word that names none of it, too."""
+        if not argument:
+            self._alone()
+            return
+        word = argument.split()[0]
+        close = get_close_matches(word, self._members, 1)
+        meant = f"did you mean `{self._name} {close[0]}`? " if close else ""
+        raise error(f"there is no `{self._name} {word}`: {meant}see `help {self._name}`")
 
 
 @contextmanager

@@ -25,7 +25,7 @@ from gdbext.model.errors import UserError
 from gdbext.model.events import Event
 from gdbext.model.said import Trouble
 from gdbext.model.watch import Watched, WatchPlan
-from gdbext.source.gdb_inferior import inferior_key, is_core, is_fragile
+from gdbext.source.gdb_inferior import inferior_key, is_core, is_fragile, is_watchpoint_refused
 from gdbext.source.memory import NoTarget
 from gdbext.symbols.gdb_symbols import address_of
 from gdbext.target.gdb import GdbBytes
@@ -110,7 +110,19 @@ class GdbWatcher:
         if word.type == gdb.BP_WATCHPOINT:
             self.disarm()
             raise UserError("GDB would watch by single steps, the target offers no watchpoints: nothing is watched")
+        self.require_unit()
         self._now = Watched("watching", address, plan, self._value())
+
+    def require_unit(self) -> None:
+        """Ends the watch and raises UserError if the target has no unit for it: GDB itself asks only at a resume."""
+        plan, address = self._now.plan, self._now.address
+        if self._word is None or address is None or plan is None or not is_watchpoint_refused(address, plan.width):
+            return
+        self.disarm()
+        raise UserError(
+            "the target takes no watchpoint here: it has no unit for it, or all are taken (`info breakpoints`); "
+            "nothing is watched"
+        )
 
     def disarm(self) -> None:
         """Ends the watch and removes its points."""

@@ -43,10 +43,11 @@ def commands_page() -> str:
         sections += [_row(argument) for argument in command_named(name).arguments if argument not in OUTPUT]
     settings = ["", "## Settings", "", "`set memtrace NAME VALUE`, `show memtrace NAME`, in GDB.", ""]
     settings += ["| name | what | values | at first |", "|---|---|---|---|"]
-    for name, what, choices in SETTINGS:
+    for name, what, values in SETTINGS:
         value = getattr(Settings(), name.replace("-", "_"))
         first = {True: "on", False: "off"}[value] if isinstance(value, bool) else str(value)
-        settings.append(f"| `{name}` | {what} | {', '.join(choices)} | {first} |")
+        meanings = "; ".join(f"`{one}`: {meaning}" for one, meaning in values if one)
+        settings.append(f"| `{name}` | {what} | {meanings} | {first} |")
     outputs = ["", "## The report of any command", "", "| argument | what |", "|---|---|", *map(_row, OUTPUT)]
     return "\n".join([*head, *table, *sections, *outputs, *settings, ""])
 

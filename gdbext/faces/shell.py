@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """memtrace in the shell: finds the command, runs it and returns its exit status.
 
-Exit status: 2 after an error, else 0. `check` ends with 1 if a heap is damaged; else with 2 if a heap is unreadable,
-none was found, or Ctrl-C cut the reading short. `gdb` ends with GDB's own status.
+Exit status: 2 after an error, or if Ctrl-C cut the reading short, else 0. `check` ends with 1 if a heap is damaged,
+else with 2 also if a heap is unreadable or none was found. `gdb` ends with GDB's own status.
 """
 
 from __future__ import annotations

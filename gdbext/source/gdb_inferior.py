@@ -97,6 +97,12 @@ def inferior_key() -> Tuple[int, int, int]:
     return inferior.num, inferior.pid, connection or 0
 
 
+def connections() -> List[str]:
+    """Returns the addresses of the servers that this GDB is connected to."""
+    found = [getattr(inferior, "connection", None) for inferior in gdb.inferiors()]
+    return [one.details for one in found if one is not None and one.type in _REMOTE and one.details]
+
+
 def is_core() -> bool:
     """Returns True if the selected inferior is a core dump."""
     connection = getattr(gdb.selected_inferior(), "connection", None)
@@ -112,6 +118,18 @@ def is_fragile() -> bool:
     if gdb.selected_inferior().pid == 0 or (connection is not None and connection.type not in _REMOTE):
         return False
     return "disabled" in gdb.execute("show remote supported-packets-packet", to_string=True)
+
+
+def is_watchpoint_refused(address: int, length: int) -> bool:
+    """Asks the server to set a watchpoint, and at once to take it away. False if there is no server to ask."""
+    place = f"2,{address:x},{length:x}"
+    try:
+        refused = 'received: "OK"' not in gdb.execute(f"maintenance packet Z{place}", to_string=True)
+    except gdb.error:  # a native process
+        return False
+    if not refused:
+        gdb.execute(f"maintenance packet z{place}", to_string=True)
+    return refused
 
 
 def named_memory() -> Optional[NamedMemory]:

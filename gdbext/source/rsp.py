@@ -14,6 +14,7 @@ Limits: a target that an earlier debugger paused in QEMU by Ctrl-C looks as if m
 
 from __future__ import annotations
 
+import os
 import re
 import socket
 from typing import Optional, Tuple
@@ -245,11 +246,8 @@ def connect(address: str) -> socket.socket:
             stream.settimeout(CONNECT_SECONDS)
             stream.connect(address)
             return stream
-        host, colon, port = address.rpartition(":")
-        if not colon or not port.isdigit() or not 0 < int(port) < 1 << 16:
-            raise NoTarget(f"{address}: {_WRITTEN}")
-        host = host.replace("tcp:", "").strip("[]") or "localhost"
-        stream = socket.create_connection((host, int(port)), CONNECT_SECONDS)
+        host, port = _host_and_port(address)
+        stream = socket.create_connection((host, port), CONNECT_SECONDS)
         stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return stream
     except UnicodeError:  # HOST cannot be the name of a host
@@ -257,6 +255,27 @@ def connect(address: str) -> socket.socket:
     except OSError as problem:
         why = f"cannot connect to {address} ({_reason(problem)})"
         raise NoTarget(f"{why}: is OpenOCD, QEMU or a bridge listening there?") from None
+
+
+def _host_and_port(address: str) -> Tuple[str, int]:
+    host, colon, port = address.rpartition(":")
+    if not colon or not port.isdigit() or not 0 < int(port) < 1 << 16:
+        raise NoTarget(f"{address}: {_WRITTEN}")
+    return host.replace("tcp:", "").strip("[]") or "localhost", int(port)
+
+
+def is_same_server(one: str, other: str) -> bool:
+    """Tells whether two addresses, as `connect` takes them, lead to the same server."""
+    if "/" in one or "/" in other:
+        return os.path.realpath(one) == os.path.realpath(other)
+    try:
+        (host, port), (other_host, other_port) = _host_and_port(one), _host_and_port(other)
+        if port != other_port:
+            return False
+        found = [{place[4][0] for place in socket.getaddrinfo(name, port)} for name in (host, other_host)]
+    except (NoTarget, OSError, UnicodeError):
+        return False
+    return not found[0].isdisjoint(found[1])
 
 
 def _reason(problem: OSError) -> str:

@@ -6,6 +6,7 @@ Approach: the bytes that were read are kept until the target runs or its memory 
 
 from __future__ import annotations
 
+import re
 from contextlib import contextmanager
 from typing import Any, Iterator, List, Optional, Sequence, Tuple
 
@@ -23,6 +24,7 @@ from gdbext.source.core import Core
 from gdbext.source.gdb_inferior import (
     NamedMemory,
     auxiliary_vector,
+    connections,
     inferior_key,
     is_core,
     is_fragile,
@@ -35,14 +37,16 @@ from gdbext.source.gdb_inferior import (
 from gdbext.source.known import Known, parse_ranges
 from gdbext.source.link import Say
 from gdbext.source.memory import Memory, NoTarget
+from gdbext.source.rsp import is_same_server
 from gdbext.source.saved import Saved, read_saved
 from gdbext.source.snapshot import ByteOrder
 from gdbext.symbols.gdb_symbols import GdbProgram, address_of, failed_assertion, size_of
 from gdbext.target.rsp import RspBytes
 from gdbext.target.settings import Settings
-from gdbext.target.target import NEVER_RUNS, UNKNOWN_OPERATION, Debugger, Live, Registers, Target, Watcher
+from gdbext.target.target import NEVER_RUNS, UNKNOWN_OPERATION, Debugger, Live, Registers, Target, Watcher, fitting
 from gdbext.trace.ring import message_of
 
+_LITERAL = re.compile(r"\b(?:0[xX][0-9a-fA-F]+|[1-9]\d*)")
 _MOST_FRAMES = 12
 _ELF_64, _ELF_BIG = 2, 2
 # Functions that a failed heap assertion calls, best first: the recorder's hook, the C library's assert, its abort.
@@ -126,10 +130,19 @@ class GdbBytes:
 
     def address(self, text: str) -> int:
         """Evaluates a GDB expression, with registers and variables."""
+        width = self.memory().source.pointer_size
+        largest = max((int(literal, 0) for literal in _LITERAL.findall(text)), default=0)
+        if largest >= 1 << 64:
+            fitting(text, largest, width)  # GDB 13 would cut it
         try:
-            return int(gdb.parse_and_eval(text).cast(gdb.lookup_type("unsigned long")))
+            value = gdb.parse_and_eval(text)
+            kind = value.type.strip_typedefs().code
+            if kind == gdb.TYPE_CODE_VOID:
+                raise UserError(f"{text} has no value: GDB knows no such variable or register here")
+            number = int(value if kind == gdb.TYPE_CODE_INT else value.cast(gdb.lookup_type("unsigned long")))
         except gdb.error as problem:
             raise UserError(f"{text}: {one_line(problem)}") from None
+        return fitting(text, number, width)
 
     def facts(self) -> Sequence[Text]:
         """Returns a sentence about the stub if it is fragile."""
@@ -255,6 +268,11 @@ def target_over_rsp(address: str, program: GdbProgram, settings: Settings, say: 
     head = _elf_head()
     if head is None:
         raise UserError("--rsp takes pointer size and symbols from the program: load it with `file APP.elf`")
+    if any(is_same_server(address, own) for own in connections()):
+        raise UserError(
+            f"this GDB itself is connected to {address}, and a server serves one debugger at a time: without --rsp "
+            "(and `set memtrace rsp`) the command reads over GDB's own connection"
+        )
     data = RspBytes(address, say, settings)
     try:
         order: ByteOrder = "big" if head[5] == _ELF_BIG else "little"

@@ -23,6 +23,7 @@ from gdbext import package
 from gdbext.model.errors import UserError
 
 FOLDER = package.folder("openocd_cfg")
+_PROGRAMS = ("openocd-esp32", "openocd")  # the first is Espressif's own, from PyPI: it knows all of their chips
 _LISTENS = re.compile(r"Listening on port (\d+) for gdb connections")
 _UNITS = re.compile(r"hardware breakpoints (\d+), watchpoints (\d+)")
 _COMPLAINT = re.compile(r"Error ?: *(\S.*)$|^memtrace: (this OpenOCD .* has no file .*)$", re.MULTILINE)
@@ -47,9 +48,11 @@ class OpenOcd:
     """A child process. `port` and `units` are known once it has started."""
 
     def __init__(self, config: Sequence[str], port: int = 0) -> None:
-        program = shutil.which("openocd")
+        program = next(filter(None, map(shutil.which, _PROGRAMS)), None)
         if program is None:
-            raise UserError("there is no openocd on PATH: install it (for Espressif's chips: openocd-esp32)")
+            raise UserError(
+                "there is no openocd on PATH: install it (for Espressif's chips: pip install openocd-esp32)"
+            )
         ports = [f"gdb_port {port}", "tcl_port disabled", "telnet_port disabled"]
         self._line = [program, *(word for one in ports for word in ("-c", one)), *config]
         self._process: Optional[subprocess.Popen[bytes]] = None

@@ -21,7 +21,7 @@ from gdbext.source.saved import Saved
 from gdbext.source.snapshot import ByteOrder
 from gdbext.symbols.shapes import Program
 from gdbext.target.settings import Settings
-from gdbext.target.target import NEVER_RUNS, NoProgram
+from gdbext.target.target import NEVER_RUNS, NoProgram, fitting
 
 _NAME = re.compile(r"&?[A-Za-z_]\w*")
 
@@ -65,16 +65,18 @@ class RspBytes:
 
     def address(self, text: str) -> int:
         """Returns the address for a number, for &NAME, or for NAME: the value of this pointer."""
+        width = self.memory().source.pointer_size
         try:
-            return int(text, 0)
+            number: Optional[int] = int(text, 0)
         except ValueError:
-            pass
+            number = None
+        if number is not None:
+            return fitting(text, number, width)
         place = self._program.address_of(text.lstrip("&")) if _NAME.fullmatch(text) else None
         if place is None:
             raise UserError(f"{text}: with --rsp give a number, &NAME, or the NAME of a global pointer")
         value = place if text.startswith("&") else self.memory().word(place)
         if value is None:
-            width = self.memory().source.pointer_size
             raise UserError(f"{text}: its {width} bytes at {place:#x} cannot be read")
         return value
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import Tuple
+from typing import NamedTuple, Tuple
 
 
 class Settings:
@@ -19,13 +19,67 @@ class Settings:
         self.plan = "auto"  # how heaps are read: auto, bulk, headers
 
 
-# Name, help text and choices of each `set memtrace NAME`. The default is that of the field of Settings.
-SETTINGS: Tuple[Tuple[str, str, Tuple[str, ...]], ...] = (
-    ("auto-stop", "whether memtrace stops at heap assertions", ("on", "off")),
-    ("auto-report", "whether memtrace reports when a heap assertion has stopped the target", ("on", "off")),
-    ("limit", "how many entries lists show (0: all)", ()),
-    ("color", "whether reports are coloured", ("auto", "on", "off")),
-    ("memory", "further memory that may be read (START,END [START,END ...])", ()),
-    ("rsp", "the target that commands read without GDB's own connection (HOST:PORT), as with --rsp", ()),
-    ("plan", "how heaps are read", ("auto", "bulk", "headers")),
+class Declared(NamedTuple):
+    """One `set memtrace NAME`. Its default is that of the field of Settings."""
+
+    name: str
+    what: str
+    values: Tuple[Tuple[str, str], ...]  # each with what it does; "" is nothing, capitals stand for many values
+
+    @property
+    def choices(self) -> Tuple[str, ...]:
+        """Returns the values if there are no others; else ()."""
+        return tuple(value for value, _ in self.values if value.islower())
+
+
+SETTINGS = (
+    Declared(
+        "auto-stop",
+        "whether memtrace stops at heap assertions",
+        (("on", "by a breakpoint of its own; `memtrace status` says where"), ("off", "no breakpoint is used")),
+    ),
+    Declared(
+        "auto-report",
+        "whether memtrace reports when a heap assertion has stopped the target",
+        (("on", "heap-check runs by itself there"), ("off", "one line names the command")),
+    ),
+    Declared(
+        "limit",
+        "how many entries lists show",
+        (("N", "so many; --limit and --all of a command go before it"), ("0", "all")),
+    ),
+    Declared(
+        "color",
+        "whether reports are coloured",
+        (
+            ("auto", "as `set style enabled` says, and never with NO_COLOR or on a dumb terminal"),
+            ("on", "always"),
+            ("off", "never"),
+        ),
+    ),
+    Declared(
+        "memory",
+        "further memory that may be read",
+        (
+            (
+                "START,END [START,END ...]",
+                "these ranges (0x... or decimal), beside what the program, the target's memory map and heaps name",
+            ),
+            ("", "no more than that"),
+        ),
+    ),
+    Declared(
+        "rsp",
+        "the target that commands read without GDB's own connection",
+        (("HOST:PORT", "read by memtrace's own client, as with --rsp"), ("", "what GDB is connected to")),
+    ),
+    Declared(
+        "plan",
+        "how heaps are read",
+        (
+            ("auto", "bulk or headers, whichever the link has shown to be faster"),
+            ("bulk", "whole heaps in large reads: few round trips"),
+            ("headers", "the headers of the blocks alone, and the bytes around damage: few bytes"),
+        ),
+    ),
 )

@@ -84,6 +84,9 @@ class Watcher(Protocol):
     def disarm(self) -> None:
         """Stops watching."""
 
+    def require_unit(self) -> None:
+        """Ends the watch and raises UserError if its watchpoint cannot be set any more."""
+
     def watched(self) -> Watched:
         """Returns the state of the watch."""
 
@@ -204,3 +207,11 @@ def number_of(text: str) -> int:
         return int(text, 0)
     except ValueError:
         raise UserError(f"{text} is not an address: give 0x... or a decimal number") from None
+
+
+def fitting(text: str, number: int, width: int) -> int:
+    """Returns a number as an address of `width` bytes; a negative one as C's cast would. UserError if it is wider."""
+    bits = 8 * width
+    if not -(1 << bits - 1) <= number < 1 << bits:
+        raise UserError(f"{text} is wider than an address, which has {bits} bits here")
+    return number & ((1 << bits) - 1)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import firmware
-from tests.support.openocd import CHIP_CONFIG, COMMANDS, FOLDER
+from tests.support.openocd import CHIP_CONFIG, COMMANDS, DEBIANS, ESPRESSIFS, FOLDER
 from tests.support.openocd_scenario import openocd_on, simulated_chip
 from tests.support.paths import ROOT
 
@@ -22,11 +22,16 @@ IN_DEBIAN = {"esp32": "esp32-wrover-kit-3.3v", "esp32s2": "esp32s2-kaluga-1", "e
 SHARED = {"esp32c2": 2, "esp32c3": 8, "esp32c5": 3, "esp32c6": 4, "esp32c61": 3, "esp32h2": 4, "esp32p4": 3}
 
 
-def read_by_openocd(*arguments: str) -> tuple[int, list[str]]:
+def read_by_openocd(*arguments: str, program: str = DEBIANS) -> tuple[int, list[str]]:
     """The status of an OpenOCD that reads these and ends, and what it printed behind its banner."""
-    done = subprocess.run(["openocd", *arguments], cwd=ROOT, capture_output=True, text=True, timeout=600)
+    done = subprocess.run([program, *arguments], cwd=ROOT, capture_output=True, text=True, timeout=600)
     lines = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
     return done.returncode, lines[3:]
+
+
+def units(chip: str) -> str:
+    """What a chip's file says of its units, as a pattern."""
+    return rf"{SHARED[chip]}, watchpoints {SHARED[chip]} \(shared\)" if chip in SHARED else "2, watchpoints 2"
 
 
 def config(chip: str) -> list[str]:
@@ -52,13 +57,24 @@ def test_a_chip_is_found_or_missed_in_one_line(chip: str) -> None:
 
 
 @pytest.mark.parametrize("chip", CHIPS)
+def test_espressifs_openocd_reads_the_file_of_every_chip(chip: str) -> None:
+    """Without a board some of its own files fail at shutdown: that comes behind all that is ours."""
+    status, lines = read_by_openocd(*config(chip), program=ESPRESSIFS)
+    read = lines[: lines.index("shutdown command invoked")]
+    board = "|".join(f"{chip}-{kind}" for kind in ("builtin", "ftdi", "bridge", "wrover-kit-3.3v", "kaluga-1"))
+    assert status == 0 and not [line for line in read if "Error" in line], lines
+    assert re.fullmatch(rf"memtrace: {chip} by ({board})\.cfg; hardware breakpoints {units(chip)}", read[-1]), lines
+
+
+@pytest.mark.parametrize("chip", CHIPS)
 def test_a_board_can_be_named(chip: str) -> None:
     """With any board the rest of the file is read: units, and what comes before and after it."""
     board = ["-c", f"set MEMTRACE_BOARD {CHIP_CONFIG}; set SIMULATED_PORT none"]
     status, lines = read_by_openocd(*board, *config(chip)[:-1], "echo flash=$ESP_FLASH_SIZE; shutdown")
-    units = f"{SHARED[chip]}, watchpoints {SHARED[chip]} (shared)" if chip in SHARED else "2, watchpoints 2"
     assert status == 0, lines
-    assert f"memtrace: {chip} by simulated.cfg; hardware breakpoints {units}" in lines
+    assert re.search(
+        rf"^memtrace: {chip} by simulated\.cfg; hardware breakpoints {units(chip)}$", "\n".join(lines), re.M
+    )
     assert "flash=0" in lines, "a chip must not be reset for the sake of its flash"
 
 
@@ -85,9 +101,11 @@ def test_the_image_offset_is_told_after_init_and_before_gdb() -> None:
     assert any("only Espressif's does" in line for line in without)
 
 
-def test_status_arm_and_dump_need_no_gdb(tmp_path: Path) -> None:
+@pytest.mark.parametrize("program", [DEBIANS, ESPRESSIFS], ids=["debians", "espressifs"])
+def test_status_arm_and_dump_need_no_gdb(program: str, tmp_path: Path) -> None:
     elf = firmware.build("default")
-    with openocd_on("seed", "-c", f"set MEMTRACE_ELF {elf}", "-f", str(COMMANDS)) as (openocd, _):
+    arguments = ["-c", f"set MEMTRACE_ELF {elf}", "-f", str(COMMANDS)]
+    with openocd_on("seed", *arguments, program=program) as (openocd, _):
         assert "none found" in openocd.tcl("memtrace_status")
         assert "hardware breakpoint" in openocd.tcl("memtrace_arm")
         openocd.tcl("resume; wait_halt 60000")

@@ -18,7 +18,7 @@ from gdbext.target.openocd import arguments_of
 from tests.support import firmware
 from tests.support.gdb import PROMPT, GdbSession
 from tests.support.openocd import CHIP_CONFIG, DebugModule
-from tests.support.openocd_launch import PROGRAM, memtrace_gdb, refused
+from tests.support.openocd_launch import DEBIANS, ESPRESSIFS, PROGRAM, memtrace_gdb, refused
 from tests.support.openocd_scenario import simulated_chip
 from tests.support.paths import ROOT
 from tests.support.rsp_traffic import wait_until
@@ -35,17 +35,20 @@ def config_for(module: DebugModule, folder: Path) -> Path:
     return file
 
 
-def test_a_whole_session(tmp_path: Path) -> None:
+@pytest.mark.parametrize("path", [DEBIANS, ESPRESSIFS], ids=["debians", "espressifs"])
+def test_a_whole_session(path: str, tmp_path: Path) -> None:
     ask = ["-ex", "show remote hardware-watchpoint-limit", "-ex", "continue", "-ex", "monitor memtrace_status"]
+    ask += ["-ex", "monitor version"]
     with simulated_chip("seed") as module:
         config = ["--openocd-config", str(config_for(module, tmp_path))]
-        done = memtrace_gdb([*config, str(firmware.build("default")), "--", "-nx", "-batch", *ask])
+        done = memtrace_gdb([*config, str(firmware.build("default")), "--", "-nx", "-batch", *ask], {"PATH": path})
         assert done.returncode == 0, done.stderr
         assert module.ended(), "OpenOCD was left behind"
     assert "hardware watchpoints is 8" in done.stdout
     assert "memtrace: heap assertion in tlsf_free: block already marked as free" in done.stdout
     assert "test_used_after_free" in done.stdout
     assert "frozen by an assertion: tlsf_free" in done.stderr  # monitor's answer
+    assert ("-esp32-" in done.stderr) == (path == ESPRESSIFS), "Espressif's goes first under its name on PyPI"
 
 
 def test_ctrl_c_stops_the_target_and_nothing_else(tmp_path: Path) -> None:

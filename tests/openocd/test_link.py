@@ -12,14 +12,16 @@ import pytest
 from tests.support import firmware
 from tests.support.gdb import Capture, GdbResult, remote, run_gdb
 from tests.support.markers import marked_line
+from tests.support.openocd import DEBIANS, ESPRESSIFS
 from tests.support.openocd_scenario import debug, openocd_on
 from tests.support.paths import ROOT
 from tests.support.qemu import RAM_BASE, Qemu
 from tests.support.rsp_traffic import wait_until
 
 
+@pytest.mark.parametrize("program", [DEBIANS, ESPRESSIFS], ids=["debians", "espressifs"])
 @pytest.mark.parametrize("way", ["progbuf", "sysbus"])
-def test_the_golden_path(way: str) -> None:
+def test_the_golden_path(way: str, program: str) -> None:
     commands = [
         "continue",
         Capture("heap-check --json"),
@@ -27,7 +29,7 @@ def test_the_golden_path(way: str) -> None:
         Capture("malloc-log --json --limit 3"),
         Capture("memtrace status --json"),
     ]
-    done, counts = debug("seed", commands, "-c", f"riscv set_mem_access {way}")
+    done, counts = debug("seed", commands, "-c", f"riscv set_mem_access {way}", program=program)
     check, last, log, status = (done.json(index) for index in range(4))
     assert check["assertion"]["function"] == "tlsf_free"
     finding = check["heaps"][0]["findings"][0]

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from gdbext.source.rsp import is_same_server
 from tests.support import firmware
 from tests.support.chips import chip_of
 from tests.support.gdb import SOURCE, Capture, remote, run_gdb
@@ -54,6 +55,34 @@ def test_an_unconnected_gdb_sees_what_a_connected_one_sees(stopped: str, by_gdb:
     assert done.captured[1].error is not None and "no target: connect first" in done.captured[1].error
     assert done.json(2)["heaps"] == by_gdb["heaps"], "said once for all commands"
     assert "No threads" in done.stdout, "GDB itself has not connected"
+
+
+def test_the_server_of_this_gdb_is_refused_at_once(stopped: str) -> None:
+    """It serves one debugger: another one would wait for an answer in vain."""
+    elf, port = firmware.build(firmware.DEFAULT), stopped.rpartition(":")[2]
+    asked = [Capture(f"heap-check --rsp {host}:{port}") for host in ("127.0.0.1", "localhost", "")]
+    lines = [SOURCE, remote(f"127.0.0.1:{port}"), *asked, f"set memtrace rsp tcp:127.0.0.1:{port}"]
+    done = run_gdb([*lines, Capture("heap-check"), LEAVE], elf=elf)
+    for captured in done.captured:
+        assert (captured.error or "").startswith("memtrace: this GDB itself is connected to "), captured
+        assert captured.output == ""
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("localhost:3333", ":3333", True),
+        ("127.0.0.1:3333", "tcp:localhost:3333", True),
+        ("[::1]:3333", "[0:0:0:0:0:0:0:1]:3333", True),
+        ("127.0.0.1:3333", "127.0.0.1:3334", False),
+        ("127.0.0.1:3333", "127.0.0.2:3333", False),
+        ("/tmp/../tmp/socket", "/tmp/socket", True),
+        ("/tmp/socket", ":3333", False),
+        ("nowhere", "nowhere", False),
+    ],
+)
+def test_two_addresses_of_one_server(one: str, other: str, same: bool) -> None:
+    assert is_same_server(one, other) == same
 
 
 def test_an_unconnected_gdb_scans_memory_without_registers(stopped: str) -> None:

@@ -27,11 +27,12 @@ from types import TracebackType
 from typing import Any
 
 from tests.support.chips import RV32_GDB
-from tests.support.paths import EXTENSION
+from tests.support.paths import EXTENSION, ROOT
 from tests.support.schema import held_to_schema
 
 GDB = RV32_GDB
 NATIVE_GDB = "gdb"
+WITHOUT_PYTHON = str(ROOT / ".venv" / "gdb-minimal" / "usr" / "bin" / "gdb")  # tools/setup unpacks it
 PROMPT = r"\(gdb\) \Z"
 SOURCE = f"source {EXTENSION}"
 QUIET = ["-nx", "-q", "-l", "60"]

@@ -36,6 +36,8 @@ WARNINGS = ("-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Wstrict-prototypes
 RAM_BYTES = 16 << 20
 START_SECONDS = 120.0
 WITH_PARENT = ["setpriv", "--pdeathsig", "KILL"]
+DEBIANS = "openocd"
+ESPRESSIFS = str(ROOT / ".venv" / "bin" / "openocd-esp32")  # with the files of all their chips
 
 
 @dataclass(frozen=True)
@@ -118,10 +120,10 @@ class DebugModule:
 class OpenOcd:
     """A running OpenOCD; `remote` goes behind `target remote`, `tcl` sends a command to it as a script would."""
 
-    def __init__(self, arguments: Sequence[str]) -> None:
+    def __init__(self, arguments: Sequence[str], program: str = DEBIANS) -> None:
         self._log = tempfile.NamedTemporaryFile(prefix="memtrace-openocd-", mode="w+")  # noqa: SIM115 - closed in stop
         ports = ["-c", "gdb_port 0", "-c", "tcl_port 0", "-c", "telnet_port disabled"]
-        self._line = [*WITH_PARENT, "openocd", *ports, *arguments]
+        self._line = [*WITH_PARENT, program, *ports, *arguments]
         self._process: subprocess.Popen[bytes] | None = None
         self.remote = ""
         self._tcl = ""

@@ -9,12 +9,16 @@ from collections.abc import Mapping, Sequence
 
 from tests.support.paths import ROOT
 
-PROGRAM = [str(ROOT / ".venv/bin/python"), "-m", "gdbext", "gdb"]
+BIN = str(ROOT / ".venv/bin")
+PROGRAM = [f"{BIN}/python", "-m", "gdbext", "gdb"]
+# With Debian's OpenOCD, whatever environment the tests run in; and with Espressif's.
+DEBIANS = ":".join(folder for folder in os.environ.get("PATH", os.defpath).split(":") if folder != BIN)
+ESPRESSIFS = f"{BIN}:{DEBIANS}"
 
 
 def memtrace_gdb(words: Sequence[str], env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     """Run it to its end."""
-    full = {**os.environ, **(env or {})}
+    full = {**os.environ, "PATH": DEBIANS, **(env or {})}
     return subprocess.run([*PROGRAM, *words], cwd=ROOT, env=full, capture_output=True, text=True, timeout=600)
 
 

@@ -9,16 +9,19 @@ from typing import Any
 
 from tests.support import firmware
 from tests.support.gdb import AT_ONCE, SOURCE, Capture, GdbResult, remote, run_gdb
-from tests.support.openocd import Counts, DebugModule, OpenOcd
+from tests.support.openocd import DEBIANS, Counts, DebugModule, OpenOcd
 from tests.support.qemu import Qemu
 
 
 @contextmanager
 def openocd_on(
-    scenario: str, *arguments: str, run: bool = False, **machine: Any
+    scenario: str, *arguments: str, program: str = DEBIANS, run: bool = False, **machine: Any
 ) -> Iterator[tuple[OpenOcd, DebugModule]]:
     """OpenOCD on a simulated chip that runs this scenario."""
-    with simulated_chip(scenario, run=run, **machine) as module, OpenOcd([*module.config, *arguments]) as openocd:
+    with (
+        simulated_chip(scenario, run=run, **machine) as module,
+        OpenOcd([*module.config, *arguments], program) as openocd,
+    ):
         yield openocd, module
 
 
@@ -32,9 +35,11 @@ def simulated_chip(scenario: str, *, run: bool = False, **machine: Any) -> Itera
         yield module
 
 
-def debug(scenario: str, commands: Sequence[str | Capture], *arguments: str) -> tuple[GdbResult, Counts]:
+def debug(
+    scenario: str, commands: Sequence[str | Capture], *arguments: str, program: str = DEBIANS
+) -> tuple[GdbResult, Counts]:
     """GDB's commands over OpenOCD, and what they cost the port."""
-    with openocd_on(scenario, *arguments) as (openocd, module):
+    with openocd_on(scenario, *arguments, program=program) as (openocd, module):
         before = module.counts
         done = run_gdb([AT_ONCE, SOURCE, remote(openocd.remote), *commands], elf=firmware.build("default"), timeout=600)
         return done, module.counts.since(before)

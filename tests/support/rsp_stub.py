@@ -92,7 +92,7 @@ class RspStub(Traffic):
     """Serves `memory` and `core`. `resume` decides what follows c and s: a stop reply, or None: silence until Ctrl-C.
 
     describe: send a target description (else GDB takes the architecture from the ELF). threads: names, the first is
-    current; empty: the stub knows no threads. sleep: what a slow link waits by.
+    current; empty: the stub knows no threads. watched: what it says to a watchpoint. sleep: what a slow link waits by.
     """
 
     memory: Memory
@@ -102,6 +102,7 @@ class RspStub(Traffic):
     resume: Resume = resume_at_breakpoint
     describe: bool = True
     threads: Sequence[str] = ("main",)
+    watched: bytes = OK
     tcp: bool = False
     sleep: Callable[[float], object] = time.sleep
 
@@ -286,7 +287,8 @@ class RspStub(Traffic):
         kind, address = rest.split(b",")[:2]
         if kind in (b"0", b"1"):
             self.breakpoints.append(int(address, 16))
-        return OK
+            return OK
+        return self.watched
 
     def _remove(self, rest: bytes) -> bytes:
         kind, address = rest.split(b",")[:2]

@@ -3,11 +3,14 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.support.gdb import Capture
+from tests.support import firmware
+from tests.support.gdb import SOURCE, Capture, GdbSession, run_gdb
 from tests.support.scenario import run_scenario, talk_to_scenario
 
 STOP = ["break scenario_done"]
@@ -135,6 +138,13 @@ COMPLETIONS = [
     ("memtrace che", ["memtrace check"]),
     ("set memtrace auto-s", ["set memtrace auto-stop"]),
     ("heap-blocks --ta", ["heap-blocks --task"]),
+    ("heap-free --o", ["heap-free --output", "heap-free --overwrite"]),
+    ("heap-free app_m", []),
+    ("memtrace mark app_m", []),
+    ("memtrace watch app_m", ["memtrace watch app_main"]),
+    ("last-malloc app_m", ["last-malloc app_main"]),
+    ("last-malloc --limit 1 (char *) app_m", ["last-malloc --limit 1 (char *) app_main"]),
+    ("heap-refs --scan memtrace_ri", ["heap-refs --scan memtrace_ring"]),
 ]
 
 
@@ -142,6 +152,72 @@ COMPLETIONS = [
 def test_completion(typed: str, printed: list[str]) -> None:
     done = run_scenario("clean", [Capture(f"complete {typed}")], before=STOP)
     assert done.captured[0].output.splitlines() == printed
+
+
+def test_before_anything_is_typed_what_fits_is_offered() -> None:
+    with GdbSession(elf=firmware.build("default")) as gdb:
+        gdb.command(SOURCE)
+        offered = {line: gdb.command(f"complete {line} ").splitlines() for line in ("memtrace watch", "memtrace mark")}
+        options = gdb.command("complete heap-free ").splitlines()
+    assert offered["memtrace watch"] == ["memtrace watch last-damage", "memtrace watch off"]
+    assert offered["memtrace mark"] == []
+    assert "heap-free --heap" in options and all(line.startswith("heap-free --") for line in options)
+
+
+def test_a_file_to_save_is_completed(tmp_path: Path) -> None:
+    for name in ("seed-1.core", "seed-2.core", "other"):
+        (tmp_path / name).touch()
+    done = run_gdb([SOURCE, Capture(f"complete memtrace save {tmp_path}/seed-")])
+    assert done.captured[0].output.splitlines() == [f"memtrace save {tmp_path}/seed-{n}.core" for n in (1, 2)]
+
+
+BLOCK = 0x80101BF8
+EXPRESSIONS = [
+    ("last-malloc (void *) 0x80101bf8", BLOCK),
+    ("last-malloc --limit 1 (char *) 0x80101bf8 + 4", BLOCK + 4),
+    ("last-malloc 0x80101bf8 - 4 --limit 1", BLOCK - 4),
+    ("last-malloc --limit=1 0x80101bf8 -4", BLOCK - 4),
+    ('last-malloc "0x80101bf8 + 4"', BLOCK + 4),
+    ("last-malloc 'malloc_test.c'::test_used_after_free", None),
+    ("last-malloc -5", 0xFFFFFFFB),
+    ("last-malloc 0xffffffff", 0xFFFFFFFF),
+    ("heap-refs (char *) 0x80101bf8 + 4 --limit 1", BLOCK + 4),
+    ("heap-refs --limit 1 *(char **) &memtrace_ring", 0x80200000),
+]
+
+
+def test_an_address_is_an_expression_as_gdb_takes_it() -> None:
+    typed = [Capture(f"{line} --json") for line, _ in EXPRESSIONS]
+    done = run_scenario("seed", [*typed, Capture("info address test_used_after_free")])
+    known = int(re.findall(r"0x[0-9a-f]+", done.captured[-1].output)[0], 16)
+    asked = {line: done.json(position)["address"] for position, (line, _) in enumerate(EXPRESSIONS)}
+    assert asked == {line: known if address is None else address for line, address in EXPRESSIONS}
+
+
+def test_a_watch_takes_an_expression_too() -> None:
+    typed = "memtrace watch (char *) 0x80102400 + 4 --json"
+    done = run_scenario("clean", [Capture(typed)], before=STOP)
+    assert (done.json()["state"], done.json()["address"]) == ("watching", 0x80102404)
+
+
+WIDE = "is wider than an address, which has 32 bits here"
+REFUSED = [
+    ("last-malloc $nope", "$nope has no value: GDB knows no such variable or register here"),
+    ("last-malloc 0x1ffffffff", f"0x1ffffffff {WIDE}"),
+    ("last-malloc 0x1ffffffffffffffff", f"0x1ffffffffffffffff {WIDE}"),
+    ("last-malloc 1LL << 32", f"1LL << 32 {WIDE}"),
+    ("last-malloc -0x80000001LL", f"-0x80000001LL {WIDE}"),
+    ("heap-check --ring 0x100000000", f"0x100000000 {WIDE}"),
+    ("heap-check --heap multi_heap@0x100000000", f"0x100000000 {WIDE}"),
+    ("heap-blocks --address :0x100000000", f"0x100000000 {WIDE}"),
+    ("memtrace watch 0x1ffffffff", f"0x1ffffffff {WIDE}"),
+]
+
+
+def test_what_is_no_address_is_refused_in_one_line() -> None:
+    done = run_scenario("clean", [Capture(typed) for typed, _ in REFUSED], before=STOP)
+    said = [(captured.command, captured.error) for captured in done.captured]
+    assert said == [(typed, f"memtrace: {line}") for typed, line in REFUSED]
 
 
 def test_settings_are_gdbs_own() -> None:
@@ -159,7 +235,7 @@ def test_settings_are_gdbs_own() -> None:
         before=STOP,
     )
     show, blocks, coloured, plain = (captured.output for captured in done.captured)
-    assert show == "How many entries lists show (0: all): 2.\n"
+    assert show == "How many entries lists show: 2.\n"
     assert "more (--all)" in blocks
     assert "\x1b[32mclean\x1b[0m" in coloured
     assert "\x1b" not in plain

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import firmware, fixtures
-from tests.support.gdb import NATIVE_GDB, SOURCE, Capture, GdbSession, remote, run_gdb
+from tests.support.gdb import NATIVE_GDB, SOURCE, WITHOUT_PYTHON, Capture, GdbSession, remote, run_gdb
 from tests.support.qemu import Qemu
 from tests.support.rsp_stub import Faults, RspStub, stub_of
 from tests.support.rsp_target import Memory
@@ -73,6 +73,7 @@ def test_a_wrong_program_is_said_to_be_wrong() -> None:
     ("command", "line"),
     [
         ("heap-check --nonsense", "memtrace: unrecognized arguments: --nonsense; see `help heap-check`"),
+        ("heap-check --ring (void *) 4", "memtrace: *) 4 belongs to no option: a value with spaces is put in quotes"),
         ("heap-check --heap here", "memtrace: --heap here: give KIND@ADDRESS with KIND one of"),
         ("heap-check --heap multi_heap@nowhere", 'memtrace: nowhere: No symbol "nowhere" in current context.'),
         ("last-malloc", "memtrace: the following arguments are required: ADDRESS; see `help last-malloc`"),
@@ -133,6 +134,11 @@ def test_the_native_gdb_says_which_one_is_needed() -> None:
     done = run_gdb([SOURCE, "help memtrace", Capture("memtrace status")], elf=elf, program=NATIVE_GDB)
     assert "List of memtrace subcommands" in done.stdout
     assert "this GDB knows no riscv: use gdb-multiarch" in (done.captured[0].error or "")
+
+
+def test_a_gdb_without_python_prints_what_it_lacks() -> None:
+    done = run_gdb([SOURCE], program=WITHOUT_PYTHON)
+    assert 'Undefined command: "memtrace_needs_a_GDB_with_Python".' in done.stderr.splitlines()[-1]
 
 
 @pytest.mark.parametrize("settings", [["set pagination on", "set height 0"], ["set width 0"], ["set width 60"]])

@@ -5,8 +5,12 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
+from gdbext.commands import NAMES
+from gdbext.target.settings import SETTINGS, Declared
 from tests.support import firmware
-from tests.support.gdb import SOURCE, Capture, GdbSession, remote, run_gdb
+from tests.support.gdb import PROMPT, SOURCE, Capture, GdbSession, remote, run_gdb
 from tests.support.qemu import Qemu
 from tests.support.rsp_proxy import RspProxy
 from tests.support.scenario import run_scenario, talk_to_scenario
@@ -61,13 +65,22 @@ def test_the_one_breakpoint_can_be_a_hardware_one() -> None:
     assert done.stdout.count(HEADLINE) == 1
 
 
-def test_a_ring_is_searched_and_the_cost_said_first() -> None:
+@pytest.mark.parametrize(
+    ("read", "cost"),
+    [
+        (0.001, "searching 65,536 bytes"),
+        (0.5, r"reading [\d,]+ bytes takes about \d s \(Ctrl-C keeps what is there\)"),
+    ],
+)
+def test_a_ring_is_searched_and_the_cost_said_first_and_once(read: float, cost: str) -> None:
     command = "malloc-log --search 0x80200000,0x80210000 --limit 1"
-    clock = "python import itertools, time; time.monotonic = itertools.count(0, 0.001).__next__"  # a read takes 1 ms
+    clock = f"python import itertools, time; time.monotonic = itertools.count(0, {read}).__next__"
     done = run_scenario("seed", [Capture(command), Capture("malloc-log --limit 1")], before=[clock])
     found, direct = (captured.output for captured in done.captured)
-    assert re.match(r"memtrace: searching 65,536 bytes, about \d+\.\d s\n", found), found
-    assert direct.splitlines()[:2] == found.splitlines()[1:3]
+    said = [line for line in found.splitlines() if line.startswith("memtrace: ") and not line.endswith(" left")]
+    assert len(said) == 1 and re.fullmatch(f"memtrace: {cost}", said[0]), found
+    shown = [line for line in found.splitlines() if not line.startswith("memtrace: ")]
+    assert direct.splitlines()[:2] == shown[:2]
     missing = run_scenario("seed", [Capture("malloc-log --search 0x80080000,0x80081000")]).captured[0]
     assert (missing.error or "").startswith("memtrace: no ring between 0x80080000 and 0x80081000")
 
@@ -91,7 +104,7 @@ def test_more_memory_can_be_named() -> None:
         before=["break scenario_done"],
     )  # fmt: skip
     assert "memtrace: here: give START,END with START below END" in done.stderr
-    assert done.captured[0].output.endswith("): .\n")
+    assert done.captured[0].output.endswith(": nothing.\n")
     assert done.captured[1].output.endswith("0x10000000,0x10000100.\n")
     assert "; clean" in done.captured[2].output
 
@@ -112,16 +125,17 @@ def test_a_taken_name_is_left_to_its_owner() -> None:
     assert "Walk every heap" in done.stdout
 
 
-def test_the_pager_is_gdbs() -> None:
-    elf = firmware.build("default")
-    with Qemu(elf, append="scenario=clean") as chip, GdbSession(elf=elf) as gdb:
-        for command in (SOURCE, remote(chip.remote), "break scenario_done", "continue", "set height 10"):
+def test_the_pager_is_gdbs_and_q_ends_a_report_without_a_word() -> None:
+    with talk_to_scenario("clean") as (gdb, _):
+        for command in ("break scenario_done", "continue", "set height 10"):
             gdb.command(command)
-        gdb.send("heap-blocks --all\n")
-        gdb.expect("--Type <RET> for more")
-        gdb.send("q\n")
-        gdb.expect(r"\(gdb\) \Z")
-        assert "Traceback" not in gdb.transcript
+        gdb.send("define both\nheap-blocks --all\necho behind it\\n\nend\n")
+        gdb.expect(PROMPT)
+        for command, behind in (("heap-blocks --all", []), ("both", ["behind it"])):
+            gdb.send(f"{command}\n")
+            gdb.expect("to continue without paging--")
+            gdb.send("q\n")
+            assert gdb.expect(PROMPT).splitlines() == ["q", *behind, "(gdb) "]
 
 
 def test_tasks_and_heaps_are_completed_once_they_were_read() -> None:
@@ -150,6 +164,50 @@ def test_help_leads_on() -> None:
     assert re.search(r"memtrace check, heap-check -- Walk every heap", done.stdout)
     assert "--caller TEXT" in done.stdout
     assert "set memtrace auto-stop -- " in done.stdout
+
+
+@pytest.mark.parametrize("prefix", ["memtrace", "set memtrace", "show memtrace"])
+def test_a_prefix_alone_lists_its_members(prefix: str) -> None:
+    names = NAMES if prefix == "memtrace" else [setting.name for setting in SETTINGS]
+    lines = run_gdb([SOURCE, Capture(prefix)]).captured[0].output.splitlines()
+    begun = {name: (f"memtrace {name}", f"{prefix} {name}") for name in names}
+    assert [name for name in names if not any(line.startswith(begun[name]) for line in lines)] == []
+
+
+@pytest.mark.parametrize(
+    ("typed", "line"),
+    [
+        ("memtrace chek", "there is no `memtrace chek`: did you mean `memtrace check`? see `help memtrace`"),
+        ("set memtrace plam", "there is no `set memtrace plam`: did you mean `set memtrace plan`? "),
+        ("show memtrace xyz", "there is no `show memtrace xyz`: see `help show memtrace`"),
+        ("memtrace gdb app.elf", "memtrace gdb is a command of the shell, outside of GDB; see `help memtrace gdb`"),
+    ],
+)
+def test_a_word_that_is_no_member_is_one_line(typed: str, line: str) -> None:
+    assert (run_gdb([SOURCE, Capture(typed)]).captured[0].error or "").startswith(f"memtrace: {line}")
+
+
+def test_a_command_of_the_shell_has_a_help() -> None:
+    done = run_gdb([SOURCE, "help memtrace gdb"])
+    assert done.stderr == "" and "--chip CHIP" in done.stdout and "-- ARGUMENTS" in done.stdout
+
+
+@pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.name)
+def test_the_help_of_a_setting_explains_its_values(setting: Declared) -> None:
+    done = run_gdb([SOURCE, f"help set memtrace {setting.name}", Capture(f"show memtrace {setting.name}")])
+    rows = {line[2:].split("  ")[0]: line.split("  ")[-1].strip() for line in done.stdout.splitlines()}
+    assert {value or "nothing": what for value, what in setting.values}.items() <= rows.items()
+    default = done.captured[0].output.rsplit(": ", 1)[1]
+    assert f"Default: {default.strip()}" in done.stdout.splitlines()
+
+
+def test_a_setting_that_cannot_be_obeyed_while_the_target_runs_stays_as_it_was() -> None:
+    with talk_to_scenario("endless") as (gdb, _):
+        gdb.command("continue &")
+        said = gdb.command("set memtrace auto-stop off")
+        assert said.startswith("memtrace: GDB says: Cannot execute this command while the target is running.")
+        assert said.strip().count("\n") == 0
+        assert gdb.command("show memtrace auto-stop") == "Whether memtrace stops at heap assertions: on.\n"
 
 
 def test_the_plan_changes_what_is_read_and_not_what_is_said() -> None:

@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 
 from tests.support import firmware
-from tests.support.gdb import SOURCE, Capture, remote, run_gdb
+from tests.support.gdb import SOURCE, Capture, GdbSession, remote, run_gdb
 from tests.support.markers import marked_line
 from tests.support.paths import ROOT
 from tests.support.qemu import Qemu
+from tests.support.rsp_stub import RspStub
+from tests.support.rsp_target import Memory
 from tests.support.scenario import run_scenario, talk_to_scenario
 
 SCENARIOS = ROOT / "tests" / "target" / "scenarios"
@@ -114,6 +116,27 @@ def test_an_address_is_watched_at_once() -> None:
     assert watch["state"] == "written"
     assert watch["write"]["stack"][0]["function"] == "driver_init"
     assert watch["call"] is None and watch["owners"] == []
+
+
+@pytest.mark.parametrize("reply", [b"E01", b""], ids=["refused", "unknown"])
+def test_a_target_without_a_unit_is_not_said_to_be_watched(reply: bytes) -> None:
+    """GDB finds out at the next resume, and says so then: "Could not insert hardware watchpoint"."""
+    with RspStub(Memory.of([(0x80000000, bytes(4096))]), watched=reply) as stub:
+        lines = ["set architecture riscv:rv32", SOURCE, remote(stub.remote)]
+        done = run_gdb([*lines, Capture("memtrace watch 0x80000100"), Capture("memtrace watch --json")])
+    assert (done.captured[0].error or "").startswith("memtrace: the target takes no watchpoint here: it has no unit")
+    assert done.json(1)["state"] == "off"
+
+
+def test_a_watch_whose_unit_was_taken_meanwhile_ends_when_it_is_asked_for() -> None:
+    with RspStub(Memory.of([(0x80000000, bytes(4096))])) as stub, GdbSession() as gdb:
+        for line in ("set architecture riscv:rv32", SOURCE, remote(stub.remote)):
+            gdb.command(line)
+        assert gdb.command("memtrace watch 0x80000100").startswith("memtrace: watching 4 bytes at 0x80000100")
+        assert [request.kind for request in stub.log if request.kind in ("Z2", "z2")] == ["Z2", "z2"]
+        stub.watched = b"E01"
+        assert gdb.command("memtrace watch").startswith("memtrace: the target takes no watchpoint here: ")
+        assert gdb.command("memtrace watch").startswith("nothing is watched")
 
 
 def test_no_unit_left_is_said() -> None:

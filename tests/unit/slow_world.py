@@ -94,8 +94,8 @@ def images() -> list[tuple[int, bytes]]:
 def ask(host: Live, line: str) -> Any:
     name, *words = line.split()
     command = command_named(name)
-    heap = [] if name == "log" else ["--heap", CASE.heap.option]
-    options = parsed_in_gdb(command, [*words, *heap])
+    takes_heap = any(one.name == "--heap" for one in command.arguments) and "--search" not in words
+    options = parsed_in_gdb(command, [*words, *(["--heap", CASE.heap.option] if takes_heap else [])])
     report = command.run(host, options)
     told(report, command.text, options)
     return report

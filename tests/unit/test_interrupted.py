@@ -19,10 +19,13 @@ from gdbext.model.reports.log import LogReport
 from gdbext.model.reports.refs import RefsReport
 from gdbext.report.destination import told
 from gdbext.report.sentences import words
-from tests.unit.slow_world import BLOCK, GLOBALS, STACK, USED, Live, ask
+from tests.unit.slow_world import BLOCK, CASE, GLOBALS, RING, STACK, USED, Live, ask
 
 LINES = ["check", f"last {BLOCK}", "blocks --all", "free", "leaks --all", "leaks --unreachable", f"refs {BLOCK}"]
 LINES += ["log --all", "status"]
+SPAN = f"--search {CASE.images[0].base:#x},{CASE.images[0].base + CASE.images[0].length:#x}"
+SEARCHED = [f"check {SPAN}", f"leaks --unreachable {SPAN}", f"refs {BLOCK} {SPAN}", f"status {SPAN}"]
+SEARCHED.append(f"log --search {RING:#x},{RING + 0x10000:#x}")
 
 
 def problems(line: str, report: Any, whole: Any) -> list[str]:
@@ -48,7 +51,7 @@ def problems(line: str, report: Any, whole: Any) -> list[str]:
 
 
 @pytest.mark.parametrize("plan", ["bulk", "headers"])
-@pytest.mark.parametrize("line", LINES)
+@pytest.mark.parametrize("line", [*LINES, *SEARCHED])
 def test_ctrl_c_at_any_read_concludes_nothing(line: str, plan: str) -> None:
     host = Live(plan=plan)
     whole = ask(host, line)
@@ -65,10 +68,19 @@ def test_ctrl_c_at_any_read_concludes_nothing(line: str, plan: str) -> None:
             told += 1
             assert report.cost.interrupted
             assert problems(line, report, whole) == [], at
-            assert "interrupted" in " ".join(words(item.why) for item in report.skipped)
+            why = " ".join(words(item.why) for item in report.skipped)
+            assert "interrupted" in why and "could not be read" not in why
+            assert command_named(line.split()[0]).status(report) == 2, "in the shell it is not done"
         again = ask(cut, line)
         assert strip(again) == strip(whole), "the same command again reads on"
-    assert told or line.startswith("log")
+    assert told or line.startswith("log") or line in SEARCHED
+
+
+@pytest.mark.parametrize("line", ["start", "stop", "frees-only", "mark here"])
+def test_ctrl_c_before_the_recorder_is_asked_asks_nothing_and_blames_nothing(line: str) -> None:
+    for at in range(1, 3):
+        with pytest.raises(KeyboardInterrupt):
+            ask(Live(at), line)
 
 
 def strip(report: Any) -> dict[str, Any]:
