@@ -9,6 +9,7 @@ from gdbext.analyse.suspects import Witness
 from gdbext.heap.facts import Fault
 from gdbext.model.diagnosis import Explanation, Extent, Suspect
 from gdbext.model.events import Generation
+from gdbext.model.record import replace
 from gdbext.model.said import Said
 
 # Scores of explanations. Only their order and their distance to the score of a stray write matter.
@@ -58,4 +59,8 @@ class Case:
         """Returns the suspects and the explanations, likeliest first."""
         suspects = sorted(self._suspects.values(), key=lambda scored: -scored[0])
         told = sorted(self._told, key=lambda scored: -scored[0])
-        return tuple(suspect for _, suspect in suspects), tuple(explanation for _, explanation in told)
+        sure = [
+            replace(one, certainty="shown" if score >= PROVEN else "likely") if one.payload is not None else one
+            for score, one in told[:1]
+        ]
+        return tuple(suspect for _, suspect in suspects), (*sure, *(explanation for _, explanation in told[1:]))

@@ -24,6 +24,10 @@ def group_faults(faults: Sequence[Fault], extents: Sequence[Extent], rank: Mappi
         telling = extents[one].look != "zero" and extents[other].look != "zero"  # zeros are everywhere
         if telling and extents[other].start < extents[one].end:
             roots[_root(roots, other)] = _root(roots, one)
+    order = sorted((position for position in order if faults[position].length), key=lambda p: faults[p].address)
+    for one, other in zip(order, order[1:]):  # no byte between them is sound
+        if faults[other].address <= faults[one].address + faults[one].length:
+            roots[_root(roots, other)] = _root(roots, one)
     groups: Dict[int, List[int]] = {}
     for position in range(len(faults)):
         groups.setdefault(_root(roots, position), []).append(position)
