@@ -51,7 +51,8 @@ def _findings(witness: Witness, faults: Sequence[Fault], first_group: int) -> Li
     extents = [_extent(facts, fault) for fault in faults]
     # An allocator's rules are in the order of how much they say about a cause.
     rank = {rule.id: position for position, rule in enumerate(facts.allocator.rules)}
-    groups = group_faults(faults, extents, rank)
+    derived = {rule.id for rule in facts.allocator.rules if rule.derived}
+    groups = group_faults(faults, extents, rank, derived)
     excused = [_explained_by(facts, operation, [faults[p] for p in group]) for group in groups]
     notes = [excuse or faults[group[0]].rule in TRACE_NOTES for group, excuse in zip(groups, excused)]
     findings: List[Finding] = []

@@ -28,6 +28,8 @@ from gdbext.model.events import Generation
 from gdbext.model.said import said
 
 _LISTED_WRONGLY = ("list-cycle", "listed-not-free")
+_MANY_ZEROS = 64  # more zeros than these are nobody's run
+_SHORT_WORDS = 4
 _RUNS = {"fill": said("one-fill"), "text": said("one-text"), "zero": said("one-run-of-zeros")}
 
 
@@ -69,7 +71,7 @@ def _accuse_origin(case: Case, origin: int) -> None:
     run = said("run-from-offset", run=kind, offset=case.extent.start - origin, past=past)
     if whole:
         run = said("run-from-start", run=kind, past=past)
-    sure = RUN if case.extent.look != "zero" else OPEN if whole else WEAK - 0.5
+    sure = _weight_of_run(case, whole, past)
     if case.facts.is_free(origin):
         former = case.witness.former_owner(case.extent.start)
         payload = former.payload if former is not None else case.facts.user(origin)
@@ -89,6 +91,15 @@ def _accuse_origin(case: Case, origin: int) -> None:
         _accuse_former(case, former, sure)
 
 
+def _weight_of_run(case: Case, whole: bool, past: int) -> float:
+    """Returns the score of a run that crosses into the damage. Zeros are everywhere, and a text may end by chance."""
+    if case.extent.look != "zero":
+        return LIKELY if case.extent.look == "text" and past == 1 else RUN
+    if case.extent.passed or case.length > _MANY_ZEROS:
+        return WEAK - 0.9
+    return OPEN if whole else WEAK - 0.5
+
+
 def _accuse_former(case: Case, former: Generation, sure: float) -> None:
     """Accuses a former owner of bytes that are another's now: the run begins where its stale pointer leads."""
     exact = former.size == case.length
@@ -104,7 +115,7 @@ def _accuse_former(case: Case, former: Generation, sure: float) -> None:
 
 def _accuse_left(case: Case, left: int) -> None:
     """Accuses the block before the header. No run crosses from it, but it is the nearest that may overflow."""
-    adjacent = case.fault.address == case.facts.end_of(left)
+    adjacent = min(case.fault.address, case.extent.start) == case.facts.end_of(left)
     payload = case.facts.user(left)
     life = case.witness.history.newest(payload)
     full = life is not None and not life.is_freed and life.size == case.facts.size_of(left) - case.facts.shift
@@ -113,12 +124,19 @@ def _accuse_left(case: Case, left: int) -> None:
     where = said("begins-at-end") if adjacent else said("begins-elsewhere")
     if case.facts.guarded(left):
         score, where = WEAK - 0.5, said("weaker", why=said("both", one=said("tail-canary-intact"), other=where))
+    elif adjacent and _goes_on_from_header(case) > 0:
+        score = RUN  # as likely as the owner of the block that was hit
     filled = said("requested-whole") if full else None
     case.accuse(score, left)
     if case.facts.is_free(left):
         case.tell(score, "write-after-free", payload, said("write-after-free-past", block=payload), where)
     else:
         case.tell(score, "overflow", payload, said("overflow", block=payload), where, filled)
+
+
+def _goes_on_from_header(case: Case) -> int:
+    """Returns how many bytes the run of damage goes into the block whose header was hit. Zeros do not count."""
+    return case.extent.end - case.block if case.extent.look != "zero" else 0
 
 
 def _is_flag_alone(case: Case) -> bool:
@@ -128,17 +146,19 @@ def _is_flag_alone(case: Case) -> bool:
 
 def _accuse_hit(case: Case, crossed: bool) -> None:
     """Accuses the block whose header was hit: its own owner may have written before its start."""
-    start, size = case.block, case.witness.size(case.block)
-    into = case.extent.end - start
-    goes_on = into if case.extent.look != "zero" else 0
+    start, size, word = case.block, case.witness.size(case.block), case.facts.layout.word
+    into, goes_on = case.extent.end - start, _goes_on_from_header(case)
     # The run is this block's own content if it ends with the block and does not begin where a block begins.
     apart = case.extent.start != case.facts.holder(case.extent.start)
     own = size > 0 and case.extent.end == start + size and apart
     reaches = case.fault.address + case.fault.length == start
     score = NEAR - 0.1 if reaches and not crossed else WEAK - 0.4
     why = said("run-into", bytes=into) if into > 0 else said("ends-at-start" if reaches else "ends-before-start")
-    if reaches and not crossed and into <= 0 and start not in case.facts.listed and _is_foreign(case):
-        score, why = OPEN + 0.2, said("word-replaced")
+    within = case.extent.start > case.facts.header_of(start)  # so no block's end lies here
+    if reaches and not crossed and within and into <= 0 and start not in case.facts.listed and _is_foreign(case):
+        score, why = OPEN + 0.5, said("word-replaced")
+    if crossed and into == 0 and case.length <= _SHORT_WORDS * word and case.extent.start % word == 0:
+        score = RUN + 1  # whole words up to its start: what is written before it, as much as past the other's end
     if goes_on > 0 and (not crossed or own):
         score = RUN if not crossed else PROVEN + 1
         why = said("run-to-last") if own else said("run-into", bytes=goes_on)

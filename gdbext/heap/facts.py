@@ -56,6 +56,7 @@ class Rule(Record):
     check: Callable[[HeapFacts], Iterable[Fault]] = lambda facts: ()
     struck: str = "control"
     severity: str = "damage"
+    derived: bool = False  # whether it only repeats what blocks and lists say: wrong as a consequence, mostly
     lacks: Callable[[HeapFacts], Optional[Said]] = lambda facts: None  # why it could not be checked, or not in full
 
 

@@ -4,7 +4,8 @@
 Approach: in the right layout nearly all list heads are the control block's own address (an empty list) or the address
 of a block. So all layouts and constants are tried, and such heads are counted. They are compared with their bitmaps and
 with the chain of blocks behind. A dynamic control block stores its constants in several places. If one disagrees with
-the others, that is a flaw, and the layout still counts. Constants that agree, and a chain, outweigh damaged lists.
+the others, that is a flaw, and the layout still counts. Constants that agree outweigh damaged lists. If no layout's
+lists convince, the first chain of blocks does.
 Rejected: version numbers; computing the constants from the pool's size (max_bytes may be larger than the pool); the
 first layout that fits (a damaged control block fits none).
 Cost: some 4 KiB read, a hundred differences of a running sum, and as many chains, of which the wrong ones end at once.
@@ -26,6 +27,7 @@ _DYNAMIC_LEVELS = range(1, 30)
 _DYNAMIC_BYTES = 36
 _WORST = 4  # points that a head that leads nowhere takes from a layout
 _FACT = 24  # points for an agreeing bit field, size or pointer of a dynamic control block
+_CHAIN = 64  # points for a chain of blocks that nothing breaks off
 _CHAIN_BLOCKS = 64  # a chain of so many is no chance
 _FEWEST_BLOCKS = 16  # nor is one of so many to an end marker, or to memory that was not read
 # One in so many of a layout's lists may be damaged.
@@ -36,7 +38,7 @@ _MOST_WORDS = 1100
 _CONSTANTS = (said("its-bit-fields"), said("its-size"), said("its-bitmaps"), said("its-lists"))
 # If so many of a dynamic control block's four facts agree, its lists may look damaged.
 _FACTS_NEEDED = 3
-_DECISIVE = 1 << 16  # points for that, and for a chain: more than all lists have
+_DECISIVE = 1 << 16  # points for that: more than all lists have
 
 
 Candidate = Tuple[TlsfLayout, int]  # a layout with an empty pool, and its agreeing facts of a dynamic control block
@@ -62,16 +64,22 @@ def recognise_tlsf(
     last = end if end is not None else high
     holes = memory.snapshot.missing(control, control + _MOST_WORDS * word)
     whole: List[Tuple[int, TlsfLayout]] = []
+    chained: List[TlsfLayout] = []
+    convincing = False
     for layout, facts in fitting:
-        chain = _chain_score(read, layout, last)
-        first = _first_score(sums, layout, facts, chain)
+        chain, first = _chain_score(read, layout, last), _first_score(sums, layout, facts)
+        if chain == _CHAIN and _counts(sums, layout)[1] >= _FEWEST_EMPTY:
+            chained.append(layout)
         if first is None:
             continue
+        convincing = convincing or first > 0
         # If words were not read, the layout needs other proof: a chain of blocks, all four facts of a dynamic control
         # block, or a hole that begins right behind the tables.
         ends_unread = bool(holes) and layout.tables_end <= holes[0][0] < layout.first and not facts
         if not holes or chain or ends_unread or facts > _FACTS_NEEDED:
             whole.append((first - 2 * _bits_wrong(memory.snapshot, read, layout) + chain, layout))
+    if chained and not convincing:  # the lists are overwritten: the first place from which blocks lead on is the pool
+        return min(chained, key=lambda layout: layout.first)
     return max(whole, key=lambda one: one[0], default=(0, None))[1]
 
 
@@ -126,19 +134,24 @@ def _layout(
     )  # fmt: skip
 
 
-def _first_score(sums: Sums, layout: TlsfLayout, facts: int, chain: int) -> Optional[int]:
+def _first_score(sums: Sums, layout: TlsfLayout, facts: int) -> Optional[int]:
     """Returns the points of a layout by its list heads and facts; None if they are too few. Enough lists must be empty:
     pointers in the blocks behind the tables must not be read as further lists.
     """
+    good, empty, unread = _counts(sums, layout)
+    bad = layout.slots - good - unread
+    unlike = max(bad, unread) > layout.slots // _DAMAGED_LISTS or _FEWEST_EMPTY * empty < good
+    if unlike and facts < _FACTS_NEEDED:
+        return None
+    return 2 * empty - good - _WORST * bad + _FACT * facts + (_DECISIVE if facts >= _FACTS_NEEDED else 0)
+
+
+def _counts(sums: Sums, layout: TlsfLayout) -> Tuple[int, int, int]:
+    """Returns how many of a layout's list heads are possible, lead to empty lists, and were not read."""
     first = (layout.lists - layout.control) // layout.word
     last = first + layout.slots
     good, empty, unread = (found[last] - found[first] if last < len(found) else 0 for found in sums)
-    bad = layout.slots - good - unread
-    unlike = max(bad, unread) > layout.slots // _DAMAGED_LISTS or _FEWEST_EMPTY * empty < good
-    proven = facts >= _FACTS_NEEDED or (chain == _DECISIVE and empty >= _FEWEST_EMPTY)
-    if unlike and not proven:
-        return None
-    return 2 * empty - good - _WORST * bad + _FACT * facts + (_DECISIVE if facts >= _FACTS_NEEDED else 0)
+    return good, empty, unread
 
 
 def _bits_wrong(snapshot: Snapshot, read: WordReader, layout: TlsfLayout) -> int:
@@ -151,20 +164,20 @@ def _bits_wrong(snapshot: Snapshot, read: WordReader, layout: TlsfLayout) -> int
 
 
 def _chain_score(read: WordReader, layout: TlsfLayout, last: int) -> int:
-    """Returns the points for blocks behind the tables: their number. They are decisive if they are many and
-    nothing breaks them off.
+    """Returns the points for blocks behind the tables: their number, or 64 if they are many and nothing breaks them
+    off.
     """
     payload, blocks = layout.first, 0
     while blocks < _CHAIN_BLOCKS and payload < last:
         word = read(payload - layout.word)
         size = (word or 0) & ~FLAG_BITS
         if (word is None or is_marker(word)) and blocks >= _FEWEST_BLOCKS:
-            return _DECISIVE
+            return _CHAIN
         if size < layout.smallest or size % 4 or payload + size + layout.word > last:
             return blocks
         payload += size + layout.word
         blocks += 1
-    return _DECISIVE if blocks == _CHAIN_BLOCKS else _CHAIN_BLOCKS
+    return _CHAIN
 
 
 def pool_end(start: int, length: int, word: int) -> int:

@@ -247,8 +247,10 @@ def _unsound_headers(facts: HeapFacts) -> Optional[Said]:
 
 END_MARKER = "A used block of size 0 lies at the end of each pool, and nowhere else."
 _CONTROL = (
-    Rule("bitmap-second", "A second-level bit is set exactly if its list has a block.", _second_bitmaps),
-    Rule("bitmap-first", "A first-level bit is set exactly if one of its lists has a block.", _first_bitmap),
+    Rule("bitmap-second", "A second-level bit is set exactly if its list has a block.", _second_bitmaps, derived=True),
+    Rule(
+        "bitmap-first", "A first-level bit is set exactly if one of its lists has a block.", _first_bitmap, derived=True
+    ),
     Rule("control-null", "The null block's links lead to it or into the heap.", _null_block),
     Rule("control-constants", "The control block's constants fit each other and its size.", check_flaws),
 )
@@ -292,6 +294,7 @@ MULTI_HEAP_RULES: Tuple[Rule, ...] = (
         "The counter of free bytes is what the blocks say.",
         _free_bytes,
         "counters",
+        derived=True,
         lacks=_unsound_headers,
     ),
     Rule("minimum-free", "minimum_free_bytes is not above free_bytes.", _minimum_free, "counters"),
