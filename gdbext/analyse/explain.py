@@ -153,7 +153,9 @@ def _accuse_hit(case: Case, crossed: bool) -> None:
     own = size > 0 and case.extent.end == start + size and apart
     reaches = case.fault.address + case.fault.length == start
     score = NEAR - 0.1 if reaches and not crossed else WEAK - 0.4
-    why = said("run-into", bytes=into) if into > 0 else said("ends-at-start" if reaches else "ends-before-start")
+    why = said("ends-at-start") if reaches else said("ends-before-start")
+    if into > 0:
+        why = said("run-into", bytes=into)
     within = case.extent.start > case.facts.header_of(start)  # so no block's end lies here
     if reaches and not crossed and within and into <= 0 and start not in case.facts.listed and _is_foreign(case):
         score, why = OPEN + 0.5, said("word-replaced")

@@ -109,11 +109,14 @@ class Witness:
         return said("allocation-unknown", what=why)
 
     def former_owner(self, address: int) -> Optional[Generation]:
-        """Returns the last owner of `address` if it has freed it. None if the memory was anybody's since, or if the
-        free is still under way.
+        """Returns the last owner of `address` if it has freed it. None if the free is still under way, or if a block was
+        handed out since that begins in the same bytes, up to there.
         """
         newest = next(iter(self.history.holding(address, self._sizes)), None)
-        return newest if newest is not None and self._has_freed(newest) else None
+        if newest is None or not self._has_freed(newest):
+            return None
+        is_old = self.history.began_since(newest.freed_seq, range(newest.payload + 1, address + 1))
+        return None if is_old else newest
 
     def owner_before(self, address: int) -> Optional[Generation]:
         """Returns the owner that had freed `address` before its present owner got it. None if there was none."""
