@@ -68,6 +68,8 @@ class Case:
             score, best = told[0]
             rivals = (other + (_LEAD if one.payload is None else _LEAD_OF_BLOCK) for other, one in told)
             others = (one.payload != best.payload for _, one in told)
+            # Two owners of one address, at different times, are one block to its reader.
+            alone = all(score - other >= _LEAD_OF_BLOCK for other, _ in told[1:])
             if score >= max(compress(rivals, others), default=0):
-                explanations[0] = replace(best, certainty="shown" if score >= PROVEN else "likely")
+                explanations[0] = replace(best, certainty="shown" if score >= PROVEN and alone else "likely")
         return tuple(suspect for _, suspect in suspects), tuple(explanations)

@@ -109,8 +109,8 @@ class Witness:
         return said("allocation-unknown", what=why)
 
     def former_owner(self, address: int) -> Optional[Generation]:
-        """Returns the last owner of `address` if it has freed it. None if the free is still under way, or if a block was
-        handed out since that begins in the same bytes, up to there.
+        """Returns the last owner of `address` if it has freed it. None if the free is still under way, or if a block
+        was handed out since that begins in the same bytes, up to there.
         """
         newest = next(iter(self.history.holding(address, self._sizes)), None)
         if newest is None or not self._has_freed(newest):
