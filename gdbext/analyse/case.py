@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+from itertools import compress
 from typing import Dict, List, Optional, Sequence, Tuple
 
 from gdbext.analyse.suspects import Witness
 from gdbext.heap.facts import Fault
 from gdbext.model.diagnosis import Explanation, Extent, Suspect
 from gdbext.model.events import Generation
+from gdbext.model.record import replace
 from gdbext.model.said import Said
 
 # Scores of explanations. Only their order and their distance to the score of a stray write matter.
@@ -19,6 +21,9 @@ LIKELY = 2.5
 OPEN = 2.0  # a stray write, and nothing points to anybody else
 NEAR = 1.5  # the suspect's block is next to the damage
 WEAK = 1.0
+# By so much the best explanation must lead over one that names another block, and over one that names none. Else the
+# two cannot be told apart.
+_LEAD_OF_BLOCK, _LEAD = 0.6, 0.3
 
 Ranked = Tuple[Tuple[Suspect, ...], Tuple[Explanation, ...]]
 
@@ -58,4 +63,13 @@ class Case:
         """Returns the suspects and the explanations, likeliest first."""
         suspects = sorted(self._suspects.values(), key=lambda scored: -scored[0])
         told = sorted(self._told, key=lambda scored: -scored[0])
-        return tuple(suspect for _, suspect in suspects), tuple(explanation for _, explanation in told)
+        explanations = [explanation for _, explanation in told]
+        if told and told[0][1].payload is not None:
+            score, best = told[0]
+            rivals = (other + (_LEAD if one.payload is None else _LEAD_OF_BLOCK) for other, one in told)
+            others = (one.payload != best.payload for _, one in told)
+            # Two owners of one address, at different times, are one block to its reader.
+            alone = all(score - other >= _LEAD_OF_BLOCK for other, _ in told[1:])
+            if score >= max(compress(rivals, others), default=0):
+                explanations[0] = replace(best, certainty="shown" if score >= PROVEN and alone else "likely")
+        return tuple(suspect for _, suspect in suspects), tuple(explanations)

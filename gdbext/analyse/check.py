@@ -51,7 +51,8 @@ def _findings(witness: Witness, faults: Sequence[Fault], first_group: int) -> Li
     extents = [_extent(facts, fault) for fault in faults]
     # An allocator's rules are in the order of how much they say about a cause.
     rank = {rule.id: position for position, rule in enumerate(facts.allocator.rules)}
-    groups = group_faults(faults, extents, rank)
+    derived = {rule.id for rule in facts.allocator.rules if rule.derived}
+    groups = group_faults(faults, extents, rank, derived)
     excused = [_explained_by(facts, operation, [faults[p] for p in group]) for group in groups]
     notes = [excuse or faults[group[0]].rule in TRACE_NOTES for group, excuse in zip(groups, excused)]
     findings: List[Finding] = []
@@ -63,13 +64,22 @@ def _findings(witness: Witness, faults: Sequence[Fault], first_group: int) -> Li
 
 
 def _extent(facts: HeapFacts, fault: Fault) -> Extent:
-    """Returns the run of bytes around a fault. It ends at the nearest intact size words, which no write can cross."""
+    """Returns the run of bytes around a fault. It ends at the nearest intact size words, which no write can cross. A
+    single wrong bit is no part of a run: its neighbours are as they were.
+    """
+    if fault.expected is not None and fault.actual is not None and _is_one_bit(fault.expected ^ fault.actual):
+        return extent_of(facts.snapshot, fault.address, fault.length, fault.address, fault.address + fault.length)
     word, payloads = facts.layout.word, facts.walk.payloads
     before = bisect_right(payloads, fault.address) - 1
     behind = bisect_right(payloads, fault.address + word)
     low = payloads[before] if before >= 0 else facts.start
     high = payloads[behind] - word if behind < len(payloads) else facts.end
-    return extent_of(facts.snapshot, fault.address, fault.length, low, high)
+    own = facts.own_words(payloads[before]) if before >= 0 else []
+    return extent_of(facts.snapshot, fault.address, fault.length, low, high, own)
+
+
+def _is_one_bit(difference: int) -> bool:
+    return difference != 0 and difference & (difference - 1) == 0
 
 
 def _explained_by(facts: HeapFacts, operation: Operation, faults: Sequence[Fault]) -> bool:

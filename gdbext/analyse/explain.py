@@ -16,6 +16,7 @@ from gdbext.analyse.explain_frees import (
     explain_disagreement,
     explain_refused_free,
     tell_double_free,
+    tell_listed_twice,
     tell_wrong_heap,
 )
 from gdbext.analyse.explain_poison import explain_before, explain_behind
@@ -26,6 +27,9 @@ from gdbext.model.diagnosis import Extent
 from gdbext.model.events import Generation
 from gdbext.model.said import said
 
+_LISTED_WRONGLY = ("list-cycle", "listed-not-free")
+_MANY_ZEROS = 64  # more zeros than these are nobody's run
+_SHORT_WORDS = 4
 _RUNS = {"fill": said("one-fill"), "text": said("one-text"), "zero": said("one-run-of-zeros")}
 
 
@@ -67,27 +71,40 @@ def _accuse_origin(case: Case, origin: int) -> None:
     run = said("run-from-offset", run=kind, offset=case.extent.start - origin, past=past)
     if whole:
         run = said("run-from-start", run=kind, past=past)
-    sure = RUN if case.extent.look != "zero" else OPEN if whole else WEAK - 0.5
-    former = case.witness.former_owner(case.extent.start)
+    sure = _weight_of_run(case, whole, past)
     if case.facts.is_free(origin):
+        former = case.witness.former_owner(case.extent.start)
         payload = former.payload if former is not None else case.facts.user(origin)
         case.accuse(sure + 1, case.facts.raw(payload), former)
-        text = said("write-after-free-by", block=payload, past=past)
-        case.tell(sure + 1, "write-after-free", payload, text, run)
+        if case.extent.passed:  # the allocator has written these words since, when it freed the block
+            text, intact = said("overflow-before-free", block=payload, past=past), said("own-words-intact")
+            case.tell(sure + 1, "overflow", payload, text, run, intact)
+        else:
+            text = said("write-after-free-by", block=payload, past=past)
+            case.tell(sure + 1, "write-after-free", payload, text, run)
         return
     case.accuse(sure + 1, origin, case.witness.present_owner(case.extent.start))
     owner = case.facts.user(origin)
     case.tell(sure + 1, "overflow", owner, said("overflow-by", block=owner, past=past), run)
-    if former is not None:
+    former = case.witness.owner_before(case.extent.start)
+    if former is not None and former.payload == case.extent.start:
         _accuse_former(case, former, sure)
 
 
+def _weight_of_run(case: Case, whole: bool, past: int) -> float:
+    """Returns the score of a run that crosses into the damage. Zeros are everywhere, and a text may end by chance."""
+    if case.extent.look != "zero":
+        return LIKELY if case.extent.look == "text" and past == 1 else RUN
+    if case.extent.passed or case.length > _MANY_ZEROS:
+        return WEAK - 0.9
+    return OPEN if whole else WEAK - 0.5
+
+
 def _accuse_former(case: Case, former: Generation, sure: float) -> None:
-    """Accuses a former owner of these bytes, whose stale pointer may have written them."""
-    begins = former.payload == case.extent.start
-    exact = begins and former.size == case.length
-    score = sure + 2 if exact else sure + 0.5 if begins else sure - 1
-    why = said("run-of-its-length") if exact else said("run-from-its-start") if begins else None
+    """Accuses a former owner of bytes that are another's now: the run begins where its stale pointer leads."""
+    exact = former.size == case.length
+    score = sure + 2 if exact else sure + 0.5
+    why = said("run-of-its-length") if exact else said("run-from-its-start")
     case.accuse(score, case.facts.raw(former.payload), former)
     if former.freed_seq is None:
         text = said("former-owner", block=former.payload, seq=former.seq)
@@ -98,15 +115,17 @@ def _accuse_former(case: Case, former: Generation, sure: float) -> None:
 
 def _accuse_left(case: Case, left: int) -> None:
     """Accuses the block before the header. No run crosses from it, but it is the nearest that may overflow."""
-    adjacent = case.fault.address == case.facts.end_of(left)
+    adjacent = min(case.fault.address, case.extent.start) == case.facts.end_of(left)
     payload = case.facts.user(left)
     life = case.witness.history.newest(payload)
     full = life is not None and not life.is_freed and life.size == case.facts.size_of(left) - case.facts.shift
-    off_by_one = adjacent and full and case.fault.length == 1
+    off_by_one = adjacent and full and case.fault.length == 1 and not _is_flag_alone(case)
     score = NEAR + (1 if off_by_one else 0) - (0 if adjacent else 0.7)
     where = said("begins-at-end") if adjacent else said("begins-elsewhere")
     if case.facts.guarded(left):
         score, where = WEAK - 0.5, said("weaker", why=said("both", one=said("tail-canary-intact"), other=where))
+    elif adjacent and _goes_on_from_header(case) > 0:
+        score = RUN  # as likely as the owner of the block that was hit
     filled = said("requested-whole") if full else None
     case.accuse(score, left)
     if case.facts.is_free(left):
@@ -115,16 +134,33 @@ def _accuse_left(case: Case, left: int) -> None:
         case.tell(score, "overflow", payload, said("overflow", block=payload), where, filled)
 
 
+def _goes_on_from_header(case: Case) -> int:
+    """Returns how many bytes the run of damage goes into the block whose header was hit. Zeros do not count."""
+    return case.extent.end - case.block if case.extent.look != "zero" else 0
+
+
+def _is_flag_alone(case: Case) -> bool:
+    """True if nothing but a flag of the size word is wrong: no byte of a text or of a number, unless it is a 0."""
+    return case.fault.rule == "free-flag" and case.facts.snapshot.get(case.fault.address, 1) != b"\0"
+
+
 def _accuse_hit(case: Case, crossed: bool) -> None:
     """Accuses the block whose header was hit: its own owner may have written before its start."""
-    start, size = case.block, case.witness.size(case.block)
-    goes_on = case.extent.end - start if case.extent.look != "zero" else 0
+    start, size, word = case.block, case.witness.size(case.block), case.facts.layout.word
+    into, goes_on = case.extent.end - start, _goes_on_from_header(case)
     # The run is this block's own content if it ends with the block and does not begin where a block begins.
     apart = case.extent.start != case.facts.holder(case.extent.start)
     own = size > 0 and case.extent.end == start + size and apart
     reaches = case.fault.address + case.fault.length == start
     score = NEAR - 0.1 if reaches and not crossed else WEAK - 0.4
     why = said("ends-at-start") if reaches else said("ends-before-start")
+    if into > 0:
+        why = said("run-into", bytes=into)
+    within = case.extent.start > case.facts.header_of(start)  # so no block's end lies here
+    if reaches and not crossed and within and into <= 0 and start not in case.facts.listed and _is_foreign(case):
+        score, why = OPEN + 0.5, said("word-replaced")
+    if crossed and into == 0 and case.length <= _SHORT_WORDS * word and case.extent.start % word == 0:
+        score = RUN + 1  # whole words up to its start: what is written before it, as much as past the other's end
     if goes_on > 0 and (not crossed or own):
         score = RUN if not crossed else PROVEN + 1
         why = said("run-to-last") if own else said("run-into", bytes=goes_on)
@@ -132,24 +168,52 @@ def _accuse_hit(case: Case, crossed: bool) -> None:
     case.tell(score, "underflow", case.user, said("underflow", block=case.user), why)
 
 
+def _leads_to_block(case: Case) -> bool:
+    """True if the damaged list pointer leads to a proven block."""
+    places = {node.pointer: node.payload for node in case.facts.walk.nodes}
+    places.update((link.address, link.leads_to) for link in case.facts.walk.faults)
+    return places.get(case.fault.address) in case.facts.position
+
+
+def _is_foreign(case: Case) -> bool:
+    """True if the whole damaged word is text, or one byte again and again: what users write, and no size."""
+    data = case.facts.snapshot.get(case.fault.address, case.fault.length) or b""
+    text = data.isascii() and data.decode("ascii").isprintable()
+    return len(data) >= case.facts.layout.word and (text or (len(set(data)) == 1 and any(data)))
+
+
 def _explain_links(case: Case) -> None:
     """Explains damage inside a free block: to its links or to its last word."""
+    if case.fault.role == "list-head":
+        _explain_control(case)
+        return
+    if case.fault.address < case.block:
+        _explain_header(case)
+        tell_listed_twice(case)
+        return
     former = case.witness.former_owner(case.fault.address)
     stale = former.payload if former is not None else case.user
     case.accuse(LINKED, case.facts.raw(stale), former)
     text = said("write-after-free-at", block=stale, offset=case.fault.address - stale)
+    if case.fault.address < stale:
+        text = said("write-after-free-before", block=stale, before=stale - case.fault.address)
     unknown = said("last-owner-unknown") if former is None else None
-    case.tell(LIKELY, "write-after-free", stale, text, unknown, said("size-words-intact"))
+    # A pointer to a block is what the allocator writes itself. In the last word, the block behind may have written too.
+    leads_to_block = case.fault.rule in _LISTED_WRONGLY and _leads_to_block(case)
+    open_to_all = leads_to_block or (case.fault.rule == "previous-link" and former is None)
+    case.tell(
+        NEAR if open_to_all else LIKELY, "write-after-free", stale, text, unknown, said("size-words-intact")
+    )  # fmt: skip
     touched = [thing for fault in case.faults for thing in (fault.block, *fault.touches)]
     proven = [thing for thing in touched if isinstance(thing, int) and thing in case.facts.position]
     others = [block for block in dict.fromkeys(proven) if block != case.block]
     twice = [tell_double_free(case, block) for block in (case.block, *others)]
-    if case.fault.rule in ("list-cycle", "listed-not-free") and not any(twice):
-        text = said("one-freed-twice", block=case.user)
-        case.tell(LINKED, "double-free", case.user, text, said("links-to-listed"))
+    if not any(twice):
+        tell_listed_twice(case)
     for other in others:
         case.accuse(WEAK, other)
-    case.tell(WEAK, "stray-write", None, said("stray-write", bytes=case.length), said("nothing-points-there"))
+    text = said("stray-write", bytes=case.length if case.extent.look != "zero" else case.fault.length)
+    case.tell(OPEN if open_to_all else WEAK, "stray-write", None, text, said("nothing-points-there"))
 
 
 def _explain_counters(case: Case) -> None:

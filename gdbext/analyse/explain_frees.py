@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Dict
 
-from gdbext.analyse.case import LIKELY, OPEN, PROVEN, RUN, Case
+from gdbext.analyse.case import LIKELY, LINKED, OPEN, PROVEN, RUN, Case
 from gdbext.heap.facts import HeapFacts
 from gdbext.model.record import replace
 from gdbext.model.said import said
@@ -31,6 +31,28 @@ def tell_double_free(case: Case, block: int) -> bool:
     heap = said("free-by-heap") if case.witness.heap_free(user) else None
     case.tell(PROVEN, "double-free", user, said("freed-twice", block=user), order, heap)
     return True
+
+
+def tell_listed_twice(case: Case) -> None:
+    """Names a block that a second free has put on its list again, which leaves links of a form of their own. Both links
+    lead to the block itself, or its list leads back to it and it is the first. In a list with one link, which is in the
+    order of sizes, a block of the same size leads back to it.
+    """
+    fault, facts = case.fault, case.facts
+    if fault.rule != "list-cycle" or fault.block not in facts.position:
+        return
+    touched = [thing for thing in fault.touches if isinstance(thing, int) and thing != fault.block]
+    block = touched[0] if touched else fault.block  # that the pointer leads to
+    node = facts.listed.get(block)
+    back = [one.actual for one in case.faults if one.rule == "back-link" and one.block == block]
+    if node is None or node.prev_free is None:
+        signed = block in facts.position and facts.size_of(block) == facts.size_of(fault.block)
+    else:
+        signed = back == [fault.actual] if block == fault.block else node.previous is None and not back
+    if signed:
+        user = facts.user(block)
+        case.accuse(LINKED, block)
+        case.tell(LINKED, "double-free", user, said("listed-twice", block=user), said("links-of-second-free"))
 
 
 def tell_wrong_heap(case: Case) -> None:

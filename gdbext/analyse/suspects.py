@@ -67,7 +67,7 @@ class Witness:
             return Suspect(payload, size, state, task, None, (), None, self._unknown(why))
         freed = None if life.freed is None else self.frames(life.freed)
         state = self.state(payload, life)
-        reason = why if life.allocated else self._unknown(why)
+        reason = why if life.allocated or life.size is not None else self._unknown(why)
         if life.is_freed and state == "used":
             reason = said("freed-and-used", what=reason)
         allocated = self.frames(life.allocated)
@@ -75,11 +75,16 @@ class Witness:
         return Suspect(payload, size, state, task, life.seq, allocated, freed, reason, life.freed_seq, life.freed_task)
 
     def state(self, payload: int, life: Generation) -> str:
-        """Returns used, freed or freeing. The heap decides if the trace has no free, or does not tell when it was."""
+        """Returns used, freed or freeing. The heap decides if the trace has no free, or does not tell when it was.
+
+        A free is under way only if it was its task's last event, and an assertion or the debugger shows that the target
+        stopped in it.
+        """
         if not life.is_freed or (life.freed_seq is None and life == self.history.newest(payload)):
             return "freed" if self.heap_free(payload) else "used"
         refused = any(event.seq == life.freed_seq for event, _ in self.history.double_frees())
-        return "freeing" if life.in_flight and (refused or not self.heap_free(payload)) else "freed"
+        stopped = life.refused if self.history.refused() else self.operation().in_allocator
+        return "freeing" if life.in_flight and stopped and (refused or not self.heap_free(payload)) else "freed"
 
     def heap_free(self, payload: int) -> bool:
         """Tells whether a proven free block of the heap holds the address."""
@@ -104,11 +109,22 @@ class Witness:
         return said("allocation-unknown", what=why)
 
     def former_owner(self, address: int) -> Optional[Generation]:
-        """Returns the newest generation that held `address` and was freed. A free still under way does not count."""
-        for life in self.history.holding(address, self._sizes):
-            if life.is_freed and self.state(life.payload, life) == "freed":
-                return life
-        return None
+        """Returns the last owner of `address` if it has freed it. None if the free is still under way, or if a block
+        was handed out since that begins in the same bytes, up to there.
+        """
+        newest = next(iter(self.history.holding(address, self._sizes)), None)
+        if newest is None or not self._has_freed(newest):
+            return None
+        is_old = self.history.began_since(newest.freed_seq, range(newest.payload + 1, address + 1))
+        return None if is_old else newest
+
+    def owner_before(self, address: int) -> Optional[Generation]:
+        """Returns the owner that had freed `address` before its present owner got it. None if there was none."""
+        holding = self.history.holding(address, self._sizes)
+        return next((life for life in holding[1:] if self._has_freed(life)), None)
+
+    def _has_freed(self, life: Generation) -> bool:
+        return life.is_freed and self.state(life.payload, life) == "freed"
 
     def present_owner(self, address: int) -> Optional[Generation]:
         """Returns the generation that holds `address` now. None if the trace does not know it."""

@@ -4,10 +4,11 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from typing import Callable, Optional
+from typing import Callable, Optional, Sequence
 
 from gdbext.collect.collected import Collected
 from gdbext.heap.allocator import Named
+from gdbext.heap.facts import HeapFacts
 from gdbext.model.errors import UserError
 from gdbext.model.record import replace
 from gdbext.model.region import Span
@@ -157,6 +158,13 @@ def with_task_lists(found: Collected) -> None:
     lists = lists_of(target.program)
     if lists is None:
         return
-    told = read_owners(target.bytes.memory(), lists)
+    told = read_owners(target.bytes.memory(), lists, lambda payload: _is_used(found.heaps, payload))
     found.skipped += [Skipped("tasks", said("of-task-stats", why=problem)) for problem in told.problems]
     found.trace = replace(found.trace, owners=told.owners, own=(*found.trace.own, *told.own))
+
+
+def _is_used(heaps: Sequence[HeapFacts], payload: int) -> bool:
+    """Tells whether an address is a used block, as far as the heaps show."""
+    here = [facts for facts in heaps if facts.start <= payload < facts.end]
+    raws = [(facts, facts.raw(payload)) for facts in here]
+    return all(raw in facts.position and not facts.is_free(raw) for facts, raw in raws)

@@ -11,6 +11,7 @@ from gdbext.analyse.check import check_heap
 from gdbext.analyse.rules import run_rules
 from gdbext.analyse.suspects import Witness
 from gdbext.analyse.watch import plan_damage
+from gdbext.analyse.who import answer
 from gdbext.collect.collect import collect
 from gdbext.collect.collected import Collected
 from gdbext.collect.owners import Owners
@@ -69,7 +70,7 @@ def analyse(broken: Broken, options: Namespace) -> CheckReport:
     if plan is not None:
         target.debugger.last_damage = plan  # `memtrace watch` needs it after a restart, when the trace is gone
     asserted = operation().assertion if damaged or target.debugger.at_assertion else found.trace.assertion
-    return CheckReport(*found.closing(), asserted, tuple(heaps))
+    return CheckReport(*found.closing(), asserted, tuple(heaps), answer(heaps))
 
 
 def _operation(found: Collected) -> Operation:

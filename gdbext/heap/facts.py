@@ -56,6 +56,7 @@ class Rule(Record):
     check: Callable[[HeapFacts], Iterable[Fault]] = lambda facts: ()
     struck: str = "control"
     severity: str = "damage"
+    derived: bool = False  # whether it only repeats what blocks and lists say: wrong as a consequence, mostly
     lacks: Callable[[HeapFacts], Optional[Said]] = lambda facts: None  # why it could not be checked, or not in full
 
 
@@ -163,6 +164,12 @@ class HeapFacts:
     def raw(self, payload: int) -> int:
         """Returns the allocator's payload for a user's pointer."""
         return payload - self.shift
+
+    def own_words(self, payload: int) -> List[Span]:
+        """Returns where a proven block holds words that are not its user's, as far as they are intact."""
+        if self.is_free(payload):
+            return self.layout.own_words(payload, self.size_of(payload), self.read)
+        return [(payload, payload + self.shift)] if self.shift else []
 
     def end_of(self, payload: int) -> int:
         """Returns the address behind the last byte of a proven block."""

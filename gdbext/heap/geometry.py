@@ -10,9 +10,10 @@ PREV_FREE_BIT. TLSF stores exactly that; `header_reader` converts the headers of
 
 from __future__ import annotations
 
-from typing import Optional, Tuple, Type, TypeVar
+from typing import List, Optional, Tuple, Type, TypeVar
 
 from gdbext.model.record import Record
+from gdbext.model.region import Span
 from gdbext.model.said import Said, said
 from gdbext.source.snapshot import WordReader
 
@@ -128,6 +129,10 @@ class Geometry(Record):
     def old_link(self, end: int) -> Optional[int]:
         """Returns where old free-list links to the block behind `end` point; None if users' bytes hold none."""
         return None
+
+    def own_words(self, payload: int, size: int, read: WordReader) -> List[Span]:
+        """Returns where the allocator's own words lie in a free block's bytes, as far as they are intact."""
+        return []
 
     def rounded(self, requested: int) -> int:
         """Returns the smallest size that the allocator reserves for a request, in bytes."""

@@ -32,6 +32,18 @@ class Explanation(Record):
     payload: Optional[int]
     text: Text
     evidence: Tuple[Text, ...]
+    certainty: str = "possible"  # "shown" by heap and trace or by a run of bytes, "likely" or "possible"
+
+
+class Answer(Record):
+    """Who did it: the likeliest explanation of the first damage, or why nobody can be named."""
+
+    certainty: str  # "shown", "likely", or "unknown" if it cannot be told
+    group: int  # of the findings that it is about
+    kind: Optional[str]  # of the explanation; None if it cannot be told
+    payload: Optional[int]
+    suspect: Optional[Suspect]  # the block whose owner did it, with its stacks
+    text: Text
 
 
 class Finding(Record):
@@ -63,6 +75,7 @@ class Extent(Record):
     end: int
     look: str  # "fill", "text", "pointer", "zero", "counter", "other"
     words: Text  # the look in words
+    passed: int = 0  # bytes of the allocator's own that the run passes over: it has written them since
 
 
 class Operation(Record):

@@ -10,7 +10,7 @@ Assumptions: events are in order; some are missing.
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from typing import Dict, Iterable, Iterator, List, Mapping, Optional, Set, Tuple
 
 from gdbext.model.events import Event, Generation
@@ -122,6 +122,13 @@ class History:
                     found.append(life)
         found.sort(key=lambda life: max(-1 if seq is None else seq for seq in (life.seq, life.freed_seq)), reverse=True)
         return tuple(found)
+
+    def began_since(self, seq: Optional[int], places: range) -> bool:
+        """Tells whether a block that begins in `places` was allocated after an event; False if nobody knows when."""
+        first = bisect_left(self._payloads, places.start)
+        last = bisect_left(self._payloads, places.stop)
+        lives = (self._by_payload[payload][-1] for payload in self._payloads[first:last])
+        return seq is not None and any(life.seq is not None and life.seq > seq for life in lives)
 
     def live(self) -> List[Generation]:
         """Returns every generation that has not been freed."""

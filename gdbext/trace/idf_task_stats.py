@@ -11,7 +11,7 @@ read outside of known memory.
 
 from __future__ import annotations
 
-from typing import Dict, Iterator, List, Optional, Set, Tuple
+from typing import Callable, Dict, Iterator, List, Optional, Set, Tuple
 
 from gdbext.model.said import Said, said
 from gdbext.source.memory import Memory
@@ -40,24 +40,31 @@ def lists_of(types: Types) -> Optional[Variable]:
     return found if whole and all(0 < node.size <= _LARGEST_NODE_BYTES for node in nodes) else None
 
 
-def read_owners(memory: Memory, lists: Variable) -> Trace:
-    """Returns the owner of every block in the lists, as a trace that holds owners alone."""
+def read_owners(memory: Memory, lists: Variable, is_used: Callable[[int], bool] = lambda payload: True) -> Trace:
+    """Returns the owner of every block in the lists, as a trace that holds owners alone.
+
+    IDF never takes out a block that was allocated before there were tasks: the entry of no task tells of used blocks
+    alone, by `is_used`.
+    """
     _, task, heap, block = lists.shapes
     tasks: Dict[int, str] = {}
     own: List[Tuple[int, int]] = []
     seen: Set[int] = set()
     problems: List[Said] = []
-    named, address = task.members["name"], block.members["address"]
+    named, handle, address = task.members["name"], task.members.get("handle"), block.members["address"]
     for entry in _nodes(memory, lists.address, task, "next_task_info", seen, problems):
         text = memory.get(entry + named.offset, min(named.size, _LONGEST_NAME_BYTES)) or b""
         name = text.split(b"\0")[0].decode("utf-8", "replace")
+        is_task = handle is None or memory.word(entry + handle.offset) != 0
         heaps = entry + task.members["heaps_stats"].offset
         for of_heap in _nodes(memory, heaps, heap, "next_heap_stat", seen, problems):
             blocks = of_heap + heap.members["allocs_stats"].offset
             for of_block in _nodes(memory, blocks, block, "next_alloc_stat", seen, problems):
                 place = of_block + address.offset
                 own.append((place, place + address.size))
-                tasks[memory.word(place) or 0] = name
+                payload = memory.word(place) or 0
+                if is_task or is_used(payload):
+                    tasks[payload] = name
     tasks.pop(0, None)
     return Trace(None, owners=tasks, own=tuple(own), problems=tuple(problems[-1:]))
 

@@ -23,6 +23,7 @@ CHARACTER, LINE, MARGIN = 7.25, 17, 14
 COLOURS = (
     (re.compile(r"^(\(gdb\) .*)"), "prompt"),
     (re.compile(r"^(memtrace: heap assertion.*)|(DAMAGE \d+)|(\bdamaged$)"), "alarm"),
+    (re.compile(r"^(who.*)"), "answer"),
     (re.compile(r"(BEING FREED|FREED)|(?<=likely)( +1\..*?)(?=  )"), "answer"),
 )
 STYLE = """\

@@ -447,6 +447,8 @@ def problems(subject: Subject, damage: Damage, report: Report) -> list[str]:
     wrong = [] if damage.visible is None or heap["status"] == right else [f"status {heap['status']}, not {right}"]
     if damage.visible and found and not any(_names(subject, damage, finding) for finding in found):
         wrong.append(f"no finding names the place: {[finding['text'] for finding in found]}")
+    elif damage.visible and found and not _names(subject, damage, found[0]):
+        wrong.append(f"the first damage is a consequence, at block 0x{found[0]['block'] or 0:x}: {found[0]['text']}")
     return wrong + list(_blocks(subject, damage, heap))
 
 

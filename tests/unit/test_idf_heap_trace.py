@@ -12,11 +12,11 @@ from gdbext.model.said import Said, Trouble, said
 from gdbext.report.sentences import words
 from gdbext.source.memory import Memory
 from gdbext.source.snapshot import ByteOrder, snapshot_of
-from gdbext.symbols.shapes import Shape, Variable
+from gdbext.symbols.shapes import Member, Shape, Variable
 from gdbext.trace.idf_heap_trace import books_of
 from gdbext.trace.idf_task_stats import read_owners
 from tests.support.mutate import mutated
-from tests.unit.idf_world import BUFFER, CODE, LISTS, STATICS, VARIABLE, Image, filled, task_lists
+from tests.unit.idf_world import BUFFER, CODE, LISTS, STATICS, TASK, VARIABLE, Image, filled, task_lists
 
 FORMATS: tuple[tuple[int, ByteOrder], ...] = ((4, "little"), (8, "little"), (4, "big"), (8, "big"))
 
@@ -168,6 +168,18 @@ def test_tasks_own_blocks() -> None:
     assert owners.owners == {0x1000: "main", 0x2000: "main", 0x3000: "network"}
     assert owners.own == tuple((LISTS + node + 4, LISTS + node + 8) for node in (96, 112, 128))
     assert owners.problems == ()
+
+
+def test_the_entry_of_no_task_tells_of_used_blocks_alone() -> None:
+    """IDF never takes out a block that was allocated before there were tasks."""
+    name, handle = TASK.members["name"], Member(20, 4)
+    task = Shape(TASK.size, {**TASK.members, "name": name, "handle": handle}, {})
+    variable = Variable(LISTS, (VARIABLE.shapes[0], task, *VARIABLE.shapes[2:]))
+    data = task_lists()
+    data[16 + 20 : 16 + 24] = bytes(4)
+    data[40 + 20 : 40 + 24] = (0x3FCB_0000).to_bytes(4, "little")
+    told = read_owners(Memory(snapshot_of([(LISTS, bytes(data))])), variable, lambda payload: payload == 0x1000)
+    assert told.owners == {0x1000: "main", 0x3000: "network"}
 
 
 def test_lists_of_tasks_that_are_broken_end() -> None:

@@ -362,16 +362,21 @@ def _masked(layout: FreeRtosLayout, read: WordReader, pool: Pool) -> FreeRtosLay
         return layout
     walk = Walk(layout)
     walk_pools(walk, read, lambda *_: True)
-    votes = Counter(_canary_votes(layout, walk, read))
+    votes = Counter(value for value in _canary_votes(layout, walk, read) if not _is_fill(value, layout.word))
     used = Counter(
         read(layout.next_place(payload)) for payload, word in zip(walk.payloads, walk.words) if not word & FREE_BIT
     )
     canary = max(votes, key=lambda value: (votes[value], value == 0), default=0)
     sound = (payload for payload, word in zip(walk.payloads, walk.words) if not word & FREE_BIT and word > _NONSENSE)
     (kept, count), *_ = Counter(read(layout.next_place(payload)) for payload in sound).most_common(1) or [(None, 0)]
-    if kept and count >= CONVINCING_BLOCKS and 2 * count > sum(used.values()):
+    if kept and not _is_fill(kept, layout.word) and count >= CONVINCING_BLOCKS and 2 * count > sum(used.values()):
         canary = kept
     return replace(layout, canary=canary, used_next=canary if used[canary] > used[0] else 0)
+
+
+def _is_fill(value: int, width: int) -> bool:
+    """True if a word is one byte again and again, as writes over many blocks leave it: a canary is random."""
+    return value != 0 and len(set(value.to_bytes(width, "little"))) == 1
 
 
 def _canary_votes(layout: FreeRtosLayout, walk: Walk, read: WordReader) -> Iterator[int]:

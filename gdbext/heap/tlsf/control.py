@@ -2,12 +2,13 @@
 """Recognises the control block of a TLSF, its layout and its constants.
 
 Approach: in the right layout nearly all list heads are the control block's own address (an empty list) or the address
-of a block. So all layouts and constants are tried, and such heads are counted. The best four are compared with their
-bitmaps and with the chain of blocks behind. A dynamic control block stores its constants in several places. If one
-disagrees with the others, that is a flaw, and the layout still counts.
+of a block. So all layouts and constants are tried, and such heads are counted. They are compared with their bitmaps and
+with the chain of blocks behind. A dynamic control block stores its constants in several places. If one disagrees with
+the others, that is a flaw, and the layout still counts. Constants that agree outweigh damaged lists. If no layout's
+lists convince, the first chain of blocks does.
 Rejected: version numbers; computing the constants from the pool's size (max_bytes may be larger than the pool); the
 first layout that fits (a damaged control block fits none).
-Cost: some 4 KiB read, a hundred differences of a running sum, at most four chains.
+Cost: some 4 KiB read, a hundred differences of a running sum, and as many chains, of which the wrong ones end at once.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from __future__ import annotations
 from itertools import accumulate
 from typing import Iterator, List, Optional, Tuple
 
-from gdbext.heap.geometry import FLAG_BITS, Flaw, Pool
+from gdbext.heap.geometry import FLAG_BITS, Flaw, Pool, is_marker
 from gdbext.heap.tlsf.layout import TlsfLayout
 from gdbext.model.said import said
 from gdbext.source.memory import Memory
@@ -26,9 +27,9 @@ _DYNAMIC_LEVELS = range(1, 30)
 _DYNAMIC_BYTES = 36
 _WORST = 4  # points that a head that leads nowhere takes from a layout
 _FACT = 24  # points for an agreeing bit field, size or pointer of a dynamic control block
-_CHAIN = 64  # points for a chain of blocks that reaches the end
-_TRIED = 4
-_CHAIN_BLOCKS = 64
+_CHAIN = 64  # points for a chain of blocks that nothing breaks off
+_CHAIN_BLOCKS = 64  # a chain of so many is no chance
+_FEWEST_BLOCKS = 16  # nor is one of so many to an end marker, or to memory that was not read
 # One in so many of a layout's lists may be damaged.
 _DAMAGED_LISTS = 3
 # At least one in so many of the other lists must be empty.
@@ -37,6 +38,7 @@ _MOST_WORDS = 1100
 _CONSTANTS = (said("its-bit-fields"), said("its-size"), said("its-bitmaps"), said("its-lists"))
 # If so many of a dynamic control block's four facts agree, its lists may look damaged.
 _FACTS_NEEDED = 3
+_DECISIVE = 1 << 16  # points for that: more than all lists have
 
 
 Candidate = Tuple[TlsfLayout, int]  # a layout with an empty pool, and its agreeing facts of a dynamic control block
@@ -58,17 +60,26 @@ def recognise_tlsf(
     name, bitmaps = static_names[word == 8], control + 4 * word + 4
     statics = ((_layout(name, control, word, levels, 5, bitmaps - 4, bitmaps, ()), 0) for levels in _STATIC_LEVELS)
     candidates = [*_dynamics(memory, control), *statics]
-    scored = [(_first_score(sums, *one), *one) for one in candidates if one[0].tables_end + 16 <= high]
-    best = sorted((one for one in scored if one[0] is not None), key=lambda one: -(one[0] or 0))[:_TRIED]
+    fitting = [one for one in candidates if one[0].tables_end + 16 <= high]
+    last = end if end is not None else high
     holes = memory.snapshot.missing(control, control + _MOST_WORDS * word)
     whole: List[Tuple[int, TlsfLayout]] = []
-    for first, layout, facts in best:
-        chain = _chain_score(read, layout, end if end is not None else high)
+    chained: List[TlsfLayout] = []
+    convincing = False
+    for layout, facts in fitting:
+        chain, first = _chain_score(read, layout, last), _first_score(sums, layout, facts)
+        if chain == _CHAIN and _counts(sums, layout)[1] >= _FEWEST_EMPTY:
+            chained.append(layout)
+        if first is None:
+            continue
+        convincing = convincing or first > 0
         # If words were not read, the layout needs other proof: a chain of blocks, all four facts of a dynamic control
         # block, or a hole that begins right behind the tables.
         ends_unread = bool(holes) and layout.tables_end <= holes[0][0] < layout.first and not facts
         if not holes or chain or ends_unread or facts > _FACTS_NEEDED:
-            whole.append(((first or 0) - 2 * _bits_wrong(memory.snapshot, read, layout) + chain, layout))
+            whole.append((first - 2 * _bits_wrong(memory.snapshot, read, layout) + chain, layout))
+    if chained and not convincing:  # the lists are overwritten: the first place from which blocks lead on is the pool
+        return min(chained, key=lambda layout: layout.first)
     return max(whole, key=lambda one: one[0], default=(0, None))[1]
 
 
@@ -127,14 +138,20 @@ def _first_score(sums: Sums, layout: TlsfLayout, facts: int) -> Optional[int]:
     """Returns the points of a layout by its list heads and facts; None if they are too few. Enough lists must be empty:
     pointers in the blocks behind the tables must not be read as further lists.
     """
-    first = (layout.lists - layout.control) // layout.word
-    last = first + layout.slots
-    good, empty, unread = (found[last] - found[first] if last < len(found) else 0 for found in sums)
+    good, empty, unread = _counts(sums, layout)
     bad = layout.slots - good - unread
     unlike = max(bad, unread) > layout.slots // _DAMAGED_LISTS or _FEWEST_EMPTY * empty < good
     if unlike and facts < _FACTS_NEEDED:
         return None
-    return 2 * empty - good - _WORST * bad + _FACT * facts
+    return 2 * empty - good - _WORST * bad + _FACT * facts + (_DECISIVE if facts >= _FACTS_NEEDED else 0)
+
+
+def _counts(sums: Sums, layout: TlsfLayout) -> Tuple[int, int, int]:
+    """Returns how many of a layout's list heads are possible, lead to empty lists, and were not read."""
+    first = (layout.lists - layout.control) // layout.word
+    last = first + layout.slots
+    good, empty, unread = (found[last] - found[first] if last < len(found) else 0 for found in sums)
+    return good, empty, unread
 
 
 def _bits_wrong(snapshot: Snapshot, read: WordReader, layout: TlsfLayout) -> int:
@@ -147,10 +164,15 @@ def _bits_wrong(snapshot: Snapshot, read: WordReader, layout: TlsfLayout) -> int
 
 
 def _chain_score(read: WordReader, layout: TlsfLayout, last: int) -> int:
-    """Returns the points for blocks behind the tables: their number; 64 if they reach the end or are 64."""
+    """Returns the points for blocks behind the tables: their number, or 64 if they are many and nothing breaks them
+    off.
+    """
     payload, blocks = layout.first, 0
     while blocks < _CHAIN_BLOCKS and payload < last:
-        size = (read(payload - layout.word) or 0) & ~FLAG_BITS
+        word = read(payload - layout.word)
+        size = (word or 0) & ~FLAG_BITS
+        if (word is None or is_marker(word)) and blocks >= _FEWEST_BLOCKS:
+            return _CHAIN
         if size < layout.smallest or size % 4 or payload + size + layout.word > last:
             return blocks
         payload += size + layout.word

@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
-from typing import FrozenSet, Optional, Tuple
+from typing import FrozenSet, List, Optional, Tuple
 
 from gdbext.heap.geometry import FREE_BIT, PREV_FREE_BIT, Geometry
+from gdbext.model.region import Span
+from gdbext.source.snapshot import WordReader
 
 
 class TlsfLayout(Geometry):
@@ -60,6 +62,19 @@ class TlsfLayout(Geometry):
     def old_link(self, end: int) -> Optional[int]:
         """Returns the address of the word in front of the next size word: TLSF's blocks begin there."""
         return end - self.word
+
+    def own_words(self, payload: int, size: int, read: WordReader) -> List[Span]:
+        """Returns a free block's list pointers, and its last word, which is its own address."""
+        links = [place for place in (payload, payload + self.word) if self._is_link(read(place))]
+        last = payload + size - self.word
+        places = [*links, *([last] if read(last) == payload - 2 * self.word else [])]
+        return [(place, place + self.word) for place in places]
+
+    def _is_link(self, value: Optional[int]) -> bool:
+        """True if a word can be a list pointer: to the null block, or to where a block of the heap may begin."""
+        payload = None if value is None else value + 2 * self.word
+        inside = payload is not None and not payload % self.align and self.pool_of(payload) is not None
+        return value == self.control or inside
 
 
 def tlsf(layout: Geometry) -> TlsfLayout:

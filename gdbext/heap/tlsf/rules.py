@@ -10,13 +10,14 @@ Assumptions: the blocks of the walk are proven. Everything else that it met is i
 
 from __future__ import annotations
 
-from typing import Iterator, Optional, Sequence, Tuple
+from typing import Iterator, List, Optional, Sequence, Tuple
 
 from gdbext.heap.facts import Fault, HeapFacts, Rule
-from gdbext.heap.geometry import FLAG_BITS, FREE_BIT, PREV_FREE_BIT
+from gdbext.heap.geometry import FLAG_BITS, FREE_BIT, PREV_FREE_BIT, Geometry
 from gdbext.heap.rules import NEIGHBOURS, SIZES, check_flaws, touching
 from gdbext.heap.tlsf.layout import tlsf
 from gdbext.heap.tlsf.rules_poison import AROUND, FILLS
+from gdbext.heap.walk import Break
 from gdbext.model.said import Said, said
 
 
@@ -71,16 +72,31 @@ def _previous_link(facts: HeapFacts) -> Iterator[Fault]:
             yield Fault("previous-link", address, layout.word, payload, text, touched, True, "prev-block", want, value)
 
 
+def _is_behind(broken: Break, payload: Optional[int], layout: Geometry) -> bool:
+    """True if a payload's header lies in the bytes behind a broken header in which no block could be proven."""
+    return payload is not None and broken.payload - layout.header <= payload - layout.word < broken.next
+
+
+def _is_inside_other(facts: HeapFacts, payload: Optional[int]) -> bool:
+    """True if what a list leads to is no block, but lies inside a proven one."""
+    holder = None if payload is None else facts.holder(payload)
+    return holder is not None and holder != payload
+
+
 def _list_links(facts: HeapFacts) -> Iterator[Fault]:
     layout = facts.layout
     for fault in facts.walk.faults:
+        if _is_inside_other(facts, fault.owner):
+            continue  # these are a user's bytes; the pointer that leads here is reported
         place, value, why = fault.address, fault.value, fault.why
         if fault.owner is not None:
             role = "next-free"
             text = said("next-free", block=facts.user(fault.owner), place=place, stored=value, why=why)
         else:
             role, text = "list-head", said("list-head", list=fault.slot, place=place, stored=value, why=why)
-        touched = touching(fault.owner, fault.target, ("list", fault.slot))
+        # An intact pointer that leads into damage is no damage of its own.
+        broken = next((gap.payload for gap in facts.walk.breaks if _is_behind(gap, fault.target, layout)), None)
+        touched = touching(fault.owner, fault.target, ("list", fault.slot), broken)
         hit, transient = fault.owner or fault.target, fault.target is not None
         yield Fault(fault.rule, place, layout.word, hit, text, touched, transient, role, None, value)
 
@@ -89,7 +105,7 @@ def _back_links(facts: HeapFacts) -> Iterator[Fault]:
     layout = facts.layout
     for node in facts.walk.nodes:
         want = layout.control if node.previous is None else node.previous - 2 * layout.word
-        if node.prev_free is None or node.prev_free == want:
+        if node.prev_free is None or node.prev_free == want or _is_inside_other(facts, node.payload):
             continue
         address = node.payload + layout.word
         text = said("prev-free", place=address, stored=node.prev_free, expected=want)
@@ -133,27 +149,40 @@ def _unlisted_blocks(facts: HeapFacts) -> Iterator[Fault]:
 
 
 def _second_bitmaps(facts: HeapFacts) -> Iterator[Fault]:
-    layout, heads = tlsf(facts.layout), facts.walk.heads
+    layout, filled = tlsf(facts.layout), _filled_lists(facts)
     for level in range(layout.fl_count):
         first = level << layout.sl_log2
         lists = range(first, first + (1 << layout.sl_log2))
-        if None not in heads[first : lists.stop]:
-            want = sum(1 << slot - first for slot in lists if heads[slot] != layout.control)
-            yield from _bitmap_faults(facts, "bitmap-second", layout.sl_bitmaps + 4 * level, want, lists)
+        bits = filled[first : lists.stop]
+        yield from _bitmap_faults(facts, "bitmap-second", layout.sl_bitmaps + 4 * level, bits, lists)
+
+
+def _filled_lists(facts: HeapFacts) -> List[Optional[bool]]:
+    """Returns for each list whether a block is on it. None if its head leads to no block, or to memory not at hand."""
+    layout, walk = tlsf(facts.layout), facts.walk
+    unknown = {fault.slot for fault in walk.faults if fault.owner is None} | {
+        slot for slot, head in enumerate(walk.heads) if head is None or head + 2 * layout.word in layout.beyond
+    }
+    return [None if slot in unknown else head != layout.control for slot, head in enumerate(walk.heads)]
 
 
 def _first_bitmap(facts: HeapFacts) -> Iterator[Fault]:
     """Checks the first-level bitmap against the lists. A wrong bit of the second level must not be a fault of it."""
-    layout, heads = tlsf(facts.layout), facts.walk.heads
-    if None not in heads:
-        filled = {slot >> layout.sl_log2 for slot, head in enumerate(heads) if head != layout.control}
-        want = sum(1 << level for level in filled)
-        yield from _bitmap_faults(facts, "bitmap-first", layout.fl_bitmap, want, ())
+    layout, filled = tlsf(facts.layout), _filled_lists(facts)
+    levels = [filled[first : first + (1 << layout.sl_log2)] for first in range(0, len(filled), 1 << layout.sl_log2)]
+    bits = [True if True in lists else None if None in lists else False for lists in levels]
+    yield from _bitmap_faults(facts, "bitmap-first", layout.fl_bitmap, bits, ())
 
 
-def _bitmap_faults(facts: HeapFacts, rule: str, address: int, want: int, lists: Sequence[int]) -> Iterator[Fault]:
-    """Yields a fault for each wrong bit of a bitmap. `lists`: the lists that its lowest bits stand for."""
+def _bitmap_faults(
+    facts: HeapFacts, rule: str, address: int, bits: Sequence[Optional[bool]], lists: Sequence[int]
+) -> Iterator[Fault]:
+    """Yields a fault for each wrong bit of a bitmap. `bits`: what each of its lowest bits must be, None if nobody
+    knows. `lists`: the lists that they stand for.
+    """
     word = facts.read32(address)
+    known = {bit: wanted for bit, wanted in enumerate([*bits, *[False] * (32 - len(bits))]) if wanted is not None}
+    want = sum(1 << bit for bit in range(32) if known.get(bit, (word or 0) >> bit & 1))
     for bit in range(32) if word is not None else ():
         if word is None or not (word ^ want) >> bit & 1:
             continue
@@ -218,8 +247,10 @@ def _unsound_headers(facts: HeapFacts) -> Optional[Said]:
 
 END_MARKER = "A used block of size 0 lies at the end of each pool, and nowhere else."
 _CONTROL = (
-    Rule("bitmap-second", "A second-level bit is set exactly if its list has a block.", _second_bitmaps),
-    Rule("bitmap-first", "A first-level bit is set exactly if one of its lists has a block.", _first_bitmap),
+    Rule("bitmap-second", "A second-level bit is set exactly if its list has a block.", _second_bitmaps, derived=True),
+    Rule(
+        "bitmap-first", "A first-level bit is set exactly if one of its lists has a block.", _first_bitmap, derived=True
+    ),
     Rule("control-null", "The null block's links lead to it or into the heap.", _null_block),
     Rule("control-constants", "The control block's constants fit each other and its size.", check_flaws),
 )
@@ -263,6 +294,7 @@ MULTI_HEAP_RULES: Tuple[Rule, ...] = (
         "The counter of free bytes is what the blocks say.",
         _free_bytes,
         "counters",
+        derived=True,
         lacks=_unsound_headers,
     ),
     Rule("minimum-free", "minimum_free_bytes is not above free_bytes.", _minimum_free, "counters"),

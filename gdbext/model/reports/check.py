@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Optional, Tuple
 
-from gdbext.model.diagnosis import Finding
+from gdbext.model.diagnosis import Answer, Finding
 from gdbext.model.events import Assertion
 from gdbext.model.memory import Block, Gap, Resume
 from gdbext.model.record import Record
@@ -42,3 +42,4 @@ class CheckReport(Report):
 
     assertion: Optional[Assertion]
     heaps: Tuple[HeapReport, ...]
+    who: Optional[Answer]  # None if nothing is damaged

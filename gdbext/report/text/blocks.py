@@ -18,7 +18,7 @@ def blocks_lines(report: BlocksReport) -> Iterator[str]:
         requested = f"{entry.requested:,}" if entry.requested is not None else "-"
         owner = entry.owner
         seq = f"{owner.seq}" if owner is not None and owner.seq is not None else "-"
-        who = f"{owner.task or '?'}: {stack_words(owner.allocated)}" if owner is not None else ""
+        who = f"{owner.task or '?'}: {stack_words(owner.allocated, owner.seq)}" if owner is not None else ""
         yield f"{entry.payload:#12x} {entry.size:>10,} {requested:>10}  {entry.state:<5}  {seq:>8}  {who}".rstrip()
     yield from more_line(len(report.blocks), report.total.blocks)
     of_what = " in what had been read" if report.cost.interrupted else ""

@@ -5,18 +5,20 @@ from __future__ import annotations
 
 from typing import Iterator, List
 
-from gdbext.model.diagnosis import Finding, Suspect
+from gdbext.model.diagnosis import Answer, Finding, Suspect
 from gdbext.model.reports.check import CheckReport
 from gdbext.report.numbers import counted, size_words
 from gdbext.report.sentences import words
 from gdbext.report.text.closing import closing_line, skipped_lines
-from gdbext.report.text.words import owner_words, stack_words
+from gdbext.report.text.words import caller_words, owner_words, stack_words
 
 _CONSEQUENCES_SHOWN = 3
 
 
 def check_lines(report: CheckReport) -> Iterator[str]:
     """Yields the lines of the whole report."""
+    if report.who is not None:
+        yield _who_line(report.who)
     if report.assertion is not None:
         text = report.assertion.text or "its condition is not known"
         yield f"memtrace: heap assertion in {report.assertion.function}: {text}"
@@ -38,6 +40,20 @@ def check_lines(report: CheckReport) -> Iterator[str]:
     yield from skipped_lines(report.skipped)
     suspects = [one for heap in report.heaps for finding in heap.findings for one in finding.suspects]
     yield closing_line(report) + (f".   next: last-malloc {suspects[0].payload:#x}" if suspects else "")
+
+
+def _who_line(who: Answer) -> str:
+    """Returns the answer on one line: what was done, and by whom, with the innermost callers of both calls."""
+    if who.certainty == "unknown":
+        return f"who: cannot be told: {words(who.text)}"
+    suspect, sure = who.suspect, "who" if who.certainty == "shown" else "who (likely)"
+    told = f"{sure}: {words(who.text)}"
+    if suspect is None or not (suspect.allocated or suspect.freed):
+        task = f" (task {suspect.task})" if suspect is not None and suspect.task else ""
+        return f"{told}; no stack of its owner{task} is recorded"
+    parts = [f"allocated by {caller_words(suspect.allocated)}"] if suspect.allocated else []
+    parts += [f"freed by {caller_words(suspect.freed)}"] if suspect.freed else []
+    return f"{told}: {', '.join(parts)}"
 
 
 def _group_lines(group: List[Finding]) -> Iterator[str]:
@@ -66,12 +82,12 @@ def _suspect_lines(suspect: Suspect, label: str) -> Iterator[str]:
     state = {"used": "USED", "freed": "FREED", "freeing": "BEING FREED"}[suspect.state]
     size = f"{suspect.size:,} bytes" if suspect.size else "size unknown"
     yield f"    {label}      {suspect.payload:#x}, {size}, {state}: {words(suspect.why)}"
-    if suspect.allocated or (suspect.task and suspect.seq is not None):
+    if suspect.allocated or suspect.seq is not None:
         owner = owner_words(suspect.task, suspect.seq)
-        yield f"             allocated  {stack_words(suspect.allocated)}   {owner}".rstrip()
+        yield f"             allocated  {stack_words(suspect.allocated, suspect.seq)}   {owner}".rstrip()
     elif suspect.task:
         yield f"             owner      {owner_words(suspect.task, None)}"
-    if suspect.freed:
+    if suspect.freed or suspect.freed_seq is not None:
         verb = "freeing  " if suspect.state == "freeing" else "freed    "
         owner = owner_words(suspect.freed_task, suspect.freed_seq)
-        yield f"             {verb}  {stack_words(suspect.freed)}   {owner}".rstrip()
+        yield f"             {verb}  {stack_words(suspect.freed or (), suspect.freed_seq)}   {owner}".rstrip()

@@ -18,10 +18,11 @@ def last_lines(report: LastReport) -> Iterator[str]:
         size = f"{life.size:,} bytes" if life.size is not None else "size not in the trace"
         label = "newest owner" if number == 0 else f"{number} before"
         yield f"  {label}: {life.payload:#x}, {size}"
-        yield f"    allocated  {stack_words(life.allocated)}   {owner_words(life.task, life.seq)}".rstrip()
+        yield f"    allocated  {stack_words(life.allocated, life.seq)}   {owner_words(life.task, life.seq)}".rstrip()
         if life.freed is not None:
             verb = "freeing  " if life.in_flight else "freed    "
-            yield f"    {verb}  {stack_words(life.freed)}   {owner_words(life.freed_task, life.freed_seq)}".rstrip()
+            owner = owner_words(life.freed_task, life.freed_seq)
+            yield f"    {verb}  {stack_words(life.freed, life.freed_seq)}   {owner}".rstrip()
         elif number == 0:
             frees_seen = trace is None or trace.imported is None or (trace.running and trace.imported.frees_told)
             yield "    not freed" if frees_seen else "    no free of it is recorded"

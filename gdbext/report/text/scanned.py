@@ -47,4 +47,4 @@ def owner_end(owner: Optional[Owner]) -> str:
     """Returns the end of a line: the task and the stack that allocated a block. Empty if nobody is known."""
     if owner is None:
         return ""
-    return f"   {owner.task or '?'}: {stack_words(owner.allocated)}"
+    return f"   {owner.task or '?'}: {stack_words(owner.allocated, owner.seq)}"

@@ -53,6 +53,7 @@ def _owner_lines(life: Life, address: int) -> Iterator[str]:
         "before it" if life.payload + (life.size or 0) <= address else "in" if life.payload <= address else "behind it"
     )
     yield f"  {label:<11}{life.payload:#x}, {size}"
-    yield f"             allocated  {stack_words(life.allocated)}   {owner_words(life.task, life.seq)}"
+    yield f"             allocated  {stack_words(life.allocated, life.seq)}   {owner_words(life.task, life.seq)}"
     if life.freed is not None:
-        yield f"             freed      {stack_words(life.freed)}   {owner_words(life.freed_task, life.freed_seq)}"
+        owner = owner_words(life.freed_task, life.freed_seq)
+        yield f"             freed      {stack_words(life.freed, life.freed_seq)}   {owner}"

@@ -12,6 +12,7 @@ from gdbext.model.reports.base import Cost
 from gdbext.report.numbers import counted, size_words
 
 _CALLERS_SHOWN = 5
+_CALLERS_NAMED = 2
 
 
 def cost_words(cost: Cost) -> str:
@@ -24,14 +25,21 @@ def frame_name(frame: Frame) -> str:
     return frame.function or f"{frame.pc:#x}"
 
 
-def stack_words(stack: Stack) -> str:
-    """Returns a stack on one line: the outermost caller first, and the source line of the innermost frame last."""
+def stack_words(stack: Stack, seq: Optional[int] = None) -> str:
+    """Returns a stack on one line: the outermost caller first, and the source line of the innermost frame last. `seq`
+    is the number of its record, if there is one: a record may have no stack.
+    """
     if not stack:
-        return "(not in the trace)"
+        return "(not in the trace)" if seq is None else "(recorded without a stack)"
     names = [frame_name(frame) for frame in reversed(stack)]
     shown = names if len(names) <= _CALLERS_SHOWN else ["...", *names[-_CALLERS_SHOWN:]]
     file, line = stack[0].file, f":{stack[0].line}" if stack[0].line else ""
     return " > ".join(shown) + (f" {os.path.basename(file)}{line}" if file is not None else "")
+
+
+def caller_words(stack: Stack) -> str:
+    """Returns the two innermost calls of a stack with the source line: enough to know who, in a line with more."""
+    return stack_words(stack[:_CALLERS_NAMED])
 
 
 def owner_words(task: Optional[str], seq: Optional[int]) -> str:

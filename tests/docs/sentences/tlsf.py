@@ -12,6 +12,7 @@ from gdbext.source.memory import Memory
 from gdbext.source.snapshot import snapshot_of
 from gdbext.target.target import Target
 from tests.docs.sentences.world import Distant, Link, Symbols, ask, case, changed, check, option, word, world
+from tests.image import overrun as overrun_heap
 from tests.image.broken import BY_HAND, CONTROL, HEAP, SOUND, Heap
 from tests.support import fixtures
 from tests.support.tlsf_image import Shape, payloads, shaped_image
@@ -69,7 +70,7 @@ def fixture(name: str) -> Callable[[], Any]:
     return lambda: check(case(name), option(name))
 
 
-FIXTURES = ("a018", "a022", "a023", "a024", "a026", "a033", "a043", "a088", "a104")
+FIXTURES = ("a018", "a022", "a023", "a024", "a026", "a029", "a033", "a043", "a058", "a088", "a099", "a104")
 
 
 def owner() -> Any:
@@ -187,7 +188,15 @@ def single() -> Any:
     return check(changed([(BASE, image)], {places[1] - 40: text[:40] + b"over"}), POOLED)
 
 
+def overrun(run: bytes) -> Callable[[], Any]:
+    """A block that was freed after it had been overrun."""
+    data, _ = overrun_heap.written_before_the_free(run, 80)
+    return lambda: check([(overrun_heap.BASE, data)], f"multi_heap@{overrun_heap.BASE:#x}")
+
+
 RECIPES: dict[str, Callable[[], Any]] = {
+    "overrun before its free": overrun(b"\xbb" * 120),
+    "words overrun": overrun(b"\xde\xad\xbe\xef" * 30),
     **{f"break {rule}": broken(break_it) for rule, break_it in BY_HAND.items()},
     **{f"fixture {name}": fixture(name) for name in FIXTURES},
     "two neighbours": two_neighbours,

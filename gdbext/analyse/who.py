@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Answers the one question of a damage report, before its details: who did it, or that it cannot be told.
+
+Approach: the answer is the best explanation of the first damage, if that explanation names a block. A stray write names
+none. Then the answer says which blocks are nearest, and how the next run tells more.
+Rejected: an answer for each damage. Later damage is mostly of the same cause, and its explanations are in the report.
+"""
+
+from __future__ import annotations
+
+from typing import Optional, Sequence
+
+from gdbext.model.diagnosis import Answer, Finding
+from gdbext.model.reports.check import HeapReport
+from gdbext.model.said import Said, said
+
+_MOST_NEAR = 2
+
+
+def answer(heaps: Sequence[HeapReport]) -> Optional[Answer]:
+    """Returns the answer of a report; None if no damage was found and nothing wrong was freed."""
+    findings = [finding for heap in heaps for finding in heap.findings if finding.explanations]
+    damage = [finding for finding in findings if finding.severity == "damage"]
+    first = next(iter(damage or findings), None)
+    if first is None:
+        return None
+    best = first.explanations[0]
+    if best.certainty == "possible":
+        return Answer("unknown", first.group, None, None, None, _unknown(first))
+    suspect = next((one for one in first.suspects if one.payload == best.payload), None)
+    return Answer(best.certainty, first.group, best.kind, best.payload, suspect, best.text)
+
+
+def _unknown(finding: Finding) -> Said:
+    near = [one.payload for one in finding.explanations if one.payload is not None]
+    near = list(dict.fromkeys(near))[:_MOST_NEAR]
+    what = finding.explanations[0].text
+    if near:
+        return said("who-unknown-near", what=what, near=tuple(said("who-near", block=block) for block in near))
+    return said("who-unknown", what=what)
