@@ -8,14 +8,14 @@ from argparse import Namespace
 from contextlib import contextmanager
 from typing import Iterator, List
 
-from gdbext.commands import command_named
+from gdbext.commands import HELP, command_named
 from gdbext.commands.command import Argument, Tool
 from gdbext.commands.parsing import Declared, help_of, parsed_in_shell
 from gdbext.loading import load
 from gdbext.model.errors import UserError
 from gdbext.report.destination import told
 from gdbext.report.printable import put, say
-from gdbext.target.target import Target
+from gdbext.target.target import NEEDS_GDB, Target
 
 CORE = Argument(
     "core",
@@ -35,15 +35,17 @@ SOURCES = (CORE, _IMAGE, _ELF)
 def obey(name: str, words: List[str]) -> int:
     """Runs a command and returns its exit status."""
     command: Declared = command_named(name)
-    if isinstance(command, Tool):
-        cut = words.index("--") if "--" in words else len(words)
-        if "--help" in words[:cut]:
-            put("\n".join(filter(None, (help_of(command, f"memtrace {name}"), command.more))), sys.stdout)
-            return 0
-        return command.start(parsed_in_shell(command, words[:cut]), words[cut + 1 :])
-    if "--help" in words:
-        put(help_of(command, f"memtrace {name}", SOURCES), sys.stdout)
+    cut = words.index("--") if "--" in words else len(words)
+    in_gdb = command.heading.only == "in GDB"
+    if not set(HELP).isdisjoint(words[:cut]):
+        sources = () if in_gdb or isinstance(command, Tool) else SOURCES
+        more = command.more if isinstance(command, Tool) else f"in GDB alone: {NEEDS_GDB}" if in_gdb else ""
+        put("\n".join(filter(None, (help_of(command, f"memtrace {name}", sources), more))), sys.stdout)
         return 0
+    if in_gdb:
+        raise UserError(f"{name}: {NEEDS_GDB}")
+    if isinstance(command, Tool):
+        return command.start(parsed_in_shell(command, words[:cut]), words[cut + 1 :])
     options = parsed_in_shell(command, words, SOURCES)
     if command.writes and options.rsp is None:
         raise UserError(f"{name} asks a live target, which files are not: use it in GDB, or give --rsp HOST:PORT")
