@@ -12,33 +12,45 @@ from typing import Callable, Optional, Tuple
 from gdbext.model.errors import UserError
 from gdbext.model.events import Stack
 from gdbext.report.printable import printable
+from gdbext.target.target import Target
 
 Number = Callable[[str], int]
+Bounds = Tuple[int, Optional[int]]  # the ends of a range; an open one is 0 or None
 
 
-def parse_range(option: str, text: Optional[str], number: Number) -> Tuple[int, Optional[int]]:
-    """Returns the two ends of a range. An end that is open is 0 or None; without a text both are."""
-    if text is None:
-        return 0, None
+def parse_range(option: str, text: str, number: Number) -> Bounds:
+    """Returns the two ends of a range. UserError if nothing can lie in it."""
     low, colon, high = text.partition(":")
     if not low and not high:
         raise UserError(f"{option} {text}: give MIN, MIN:MAX, MIN: or :MAX")
     first = number(low) if low else 0
-    return first, (number(high) if high else None if colon else first)
+    last = number(high) if high else None if colon else first
+    if last is not None and last < first:
+        raise UserError(f"{option} {text}: nothing lies in it: give the smaller end first")
+    return first, last
 
 
 def decimal(text: str) -> int:
     """Parses a number as users write it: 100, 0x40, 4k, 1M."""
     scale = {"k": 1 << 10, "K": 1 << 10, "M": 1 << 20}.get(text[-1:], 1)
     try:
-        return int(text[:-1] if scale > 1 else text, 0) * scale
+        number = int(text[:-1] if scale > 1 else text, 0) * scale
     except ValueError:
         raise UserError(f"{text} is not a number: write 100, 0x40, 4k or 1M") from None
+    if number < 0:
+        raise UserError(f"{text} is below 0, which no size, count or sequence number is")
+    return number
 
 
-def within(value: int, bounds: Tuple[int, Optional[int]]) -> bool:
-    """Tells whether a value lies in a range, both ends included."""
-    return bounds[0] <= value and (bounds[1] is None or value <= bounds[1])
+def within(value: int, bounds: Optional[Bounds]) -> bool:
+    """Tells whether a value lies in a range, both ends included. True without a range."""
+    return bounds is None or (bounds[0] <= value and (bounds[1] is None or value <= bounds[1]))
+
+
+def where_asked(target: Target, options: Namespace) -> Optional[Bounds]:
+    """Returns the range of --address, or None. Commands call it before they read heaps or trace."""
+    text = options.address
+    return None if text is None else parse_range("--address", text, target.bytes.address)
 
 
 def is_named(name: Optional[str], text: Optional[str]) -> bool:
@@ -55,5 +67,4 @@ def limit_of(options: Namespace, default: int) -> Optional[int]:
     """Returns how many entries to list: from --all, --limit N, or the default. None means all; so does a limit of 0."""
     if options.all:
         return None
-    limit = decimal(options.limit) if options.limit is not None else default
-    return limit or None
+    return (default if options.limit is None else int(options.limit)) or None

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from itertools import chain
 from typing import Iterator, List, Optional, Tuple
 
 from gdbext.collect.collect import collect
@@ -33,7 +34,7 @@ Lost = Tuple[Collected, Optional[Scan]]  # heaps and trace, and the scan for poi
 def collect_lost(target: Target, options: Namespace) -> Lost:
     """Reads the heaps and the trace. With --unreachable, also reads all memory that may hold pointers."""
     found = collect(target, options, needed=options.unreachable)
-    return found, collect_scan(found, options.scan) if options.unreachable else None
+    return found, collect_scan(found, chain(*options.scan)) if options.unreachable else None
 
 
 def analyse(lost: Lost, options: Namespace) -> LeaksReport:

@@ -11,6 +11,7 @@ from typing import NoReturn, Optional, Sequence, Union
 
 from gdbext.commands.command import Argument, Command, Tool
 from gdbext.model.errors import UserError
+from gdbext.report.destination import check_destination
 
 _NO_BREAK = "\xa0"
 Declared = Union[Command, Tool]
@@ -50,7 +51,9 @@ def parsed_in_gdb(command: Command, words: Sequence[str]) -> Namespace:
     called = command.heading.called
     parser = Parser(command, called, f"help {called}")
     parser.refuse_unknown(words)
-    return parser.parse_args(words)
+    options: Namespace = parser.parse_args(words)
+    check_destination(command.report, options)
+    return options
 
 
 def parsed_in_shell(command: Declared, words: Sequence[str], more: Sequence[Argument] = ()) -> Namespace:
@@ -59,6 +62,8 @@ def parsed_in_shell(command: Declared, words: Sequence[str], more: Sequence[Argu
     parser = Parser(command, called, f"{called} --help", more)
     parser.refuse_unknown(words)
     options: Namespace = parser.parse_intermixed_args(words)
+    if isinstance(command, Command):
+        check_destination(command.report, options)
     return options
 
 

@@ -84,7 +84,7 @@ class Session:
     def show(self, command: Command, report: Any, options: Namespace) -> None:
         """Prints a report, or writes it to the file that the options name."""
         text = told(report, command.text, options)
-        plain = "NO_COLOR" in os.environ or os.environ.get("TERM", "dumb") == "dumb"
+        plain = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM", "dumb") == "dumb"
         wanted = self.settings.color == "on"
         if self.settings.color == "auto":
             wanted = bool(gdb.parameter("style enabled")) and not plain

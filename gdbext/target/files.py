@@ -69,8 +69,8 @@ def file_target(core: Optional[str], images: Sequence[str], elf: Optional[str], 
             raise UserError(f"{core} is a log, which has no memory: leave --image and --heap out, or the log")
         return log
     loaded = load_images(images)
-    regions = [region_named(text, number_of) for text in heaps]
     if core is None and elf is None:
+        regions = [region_named(text, number_of) for text in heaps]
         target = image_target([(base, data) for base, data, _, _ in loaded], regions)
     else:
         opened: Target = load("target.core", "core_target")(core, given, loaded, elf)

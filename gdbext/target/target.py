@@ -201,6 +201,9 @@ class Target:
 def number_of(text: str) -> int:
     """Parses an address as 0x... or decimal. UserError if it is none."""
     try:
-        return int(text, 0)
+        address = int(text, 0)
     except ValueError:
-        raise UserError(f"{text} is not an address: give 0x... or a decimal number") from None
+        address = -1
+    if address < 0:
+        raise UserError(f"{text} is not an address: give 0x... or a decimal number")
+    return address
