@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from argparse import Namespace
 from contextlib import contextmanager
 from typing import Iterator, List
 
 from gdbext.commands import HELP, command_named
+from gdbext.commands.arguments import ADDRESS
 from gdbext.commands.command import Argument, Tool
 from gdbext.commands.parsing import Declared, help_of, parsed_in_shell
 from gdbext.loading import load
@@ -47,6 +49,8 @@ def obey(name: str, words: List[str]) -> int:
     if isinstance(command, Tool):
         return command.start(parsed_in_shell(command, words[:cut]), words[cut + 1 :])
     options = parsed_in_shell(command, words, SOURCES)
+    if ADDRESS in command.arguments:
+        _sort_words(name, options)
     if command.writes and options.rsp is None:
         raise UserError(f"{name} asks a live target, which files are not: use it in GDB, or give --rsp HOST:PORT")
     with _target(options) as target:
@@ -55,6 +59,18 @@ def obey(name: str, words: List[str]) -> int:
     if text is not None:
         put(text, sys.stdout)
     return command.status(report)
+
+
+def _sort_words(name: str, options: Namespace) -> None:
+    """Exchanges address and core if they were given in the other order. UserError if the address is missing."""
+    first, second = options.address, options.core
+    if second is None:
+        if os.path.exists(first) and not (options.image or options.rsp or first[:1].isdigit()):
+            raise UserError(f"{first} is a file: give an address, too, as in memtrace {name} 0x20001000 {first}")
+        return
+    there, also = os.path.exists(first), os.path.exists(second)
+    if (there and not also) or (there == also and second[:1].isdigit() and not first[:1].isdigit()):
+        options.address, options.core = second, first
 
 
 @contextmanager

@@ -196,14 +196,3 @@ class Target:
     def frames(self, pcs: Tuple[int, ...]) -> Stack:
         """Returns the frames of a recorded stack, innermost first, without the allocator's own."""
         return without_allocator(self.program.frames(pcs))
-
-
-def number_of(text: str) -> int:
-    """Parses an address as 0x... or decimal. UserError if it is none."""
-    try:
-        address = int(text, 0)
-    except ValueError:
-        address = -1
-    if address < 0:
-        raise UserError(f"{text} is not an address: give 0x... or a decimal number")
-    return address

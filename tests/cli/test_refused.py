@@ -18,7 +18,7 @@ SOURCES = [f"--image={image.base:#x}={image.path}" for image in CASE.images]
 ADDRESS = CASE.heap.option.partition("@")[2]
 BELOW = "is below 0, which no size, count or sequence number is"
 EMPTY = "nothing lies in it: give the smaller end first"
-NO_ADDRESS = "is not an address: give 0x... or a decimal number"
+NO_ADDRESS = "is not an address: give 0x... or a decimal number, or a name with --elf"
 
 
 @pytest.mark.parametrize(
