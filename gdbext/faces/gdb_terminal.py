@@ -4,8 +4,9 @@
 from __future__ import annotations
 
 import locale
+import os
 from contextlib import contextmanager
-from typing import Iterator
+from typing import Iterator, Optional
 
 import gdb
 
@@ -22,6 +23,12 @@ def _encoding() -> str:
     """Returns an encoding that the terminal can show. GDB itself writes UTF-8, whatever the locale is."""
     name = locale.nl_langinfo(locale.CODESET) if hasattr(locale, "nl_langinfo") else locale.getpreferredencoding(False)
     return "utf-8" if name.upper() == "UTF-8" else "ascii"
+
+
+def columns() -> Optional[int]:
+    """Returns the width of the terminal, as `set width` has it. None: GDB prints to no terminal, or wraps nothing."""
+    width = gdb.parameter("width")
+    return int(width) if width and os.isatty(1) else None
 
 
 def error(text: str) -> gdb.GdbError:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from argparse import Namespace
 from contextlib import contextmanager
@@ -15,8 +16,9 @@ from gdbext.commands.command import Argument, Tool
 from gdbext.commands.parsing import Declared, help_of, parsed_in_shell
 from gdbext.loading import load
 from gdbext.model.errors import UserError
-from gdbext.report.destination import told
+from gdbext.report.destination import told, writes_text
 from gdbext.report.printable import put, say
+from gdbext.report.style import for_terminal
 from gdbext.target.target import NEEDS_GDB, Target
 
 CORE = Argument(
@@ -57,7 +59,8 @@ def obey(name: str, words: List[str]) -> int:
         report = command.run(target, options)
     text = told(report, command.text, options)
     if text is not None:
-        put(text, sys.stdout)
+        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+        put(for_terminal(text, width, colours=False) if writes_text(options) else text, sys.stdout)
     return command.status(report)
 
 
