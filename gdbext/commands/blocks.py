@@ -11,9 +11,11 @@ from gdbext.collect.collect import collect
 from gdbext.collect.collected import Collected
 from gdbext.collect.owners import Owners
 from gdbext.commands.arguments import ALL, CALLER, LIMIT, SIZE, SOURCES, TASK, WHERE
+from gdbext.commands.check import damaged_heaps
 from gdbext.commands.command import Argument, Command
-from gdbext.commands.filters import Bounds, called_by, is_named, limit_of, where_asked, within
+from gdbext.commands.filters import Bounds, called_by, is_named, limit_of, where_asked, why_empty, within
 from gdbext.model.reports.blocks import BlockEntry, BlocksReport, BlocksTotal
+from gdbext.model.said import said
 from gdbext.report.text.blocks import blocks_lines
 from gdbext.target.target import Target
 
@@ -36,15 +38,19 @@ def analyse(wanted: Wanted, options: Namespace) -> BlocksReport:
     found, where = wanted
     target, owners = found.target, Owners(found)
     kept: List[BlockEntry] = []
+    tasks: List[Optional[str]] = []  # of every block
     for facts in found.heaps:
         heap = facts.region.address
         for block in list_blocks(facts, found.trace.history):
             owner = owners.of(heap, block.payload) if block.state == "used" else None
             entry = BlockEntry(heap, block.payload, block.raw, block.size, block.requested, block.state, owner)
+            tasks.append(None if owner is None else owner.task)
             kept += [entry] if _matches(options, where, entry) else []
     total = BlocksTotal(len(kept), sum(entry.size for entry in kept))
     shown = kept[: limit_of(options, target.settings.limit)]
-    return BlocksReport(*found.closing(), tuple(shown), total)
+    empty = why_empty(options, said("blocks-found", blocks=len(tasks)), tasks) if tasks else (said("no-blocks"),)
+    damaged = damaged_heaps(found)
+    return BlocksReport(*found.closing(), tuple(shown), total, () if kept else empty, damaged)
 
 
 def _matches(options: Namespace, where: Optional[Bounds], entry: BlockEntry) -> bool:

@@ -7,13 +7,16 @@ A range is MIN, MIN:MAX, MIN: or :MAX. It includes both ends.
 from __future__ import annotations
 
 from argparse import Namespace
-from typing import Callable, Optional, Tuple
+from typing import Callable, Optional, Sequence, Tuple
 
 from gdbext.model.errors import UserError
 from gdbext.model.events import Stack
+from gdbext.model.said import Said, said
 from gdbext.report.printable import printable
 from gdbext.target.target import Target
 
+_FILTERS = ("kind", "size", "state", "address", "task", "caller", "seq")
+_MOST_TASKS = 16
 Number = Callable[[str], int]
 Bounds = Tuple[int, Optional[int]]  # the ends of a range; an open one is 0 or None
 
@@ -51,6 +54,24 @@ def where_asked(target: Target, options: Namespace) -> Optional[Bounds]:
     """Returns the range of --address, or None. Commands call it before they read heaps or trace."""
     text = options.address
     return None if text is None else parse_range("--address", text, target.bytes.address)
+
+
+def why_empty(options: Namespace, entries: Said, tasks: Sequence[Optional[str]]) -> Tuple[Said, ...]:
+    """Returns why filters leave nothing of the entries: the filters, and the tasks that are known if --task is none."""
+    given = [(name, vars(options)[name]) for name in _FILTERS if vars(options).get(name) is not None]
+    filters = tuple(f"--{name} {value if isinstance(value, str) else _range_words(value)}" for name, value in given)
+    why = said("nothing-passes", entries=entries, filters=filters)
+    if options.task is None or any(is_named(task, options.task) for task in tasks if task):
+        return (why,)
+    names = sorted({task for task in tasks if task})
+    more = said("more-tasks", left=len(names) - _MOST_TASKS) if len(names) > _MOST_TASKS else ""
+    unknown = said("no-such-task", task=options.task, known=tuple(names[:_MOST_TASKS]), more=more)
+    return why, unknown if names else said("no-task-named")
+
+
+def _range_words(bounds: Bounds) -> str:
+    low, high = bounds
+    return f"{low}" if low == high else f"{low}:{'' if high is None else high}"
 
 
 def is_named(name: Optional[str], text: Optional[str]) -> bool:

@@ -12,6 +12,7 @@ from gdbext.collect.collected import Collected
 from gdbext.collect.owners import Owners
 from gdbext.collect.roots import Scan, collect_scan
 from gdbext.commands.arguments import ALL, LIMIT, SCAN, SOURCES
+from gdbext.commands.check import damaged_heaps
 from gdbext.commands.command import Argument, Command
 from gdbext.commands.filters import is_named, limit_of
 from gdbext.model.errors import UserError
@@ -54,7 +55,8 @@ def analyse(lost: Lost, options: Namespace) -> LeaksReport:
     complete = not (found.memory.interrupted or unscanned)
     kind = "not freed" if scan is None else "unreachable" if complete else "not reached"
     scanned = () if scan is None else scan.scanned(found.memory)
-    return LeaksReport(*found.closing(), kind, options.since, shown, total, size, complete, scanned, unscanned)
+    damaged = damaged_heaps(found)
+    return LeaksReport(*found.closing(), kind, options.since, shown, total, size, complete, scanned, unscanned, damaged)
 
 
 def _leaks(found: Collected, scan: Optional[Scan], since: Optional[int]) -> Iterator[Leak]:

@@ -11,7 +11,17 @@ from gdbext.collect.collect import collect_trace
 from gdbext.collect.collected import Collected
 from gdbext.commands.arguments import ALL, CALLER, LIMIT, RSP, SIZE, TASK, TRACE, WHERE
 from gdbext.commands.command import Argument, Command
-from gdbext.commands.filters import Bounds, called_by, decimal, is_named, limit_of, parse_range, where_asked, within
+from gdbext.commands.filters import (
+    Bounds,
+    called_by,
+    decimal,
+    is_named,
+    limit_of,
+    parse_range,
+    where_asked,
+    why_empty,
+    within,
+)
 from gdbext.model.events import Event
 from gdbext.model.reports.base import Skipped
 from gdbext.model.reports.log import LogEntry, LogReport
@@ -49,7 +59,9 @@ def analyse(wanted: Wanted, options: Namespace) -> LogReport:
         LogEntry(one.seq, one.kind, one.address, one.size, one.task, one.core, one.time, frames(one.stack))
         for one in shown
     )
-    return LogReport(*found.closing(), entries, len(kept))
+    tasks = [event.task for event in found.trace.events]
+    empty = why_empty(options, said("events-in-trace", events=len(tasks)), tasks) if tasks else (said("no-events"),)
+    return LogReport(*found.closing(), entries, len(kept), () if kept else empty)
 
 
 def _matches(target: Target, options: Namespace, where: Optional[Bounds], event: Event) -> bool:

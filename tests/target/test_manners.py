@@ -70,7 +70,7 @@ def test_a_wrong_program_is_said_to_be_wrong() -> None:
 @pytest.mark.parametrize(
     ("command", "line"),
     [
-        ("heap-check --nonsense", "memtrace: unrecognized arguments: --nonsense; see `help heap-check`"),
+        ("heap-check --nonsense", "memtrace: --nonsense is no option; see `help heap-check`"),
         ("heap-check --heap here", "memtrace: --heap here: give KIND@ADDRESS with KIND one of"),
         ("heap-check --heap multi_heap@nowhere", 'memtrace: nowhere: No symbol "nowhere" in current context.'),
         ("last-malloc", "memtrace: the following arguments are required: ADDRESS; see `help last-malloc`"),

@@ -43,3 +43,4 @@ class FreeReport(Report):
 
     heaps: Tuple[HeapTotals, ...]
     tasks: Tuple[TaskStackUse, ...]
+    damaged: Tuple[int, ...]  # addresses of the heaps that heap-check calls damaged

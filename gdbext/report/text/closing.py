@@ -16,6 +16,13 @@ def more_line(shown: int, total: int) -> Iterator[str]:
         yield f"... {total - shown:,} more (--all)"
 
 
+def damaged_lines(damaged: Tuple[int, ...]) -> Iterator[str]:
+    """Yields a line that warns of damaged heaps, of which a list may be wrong. Yields nothing if none is damaged."""
+    if damaged:
+        places = f"heap {damaged[0]:#x}" if len(damaged) == 1 else f"heaps {', '.join(map(hex, damaged))}"
+        yield f"damaged: {places}: what stands here of it may be wrong; see heap-check"
+
+
 def skipped_lines(skipped: Tuple[Skipped, ...]) -> Iterator[str]:
     """Yields a line for each check that was skipped, with the reason."""
     for item in skipped:

@@ -7,7 +7,7 @@ from typing import Iterator
 
 from gdbext.model.reports.free import FreeReport
 from gdbext.report.numbers import counted, size_words
-from gdbext.report.text.closing import skipped_lines
+from gdbext.report.text.closing import damaged_lines, skipped_lines
 from gdbext.report.text.words import cost_words
 
 _LEAST_SHARE = 0.001  # a smaller share would be printed as 0.0%
@@ -32,5 +32,6 @@ def free_lines(report: FreeReport) -> Iterator[str]:
         used = f"{task.in_use:,} in use" if task.in_use is not None else "running"
         never = f", {task.never_used:,} never used" if task.never_used is not None else ""
         yield f"  {task.task:<16} {task.size:>8,} bytes: {used}{never}"
+    yield from damaged_lines(report.damaged)
     yield from skipped_lines(report.skipped)
     yield f"read {cost_words(report.cost)}"
