@@ -50,7 +50,13 @@ def analyse(wanted: Wanted, options: Namespace) -> BlocksReport:
     shown = kept[: limit_of(options, target.settings.limit)]
     empty = why_empty(options, said("blocks-found", blocks=len(tasks)), tasks) if tasks else (said("no-blocks"),)
     damaged = damaged_heaps(found)
-    return BlocksReport(*found.closing(), tuple(shown), total, () if kept else empty, damaged)
+    read = tuple(facts.region.address for facts in found.heaps)
+    return BlocksReport(*found.closing(), tuple(shown), total, read, () if kept else empty, damaged)
+
+
+def lacking(report: BlocksReport) -> str:
+    """Returns what could not be read at all."""
+    return "" if report.heaps else "heap"
 
 
 def _matches(options: Namespace, where: Optional[Bounds], entry: BlockEntry) -> bool:
@@ -66,5 +72,5 @@ def _matches(options: Namespace, where: Optional[Bounds], entry: BlockEntry) -> 
 
 COMMAND = Command(
     __name__, __doc__, (*SOURCES, SIZE, _STATE, TASK, WHERE, CALLER, LIMIT, ALL), collect_blocks, analyse, blocks_lines,
-    BlocksReport,
+    BlocksReport, lacking=lacking,
 )  # fmt: skip

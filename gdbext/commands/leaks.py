@@ -111,7 +111,13 @@ def _mark_named(found: Collected, name: str) -> int:
     raise UserError(f"no mark {name} in the trace; it has: {known}")
 
 
+def lacking(report: LeaksReport) -> str:
+    """Returns what could not be read at all."""
+    read = any(one.kind == "heap" and one.amount for one in report.scanned)
+    return "" if read or report.kind == "not freed" else "used block"
+
+
 COMMAND = Command(
     __name__, __doc__, (_UNREACHABLE, _SINCE, SCAN, *SOURCES, LIMIT, ALL), collect_lost, analyse, leaks_lines,
-    LeaksReport,
+    LeaksReport, lacking=lacking,
 )  # fmt: skip

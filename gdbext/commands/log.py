@@ -75,7 +75,12 @@ def _matches(target: Target, options: Namespace, where: Optional[Bounds], event:
     )
 
 
+def lacking(report: LogReport) -> str:
+    """Returns what could not be read at all."""
+    return "" if report.trace is not None else "trace"
+
+
 COMMAND = Command(
     __name__, __doc__, (*TRACE, RSP, _KIND, SIZE, TASK, WHERE, CALLER, _SEQ, LIMIT, ALL), collect_events, analyse,
-    log_lines, LogReport,
+    log_lines, LogReport, lacking=lacking,
 )  # fmt: skip

@@ -61,6 +61,10 @@ def obey(name: str, words: List[str]) -> int:
     if text is not None:
         width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
         put(for_terminal(text, width, colours=False) if writes_text(options) else text, sys.stdout)
+    lacking = command.lacking(report)
+    if lacking:
+        say(f"{name}: no {lacking} could be read; the report says why")
+        return 2
     return command.status(report)
 
 

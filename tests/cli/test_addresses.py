@@ -79,7 +79,8 @@ def test_numbers_take_offsets_without_a_program(text: str, address: int) -> None
 
 
 def test_options_take_names_too(built: Built) -> None:
-    assert memtrace("blocks", "--address", "pool:pool+16", "--elf", built.elf, built.image, HEAP).status == 0
+    said = memtrace("blocks", "--address", "pool:pool+16", "--elf", built.elf, built.image, HEAP, "--json")
+    assert said.json()["total"]["blocks"] == 0 and "is not an address" not in said.err
 
 
 WRONG = "is not an address: give 0x... or a decimal number"

@@ -35,5 +35,6 @@ class BlocksReport(Report):
 
     blocks: Tuple[BlockEntry, ...]
     total: BlocksTotal
+    heaps: Tuple[int, ...]  # addresses of the heaps that were read
     empty: Tuple[Said, ...]  # if nothing is listed, why
     damaged: Tuple[int, ...]  # addresses of the heaps that heap-check calls damaged

@@ -29,8 +29,11 @@ def _title(report: LeaksReport) -> str:
     reached = f"not reached from {reached_words(report)}" if report.kind == "not reached" else report.kind
     if report.total == 0:
         since = f" that was allocated since the mark {report.since}" if report.since is not None else ""
-        live = report.kind == "not freed"
-        return f"no leak: the trace has no live block{since}" if live else f"no leak: no used block{since} is {reached}"
+        if report.kind == "not freed":
+            return f"no leak: the trace has no live block{since}"
+        if not any(one.kind == "heap" and one.amount for one in report.scanned):
+            return "nothing is listed: no used block could be read"
+        return f"no leak: no used block{since} is {reached}"
     total = "nothing is listed: memory that Ctrl-C left unread decides what is "
     if report.total is not None and report.bytes is not None:
         total = f"{counted(report.total, 'block')}, {counted(report.bytes, 'byte')}: "
