@@ -141,8 +141,7 @@ def _report(facts: HeapFacts, findings: Sequence[Finding], blocks: Optional[Tupl
         gaps=facts.walk.gaps(),
         resumed=tuple(facts.walk.resumed),
         blocks=blocks,
-        missing=sum(high - low for low, high in facts.absent),
-        end_known=not any(pool.open for pool in facts.layout.pools),
+        **facts.extent_given(),
     )
 
 

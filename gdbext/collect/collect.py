@@ -47,14 +47,17 @@ def collect(target: Target, wanted: Namespace, needed: bool = True) -> Collected
     Raises KeyboardInterrupt if Ctrl-C came before the trace was read or a heap was found.
     """
     memory = target.bytes.memory()
+    # All options are parsed before anything is read: a wrong one must not cost a reading.
     found, span = Collected(target), span_of(target, wanted)
+    asked = [region_named(text, target.bytes.address) for text in dict.fromkeys(wanted.heap)]
+    pools = [_pair(target, f"--pool {text}", text) for text in dict.fromkeys(wanted.pool)]
     named = lru_cache(lambda: find_heaps(target))
     try:
         read_trace(found, wanted, span, named)
         memory.require_whole()
     except NoRing as problem:
         found.skipped.append(Skipped("trace", problem.why))
-    regions = _with_pools(target, _regions(found, wanted, span, named), wanted.pool)
+    regions = _with_pools(target, _regions(found, asked, span, named), pools)
     if not regions:
         memory.require_whole()
     if needed and not regions and not found.heaps_missing and target.trace is None:
@@ -62,6 +65,9 @@ def collect(target: Target, wanted: Namespace, needed: bool = True) -> Collected
     proven = found.proven
     for region in regions:
         heap = read_heap(memory, region, proven)
+        earlier = [*(one.region for one in found.heaps), *(one.region for one in found.unreadable)]
+        if (heap.region.kind, heap.region.address) in [(one.kind, one.address) for one in earlier]:
+            continue  # named twice, by its kind and as auto
         if isinstance(heap, HeapFacts):
             found.heaps.append(heap)
             found.skipped += [*heap.allocator.remarks(heap), *_unread(target, heap)]
@@ -90,11 +96,14 @@ def find_heaps(target: Target) -> Named:
     return Named(searched.regions, [*named.problems, *searched.problems, *lacking])
 
 
-def _regions(found: Collected, wanted: Namespace, span: Optional[Span], named: Callable[[], Named]) -> List[Region]:
+def _regions(
+    found: Collected, asked: Sequence[Region], span: Optional[Span], named: Callable[[], Named]
+) -> List[Region]:
+    """Returns the heaps that were asked for by --heap, else those that are found."""
     target = found.target
-    if wanted.heap:
+    if asked:
         regions: List[Region] = []
-        for region in [region_named(text, target.bytes.address) for text in wanted.heap]:
+        for region in asked:
             if region.kind != AUTO and ALLOCATORS[region.kind].needs_variables:
                 wanted_heap = (region.kind, region.address)
                 same = [other for other in named().regions if (other.kind, other.address) == wanted_heap]
@@ -127,7 +136,7 @@ def _unread(target: Target, heap: HeapFacts) -> Iterator[Skipped]:
         yield Skipped("memory", said("more-holes-unread", bytes=left, places=len(holes) - _MOST_HOLES_SHOWN))
 
 
-def _with_pools(target: Target, regions: List[Region], pools: Sequence[str]) -> List[Region]:
+def _with_pools(target: Target, regions: List[Region], pools: Sequence[Span]) -> List[Region]:
     """Returns the regions, with the pools of --pool added to the one region that can have several."""
     if not pools:
         return regions
@@ -135,11 +144,11 @@ def _with_pools(target: Target, regions: List[Region], pools: Sequence[str]) -> 
     able = [region for region in regions if region.kind in pooled]
     if len(able) != 1:
         kinds = f"{', '.join(pooled[:-1])} or {pooled[-1]}"
-        raise UserError(f"--pool {pools[0]}: {len(able)} heaps here may have pools: name one with --heap, as {kinds}")
-    spans = [_pair(target, f"--pool {text}", text) for text in pools]
-    for low, high in spans:
+        first = f"--pool {pools[0][0]:#x},{pools[0][1]:#x}"
+        raise UserError(f"{first}: {len(able)} heaps here may have pools: name one with --heap, as {kinds}")
+    for low, high in pools:
         target.bytes.memory().allow_named(low, high)
-    named = replace(able[0], pools=(*able[0].pools, *spans))
+    named = replace(able[0], pools=(*able[0].pools, *pools))
     return [named if region is able[0] else region for region in regions]
 
 

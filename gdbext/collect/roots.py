@@ -11,18 +11,17 @@ Cost: the globals, up to 64 KiB for each stack, and the heaps in full.
 
 from __future__ import annotations
 
-from typing import Iterator, List, Sequence, Tuple
+from typing import Iterable, Iterator, List, Sequence, Tuple
 
 from gdbext.analyse.reach import Reach, Register, Root, UsedBlock
 from gdbext.analyse.stacks import TaskStack, task_stacks
 from gdbext.collect.collected import Collected
 from gdbext.collect.world import Section, Thread, sections_of, threads_named
 from gdbext.kernel.freertos import read_tasks
-from gdbext.model.errors import UserError
+from gdbext.model.region import Span
 from gdbext.model.reports.base import Skipped
 from gdbext.model.reports.refs import Scanned, Unscanned
 from gdbext.model.said import said
-from gdbext.source.known import parse_ranges
 from gdbext.source.memory import Memory
 
 _STACK_BYTES = 64 << 10
@@ -52,7 +51,7 @@ def _missing(memory: Memory, start: int, end: int) -> int:
     return sum(high - low for low, high in memory.snapshot.missing(start, end))
 
 
-def collect_scan(found: Collected, named: Sequence[str]) -> Scan:
+def collect_scan(found: Collected, named: Iterable[Span]) -> Scan:
     """Reads everything that is scanned. `named` are the ranges of --scan."""
     target = found.target
     memory = target.bytes.memory()
@@ -66,7 +65,7 @@ def collect_scan(found: Collected, named: Sequence[str]) -> Scan:
         scan.registers += [(f"{thread} {name}", value) for name, value in registers.items()]
         if not any(stack.low <= pointer < stack.end for stack in stacks):
             scan.roots += _stack(memory, scan, sections, f"stack of {thread}", pointer)
-    others = [Root("memory", "--scan", start, end) for start, end in _ranges(named)]
+    others = [Root("memory", "--scan", start, end) for start, end in dict.fromkeys(named)]
     for root in others:
         memory.allow(root.start, root.end)
     writable = [Root("global", *section) for section in sections]
@@ -166,13 +165,6 @@ def _stack(memory: Memory, scan: Scan, sections: Sequence[Section], name: str, l
         return [Root("stack", name, low, end)]
     scan.unscanned.append(Unscanned("stack", name, low, None, None))
     return []
-
-
-def _ranges(named: Sequence[str]) -> List[Tuple[int, int]]:
-    try:
-        return [pair for text in named for pair in parse_ranges(text)]
-    except ValueError as problem:
-        raise UserError(f"--scan {problem}") from None
 
 
 def _without(root: Root, taken: Sequence[Tuple[int, int]], scan: Scan, found: Collected) -> List[Root]:

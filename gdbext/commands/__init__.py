@@ -29,7 +29,7 @@ NAMES = (
     "mark",
     "gdb",
 )
-_ONLY = ("in GDB", "in the shell")
+HELP = ("--help", "-h")  # in the shell, of any command
 
 
 class Heading(NamedTuple):

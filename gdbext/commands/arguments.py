@@ -3,12 +3,33 @@
 
 from __future__ import annotations
 
+from functools import partial
+from typing import List, Tuple
+
 from gdbext.commands.command import Argument
+from gdbext.commands.filters import decimal, parse_range
+from gdbext.model.errors import UserError
+from gdbext.source.known import parse_ranges
+from gdbext.target.formats import region_named
+
+
+def _heap(text: str) -> str:
+    """Refuses a kind of heap that is not known, before anything is read. What its address means is the target's."""
+    region_named(text, lambda _: 0)
+    return text
+
+
+def _scan(text: str) -> List[Tuple[int, int]]:
+    try:
+        return parse_ranges(text)
+    except ValueError as problem:
+        raise UserError(f"--scan {problem}") from None
+
 
 HEAP = Argument(
     "--heap",
     "look at this heap only; repeatable. Without it: every heap that symbols lead to",
-    {"action": "append", "default": [], "metavar": "KIND@ADDRESS"},
+    {"action": "append", "default": [], "metavar": "KIND@ADDRESS", "type": _heap},
 )
 POOL = Argument(
     "--pool",
@@ -31,16 +52,22 @@ RSP = Argument(
 ADDRESS = Argument("address", "any address in or around the block", {"metavar": "ADDRESS"})
 ALL = Argument("--all", "list everything", {"action": "store_true"})
 LIMIT = Argument(
-    "--limit", "list at most N entries (default: the setting `limit`; owners of an address: 5)", {"metavar": "N"}
+    "--limit",
+    "list at most N entries (default: the setting `limit`; owners of an address: 5)",
+    {"metavar": "N", "type": decimal},
 )
-SIZE = Argument("--size", "bytes: MIN:MAX, MIN:, :MAX or N", {"metavar": "RANGE"})
+SIZE = Argument(
+    "--size",
+    "bytes: MIN:MAX, MIN:, :MAX or N",
+    {"metavar": "RANGE", "type": partial(parse_range, "--size", number=decimal)},
+)
 WHERE = Argument("--address", "addresses: START:END, START:, :END", {"metavar": "RANGE"})
 TASK = Argument("--task", "of this task only", {"metavar": "NAME"})
 CALLER = Argument("--caller", "only where a frame's function or file contains TEXT", {"metavar": "TEXT"})
 SCAN = Argument(
     "--scan",
     "scan this memory too for pointers, beside globals, stacks and registers; repeatable",
-    {"action": "append", "default": [], "metavar": "START,END"},
+    {"action": "append", "default": [], "metavar": "START,END", "type": _scan},
 )
 TRACE = (RING, SEARCH)
 SOURCES = (HEAP, POOL, *TRACE, RSP)

@@ -4,53 +4,67 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from typing import List
+from typing import List, Optional, Tuple
 
 from gdbext.analyse.check import list_blocks
 from gdbext.collect.collect import collect
 from gdbext.collect.collected import Collected
 from gdbext.collect.owners import Owners
 from gdbext.commands.arguments import ALL, CALLER, LIMIT, SIZE, SOURCES, TASK, WHERE
+from gdbext.commands.check import damaged_heaps
 from gdbext.commands.command import Argument, Command
-from gdbext.commands.filters import called_by, decimal, is_named, limit_of, parse_range, within
+from gdbext.commands.filters import Bounds, called_by, is_named, limit_of, where_asked, why_empty, within
 from gdbext.model.reports.blocks import BlockEntry, BlocksReport, BlocksTotal
+from gdbext.model.said import said
 from gdbext.report.text.blocks import blocks_lines
 from gdbext.target.target import Target
 
 _STATE = Argument("--state", "used or free blocks only", {"choices": ["used", "free"]})
 
 
-def collect_blocks(target: Target, options: Namespace) -> Collected:
+Wanted = Tuple[Collected, Optional[Bounds]]  # heaps and trace, and the addresses that were asked for
+
+
+def collect_blocks(target: Target, options: Namespace) -> Wanted:
     """Reads the heaps and the trace."""
+    where = where_asked(target, options)
     found = collect(target, options)
     found.skip_unreadable()
-    return found
+    return found, where
 
 
-def analyse(found: Collected, options: Namespace) -> BlocksReport:
+def analyse(wanted: Wanted, options: Namespace) -> BlocksReport:
     """Makes the report: all blocks that pass the filters."""
+    found, where = wanted
     target, owners = found.target, Owners(found)
     kept: List[BlockEntry] = []
+    tasks: List[Optional[str]] = []  # of every block
     for facts in found.heaps:
         heap = facts.region.address
         for block in list_blocks(facts, found.trace.history):
             owner = owners.of(heap, block.payload) if block.state == "used" else None
             entry = BlockEntry(heap, block.payload, block.raw, block.size, block.requested, block.state, owner)
-            kept += [entry] if _matches(target, options, entry) else []
+            tasks.append(None if owner is None else owner.task)
+            kept += [entry] if _matches(options, where, entry) else []
     total = BlocksTotal(len(kept), sum(entry.size for entry in kept))
     shown = kept[: limit_of(options, target.settings.limit)]
-    return BlocksReport(*found.closing(), tuple(shown), total)
+    empty = why_empty(options, said("blocks-found", blocks=len(tasks)), tasks) if tasks else (said("no-blocks"),)
+    damaged = damaged_heaps(found)
+    read = tuple(facts.region.address for facts in found.heaps)
+    return BlocksReport(*found.closing(), tuple(shown), total, read, () if kept else empty, damaged)
 
 
-def _matches(target: Target, options: Namespace, entry: BlockEntry) -> bool:
+def lacking(report: BlocksReport) -> str:
+    """Returns what could not be read at all."""
+    return "" if report.heaps else "heap"
+
+
+def _matches(options: Namespace, where: Optional[Bounds], entry: BlockEntry) -> bool:
     owner = entry.owner
-    addresses = parse_range("--address", options.address, target.bytes.address)
     return (
-        within(entry.size, parse_range("--size", options.size, decimal))
+        within(entry.size, options.size)
         and options.state in (None, entry.state)
-        and (
-            options.address is None or (addresses[0] < entry.raw + entry.size and within(entry.raw, (0, addresses[1])))
-        )
+        and (where is None or (where[0] < entry.raw + entry.size and within(entry.raw, (0, where[1]))))
         and is_named(None if owner is None else owner.task, options.task)
         and (options.caller is None or (owner is not None and called_by(owner.allocated, options.caller)))
     )
@@ -58,5 +72,5 @@ def _matches(target: Target, options: Namespace, entry: BlockEntry) -> bool:
 
 COMMAND = Command(
     __name__, __doc__, (*SOURCES, SIZE, _STATE, TASK, WHERE, CALLER, LIMIT, ALL), collect_blocks, analyse, blocks_lines,
-    BlocksReport,
+    BlocksReport, lacking=lacking,
 )  # fmt: skip

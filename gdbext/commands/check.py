@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from argparse import Namespace
 from functools import lru_cache
-from typing import List, Tuple
+from typing import Callable, List, Tuple
 
 from gdbext.analyse.check import check_heap
 from gdbext.analyse.rules import run_rules
@@ -30,13 +30,14 @@ from gdbext.target.target import Target
 _BLOCKS = Argument("--blocks", "list every block in the JSON", {"action": "store_true"})
 
 
-Broken = Tuple[Collected, List[Tuple[HeapFacts, List[Fault]]]]  # heaps and trace, and the faults of each heap
+Faults = List[Tuple[HeapFacts, List[Fault]]]  # the faults of each heap
+Broken = Tuple[Collected, Faults]  # heaps and trace, and the faults
 
 
 def collect_broken(target: Target, options: Namespace) -> Broken:
     """Reads the heaps and the trace, and finds the faults. Reads the bytes around each fault if they are missing."""
     found = collect(target, options)
-    faults: List[Tuple[HeapFacts, List[Fault]]] = []
+    faults: Faults = []
     for facts in found.heaps:
         broken, skipped = run_rules(facts)
         found.skipped += skipped
@@ -50,18 +51,10 @@ def collect_broken(target: Target, options: Namespace) -> Broken:
 def analyse(broken: Broken, options: Namespace) -> CheckReport:
     """Makes the report: the faults with their explanations. Notes the first damage for `memtrace watch`."""
     found, faults_of = broken
-    target, owners = found.target, Owners(found)
+    target = found.target
     operation = lru_cache(maxsize=1)(lambda: _operation(found))  # asks the debugger at most once
-    heaps: List[HeapReport] = []
-    for facts, faults in faults_of:
-        witness = Witness(
-            facts, found.trace.history, target.frames, found.trace.info, found.heaps,
-            owners.task_of, target.program.name_at, operation,
-        )  # fmt: skip
-        group = 1 + sum(len({finding.group for finding in heap.findings}) for heap in heaps)
-        heap, unproven = check_heap(witness, faults, group, options.blocks)
-        heaps.append(heap)
-        found.skipped += unproven
+    heaps, unproven = _checked(found, faults_of, operation, options.blocks)
+    found.skipped += unproven
     for unread in found.unreadable:
         heaps.append(_unreadable_heap(unread))
         found.skipped.append(Skipped(f"heap {unread.region.address:#x}", unread.why))
@@ -71,6 +64,32 @@ def analyse(broken: Broken, options: Namespace) -> CheckReport:
         target.debugger.last_damage = plan  # `memtrace watch` needs it after a restart, when the trace is gone
     asserted = operation().assertion if damaged or target.debugger.at_assertion else found.trace.assertion
     return CheckReport(*found.closing(), asserted, tuple(heaps), answer(heaps))
+
+
+def damaged_heaps(found: Collected) -> Tuple[int, ...]:
+    """Returns the addresses of the heaps that this command calls damaged, for reports that only warn of them."""
+    faults_of = [(facts, run_rules(facts)[0]) for facts in found.heaps]
+    heaps, _ = _checked(found, faults_of, lru_cache(maxsize=1)(lambda: _operation(found)), False)
+    return tuple(heap.address for heap in heaps if heap.status == "damaged")
+
+
+def _checked(
+    found: Collected, faults_of: Faults, operation: Callable[[], Operation], with_blocks: bool
+) -> Tuple[List[HeapReport], List[Skipped]]:
+    """Returns the report of each heap that was read, and the trace rules that could not be checked."""
+    target, owners = found.target, Owners(found)
+    heaps: List[HeapReport] = []
+    skipped: List[Skipped] = []
+    for facts, faults in faults_of:
+        witness = Witness(
+            facts, found.trace.history, target.frames, found.trace.info, found.heaps,
+            owners.task_of, target.program.name_at, operation,
+        )  # fmt: skip
+        group = 1 + sum(len({finding.group for finding in heap.findings}) for heap in heaps)
+        heap, unproven = check_heap(witness, faults, group, with_blocks)
+        heaps.append(heap)
+        skipped += unproven
+    return heaps, skipped
 
 
 def _operation(found: Collected) -> Operation:

@@ -49,14 +49,19 @@ class Command:
         report: Type[Report],
         status: Callable[[Any], int] = lambda report: 2 if report.cost.interrupted else 0,
         writes: bool = False,
+        lacking: Callable[[Any], str] = lambda report: "",
     ) -> None:
-        """`status` gives the shell's exit status for a report. `writes` is true if the command writes to the target."""
+        """`status` gives the shell's exit status for a report. `writes` is true if the command writes to the target.
+
+        `lacking` returns what the command needs and could not read, such as "heap". The shell's exit status is 2 then.
+        """
         self.name, self.heading = _named(module, doc)
         self.arguments = (*arguments, *OUTPUT)
         self.collect, self.analyse, self.text = collect, analyse, text
         self.report = report
         self.status = status
         self.writes = writes
+        self.lacking = lacking
 
     def run(self, target: Target, options: Namespace) -> Report:
         """Reads the target and returns the report's data."""

@@ -10,6 +10,7 @@ from gdbext.collect.collect import collect
 from gdbext.collect.collected import Collected
 from gdbext.collect.stacks import stack_uses
 from gdbext.commands.arguments import SOURCES
+from gdbext.commands.check import damaged_heaps
 from gdbext.commands.command import Command
 from gdbext.model.reports.base import Skipped
 from gdbext.model.reports.free import FreeReport, HeapTotals, TaskStackUse
@@ -38,8 +39,17 @@ def analyse(usage: Usage, options: Namespace) -> FreeReport:
             continue
         free = facts.free_sizes()
         elsewhere = round(1 - max(free) / sum(free), 3) if sum(free) else 0.0
-        heaps.append(HeapTotals(**facts.numbers(), fragmentation=elsewhere))
-    return FreeReport(*found.closing(), tuple(heaps), stacks)
+        numbers = {**facts.numbers(), "fragmentation": elsewhere}
+        if not facts.layout.fills_pools:
+            numbers.update(dict.fromkeys(("free_blocks", "free_bytes", "largest_free", "fragmentation")))
+        heaps.append(HeapTotals(**numbers, **facts.extent_given()))
+    damaged = damaged_heaps(found)
+    return FreeReport(*found.closing(), tuple(heaps), stacks, damaged)
 
 
-COMMAND = Command(__name__, __doc__, SOURCES, collect_usage, analyse, free_lines, FreeReport)
+def lacking(report: FreeReport) -> str:
+    """Returns what could not be read at all."""
+    return "" if report.heaps else "heap"
+
+
+COMMAND = Command(__name__, __doc__, SOURCES, collect_usage, analyse, free_lines, FreeReport, lacking=lacking)

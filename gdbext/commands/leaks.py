@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from itertools import chain
 from typing import Iterator, List, Optional, Tuple
 
 from gdbext.collect.collect import collect
@@ -11,6 +12,7 @@ from gdbext.collect.collected import Collected
 from gdbext.collect.owners import Owners
 from gdbext.collect.roots import Scan, collect_scan
 from gdbext.commands.arguments import ALL, LIMIT, SCAN, SOURCES
+from gdbext.commands.check import damaged_heaps
 from gdbext.commands.command import Argument, Command
 from gdbext.commands.filters import is_named, limit_of
 from gdbext.model.errors import UserError
@@ -33,7 +35,7 @@ Lost = Tuple[Collected, Optional[Scan]]  # heaps and trace, and the scan for poi
 def collect_lost(target: Target, options: Namespace) -> Lost:
     """Reads the heaps and the trace. With --unreachable, also reads all memory that may hold pointers."""
     found = collect(target, options, needed=options.unreachable)
-    return found, collect_scan(found, options.scan) if options.unreachable else None
+    return found, collect_scan(found, chain(*options.scan)) if options.unreachable else None
 
 
 def analyse(lost: Lost, options: Namespace) -> LeaksReport:
@@ -53,7 +55,8 @@ def analyse(lost: Lost, options: Namespace) -> LeaksReport:
     complete = not (found.memory.interrupted or unscanned)
     kind = "not freed" if scan is None else "unreachable" if complete else "not reached"
     scanned = () if scan is None else scan.scanned(found.memory)
-    return LeaksReport(*found.closing(), kind, options.since, shown, total, size, complete, scanned, unscanned)
+    damaged = damaged_heaps(found)
+    return LeaksReport(*found.closing(), kind, options.since, shown, total, size, complete, scanned, unscanned, damaged)
 
 
 def _leaks(found: Collected, scan: Optional[Scan], since: Optional[int]) -> Iterator[Leak]:
@@ -108,7 +111,13 @@ def _mark_named(found: Collected, name: str) -> int:
     raise UserError(f"no mark {name} in the trace; it has: {known}")
 
 
+def lacking(report: LeaksReport) -> str:
+    """Returns what could not be read at all."""
+    read = any(one.kind == "heap" and one.amount for one in report.scanned)
+    return "" if read or report.kind == "not freed" else "used block"
+
+
 COMMAND = Command(
     __name__, __doc__, (_UNREACHABLE, _SINCE, SCAN, *SOURCES, LIMIT, ALL), collect_lost, analyse, leaks_lines,
-    LeaksReport,
+    LeaksReport, lacking=lacking,
 )  # fmt: skip

@@ -7,10 +7,13 @@ import re
 import shlex
 import textwrap
 from argparse import ArgumentParser, Namespace
+from difflib import get_close_matches
+from itertools import takewhile
 from typing import List, NoReturn, Optional, Sequence, Union
 
 from gdbext.commands.command import Argument, Command, Tool
 from gdbext.model.errors import UserError
+from gdbext.report.destination import check_destination
 
 _NO_BREAK = "\xa0"
 _WORD = re.compile(r"""(?:\\.|"(?:\\.|[^"\\])*"|'[^']*'|[^\s"'\\])+""")
@@ -30,6 +33,14 @@ class Parser(ArgumentParser):
         self._help_by = help_by
         for argument in (*command.arguments, *more):
             self.add_argument(argument.name, help=argument.help, **argument.settings)
+        self._options = [one.name for one in (*command.arguments, *more) if one.name.startswith("--")]
+
+    def refuse_unknown(self, words: Sequence[str]) -> None:
+        """Raises UserError at the first option that the command does not have."""
+        for word in takewhile("--".__ne__, words):
+            name = word.partition("=")[0]
+            if name.startswith("--") and " " not in name and name not in self._options:
+                self.error(f"{name} is no option{did_you_mean(name, self._options)}")
 
     def error(self, message: str) -> NoReturn:
         """Raises UserError with argparse's message about a wrong argument."""
@@ -43,7 +54,11 @@ class Parser(ArgumentParser):
 def parsed_in_gdb(command: Command, words: Sequence[str]) -> Namespace:
     """Parses the arguments of a command in GDB."""
     called = command.heading.called
-    return Parser(command, called, f"help {called}").parse_args(words)
+    parser = Parser(command, called, f"help {called}")
+    parser.refuse_unknown(words)
+    options: Namespace = parser.parse_args(words)
+    check_destination(command.report, options)
+    return options
 
 
 def words_in_gdb(command: Command, text: str) -> List[str]:
@@ -75,8 +90,17 @@ def words_in_gdb(command: Command, text: str) -> List[str]:
 def parsed_in_shell(command: Declared, words: Sequence[str], more: Sequence[Argument] = ()) -> Namespace:
     """Parses the arguments of a command in the shell. `more` are those that all commands have there."""
     called = f"memtrace {command.name}"
-    options: Namespace = Parser(command, called, f"{called} --help", more).parse_intermixed_args(words)
+    parser = Parser(command, called, f"{called} --help", more)
+    parser.refuse_unknown(words)
+    options: Namespace = parser.parse_intermixed_args(words)
+    if isinstance(command, Command):
+        check_destination(command.report, options)
     return options
+
+
+def did_you_mean(word: str, known: Sequence[str]) -> str:
+    """Returns the end of a refusal: the known word that is most like the unknown one, if one is like it."""
+    return "".join(f": did you mean {one}?" for one in get_close_matches(word, known, 1))
 
 
 def spelled(argument: Argument) -> str:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from itertools import islice
+from itertools import chain, islice
 from typing import List, Tuple
 
 from gdbext.analyse.last import find_place
@@ -32,7 +32,7 @@ def collect_pointed(target: Target, options: Namespace) -> Pointed:
     """Reads the heaps, the trace, and all memory that may hold pointers."""
     address = target.bytes.address(options.address)
     found = collect(target, options)
-    return found, collect_scan(found, options.scan), address
+    return found, collect_scan(found, chain(*options.scan)), address
 
 
 def analyse(pointed: Pointed, options: Namespace) -> RefsReport:

@@ -70,4 +70,10 @@ def _ring(header: Optional[Header]) -> Optional[RingStatus]:
     return RingStatus(header.address, header.capacity, min(used, size), size, header.build_id, pending, obeyed)
 
 
-COMMAND = Command(__name__, __doc__, SOURCES, collect_seen, analyse, status_lines, StatusReport)
+def lacking(report: StatusReport) -> str:
+    """Returns what could not be read at all."""
+    read = report.trace is not None or any(heap.layout != "unreadable" for heap in report.heaps)
+    return "" if read else "heap and no trace"
+
+
+COMMAND = Command(__name__, __doc__, SOURCES, collect_seen, analyse, status_lines, StatusReport, lacking=lacking)

@@ -19,14 +19,14 @@ from gdbext.collect.collected import Collected
 from gdbext.commands import command_named
 from gdbext.commands.command import Command
 from gdbext.commands.parsing import parsed_in_gdb
-from gdbext.faces.gdb_terminal import errors_as_lines, put
+from gdbext.faces.gdb_terminal import columns, errors_as_lines, put
 from gdbext.faces.gdb_watch import GdbWatcher
 from gdbext.heap.registry import find_named
 from gdbext.model.reports.check import CheckReport
 from gdbext.model.said import Trouble
 from gdbext.report.destination import told, writes_text
 from gdbext.report.printable import printable, say
-from gdbext.report.style import coloured
+from gdbext.report.style import for_terminal
 from gdbext.symbols.gdb_symbols import GdbProgram, address_of
 from gdbext.target.gdb import GdbBytes, GdbDebugger, target_over_rsp
 from gdbext.target.settings import Settings
@@ -84,13 +84,13 @@ class Session:
     def show(self, command: Command, report: Any, options: Namespace) -> None:
         """Prints a report, or writes it to the file that the options name."""
         text = told(report, command.text, options)
-        plain = "NO_COLOR" in os.environ or os.environ.get("TERM", "dumb") == "dumb"
+        plain = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM", "dumb") == "dumb"
         wanted = self.settings.color == "on"
         if self.settings.color == "auto":
             wanted = bool(gdb.parameter("style enabled")) and not plain
         try:
             if text is not None:
-                put(coloured(text) if writes_text(options) and wanted else text)
+                put(for_terminal(text, columns(), wanted) if writes_text(options) else text)
         except KeyboardInterrupt:
             pass  # `q` at GDB's pager: the user has seen enough, and nothing went wrong
 

@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 import locale
+import os
 from contextlib import contextmanager
-from difflib import get_close_matches
 from typing import Callable, Iterator, Optional, Sequence
 
 import gdb
 
+from gdbext.commands.parsing import did_you_mean
 from gdbext.model.errors import UserError, one_line
 from gdbext.report.printable import encodable, printable
 
@@ -23,6 +24,12 @@ def _encoding() -> str:
     """Returns an encoding that the terminal can show. GDB itself writes UTF-8, whatever the locale is."""
     name = locale.nl_langinfo(locale.CODESET) if hasattr(locale, "nl_langinfo") else locale.getpreferredencoding(False)
     return "utf-8" if name.upper() == "UTF-8" else "ascii"
+
+
+def columns() -> Optional[int]:
+    """Returns the width of the terminal, as `set width` has it. None: GDB prints to no terminal, or wraps nothing."""
+    width = gdb.parameter("width")
+    return int(width) if width and os.isatty(1) else None
 
 
 def error(text: str) -> gdb.GdbError:
@@ -56,9 +63,8 @@ class Prefix(gdb.Command):
             self._alone()
             return
         word = argument.split()[0]
-        close = get_close_matches(word, self._members, 1)
-        meant = f"did you mean `{self._name} {close[0]}`? " if close else ""
-        raise error(f"there is no `{self._name} {word}`: {meant}see `help {self._name}`")
+        meant = did_you_mean(word, self._members)
+        raise error(f"there is no `{self._name} {word}`{meant}; see `help {self._name}`")
 
 
 @contextmanager

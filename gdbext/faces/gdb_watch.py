@@ -20,6 +20,7 @@ from typing import Callable, Iterator, Optional, Tuple
 import gdb
 
 from gdbext.analyse.watch import Tally, owner_writes
+from gdbext.faces.gdb_terminal import put
 from gdbext.heap.names import is_allocator
 from gdbext.model.errors import UserError
 from gdbext.model.events import Event
@@ -191,9 +192,7 @@ class GdbWatcher:
         foreign = self.is_foreign()
         self._now = self._now._replace(after=None)  # the write has not happened yet
         if not foreign:
-            gdb.write(
-                "memtrace: in front of a write of the allocator's own, which this server does not name: continue\n"
-            )
+            put("memtrace: in front of a write of the allocator's own, which this server does not name: continue")
         return foreign
 
     def _is_owned(self) -> bool:

@@ -23,9 +23,11 @@ from gdbext.target.settings import SETTINGS, Settings
 
 _NOTE = "<!-- Written by `python3 -m gdbext.faces.reference docs`; a test compares. -->"
 _HEAD = """\
-In GDB each command has its long name, and daily ones a short one. The shell knows the long names, over a core (its file
-stands behind the command and its address) and over images (`--image BASE=FILE`), with the program's symbols
-(`--elf APP.elf`), without the commands that need a target; `gdb` is the shell's alone."""
+In GDB each command has its long name, and daily ones a short one. The shell knows the long names, over a core (its
+file stands before or behind the address) and over images (`--image BASE=FILE`), with the program's symbols (`--elf
+APP.elf`), without the commands that need a target; `gdb` is the shell's alone. An address is any expression in
+GDB. In the shell it is a number, or with `--elf` a NAME or `&NAME` of the symbol table; `+4` or `-4` behind it are
+bytes. The NAME of a pointer is its value, any other NAME its place."""
 
 
 def commands_page() -> str:

@@ -11,7 +11,7 @@ import sys
 from typing import List, Optional
 
 from gdbext import package
-from gdbext.commands import NAMES, headings
+from gdbext.commands import HELP, NAMES, headings
 from gdbext.loading import load
 from gdbext.model.errors import UserError
 from gdbext.report.printable import put, say, text_of
@@ -19,28 +19,29 @@ from gdbext.report.printable import put, say, text_of
 _USAGE = (
     "usage: memtrace COMMAND ([CORE] [--image BASE=FILE ...] | --rsp HOST:PORT) "
     "[--elf APP.elf] [--heap KIND@ADDRESS] ...",
-    "       memtrace --version | --paths [NAME]",
+    "       memtrace help [COMMAND] | --version | --paths [NAME]",
 )
-_NEEDS_GDB = "breakpoints, watchpoints and registers are GDB's: use this command there"
+_ABOUT = ("--version", "--paths")  # of memtrace itself
 
 
 def main(arguments: Optional[List[str]] = None) -> int:
     """Runs memtrace in the shell and returns the exit status."""
     words = sys.argv[1:] if arguments is None else arguments
-    if not words or words[0] == "--help":
+    if words[:1] == ["help"]:
+        words = [*words[1:2], "--help"]
+    if not words or words[0] in HELP:
         offered = ((name, heading) for name, heading in headings() if heading.only != "in GDB")
         lines = [f"  memtrace {name:<10} {heading.summary}" for name, heading in offered]
-        put("\n".join([*_USAGE, *lines]), sys.stderr)
+        put("\n".join([*_USAGE, *lines]), sys.stdout if words else sys.stderr)
         return 0 if words else 2
     name = words[0]
     try:
-        if name in ("--version", "--paths"):
+        if name in _ABOUT:
             put(text_of(_about(words)), sys.stdout)
             return 0
         if name not in NAMES:
-            raise UserError(f"{name} is no command; see `memtrace --help`")
-        if dict(headings())[name].only == "in GDB":
-            raise UserError(f"{name}: {_NEEDS_GDB}")
+            meant = load("commands.parsing", "did_you_mean")(name, ("help", *NAMES, *HELP, *_ABOUT))
+            raise UserError(f"{name} is no command{meant}; see `memtrace --help`")
         status: int = load("faces.shell_commands", "obey")(name, words[1:])
     except UserError as problem:
         say(str(problem))

@@ -3,19 +3,23 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import sys
 from argparse import Namespace
 from contextlib import contextmanager
 from typing import Iterator, List
 
-from gdbext.commands import command_named
+from gdbext.commands import HELP, command_named
+from gdbext.commands.arguments import ADDRESS
 from gdbext.commands.command import Argument, Tool
 from gdbext.commands.parsing import Declared, help_of, parsed_in_shell
 from gdbext.loading import load
 from gdbext.model.errors import UserError
-from gdbext.report.destination import told
+from gdbext.report.destination import told, writes_text
 from gdbext.report.printable import put, say
-from gdbext.target.target import Target
+from gdbext.report.style import for_terminal
+from gdbext.target.target import NEEDS_GDB, Target
 
 CORE = Argument(
     "core",
@@ -35,24 +39,45 @@ SOURCES = (CORE, _IMAGE, _ELF)
 def obey(name: str, words: List[str]) -> int:
     """Runs a command and returns its exit status."""
     command: Declared = command_named(name)
-    if isinstance(command, Tool):
-        cut = words.index("--") if "--" in words else len(words)
-        if "--help" in words[:cut]:
-            put("\n".join(filter(None, (help_of(command, f"memtrace {name}"), command.more))), sys.stdout)
-            return 0
-        return command.start(parsed_in_shell(command, words[:cut]), words[cut + 1 :])
-    if "--help" in words:
-        put(help_of(command, f"memtrace {name}", SOURCES), sys.stdout)
+    cut = words.index("--") if "--" in words else len(words)
+    in_gdb = command.heading.only == "in GDB"
+    if not set(HELP).isdisjoint(words[:cut]):
+        sources = () if in_gdb or isinstance(command, Tool) else SOURCES
+        more = command.more if isinstance(command, Tool) else f"in GDB alone: {NEEDS_GDB}" if in_gdb else ""
+        put("\n".join(filter(None, (help_of(command, f"memtrace {name}", sources), more))), sys.stdout)
         return 0
+    if in_gdb:
+        raise UserError(f"{name}: {NEEDS_GDB}")
+    if isinstance(command, Tool):
+        return command.start(parsed_in_shell(command, words[:cut]), words[cut + 1 :])
     options = parsed_in_shell(command, words, SOURCES)
+    if ADDRESS in command.arguments:
+        _sort_words(name, options)
     if command.writes and options.rsp is None:
         raise UserError(f"{name} asks a live target, which files are not: use it in GDB, or give --rsp HOST:PORT")
     with _target(options) as target:
         report = command.run(target, options)
     text = told(report, command.text, options)
     if text is not None:
-        put(text, sys.stdout)
+        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+        put(for_terminal(text, width, colours=False) if writes_text(options) else text, sys.stdout)
+    lacking = command.lacking(report)
+    if lacking:
+        say(f"{name}: no {lacking} could be read; the report says why")
+        return 2
     return command.status(report)
+
+
+def _sort_words(name: str, options: Namespace) -> None:
+    """Exchanges address and core if they were given in the other order. UserError if the address is missing."""
+    first, second = options.address, options.core
+    if second is None:
+        if os.path.exists(first) and not (options.image or options.rsp or first[:1].isdigit()):
+            raise UserError(f"{first} is a file: give an address, too, as in memtrace {name} 0x20001000 {first}")
+        return
+    there, also = os.path.exists(first), os.path.exists(second)
+    if (there and not also) or (there == also and second[:1].isdigit() and not first[:1].isdigit()):
+        options.address, options.core = second, first
 
 
 @contextmanager

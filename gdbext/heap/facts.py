@@ -214,6 +214,11 @@ class HeapFacts:
             "minimum_free": None if counters is None else counters.minimum_free,
         }
 
+    def extent_given(self) -> Dict[str, Any]:
+        """Returns how much of the heap is missing by the names that reports give it."""
+        missing = sum(high - low for low, high in self.absent)
+        return {"missing": missing, "end_known": not any(pool.open for pool in self.layout.pools)}
+
     @property
     def used_bytes(self) -> int:
         """Returns the bytes in use."""

@@ -1,22 +1,31 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Colour for terminals. Words carry the meaning; colour only repeats it."""
+"""Fits a report to a terminal: wraps its lines and colours them. Words carry the meaning; colour only repeats it."""
 
 from __future__ import annotations
 
 import re
+from typing import Optional
+
+from gdbext.report.wrap import wrapped
 
 _RED, _YELLOW, _GREEN, _FAINT, _END = "\x1b[1;31m", "\x1b[33m", "\x1b[32m", "\x1b[2m", "\x1b[0m"
 
+# Of one line of a report, which may be wrapped.
 _STYLES = (
-    (re.compile(r"\bDAMAGE \d+|\bdamaged$|^memtrace: heap assertion.*", re.MULTILINE), _RED),
-    (re.compile(r"\bBEING FREED\b|\bFREED\b", re.MULTILINE), _YELLOW),
-    (re.compile(r"\bclean$|next: .*", re.MULTILINE), _GREEN),
-    (re.compile(r"^not checked: .*", re.MULTILINE), _FAINT),
+    (re.compile(r"\bDAMAGE\s+\d+|\bdamaged\Z|\Amemtrace:\s+heap\s+assertion.*", re.DOTALL), _RED),
+    (re.compile(r"\bBEING\s+FREED\b|\bFREED\b"), _YELLOW),
+    (re.compile(r"\bclean\Z|\bnext:\s.*", re.DOTALL), _GREEN),
+    (re.compile(r"\Anot\s+checked:\s.*", re.DOTALL), _FAINT),
 )
 
 
-def coloured(text: str) -> str:
-    """Adds terminal colours to a text."""
+def for_terminal(text: str, width: Optional[int], colours: bool) -> str:
+    """Returns a text for a terminal of so many columns. A width of None wraps nothing."""
+    lines = text.split("\n") if width is None else (wrapped(line, width) for line in text.split("\n"))
+    return "\n".join(_coloured(line) if colours else line for line in lines)
+
+
+def _coloured(line: str) -> str:
     for pattern, style in _STYLES:
-        text = pattern.sub(lambda found, style=style: f"{style}{found[0]}{_END}", text)  # type: ignore[misc]
-    return text
+        line = pattern.sub(lambda found, style=style: f"{style}{found[0]}{_END}", line)  # type: ignore[misc]
+    return line

@@ -160,11 +160,12 @@ def core_target(path: str, file: Optional[Loaded], images: Sequence[Image], elf:
     if dump is None:
         assert program is not None
         pieces = [*program.constants(), *((base, data) for base, data, _, _ in images)]
-        return Target(FileBytes(Memory(snapshot_of(pieces, program.pointer_size, program.byte_order))), code)
+        images_alone = Memory(snapshot_of(pieces, program.pointer_size, program.byte_order))
+        return Target(FileBytes(images_alone, program=code), code)
     memory = Memory(dump.source)
     foreign = None if program is None else foreign_program(dump, program)
     memory.standing += [*dump.remarks, *([foreign] if foreign is not None else [])]
-    data = FileBytes(memory, dump.saved, [dump_facts(dump)])
+    data = FileBytes(memory, dump.saved, [dump_facts(dump)], program=code)
     of_esp_idf = dump.source.core.note("ESP_CORE_DUMP_INFO", _ESP_INFO) is not None
     data.why_no_heaps = said("dump-without-heaps") if of_esp_idf else None
     return Target(data, code, CoreDebugger(dump, program))

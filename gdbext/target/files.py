@@ -14,20 +14,27 @@ from gdbext.source.memory import Memory
 from gdbext.source.overlaps import Bytes, Piece, first_difference
 from gdbext.source.saved import Saved
 from gdbext.source.snapshot import snapshot_of
+from gdbext.target.addresses import address_in, number_of
 from gdbext.target.formats import best_format, region_named
-from gdbext.target.target import Code, Target, number_of
+from gdbext.target.target import Code, NoProgram, Target
 from gdbext.trace.importers import HEAD_BYTES, importer_of
 
 
 class FileBytes:
-    """The bytes of files. `what` names them in the error of a write."""
+    """The bytes of files. `what` names them in the error of a write. `program` knows the names of addresses."""
 
     is_file = True
 
     def __init__(
-        self, memory: Memory, saved: Optional[Saved] = None, facts: Sequence[Text] = (), what: str = "an image"
+        self,
+        memory: Memory,
+        saved: Optional[Saved] = None,
+        facts: Sequence[Text] = (),
+        what: str = "an image",
+        program: Optional[Code] = None,
     ) -> None:
         self._memory = memory
+        self._program = program or NoProgram()
         self._facts = facts
         self._what = what
         self.saved = saved
@@ -42,8 +49,8 @@ class FileBytes:
         raise UserError(f"{self._what} cannot be asked: this needs a live target in GDB")
 
     def address(self, text: str) -> int:
-        """Parses an address as 0x... or decimal."""
-        return number_of(text)
+        """Parses a number, and with a program NAME, &NAME or NAME+OFFSET."""
+        return address_in(text, self._program, self._memory)
 
     def facts(self) -> Sequence[Text]:
         """Returns sentences that describe the files."""
@@ -69,8 +76,8 @@ def file_target(core: Optional[str], images: Sequence[str], elf: Optional[str], 
             raise UserError(f"{core} is a log, which has no memory: leave --image and --heap out, or the log")
         return log
     loaded = load_images(images)
-    regions = [region_named(text, number_of) for text in heaps]
     if core is None and elf is None:
+        regions = [region_named(text, number_of) for text in heaps]
         target = image_target([(base, data) for base, data, _, _ in loaded], regions)
     else:
         opened: Target = load("target.core", "core_target")(core, given, loaded, elf)
@@ -94,7 +101,7 @@ def _log_target(file: Loaded, elf: Optional[str]) -> Optional[Target]:
     if importer is None:
         return None
     program: Optional[Code] = None if elf is None else load("target.core", "program_symbols")(elf)
-    nothing = FileBytes(Memory(snapshot_of(())), what="a trace")
+    nothing = FileBytes(Memory(snapshot_of(())), what="a trace", program=program)
     nothing.why_no_heaps = said("trace-alone")
     return Target(nothing, program, trace=importer.read(_lines(data)))
 

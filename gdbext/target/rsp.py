@@ -1,14 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The memory of a live target behind memtrace's own client of the remote protocol, in the shell and in GDB.
 
-Approach: known memory is named by the program or the user. An address is a number, &NAME, or the NAME of a global
-pointer.
-Rejected: GDB's expressions as addresses. GDB would take the values of variables from the program's file.
+Approach: known memory is named by the program or the user.
 """
 
 from __future__ import annotations
 
-import re
 from typing import Optional, Sequence
 
 from gdbext.model.errors import UserError
@@ -20,10 +17,9 @@ from gdbext.source.rsp import RspConnection, RspSource
 from gdbext.source.saved import Saved
 from gdbext.source.snapshot import ByteOrder
 from gdbext.symbols.shapes import Program
+from gdbext.target.addresses import address_in
 from gdbext.target.settings import Settings
 from gdbext.target.target import NEVER_RUNS, NoProgram, fitting
-
-_NAME = re.compile(r"&?[A-Za-z_]\w*")
 
 
 class RspBytes:
@@ -64,21 +60,9 @@ class RspBytes:
             raise UserError(f"{address:#x} cannot be written")
 
     def address(self, text: str) -> int:
-        """Returns the address for a number, for &NAME, or for NAME: the value of this pointer."""
-        width = self.memory().source.pointer_size
-        try:
-            number: Optional[int] = int(text, 0)
-        except ValueError:
-            number = None
-        if number is not None:
-            return fitting(text, number, width)
-        place = self._program.address_of(text.lstrip("&")) if _NAME.fullmatch(text) else None
-        if place is None:
-            raise UserError(f"{text}: with --rsp give a number, &NAME, or the NAME of a global pointer")
-        value = place if text.startswith("&") else self.memory().word(place)
-        if value is None:
-            raise UserError(f"{text}: its {width} bytes at {place:#x} cannot be read")
-        return value
+        """Parses a number, NAME, &NAME or NAME+OFFSET."""
+        memory = self.memory()
+        return fitting(text, address_in(text, self._program, memory), memory.source.pointer_size)
 
     def facts(self) -> Sequence[Text]:
         """Returns sentences that describe the stub."""

@@ -13,11 +13,12 @@ from gdbext.heap.allocator import LARGEST_HEAP
 from gdbext.source.chip import CHIP_MEMORY, chip_memory
 from gdbext.source.known import Known
 from gdbext.source.link import Say
+from gdbext.target.addresses import number_of
 from gdbext.target.core import open_program
 from gdbext.target.formats import best_format, region_named
 from gdbext.target.rsp import RspBytes
 from gdbext.target.settings import Settings
-from gdbext.target.target import Code, Debugger, NoProgram, Target, number_of
+from gdbext.target.target import Code, Debugger, NoProgram, Target
 
 
 @contextmanager

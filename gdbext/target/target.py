@@ -201,14 +201,6 @@ class Target:
         return without_allocator(self.program.frames(pcs))
 
 
-def number_of(text: str) -> int:
-    """Parses an address as 0x... or decimal. UserError if it is none."""
-    try:
-        return int(text, 0)
-    except ValueError:
-        raise UserError(f"{text} is not an address: give 0x... or a decimal number") from None
-
-
 def fitting(text: str, number: int, width: int) -> int:
     """Returns a number as an address of `width` bytes; a negative one as C's cast would. UserError if it is wider."""
     bits = 8 * width

@@ -7,20 +7,27 @@ import json
 import os
 import subprocess
 import sys
+from argparse import Namespace
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from gdbext.commands import command_named
+from gdbext.report.destination import told
 from tests.cli.shell import memtrace
+from tests.docs.sentences.world import ask, world
 from tests.support import fixtures
 from tests.support.core import core_bytes
+from tests.support.kernel_image import KernelImage
 from tests.support.paths import ROOT
 from tests.support.ring import Ring
 from tests.support.terminal import HOSTILE, commanding
+from tests.unit.kernel_world import Symbols
 
 CASE = fixtures.case("a030")
 RANGES = [(image.base, image.data) for image in CASE.images]
+PLAIN = Namespace(json=False, output=None, format=None)
 EVIL = "\x1b[31mEVIL\x07\r\nclean\x9b"
 LONG = "\x1b]0;PWNED\x07\x1b[2J\x1b[H\nheap 0x3ffb0000: clean\x9b\u202e"
 
@@ -138,3 +145,13 @@ def test_no_locale_makes_it_fail(encoding: str, tmp_path: Path) -> None:
         assert commanding((end.stdout + end.stderr).decode(encoding)) == []
         assert b"bug" not in end.stderr
     assert {"ascii": b"\\xfc\\u4e2d", "latin-1": b"\xfc\\u4e2d", "utf-8": "ü中".encode()}[encoding] in ends[0].stdout
+
+
+def test_no_task_of_a_kernel_commands_a_terminal() -> None:
+    """Names in control blocks, which have no ring and no symbols of ours."""
+    name = "\x1b[2J\x9b\r\nc"
+    image = KernelImage({name: "ready0", "idle": "ready0"}, ("idle",))
+    target = world([*RANGES, *image.images()], [CASE.heap.option], Symbols(image))
+    for command in ("status", "free"):
+        text = told(ask(target, command, heap=CASE.heap.option), command_named(command).text, PLAIN) or ""
+        assert commanding(text) == [] and "\\x1b[2J" in text and "\\x0d\\x0ac" in text

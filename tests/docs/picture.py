@@ -8,6 +8,7 @@ Assumptions: a monospaced font; the colours carry no meaning of their own.
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -35,8 +36,9 @@ text { font: 12px ui-monospace, Menlo, Consolas, "DejaVu Sans Mono", monospace; 
 
 
 def printed() -> str:
-    """What `make demo` prints."""
-    done = subprocess.run([sys.executable, "-m", "tests.demo"], cwd=ROOT, capture_output=True, text=True, timeout=600)
+    """What `make demo` prints in a terminal that is wide enough."""
+    line, wide = [sys.executable, "-m", "tests.demo"], {**os.environ, "COLUMNS": "1000"}
+    done = subprocess.run(line, cwd=ROOT, env=wide, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

@@ -16,9 +16,10 @@ from gdbext.model.region import Region
 from gdbext.report.json import to_json
 from gdbext.source.memory import Memory
 from gdbext.source.snapshot import ByteOrder, snapshot_of
+from gdbext.target.addresses import number_of
 from gdbext.target.files import image_target
 from gdbext.target.formats import region_named
-from gdbext.target.target import Target, number_of
+from gdbext.target.target import Target
 
 
 def check(images: list[tuple[int, bytes]], option: str, ring: int | None = None) -> Any:

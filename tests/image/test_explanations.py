@@ -16,9 +16,9 @@ import pytest
 
 from gdbext.commands.check import COMMAND
 from gdbext.report.json import to_json
+from gdbext.target.addresses import number_of
 from gdbext.target.files import image_target
 from gdbext.target.formats import region_named
-from gdbext.target.target import number_of
 from tests.support import fixtures
 
 BEST = {

@@ -128,7 +128,7 @@ def test_help_and_usage_name_it() -> None:
     done = memtrace_gdb(["--help"])
     assert done.returncode == 0
     assert "usage: memtrace gdb APP.elf [--chip CHIP]" in done.stdout
-    usage = subprocess.run([*PROGRAM[:-1], "--help"], cwd=ROOT, capture_output=True, text=True).stderr
+    usage = subprocess.run([*PROGRAM[:-1], "--help"], cwd=ROOT, capture_output=True, text=True).stdout
     assert re.search(r"^  memtrace gdb +Start OpenOCD", usage, re.MULTILINE)
 
 

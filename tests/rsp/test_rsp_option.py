@@ -180,4 +180,4 @@ def test_a_gdb_without_the_architecture_gives_symbols_and_not_a_byte(variant: st
     assert known["heaps"][0]["findings"][0]["suspects"][0]["allocated"]
     assert done.json(3)["address"] == done.json(6)["ring"]["address"] == known["trace"]["address"]
     assert known["heaps"][0]["start"] > done.json(4)["address"] > chip.base
-    assert "give a number, &NAME, or the NAME of a global pointer" in (done.captured[5].error or "")
+    assert "give 0x... or a decimal number, NAME, &NAME or NAME+OFFSET" in (done.captured[5].error or "")

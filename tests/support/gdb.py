@@ -184,7 +184,7 @@ class GdbSession:
         elf: Path | None = None,
         program: str = GDB,
         tty: bool = True,
-        columns: int = 120,
+        columns: int = 1000,
         lines: int = 1000,
         term: str = "dumb",
         env: Mapping[str, str] | None = None,

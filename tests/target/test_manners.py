@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from tests.support import firmware, fixtures
@@ -72,7 +70,7 @@ def test_a_wrong_program_is_said_to_be_wrong() -> None:
 @pytest.mark.parametrize(
     ("command", "line"),
     [
-        ("heap-check --nonsense", "memtrace: unrecognized arguments: --nonsense; see `help heap-check`"),
+        ("heap-check --nonsense", "memtrace: --nonsense is no option; see `help heap-check`"),
         ("heap-check --ring (void *) 4", "memtrace: *) 4 belongs to no option: a value with spaces is put in quotes"),
         ("heap-check --heap here", "memtrace: --heap here: give KIND@ADDRESS with KIND one of"),
         ("heap-check --heap multi_heap@nowhere", 'memtrace: nowhere: No symbol "nowhere" in current context.'),
@@ -147,9 +145,11 @@ def test_under_other_settings(settings: list[str]) -> None:
     assert "DAMAGE 1" in done.stdout
 
 
-def test_no_color_is_obeyed(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("value", "coloured"), [("1", False), ("", True)])
+def test_no_color_is_obeyed(value: str, coloured: bool) -> None:
+    """As no-color.org has it: an empty value asks for nothing."""
     elf = firmware.build("default")
     with Qemu(elf, append="scenario=seed") as chip:
         commands = [SOURCE, "set style enabled on", remote(chip.remote), "continue"]
-        done = run_gdb(commands, elf=elf, env={"NO_COLOR": "1"})
-    assert "\x1b[1;31mDAMAGE" not in done.stdout
+        done = run_gdb(commands, elf=elf, env={"NO_COLOR": value, "TERM": "xterm"})
+    assert ("\x1b[1;31mDAMAGE" in done.stdout) == coloured

@@ -177,8 +177,8 @@ def test_a_prefix_alone_lists_its_members(prefix: str) -> None:
 @pytest.mark.parametrize(
     ("typed", "line"),
     [
-        ("memtrace chek", "there is no `memtrace chek`: did you mean `memtrace check`? see `help memtrace`"),
-        ("set memtrace plam", "there is no `set memtrace plam`: did you mean `set memtrace plan`? "),
+        ("memtrace chek", "there is no `memtrace chek`: did you mean check?; see `help memtrace`"),
+        ("set memtrace plam", "there is no `set memtrace plam`: did you mean plan?; "),
         ("show memtrace xyz", "there is no `show memtrace xyz`: see `help show memtrace`"),
         ("memtrace gdb app.elf", "memtrace gdb is a command of the shell, outside of GDB; see `help memtrace gdb`"),
     ],

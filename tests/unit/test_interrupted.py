@@ -100,7 +100,7 @@ def test_the_first_line_says_that_it_was_interrupted() -> None:
     lines = text(cut, "leaks --unreachable")
     assert lines[0].startswith("interrupted: ") and lines[0].endswith("the same command again reads on")
     assert "unreachable" not in " ".join(lines[:3]) and "of 1" not in lines[0]
-    assert text(cut, "leaks --unreachable")[0] == "0 blocks, 0 bytes: unreachable"
+    assert text(cut, "leaks --unreachable")[0] == "no leak: no used block is unreachable"
 
 
 HOLE = range(GLOBALS + 0x100, GLOBALS + 0x200)

@@ -20,7 +20,7 @@ from gdbext.model.said import Fact, Said
 from gdbext.report.destination import told
 from gdbext.report.printable import encodable, printable, put
 from gdbext.report.sentences import BLANK, templates
-from gdbext.report.style import coloured
+from gdbext.report.style import for_terminal
 from tests.support.terminal import HOSTILE, commanding
 
 # Words of ours among the texts of a report: what stands there is chosen here, never read.
@@ -100,7 +100,8 @@ def test_hostile_texts_make_no_line_and_no_escape(command: Command) -> None:
         hostile = lines(command, twin(command.report, Random(seed), partial(some, Random(-1 - seed))))
         assert commanding(hostile) == []
         assert hostile.count("\n") == plain.count("\n")
-        assert commanding(coloured(hostile), colours=True) == []
+        for width in (None, 80, 20):
+            assert commanding(for_terminal(hostile, width, True), colours=True) == []
         assert hostile.encode("utf-8")
 
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from functools import lru_cache
 
@@ -126,3 +127,19 @@ def test_the_analysis_reads_no_memory() -> None:
     reading = [f"{name} -> {other}" for name in modules() for other in imported(name) if room(name) == "analyse"]
     forbidden = ("gdbext.source.memory", "gdbext.target", "gdbext.report", "gdbext.collect")
     assert [one for one in reading if one.partition(" -> ")[2].startswith(forbidden)] == []
+
+
+PRINTERS = {"gdbext.report.printable", "gdbext.faces.gdb_terminal"}  # what they print has passed `printable`
+
+
+def test_nothing_is_printed_past_the_filter() -> None:
+    """A name from memory, a file or the command line that reached a terminal otherwise would command it."""
+    printing = set()
+    for name, tree in modules().items():
+        for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
+            called = ast.unparse(call.func)
+            if called in ("print", "gdb.write", "gdb.GdbError") or re.fullmatch(
+                r"sys\.(__)?std(out|err).*\.write", called
+            ):
+                printing.add(name)
+    assert printing == PRINTERS

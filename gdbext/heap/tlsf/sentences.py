@@ -78,6 +78,10 @@ SENTENCES = {
     "used-blocks-alone": (
         "this core holds used blocks alone: its free blocks, headers, lists and totals are not there and not checked"
     ),
+    "no-used-block-behind": (
+        "no used block is here behind {place:#x}: all was free up to {end:#x}, or blocks were left out: ESP-IDF leaves "
+        "out what lies behind the first damaged block"
+    ),
     # evidence for a kind of heap
     "lists-agree": "{agreeing:,} of {lists:,} lists agree with their bitmaps",
     "blocks-are-segments": "each used block is a segment of the core",

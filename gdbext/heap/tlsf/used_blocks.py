@@ -47,7 +47,11 @@ class _Dumped(Invariants):
 
     def remarks(self, facts: HeapFacts) -> Iterator[Skipped]:
         """Remarks that all other rules could not be checked."""
-        yield Skipped(f"heap {facts.region.address:#x}", ABSENT)
+        heap = f"heap {facts.region.address:#x}"
+        yield Skipped(heap, ABSENT)
+        last, end = facts.end_of(facts.walk.payloads[-1]), facts.region.end
+        if end is not None and last < end:
+            yield Skipped(heap, said("no-used-block-behind", place=last, end=end))
 
     def evidence(self, facts: HeapFacts) -> Iterator[Said]:
         """Tells that the blocks are segments of the core."""

@@ -8,6 +8,7 @@ from typing import Optional, Tuple
 from gdbext.model.events import Owner
 from gdbext.model.record import Record
 from gdbext.model.reports.base import Report
+from gdbext.model.said import Said
 
 
 class BlockEntry(Record):
@@ -34,3 +35,6 @@ class BlocksReport(Report):
 
     blocks: Tuple[BlockEntry, ...]
     total: BlocksTotal
+    heaps: Tuple[int, ...]  # addresses of the heaps that were read
+    empty: Tuple[Said, ...]  # if nothing is listed, why
+    damaged: Tuple[int, ...]  # addresses of the heaps that heap-check calls damaged

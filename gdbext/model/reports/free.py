@@ -19,12 +19,14 @@ class HeapTotals(Record):
     start: int
     end: int
     used_blocks: int
-    free_blocks: int
+    free_blocks: Optional[int]  # None, as the next ones, if the file has used blocks alone
     used_bytes: int
-    free_bytes: int
-    largest_free: int
+    free_bytes: Optional[int]
+    largest_free: Optional[int]
     minimum_free: Optional[int]
-    fragmentation: float  # share of the free bytes that the largest free block does not hold
+    fragmentation: Optional[float]  # share of the free bytes that the largest free block does not hold
+    missing: int  # bytes of the heap that no image or target gave
+    end_known: bool  # false if the heap goes on behind `end` in memory that was not given
 
 
 class TaskStackUse(Record):
@@ -43,3 +45,4 @@ class FreeReport(Report):
 
     heaps: Tuple[HeapTotals, ...]
     tasks: Tuple[TaskStackUse, ...]
+    damaged: Tuple[int, ...]  # addresses of the heaps that heap-check calls damaged

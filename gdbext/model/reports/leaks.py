@@ -32,3 +32,4 @@ class LeaksReport(Report):
     complete: bool  # true if everything that the list depends on was read
     scanned: Tuple[Scanned, ...]
     unscanned: Tuple[Unscanned, ...]
+    damaged: Tuple[int, ...]  # addresses of the heaps that heap-check calls damaged

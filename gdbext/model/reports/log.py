@@ -8,6 +8,7 @@ from typing import Optional, Tuple
 from gdbext.model.events import Stack
 from gdbext.model.record import Record
 from gdbext.model.reports.base import Report
+from gdbext.model.said import Said
 
 
 class LogEntry(Record):
@@ -28,3 +29,4 @@ class LogReport(Report):
 
     events: Tuple[LogEntry, ...]
     matching: int
+    empty: Tuple[Said, ...]  # if nothing is listed, why

@@ -34,6 +34,14 @@ SENTENCES = {
     "no-block-proven": "no block could be proven in {start:#x}..{end:#x}",
     "no-totals": "its reading was interrupted: no totals",
     "allocator-asserted": "the allocator has asserted",
+    # lists that are empty
+    "no-events": "nothing is listed: no event was found",
+    "nothing-passes": "nothing is listed: none of {entries} passes {filters: }",
+    "events-in-trace": "the {events:event} in the trace",
+    "blocks-found": "the {blocks:block} that were found",
+    "no-blocks": "nothing is listed: no block was found",
+    "no-such-task": "no task {task} is known here; known: {known}{more}",
+    "no-task-named": "no task is known here by its name",
     # what is scanned for pointers, or saved
     "no-registers": "there are no registers here: what only they lead to is not seen",
     "no-globals": "no program, no globals: load it with `file APP.elf`, or name memory: --scan",

@@ -7,13 +7,15 @@ from typing import Iterator
 
 from gdbext.model.reports.blocks import BlocksReport
 from gdbext.report.numbers import counted
-from gdbext.report.text.closing import closing_line, more_line, skipped_lines
+from gdbext.report.sentences import words
+from gdbext.report.text.closing import closing_line, damaged_lines, more_line, skipped_lines
 from gdbext.report.text.words import stack_words
 
 
 def blocks_lines(report: BlocksReport) -> Iterator[str]:
     """Yields the list of blocks, then its totals."""
-    yield f"{'block':>12} {'size':>10} {'requested':>10}  state  {'seq':>8}  task, allocated by"
+    if report.blocks:
+        yield f"{'block':>12} {'size':>10} {'requested':>10}  state  {'seq':>8}  task, allocated by"
     for entry in report.blocks:
         requested = f"{entry.requested:,}" if entry.requested is not None else "-"
         owner = entry.owner
@@ -23,5 +25,7 @@ def blocks_lines(report: BlocksReport) -> Iterator[str]:
     yield from more_line(len(report.blocks), report.total.blocks)
     of_what = " in what had been read" if report.cost.interrupted else ""
     yield f"{counted(report.total.blocks, 'block')}, {counted(report.total.bytes, 'byte')}{of_what}"
+    yield from map(words, report.empty)
+    yield from damaged_lines(report.damaged)
     yield from skipped_lines(report.skipped)
     yield closing_line(report)

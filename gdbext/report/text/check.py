@@ -9,7 +9,7 @@ from gdbext.model.diagnosis import Answer, Finding, Suspect
 from gdbext.model.reports.check import CheckReport
 from gdbext.report.numbers import counted, size_words
 from gdbext.report.sentences import words
-from gdbext.report.text.closing import closing_line, skipped_lines
+from gdbext.report.text.closing import closing_line, missing_line, skipped_lines
 from gdbext.report.text.words import caller_words, owner_words, stack_words
 
 _CONSEQUENCES_SHOWN = 3
@@ -28,9 +28,7 @@ def check_lines(report: CheckReport) -> Iterator[str]:
         name = f" {heap.name}" if heap.name else ""
         blocks = f"{counted(total, 'block')}, {heap.used_blocks:,} used"
         yield f"heap{name} {heap.start:#x}..{heap.end:#x} {what}: {blocks}; {heap.status}"
-        if heap.missing:
-            least = "" if heap.end_known else " at least"
-            yield f"  not given: {counted(heap.missing, 'byte')} of this heap{least}; what they hold is not judged"
+        yield from missing_line(heap)
         for number in sorted({finding.group for finding in heap.findings}):
             yield from _group_lines([finding for finding in heap.findings if finding.group == number])
         for resume in heap.resumed:

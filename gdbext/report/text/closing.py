@@ -3,9 +3,12 @@
 
 from __future__ import annotations
 
-from typing import Iterator, Tuple
+from typing import Iterator, Tuple, Union
 
 from gdbext.model.reports.base import Report, Skipped
+from gdbext.model.reports.check import HeapReport
+from gdbext.model.reports.free import HeapTotals
+from gdbext.report.numbers import counted
 from gdbext.report.sentences import words
 from gdbext.report.text.words import cost_words, trace_words
 
@@ -14,6 +17,20 @@ def more_line(shown: int, total: int) -> Iterator[str]:
     """Yields a line with the number of entries that a list leaves out. Yields nothing if the list is complete."""
     if total > shown:
         yield f"... {total - shown:,} more (--all)"
+
+
+def missing_line(heap: Union[HeapReport, HeapTotals]) -> Iterator[str]:
+    """Yields a line with the number of bytes of a heap that nobody gave. Yields nothing if all are there."""
+    if heap.missing:
+        least = "" if heap.end_known else " at least"
+        yield f"  not given: {counted(heap.missing, 'byte')} of this heap{least}; what they hold is not judged"
+
+
+def damaged_lines(damaged: Tuple[int, ...]) -> Iterator[str]:
+    """Yields a line that warns of damaged heaps, of which a list may be wrong. Yields nothing if none is damaged."""
+    if damaged:
+        places = f"heap {damaged[0]:#x}" if len(damaged) == 1 else f"heaps {', '.join(map(hex, damaged))}"
+        yield f"damaged: {places}: what stands here of it may be wrong; see heap-check"
 
 
 def skipped_lines(skipped: Tuple[Skipped, ...]) -> Iterator[str]:

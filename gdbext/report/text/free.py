@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from typing import Iterator
 
-from gdbext.model.reports.free import FreeReport
+from gdbext.model.reports.free import FreeReport, HeapTotals
 from gdbext.report.numbers import counted, size_words
-from gdbext.report.text.closing import skipped_lines
+from gdbext.report.text.closing import damaged_lines, missing_line, skipped_lines
 from gdbext.report.text.words import cost_words
 
 _LEAST_SHARE = 0.001  # a smaller share would be printed as 0.0%
@@ -20,17 +20,27 @@ def free_lines(report: FreeReport) -> Iterator[str]:
         what = f"({heap.kind}, {heap.layout}, {size_words(heap.end - heap.start)})"
         yield f"heap{name} {heap.start:#x}..{heap.end:#x} {what}"
         yield f"  used      {heap.used_bytes:>12,} bytes in {counted(heap.used_blocks, 'block')}"
-        yield f"  free      {heap.free_bytes:>12,} bytes in {counted(heap.free_blocks, 'block')}"
-        share = "less than 0.1%" if heap.fragmentation < _LEAST_SHARE else f"{heap.fragmentation:.1%}"
-        scattered = f"; smaller free blocks hold {share} of the free bytes" if heap.free_blocks > 1 else ""
-        yield f"  largest   {heap.largest_free:>12,} bytes in the largest free block{scattered}"
+        yield from _free(heap)
         if heap.minimum_free is not None:
             yield f"  minimum   {heap.minimum_free:>12,} bytes were free at the tightest moment"
+        yield from missing_line(heap)
     if report.tasks:
         yield f"stacks of {counted(len(report.tasks), 'task')}"
     for task in report.tasks:
         used = f"{task.in_use:,} in use" if task.in_use is not None else "running"
         never = f", {task.never_used:,} never used" if task.never_used is not None else ""
         yield f"  {task.task:<16} {task.size:>8,} bytes: {used}{never}"
+    yield from damaged_lines(report.damaged)
     yield from skipped_lines(report.skipped)
     yield f"read {cost_words(report.cost)}"
+
+
+def _free(heap: HeapTotals) -> Iterator[str]:
+    if heap.free_bytes is None or heap.free_blocks is None or heap.largest_free is None:
+        yield "  free        not known: only the used blocks are here"
+        return
+    yield f"  free      {heap.free_bytes:>12,} bytes in {counted(heap.free_blocks, 'block')}"
+    elsewhere = heap.fragmentation or 0.0
+    share = "less than 0.1%" if elsewhere < _LEAST_SHARE else f"{elsewhere:.1%}"
+    scattered = f"; smaller free blocks hold {share} of the free bytes" if heap.free_blocks > 1 else ""
+    yield f"  largest   {heap.largest_free:>12,} bytes in the largest free block{scattered}"

@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import Iterator
 
 from gdbext.model.reports.log import LogReport
+from gdbext.report.sentences import words
 from gdbext.report.text.closing import closing_line, more_line, skipped_lines
 from gdbext.report.text.words import stack_words
 
@@ -18,5 +19,6 @@ def log_lines(report: LogReport) -> Iterator[str]:
         where = stack_words(entry.stack) if entry.stack else ""
         what = f"{entry.seq:>8} {entry.kind:<13} {entry.payload:#12x} {size:>9}  {entry.task or '?':<14} {where}"
         yield what.rstrip()
+    yield from map(words, report.empty)
     yield from skipped_lines(report.skipped)
     yield closing_line(report)

@@ -74,6 +74,22 @@ def asked() -> Any:
     return ask(target, "mark", "boot", f"--ring={RING:#x}")
 
 
+def listed(*words: str, tasks: tuple[str, ...] = ()) -> Callable[[], Any]:
+    """A list of a heap and a ring, where these tasks have allocated."""
+
+    def report() -> Any:
+        ring = Ring(RING, names=[(1, ""), (1, ""), (1, ""), *((1, name) for name in tasks)])
+        for number in range(len(tasks)):
+            ring.event("alloc", PLACES[number], 16, context=3 + number)
+        return ask(
+            world([(BASE, IMAGE), *([(RING, ring.data())] if tasks else [])], [HEAP]),
+            *words,
+            heap=HEAP if words[0] == "blocks" else None,
+        )
+
+    return report
+
+
 def with_holes() -> Any:
     """Ten words of a heap are not in the files."""
     images, start = [], BASE
@@ -152,6 +168,10 @@ RECIPES: dict[str, Callable[[], Any]] = {
     "no records": status(program=Symbols(**{HEAP_TRACING: (CODE, 4)})),
     "a mark": asked,
     "holes": with_holes,
+    "no events": listed("log"),
+    "no event that passes": listed("log", "--kind", "mark", "--task", "nobody", tasks=("net", "ui")),
+    "no block that passes": listed("blocks", "--size", "1:2", "--task", "nobody"),
+    "no blocks": lambda: ask(world([(BASE, bytes(64))], [HEAP]), "blocks", heap=HEAP),
     "an assertion": counted_late,
     "bytes that are no blocks": broken("blocks"),
     "bytes that are not scanned": broken("refs", hex(A)),

@@ -11,9 +11,10 @@ from gdbext.commands.parsing import parsed_in_shell
 from gdbext.model.said import Said, Trouble
 from gdbext.source.memory import Memory, Source
 from gdbext.source.snapshot import ByteOrder, snapshot_of
+from gdbext.target.addresses import number_of
 from gdbext.target.files import FileBytes, image_target
 from gdbext.target.formats import region_named
-from gdbext.target.target import Code, Debugger, NoProgram, Target, number_of
+from gdbext.target.target import Code, Debugger, NoProgram, Target
 from tests.support import fixtures
 
 Images = Sequence[tuple[int, bytes]]
