@@ -6,7 +6,7 @@
  * repeats (stacks, names). The same header opens a ring in RAM and a log in a file; a log has no tables, its definitions
  * come as records before their first use.
  * Rejected: variable-length events (a torn or overwritten ring could not be entered from its middle); a record with its
- * own stack (32 KiB would hold 290 events in place of 1,500).
+ * own stack (32 KiB would hold 290 events in place of 1,400).
  * Assumptions: words are read in the byte order of the machine that wrote them; header.byte_order names it.
  */
 #ifndef MEMTRACE_FORMAT_H
@@ -150,7 +150,10 @@ struct memtrace_table {
 };
 
 struct memtrace_name {
-    uint64_t key;                   /* a task's handle; 0: not a task; all ones of a pointer: its task was deleted */
+    union {
+        uint64_t key; /* a task's handle; 0: not a task; all ones of a pointer: its task was deleted */
+        uint32_t key_halves[2];
+    };
     uint32_t kind;                  /* enum memtrace_name_kind; 0: free entry, and so are all behind it */
     char text[MEMTRACE_NAME_BYTES]; /* NUL-padded; not terminated when it fills the field */
 };
