@@ -40,7 +40,7 @@ class Seen:
 
 def run(command: Sequence[str]) -> str:
     done = subprocess.run(list(command), capture_output=True, text=True, timeout=600)
-    assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout}{done.stderr}"
+    assert done.returncode == 0, f"{' '.join(command)[:2000]}\n{done.stdout}{done.stderr}"
     return done.stdout
 
 
