@@ -36,7 +36,9 @@ extern "C" {
 
 enum memtrace_wrap_kind {
     MEMTRACE_WRAP_ALLOCATOR, /* what it calls is the allocator's own work, and no event */
-    MEMTRACE_WRAP_USER /* it calls allocators, and perhaps the program (a new handler): other blocks are events, too */
+    /* it calls allocators, and perhaps the program (a new handler): other blocks are events, too */
+    MEMTRACE_WRAP_USER,
+    MEMTRACE_WRAP_LIBRARY /* it calls allocators: their events, frees too, have this one's caller */
 };
 
 /* A call of a wrapped function under way, on the wrapper's stack. Nobody but the functions below looks inside. */
@@ -48,6 +50,7 @@ struct memtrace_wrap {
     void *freed;                   /* recorded as freed: its free within is the same one */
     void *block;                   /* got within, and not recorded yet: it may be what this function returns */
     size_t size;                   /* of `block` */
+    bool answers;                  /* frees within are recorded with this call's caller, too */
     bool silent;                   /* this call is the allocator's own work */
     bool silences;                 /* so is what it calls */
     bool claimed;                  /* the slot is given back when this call ends */

@@ -65,7 +65,10 @@ def names_of(program: Path, nm: str = "nm") -> list[tuple[int, str]]:
     return [(int(words[0], 16), words[2]) for words in lines if len(words) == 3 and words[1] in "TtWw"]
 
 
-def events_of(program: Path, address: int, data: bytes, *, bits: int = 64, nm: str = "nm") -> list[Seen]:
+def events_of(
+    program: Path, address: int, data: bytes, *, bits: int = 64, nm: str = "nm", issued: int = 0
+) -> list[Seen]:
+    """Those that are kept; all must be, or of so many `issued` the last ones."""
     names = names_of(program, nm)
     starts = [start for start, _ in names]
 
@@ -73,7 +76,7 @@ def events_of(program: Path, address: int, data: bytes, *, bits: int = 64, nm: s
         return names[bisect_right(starts, pc - 1) - 1][1]
 
     trace = read_ring(Memory(snapshot_of([(address, data)], bits // 8, "little")), address)
-    assert trace.info is not None and trace.info.lost == 0
+    assert trace.info is not None and trace.info.kept + trace.info.lost == (issued or trace.info.kept)
     return [
         Seen(event.kind, event.address, event.size, tuple(map(name, event.stack)))
         for event in trace.events

@@ -190,8 +190,11 @@ def link(folder: Path, machine: Machine, own: list[str], lists: list[str]) -> Pa
         sources = [FOLDER / "board.c", *(BOARD / "rv32_virt").glob("*.[cS]"), *(BOARD / "rtos").glob("*.c")]
         sources += sorted((HELPERS / "recorder").glob("*.c"))
         own = own + objects(folder, sources, (*machine.c, "-std=gnu11", "-O2", "-ffunction-sections", *port(machine)))
+        whole = folder / "whole.o"  # by ld itself, as NuttX links
+        lists_given = [f"@{WRAP / name}.wrap" for name in lists]
+        run([f"{machine.prefix}ld", "-melf32lriscv", "-r", *own, *lists_given, "-o", str(whole)])
         place = ["-nostartfiles", f"-T{BOARD / 'rv32_virt' / 'link.ld'}", "-Wl,--no-warn-rwx-segments"]
-        run([*machine.c, *own, *options(lists), *place, "-Wl,--gc-sections", "-o", str(made)])
+        run([*machine.c, str(whole), *place, "-Wl,--gc-sections", "-o", str(made)])
     else:
         run([machine.c[0], "-no-pie", *own, *real_program.recorder(folder), *options(lists), "-o", str(made)])
     return made
@@ -253,3 +256,130 @@ def test_without_the_wrappers_of_new_its_caller_is_lost(
     assert [event.kind for event in found] == ["alloc", "free"]
     assert found[0].stack[:1] == (new,) and f"user_{new}" not in found[0].stack
     assert found[0].stack[1:3] == caller
+
+
+CASES = PREBUILT.parent
+THREADS = 4
+LIBRARIES = {"shared": (), "static": ("-static",)}
+
+
+def cpp_program(folder: Path, compiler: str, sources: list[Path], lists: list[str], flags: Iterable[str] = ()) -> Path:
+    """A program on the compiler's own C++ library, whose operators have no frame pointers."""
+    machine = Machine(compiler, "m", ("gcc",), (compiler,))
+    words = (compiler, "-std=c++17", *FRAMES, *WARNINGS, "-Wno-mismatched-new-delete")
+    own = objects(folder, [path for path in sources if path.suffix == ".cpp"], words)
+    own += objects(folder, [FOLDER / "main.c", *(path for path in sources if path.suffix == ".c")], ("gcc", *FRAMES))
+    own += [*wrappers(folder, machine, lists), *real_program.recorder(folder)]
+    made = folder / "program"
+    run([compiler, "-no-pie", *own, *options(lists), *flags, "-pthread", "-o", str(made)])
+    return made
+
+
+def by_user(found: list[Seen]) -> dict[str, list[Seen]]:
+    """Events by the function of the program that they come from; or by their caller, where a library lies between."""
+    users: dict[str, list[Seen]] = {}
+    for event in found:
+        if event.stack:
+            at = event.stack.index("program") if "program" in event.stack else 1
+            users.setdefault(event.stack[at - 1], []).append(event)
+    return users
+
+
+def paired(found: list[Seen]) -> bool:
+    """Whether each block was taken once and given back once, at the same address."""
+    live: list[int] = []
+    for event in found:
+        if event.kind == "alloc" and event.address not in live:
+            live.append(event.address)
+        elif event.kind == "free" and event.address in live:
+            live.remove(event.address)
+        else:
+            return False
+    return not live
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+@pytest.mark.parametrize("compiler", ["g++", "clang++"])
+def test_a_cpp_program_on_the_real_library(compiler: str, library: str, tmp_path: Path) -> None:
+    lists = ["malloc", "new", "aligned"]
+    made = cpp_program(tmp_path, compiler, [CASES / "operators.cpp"], lists, LIBRARIES[library])
+    found = recorded(made)
+    users = by_user(found)
+    kinds = {name: [event.kind for event in events] for name, events in users.items()}
+    pair = ["alloc", "free"]
+    assert kinds["user_plain"] == pair * 2 and kinds["user_array"] == pair
+    assert kinds["user_nothrow"] == pair * 2 and kinds["user_aligned"] == pair * 3
+    assert kinds["user_nested"] == ["alloc", "alloc", "free", "free"] and kinds["user_vector"] == pair
+    assert kinds["user_mismatch"] == [*pair, *pair, "alloc", "realloc-begin", "free"]
+    for name in ("user_plain", "user_array", "user_nothrow", "user_aligned", "user_nested", "user_vector"):
+        assert paired(users[name])
+        assert all(event.caller == name for event in users[name]) or name in ("user_nested", "user_vector")
+    # What an exception needs is allocated, too. It is seen where the library is linked in, and so is each try of new.
+    assert kinds["user_too_much"].count("alloc-failed") == 2
+    assert kinds["user_handler"].count("alloc-failed") == (2 if library == "static" else 1)
+    freed = [event.address for event in found if event.kind == "free" and event.caller == "handler"]
+    assert freed == [users["user_handler"][0].address]
+
+
+@pytest.mark.parametrize("compiler", ["g++", "clang++"])
+def test_operators_of_the_programs_own(compiler: str, tmp_path: Path) -> None:
+    """They are called, not replaced; a block that they got, and another address that they give, are one event each."""
+    made = cpp_program(tmp_path, compiler, [CASES / "own_operators.cpp", CASES / "own_users.cpp"], ["malloc", "new"])
+    users = by_user(recorded(made))
+    assert list(users) == ["user_pool", "user_moved"]
+    assert paired(users["user_pool"]) and paired(users["user_moved"])
+    assert sorted(event.size for event in users["user_pool"] if event.kind == "alloc") == [4, 4, 1000]
+    assert sorted(event.size for event in users["user_moved"] if event.kind == "alloc") == [40, 104]
+    assert {event.caller for found in users.values() for event in found} == {"user_pool", "user_moved"}
+
+
+def test_contexts_within_wrapped_functions_at_once(tmp_path: Path) -> None:
+    """Tasks, and an interrupt in the middle of one: each knows its own caller, and no event is missing or too much."""
+    sources = [CASES / "contexts.c", FOLDER / "main.c"]
+    own = objects(tmp_path, sources, ("gcc", "-std=gnu11", *FRAMES, "-fno-builtin"))
+    lists = ["malloc", "new", "newlib"]
+    made = link(tmp_path, HOST, [*own, *prebuilt(tmp_path, HOST), *wrappers(tmp_path, HOST, lists)], lists)
+    ring = made.with_suffix(".ring")
+    said = run([str(made), str(ring)])
+    # A pair 2,000 times, a block for each thread by pthread_create, and what is below; then the recorder is stopped.
+    found = events_of(
+        made, int(said.split("ring ")[1].split()[0]), ring.read_bytes(), issued=THREADS * 2000 * 2 + THREADS + 4 + 1
+    )
+    assert {(event.caller, event.size) for event in found[:-4] if event.kind == "alloc"} == {("run", 33)}
+    assert [(event.kind, event.caller, event.size) for event in found[-4:]] == [
+        ("alloc", "user_isr", 11),
+        ("free", "user_isr", 0),
+        ("alloc", "user_task", 22),
+        ("free", "user_task", 0),
+    ]
+
+
+PAGE = (ROOT / "docs" / "how-to" / "wrap-the-allocator.md").read_text()
+
+
+def test_a_wrapper_of_ones_own_as_the_page_shows_it(tmp_path: Path) -> None:
+    """What a library allocates and frees within it has the caller of the library's function."""
+    code = re.findall(r"^```c\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    assert len(code) == 1
+    (tmp_path / "own.c").write_text(code[0])
+    (tmp_path / "users.c").write_text(
+        "#include <stddef.h>\nchar *getcwd(char *buffer, size_t bytes);\nvoid free(void *block);\n"
+        "__attribute__((noinline)) void user_getcwd(void) { free(getcwd(NULL, 30)); }\n"
+        "void program(void) { user_getcwd(); }\n"
+    )
+    (tmp_path / "own.wrap").write_text("--wrap=getcwd\n")
+    sources = [tmp_path / "own.c", tmp_path / "users.c", FOLDER / "main.c"]
+    own = objects(tmp_path, sources, ("gcc", "-std=gnu11", *FRAMES, "-fno-builtin"))
+    own += [*prebuilt(tmp_path, HOST), *wrappers(tmp_path, HOST, ["malloc"]), f"-Wl,@{tmp_path / 'own.wrap'}"]
+    found = recorded(link(tmp_path, HOST, own, ["malloc"]))
+    assert [(event.kind, event.size) for event in found] == [("alloc", 20), ("free", 0), ("alloc", 30), ("free", 0)]
+    assert {event.stack for event in found} == {("user_getcwd", "program", "real_run")}
+
+
+def test_the_page_names_every_list_and_its_functions() -> None:
+    rows = dict(re.findall(r"^\| `\w+\.c(?:pp)?` \| (.*) \| `(\w+)\.wrap` \|$", PAGE, re.MULTILINE))
+    told = {name: re.findall(r"`(\w+)`", functions) for functions, name in rows.items()}
+    assert sorted(told) == LISTS
+    assert {name: sorted(listed(name)) for name in LISTS if name != "new"} == {
+        name: sorted(functions) for name, functions in told.items() if name != "new"
+    }

@@ -31,10 +31,13 @@ __attribute__((noinline)) void user_task(void)
     _ZdlPv(_Znwm(22));
 }
 
+static pthread_barrier_t together;
+
 static void *run(void *name)
 {
     uintptr_t here = (uintptr_t)__builtin_frame_address(0);
     real_here = (struct real_here){(uintptr_t)name, here - 65536, here};
+    pthread_barrier_wait(&together);
     for (unsigned i = 0; i < PAIRS; i++)
         _ZdlPv(_Znwm(33));
     return NULL;
@@ -44,6 +47,7 @@ void program(void)
 {
     static char names[THREADS][2] = {"a", "b", "c", "d"};
     pthread_t threads[THREADS];
+    pthread_barrier_init(&together, NULL, THREADS);
     for (unsigned i = 0; i < THREADS; i++)
         pthread_create(&threads[i], NULL, run, names[i]);
     for (unsigned i = 0; i < THREADS; i++)

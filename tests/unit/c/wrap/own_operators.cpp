@@ -5,13 +5,8 @@
 #include <cstdlib>
 #include <new>
 
-#include "real.h"
-
-#define USER extern "C" __attribute__((noinline)) void
-
 static char *pool;
 static size_t pool_used;
-static void *volatile held;
 
 void *operator new(size_t size)
 {
@@ -45,26 +40,4 @@ void *operator new(size_t size, std::align_val_t alignment)
 void operator delete(void *block, std::align_val_t) noexcept
 {
     free(static_cast<char **>(block)[-1]);
-}
-
-USER user_pool()
-{
-    int *first = new int;
-    held = first;
-    int *second = new int;
-    held = second;
-    delete first;
-    delete second;
-}
-
-USER user_moved()
-{
-    held = operator new(40, std::align_val_t(64));
-    operator delete(held, std::align_val_t(64));
-}
-
-extern "C" void program(void)
-{
-    user_pool();
-    user_moved();
 }

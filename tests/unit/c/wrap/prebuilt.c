@@ -33,6 +33,7 @@ void _free_r(void *context, void *block);
 void *_memalign_r(void *context, size_t alignment, size_t size);
 void *_valloc_r(void *context, size_t size);
 void *_pvalloc_r(void *context, size_t size);
+char *getcwd(char *buffer, size_t bytes);
 char *_strdup_r(void *context, const char *text);
 char *_strndup_r(void *context, const char *text, size_t most);
 void *malloc(size_t size);
@@ -253,6 +254,17 @@ char *strdup(const char *text)
 char *strndup(const char *text, size_t most)
 {
     return _strndup_r(&reent, text, most);
+}
+
+/* part */
+char *getcwd(char *buffer, size_t bytes)
+{
+    (void)buffer;
+    char *scratch = malloc(20);
+    char *text = malloc(bytes);
+    fill(text, scratch, 1);
+    free(scratch);
+    return text;
 }
 
 /* part */
