@@ -2,8 +2,9 @@
  *
  * memtrace on the target: what firmware calls. The bytes it writes are in memtrace_format.h; docs/how-to/link-the-recorder.md says how.
  *
- * Put one call behind each entry of the allocator (a wrapper by -Wl,--wrap=malloc, a heap hook, or the allocator's own
- * source) and give it MEMTRACE_CALLER() of that entry, so that the first frame of every stack is the allocator's user:
+ * Put one call behind each entry of the allocator (a wrapper by -Wl,--wrap=malloc, or the allocator's own source) and give it
+ * MEMTRACE_CALLER() of that entry, so that the first frame of every stack is the allocator's user. c_helpers/wrap has wrappers
+ * that are ready, for C and C++; they look like this:
  *
  *     void *__wrap_malloc(size_t size)
  *     {
@@ -19,7 +20,8 @@
  *     }
  *
  * An allocation is recorded after it succeeded, a free before the allocator sees it: so the free that an allocator
- * asserts in is in the ring, and no other core can be recorded as the address's new owner before its old one let go.
+ * asserts in is in the ring, and no other core can be recorded as the address's new owner before its old one let go. Hooks of
+ * allocators that come after the free (ESP-IDF's) are too late for that; docs/how-to/porting.md lists them.
  *
  * Every function but memtrace_init may be called from tasks, interrupts and both cores, with interrupts off, and before
  * memtrace_init (then it does nothing). None allocates, blocks or recurses. A text may be NULL, and is an empty one then.
