@@ -69,6 +69,7 @@ static bool tables_count(struct memtrace_table *tables, size_t bytes, const stru
         return false;
     if (stack_bytes > STACK_BYTES_MAX)
         stack_bytes = STACK_BYTES_MAX;
+    tables[EVENTS].count = 0; /* as many as the others leave */
     tables[NAMES].count = names;
     tables[LIVE].count = MEMTRACE_LIVE ? config->live & ~(LIVE_WAYS - 1u) : 0;
     tables[STACKS].count = (uint32_t)(stack_bytes / sizeof(memtrace_word)) & ~1u;
@@ -85,7 +86,7 @@ static bool tables_place(struct memtrace_table *tables, uint32_t bytes)
     for (unsigned i = TABLES; i-- > 0;) {
         tables[i].offset = at;
         tables[i].entry_size = sizes[i];
-        at += tables[i].count * sizes[i]; /* of events there are none yet */
+        at += tables[i].count * sizes[i];
     }
     tables[EVENTS].count = (bytes - at) / (uint32_t)sizeof(memtrace_event);
     return at + EVENTS_MIN * sizeof(memtrace_event) <= bytes;
@@ -115,9 +116,9 @@ static void recorder_fill(struct recorder *ring)
 bool memtrace_init(void *memory, size_t bytes, const struct memtrace_config *config)
 {
     static const struct memtrace_config defaults = {0};
-    struct memtrace_table tables[TABLES] = {{0}};
+    struct memtrace_table tables[TABLES];
     struct recorder *ring = memory;
-    if (memory == NULL || (uintptr_t)memory % 8u != 0 || bytes < sizeof *ring)
+    if (memory == NULL || (uintptr_t)memory % 8u != 0)
         return false;
     if (bytes > MEMORY_MAX)
         bytes = MEMORY_MAX;

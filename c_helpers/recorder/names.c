@@ -26,8 +26,12 @@ static bool text_equals(const char *padded, const char *text)
 
 void text_copy(char *target, size_t bytes, const char *text)
 {
-    for (; bytes > 0; bytes--)
-        *target++ = text != NULL && *text != '\0' ? *text++ : '\0';
+    if (text == NULL)
+        text = "";
+    for (const char *end = target + bytes; target != end; target++) {
+        *target = *text;
+        text += *text != '\0';
+    }
 }
 
 /* A deleted task's entry is given to who has its name. */
