@@ -9,7 +9,7 @@ BIN := .venv/bin
 JOBS ?= $(shell nproc)
 # cppcheck finds what the scenarios are for: they break heaps on purpose.
 CPPCHECK_FILES = $(filter-out tests/target/scenarios/%,$(filter %.c,$(C_FILES)))
-C_FILES = $(shell git ls-files --cached --others --exclude-standard -- '*.c' '*.h')
+C_FILES = $(shell git ls-files --cached --others --exclude-standard -- '*.c' '*.h' '*.cpp')
 
 .PHONY: help setup setup-xtensa demo demo-watch demo-svg test test-quick test-long check bench fuzz clean
 

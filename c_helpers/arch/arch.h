@@ -42,6 +42,14 @@ struct __attribute__((aligned(2 * sizeof(void *)))) memtrace_caller {
     uintptr_t frame;
 };
 
+/* C's compound literal is none of C++'s. */
+#ifdef __cplusplus
+#define MEMTRACE_CALLER_OF(pc, frame) \
+    (memtrace_caller{reinterpret_cast<uintptr_t>(pc), reinterpret_cast<uintptr_t>(frame)})
+#else
+#define MEMTRACE_CALLER_OF(pc, frame) ((struct memtrace_caller){(uintptr_t)(pc), (uintptr_t)(frame)})
+#endif
+
 #if defined(__riscv)
 #include "riscv.h"
 #elif defined(__x86_64__) || defined(__i386__)
@@ -55,8 +63,7 @@ struct __attribute__((aligned(2 * sizeof(void *)))) memtrace_caller {
 #endif
 
 #ifndef MEMTRACE_CALLER
-#define MEMTRACE_CALLER() \
-    ((struct memtrace_caller){(uintptr_t)__builtin_return_address(0), (uintptr_t)__builtin_frame_address(0)})
+#define MEMTRACE_CALLER() MEMTRACE_CALLER_OF(__builtin_return_address(0), __builtin_frame_address(0))
 #endif
 
 #endif

@@ -19,8 +19,7 @@
 #include <stdint.h>
 
 /* The frame's end, which is the caller's stack pointer. */
-#define MEMTRACE_CALLER() \
-    ((struct memtrace_caller){(uintptr_t)__builtin_return_address(0), (uintptr_t)__builtin_dwarf_cfa()})
+#define MEMTRACE_CALLER() MEMTRACE_CALLER_OF(__builtin_return_address(0), __builtin_dwarf_cfa())
 
 #ifdef MEMTRACE_RECORDER
 

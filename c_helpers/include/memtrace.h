@@ -2,8 +2,9 @@
  *
  * memtrace on the target: what firmware calls. The bytes it writes are in memtrace_format.h; docs/how-to/link-the-recorder.md says how.
  *
- * Put one call behind each entry of the allocator (a wrapper by -Wl,--wrap=malloc, a heap hook, or the allocator's own
- * source) and give it MEMTRACE_CALLER() of that entry, so that the first frame of every stack is the allocator's user:
+ * Put one call behind each entry of the allocator (a wrapper by -Wl,--wrap=malloc, or the allocator's own source) and give it
+ * MEMTRACE_CALLER() of that entry, so that the first frame of every stack is the allocator's user. c_helpers/wrap has wrappers
+ * that are ready, for C and C++; they look like this:
  *
  *     void *__wrap_malloc(size_t size)
  *     {
@@ -19,10 +20,11 @@
  *     }
  *
  * An allocation is recorded after it succeeded, a free before the allocator sees it: so the free that an allocator
- * asserts in is in the ring, and no other core can be recorded as the address's new owner before its old one let go.
+ * asserts in is in the ring, and no other core can be recorded as the address's new owner before its old one let go. Hooks of
+ * allocators that come after the free (ESP-IDF's) are too late for that; docs/how-to/porting.md lists them.
  *
- * Every function may be called from tasks, interrupts and both cores, with interrupts off, and before memtrace_init
- * (then it does nothing). None allocates, blocks or recurses.
+ * Every function but memtrace_init may be called from tasks, interrupts and both cores, with interrupts off, and before
+ * memtrace_init (then it does nothing). None allocates, blocks or recurses. A text may be NULL, and is an empty one then.
  */
 #ifndef MEMTRACE_H
 #define MEMTRACE_H
@@ -60,7 +62,7 @@ extern "C" {
 /* How one block of static memory is divided. What the tables leave is events, 16 bytes each (32 on 64-bit machines). */
 struct memtrace_config {
     size_t stack_bytes; /* call stacks and their index; 0: a quarter of the memory */
-    unsigned names;     /* entries for tasks and marks, 32 bytes each; at most 250; 0: 16 */
+    unsigned names;     /* entries for tasks and marks, 32 bytes each, three of them fixed; at most 250; 0: 32 */
     unsigned live;      /* entries of the live table, one event's size each; 0: none */
 };
 
@@ -74,8 +76,10 @@ struct memtrace_realloc {
 /* Where a host finds the ring: the header at the start of the memory given to memtrace_init, NULL before. */
 extern struct memtrace_header *memtrace_ring;
 
-/* Divides `memory` and starts recording. false: it is too small, misaligned, or the configuration does not fit it. NULL as
- * `config` means all defaults. */
+/* Divides `memory` and starts recording. NULL as `config` means all defaults. Nobody may record meanwhile: call it once, before
+ * tasks and interrupts allocate, or again while they do not. Called again it begins anew, and what the ring before had is told by
+ * nobody any more. false: the memory is too small, misaligned, or the configuration does not fit it; nothing was written then, and
+ * a ring that was there goes on. */
 bool memtrace_init(void *memory, size_t bytes, const struct memtrace_config *config);
 
 /* `block` NULL records a failed allocation of `size`. `heap` is the number of the heap or capability, 0..31. */
@@ -89,7 +93,8 @@ void memtrace_free(struct memtrace_caller caller, void *block, unsigned heap);
 struct memtrace_realloc memtrace_realloc_begin(struct memtrace_caller caller, void *block, size_t size, unsigned heap);
 void memtrace_realloc_end(struct memtrace_realloc begun, void *old_block, void *new_block, size_t size, unsigned heap);
 
-/* Control: what a host may ask through header.request. `name` is for a mark. */
+/* Control: what a host may ask through header.request. `name` is for a mark. Each new name takes an entry of the table of names, for
+ * ever: number no marks ("request 4711"), or the table is full and further ones have no name (header.names_full counts). */
 void memtrace_control(enum memtrace_request request, const char *name);
 
 static inline void memtrace_start(void)

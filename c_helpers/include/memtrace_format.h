@@ -6,7 +6,7 @@
  * repeats (stacks, names). The same header opens a ring in RAM and a log in a file; a log has no tables, its definitions
  * come as records before their first use.
  * Rejected: variable-length events (a torn or overwritten ring could not be entered from its middle); a record with its
- * own stack (32 KiB would hold 290 events in place of 1,500).
+ * own stack (32 KiB would hold 290 events in place of 1,400).
  * Assumptions: words are read in the byte order of the machine that wrote them; header.byte_order names it.
  */
 #ifndef MEMTRACE_FORMAT_H
@@ -14,6 +14,13 @@
 
 #include <stddef.h>
 #include <stdint.h>
+
+/* C's own word for it is none of C++'s. */
+#ifdef __cplusplus
+#define MEMTRACE_STATIC_ASSERT(condition, text) static_assert(condition, text)
+#else
+#define MEMTRACE_STATIC_ASSERT(condition, text) _Static_assert(condition, text)
+#endif
 
 #define MEMTRACE_FORMAT_VERSION 1u
 
@@ -143,7 +150,10 @@ struct memtrace_table {
 };
 
 struct memtrace_name {
-    uint64_t key;                   /* a task's handle; 0: not a task; all ones of a pointer: its task was deleted */
+    union {
+        uint64_t key; /* a task's handle; 0: not a task; all ones of a pointer: its task was deleted */
+        uint32_t key_halves[2];
+    };
     uint32_t kind;                  /* enum memtrace_name_kind; 0: free entry, and so are all behind it */
     char text[MEMTRACE_NAME_BYTES]; /* NUL-padded; not terminated when it fills the field */
 };
@@ -220,27 +230,29 @@ struct memtrace_header {
     uint32_t code_region; /* XTENSA_WINDOWED: the top two bits of addresses of code, which PCs do not hold; else 0 */
 };
 
-_Static_assert(sizeof(struct memtrace_event32) == 16, "an event of a 32-bit target is 16 bytes");
-_Static_assert(sizeof(struct memtrace_event64) == 32, "an event of a 64-bit target is 32 bytes");
-_Static_assert(sizeof(struct memtrace_name) == 32, "a name is 32 bytes");
-_Static_assert(sizeof(struct memtrace_live32) == 16, "a live block of a 32-bit target is 16 bytes");
-_Static_assert(MEMTRACE_INDEX_BITS + MEMTRACE_LAP_BITS == 32, "head is one 32-bit word");
-_Static_assert(MEMTRACE_TIME_BITS_32 + MEMTRACE_SEQ_BITS_32 + MEMTRACE_CORE_BITS + MEMTRACE_KIND_BITS == 32, "word 3");
-_Static_assert(MEMTRACE_STACK_BITS_32 + MEMTRACE_CONTEXT_BITS_32 + MEMTRACE_TAG_BITS == 32, "word 2");
-_Static_assert(MEMTRACE_TIME_BITS_64 + MEMTRACE_SEQ_BITS_64 + MEMTRACE_CORE_BITS + MEMTRACE_KIND_BITS == 64, "word 3");
-_Static_assert(MEMTRACE_STACK_BITS_64 + MEMTRACE_CONTEXT_BITS_64 + MEMTRACE_TAG_BITS == 64, "word 2");
-_Static_assert(offsetof(struct memtrace_header, version) == 12, "header");
-_Static_assert(offsetof(struct memtrace_header, self) == 24, "header");
-_Static_assert(offsetof(struct memtrace_header, build_id) == 40, "header");
-_Static_assert(offsetof(struct memtrace_header, events) == 60, "header");
-_Static_assert(offsetof(struct memtrace_header, stack_words_used) == 120, "header");
-_Static_assert(offsetof(struct memtrace_header, request_name) == 144, "header");
-_Static_assert(offsetof(struct memtrace_header, lost_busy) == 164, "header");
-_Static_assert(offsetof(struct memtrace_header, context_mask) == 200, "header");
-_Static_assert(offsetof(struct memtrace_header, time_low) == 232, "header");
-_Static_assert(offsetof(struct memtrace_header, assert_text) == 248, "header");
-_Static_assert(offsetof(struct memtrace_header, assert_function) == 344, "header");
-_Static_assert(offsetof(struct memtrace_header, sync_low) == 376, "header");
-_Static_assert(sizeof(struct memtrace_header) == 384, "header");
+MEMTRACE_STATIC_ASSERT(sizeof(struct memtrace_event32) == 16, "an event of a 32-bit target is 16 bytes");
+MEMTRACE_STATIC_ASSERT(sizeof(struct memtrace_event64) == 32, "an event of a 64-bit target is 32 bytes");
+MEMTRACE_STATIC_ASSERT(sizeof(struct memtrace_name) == 32, "a name is 32 bytes");
+MEMTRACE_STATIC_ASSERT(sizeof(struct memtrace_live32) == 16, "a live block of a 32-bit target is 16 bytes");
+MEMTRACE_STATIC_ASSERT(MEMTRACE_INDEX_BITS + MEMTRACE_LAP_BITS == 32, "head is one 32-bit word");
+MEMTRACE_STATIC_ASSERT(MEMTRACE_TIME_BITS_32 + MEMTRACE_SEQ_BITS_32 + MEMTRACE_CORE_BITS + MEMTRACE_KIND_BITS == 32,
+                       "word 3");
+MEMTRACE_STATIC_ASSERT(MEMTRACE_STACK_BITS_32 + MEMTRACE_CONTEXT_BITS_32 + MEMTRACE_TAG_BITS == 32, "word 2");
+MEMTRACE_STATIC_ASSERT(MEMTRACE_TIME_BITS_64 + MEMTRACE_SEQ_BITS_64 + MEMTRACE_CORE_BITS + MEMTRACE_KIND_BITS == 64,
+                       "word 3");
+MEMTRACE_STATIC_ASSERT(MEMTRACE_STACK_BITS_64 + MEMTRACE_CONTEXT_BITS_64 + MEMTRACE_TAG_BITS == 64, "word 2");
+MEMTRACE_STATIC_ASSERT(offsetof(struct memtrace_header, version) == 12, "header");
+MEMTRACE_STATIC_ASSERT(offsetof(struct memtrace_header, self) == 24, "header");
+MEMTRACE_STATIC_ASSERT(offsetof(struct memtrace_header, build_id) == 40, "header");
+MEMTRACE_STATIC_ASSERT(offsetof(struct memtrace_header, events) == 60, "header");
+MEMTRACE_STATIC_ASSERT(offsetof(struct memtrace_header, stack_words_used) == 120, "header");
+MEMTRACE_STATIC_ASSERT(offsetof(struct memtrace_header, request_name) == 144, "header");
+MEMTRACE_STATIC_ASSERT(offsetof(struct memtrace_header, lost_busy) == 164, "header");
+MEMTRACE_STATIC_ASSERT(offsetof(struct memtrace_header, context_mask) == 200, "header");
+MEMTRACE_STATIC_ASSERT(offsetof(struct memtrace_header, time_low) == 232, "header");
+MEMTRACE_STATIC_ASSERT(offsetof(struct memtrace_header, assert_text) == 248, "header");
+MEMTRACE_STATIC_ASSERT(offsetof(struct memtrace_header, assert_function) == 344, "header");
+MEMTRACE_STATIC_ASSERT(offsetof(struct memtrace_header, sync_low) == 376, "header");
+MEMTRACE_STATIC_ASSERT(sizeof(struct memtrace_header) == 384, "header");
 
 #endif

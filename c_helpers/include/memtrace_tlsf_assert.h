@@ -23,6 +23,6 @@ static inline void memtrace_tlsf_assertion(struct memtrace_caller caller, const 
 
 /* Macros because the expression's text and place are wanted. */
 #define tlsf_assert(condition) \
-    ((condition) ? (void)0 : memtrace_tlsf_assertion(MEMTRACE_CALLER(), #condition, (unsigned)__LINE__, __func__))
+    ((condition) ? (void)0 : memtrace_tlsf_assertion(MEMTRACE_CALLER(), #condition, __LINE__, __func__))
 
 #endif

@@ -2,8 +2,8 @@
  *
  * Dividing the user's memory: the recorder's own part, names, live table, stacks with their index, and events in the rest.
  *
- * Approach: the header's first bytes are copied from a constant; then a cursor walks over the descriptions of the tables,
- * from the last to the first, and gives each its place.
+ * Approach: a cursor walks over the descriptions of the tables, from the last to the first, and gives each its place; what does
+ * not fit is refused before anything is written. The header's first bytes are copied from a constant.
  * Rejected: fixed arrays sized at compile time (the user knows his memory, not we his tables).
  * Assumptions: nobody else records while it runs.
  */
@@ -13,7 +13,7 @@
 #include "live.h"
 #include "names.h"
 
-#define NAMES_DEFAULT 16u
+#define NAMES_DEFAULT 32u
 #define NAMES_MAX 250u
 #define STACK_BYTES_MIN (64u * (uint32_t)sizeof(memtrace_word))
 #define STACK_BYTES_MAX ((uint64_t)(STACK_MASK & ~(memtrace_word)1) * sizeof(memtrace_word))
@@ -52,8 +52,15 @@ static const struct description description = {
     .core_bits = MEMTRACE_CORE_BITS,
 };
 
+/* The tables of the header, in its order. */
+enum { EVENTS, STACKS, STACK_INDEX, LIVE, NAMES, TABLES };
+
+_Static_assert(offsetof(struct memtrace_header, names) - offsetof(struct memtrace_header, events) ==
+                   NAMES * sizeof(struct memtrace_table),
+               "tables stand one behind the other");
+
 /* How many entries each table has, but for the events; false: that is too few, or surely too many. */
-static bool tables_count(struct memtrace_header *header, size_t bytes, const struct memtrace_config *config)
+static bool tables_count(struct memtrace_table *tables, size_t bytes, const struct memtrace_config *config)
 {
     size_t stack_bytes = config->stack_bytes != 0 ? config->stack_bytes : bytes / 4;
     uint32_t names = config->names != 0 ? config->names : NAMES_DEFAULT;
@@ -62,32 +69,27 @@ static bool tables_count(struct memtrace_header *header, size_t bytes, const str
         return false;
     if (stack_bytes > STACK_BYTES_MAX)
         stack_bytes = STACK_BYTES_MAX;
-    header->names.count = names;
-    header->live.count = MEMTRACE_LIVE ? config->live & ~(LIVE_WAYS - 1u) : 0;
-    header->stacks.count = (uint32_t)(stack_bytes / sizeof(memtrace_word)) & ~1u;
-    header->stack_index.count = header->stacks.count / INDEX_WORDS & ~1u;
+    tables[EVENTS].count = 0; /* as many as the others leave */
+    tables[NAMES].count = names;
+    tables[LIVE].count = MEMTRACE_LIVE ? config->live & ~(LIVE_WAYS - 1u) : 0;
+    tables[STACKS].count = (uint32_t)(stack_bytes / sizeof(memtrace_word)) & ~1u;
+    tables[STACK_INDEX].count = tables[STACKS].count / INDEX_WORDS & ~1u;
     return true;
 }
 
 /* Every table's place; false: too few events are left. */
-static bool tables_place(struct memtrace_header *header, uint32_t bytes)
+static bool tables_place(struct memtrace_table *tables, uint32_t bytes)
 {
-    static const uint8_t sizes[] = {sizeof(memtrace_event), sizeof(memtrace_word), sizeof(uint32_t),
-                                    sizeof(memtrace_live), sizeof(struct memtrace_name)};
+    static const uint8_t sizes[TABLES] = {sizeof(memtrace_event), sizeof(memtrace_word), sizeof(uint32_t),
+                                          sizeof(memtrace_live), sizeof(struct memtrace_name)};
     uint32_t at = offsetof(struct recorder, names);
-    struct memtrace_table *table = &header->names;
-    for (unsigned i = sizeof sizes - 1;; i--, table--) {
-        table->offset = at;
-        table->entry_size = sizes[i];
-        if (i == 0)
-            break;
-        at += table->count * sizes[i];
+    for (unsigned i = TABLES; i-- > 0;) {
+        tables[i].offset = at;
+        tables[i].entry_size = sizes[i];
+        at += tables[i].count * sizes[i];
     }
-    if (at + EVENTS_MIN * sizeof(memtrace_event) > bytes)
-        return false;
-    header->events.count = (bytes - at) / (uint32_t)sizeof(memtrace_event);
-    header->total_size = at + header->events.count * (uint32_t)sizeof(memtrace_event);
-    return true;
+    tables[EVENTS].count = (bytes - at) / (uint32_t)sizeof(memtrace_event);
+    return at + EVENTS_MIN * sizeof(memtrace_event) <= bytes;
 }
 
 /* Word 0 of the arena is a stack of no depth, and the PC behind it must be none. The fixed contexts have
@@ -96,6 +98,7 @@ static void recorder_fill(struct recorder *ring)
 {
     struct memtrace_header *header = &ring->header;
     char *base = (char *)ring;
+    header->total_size = header->events.offset + header->events.count * (uint32_t)sizeof(memtrace_event);
     ring->states = (memtrace_word *)(void *)(base + header->events.offset) + STATE_WORD;
     ring->arena = (memtrace_word *)(void *)(base + header->stacks.offset);
     ring->stack_index = (uint32_t *)(void *)(base + header->stack_index.offset);
@@ -113,17 +116,18 @@ static void recorder_fill(struct recorder *ring)
 bool memtrace_init(void *memory, size_t bytes, const struct memtrace_config *config)
 {
     static const struct memtrace_config defaults = {0};
+    struct memtrace_table tables[TABLES];
     struct recorder *ring = memory;
-    if (memory == NULL || (uintptr_t)memory % 8u != 0 || bytes < sizeof *ring)
+    if (memory == NULL || (uintptr_t)memory % 8u != 0)
         return false;
     if (bytes > MEMORY_MAX)
         bytes = MEMORY_MAX;
+    if (!tables_count(tables, bytes, config != NULL ? config : &defaults) || !tables_place(tables, (uint32_t)bytes))
+        return false;
     memtrace_ring = NULL;
     memset(memory, 0, bytes);
-    if (!tables_count(&ring->header, bytes, config != NULL ? config : &defaults) ||
-        !tables_place(&ring->header, (uint32_t)bytes))
-        return false;
     memcpy(memory, &description, sizeof description);
+    memcpy((char *)memory + offsetof(struct memtrace_header, events), tables, sizeof tables);
     recorder_fill(ring);
     stores_order();
     *(volatile uint8_t *)ring->header.magic = MEMTRACE_MAGIC_FIRST;

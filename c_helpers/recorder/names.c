@@ -26,8 +26,12 @@ static bool text_equals(const char *padded, const char *text)
 
 void text_copy(char *target, size_t bytes, const char *text)
 {
-    while (bytes-- > 0 && *text != '\0')
-        *target++ = *text++;
+    if (text == NULL)
+        text = "";
+    for (const char *end = target + bytes; target != end; target++) {
+        *target = *text;
+        text += *text != '\0';
+    }
 }
 
 /* A deleted task's entry is given to who has its name. */
@@ -42,6 +46,8 @@ static bool name_is(struct memtrace_name *name, memtrace_word key, const char *t
 
 uint32_t name_number(struct recorder *ring, enum memtrace_name_kind kind, memtrace_word key, const char *text)
 {
+    if (text == NULL)
+        text = "";
     struct memtrace_name *name = name_at(ring, MEMTRACE_CONTEXT_FIRST_TASK);
     for (uint32_t number = MEMTRACE_CONTEXT_FIRST_TASK; number < ring->header.names.count; number++, name++) {
         if (u32_replace(&name->kind, MEMTRACE_NAME_NONE, MEMTRACE_NAME_BUSY)) {
@@ -62,7 +68,7 @@ uint32_t task_number(struct recorder *ring, memtrace_word handle)
     if (handle <= MEMTRACE_CONTEXT_ISR)
         return (uint32_t)handle;
     const char *text = memtrace_port_task_name((uintptr_t)handle);
-    return name_number(ring, MEMTRACE_NAME_CONTEXT, handle, text != NULL ? text : "");
+    return name_number(ring, MEMTRACE_NAME_CONTEXT, handle, text);
 }
 
 uint32_t context_number(struct recorder *ring)

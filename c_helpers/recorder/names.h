@@ -15,11 +15,15 @@ static inline struct memtrace_name *name_at(struct recorder *ring, uint32_t numb
 /* The half of the key that a handle fills; the other stays 0. A name's key is touched in no other way. */
 static inline memtrace_word *name_key(struct memtrace_name *name)
 {
-    unsigned half = sizeof(memtrace_word) < sizeof name->key && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__;
-    return (memtrace_word *)(void *)&name->key + half;
+#if UINTPTR_MAX > 0xffffffffu
+    return &name->key;
+#else
+    return &name->key_halves[__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__];
+#endif
 }
 
-/* Number of the entry with this text, made now if there is none; MEMTRACE_CONTEXT_OTHER, and counted, if there is no room. */
+/* Number of the entry with this text (NULL: an empty one), made now if there is none; MEMTRACE_CONTEXT_OTHER, and counted, if there
+ * is no room. */
 uint32_t name_number(struct recorder *ring, enum memtrace_name_kind kind, memtrace_word key, const char *text);
 
 uint32_t task_number(struct recorder *ring, memtrace_word handle);
@@ -27,7 +31,7 @@ uint32_t task_number(struct recorder *ring, memtrace_word handle);
 /* Of who runs now. */
 uint32_t context_number(struct recorder *ring);
 
-/* Up to the end of the text or of the place, which is not terminated then. */
+/* The text, NULs behind it; one that fills the place is not terminated. NULL is an empty one. */
 void text_copy(char *target, size_t bytes, const char *text);
 
 #endif

@@ -12,6 +12,12 @@
 
 #include "atomic.h"
 
+/* A port without a clock may leave the clock's functions out. Macros, so that one which has them is taken, too. */
+#if MEMTRACE_PORT_TICK_HZ == 0
+#define memtrace_port_time() ((uint32_t)0)
+#define memtrace_port_time_full() ((uint64_t)0)
+#endif
+
 #if UINTPTR_MAX > 0xffffffffu
 typedef struct memtrace_event64 memtrace_event;
 typedef struct memtrace_live64 memtrace_live;

@@ -47,6 +47,9 @@ NOT_QUICK = (
     # Ctrl-C at each of thousands of reads.
     "unit/test_interrupted.py::test_ctrl_c_at_any_read_concludes_nothing",
     "unit/test_port_selftest.py",
+    "unit/test_recorder_cpp.py",
+    "unit/test_recorder_placement.py",
+    "unit/test_wrap.py",
     "unit/test_recorder_structure.py",
     "unit/test_porting_doc.py",
     # Set the machine up, or collect all tests.

@@ -60,7 +60,7 @@ def macros() -> list[str]:
 
 
 def fields(name: str) -> list[str]:
-    body = re.search(rf"struct memtrace_{name} \{{(.*?)\}};", bare_header(), re.DOTALL)
+    body = re.search(rf"struct memtrace_{name} \{{(.*?)^\}};", bare_header(), re.DOTALL | re.MULTILINE)
     assert body is not None, name
     return re.findall(r"(\w+)(?:\[\w+\])?;", body[1])
 

@@ -85,6 +85,23 @@ def test_the_template_compiles_as_it_is(compiler: tuple[str, ...], tmp_path: Pat
         subprocess.run([*compiler, *flags, "-c", str(source), "-o", str(tmp_path / "one.o")], check=True)
 
 
+@pytest.mark.parametrize("quick", [0, 1])
+def test_a_port_without_a_clock_needs_none_of_its_functions(quick: int, tmp_path: Path) -> None:
+    """Neither the recorder nor the self-test calls them: without them all compiles."""
+    text = (TEMPLATE / "memtrace_port.h").read_text()
+    clockless, gone = re.subn(
+        r"^static inline \w+ memtrace_port_time(_full)?\(void\)\n\{.*?^\}\n", "", text, flags=re.M | re.S
+    )
+    assert gone == 2 and "#define MEMTRACE_PORT_TICK_HZ 0u" in text
+    (tmp_path / "memtrace_port.h").write_text(clockless)
+    places = (f"-I{folder}" for folder in (tmp_path, recorder.HELPERS / "include", SELFTEST))
+    flags = ("-std=c11", "-O2", f"-DMEMTRACE_QUICK={quick}", *recorder.WARNINGS, *places)
+    sources = (*sorted((recorder.HELPERS / "recorder").glob("*.c")), SOURCES[0])
+    subprocess.run(["gcc", *flags, "-r", *map(str, sources), "-o", str(tmp_path / "all.o")], check=True)
+    needed = subprocess.check_output(["nm", "-u", str(tmp_path / "all.o")], text=True)
+    assert "memtrace_port_time" not in needed
+
+
 @pytest.mark.parametrize("port", sorted(ROOT.glob("tests/**/memtrace_port.h")), ids=lambda port: port.parent.name)
 def test_ports_have_the_templates_shape(port: Path) -> None:
     """The same members in the same order, so that two ports can be laid side by side."""

@@ -73,6 +73,13 @@ def test_recorder(wanted: Build, tmp_path: Path) -> None:
     assert not failures, "\n".join(failures)
 
 
+@pytest.mark.parametrize("quick", [0, 1])
+@pytest.mark.parametrize("bits", [32, 64])
+def test_no_word_is_read_as_another_type(bits: int, quick: int, tmp_path: Path) -> None:
+    flags = (f"-m{bits}", "-O3", f"-DMEMTRACE_QUICK={quick}", "-Wstrict-aliasing=1")
+    recorder.compile_with(tmp_path / "one", [recorder.FOLDER / "cases" / "reader.c"], ("-shared", "-fPIC", *flags))
+
+
 def test_plain_steps_in_place_of_atomics_are_noticed(tmp_path: Path) -> None:
     """The thread cases see what atomics are there for: without them they fail."""
     program = build(tmp_path, PLAIN)

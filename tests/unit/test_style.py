@@ -16,8 +16,9 @@ from tests.support.paths import ROOT
 
 MEDIAN, NINE_IN_TEN, MOST = 10, 30, 60
 SPDX = "SPDX-License-Identifier: Apache-2.0"
-# Prose, data and what must be the text of others carries no licence line of its own: LICENSE speaks for it.
-NO_SPDX = {"", ".md", ".json", ".txt", ".gz", ".bin", ".log", ".golden", ".out"}
+# Prose, data and what must be the text of others (.wrap: a linker's options, which know no comments) carries no licence
+# line of its own: LICENSE speaks for it.
+NO_SPDX = {"", ".md", ".json", ".txt", ".gz", ".bin", ".log", ".golden", ".out", ".wrap"}
 NAMED = {"Makefile", ".ci/run", "tools/setup", "tools/packages.txt", "tools/requirements.txt"}
 C_HEAD = re.compile(r"^[A-Za-z_][^;{}=]*\)\s*(?:__attribute__\s*\(\(.*\)\)\s*)?\{\s*$")
 

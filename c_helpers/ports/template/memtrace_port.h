@@ -19,7 +19,8 @@
 #include <string.h>
 
 /* Units of memtrace_port_time a second. 1 kHz to 1 MHz is good: an event more than 2,047 units after the last one costs a second
- * record, so a cycle counter must be shifted down. 0: there is no clock; the time functions are there and never called. */
+ * record, so a cycle counter must be shifted down. 0: there is no clock; the time functions are never called, and may be
+ * left out. */
 #define MEMTRACE_PORT_TICK_HZ 0u /* FIXME */
 
 /* Cores that may call the allocator, 1 to 8. */

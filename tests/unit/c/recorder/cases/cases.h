@@ -44,8 +44,10 @@ void test_filter_size(void);
 void test_filter_heaps(void);
 void test_filter_tasks(void);
 void test_assert(void);
+void test_null_texts(void);
 void test_before_init(void);
 void test_init_refusals(void);
+void test_init_refused_again(void);
 void test_init_sizes(void);
 
 /* tables.c */

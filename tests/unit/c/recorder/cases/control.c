@@ -201,6 +201,29 @@ void test_assert(void)
     CHECK(count_of(MEMTRACE_ALLOC) == 1);
 }
 
+/* Who gives no text gets an empty one: newlib's __assert_func has no function's name in old dialects of C. */
+void test_null_texts(void)
+{
+    ring_start_default();
+    memtrace_mark(NULL);
+    memtrace_mark("");
+    memtrace_control(MEMTRACE_REQUEST_MARK, NULL);
+    CHECK(count_of(MEMTRACE_MARK) == 3 && memtrace_ring->names_full == 0);
+    struct reader reader = reader_open(memtrace_ring);
+    CHECK(reader_name(&reader, (uint32_t)reader_last(&reader, MEMTRACE_MARK).address)->text[0] == '\0');
+    reader_close(&reader);
+    memtrace_assert_failed(caller_at(0x400), "text", 7, NULL);
+    CHECK(memtrace_ring->state == MEMTRACE_FROZEN && memtrace_ring->assert_line == 7);
+    CHECK(strcmp(memtrace_ring->assert_text, "text") == 0 && memtrace_ring->assert_function[0] == '\0');
+    memtrace_start();
+    memtrace_assert_failed(caller_at(0x400), NULL, 8, "function");
+    CHECK(memtrace_ring->state == MEMTRACE_FROZEN && memtrace_ring->assert_line == 8);
+    CHECK(memtrace_ring->assert_text[0] == '\0'); /* nothing of the first one's */
+    memtrace_start();
+    memtrace_assert_failed(caller_at(0x400), "t", 9, "f");
+    CHECK(strcmp(memtrace_ring->assert_text, "t") == 0 && strcmp(memtrace_ring->assert_function, "f") == 0);
+}
+
 void test_before_init(void)
 {
     stops = 0;
@@ -246,6 +269,28 @@ void test_init_refusals(void)
     CHECK(!memtrace_init(NULL, RING_BYTES, NULL) && memtrace_ring == NULL);
     CHECK(memtrace_init(memory, RING_BYTES, NULL));
     memtrace_ring = NULL;
+}
+
+/* What is refused changes nothing: neither the ring that records, wherever the other memory lies, nor that memory. */
+void test_init_refused_again(void)
+{
+    static _Alignas(8) unsigned char other[RING_BYTES];
+    struct memtrace_config too_much = {.stack_bytes = RING_BYTES};
+    ring_start_default();
+    alloc_one();
+    memset(other, 0x5a, sizeof other);
+    struct memtrace_header *ring = memtrace_ring;
+    struct reader before = reader_open(ring);
+    CHECK(!memtrace_init(ring, RING_BYTES, &too_much) && !memtrace_init(ring, 1000, NULL));
+    CHECK(!memtrace_init(other, RING_BYTES, &too_much) && !memtrace_init(other, 1000, NULL));
+    struct reader after = reader_open(ring);
+    CHECK(memtrace_ring == ring && memcmp(before.bytes, after.bytes, ring->total_size) == 0);
+    for (unsigned i = 0; i < sizeof other; i++)
+        CHECK(other[i] == 0x5a);
+    reader_close(&before);
+    reader_close(&after);
+    free_one();
+    CHECK(count_of(MEMTRACE_ALLOC) == 1 && count_of(MEMTRACE_FREE) == 1);
 }
 
 /* Every table within the memory, one behind the other, none over another. */

@@ -50,8 +50,10 @@ static const struct {
     CASE(filter_tasks),
 #endif
     CASE(assert),
+    CASE(null_texts),
     CASE(before_init),
     CASE(init_refusals),
+    CASE(init_refused_again),
     CASE(init_sizes),
     CASE(contexts),
     CASE(contexts_full),

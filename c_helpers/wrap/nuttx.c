@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What NuttX has beside C's: zalloc, and the kernel's heap where it is one of its own. nuttx.wrap has the linker's options.
+ */
+#include "memtrace_wrap.h"
+
+void *__real_zalloc(size_t size);
+void *__real_kmm_malloc(size_t size);
+void *__real_kmm_zalloc(size_t size);
+void *__real_kmm_calloc(size_t count, size_t size);
+void *__real_kmm_realloc(void *block, size_t size);
+void *__real_kmm_memalign(size_t alignment, size_t size);
+void __real_kmm_free(void *block);
+void *__wrap_zalloc(size_t size);
+void *__wrap_kmm_malloc(size_t size);
+void *__wrap_kmm_zalloc(size_t size);
+void *__wrap_kmm_calloc(size_t count, size_t size);
+void *__wrap_kmm_realloc(void *block, size_t size);
+void *__wrap_kmm_memalign(size_t alignment, size_t size);
+void __wrap_kmm_free(void *block);
+
+void *__wrap_zalloc(size_t size)
+{
+    struct memtrace_wrap call;
+    memtrace_wrap_begin(&call, MEMTRACE_CALLER(), MEMTRACE_WRAP_ALLOCATOR);
+    return memtrace_wrap_got(&call, __real_zalloc(size), size);
+}
+
+void *__wrap_kmm_malloc(size_t size)
+{
+    struct memtrace_wrap call;
+    memtrace_wrap_begin(&call, MEMTRACE_CALLER(), MEMTRACE_WRAP_ALLOCATOR);
+    return memtrace_wrap_got(&call, __real_kmm_malloc(size), size);
+}
+
+void *__wrap_kmm_zalloc(size_t size)
+{
+    struct memtrace_wrap call;
+    memtrace_wrap_begin(&call, MEMTRACE_CALLER(), MEMTRACE_WRAP_ALLOCATOR);
+    return memtrace_wrap_got(&call, __real_kmm_zalloc(size), size);
+}
+
+void *__wrap_kmm_calloc(size_t count, size_t size)
+{
+    struct memtrace_wrap call;
+    memtrace_wrap_begin(&call, MEMTRACE_CALLER(), MEMTRACE_WRAP_ALLOCATOR);
+    return memtrace_wrap_got(&call, __real_kmm_calloc(count, size), memtrace_wrap_product(count, size));
+}
+
+void *__wrap_kmm_realloc(void *block, size_t size)
+{
+    struct memtrace_wrap call;
+    struct memtrace_realloc begun = memtrace_wrap_move(&call, MEMTRACE_CALLER(), block, size);
+    return memtrace_wrap_moved(&call, begun, block, __real_kmm_realloc(block, size), size);
+}
+
+void *__wrap_kmm_memalign(size_t alignment, size_t size)
+{
+    struct memtrace_wrap call;
+    memtrace_wrap_begin(&call, MEMTRACE_CALLER(), MEMTRACE_WRAP_ALLOCATOR);
+    return memtrace_wrap_got(&call, __real_kmm_memalign(alignment, size), size);
+}
+
+void __wrap_kmm_free(void *block)
+{
+    struct memtrace_wrap call;
+    memtrace_wrap_give(&call, MEMTRACE_CALLER(), MEMTRACE_WRAP_ALLOCATOR, block);
+    __real_kmm_free(block);
+    memtrace_wrap_end(&call);
+}
