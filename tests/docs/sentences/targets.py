@@ -29,6 +29,7 @@ from tests.support import named_program
 from tests.support.core import Note, core_bytes, esp_log, esp_partition
 from tests.support.panic_stub import PanicStub
 from tests.support.paths import SHARED, require
+from tests.support.program_elf import program_elf, section, with_words
 from tests.support.rsp_stub import Link as Line
 from tests.support.rsp_stub import RspStub, stub_of
 from tests.support.rsp_target import Memory as StubMemory
@@ -144,6 +145,17 @@ def program(*flags: str, of: bytes = b"") -> Callable[[], Any]:
     return report
 
 
+def damaged_program(name: str) -> Callable[[], Any]:
+    """A program of which one section claims 2 GiB."""
+
+    def report() -> Any:
+        elf = program_elf()
+        with in_a_folder(app_core=CORE, program_elf=with_words(elf, {section(elf, name).header + 20: 1 << 31})):
+            return ask(file_target("app.core", [], "program.elf", []), "status")
+
+    return report
+
+
 class Standing(Debugger):
     """One thread, at the heap."""
 
@@ -194,6 +206,8 @@ RECIPES: dict[str, Callable[[], Any]] = {
     "another program than the core's": program(of=core_bytes([(BASE, IMAGE)], notes=[ESP_NOTE])),
     "a program": program("-g"),
     "a program without lines": program(),
+    "a program whose symbols are damaged": damaged_program(".symtab"),
+    "a program whose debug information is damaged": damaged_program(".debug_line"),
     "a cut core": cut_off(0.9),
     "a core whose list of segments is cut off": without_its_last_header,
     "segments that differ": overlapping(),
