@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.fuzz.cases import problem, subjects
+from tests.fuzz.cases import problem
+from tests.fuzz.subjects import subjects
 from tests.fuzz.wellformed import problems
 
 CASES, PIECES = 2000, 16
