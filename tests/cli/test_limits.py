@@ -153,3 +153,11 @@ def test_of_a_large_core_the_beginning_is_searched_and_the_rest_is_told(tmp_path
     left = [item["why_facts"] for item in report["skipped"] if item["check"] == "heaps"]
     assert [fact["left"] for fact in left] == [size - MOST_SEARCHED]
     assert report["cost"]["bytes"] < 3 * MOST_SEARCHED
+
+
+def test_in_thousands_of_small_segments_few_are_looked_at_for_a_variable(tmp_path: Path) -> None:
+    """heap_2's end is told by xEnd, a variable that may be anywhere."""
+    core = tmp_path / "core"
+    core.write_bytes(spread(20_000, 16, 64, bytes(16)))
+    report = memtrace("check", core, "--heap=freertos_heap_2@0x1000", "--json").json()
+    assert report["cost"]["bytes"] < 600_000, "twice what all segments hold, for the search and for the ring"
