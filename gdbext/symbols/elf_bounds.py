@@ -86,7 +86,7 @@ def sections_of(elf: Any, most: int) -> List[Any]:
 def bytes_of(section: Any, most: int) -> bytes:
     """Returns the bytes of a section. Raises Damaged if it has none in the file, or would have more than `most`."""
     header = section.header
-    if header.sh_type == "SHT_NOBITS" or max(header.sh_size, section.data_size) > most:
+    if header.sh_type == "SHT_NOBITS" or max(header.sh_size, section.data_size) > min(most, LARGEST_FILE):
         raise Damaged(f"its section {section.name} has no such size")
     data: bytes = section.data()
     return data
@@ -104,7 +104,7 @@ def dwarf_of(elf: Any, sections: Sequence[Any], size: int) -> Tuple[Any, Budget]
         packed += section.data_size if section.compressed else 0
         if section.name.startswith(".zdebug"):
             packed += _unpacked_size(bytes_of(section, size)[_OLD_HEADER:])
-    if plain > size or packed > LARGEST_FILE:
+    if plain > size or plain + packed > LARGEST_FILE:
         raise Damaged("its debug sections are larger than they can be")
     dwarf = elf.get_dwarf_info(relocate_dwarf_sections=False)
     budget = Budget(plain + packed)

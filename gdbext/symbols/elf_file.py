@@ -16,7 +16,7 @@ from bisect import bisect_right
 from typing import Any, BinaryIO, Dict, Iterator, List, NamedTuple, Optional, Tuple
 
 from gdbext.model.said import Text, said
-from gdbext.source.files import FileError
+from gdbext.source.files import LARGEST_FILE, FileError
 from gdbext.source.known import clipped
 from gdbext.source.memory import joined
 from gdbext.source.snapshot import ByteOrder
@@ -28,6 +28,7 @@ _WRITTEN, _ALLOCATED, _CODE = 1, 2, 4  # flags of a section
 _MOST_SECTIONS = 1 << 12  # a linked program has some dozens
 _MOST_SYMBOLS = 1 << 20
 _LONGEST_NAME = 1 << 14
+_PIECE_BYTES = 1 << 20
 _LARGEST_NOTE = 1 << 16
 _MAPPING = ("$", ".L")  # prefixes of symbols that the assembler makes
 
@@ -167,8 +168,11 @@ class ElfFile:
 
     def sha256(self) -> str:
         """Returns the SHA-256 of the whole file. Cores of ESP-IDF name their program by it."""
-        self.elf.stream.seek(0)
-        return hashlib.sha256(self.elf.stream.read()).hexdigest()
+        digest, stream = hashlib.sha256(), self.elf.stream
+        stream.seek(0)
+        for piece in iter(lambda: stream.read(_PIECE_BYTES), b""):
+            digest.update(piece)
+        return digest.hexdigest()
 
     def writable(self) -> List[Tuple[str, int, int]]:
         """Returns name, start and end of the sections that the program writes to."""
@@ -178,7 +182,7 @@ class ElfFile:
 
     def constants(self) -> List[Tuple[int, bytes]]:
         """Returns the read-only sections, code and constants, with their addresses. Cores leave them out."""
-        found, left = [], self.file_size
+        found, left = [], min(self.file_size, LARGEST_FILE)
         for one in self.all_sections:
             if one.header.sh_type == "SHT_PROGBITS" and one.header.sh_flags & 3 == _ALLOCATED:
                 try:

@@ -37,9 +37,14 @@ def core(folder: Path) -> Path:
     return write_core(folder / "core", [*images, (ring.address, ring.data())])
 
 
-def last(folder: Path, elf: bytes) -> Any:
-    """The report about the ring's block, made in a process with 400 MB and 20 s of the processor."""
-    (folder / "app.elf").write_bytes(elf)
+def last(folder: Path, elf: bytes, size: int = 0) -> Any:
+    """The report about the ring's block, made in a process with 400 MB and 20 s of the processor.
+
+    `size`: bytes of the file, if they are more than those that it has.
+    """
+    with open(folder / "app.elf", "wb") as file:
+        file.write(elf)
+        file.truncate(max(size, len(elf)))
 
     def limits() -> None:
         resource.setrlimit(resource.RLIMIT_AS, (400 << 20, 400 << 20))
@@ -166,3 +171,11 @@ def test_status_says_what_is_damaged(tmp_path: Path) -> None:
     (tmp_path / "app.elf").write_bytes(DEBUG["2 GiB"]())
     said = memtrace("status", core(tmp_path), "--elf", tmp_path / "app.elf")
     assert said.status == 0 and "debug information" in said.out and "damaged" in said.out
+
+
+@pytest.mark.parametrize("name", [".symtab", ".rodata", ".debug_line"])
+def test_a_sparse_program_of_gigabytes_takes_no_gigabytes(name: str, tmp_path: Path) -> None:
+    """One section is the whole file, of which there are few bytes."""
+    elf = changed(name, {OFFSET: 0, SIZE: 3 << 30}) if name != ".symtab" else changed(name, {SIZE: 3 << 30})
+    report = last(tmp_path, elf, 4 << 30)
+    assert report["generations"] and (damages(report) != [] or name == ".rodata")
