@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """`python3 -m gdbext` runs the `memtrace` command. It prints lines, never a traceback, and ends with a status."""
 
-import os
 import sys
 
 from gdbext.faces import shell
@@ -14,14 +13,11 @@ _INTERRUPTED, _NOBODY_READS = 130, 141  # the statuses that shells use: 128 + SI
 def main() -> int:
     """Runs a command and returns its status. A bug of memtrace prints one line; with `-X dev` it raises."""
     try:
-        status = shell.main()
-        sys.stdout.flush()
-        return status
+        return shell.main()
     except KeyboardInterrupt:
         say("interrupted")
         return _INTERRUPTED
     except BrokenPipeError:  # `| head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _NOBODY_READS
     except Exception as problem:
         if sys.flags.dev_mode:

@@ -16,7 +16,7 @@ from weakref import WeakKeyDictionary
 from gdbext.heap.allocator import FoundHeap, Named
 from gdbext.heap.registry import FAMILIES
 from gdbext.model.said import Text
-from gdbext.source.memory import Memory
+from gdbext.source.memory import Memory, search_cut
 
 Range = Tuple[int, int]
 
@@ -27,7 +27,10 @@ _SEARCHED: WeakKeyDictionary[Memory, Named] = WeakKeyDictionary()
 def search_file(memory: Memory) -> Named:
     """Returns the heaps that are recognised in a file. A file does not change, so it is searched only once."""
     if memory not in _SEARCHED:
-        _SEARCHED[memory] = search_heaps(memory, memory.ranges())
+        ranges, left = memory.searchable()
+        found = search_heaps(memory, ranges)
+        found.problems.extend([search_cut(left)] if left else [])
+        _SEARCHED[memory] = found
     return _SEARCHED[memory]
 
 

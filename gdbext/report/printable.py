@@ -12,8 +12,11 @@ Cost: one look at each line.
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Iterable, Optional, TextIO
+
+from gdbext.model.errors import UserError
 
 _END_OF_2_DIGITS, _END_OF_4_DIGITS = 0x100, 0x10000  # the first codes that need more hex digits
 
@@ -40,11 +43,27 @@ def encodable(text: str, encoding: Optional[str]) -> str:
     return text if encoding is None else text.encode(encoding, "backslashreplace").decode(encoding)
 
 
-def put(text: str, stream: TextIO) -> None:
-    """Prints text, already filtered by `printable`, and flushes the stream."""
-    print(encodable(text, stream.encoding), file=stream, flush=True)
+def put(text: str, stream: Optional[TextIO]) -> None:
+    """Prints text, already filtered by `printable`, and flushes the stream. UserError if it cannot be written: the disk
+    is full, or nobody opened the stream. BrokenPipeError if its reader has had enough.
+    """
+    if stream is None:
+        raise UserError("the output is closed: nothing can be printed")
+    try:
+        print(encodable(text, stream.encoding), file=stream, flush=True)
+    except OSError as problem:
+        # What is left in its buffer must not fail once more at the end of the process.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        if isinstance(problem, BrokenPipeError):
+            raise
+        raise UserError(f"the output cannot be written: {problem.strerror or problem}") from None
 
 
 def say(text: str, stream: Optional[TextIO] = None) -> None:
-    """Prints a line for the user that is not part of the report: an error, progress or a cost."""
-    put(printable(f"memtrace: {text}"), stream or sys.stderr)
+    """Prints a line for the user that is not part of the report: an error, progress or a cost. If it cannot be printed,
+    nobody can be told.
+    """
+    try:
+        put(printable(f"memtrace: {text}"), stream or sys.stderr)
+    except (UserError, BrokenPipeError):
+        pass

@@ -6,7 +6,7 @@ bytes of a segment are taken from the file when they are asked for. A segment ha
 fewer than its size if the file is cut off, none if the segment has no bytes in the file.
 Rejected: pyelftools. GDB's Python does not have it. Reading through GDB: GDB answers bytes that the core lacks from the
 program's file.
-Cost: headers and notes are read at once, memory when it is asked for; a core of gigabytes is mapped, not read.
+Cost: headers and notes are read at once, memory when it is asked for.
 If two segments hold the same address, the one that begins first counts. A remark names the first byte that differs.
 """
 
@@ -28,9 +28,11 @@ ELF_MAGIC = b"\x7fELF"
 _CORE = 4
 _LOAD, _NOTE = 1, 4
 _MANY_SEGMENTS = 0xFFFF  # then the first section header has the number of segments
-_MOST_SEGMENTS = 1 << 20
+_MOST_SEGMENTS = 1 << 17  # twice what Linux lets a process have
 _MOST_NOTES = 1 << 16
-_LARGEST_NOTES = 64 << 20
+_LARGEST_NOTES = 64 << 20  # all together
+_LARGEST_HEADER = 64
+_MOST_SHARED = 4  # times that a file's bytes may stand for memory: emulators write RAM once for each of its addresses
 
 
 class Note(NamedTuple):
@@ -75,39 +77,41 @@ def parse_core(data: Bytes) -> Core:
     """Returns the core in `data`. Raises FileError if there is none."""
     if data[:4] != ELF_MAGIC:
         raise FileError("this is no ELF file")
-    if len(data) < 16:
+    head = data[:_LARGEST_HEADER]
+    if len(head) < 16:
         raise FileError("it ends within its ELF header")
-    if data[4] not in _FORMATS or data[5] not in _ORDERS:
+    if head[4] not in _FORMATS or head[5] not in _ORDERS:
         raise FileError("its ELF header names neither 32 nor 64 bits, or no byte order")
-    mark, order = _ORDERS[data[5]]
-    machine, headers, remarks = _program_headers(data, mark)
-    segments, left = _segments(headers, data)
-    if left:
-        remarks.append(said("core-memory-cut", left=left))
+    mark, order = _ORDERS[head[5]]
+    machine, headers, remarks = _program_headers(data, head, mark)
+    segments, cut, left_out = _segments(headers, len(data), data)
+    remarks += [said("core-memory-cut", left=cut)] if cut else []
+    remarks += [said("core-memory-shared", left=left_out, file=len(data))] if left_out else []
     difference, whole = first_difference(segments, MOST_COMPARED)
     if difference is not None:
         place, one, other = difference
         remarks.append(said("core-overlap", place=place, one=segments[one].start, other=segments[other].start))
     elif not whole:
         remarks.append(said("core-overlap-not-compared"))
-    return Core(4 * data[4], order, machine, tuple(segments), tuple(_notes(data, headers, mark)), tuple(remarks))
+    return Core(4 * head[4], order, machine, tuple(segments), tuple(_notes(data, headers, mark)), tuple(remarks))
 
 
 _ProgramHeader = Tuple[int, int, int, int, int, int]  # type, offset, vaddr, paddr, filesz, memsz
 
 
-def _program_headers(data: Bytes, mark: str) -> Tuple[int, List[_ProgramHeader], List[Text]]:
+def _program_headers(data: Bytes, head: bytes, mark: str) -> Tuple[int, List[_ProgramHeader], List[Text]]:
     """Returns the machine, the program headers that the file holds, and a remark if it lacks some."""
-    header, section, segment, places = _FORMATS[data[4]]
-    if len(data) < 16 + struct.calcsize(mark + header):
+    header, section, segment, places = _FORMATS[head[4]]
+    if len(head) < 16 + struct.calcsize(mark + header):
         raise FileError("it ends within its ELF header")
-    kind, machine, _, _, table, sections, _, _, step, entries = struct.unpack_from(mark + header, data, 16)[:10]
+    kind, machine, _, _, table, sections, _, _, step, entries = struct.unpack_from(mark + header, head, 16)[:10]
     if kind != _CORE:
         raise FileError("this is an ELF file, but no core: a program goes behind --elf")
     if entries == _MANY_SEGMENTS:
-        if len(data) < sections + struct.calcsize(mark + section):
+        first = data[sections : sections + struct.calcsize(mark + section)]
+        if len(first) < struct.calcsize(mark + section):
             raise FileError("the number of its segments lies beyond its end")
-        (entries,) = struct.unpack_from(mark + section, data, sections)
+        (entries,) = struct.unpack(mark + section, first)
     size = struct.calcsize(mark + segment)
     if entries and step < size:
         raise FileError(f"its program headers are of {step} bytes")
@@ -117,36 +121,40 @@ def _program_headers(data: Bytes, mark: str) -> Tuple[int, List[_ProgramHeader],
         raise FileError("it ends before its list of segments")
     found = []
     for position in range(count):
-        fields = struct.unpack_from(mark + segment, data, table + position * step)
+        place = table + position * step
+        fields = struct.unpack(mark + segment, data[place : place + size])
         found.append(tuple(fields[index] for index in places))
     left = entries - count
     return machine, found, [said("core-segments-cut", left=left, all=entries)] if left else []
 
 
-def _segments(headers: List[_ProgramHeader], data: Bytes) -> Tuple[List[Piece], int]:
-    """Returns the memory that the file holds, and the number of bytes that its segments have and the file lacks.
+def _segments(headers: List[_ProgramHeader], size: int, data: Bytes) -> Tuple[List[Piece], int, int]:
+    """Returns the memory that the file of `size` bytes holds; how many bytes of its segments the file lacks; and how
+    many were left out because the file's bytes stand for too much memory.
 
     If several segments all have the virtual address 0, the physical addresses count: some emulators write such cores.
     """
     loads = [fields for fields in headers if fields[0] == _LOAD]
     physical = len(loads) > 1 and not any(fields[2] for fields in loads)
-    found, missing = [], 0
+    found, missing, shared, room = [], 0, 0, size * _MOST_SHARED
     for _, offset, virtual, paddr, filesz, memsz in loads:
         start, length = paddr if physical else virtual, min(filesz, memsz)
-        present = max(0, min(length, len(data) - offset))
-        missing += length - present
+        there = max(0, min(length, size - offset))
+        present = min(there, room)
+        missing, shared, room = missing + length - there, shared + there - present, room - present
         if present:
             found.append(Piece(start, start + present, offset, data))
-    return found, missing
+    return found, missing, shared
 
 
 def _notes(data: Bytes, headers: List[_ProgramHeader], mark: str) -> Iterator[Note]:
     """Yields the notes of all note segments; of each segment, those before the first that does not fit into it."""
-    count = 0
+    count, room = 0, _LARGEST_NOTES
     for kind, offset, _, _, filesz, _ in headers:
         if kind != _NOTE:
             continue
-        segment, at = data[offset : offset + min(filesz, _LARGEST_NOTES)], 0
+        segment, at = data[offset : offset + min(filesz, room)], 0
+        room -= len(segment)
         while at + 12 <= len(segment) and count < _MOST_NOTES:
             name_size, size, number = struct.unpack_from(mark + "III", segment, at)
             body = at + 12 + (name_size + 3 & ~3)

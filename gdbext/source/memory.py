@@ -18,7 +18,7 @@ from typing import Callable, Dict, Iterable, Iterator, List, Optional, Protocol,
 
 from gdbext.model.errors import UserError
 from gdbext.model.reports.base import Cost
-from gdbext.model.said import Text, said
+from gdbext.model.said import Said, Text, said
 from gdbext.source.known import Known, Range, clipped, gaps
 from gdbext.source.link import Link, Progress, Say
 from gdbext.source.snapshot import ByteOrder, Snapshot
@@ -30,12 +30,21 @@ _STEPS = (32, 16, 8, 4)
 # Failed reads that one fetch may cost: enough for some holes, and few if there is no memory in the whole range.
 _MOST_FAILURES = 48
 
+_FILE_WINDOW = 64 << 20  # bytes of a file that are in use at once around an address
+
+MOST_SEARCHED = 256 << 20  # bytes of a file: some seconds
+
 # 115,200 baud, two digits for each byte.
 _CONSOLE_BYTES_A_SECOND = 5760
 
 
 class NoTarget(UserError):
     """There is no target to read from, or it is gone. The text is one line and says what to do."""
+
+
+def search_cut(left: int) -> Said:
+    """Returns the remark about a search that left out so many bytes of a file."""
+    return said("file-search-cut", most=MOST_SEARCHED, left=left)
 
 
 class Source(Protocol):
@@ -231,13 +240,25 @@ class Memory:
         """Returns start and end of each range in the file. A live target does not know its ranges: []."""
         return self._extents or []
 
+    def searchable(self) -> Tuple[List[Range], int]:
+        """Returns the ranges of the file that may be searched, and the number of bytes that would take too long."""
+        found, left = [], MOST_SEARCHED
+        for start, end in self.ranges():
+            found += [(start, min(end, start + left))] if left > 0 else []
+            left -= end - start
+        return found, max(0, -left)
+
     def held_around(self, address: int) -> Optional[Snapshot]:
-        """Returns the file's bytes around an address. None if there is no file, or it lacks the address."""
+        """Returns the file's bytes around an address, not all if there are many. None if there is no file, or it lacks
+        the address.
+        """
         ranges = self.ranges()
         index = bisect_right(ranges, (address, 1 << 64)) - 1
         if index < 0 or address >= ranges[index][1]:
             return None
         start, end = ranges[index]
+        start += (address - start) // _FILE_WINDOW * _FILE_WINDOW
+        end = min(end, start + _FILE_WINDOW + self.source.pointer_size)  # a word may begin at the window's end
         if start not in self._files:
             self._files[start] = Snapshot(self.source.pointer_size, self.source.byte_order)
             self._files[start].add(start, self.source.read(start, end - start) or b"")
@@ -251,9 +272,7 @@ class Memory:
             if not files:
                 self.fetch(start, end - start)
             available = files or self.snapshot.extents()
-            for low, high in (
-                (max(start, low), min(end, high)) for low, high in available if low < end and start < high
-            ):
+            for low, high in clipped(available, start, end):
                 data = self._read_file(low, high) if files else self.snapshot.get(low, high - low)
                 snapshot.add(low, data or b"")
         return snapshot
@@ -266,7 +285,10 @@ class Memory:
 
     def pieces(self, size: int, overlap: int) -> Iterator[Tuple[int, bytes]]:
         """Yields all pieces of a file with their addresses, for a search. A live target has none."""
-        for start, end in self.ranges():
+        ranges, left = self.searchable()
+        if left:
+            self.remark(search_cut(left))
+        for start, end in ranges:
             for low in range(start, end, size):
                 high = min(end, low + size + overlap)
                 yield low, self._read_file(low, high) or b""

@@ -4,6 +4,8 @@
 Approach: one request, one reply, in order. Only the requests that reading needs are sent: features, the kind of the
 stub, `m`. Nothing makes the target run. If a reply is damaged, the request is sent again, for reads may be repeated. If
 a stub is silent or hangs up, one line says so, and nothing more is sent to it.
+A reply has a time limit as a whole, so that a stub that drips ends, too: bytes give it more time at the speed of a slow
+console, and whole packets that nobody asked for (a server that is busy sends them) a few times as much in all.
 Rejected: a NAK for a damaged reply. Espressif's stub on the chip ignores it, and both sides then wait for ever.
 Cost: a round trip for each PacketSize / 2 bytes; four to connect.
 Assumptions: some stubs halt the target on a connection: QEMU, OpenOCD, gdbserver. `D` then lets go of the target, and
@@ -17,6 +19,7 @@ from __future__ import annotations
 import os
 import re
 import socket
+import time
 from typing import Optional, Tuple
 
 from gdbext.source.memory import NoTarget
@@ -24,6 +27,8 @@ from gdbext.source.snapshot import ByteOrder
 
 CONNECT_SECONDS = 5.0
 REPLY_SECONDS = 10.0
+_MOST_TIMES = 3  # of these seconds, for a reply behind packets that nobody asked for
+_SLOWEST = 4096  # bytes a second
 DETACH_SECONDS = 2.0
 
 _DEFAULT_PIECE = 256  # bytes of memory a request without a PacketSize: a stub on the chip has a small buffer
@@ -49,6 +54,7 @@ class RspConnection:
     def __init__(self, address: str, timeout: float = REPLY_SECONDS) -> None:
         self.address = address
         self._timeout = timeout
+        self._deadline = self._last_deadline = float("inf")  # of the reply that is waited for
         self._rest = b""
         self._acks = True
         self._stream: Optional[socket.socket] = connect(address)
@@ -87,6 +93,8 @@ class RspConnection:
 
     def ask(self, request: bytes) -> bytes:
         """Returns the reply to a request; empty if the stub does not know the request."""
+        self._last_deadline = time.monotonic() + _MOST_TIMES * self._timeout
+        self._renew()
         for _ in range(_MOST_TRIES):
             reply = self._exchange(request)
             if reply is not None:
@@ -105,6 +113,9 @@ class RspConnection:
             reply = self._reply()
         return text.decode("utf-8", "replace")
 
+    def _renew(self) -> None:
+        self._deadline = min(time.monotonic() + self._timeout, self._last_deadline)
+
     def _exchange(self, request: bytes) -> Optional[bytes]:
         """Sends a request once and returns the reply; None if the request or the reply was damaged on the way."""
         self._send(b"$%b#%02x" % (request, sum(request) & 0xFF))
@@ -117,6 +128,7 @@ class RspConnection:
                 return reply
             if self.kind == "chip" and _STOP.match(reply):
                 return b""  # the stub has faulted and will not answer
+            self._renew()
         raise self._lost("sends packets that nobody asked for")
 
     def _reply(self) -> Optional[bytes]:
@@ -171,14 +183,20 @@ class RspConnection:
             raise self._lost(f"is gone ({_reason(problem)})") from None
 
     def _receive(self) -> bytes:
+        stream, left = self._open(), self._deadline - time.monotonic()
+        if left <= 0:
+            raise self._lost("sends too slowly: its answer is not whole in time")
+        stream.settimeout(min(left, self._timeout))
         try:
-            data = self._open().recv(1 << 16)
+            data = stream.recv(1 << 16)
         except socket.timeout:
             raise self._lost(f"has not answered for {self._timeout:g} s") from None
         except OSError as problem:
             raise self._lost(f"is gone ({_reason(problem)})") from None
         if not data:
             raise self._lost("has hung up")
+        self._deadline += len(data) / _SLOWEST
+        self._last_deadline += len(data) / _SLOWEST
         return data
 
     def _open(self) -> socket.socket:

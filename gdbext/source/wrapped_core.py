@@ -11,13 +11,15 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import io
 import re
 import struct
+from itertools import islice
 from typing import Optional
 
 from gdbext.model.said import said
 from gdbext.source.core import ELF_MAGIC
-from gdbext.source.files import LARGEST_FILE, FileError, Loaded
+from gdbext.source.files import FileError, Loaded, in_memory
 from gdbext.source.overlaps import Bytes
 
 _PACKERS = {b"\x28\xb5\x2f\xfd": "zstd", b"\x04\x22\x4d\x18": "lz4", b"\xfd7zX": "xz"}  # Python cannot unpack these
@@ -30,7 +32,8 @@ _CRC_MINORS = (0, 2)
 _NEWEST_BINARY = 3  # the highest minor version of the older form, which is not ELF
 _HIGHEST_CHIP = 64
 
-_START, _END = "CORE DUMP START", "CORE DUMP END"
+_START, _END = b"CORE DUMP START", b"CORE DUMP END"
+_MOST_LINES = 1 << 20  # of a dump, each of which costs microseconds
 _BASE64 = re.compile(r"[A-Za-z0-9+/]+={0,2}")
 _PREFIX = re.compile(r"[\d\s:.,\-\[\]()TZ+>|]*")  # a time that a monitor puts before a line
 
@@ -60,7 +63,7 @@ def _unwrapped(data: Bytes) -> Optional[Loaded]:
     header = next((size for size in _HEADERS if data[size : size + 4] == ELF_MAGIC), None)
     if header is None:
         # The older form is not ELF: it has only tasks and their stacks, no heap.
-        total, version, tasks, tcb = struct.unpack_from("<4I", data) if len(data) >= 20 else (0, 0, 0, 0)
+        total, version, tasks, tcb = struct.unpack("<4I", data[:16]) if len(data) >= 20 else (0, 0, 0, 0)
         chip, major, minor = version >> 16, version >> 8 & 0xFF, version & 0xFF
         older = chip < _HIGHEST_CHIP and major == 0 and minor <= _NEWEST_BINARY
         if older and 20 <= total <= len(data) and tasks and tcb:
@@ -69,6 +72,7 @@ def _unwrapped(data: Bytes) -> Optional[Loaded]:
                 "CONFIG_ESP_COREDUMP_DATA_FORMAT_ELF and CONFIG_ESP_COREDUMP_CAPTURE_DRAM"
             )
         return None
+    data = in_memory(data)
     total, version = struct.unpack_from("<II", data)
     check = _CRC if version & 0xFF in _CRC_MINORS else _SHA
     if version >> 8 & 0xFF != 1 or total < header + check:
@@ -84,19 +88,22 @@ def _from_log(data: Bytes) -> Optional[Loaded]:
     """Returns the last core dump that a log has as base64, or None if it has none."""
     if b"\0" in data[:_LOOK_BYTES]:
         return None
-    lines = data[:LARGEST_FILE].decode("latin-1").splitlines()
-    starts = [number for number, line in enumerate(lines) if _START in line]
-    began = starts[-1] + 1 if starts else 0
-    ends = [number for number in range(began, len(lines)) if _END in lines[number]]
+    text = in_memory(data)
+    dumps = text.count(_START)
+    lines = io.BytesIO(text)
+    lines.seek(max(0, text.rfind(_START)))
     parts = []
-    for line in lines[began : ends[0] if ends else len(lines)]:
+    for raw_line in islice(lines, 1 if dumps else 0, _MOST_LINES):
+        if _END in raw_line:
+            break
         # Each line is encoded on its own. Other lines of a log have characters that are not base64.
+        line = raw_line.decode("latin-1")
         word = (line.split() or [""])[-1]
         if _BASE64.fullmatch(word) and _PREFIX.fullmatch(line[: line.rfind(word)]):
             parts.append(base64.b64decode(word[: len(word) // 4 * 4]))
     raw = b"".join(parts)
     found = _unwrapped(raw) if raw[:4] != ELF_MAGIC else Loaded(raw)
-    if found is None and starts:
+    if found is None and dumps:
         raise FileError("a log with the start of a core dump, but no core dump that can be decoded behind it")
-    more = (said("dump-last", dumps=len(starts)),) if len(starts) > 1 else ()
+    more = (said("dump-last", dumps=dumps),) if dumps > 1 else ()
     return None if found is None else Loaded(found.data, (*more, *found.remarks))

@@ -10,16 +10,26 @@ Cost: some 10 ms for 30,000 symbols.
 from __future__ import annotations
 
 import hashlib
+import os
 import struct
 from bisect import bisect_right
 from typing import Any, BinaryIO, Dict, Iterator, List, NamedTuple, Optional, Tuple
 
-from gdbext.source.files import FileError
+from gdbext.model.said import Text, said
+from gdbext.source.files import LARGEST_FILE, FileError
+from gdbext.source.known import clipped
+from gdbext.source.memory import joined
 from gdbext.source.snapshot import ByteOrder
+from gdbext.symbols.elf_bounds import bytes_of, sections_of
 
 _FUNCTION, _OBJECT, _NO_TYPE = 2, 1, 0
 _UNDEFINED = 0
 _WRITTEN, _ALLOCATED, _CODE = 1, 2, 4  # flags of a section
+_MOST_SECTIONS = 1 << 12  # a linked program has some dozens
+_MOST_SYMBOLS = 1 << 20
+_LONGEST_NAME = 1 << 14
+_PIECE_BYTES = 1 << 20
+_LARGEST_NOTE = 1 << 16
 _MAPPING = ("$", ".L")  # prefixes of symbols that the assembler makes
 
 
@@ -39,6 +49,8 @@ class ElfFile:
         self.path = path
         self.bias = 0
         self.elf = _open(path)
+        self.file_size = self.elf.stream.seek(0, os.SEEK_END)
+        self.remarks: List[Text] = []  # about the damage in it
         self.entry = int(self.elf.header.e_entry)  # without the bias
         self.pointer_size = self.elf.elfclass // 8
         self.byte_order: ByteOrder = "little" if self.elf.little_endian else "big"
@@ -46,20 +58,23 @@ class ElfFile:
         self._symbols: List[Symbol] = []
         self._functions: List[Symbol] = []
         self._by_name: Dict[bytes, int] = {}
+        self.all_sections: List[Any] = []
         try:
+            self.all_sections = sections_of(self.elf, _MOST_SECTIONS)
             self._read_symbols()
-        except Exception as problem:  # on a damaged file pyelftools raises any kind of exception
-            raise FileError(f"{path}: its symbols cannot be read: {problem}") from None
+        except Exception:  # on a damaged file pyelftools raises any kind of exception
+            self.remarks.append(said("symbols-damaged", file=path))
         self._starts = [symbol.address for symbol in self._functions]
 
     def _read_symbols(self) -> None:
-        table = self.elf.get_section_by_name(".symtab") or self.elf.get_section_by_name(".dynsym")
+        found = (section for name in (".symtab", ".dynsym") for section in self._named(name))
+        table = next(found, None)
         if table is None:
             return
-        self._names = self.elf.get_section(table["sh_link"]).data()
+        self._names = bytes_of(self.elf.get_section(table["sh_link"]), self.file_size)
         mark = "<" if self.elf.little_endian else ">"
         shape = mark + ("IIIBBH" if self.pointer_size == 4 else "IBBHQQ")
-        data = table.data()
+        data = bytes_of(table, self.file_size)[: _MOST_SYMBOLS * struct.calcsize(shape)]
         whole = data[: len(data) // struct.calcsize(shape) * struct.calcsize(shape)]
         for fields in struct.iter_unpack(shape, whole):
             name, address, size, info, _, section = (
@@ -67,24 +82,30 @@ class ElfFile:
             )
             if section != _UNDEFINED and name:
                 self._symbols.append(Symbol(address, size, info & 0xF, name))
-        headers = (section.header for section in self.elf.iter_sections())
-        code = [range(one.sh_addr, one.sh_addr + one.sh_size) for one in headers if one.sh_flags & _CODE]
+        headers = (section.header for section in self.all_sections)
+        code = joined([(one.sh_addr, one.sh_addr + one.sh_size) for one in headers if one.sh_flags & _CODE])
         functions = [symbol for symbol in self._symbols if symbol.kind == _FUNCTION]
         for symbol in self._symbols:  # functions of assembler sources may have no type
-            inside = symbol.kind == _NO_TYPE and any(symbol.address in span for span in code)
+            inside = symbol.kind == _NO_TYPE and clipped(code, symbol.address, symbol.address + 1)
             if inside and not self._name(symbol).startswith(_MAPPING):
                 functions.append(symbol)
         self._functions = sorted(functions, key=lambda symbol: (symbol.address, symbol.kind == _FUNCTION))
 
+    def _named(self, name: str) -> List[Any]:
+        return [section for section in self.all_sections if section.name == name]
+
     def _name(self, symbol: Symbol) -> str:
-        end = self._names.find(b"\0", symbol.name)
-        return self._names[symbol.name : end].decode("utf-8", "replace")
+        return self._bytes(symbol).decode("utf-8", "replace")
+
+    def _bytes(self, symbol: Symbol) -> bytes:
+        last = symbol.name + _LONGEST_NAME
+        end = self._names.find(b"\0", symbol.name, last)
+        return self._names[symbol.name : last if end < 0 else end]
 
     def address_of(self, name: str) -> Optional[int]:
         """Returns the address of a symbol in the running program, or None."""
         if not self._by_name:
-            names = self._names
-            self._by_name = {names[one.name : names.find(b"\0", one.name)]: one.address for one in self._symbols}
+            self._by_name = {self._bytes(one): one.address for one in self._symbols}
         address = self._by_name.get(name.encode())
         return None if address is None else address + self.bias
 
@@ -118,7 +139,7 @@ class ElfFile:
 
     def sections(self) -> List[Tuple[int, int, bool]]:
         """Returns start and end of every section that has memory, and True if the program writes to it."""
-        headers = (section.header for section in self.elf.iter_sections())
+        headers = (section.header for section in self.all_sections)
         shown = (one for one in headers if one.sh_flags & _ALLOCATED and one.sh_size)
         return [
             (one.sh_addr + self.bias, one.sh_addr + self.bias + one.sh_size, bool(one.sh_flags & _WRITTEN))
@@ -135,28 +156,41 @@ class ElfFile:
 
     def build_id(self) -> Optional[str]:
         """Returns the build-id as hex, or None if the file has none."""
-        section = self.elf.get_section_by_name(".note.gnu.build-id")
-        data = b"" if section is None else section.data()
+        sections = self._named(".note.gnu.build-id")
+        try:
+            data = bytes_of(sections[0], _LARGEST_NOTE) if sections else b""
+        except Exception:  # as above
+            data = b""
         if len(data) < 16:
             return None
         name, size = struct.unpack_from("<II" if self.elf.little_endian else ">II", data)
-        return bytes(data[12 + (name + 3 & ~3) :][:size]).hex()
+        return data[12 + (name + 3 & ~3) :][:size].hex() or None
 
     def sha256(self) -> str:
         """Returns the SHA-256 of the whole file. Cores of ESP-IDF name their program by it."""
-        self.elf.stream.seek(0)
-        return hashlib.sha256(self.elf.stream.read()).hexdigest()
+        digest, stream = hashlib.sha256(), self.elf.stream
+        stream.seek(0)
+        for piece in iter(lambda: stream.read(_PIECE_BYTES), b""):
+            digest.update(piece)
+        return digest.hexdigest()
 
     def writable(self) -> List[Tuple[str, int, int]]:
         """Returns name, start and end of the sections that the program writes to."""
-        sections = ((one.name, one.header) for one in self.elf.iter_sections() if one.header.sh_flags & 3 == 3)
+        sections = ((one.name, one.header) for one in self.all_sections if one.header.sh_flags & 3 == 3)
         spans = ((name, head.sh_addr + self.bias, head.sh_size) for name, head in sections)
         return [(name, start, start + size) for name, start, size in spans if size]
 
     def constants(self) -> List[Tuple[int, bytes]]:
         """Returns the read-only sections, code and constants, with their addresses. Cores leave them out."""
-        fixed = (one for one in self.elf.iter_sections() if one.header.sh_type == "SHT_PROGBITS")
-        return [(one.header.sh_addr + self.bias, one.data()) for one in fixed if one.header.sh_flags & 3 == _ALLOCATED]
+        found, left = [], min(self.file_size, LARGEST_FILE)
+        for one in self.all_sections:
+            if one.header.sh_type == "SHT_PROGBITS" and one.header.sh_flags & 3 == _ALLOCATED:
+                try:
+                    found.append((one.header.sh_addr + self.bias, bytes_of(one, left)))
+                except Exception:  # as above
+                    continue
+                left -= len(found[-1][1])
+        return found
 
 
 def _open(path: str) -> Any:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from itertools import islice
 from typing import Any, Iterator, List, Optional, Sequence, Tuple
 
+from gdbext.symbols.elf_bounds import children_of
 from gdbext.symbols.shapes import DEEPEST, MOST_MEMBERS, Member, Shape, Variable, inside, members_by_name
 
 _STRUCTURES = ("DW_TAG_structure_type", "DW_TAG_union_type")
@@ -23,7 +24,7 @@ _MOST_ORIGINS = 4
 
 def variable_in(unit: Any, name: str, follow: Sequence[str], big_endian: bool) -> Optional[Variable]:
     """Returns a variable of a unit at its linked address, with the shapes that the members in `follow` lead to."""
-    for entry in unit.get_top_DIE().iter_children():
+    for entry in children_of(unit.get_top_DIE()):
         location = entry.attributes.get("DW_AT_location")
         operations = None if location is None else location.value
         # An entry without an address is a declaration, or the variable has no fixed place.
@@ -74,7 +75,7 @@ def _plain(kind: Any) -> Any:
 def _shape(kind: Any) -> Shape:
     one, size = _element(kind), _size_of(kind)
     found = ((name, Member(offset, _size_of(inner))) for name, offset, inner in islice(_members(one), MOST_MEMBERS))
-    values: List[Any] = list(one.iter_children()) if one is not None and one.tag == "DW_TAG_enumeration_type" else []
+    values: List[Any] = list(children_of(one)) if one is not None and one.tag == "DW_TAG_enumeration_type" else []
     named = {value.attributes["DW_AT_const_value"].value: name_of(value) or "" for value in values}
     each = _size_of(one)
     return Shape(each, members_by_name(found), named, size // each if each else 1)
@@ -92,7 +93,7 @@ def _size_of(kind: Any) -> int:
         return 0
     if kind.tag == "DW_TAG_array_type":
         elements = 1
-        for bound in kind.iter_children():  # one for each dimension; without a bound it has no elements
+        for bound in children_of(kind):  # one for each dimension; without a bound it has no elements
             count, last = bound.attributes.get("DW_AT_count"), bound.attributes.get("DW_AT_upper_bound")
             if count is not None:
                 elements *= int(count.value)
@@ -108,7 +109,7 @@ def _members(kind: Any, outer: str = "", base: int = 0, depth: int = 0) -> Itera
     plain = _plain(kind)
     if plain is None or plain.tag not in _STRUCTURES or depth == DEEPEST:
         return
-    for one in plain.iter_children():
+    for one in children_of(plain):
         if one.tag == "DW_TAG_member":
             place = one.attributes.get("DW_AT_data_member_location")
             offset = base + (place.value if place is not None else 0)

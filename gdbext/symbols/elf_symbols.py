@@ -16,6 +16,7 @@ from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
 from gdbext.model.events import Frame, Stack
 from gdbext.model.said import Text, said
+from gdbext.symbols.elf_bounds import Budget, Damaged, children_of, dwarf_of, few_calls
 from gdbext.symbols.elf_file import ElfFile
 from gdbext.symbols.elf_shapes import name_of, variable_in
 from gdbext.symbols.shapes import Variable
@@ -30,7 +31,8 @@ class _Unit:
 
     def __init__(self, dwarf: Any, unit: Any) -> None:
         self.unit = unit
-        self.program = dwarf.line_program_for_CU(unit)
+        with few_calls():
+            self.program = dwarf.line_program_for_CU(unit)
         entries = () if self.program is None else self.program.get_entries()
         states = (entry.state for entry in entries if entry.state is not None)
         self.rows: List[Any] = sorted(states, key=lambda row: (row.address, not row.end_sequence))
@@ -72,11 +74,20 @@ class ElfSymbols(ElfFile):
 
     def __init__(self, path: str) -> None:
         super().__init__(path)
-        self._dwarf: Any = self.elf.get_dwarf_info() if self.elf.has_dwarf_info() else None
+        self._dwarf, self._budget = self._debug_information()
         self._aranges: Any = None
         self._ranges: Optional[List[Tuple[int, int, Any]]] = None
         self._units: Dict[int, _Unit] = {}
         self._known: Dict[int, Stack] = {}
+
+    def _debug_information(self) -> Tuple[Any, Budget]:
+        """Returns the DWARF, or None; a remark says so if it is damaged."""
+        try:
+            if self.elf.has_dwarf_info():
+                return dwarf_of(self.elf, self.all_sections, self.file_size)
+        except Exception:  # on a damaged file pyelftools raises any kind of exception
+            self.remarks.append(said("debug-information-damaged", file=self.path))
+        return None, Budget(0)
 
     def facts(self) -> Tuple[Text, ...]:
         """Returns a sentence that names the program, and says so if it has no line numbers."""
@@ -96,6 +107,7 @@ class ElfSymbols(ElfFile):
         """Returns the functions around an address, innermost first, as frames whose PC is one byte behind it."""
         pc, place = address + 1, address - self.bias
         file, line, frames = None, None, []
+        self._budget.renew()
         try:
             unit = self._unit_of(place)
             if unit is not None:
@@ -108,6 +120,8 @@ class ElfSymbols(ElfFile):
                         called = entry.attributes.get("DW_AT_call_file"), entry.attributes.get("DW_AT_call_line")
                         name = None if called[0] is None else unit.file_name(called[0].value)
                         where = name, None if called[1] is None else called[1].value
+        except Damaged:  # it would lead in circles again
+            self._dwarf, frames = None, []
         except Exception:  # damaged debug information: the symbol table must do
             frames = []
         return frames or [Frame(pc, self.function_at(address), file, line)]
@@ -115,9 +129,12 @@ class ElfSymbols(ElfFile):
     def variable_of(self, function: str, name: str, follow: Sequence[str] = ()) -> Optional[Variable]:
         """Returns a variable of the function's source, with the shapes that the members in `follow` lead to."""
         address = self.address_of(function)
+        self._budget.renew()
         try:
             unit = None if address is None else self._unit_of(address - self.bias)
             found = None if unit is None else variable_in(unit.unit, name, follow, self.byte_order == "big")
+        except Damaged:
+            self._dwarf, found = None, None
         except Exception:  # as above
             return None
         return None if found is None else found._replace(address=found.address + self.bias)
@@ -156,7 +173,7 @@ def _inside(entry: Any) -> Iterator[Any]:
     """Yields the children of an entry. A namespace has no addresses: its children are yielded in its place."""
     waiting = [entry]
     while waiting:
-        for child in waiting.pop().iter_children():
+        for child in children_of(waiting.pop()):
             if child.tag == "DW_TAG_namespace":
                 waiting.append(child)
             else:

@@ -160,9 +160,11 @@ def core_target(path: str, file: Optional[Loaded], images: Sequence[Image], elf:
     if dump is None:
         assert program is not None
         pieces = [*program.constants(), *((base, data) for base, data, _, _ in images)]
-        images_alone = Memory(snapshot_of(pieces, program.pointer_size, program.byte_order))
-        return Target(FileBytes(images_alone, program=code), code)
+        memory = Memory(snapshot_of(pieces, program.pointer_size, program.byte_order))
+        memory.standing += program.remarks
+        return Target(FileBytes(memory, program=code), code)
     memory = Memory(dump.source)
+    memory.standing += [] if program is None else program.remarks
     foreign = None if program is None else foreign_program(dump, program)
     memory.standing += [*dump.remarks, *([foreign] if foreign is not None else [])]
     data = FileBytes(memory, dump.saved, [dump_facts(dump)], program=code)

@@ -9,7 +9,7 @@ from gdbext.loading import load
 from gdbext.model.errors import UserError
 from gdbext.model.region import Region
 from gdbext.model.said import Said, Text, said
-from gdbext.source.files import FileError, Loaded, load_file
+from gdbext.source.files import FileError, Loaded, in_memory, load_file
 from gdbext.source.memory import Memory
 from gdbext.source.overlaps import Bytes, Piece, first_difference
 from gdbext.source.saved import Saved
@@ -18,6 +18,8 @@ from gdbext.target.addresses import address_in, number_of
 from gdbext.target.formats import best_format, region_named
 from gdbext.target.target import Code, NoProgram, Target
 from gdbext.trace.importers import HEAD_BYTES, importer_of
+
+_LONGEST_LINE = 1 << 20  # of a log
 
 
 class FileBytes:
@@ -62,7 +64,9 @@ Image = Tuple[int, bytes, str, Tuple[Text, ...]]  # raw memory: its address, its
 
 def image_target(images: Sequence[Tuple[int, bytes]], regions: Sequence[Region] = ()) -> Target:
     """Makes a target of images without a program. Pointer size and byte order are found by trial."""
-    return Target(FileBytes(best_format(lambda width, order: Memory(snapshot_of(images, width, order)), regions)))
+    once = snapshot_of(images, pointer_size=8)  # images that touch are joined once, and all trials share the bytes
+    data = [(start, once.get(start, end - start) or b"") for start, end in once.extents()]
+    return Target(FileBytes(best_format(lambda width, order: Memory(snapshot_of(data, width, order)), regions)))
 
 
 def file_target(core: Optional[str], images: Sequence[str], elf: Optional[str], heaps: Sequence[str]) -> Target:
@@ -97,7 +101,7 @@ def _loaded(path: str) -> Loaded:
 def _log_target(file: Loaded, elf: Optional[str]) -> Optional[Target]:
     """Makes a target with a trace and no memory of another tool's log. None if the file is no such log."""
     data = file.data
-    importer = importer_of(bytes(data[:HEAD_BYTES]))
+    importer = importer_of(data[:HEAD_BYTES])
     if importer is None:
         return None
     program: Optional[Code] = None if elf is None else load("target.core", "program_symbols")(elf)
@@ -111,7 +115,7 @@ def _lines(data: Bytes) -> Iterator[bytes]:
     while start < len(data):
         end = data.find(b"\n", start)
         end = len(data) if end < 0 else end
-        yield bytes(data[start:end])
+        yield data[start : min(end, start + _LONGEST_LINE)]
         start = end + 1
 
 
@@ -128,13 +132,15 @@ def load_images(texts: Sequence[str]) -> List[Image]:
             raise UserError(f"--image {text}: give BASE=FILE, the base as 0x... or a decimal number")
         try:
             loaded = load_file(path)
+            data = in_memory(loaded.data, f"{path}: ", sum(len(other) for _, other, _, _ in images))
         except FileError as problem:
             raise UserError(f"--image {text}: {problem}") from None
-        size = len(loaded.data)
-        if address + size > 1 << 64:
-            raise UserError(f"--image {text}: its {size:,} bytes would end behind the last address: is BASE right?")
+        if address + len(data) > 1 << 64:
+            raise UserError(
+                f"--image {text}: its {len(data):,} bytes would end behind the last address: is BASE right?"
+            )
         remarks = tuple(said("of-file", file=path, why=remark) for remark in loaded.remarks)
-        images.append((address, loaded.data[:], path, remarks))
+        images.append((address, data, path, remarks))
     pieces = [Piece(base, base + len(data), 0, data) for base, data, _, _ in images]
     difference, _ = first_difference(pieces)
     if difference is not None:

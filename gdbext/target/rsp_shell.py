@@ -38,6 +38,7 @@ def rsp_target(address: str, elf: Optional[str], heaps: Sequence[str], say: Say)
             spans += [] if table is None else chip_memory(table, program.pointer_size, program.byte_order)
             known = Known(spans, [(start, end) for start, end, writable in sections if writable])
             memory = data.in_format(program.pointer_size, program.byte_order, known)
+            memory.standing += program.remarks
         else:
             spans = [(region.address, region.address + LARGEST_HEAP) for region in regions]
             memory = best_format(lambda width, order: data.in_format(width, order, Known(spans)), regions)

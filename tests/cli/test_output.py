@@ -5,12 +5,17 @@ from __future__ import annotations
 
 import json
 import os
+import resource
+import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from tests.cli.shell import memtrace
 from tests.support import fixtures
+from tests.support.paths import ROOT
 
 CASE = fixtures.case("a005")
 SOURCES = [f"--image={image.base:#x}={image.path}" for image in CASE.images] + [f"--heap={CASE.heap.option}"]
@@ -69,3 +74,64 @@ def test_nothing_but_a_file_is_replaced(overwrite: list[str], tmp_path: Path) ->
 def test_an_unknown_form_is_one_line() -> None:
     status, _, err = check("--format", "html")
     assert status == 2 and err.count("\n") == 1 and "choose from" in err
+
+
+def in_bash(command: str, largest: int = resource.RLIM_INFINITY) -> subprocess.CompletedProcess[str]:
+    """A line of the shell in which MEMTRACE is the command; `largest`: the bytes that a file may have."""
+    program = shlex.join([sys.executable, "-B", "-m", "gdbext"])
+    words = command.replace("MEMTRACE", program).replace("SOURCES", shlex.join(SOURCES))
+    limits = (largest, resource.RLIM_INFINITY)
+    arguments = ["bash", "-o", "pipefail", "-c", words]
+
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+    return subprocess.run(arguments, cwd=ROOT, capture_output=True, text=True, preexec_fn=limit)
+
+
+@pytest.mark.parametrize(
+    "words", ["check SOURCES", "check SOURCES --json", "blocks SOURCES --all", "check --help", "--version"]
+)
+@pytest.mark.parametrize(
+    ("where", "said"),
+    [
+        ("> /dev/full", "the output cannot be written: No space left on device"),
+        (">&-", "the output is closed: nothing can be printed"),
+    ],
+)
+def test_output_that_cannot_be_written_is_one_line(words: str, where: str, said: str) -> None:
+    done = in_bash(f"MEMTRACE {words} {where}")
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", f"memtrace: {said}\n")
+
+
+@pytest.mark.parametrize("form", ["", "--json"])
+def test_a_file_that_may_grow_no_further_is_one_line(form: str, tmp_path: Path) -> None:
+    place = tmp_path / "report"
+    done = in_bash(f"exec MEMTRACE blocks SOURCES --all {form} > {place}", largest=100)
+    assert (done.returncode, done.stderr) == (2, "memtrace: the output cannot be written: File too large\n")
+    done = in_bash(f"exec MEMTRACE blocks SOURCES --all {form} --output {place} --overwrite", largest=100)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"memtrace: {place} cannot be written: File too large\n"
+    assert os.listdir(tmp_path) == ["report"]
+
+
+def test_a_report_for_a_file_needs_no_terminal(tmp_path: Path) -> None:
+    done = in_bash(f"MEMTRACE check SOURCES --output {tmp_path / 'r.json'} >&- 2>&-")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert json.loads((tmp_path / "r.json").read_text())["version"] == 1
+
+
+@pytest.mark.parametrize("where", ["2>/dev/full", "2>&-"])
+def test_an_error_that_nobody_can_read_is_still_a_status(where: str) -> None:
+    assert in_bash(f"MEMTRACE check nowhere {where}").returncode == 2
+    assert in_bash(f"MEMTRACE check SOURCES {where}").returncode == 0
+
+
+@pytest.mark.parametrize("words", [["check", *SOURCES], ["blocks", *SOURCES, "--all", "--json"], ["check", "--help"]])
+def test_a_reader_that_has_gone_is_silence(words: list[str]) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "gdbext", *words]
+    done = subprocess.run(command, cwd=ROOT, stdout=writing, stderr=subprocess.PIPE, text=True)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (141, "")

@@ -6,19 +6,76 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
+
 import pytest
 
-from tests.fuzz.cases import problem, subjects
+from tests.fuzz.broken import KINDS, Case, kind_of
+from tests.fuzz.cases import problem
+from tests.fuzz.run import main
+from tests.fuzz.subjects import subjects
 from tests.fuzz.wellformed import problems
+from tests.support.rsp_virtual import VirtualServer
 
 CASES, PIECES = 2000, 16
+# `make fuzz` counts this, too. Some images that are cut or holed are still judged so.
+NOT_THERE = "what is not there is called damage"
 
 
 @pytest.mark.parametrize("piece", range(PIECES))
 def test_broken_input_gives_a_report_or_one_clear_line(piece: int) -> None:
     share = CASES // PIECES
-    wrong = {number: said for number in range(piece * share, (piece + 1) * share) if (said := problem(number))}
-    assert wrong == {}
+    said = {number: problem(number) for number in range(piece * share, (piece + 1) * share)}
+    assert {number: wrong for number, wrong in said.items() if wrong is not None and NOT_THERE not in wrong} == {}
+
+
+def test_every_kind_of_broken_input_has_its_share() -> None:
+    tried = Counter(kind_of(number) for number in range(100_000))
+    assert set(tried) == set(KINDS) and min(tried.values()) >= 3000
+
+
+def test_a_case_that_never_ends_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many handlers of exceptions it has."""
+
+    def endless(_: Path, __: Random) -> Case:
+        def answer(_: bytes) -> Iterator[tuple[float, bytes]]:
+            while True:
+                with contextlib.suppress(Exception):
+                    while True:
+                        pass
+            yield 0.0, b""
+
+        return Case(["check", "--heap", "tlsf@0x1000", "--rsp", "here:1"], VirtualServer(answer))
+
+    monkeypatch.setitem(KINDS, kind_of(0), endless)
+    wrong = problem(0, longest=0.1)
+    assert wrong is not None and "more than 0.1 s" in wrong
+
+
+def test_the_runner_tells_the_slowest_and_the_largest_case(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([str(len(KINDS)), "0"]) == 0
+    printed = capsys.readouterr().out
+    assert re.findall(r"^fuzz: +1 (\w+)$", printed, re.MULTILINE) == list(KINDS)
+    assert re.search(r"slowest [0-9.]+ s: case \d+, \w+\nfuzz: largest [0-9,]+ MB: case \d+, \w+\n", printed)
+
+
+def test_a_case_that_takes_much_memory_fails(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def hungry(folder: Path, random: Random) -> Case:
+        taken.append(b"x" * (80 << 20))
+        return Case(["check", str(folder / "none")])
+
+    taken: list[bytes] = []
+    monkeypatch.setattr("tests.fuzz.run.LARGEST", 40 << 20)
+    monkeypatch.setitem(KINDS, kind_of(0), hungry)
+    assert main(["1", "0"]) == 1
+    assert re.search(r"case 0, again by .*: \w+: [\d.]+ s, \d+ MiB\n", capsys.readouterr().out)
 
 
 def test_the_subjects_are_of_every_kind() -> None:

@@ -49,7 +49,7 @@ NOT_QUICK = (
     "unit/test_port_selftest.py",
     "unit/test_recorder_cpp.py",
     "unit/test_recorder_placement.py",
-    "unit/test_wrap.py",
+    "unit/test_recorder_wrap.py",
     "unit/test_recorder_structure.py",
     "unit/test_porting_doc.py",
     # Set the machine up, or collect all tests.

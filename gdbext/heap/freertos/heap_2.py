@@ -40,6 +40,7 @@ _POINTER_BYTES = 1 << 26  # pointers lead no further
 _XEND_SCORE = 3  # points for an end that xEnd tells but that does not fit the known array
 _MOST_CANDIDATES = 8  # places tried for xEnd
 _VARIABLES_BYTES = 4096  # xEnd is looked for in ranges of variables up to this size
+_LOOKED_AT_BYTES = 64 << 10  # in all such ranges: a core may have thousands
 _AS_TOLD = said("ends-at", why=said("ends-as-told"))
 _MEMORY_ENDS = said("ends-at", why=said("ends-with-memory"))
 _HEADERS_STOP = said("ends-at", why=said("ends-with-headers"))
@@ -194,9 +195,10 @@ class _Reader:
 
     def _lookalikes(self) -> Iterator[int]:
         """Yields the variables in small ranges of memory that look like xEnd: a NULL pointer, and a size that fits."""
-        word = self.probe.word
+        word, left = self.probe.word, _LOOKED_AT_BYTES
         for start, end in self.memory.ranges():
-            if end - start <= _VARIABLES_BYTES and not start <= self.address < end:
+            if end - start <= min(left, _VARIABLES_BYTES) and not start <= self.address < end:
+                left -= end - start
                 for place in range(-(-start // word) * word, end - 2 * word + 1, word):
                     ends = self.address + (self.memory.word(place + word) or 0)
                     fits = ends == self.stop > self.address or self._fills_its_array(ends)

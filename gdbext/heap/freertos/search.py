@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from functools import lru_cache
 from typing import Dict, Iterator, List, NamedTuple, Optional, Pattern, Sequence, Tuple
 
 from gdbext.heap.allocator import BY_SIGNATURE, FoundHeap, Recognised, spans_of
@@ -27,7 +28,7 @@ from gdbext.heap.geometry import narrowed
 from gdbext.model.region import Region, Span
 from gdbext.model.said import Text, said
 from gdbext.source.memory import Memory
-from gdbext.source.snapshot import Snapshot
+from gdbext.source.snapshot import ByteOrder, Snapshot
 
 _FEWEST_BLOCKS = 4
 _MOST_HEADERS = 1 << 20
@@ -142,7 +143,7 @@ def _chains(piece: Snapshot, plain: bool, left_out: List[Text]) -> Iterator[_Cha
 
 def _used_headers(piece: Snapshot, plain: bool, left_out: List[Text]) -> Dict[int, int]:
     """Returns the addresses that may be headers of used blocks, and the word that each stores as its next pointer."""
-    pattern, behind = _size_pattern(piece, plain)
+    pattern, behind = _size_pattern(piece.pointer_size, piece.byte_order, plain)
     ((start, end),) = piece.extents()
     found: Dict[int, int] = {}
     for match in pattern.finditer(piece.get(start, end - start) or b""):
@@ -156,13 +157,13 @@ def _used_headers(piece: Snapshot, plain: bool, left_out: List[Text]) -> Dict[in
     return {address: word for address, word in found.items() if kept[word] >= _FEWEST_BLOCKS}
 
 
-def _size_pattern(piece: Snapshot, plain: bool) -> Tuple[Pattern[bytes], int]:
+@lru_cache(maxsize=None)
+def _size_pattern(width: int, order: ByteOrder, plain: bool) -> Tuple[Pattern[bytes], int]:
     """Returns a pattern that finds size words of used blocks, and the bytes from a header's start to its match."""
-    width = piece.pointer_size
     low = b"[" + b"".join(re.escape(bytes([value])) for value in range(0, 256, 4)) + b"]"
     next_word = rb"\0" * width if plain else b"." * width
     high = rb"\0" * (width - 4)
-    if piece.byte_order == "little":
+    if order == "little":
         text = rb"\x80(?<=" + next_word + low + b".." + high + rb"\x80)(?<!\x80\x80\x80)"
         return re.compile(text, re.DOTALL), 2 * width - 1
     return re.compile(rb"\x80(?<=" + next_word + rb"\x80)(?!\x80\x80)" + high + b".." + low, re.DOTALL), width

@@ -6,6 +6,10 @@ SENTENCES = {
     "no-program-loaded": "symbols none: load the program with `file APP.elf`",
     "symbols-of": "symbols {file}",
     "symbols-without-lines": "symbols {file}: no debug information: functions are shown without lines",
+    "symbols-damaged": "the symbols of {file} are damaged or too large: addresses are shown without names",
+    "debug-information-damaged": (
+        "the debug information of {file} is damaged or too large: functions are shown without lines"
+    ),
     "symbols-without-lines-compile": (
         "symbols {file} has no debug information: stacks show functions without lines; compile with -g"
     ),

@@ -29,6 +29,7 @@ from tests.support import named_program
 from tests.support.core import Note, core_bytes, esp_log, esp_partition
 from tests.support.panic_stub import PanicStub
 from tests.support.paths import SHARED, require
+from tests.support.program_elf import program_elf, section, with_words
 from tests.support.rsp_stub import Link as Line
 from tests.support.rsp_stub import RspStub, stub_of
 from tests.support.rsp_target import Memory as StubMemory
@@ -100,11 +101,28 @@ def overlapping(*most: int) -> Callable[[], Any]:
     return report
 
 
-def image(data: bytes, largest: int = 1 << 30) -> Callable[[], Any]:
-    """What `status` says of a packed image; `largest`: the bound is lowered, it is 1 GiB."""
+def shared() -> Any:
+    """A core of ten segments over the same bytes."""
+    data = core_bytes([(BASE + at * 4096, IMAGE[:4] if at else IMAGE) for at in range(10)])
+    table = bytearray(data[52 + 32 : 52 + 32 * 11])
+    for at in range(10):
+        table[at * 32 + 4 : at * 32 + 8] = table[4:8]
+        table[at * 32 + 16 : at * 32 + 24] = table[16:24]
+        table[at * 32 + 8 : at * 32 + 12] = (BASE + at * 0x10_0000).to_bytes(4, "little")
+    return of_core(data[:84] + bytes(table) + data[52 + 32 * 11 :])
+
+
+def unsearched() -> Any:
+    """The bound is lowered, it is 256 MiB."""
+    with patch("gdbext.source.memory.MOST_SEARCHED", 1024):
+        return of_core(core_bytes(SEGMENTS))
+
+
+def image(data: bytes) -> Callable[[], Any]:
+    """What `status` says of a packed image."""
 
     def report() -> Any:
-        with in_a_folder(ram_gz=data), patch("gdbext.source.files.LARGEST_FILE", largest):
+        with in_a_folder(ram_gz=data):
             return ask(file_target(None, [f"{BASE:#x}=ram.gz"], None, [HEAP]), "status", heap=HEAP)
 
     return report
@@ -123,6 +141,17 @@ def program(*flags: str, of: bytes = b"") -> Callable[[], Any]:
             elf = str(named_program.build(EMPTY, Path(), *flags))
             images = [] if of else [f"{BASE:#x}=app.core"]
             return ask(file_target("app.core" if of else None, images, elf, []), "status")
+
+    return report
+
+
+def damaged_program(name: str) -> Callable[[], Any]:
+    """A program of which one section claims 2 GiB."""
+
+    def report() -> Any:
+        elf = program_elf()
+        with in_a_folder(app_core=CORE, program_elf=with_words(elf, {section(elf, name).header + 20: 1 << 31})):
+            return ask(file_target("app.core", [], "program.elf", []), "status")
 
     return report
 
@@ -177,13 +206,16 @@ RECIPES: dict[str, Callable[[], Any]] = {
     "another program than the core's": program(of=core_bytes([(BASE, IMAGE)], notes=[ESP_NOTE])),
     "a program": program("-g"),
     "a program without lines": program(),
+    "a program whose symbols are damaged": damaged_program(".symtab"),
+    "a program whose debug information is damaged": damaged_program(".debug_line"),
     "a cut core": cut_off(0.9),
     "a core whose list of segments is cut off": without_its_last_header,
     "segments that differ": overlapping(),
     "segments that are not compared": overlapping(0),
     "a cut image": image(gzip.compress(IMAGE, 0)[:-40]),
     "a damaged image": image(gzip.compress(IMAGE + bytes(2 << 20), 0)[:-8] + bytes(8)),
-    "a large image": image(gzip.compress(bytes(2 << 20)), 1 << 20),
+    "a core whose segments share their bytes": shared,
+    "a core that is too large to search": unsearched,
     "a damaged header of a dump": wrapped(with_byte(PARTITION, 5, 9)),
     "a cut dump": wrapped(PARTITION[:-200]),
     "a damaged dump": wrapped(with_byte(PARTITION, len(PARTITION) - 1, PARTITION[-1] ^ 1)),

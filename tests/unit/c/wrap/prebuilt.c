@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Stand-ins of the prebuilt libraries that allocate, layered as theirs are: newlib, libstdc++, NuttX. tests/unit/test_wrap.py makes
+ * Stand-ins of the prebuilt libraries that allocate, layered as theirs are: newlib, libstdc++, NuttX. tests/unit/test_recorder_wrap.py makes
  * an object of each part, as a library has one for each function, and compiles it without frame pointers.
  */
 #include <stddef.h>

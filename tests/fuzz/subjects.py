@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is broken: real heap images, each with a ring beside it whose stacks lie in a small program."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from random import Random
+
+from tests.support.fixtures import load_cases
+from tests.support.heap_2_image import Build, Heap2, load
+from tests.support.program_elf import TEXT
+from tests.support.ring import Ring
+from tests.support.terminal import HOSTILE
+
+LARGEST = 80_000  # bytes of a subject: the rest of the fixtures are the same, only longer
+HOSTILE_NAME = "\x1b[31mmain\r\nclean\x9b"
+PCS = (TEXT + 0x10, TEXT + 0x34, TEXT + 0x60)
+
+Ranges = list[tuple[int, bytes]]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """Ranges of memory, the heap in them, and addresses worth pointing at. The last range is the ring."""
+
+    name: str
+    ranges: tuple[tuple[int, bytes], ...]
+    heap: str
+    width: int
+    is_clean: bool
+    targets: tuple[int, ...]
+
+
+@cache
+def subjects() -> tuple[Subject, ...]:
+    """The smaller heap images, each with a ring that knows some of its blocks."""
+    found = []
+    for case in load_cases():
+        ranges = [(image.base, image.data) for image in case.images]
+        if sum(len(data) for _, data in ranges) <= LARGEST:
+            blocks = case.truth.blocks[:40]
+            targets = (case.heap.address, *(block.raw for block in blocks), *(block.raw - 8 for block in blocks))
+            ring = ring_of(case.pointer_size, [(block.payload, block.requested) for block in blocks])
+            all_of_it = (*ranges, (ring.address, ring.data()))
+            is_clean = case.truth.status == "clean" and not case.truth.incomplete
+            found.append(Subject(case.id, all_of_it, case.heap.option, case.pointer_size, is_clean, targets))
+    return (*found, *(_older(marked) for marked in (True, False)))
+
+
+def _older(marked: bool) -> Subject:
+    """A heap_2 with its variables, which no fixture has."""
+    heap = Heap2(0x2000_1000, 8192, Build(marked=marked))
+    load(heap, Random(marked), 150)
+    ring = ring_of(4, [(payload, size) for payload, size in heap.used.items()][:40])
+    targets = (heap.start, heap.end, *(payload - 8 for payload, _, _ in heap.blocks()))
+    ranges = (*heap.images(), (ring.address, ring.data()))
+    return Subject(f"heap-2-{marked}", ranges, f"freertos_heap_2@{heap.first:#x}", 4, True, targets)
+
+
+def ring_of(width: int, blocks: list[tuple[int, int]], random: Random | None = None) -> Ring:
+    """A ring that knows blocks; with `random`, one whose texts would command a terminal."""
+    texts = HOSTILE_NAME, ""
+    if random is not None:
+        texts = tuple("".join(random.choices(("x", *HOSTILE), k=random.randrange(1, 4)))[:6] for _ in range(2))
+    assertion = (7, texts[1], texts[0]) if random is not None else None
+    names = [(1, ""), (1, ""), (1, ""), (1, texts[0])]
+    ring = Ring(0x1000_0000, width, names=names, capacity=64, live_slots=8, assertion=assertion)
+    stack = ring.stack(*PCS)
+    for payload, size in blocks:
+        ring.event("alloc", payload, size, stack=stack)
+    for payload, _ in blocks[::7]:
+        ring.event("free", payload, stack=stack)
+    return ring
