@@ -21,7 +21,7 @@ from gdbext.model.reports.base import Cost
 from gdbext.model.said import Text, said
 from gdbext.source.known import Known, Range, clipped, gaps
 from gdbext.source.link import Link, Progress, Say
-from gdbext.source.snapshot import ByteOrder, Snapshot
+from gdbext.source.snapshot import Buffer, ByteOrder, Snapshot
 
 # A hole is narrowed down to this many bytes by halves. Then smaller and smaller steps find its two ends, to a word.
 _SMALLEST_READ = 64
@@ -44,8 +44,10 @@ class Source(Protocol):
     pointer_size: int
     byte_order: ByteOrder
 
-    def read(self, address: int, length: int) -> Optional[bytes]:
-        """Returns exactly `length` bytes, or None if it cannot. Raises KeyboardInterrupt on Ctrl-C."""
+    def read(self, address: int, length: int) -> Optional[Buffer]:
+        """Returns exactly `length` bytes, which do not change later, or None if it cannot. Raises KeyboardInterrupt on
+        Ctrl-C.
+        """
 
 
 def joined(ranges: List[Range]) -> List[Range]:
@@ -254,11 +256,11 @@ class Memory:
             for low, high in (
                 (max(start, low), min(end, high)) for low, high in available if low < end and start < high
             ):
-                data = self._read_file(low, high) if files else self.snapshot.get(low, high - low)
+                data = self._read_file(low, high) if files else self.snapshot.read(low, high - low)
                 snapshot.add(low, data or b"")
         return snapshot
 
-    def _read_file(self, start: int, end: int) -> Optional[bytes]:
+    def _read_file(self, start: int, end: int) -> Optional[Buffer]:
         """Returns bytes of a file and counts the read, but does not keep the bytes."""
         self._reads += 1
         self._bytes += end - start
@@ -269,9 +271,9 @@ class Memory:
         for start, end in self.ranges():
             for low in range(start, end, size):
                 high = min(end, low + size + overlap)
-                yield low, self._read_file(low, high) or b""
+                yield low, bytes(self._read_file(low, high) or b"")
 
-    def glance(self, most: int) -> Iterator[Tuple[int, bytes]]:
+    def glance(self, most: int) -> Iterator[Tuple[int, Buffer]]:
         """Yields bytes that cost no read of the target, until there are `most`: a file's, or those read so far."""
         ranges = self.ranges() or self.snapshot.extents()
         for start, end in ranges:
