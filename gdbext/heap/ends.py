@@ -12,7 +12,7 @@ Cost: one walk for each candidate, at most three; one pass over 64 KiB.
 
 from __future__ import annotations
 
-from typing import Callable, Dict, Optional, Set, Tuple
+from typing import Callable, Dict, Iterable, Optional, Set, Tuple
 
 from gdbext.heap.cover import Agrees
 from gdbext.heap.geometry import FLAG_BITS, PREV_FREE_BIT, Geometry
@@ -27,6 +27,8 @@ WINDOW_BYTES = 64 << 10
 FAR_BYTES = 1 << 20
 # A marker with so many blocks in a row behind it is a damaged header.
 CONVINCING_BLOCKS = 4
+# So many blocks in a row are certain, whatever other evidence there is.
+CERTAIN_BLOCKS = 16
 
 
 def paged_reader(memory: Memory, around: int) -> WordReader:
@@ -77,13 +79,21 @@ def known_until(memory: Memory, address: int, most: int) -> int:
 def chains(
     layout: Geometry, header: WordReader, agrees: Agrees, low: int, high: int, leads_to: Callable[[int], Optional[int]]
 ) -> Dict[int, Tuple[int, int]]:
-    """Finds the payloads in low..high from which sound blocks lead to an end. Returns the number of blocks and the end
-    for each. `leads_to` returns the end that a payload stands for; None if it is no end.
+    """Returns what `linked` does for every payload in low..high."""
+    places = range(high - high % layout.align, low - 1, -layout.align)
+    return linked(layout, ((payload, header(payload - layout.header) or 0) for payload in places), agrees, leads_to)
+
+
+def linked(
+    layout: Geometry, sizes: Iterable[Tuple[int, int]], agrees: Agrees, leads_to: Callable[[int], Optional[int]]
+) -> Dict[int, Tuple[int, int]]:
+    """Finds the payloads from which sound blocks lead to an end. Returns the number of blocks and the end for each.
+    `sizes` yields payloads with their header words, the last first. `leads_to` returns the end that a payload stands
+    for; None if it is no end.
     """
     step, smallest, odd = layout.header, layout.smallest, layout.align - 1
     found: Dict[int, Tuple[int, int]] = {}
-    for payload in range(high - high % layout.align, low - 1, -layout.align):
-        word = header(payload - step) or 0
+    for payload, word in sizes:
         size = word & ~FLAG_BITS
         if size < smallest or size & odd:
             continue

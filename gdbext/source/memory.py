@@ -20,7 +20,7 @@ from gdbext.model.errors import UserError
 from gdbext.model.reports.base import Cost
 from gdbext.model.said import Text, said
 from gdbext.source.known import Known, Range, clipped, gaps
-from gdbext.source.link import Link, Progress, Say
+from gdbext.source.link import Link, Progress, Say, Task
 from gdbext.source.snapshot import Buffer, ByteOrder, Snapshot
 
 # A hole is narrowed down to this many bytes by halves. Then smaller and smaller steps find its two ends, to a word.
@@ -129,12 +129,13 @@ class Memory:
             self.fetch(low, high - low)
 
     def _fetch(self, left: List[Range], total: int) -> None:
-        failures, done, announced = 0, 0, False
+        failures, done, announced, began = 0, 0, False, self.progress.clock()
         holes: List[Range] = []
         while left and failures < _MOST_FAILURES:
             if not announced and self.link.is_slow(total - done):
                 announced, total, done = True, total - done, 0
                 self.progress.announce(f"reading {total:,} bytes", self.link.seconds(total))
+                began = self.progress.clock()
             start, end = left.pop(0)
             piece = self.link.piece() if self._extents is None else end - start
             if end - start > piece:
@@ -142,7 +143,9 @@ class Memory:
                 end = left[0][0]
             if self._read(start, end):
                 done += end - start
-                self.progress.tell(done, total)
+                if announced:
+                    self.progress.tell(Task("bytes", done, total, began))
+                self.progress.beat(self._bytes)
                 continue
             failures += 1
             # Behind a hole the end of the piece is tried first. If that fails too, all of the piece is a hole.
@@ -303,6 +306,7 @@ class Memory:
         The first report counts from zero: the reads that recognised the target are part of its cost.
         """
         self.interrupted = False
+        self.progress.begin()
         self._remarks = list(self.standing)
         before = (self._bytes, self._reads) if self._marked else (0, 0)
         self._marked = True

@@ -11,7 +11,7 @@ import pytest
 
 from gdbext.report.sentences import words
 from gdbext.source.known import Known, parse_ranges
-from gdbext.source.link import Link, Progress
+from gdbext.source.link import Link, Progress, Task
 from gdbext.source.memory import Memory
 from gdbext.source.snapshot import Snapshot
 
@@ -96,9 +96,29 @@ def test_progress_is_told_ever_less_often() -> None:
     progress.announce("reading", 60.4)
     for second in range(60):
         now[0] = second
-        progress.tell(second, 60)
+        progress.tell(Task("bytes", second, 60, 0))
+        if second == 9:
+            progress.damaged(BASE)
     assert said[0] == "reading takes about 60 s (Ctrl-C keeps what is there)"
-    assert said[1:] == [f"{done} of 60 bytes, about {60 - done} s left" for done in (1, 2, 4, 8, 16, 32)]
+    found = f"; 1 damaged so far, the first at {BASE:#x}"
+    told = [f"{done} of 60 bytes, about {60 - done} s left" for done in (1, 2, 4, 8, 16, 32)]
+    assert said[1:] == [*told[:4], told[4] + found, told[5] + found]
+
+
+def test_a_command_that_goes_on_says_what_it_does() -> None:
+    """Within two seconds of its beginning, whatever it reads: the task under way, else the bytes."""
+    said: list[str] = []
+    now = [0.0]
+    progress = Progress(said.append, lambda: now[0])
+    for tenth in range(200):
+        now[0] = tenth / 10
+        progress.task = Task("bytes of the heap", 10 * tenth, 2000, 5.0) if tenth > 50 else None
+        progress.beat(tenth)
+    assert said[:3] == ["10 bytes read", "20 bytes read", "40 bytes read"]
+    assert said[3] == "800 of 2,000 bytes of the heap, about 4 s left"
+    progress.begin()
+    progress.beat(1)
+    assert len(said) == 5, "the next command has a second of its own"
 
 
 def test_a_link_is_learnt_from_its_reads() -> None:
