@@ -27,8 +27,6 @@ WINDOW_BYTES = 64 << 10
 FAR_BYTES = 1 << 20
 # A marker with so many blocks in a row behind it is a damaged header.
 CONVINCING_BLOCKS = 4
-# So many blocks in a row are certain, whatever other evidence there is.
-CERTAIN_BLOCKS = 16
 
 
 def paged_reader(memory: Memory, around: int) -> WordReader:

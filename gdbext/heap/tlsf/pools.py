@@ -16,15 +16,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from typing import Callable, Dict, Iterator, List, Optional, Sequence, Tuple
 
-from gdbext.heap.ends import (
-    CERTAIN_BLOCKS,
-    CONVINCING_BLOCKS,
-    FAR_BYTES,
-    WINDOW_BYTES,
-    chains,
-    look_ahead,
-    paged_reader,
-)
+from gdbext.heap.ends import CONVINCING_BLOCKS, FAR_BYTES, WINDOW_BYTES, chains, look_ahead, paged_reader
 from gdbext.heap.geometry import FLAG_BITS, FREE_BIT, PREV_FREE_BIT, Pool, is_marker
 from gdbext.heap.tlsf.control import recognise_tlsf
 from gdbext.heap.tlsf.layout import TlsfLayout
@@ -35,6 +27,8 @@ from gdbext.source.memory import Memory
 
 _NAMES = ("mattconte-32", "mattconte-64")
 _MOST_POOLS = 32
+# So many blocks in a row are certain, whatever other evidence there is.
+_CERTAIN_BLOCKS = 16
 # So many equal bytes are a hole between two pools and not the inside of a block.
 _HOLE_BYTES = 1024
 # Pools usually have sizes that are multiples of these numbers of bytes. If the memory at hand ends with the second
@@ -100,7 +94,7 @@ class _Pools:
             low = pool.end + self.layout.word
             high = min(low + WINDOW_BYTES, self._range_around(pool.end - self.layout.word)[1], self._limit(pool.end))
             for stop, (blocks, first) in sorted(self._chains(low, high).items()):
-                if blocks >= CERTAIN_BLOCKS and self._header(stop) is not None:  # it must end in the memory at hand
+                if blocks >= _CERTAIN_BLOCKS and self._header(stop) is not None:  # it must end in the memory at hand
                     yield first - self.layout.word, stop
                     break
 
@@ -278,7 +272,7 @@ class _Pools:
 
     def _is_convincing(self, blocks: int, first: int, stop: int, high: int) -> bool:
         """True if a chain is no chance: it has 16 blocks, or ends with the memory, or a list leads into it."""
-        if blocks >= CERTAIN_BLOCKS or stop == high - high % self.layout.word:
+        if blocks >= _CERTAIN_BLOCKS or stop == high - high % self.layout.word:
             return True
         inside = self.free[bisect_left(self.free, first) : bisect_left(self.free, stop)]
         return any(self._follow(payload)[0] == stop for payload in inside)

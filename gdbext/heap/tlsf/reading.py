@@ -6,8 +6,8 @@ control block and three words for each block, and more only around damage. `auto
 that takes no more than a second. Else it follows headers, and reads ahead where the last blocks were so small that
 bytes are faster than round trips. The walk and the checks then find all their bytes in the snapshot, and need not know
 of plans.
-At a header that cannot be right, growing windows behind it are searched for blocks that lead to what is known: the end,
-a block on a free list or in the trace, or 16 blocks in a row. The headers are followed from there.
+At a header that cannot be right, growing windows behind it are searched for blocks that lead to the end, or to a block
+on a free list or in the trace. The headers are followed from there.
 Rejected: a walk that reads as it goes (every check would have to declare its bytes, and Ctrl-C would strike in the
 middle of a conclusion); all bytes behind damage (one free block may have 31 of a heap's 32 MiB).
 Cost: with headers 3 words for each block, and one more behind each free one. Damage costs 4 KiB to 1 MiB; only if no
@@ -16,10 +16,11 @@ block can be proven there, all up to the next block that lists or trace prove. I
 
 from __future__ import annotations
 
-from typing import Dict, Iterable, Optional, Tuple
+from bisect import bisect_right
+from typing import Dict, Iterable, List, Optional, Tuple
 
 from gdbext.heap.cover import sizes_in
-from gdbext.heap.ends import CERTAIN_BLOCKS, linked
+from gdbext.heap.ends import linked
 from gdbext.heap.geometry import FLAG_BITS, FREE_BIT, Pool, is_marker
 from gdbext.heap.tlsf.layout import TlsfLayout
 from gdbext.heap.tlsf.lists import neighbour_agrees
@@ -36,6 +37,7 @@ _SCAN_BYTES = 4096  # bytes behind damage that are read in any case
 _SLOW_WINDOW, _WINDOW = 16 << 10, 1 << 20  # the largest windows that are searched behind damage
 _GROWTH = 4  # each window is so many times as large as the one before
 _MOST_TRIED = 8  # places outside of a window that its blocks lead to and that are followed
+_MOST_STEPS = 8192  # headers that are followed from such places, in all
 _MOST_DAMAGED = 64  # damaged headers that are searched behind; then the rest is read
 _FEW_BLOCKS = 32  # after each so many headers `auto` compares their cost with bulk
 _LEAST_AHEAD = 4096  # bytes that are read ahead first
@@ -72,14 +74,21 @@ class _Headers:
         self.began = memory.progress.clock()
         self.blocks = 0
         self.ahead = 0  # bytes that were last read ahead
+        self.sound: List[int] = []  # the candidates that look like blocks, in order
+        self.steps = 0  # headers that were followed to see if they lead to a proof
 
     def follow_blocks(self) -> None:
         """Reads the header of each block. At a header that cannot be right it reads the bytes to go on behind it."""
+        self.follow_lists(_FEW_BLOCKS)
+        known = ((place, self.memory.snapshot.word(place - self.layout.word)) for place in sorted(self.candidates))
+        self.sound = [place for place, word in known if word is not None and self._belongs(place, word)]
         before, damaged = 0, 0
         payload = doubtful = counted = self.pool.first
         while payload < self.pool.end and not self.memory.interrupted:
             word = self._header(payload, bool(before & FREE_BIT))
             following = self._following(payload, word)
+            if following is not None and self._swallows(payload, following):
+                doubtful, payload, following = payload, following, None
             if word is None or following is None:
                 damaged += 1
                 resumed = self._resume(doubtful, payload, damaged > _MOST_DAMAGED)
@@ -96,6 +105,17 @@ class _Headers:
                 self._fetch_ahead(payload, payload - counted)
                 counted = payload
         self._header(self.pool.end, bool(before & FREE_BIT))
+
+    def _belongs(self, payload: int, word: int) -> bool:
+        """True if a candidate has a possible size and, if it is on a list, is free and of the list's size."""
+        slot = self.listed.get(payload)
+        fits = slot is None or (word & FREE_BIT and self.layout.slot_of(word & ~FLAG_BITS) == slot)
+        return bool(fits) and self._following(payload, word) is not None
+
+    def _swallows(self, payload: int, following: int) -> bool:
+        """True if a block that lists or trace prove lies inside of payload..following: the size is wrong."""
+        index = bisect_right(self.sound, payload)
+        return index < len(self.sound) and self.sound[index] < following
 
     def _header(self, payload: int, behind_free: bool) -> Optional[int]:
         """Returns a block's size word. It reads two words behind it too, and the one before it if a free block ends
@@ -134,8 +154,6 @@ class _Headers:
         """
         memory, layout, end = self.memory, self.layout, self.pool.end
         memory.progress.damaged(payload - layout.word)
-        if not self.listed:
-            self.follow_lists(_FEW_BLOCKS)
         low, place = self._first_doubtful(doubtful, payload) - layout.word, payload - layout.word
         rest = end - low
         slow = memory.fragile or (memory.link.seconds(rest) or 0.0) > _SCAN_SECONDS
@@ -179,23 +197,24 @@ class _Headers:
         for payload, (blocks, end) in linked(layout, sizes, self.agrees, leads_to).items():
             best[end] = max(best.get(end, (0, 0)), (blocks, -payload))
         ends = sorted(best, key=lambda end: (end in self.candidates or end == pool.end, best[end]), reverse=True)
-        proven = [-best[end][1] for end in ends[:_MOST_TRIED] if self._is_proven(end, best[end][0])]
+        proven = [-best[end][1] for end in ends[:_MOST_TRIED] if self._is_proven(end)]
         inside = (payload for payload in self.candidates if low <= payload <= high)
         proven += [payload for payload in inside if self._following(payload, known(payload - layout.word))]
         return min(proven, default=None)
 
-    def _is_proven(self, payload: int, blocks: int) -> bool:
-        """True if the blocks from `payload` on lead to the end or to a candidate, or are many with `blocks` before."""
+    def _is_proven(self, payload: int) -> bool:
+        """True if the blocks from `payload` on lead to the end or to a candidate."""
         word = self._header(payload, True)
-        while blocks < CERTAIN_BLOCKS and payload not in self.candidates and payload < self.pool.end:
+        while payload not in self.candidates and payload < self.pool.end and self.steps < _MOST_STEPS:
             following = self._following(payload, word)
             if word is None or following is None:
                 return False
+            self.steps += 1
             after = self._header(following, bool(word & FREE_BIT))
             if not self.agrees(payload, word, following):
                 return False
-            payload, word, blocks = following, after, blocks + 1
-        return payload < self.pool.end or is_marker(word)
+            payload, word = following, after
+        return payload in self.candidates or (payload == self.pool.end and is_marker(word))
 
     def _next_candidate(self, payload: int) -> Optional[int]:
         """Returns the first block behind a damaged header that lists or trace prove; None if there is none."""
