@@ -30,10 +30,13 @@ CONVINCING_BLOCKS = 4
 
 
 def paged_reader(memory: Memory, around: int) -> WordReader:
-    """Returns a reader of words. It fetches pages of 1,024 bytes from a target; a file is read in place."""
+    """Returns a reader of words. It fetches pages of 1,024 bytes from a target, and more at once where pages are needed
+    one after the other; a file is read in place.
+    """
     known = (memory.held_around(around) or memory.snapshot).word_reader(around, around)
     width = memory.source.pointer_size
     tried: Set[int] = set()
+    last = [0, 0]  # the end of the last fetch that went on where another had ended, and its length
 
     def read(address: int) -> Optional[int]:
         value = known(address)
@@ -42,10 +45,16 @@ def paged_reader(memory: Memory, around: int) -> WordReader:
         in_file, page = memory.held_around(address), address & -_PAGE
         if in_file is not None:
             return in_file.word(address)
+        value = memory.snapshot.word(address)
+        if value is not None or page in tried:
+            return value
         start, length = (page, _PAGE) if memory.may_read(page, page + _PAGE) else (address, width)
-        if start not in tried:
-            tried.add(start)
-            memory.fetch(start, length)
+        if start == last[0]:
+            more = min(2 * last[1], memory.link.piece())
+            length = more if memory.may_read(start, start + more) else length
+        last[:] = start + length, length
+        tried.add(start)
+        memory.fetch(start, length)
         return memory.snapshot.word(address)
 
     return read

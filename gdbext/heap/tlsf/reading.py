@@ -137,7 +137,6 @@ class _Headers:
         """Reads on in one piece if that is faster for blocks like the last ones, which take `passed` bytes."""
         memory, pool = self.memory, self.pool
         memory.progress.task = Task("bytes of the heap", payload - pool.first, pool.end - pool.first, self.began)
-        memory.progress.tell(memory.progress.task)
         seconds = memory.link.seconds(passed)
         if memory.plan != "auto" or seconds is None or seconds >= _FEW_BLOCKS * memory.link.trip:
             self.ahead = 0
