@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import struct
 from bisect import bisect_right
-from typing import Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple
+from typing import Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 from gdbext.model.record import Record
 from gdbext.model.said import Text, said
@@ -158,9 +158,12 @@ def _notes(data: Bytes, headers: List[_ProgramHeader], mark: str) -> Iterator[No
 
 
 class CoreSource:
-    """The memory of a core as a source. The ranges in `beside` fill the gaps of the core."""
+    """The memory of a core as a source. The ranges in `beside` fill the gaps of the core. `left_out` are parts of the
+    target's memory that the core is known to lack.
+    """
 
-    def __init__(self, core: Core, beside: Iterable[Tuple[int, bytes]] = ()) -> None:
+    def __init__(self, core: Core, beside: Iterable[Tuple[int, bytes]] = (), left_out: Sequence[Range] = ()) -> None:
+        self.left_out = left_out
         self.pointer_size = core.pointer_size
         self.byte_order = core.byte_order
         self.core = core

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import time
 from bisect import bisect_right
-from typing import Callable, Dict, Iterable, Iterator, List, Optional, Protocol, Tuple
+from typing import Callable, Dict, Iterable, Iterator, List, Optional, Protocol, Sequence, Tuple
 
 from gdbext.model.errors import UserError
 from gdbext.model.reports.base import Cost
@@ -85,7 +85,10 @@ class Memory:
         self.interrupted = False  # Ctrl-C was pressed: this report reads no more
         self._known = known
         extents: Optional[Callable[[], List[Range]]] = getattr(source, "extents", None)
-        self._extents = None if extents is None else extents()  # the ranges that a file holds
+        self._held = None if extents is None else extents()  # the ranges that a file holds
+        left_out: Sequence[Range] = getattr(source, "left_out", ())
+        # The target's memory in a file, with parts that the file is known to lack.
+        self._extents = None if self._held is None else joined([*self._held, *left_out]) if left_out else self._held
         self._failed: List[Range] = []
         self._files: Dict[int, Snapshot] = {}  # ranges of the file that are in use, by their start
         self.standing: List[Text] = []  # remarks of every report: faults of the source itself
@@ -137,7 +140,7 @@ class Memory:
                 self.progress.announce(f"reading {total:,} bytes", self.link.seconds(total))
                 began = self.progress.clock()
             start, end = left.pop(0)
-            piece = self.link.piece() if self._extents is None else end - start
+            piece = self.link.piece() if self._held is None else end - start
             if end - start > piece:
                 left.insert(0, (start + piece, end))
                 end = left[0][0]
@@ -168,8 +171,8 @@ class Memory:
 
     def _readable_parts(self, start: int, end: int) -> List[Range]:
         """Returns the parts of a range that the file holds, or that are known memory; a remark names the rest."""
-        if self._extents is not None:
-            return clipped(self._extents, start, end)
+        if self._held is not None:
+            return clipped(self._held, start, end)
         if self._known is None:
             return [(start, end)]
         allowed = self._known.clip(start, end)
@@ -238,7 +241,7 @@ class Memory:
 
     def held_around(self, address: int) -> Optional[Snapshot]:
         """Returns the file's bytes around an address. None if there is no file, or it lacks the address."""
-        ranges = self.ranges()
+        ranges = self._held or []
         index = bisect_right(ranges, (address, 1 << 64)) - 1
         if index < 0 or address >= ranges[index][1]:
             return None
@@ -251,7 +254,7 @@ class Memory:
     def whole(self, ranges: Iterable[Range]) -> Snapshot:
         """Returns all readable bytes of some ranges, for a search. Bytes of a file are not kept in the snapshot."""
         snapshot = Snapshot(self.source.pointer_size, self.source.byte_order)
-        files = self.ranges()
+        files = self._held or []
         for start, end in ranges:
             if not files:
                 self.fetch(start, end - start)
@@ -271,19 +274,17 @@ class Memory:
 
     def pieces(self, size: int, overlap: int) -> Iterator[Tuple[int, bytes]]:
         """Yields all pieces of a file with their addresses, for a search. A live target has none."""
-        for start, end in self.ranges():
+        for start, end in self._held or []:
             for low in range(start, end, size):
                 high = min(end, low + size + overlap)
                 yield low, bytes(self._read_file(low, high) or b"")
 
     def glance(self, most: int) -> Iterator[Tuple[int, Buffer]]:
         """Yields bytes that cost no read of the target, until there are `most`: a file's, or those read so far."""
-        ranges = self.ranges() or self.snapshot.extents()
+        ranges = self._held or self.snapshot.extents()
         for start, end in ranges:
             piece = (
-                self._read_file(start, min(end, start + most))
-                if self.ranges()
-                else self.snapshot.get(start, end - start)
+                self._read_file(start, min(end, start + most)) if self._held else self.snapshot.get(start, end - start)
             )
             yield start, piece or b""
             most -= end - start

@@ -167,7 +167,8 @@ class _Headers:
                 return found
             window *= _GROWTH
         if slow:
-            self._fetch_proven(payload)
+            memory.fetch(place, min(most, end - place))
+            self._fetch_proven(payload, most)
             return None
         known = None if at_once else self._next_candidate(payload)
         memory.fetch(low, (end if known is None else known) - low)
@@ -222,7 +223,7 @@ class _Headers:
                 return candidate
         return None
 
-    def _fetch_proven(self, payload: int) -> None:
+    def _fetch_proven(self, payload: int, scanned: int) -> None:
         """Reads only the blocks that lists and trace prove behind a damaged header, and those that they lead to."""
         end = self.pool.end
         for candidate in sorted(self.candidates):
@@ -233,7 +234,7 @@ class _Headers:
             if place == end and not self.memory.interrupted:
                 self._header(place, True)
         place, left = payload - self.layout.word, end - payload
-        self.memory.remark(said("read-in-part", place=place, scanned=_SCAN_BYTES, left=left))
+        self.memory.remark(said("read-in-part", place=place, scanned=scanned, left=left))
 
     def follow_lists(self, most: int) -> None:
         """Reads the first nodes of each list and adds them to the candidates. Damage may lead to them, or hide them."""

@@ -14,7 +14,7 @@ from gdbext.target.target import Target
 from tests.docs.sentences.world import Distant, Link, Symbols, ask, case, changed, check, option, word, world
 from tests.image.broken import BY_HAND, CONTROL, HEAP, SOUND, Heap
 from tests.support import fixtures
-from tests.support.tlsf_image import Shape, payloads, shaped_image
+from tests.support.tlsf_image import Shape, heap_image, payloads, shaped_image
 from tests.support.tlsf_pools import BASE, FULL, LOADED, PLAIN, Images, Pools
 from tests.unit.dumped_world import dumped, region
 
@@ -155,11 +155,12 @@ def used_blocks() -> Any:
 
 def read_in_part() -> Any:
     """Headers alone are read over a link so slow that what lies behind the damage is too dear."""
-    images, blocks = case("a016"), fixtures.case("a016").truth.blocks
-    source = Distant(snapshot_of(changed(images, {blocks[20].raw - 4: 0xFFFF_FFF0})))
+    blocks = [(30_000, True)] * 5
+    images = [(BASE, heap_image(BASE, blocks))]
+    source = Distant(snapshot_of(changed(images, {payloads(BASE, blocks, Shape())[1] - 4: 0xFFFF_FFF0})))
     memory = Memory(source, plan="headers")
     memory.link.seconds = lambda size: size / 1000  # type: ignore[method-assign]
-    return ask(Target(Link(memory)), "check", heap=option("a016"))
+    return ask(Target(Link(memory)), "check", heap=f"multi_heap@{BASE:#x}")
 
 
 def flat(kind: str, data: bytes) -> Callable[[], Any]:
