@@ -163,6 +163,12 @@ def read_in_part() -> Any:
     return ask(Target(Link(memory)), "check", heap=f"multi_heap@{BASE:#x}")
 
 
+def behind_poison() -> Any:
+    """A damaged header in front of blocks between canaries."""
+    header = fixtures.case("a016").truth.blocks[20].raw - 4
+    return check(changed(case("a016"), {header: 0xFFFF_FFF0}), option("a016"))
+
+
 def flat(kind: str, data: bytes) -> Callable[[], Any]:
     """What is no heap, named as one."""
     return lambda: check([(BASE, data)], f"{kind}@{BASE:#x}")
@@ -212,6 +218,7 @@ RECIPES: dict[str, Callable[[], Any]] = {
     "many candidates": many_candidates,
     "used blocks alone": used_blocks,
     "a slow link": read_in_part,
+    "damage in front of canaries": behind_poison,
     "no TLSF": flat("tlsf", bytes(4096)),
     "no multi_heap": flat("multi_heap", b"\x11" * 4096),
     "not initialised": flat("multi_heap", bytes(4096)),
