@@ -6,7 +6,7 @@ of it, because they are full of addresses that nobody uses as pointers. The stac
 are scanned from their stack pointers on. The unused part of a task's stack is left out of the block or variable that it
 lies in. Memory that should have been scanned and was not is counted: unless all is scanned, no block can be called
 unreachable.
-Cost: the globals, up to 64 KiB for each stack, and the heaps in full.
+Cost: the globals, up to 64 KiB for each stack, and the heaps without the insides of their large free blocks.
 """
 
 from __future__ import annotations
@@ -114,9 +114,8 @@ def _lacking(
 
 def _fetch_blocks(found: Collected) -> None:
     for heap in found.heaps:
-        if heap.layout.fills_pools:
-            for pool in heap.layout.pools:
-                found.memory.fetch(pool.first, heap.layout.behind_pool(pool) - pool.first)
+        for low, high in heap.spans_without_free():
+            found.memory.fetch(low, high - low)
         for gap in heap.walk.gaps():
             found.skipped.append(Skipped("scan", said("gap-not-scanned", start=gap.start, end=gap.end)))
 

@@ -6,7 +6,8 @@ file has every byte that a report was made of. Notes keep what the bytes do not 
 what the target was doing.
 Rejected: GDB's generate-core-file (most remote targets have none, and it would read all of memory); a format of
 memtrace's own (nothing else could open it).
-Cost: reads the heaps in full, the ring, the program's writable sections of up to 1 MiB each, and 16 KiB of each stack.
+Cost: reads the heaps without the insides of their large free blocks, the ring, the program's writable sections of up to
+1 MiB each, and 16 KiB of each stack.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from gdbext.collect.collect import collect
 from gdbext.collect.collected import Collected
 from gdbext.commands.arguments import SOURCES
 from gdbext.commands.command import Argument, Command
+from gdbext.heap.facts import HeapFacts
 from gdbext.model.diagnosis import Operation
 from gdbext.model.errors import UserError
 from gdbext.model.record import replace
@@ -30,6 +32,8 @@ from gdbext.report.sentences import words
 from gdbext.report.text.save import save_lines
 from gdbext.source.core import Note
 from gdbext.source.core_writer import core_bytes
+from gdbext.source.known import gaps
+from gdbext.source.memory import Memory
 from gdbext.source.registers import auxiliary_note, prstatus, stack_pointer
 from gdbext.source.replace import CORES, place_of, write_file
 from gdbext.source.saved import Saved, saved_notes
@@ -88,10 +92,8 @@ def _as_user_error(path: str) -> Iterator[None]:
 def _fetch_all(found: Collected, threads: Sequence[Registers]) -> None:
     memory, machine = found.memory, found.target.debugger.machine()
     for heap in found.heaps:
-        for pool in heap.layout.pools:
-            memory.fetch(
-                pool.first - heap.layout.header, heap.layout.behind_pool(pool) - pool.first + heap.layout.header
-            )
+        for low, high in heap.spans_without_free():
+            memory.fetch(low, high - low)
         memory.fetch(heap.start, heap.layout.first - heap.start)
     for _, start, end in found.target.program.writable():
         if end - start <= _LARGEST_SECTION:
@@ -132,8 +134,17 @@ def _own_notes(found: Collected) -> List[Note]:
         (operation.in_allocator, words(operation.why), operation.asserted),
         None if assertion is None else (assertion.text, assertion.function, assertion.seq),
         target.program.build_id(),
+        tuple(part for heap in found.heaps for part in _left_out(heap, memory)),
     )
     return saved_notes(saved, ring, memory.source.byte_order)
+
+
+def _left_out(heap: HeapFacts, memory: Memory) -> Iterator[Tuple[int, int]]:
+    """Yields the parts of a heap that can be read and were not, because nobody uses them."""
+    kept = list(heap.spans_without_free())
+    for (_, low), (high, _) in zip(kept, kept[1:]):
+        for start, end in memory.snapshot.missing(low, high):
+            yield from gaps(memory.failed(start, end), start, end)
 
 
 COMMAND = Command(__name__, __doc__, (_FILE, *SOURCES), collect_kept, write, save_lines, SaveReport)

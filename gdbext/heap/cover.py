@@ -51,6 +51,32 @@ class Evidence(NamedTuple):
 NOTHING_KNOWN = Evidence()
 
 
+def sizes_in(
+    layout: Geometry, pool: Pool, read: WordReader, snapshot: Optional[Snapshot], low: int, high: int
+) -> Iterator[Tuple[int, int]]:
+    """Yields the payloads of low..high whose header word has a possible size, with that word, the last first."""
+    step, align, smallest = layout.header, layout.align, layout.smallest
+    largest = pool.end - pool.first | FLAG_BITS
+    plain = type(layout).header_reader is Geometry.header_reader  # size words are as they stand in memory
+    known = [(low - step, high)] if snapshot is None else snapshot.known(low - step, high)
+    for start, end in reversed(known):
+        start += (high - start) % align
+        end -= (end - high) % align
+        words = snapshot.words(start, end) if snapshot is not None and plain else None
+        if words is None:
+            for top in range(end, start, -_PAGE):
+                bottom = max(start, top - _PAGE)
+                if read(top - align) is None and read(bottom) is None:
+                    continue  # a hole may be megabytes long
+                for place in range(top - align, bottom - 1, -align):
+                    word = read(place)
+                    if word is not None and smallest <= word <= largest:
+                        yield place + step, word
+        else:
+            fit = [(index, word) for index, word in enumerate(words) if smallest <= word <= largest]
+            yield from ((start + (index + 1) * step, word) for index, word in reversed(fit))
+
+
 class Cover:
     """The payloads behind a break that can be proven, and the points of the chains that begin there."""
 
@@ -83,7 +109,9 @@ class Cover:
         gain, step, end, odd = self._gain, self._layout.header, self._pool.end, self._layout.align - 1
         gain[end] = 0
         best = 0
-        for payload, word in self._candidates(max(low, self._pool.first), end - self._layout.smallest - step):
+        high = end - self._layout.smallest - step
+        sizes = sizes_in(self._layout, self._pool, self._read, self._snapshot, max(low, self._pool.first), high)
+        for payload, word in sizes:
             following = payload + (word & ~FLAG_BITS) + step
             if word & ~FLAG_BITS & odd or following > end:
                 continue
@@ -95,29 +123,6 @@ class Cover:
                 best = weight
                 self._starts.append(-payload)
                 self._best.append(weight)
-
-    def _candidates(self, low: int, high: int) -> Iterator[Tuple[int, int]]:
-        """Yields the payloads of low..high whose header word has a possible size, with that word, the last first."""
-        step, align, smallest = self._layout.header, self._layout.align, self._layout.smallest
-        largest = self._pool.end - self._pool.first | FLAG_BITS
-        plain = type(self._layout).header_reader is Geometry.header_reader  # size words are as they stand in memory
-        known = [(low - step, high)] if self._snapshot is None else self._snapshot.known(low - step, high)
-        for start, end in reversed(known):
-            start += (high - start) % align
-            end -= (end - high) % align
-            words = self._snapshot.words(start, end) if self._snapshot is not None and plain else None
-            if words is None:
-                for top in range(end, start, -_PAGE):
-                    bottom = max(start, top - _PAGE)
-                    if self._read(top - align) is None and self._read(bottom) is None:
-                        continue  # a hole may be megabytes long
-                    for place in range(top - align, bottom - 1, -align):
-                        word = self._read(place)
-                        if word is not None and smallest <= word <= largest:
-                            yield place + step, word
-            else:
-                fit = [(index, word) for index, word in enumerate(words) if smallest <= word <= largest]
-                yield from ((start + (index + 1) * step, word) for index, word in reversed(fit))
 
     def _weigh(self, payload: int, word: int, following: int) -> Optional[int]:
         """Returns the points of the chain that begins at `payload`; None if nothing proves it."""

@@ -12,7 +12,7 @@ Cost: one walk for each candidate, at most three; one pass over 64 KiB.
 
 from __future__ import annotations
 
-from typing import Callable, Dict, Optional, Set, Tuple
+from typing import Callable, Dict, Iterable, Optional, Set, Tuple
 
 from gdbext.heap.cover import Agrees
 from gdbext.heap.geometry import FLAG_BITS, PREV_FREE_BIT, Geometry
@@ -30,10 +30,13 @@ CONVINCING_BLOCKS = 4
 
 
 def paged_reader(memory: Memory, around: int) -> WordReader:
-    """Returns a reader of words. It fetches pages of 1,024 bytes from a target; a file is read in place."""
+    """Returns a reader of words. It fetches pages of 1,024 bytes from a target, and more at once where pages are needed
+    one after the other; a file is read in place.
+    """
     known = (memory.held_around(around) or memory.snapshot).word_reader(around, around)
     width = memory.source.pointer_size
     tried: Set[int] = set()
+    last = [0, 0]  # the end of the last fetch that went on where another had ended, and its length
 
     def read(address: int) -> Optional[int]:
         value = known(address)
@@ -42,10 +45,16 @@ def paged_reader(memory: Memory, around: int) -> WordReader:
         in_file, page = memory.held_around(address), address & -_PAGE
         if in_file is not None:
             return in_file.word(address)
+        value = memory.snapshot.word(address)
+        if value is not None or page in tried:
+            return value
         start, length = (page, _PAGE) if memory.may_read(page, page + _PAGE) else (address, width)
-        if start not in tried:
-            tried.add(start)
-            memory.fetch(start, length)
+        if start == last[0]:
+            more = min(2 * last[1], memory.link.piece())
+            length = more if memory.may_read(start, start + more) else length
+        last[:] = start + length, length
+        tried.add(start)
+        memory.fetch(start, length)
         return memory.snapshot.word(address)
 
     return read
@@ -77,13 +86,21 @@ def known_until(memory: Memory, address: int, most: int) -> int:
 def chains(
     layout: Geometry, header: WordReader, agrees: Agrees, low: int, high: int, leads_to: Callable[[int], Optional[int]]
 ) -> Dict[int, Tuple[int, int]]:
-    """Finds the payloads in low..high from which sound blocks lead to an end. Returns the number of blocks and the end
-    for each. `leads_to` returns the end that a payload stands for; None if it is no end.
+    """Returns what `linked` does for every payload in low..high."""
+    places = range(high - high % layout.align, low - 1, -layout.align)
+    return linked(layout, ((payload, header(payload - layout.header) or 0) for payload in places), agrees, leads_to)
+
+
+def linked(
+    layout: Geometry, sizes: Iterable[Tuple[int, int]], agrees: Agrees, leads_to: Callable[[int], Optional[int]]
+) -> Dict[int, Tuple[int, int]]:
+    """Finds the payloads from which sound blocks lead to an end. Returns the number of blocks and the end for each.
+    `sizes` yields payloads with their header words, the last first. `leads_to` returns the end that a payload stands
+    for; None if it is no end.
     """
     step, smallest, odd = layout.header, layout.smallest, layout.align - 1
     found: Dict[int, Tuple[int, int]] = {}
-    for payload in range(high - high % layout.align, low - 1, -layout.align):
-        word = header(payload - step) or 0
+    for payload, word in sizes:
         size = word & ~FLAG_BITS
         if size < smallest or size & odd:
             continue

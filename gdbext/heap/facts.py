@@ -16,6 +16,10 @@ from gdbext.model.reports.base import Skipped
 from gdbext.model.said import Said
 from gdbext.source.snapshot import Snapshot, WordReader
 
+# The inside of a free block of so many bytes is not read if only users' bytes are wanted. A smaller one costs less than
+# a round trip.
+LEAST_LEFT_OUT = 4096
+
 Edge = Tuple[int, int, int, int]  # payload and size word of a block, and those of the header behind it
 
 
@@ -218,6 +222,19 @@ class HeapFacts:
         """Returns how much of the heap is missing by the names that reports give it."""
         missing = sum(high - low for low, high in self.absent)
         return {"missing": missing, "end_known": not any(pool.open for pool in self.layout.pools)}
+
+    def spans_without_free(self) -> Iterator[Span]:
+        """Yields the memory of the pools without the insides of large free blocks. Their links and ends are kept."""
+        layout, kept = self.layout, 4 * self.layout.word
+        for pool in layout.pools if layout.fills_pools else ():
+            low, behind = pool.first - layout.header, layout.behind_pool(pool)
+            first, last = bisect_left(self.walk.payloads, pool.first), bisect_left(self.walk.payloads, behind)
+            for payload, word in zip(self.walk.payloads[first:last], self.walk.words[first:last]):
+                size = word & ~FLAG_BITS
+                if word & FREE_BIT and size >= LEAST_LEFT_OUT:
+                    yield low, payload + kept
+                    low = payload + size - kept
+            yield low, behind
 
     @property
     def used_bytes(self) -> int:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import struct
 from bisect import bisect_right
-from typing import Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple
+from typing import Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 from gdbext.model.record import Record
 from gdbext.model.said import Text, said
@@ -22,7 +22,7 @@ from gdbext.source.files import FileError
 from gdbext.source.known import Range, clipped, gaps
 from gdbext.source.memory import joined
 from gdbext.source.overlaps import MOST_COMPARED, Bytes, Piece, differing, first_difference
-from gdbext.source.snapshot import ByteOrder
+from gdbext.source.snapshot import Buffer, ByteOrder
 
 ELF_MAGIC = b"\x7fELF"
 _CORE = 4
@@ -166,9 +166,12 @@ def _notes(data: Bytes, headers: List[_ProgramHeader], mark: str) -> Iterator[No
 
 
 class CoreSource:
-    """The memory of a core as a source. The ranges in `beside` fill the gaps of the core."""
+    """The memory of a core as a source. The ranges in `beside` fill the gaps of the core. `left_out` are parts of the
+    target's memory that the core is known to lack.
+    """
 
-    def __init__(self, core: Core, beside: Iterable[Tuple[int, bytes]] = ()) -> None:
+    def __init__(self, core: Core, beside: Iterable[Tuple[int, bytes]] = (), left_out: Sequence[Range] = ()) -> None:
+        self.left_out = left_out
         self.pointer_size = core.pointer_size
         self.byte_order = core.byte_order
         self.core = core
@@ -219,14 +222,14 @@ class CoreSource:
                 found.append((low, -high))
         return found
 
-    def read(self, address: int, length: int) -> Optional[bytes]:
-        """Returns exactly `length` bytes, or None."""
-        parts: List[bytes] = []
+    def read(self, address: int, length: int) -> Optional[Buffer]:
+        """Returns exactly `length` bytes, or None. They are copied only if they lie in several pieces."""
+        parts: List[Buffer] = []
         index, at, end = bisect_right(self._starts, address) - 1, address, address + length
         while at < end:
             if not 0 <= index < len(self._pieces) or not self._pieces[index][0] <= at < self._pieces[index][1]:
                 return None
             start, stop, offset, data = self._pieces[index]
-            parts.append(data[offset + at - start : offset + min(end, stop) - start])
+            parts.append(memoryview(data)[offset + at - start : offset + min(end, stop) - start])
             at, index = min(end, stop), index + 1
-        return b"".join(parts)
+        return parts[0] if len(parts) == 1 else b"".join(parts)

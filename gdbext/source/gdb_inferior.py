@@ -18,7 +18,7 @@ from gdbext.source.core import CoreSource, parse_core
 from gdbext.source.files import FileError, load_file
 from gdbext.source.known import Range
 from gdbext.source.memory import NoTarget
-from gdbext.source.saved import saved_ring
+from gdbext.source.saved import core_source
 from gdbext.source.snapshot import ByteOrder
 
 # All named ranges, and those that the program writes to. Structures without a name may lie near the latter.
@@ -75,7 +75,7 @@ def selected_source(at_condition: bool = False) -> Union[GdbSource, CoreSource]:
         core = None
     if core is None:
         return live
-    source = CoreSource(core, saved_ring(core))
+    source = core_source(core)
     for start, end, flags in _sections(program):
         if "READONLY" in flags and "HAS_CONTENTS" in flags:
             try:

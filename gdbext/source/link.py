@@ -8,7 +8,7 @@ Assumptions: a link has one speed. A link is taken for a fast one until a large 
 
 from __future__ import annotations
 
-from typing import Callable, Optional
+from typing import Callable, List, NamedTuple, Optional
 
 Say = Callable[[str], None]
 
@@ -19,6 +19,15 @@ _SMALLEST_PIECE = 4 << 10
 _LARGEST_PIECE = 32 << 10  # if a read meets a hole, GDB drops the bytes before it: so many may be read twice
 _NOTICED_SECONDS = 1.0
 _FIRST_PROGRESS_SECONDS = 1.0
+
+
+class Task(NamedTuple):
+    """A part of the reading: how far it is, and when it began."""
+
+    what: str
+    done: int
+    total: int
+    began: float
 
 
 class Link:
@@ -64,12 +73,22 @@ class Link:
 
 
 class Progress:
-    """Tells a waiting person how long a slow read will take, and then how far it is, at growing intervals."""
+    """Tells a waiting person what a slow read takes, and then how far it is and what was found, at growing intervals.
+
+    The first line comes a second after a command has begun, the next ones each time that the elapsed time has doubled.
+    """
 
     def __init__(self, say: Optional[Say], clock: Callable[[], float]) -> None:
         self._say = say
-        self._clock = clock
-        self._began, self._next = 0.0, float("inf")
+        self.clock = clock
+        self.task: Optional[Task] = None  # what goes on while single reads come and go
+        self.begin()
+
+    def begin(self) -> None:
+        """A command begins."""
+        self._began = self.clock()
+        self._next = self._began + _FIRST_PROGRESS_SECONDS
+        self._damaged: List[int] = []
 
     def say(self, text: str) -> None:
         """Writes a line at once."""
@@ -78,18 +97,32 @@ class Progress:
 
     def announce(self, what: str, seconds: Optional[float]) -> None:
         """Says what will be read and how long that takes, if that is more than a second."""
-        self._began = self._clock()
-        self._next = self._began + _FIRST_PROGRESS_SECONDS
-        if self._say is not None and seconds is not None and seconds > _NOTICED_SECONDS:
-            self._say(f"{what} takes about {seconds:.0f} s (Ctrl-C keeps what is there)")
+        if seconds is not None and seconds > _NOTICED_SECONDS:
+            self.say(f"{what} takes about {seconds:.0f} s (Ctrl-C keeps what is there)")
 
-    def tell(self, done: int, total: int) -> None:
-        """Says how many bytes are done: after one second, and again each time that the elapsed time has doubled."""
-        now = self._clock()
-        if self._say is not None and now >= self._next:
-            if done >= total:
-                self._next = float("inf")
-                return
-            self._next = now + (now - self._began)
-            left = (now - self._began) / max(done, 1) * (total - done)
-            self._say(f"{done:,} of {total:,} bytes, about {left:.0f} s left")
+    def damaged(self, address: int) -> None:
+        """Notes a damaged place, which the lines to come will name."""
+        if address not in self._damaged:
+            self._damaged.append(address)
+
+    def tell(self, task: Task) -> None:
+        """Says how far a task is, if a line is due."""
+        if self._is_due() and task.done < task.total:
+            left = (self.clock() - task.began) / max(task.done, 1) * (task.total - task.done)
+            self._say_so_far(f"{task.done:,} of {task.total:,} {task.what}, about {left:.0f} s left")
+
+    def beat(self, read: int) -> None:
+        """Says how far the task is that goes on, if a line is due; without one, how many bytes were read."""
+        if self.task is not None:
+            self.tell(self.task)
+        elif self._is_due():
+            self._say_so_far(f"{read:,} bytes read")
+
+    def _is_due(self) -> bool:
+        return self._say is not None and self.clock() >= self._next
+
+    def _say_so_far(self, text: str) -> None:
+        now, places = self.clock(), self._damaged
+        self._next = now + (now - self._began)
+        found = f"; {len(places):,} damaged so far, the first at {places[0]:#x}" if places else ""
+        self.say(text + found)

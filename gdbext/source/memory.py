@@ -14,14 +14,14 @@ from __future__ import annotations
 
 import time
 from bisect import bisect_right
-from typing import Callable, Dict, Iterable, Iterator, List, Optional, Protocol, Tuple
+from typing import Callable, Dict, Iterable, Iterator, List, Optional, Protocol, Sequence, Tuple
 
 from gdbext.model.errors import UserError
 from gdbext.model.reports.base import Cost
 from gdbext.model.said import Said, Text, said
 from gdbext.source.known import Known, Range, clipped, gaps
-from gdbext.source.link import Link, Progress, Say
-from gdbext.source.snapshot import ByteOrder, Snapshot
+from gdbext.source.link import Link, Progress, Say, Task
+from gdbext.source.snapshot import Buffer, ByteOrder, Snapshot
 
 # A hole is narrowed down to this many bytes by halves. Then smaller and smaller steps find its two ends, to a word.
 _SMALLEST_READ = 64
@@ -53,8 +53,10 @@ class Source(Protocol):
     pointer_size: int
     byte_order: ByteOrder
 
-    def read(self, address: int, length: int) -> Optional[bytes]:
-        """Returns exactly `length` bytes, or None if it cannot. Raises KeyboardInterrupt on Ctrl-C."""
+    def read(self, address: int, length: int) -> Optional[Buffer]:
+        """Returns exactly `length` bytes, which do not change later, or None if it cannot. Raises KeyboardInterrupt on
+        Ctrl-C.
+        """
 
 
 def joined(ranges: List[Range]) -> List[Range]:
@@ -92,7 +94,10 @@ class Memory:
         self.interrupted = False  # Ctrl-C was pressed: this report reads no more
         self._known = known
         extents: Optional[Callable[[], List[Range]]] = getattr(source, "extents", None)
-        self._extents = None if extents is None else extents()  # the ranges that a file holds
+        self._held = None if extents is None else extents()  # the ranges that a file holds
+        left_out: Sequence[Range] = getattr(source, "left_out", ())
+        # The target's memory in a file, with parts that the file is known to lack.
+        self._extents = None if self._held is None else joined([*self._held, *left_out]) if left_out else self._held
         self._failed: List[Range] = []
         self._files: Dict[int, Snapshot] = {}  # ranges of the file that are in use, by their start
         self.standing: List[Text] = []  # remarks of every report: faults of the source itself
@@ -136,20 +141,23 @@ class Memory:
             self.fetch(low, high - low)
 
     def _fetch(self, left: List[Range], total: int) -> None:
-        failures, done, announced = 0, 0, False
+        failures, done, announced, began = 0, 0, False, self.progress.clock()
         holes: List[Range] = []
         while left and failures < _MOST_FAILURES:
             if not announced and self.link.is_slow(total - done):
                 announced, total, done = True, total - done, 0
                 self.progress.announce(f"reading {total:,} bytes", self.link.seconds(total))
+                began = self.progress.clock()
             start, end = left.pop(0)
-            piece = self.link.piece() if self._extents is None else end - start
+            piece = self.link.piece() if self._held is None else end - start
             if end - start > piece:
                 left.insert(0, (start + piece, end))
                 end = left[0][0]
             if self._read(start, end):
                 done += end - start
-                self.progress.tell(done, total)
+                if announced:
+                    self.progress.tell(Task("bytes", done, total, began))
+                self.progress.beat(self._bytes)
                 continue
             failures += 1
             # Behind a hole the end of the piece is tried first. If that fails too, all of the piece is a hole.
@@ -172,8 +180,8 @@ class Memory:
 
     def _readable_parts(self, start: int, end: int) -> List[Range]:
         """Returns the parts of a range that the file holds, or that are known memory; a remark names the rest."""
-        if self._extents is not None:
-            return clipped(self._extents, start, end)
+        if self._held is not None:
+            return clipped(self._held, start, end)
         if self._known is None:
             return [(start, end)]
         allowed = self._known.clip(start, end)
@@ -243,7 +251,7 @@ class Memory:
     def searchable(self) -> Tuple[List[Range], int]:
         """Returns the ranges of the file that may be searched, and the number of bytes that would take too long."""
         found, left = [], MOST_SEARCHED
-        for start, end in self.ranges():
+        for start, end in self._held or []:
             found += [(start, min(end, start + left))] if left > 0 else []
             left -= end - start
         return found, max(0, -left)
@@ -252,7 +260,7 @@ class Memory:
         """Returns the file's bytes around an address, not all if there are many. None if there is no file, or it lacks
         the address.
         """
-        ranges = self.ranges()
+        ranges = self._held or []
         index = bisect_right(ranges, (address, 1 << 64)) - 1
         if index < 0 or address >= ranges[index][1]:
             return None
@@ -267,17 +275,17 @@ class Memory:
     def whole(self, ranges: Iterable[Range]) -> Snapshot:
         """Returns all readable bytes of some ranges, for a search. Bytes of a file are not kept in the snapshot."""
         snapshot = Snapshot(self.source.pointer_size, self.source.byte_order)
-        files = self.ranges()
+        files = self._held or []
         for start, end in ranges:
             if not files:
                 self.fetch(start, end - start)
             available = files or self.snapshot.extents()
             for low, high in clipped(available, start, end):
-                data = self._read_file(low, high) if files else self.snapshot.get(low, high - low)
+                data = self._read_file(low, high) if files else self.snapshot.read(low, high - low)
                 snapshot.add(low, data or b"")
         return snapshot
 
-    def _read_file(self, start: int, end: int) -> Optional[bytes]:
+    def _read_file(self, start: int, end: int) -> Optional[Buffer]:
         """Returns bytes of a file and counts the read, but does not keep the bytes."""
         self._reads += 1
         self._bytes += end - start
@@ -291,16 +299,14 @@ class Memory:
         for start, end in ranges:
             for low in range(start, end, size):
                 high = min(end, low + size + overlap)
-                yield low, self._read_file(low, high) or b""
+                yield low, bytes(self._read_file(low, high) or b"")
 
-    def glance(self, most: int) -> Iterator[Tuple[int, bytes]]:
+    def glance(self, most: int) -> Iterator[Tuple[int, Buffer]]:
         """Yields bytes that cost no read of the target, until there are `most`: a file's, or those read so far."""
-        ranges = self.ranges() or self.snapshot.extents()
+        ranges = self._held or self.snapshot.extents()
         for start, end in ranges:
             piece = (
-                self._read_file(start, min(end, start + most))
-                if self.ranges()
-                else self.snapshot.get(start, end - start)
+                self._read_file(start, min(end, start + most)) if self._held else self.snapshot.get(start, end - start)
             )
             yield start, piece or b""
             most -= end - start
@@ -323,6 +329,7 @@ class Memory:
         The first report counts from zero: the reads that recognised the target are part of its cost.
         """
         self.interrupted = False
+        self.progress.begin()
         self._remarks = list(self.standing)
         before = (self._bytes, self._reads) if self._marked else (0, 0)
         self._marked = True

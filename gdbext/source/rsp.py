@@ -42,6 +42,7 @@ _HALTED_BEFORE = re.compile(r"paused \(.*\)")  # plain "paused": by this connect
 
 _CONSOLE = re.compile(rb"O([0-9a-fA-F]{2})*")
 _STOP = re.compile(rb"[ST][0-9a-fA-F]{2}")
+_ENCODED = re.compile(rb"\}(.)|(?<=.)\*([\x1e-\xff])", re.DOTALL)  # an escape; a run of the byte before it
 _FEATURES = b"qSupported:swbreak+;hwbreak+"
 
 
@@ -302,20 +303,12 @@ def _reason(problem: OSError) -> str:
 
 def expanded(raw: bytes) -> bytes:
     """Returns a packet's contents with escapes and run lengths decoded."""
-    found = bytearray()
-    position = 0
-    while position < len(raw):
-        byte = raw[position]
-        position += 1
-        if byte == ord("}") and position < len(raw):
-            found.append(raw[position] ^ 0x20)
-            position += 1
-        elif byte == ord("*") and found and position < len(raw) and raw[position] > 29:
-            found += found[-1:] * (raw[position] - 29)
-            position += 1
-        else:
-            found.append(byte)
-    return bytes(found)
+    found, position = bytearray(), 0
+    for match in _ENCODED.finditer(raw):
+        found += raw[position : match.start()]
+        found += bytes([match[1][0] ^ 0x20]) if match[1] else found[-1:] * (match[2][0] - 29)
+        position = match.end()
+    return bytes(found + raw[position:])
 
 
 def _unhexed(data: bytes) -> Optional[bytes]:

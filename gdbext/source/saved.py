@@ -11,7 +11,8 @@ import json
 from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
 from gdbext.model.region import Region
-from gdbext.source.core import Core, Note
+from gdbext.source.core import Core, CoreSource, Note
+from gdbext.source.known import Range
 from gdbext.source.snapshot import ByteOrder
 
 OWNER = "memtrace"
@@ -20,6 +21,7 @@ _VERSION = 2
 _ADDRESS_BYTES = 8
 _MOST_HEAPS = 1024
 
+_MOST_LEFT_OUT, _LARGEST_LEFT_OUT = 1 << 16, 64 << 20
 _MOST_HINTS = 64
 _MOST_POOLS = 32
 _HIGHEST = (1 << 64) - 1
@@ -34,6 +36,7 @@ class Saved(NamedTuple):
     operation: Tuple[bool, str, bool]  # was in the allocator; its call there; had asserted
     assertion: Optional[Tuple[str, str, Optional[int]]]  # its text, its function, its sequence number
     build_id: Optional[str]
+    left_out: Tuple[Range, ...] = ()  # insides of free blocks that were not read
 
 
 def saved_notes(known: Saved, ring: Optional[bytes], order: ByteOrder) -> List[Note]:
@@ -62,7 +65,10 @@ def read_saved(core: Core) -> Optional[Saved]:
             text, function, seq = fields["assertion"]
             assertion = str(text), str(function), None if seq is None else int(seq)
         ring = None if fields["ring"] is None else int(fields["ring"])
-        return Saved(heaps, skipped, ring, operation, assertion, None if build_id is None else str(build_id))
+        told = [(_address(low), _address(high)) for low, high in fields.get("left_out", ())[:_MOST_LEFT_OUT]]
+        left_out = tuple((low, high) for low, high in told if low < high <= low + _LARGEST_LEFT_OUT)
+        known = None if build_id is None else str(build_id)
+        return Saved(heaps, skipped, ring, operation, assertion, known, left_out)
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
         return None
 
@@ -88,6 +94,12 @@ def _address(value: Any) -> int:
     if not 0 <= number <= _HIGHEST:
         raise ValueError(f"{number} is no address")
     return number
+
+
+def core_source(core: Core) -> CoreSource:
+    """Returns the memory of a core as a source, with the ring in its note, and what `memtrace save` left out."""
+    saved = read_saved(core)
+    return CoreSource(core, saved_ring(core), () if saved is None else saved.left_out)
 
 
 def saved_ring(core: Core) -> List[Tuple[int, bytes]]:

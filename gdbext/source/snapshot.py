@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Keeps the bytes that have been read, and gives fast access to their words.
 
-Approach: sorted extents of bytes. The words of each are decoded once, in the target's byte order, so that a walk costs
-one index a word. Unknown bytes are None, never zero.
+Approach: sorted extents of bytes. A single read is kept as it came. Reads that touch are joined in a buffer with spare
+room at both ends, so that an extent may grow by small reads, upwards or downwards. Words are read in the buffer, in the
+target's byte order. Unknown bytes are None, never zero.
 Rejected: a dictionary of pages. A walk of 30,000 blocks would spend its time in look-ups.
-Assumptions: words are read at word-aligned addresses; a word at another address is decoded from its bytes each time.
+Cost: each byte is copied some five times while its extent grows, however small the reads are; a buffer has at most half
+as much spare room as bytes.
 """
 
 from __future__ import annotations
@@ -13,14 +15,18 @@ import sys
 from array import array
 from bisect import bisect_right
 from struct import Struct
-from typing import Callable, Iterable, List, Literal, Optional, Tuple
+from typing import Callable, Dict, Iterable, List, Literal, Optional, Sequence, Tuple, Union
 
 from gdbext.source.known import gaps
 
-_TYPE_OF_WIDTH = {4: "I", 8: "Q"}
+_TYPE_OF_WIDTH: Dict[int, Literal["I", "Q"]] = {4: "I", 8: "Q"}
+_SPARE = 4  # an end that grows gets a quarter of the extent as spare room
 
 WordReader = Callable[[int], Optional[int]]
 ByteOrder = Literal["little", "big"]
+Buffer = Union[bytes, memoryview]
+# A buffer with spare room, and the place in it at which the known bytes begin.
+_Room = Tuple[bytearray, int]
 
 
 class Snapshot:
@@ -30,22 +36,47 @@ class Snapshot:
         self.pointer_size = pointer_size
         self.byte_order = byte_order
         self._starts: List[int] = []
-        self._data: List[bytes] = []
-        self._words: List[Optional[array[int]]] = []
+        self._data: List[Buffer] = []
+        self._rooms: List[Optional[_Room]] = []  # None: the extent is a single read
 
-    def add(self, start: int, data: bytes) -> None:
-        """Adds bytes. They replace known bytes at the same addresses."""
+    def add(self, start: int, data: Buffer) -> None:
+        """Adds bytes. They replace known bytes at the same addresses. The snapshot keeps `data` and does not copy it,
+        unless it touches known bytes.
+        """
         if not data:
             return
-        end = start + len(data)
-        first, last = self._touching(start, end)
-        if first < last:  # known bytes before and behind the new ones stay
-            head = self._data[first][: max(0, start - self._starts[first])]
-            tail = self._data[last - 1][max(0, end - self._starts[last - 1]) :]
-            start, data = min(start, self._starts[first]), head + data + tail
+        first, last = self._touching(start, start + len(data))
+        room: Optional[_Room] = None
+        if first < last:
+            start, data, room = self._joined(first, last, start, data)
         self._starts[first:last] = [start]
         self._data[first:last] = [data]
-        self._words[first:last] = [None]
+        self._rooms[first:last] = [room]
+
+    def _joined(self, first: int, last: int, start: int, data: Buffer) -> Tuple[int, Buffer, _Room]:
+        """Returns the extents first..last and new bytes as one extent. The others are copied to the longest."""
+        home = max(range(first, last), key=lambda index: len(self._data[index]))
+        low = min(start, self._starts[first])
+        high = max(start + len(data), self._starts[last - 1] + len(self._data[last - 1]))
+        buffer, at = self._with_room(home, low, high)
+        others = [(self._starts[index], self._data[index]) for index in range(first, last) if index != home]
+        for place, part in (*others, (start, data)):
+            buffer[at + place - low : at + place - low + len(part)] = part
+        return low, memoryview(buffer)[at : at + high - low], (buffer, at)
+
+    def _with_room(self, index: int, low: int, high: int) -> _Room:
+        """Returns a buffer that has the bytes of an extent and room for low..high, and the place of `low` in it."""
+        start, data = self._starts[index], self._data[index]
+        buffer, at = self._rooms[index] or (bytearray(), 0)
+        ahead, behind = start - low, high - start - len(data)  # bytes to come on either side
+        spare_before, spare_behind = at, max(0, len(buffer) - at - len(data))
+        if not buffer or spare_before < ahead or spare_behind < behind:
+            spare_before = max(spare_before, (high - low) // _SPARE if ahead else 0)
+            spare_behind = max(spare_behind, (high - low) // _SPARE if behind else 0)
+            at = spare_before + ahead
+            buffer = bytearray(at + len(data) + behind + spare_behind)
+            buffer[at : at + len(data)] = data
+        return buffer, at - ahead
 
     def _touching(self, start: int, end: int) -> Tuple[int, int]:
         first = bisect_right(self._starts, start)
@@ -78,9 +109,15 @@ class Snapshot:
             return None
         offset = address - self._starts[index]
         data = self._data[index]
-        return data[offset : offset + length] if offset + length <= len(data) else None
+        return bytes(data[offset : offset + length]) if offset + length <= len(data) else None
 
-    read = get  # a snapshot is a source, too
+    def read(self, address: int, length: int) -> Optional[Buffer]:
+        """Returns the same as `get`, but does not copy: a snapshot is a source, too."""
+        index = bisect_right(self._starts, address) - 1
+        offset = address - self._starts[index]
+        if index < 0 or not 0 <= offset <= offset + length <= len(self._data[index]):
+            return None
+        return memoryview(self._data[index])[offset : offset + length]
 
     def prefix(self, address: int, length: int) -> bytes:
         """Returns the known bytes from `address` on, up to the first unknown one, at most `length`."""
@@ -88,7 +125,7 @@ class Snapshot:
         if index < 0:
             return b""
         offset = address - self._starts[index]
-        return self._data[index][offset : offset + length]
+        return bytes(self._data[index][offset : offset + length])
 
     def suffix(self, address: int, length: int) -> bytes:
         """Returns the known bytes directly before `address`, back to the first unknown one, at most `length`."""
@@ -98,7 +135,7 @@ class Snapshot:
         offset = address - self._starts[index]
         if offset > len(self._data[index]):
             return b""
-        return self._data[index][max(0, offset - length) : offset]
+        return bytes(self._data[index][max(0, offset - length) : offset])
 
     def word(self, address: int) -> Optional[int]:
         """Returns the pointer-sized word at `address`, or None if it is not known."""
@@ -134,12 +171,14 @@ class Snapshot:
         return read
 
     def word_reader(self, start: int, end: int) -> WordReader:
-        """Returns `word`, but faster in the extent that has most of start..end: an index into decoded words."""
+        """Returns `word`, but faster in the extent that has most of start..end."""
+        if self.byte_order != sys.byteorder:
+            return self.reader32(start, end) if self.pointer_size == 4 else self.word
         index = self._widest(start, end)
         if index is None or self._starts[index] % self.pointer_size:
             return self.word
-        base, words = self._starts[index], self._words_of(index)
-        high, slow = base + len(words) * self.pointer_size, self.word
+        base, words, slow = self._starts[index], self._cast(self._data[index]), self.word
+        high = base + len(words) * self.pointer_size
         shift, mask = (2, 3) if self.pointer_size == 4 else (3, 7)
 
         def read(address: int) -> Optional[int]:
@@ -149,26 +188,26 @@ class Snapshot:
 
         return read
 
-    def words(self, start: int, end: int) -> Optional[array[int]]:
+    def words(self, start: int, end: int) -> Optional[Sequence[int]]:
         """Returns the words of start..end. None unless all are known, in one extent, and all of it is word-aligned."""
-        index = bisect_right(self._starts, start) - 1
-        width = self.pointer_size
+        index, width = bisect_right(self._starts, start) - 1, self.pointer_size
         if index < 0 or self._starts[index] % width or start % width or end % width:
             return None
-        first, last = (start - self._starts[index]) // width, (end - self._starts[index]) // width
-        words = self._words_of(index)
-        return words[first:last] if first <= last <= len(words) else None
+        first, last = start - self._starts[index], end - self._starts[index]
+        if not first <= last <= len(self._data[index]):
+            return None
+        words = self._cast(self._data[index][first:last])
+        if self.byte_order == sys.byteorder:
+            return words
+        swapped = array(_TYPE_OF_WIDTH[width], words.tobytes())
+        swapped.byteswap()
+        return swapped
 
-    def _words_of(self, index: int) -> array[int]:
-        words = self._words[index]
-        if words is None:
-            data = self._data[index]
-            words = array(_TYPE_OF_WIDTH[self.pointer_size])
-            words.frombytes(data[: len(data) // self.pointer_size * self.pointer_size])
-            if self.byte_order != sys.byteorder:
-                words.byteswap()
-            self._words[index] = words
-        return words
+    def _cast(self, data: Buffer) -> memoryview[int]:
+        """Returns the whole words of some bytes, in the byte order of this machine, without a copy."""
+        return memoryview(data)[: len(data) // self.pointer_size * self.pointer_size].cast(
+            _TYPE_OF_WIDTH[self.pointer_size]
+        )
 
 
 def snapshot_of(

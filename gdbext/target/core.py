@@ -19,7 +19,7 @@ from gdbext.source.core import CoreSource, parse_core
 from gdbext.source.files import FileError, Loaded
 from gdbext.source.memory import Memory
 from gdbext.source.registers import auxiliary_of, threads_of
-from gdbext.source.saved import Saved, read_saved, saved_ring
+from gdbext.source.saved import Saved, core_source, read_saved
 from gdbext.source.snapshot import snapshot_of
 from gdbext.source.wrapped_core import core_in
 from gdbext.symbols.elf_symbols import ElfSymbols
@@ -53,7 +53,7 @@ def open_dump(path: str, file: Loaded, images: Sequence[Image]) -> Dump:
         core = parse_core(loaded.data)
     except FileError as problem:
         raise UserError(f"{path}: {problem}") from None
-    source = CoreSource(core, saved_ring(core))
+    source = core_source(core)
     for base, data, name, _ in images:
         refuse_difference(path, name, source.difference(base, data))
         source.add(base, data)

@@ -3,12 +3,17 @@
 
 from __future__ import annotations
 
+import random
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
 from gdbext.report.sentences import words
 from gdbext.source.known import Known, parse_ranges
-from gdbext.source.link import Link, Progress
+from gdbext.source.link import Link, Progress, Task
 from gdbext.source.memory import Memory
+from gdbext.source.snapshot import Snapshot
 
 BASE, SIZE = 0x2000_0000, 256 << 10
 
@@ -91,9 +96,29 @@ def test_progress_is_told_ever_less_often() -> None:
     progress.announce("reading", 60.4)
     for second in range(60):
         now[0] = second
-        progress.tell(second, 60)
+        progress.tell(Task("bytes", second, 60, 0))
+        if second == 9:
+            progress.damaged(BASE)
     assert said[0] == "reading takes about 60 s (Ctrl-C keeps what is there)"
-    assert said[1:] == [f"{done} of 60 bytes, about {60 - done} s left" for done in (1, 2, 4, 8, 16, 32)]
+    found = f"; 1 damaged so far, the first at {BASE:#x}"
+    told = [f"{done} of 60 bytes, about {60 - done} s left" for done in (1, 2, 4, 8, 16, 32)]
+    assert said[1:] == [*told[:4], told[4] + found, told[5] + found]
+
+
+def test_a_command_that_goes_on_says_what_it_does() -> None:
+    """Within two seconds of its beginning, whatever it reads: the task under way, else the bytes."""
+    said: list[str] = []
+    now = [0.0]
+    progress = Progress(said.append, lambda: now[0])
+    for tenth in range(200):
+        now[0] = tenth / 10
+        progress.task = Task("bytes of the heap", 10 * tenth, 2000, 5.0) if tenth > 50 else None
+        progress.beat(tenth)
+    assert said[:3] == ["10 bytes read", "20 bytes read", "40 bytes read"]
+    assert said[3] == "800 of 2,000 bytes of the heap, about 4 s left"
+    progress.begin()
+    progress.beat(1)
+    assert len(said) == 5, "the next command has a second of its own"
 
 
 def test_a_link_is_learnt_from_its_reads() -> None:
@@ -117,3 +142,65 @@ def test_ranges_that_are_none(text: str) -> None:
 def test_ranges() -> None:
     assert parse_ranges("0x10,0x20  48,64") == [(16, 32), (48, 64)]
     assert parse_ranges("") == []
+
+
+PAGE, PAGES = 256, 4096
+
+
+def from_the_middle(count: int) -> list[int]:
+    """Page numbers that grow a range at both of its ends in turn."""
+    return [count // 2 + (number // 2 if number % 2 == 0 else -1 - number // 2) for number in range(count)]
+
+
+def in_any_order(count: int) -> list[int]:
+    return random.Random(7).sample(range(count), count)
+
+
+@pytest.mark.parametrize(
+    "order", [range, lambda count: reversed(range(count)), from_the_middle, in_any_order],
+    ids=["upwards", "downwards", "both", "any"],
+)  # fmt: skip
+def test_an_extent_that_grows_by_pages_is_copied_a_few_times(
+    order: Callable[[int], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[int] = []
+
+    class Counted(bytearray):
+        def __init__(self, size: int = 0) -> None:
+            made.append(size)
+            super().__init__(size)
+
+    monkeypatch.setattr("gdbext.source.snapshot.bytearray", Counted, raising=False)
+    snapshot = Snapshot()
+    for page in order(PAGES):
+        snapshot.add(BASE + page * PAGE, page.to_bytes(2, "little") * (PAGE // 2))
+        assert snapshot.word(BASE + page * PAGE) == page << 16 | page, "it is read as it grows"
+    assert snapshot.extents() == [(BASE, BASE + PAGE * PAGES)]
+    assert snapshot.get(BASE, PAGE * PAGES) == b"".join(
+        page.to_bytes(2, "little") * (PAGE // 2) for page in range(PAGES)
+    )
+    assert sum(made) <= 20 * PAGE * PAGES
+    assert max(made) <= 1.5 * PAGE * PAGES
+
+
+@pytest.mark.parametrize("width", [4, 8])
+@pytest.mark.parametrize("byte_order", ["little", "big"])
+def test_a_snapshot_is_as_if_its_bytes_were_written_one_by_one(width: int, byte_order: Any) -> None:
+    choose, model = random.Random(width), dict[int, int]()
+    snapshot = Snapshot(width, byte_order)
+    for _ in range(400):
+        start, data = BASE + choose.randrange(3000), choose.randbytes(choose.randrange(1, 120))
+        snapshot.add(start, data)
+        model.update(enumerate(data, start))
+        place, length = BASE + choose.randrange(3000) // width * width, width * choose.randrange(1, 9)
+        known = all(address in model for address in range(place, place + length))
+        wanted = bytes(model.get(address, 0) for address in range(place, place + length)) if known else None
+        assert snapshot.get(place, length) == wanted
+        word = None if wanted is None else int.from_bytes(wanted[:width], byte_order)
+        if known:
+            assert snapshot.word_reader(place, place + length)(place) == word
+        assert (snapshot.words(place, place + length) or [word])[0] == word
+        assert [
+            (low, high) for low, high in snapshot.extents() if any(at not in model for at in range(low, high))
+        ] == []
+    assert sum(high - low for low, high in snapshot.extents()) == len(model)

@@ -15,7 +15,7 @@ from tests.docs.sentences.world import Distant, Link, Symbols, ask, case, change
 from tests.image import overrun as overrun_heap
 from tests.image.broken import BY_HAND, CONTROL, HEAP, SOUND, Heap
 from tests.support import fixtures
-from tests.support.tlsf_image import Shape, payloads, shaped_image
+from tests.support.tlsf_image import Shape, heap_image, payloads, shaped_image
 from tests.support.tlsf_pools import BASE, FULL, LOADED, PLAIN, Images, Pools
 from tests.unit.dumped_world import dumped, region
 
@@ -156,11 +156,18 @@ def used_blocks() -> Any:
 
 def read_in_part() -> Any:
     """Headers alone are read over a link so slow that what lies behind the damage is too dear."""
-    images, blocks = case("a016"), fixtures.case("a016").truth.blocks
-    source = Distant(snapshot_of(changed(images, {blocks[20].raw - 4: 0xFFFF_FFF0})))
+    blocks = [(30_000, True)] * 5
+    images = [(BASE, heap_image(BASE, blocks))]
+    source = Distant(snapshot_of(changed(images, {payloads(BASE, blocks, Shape())[1] - 4: 0xFFFF_FFF0})))
     memory = Memory(source, plan="headers")
     memory.link.seconds = lambda size: size / 1000  # type: ignore[method-assign]
-    return ask(Target(Link(memory)), "check", heap=option("a016"))
+    return ask(Target(Link(memory)), "check", heap=f"multi_heap@{BASE:#x}")
+
+
+def behind_poison() -> Any:
+    """A damaged header in front of blocks between canaries."""
+    header = fixtures.case("a016").truth.blocks[20].raw - 4
+    return check(changed(case("a016"), {header: 0xFFFF_FFF0}), option("a016"))
 
 
 def flat(kind: str, data: bytes) -> Callable[[], Any]:
@@ -220,6 +227,7 @@ RECIPES: dict[str, Callable[[], Any]] = {
     "many candidates": many_candidates,
     "used blocks alone": used_blocks,
     "a slow link": read_in_part,
+    "damage in front of canaries": behind_poison,
     "no TLSF": flat("tlsf", bytes(4096)),
     "no multi_heap": flat("multi_heap", b"\x11" * 4096),
     "not initialised": flat("multi_heap", bytes(4096)),
