@@ -139,7 +139,7 @@ def _with_pools(target: Target, regions: List[Region], pools: Sequence[str]) -> 
     spans = [_pair(target, f"--pool {text}", text) for text in pools]
     for low, high in spans:
         target.bytes.memory().allow_named(low, high)
-    named = replace(able[0], pools=(*able[0].pools, *spans))
+    named = replace(able[0], pools=(*able[0].pools, *spans), told=False)
     return [named if region is able[0] else region for region in regions]
 
 
