@@ -16,6 +16,7 @@ from typing import Any, BinaryIO, Dict, Iterator, List, NamedTuple, Optional, Tu
 
 from gdbext.source.files import FileError
 from gdbext.source.snapshot import ByteOrder
+from gdbext.symbols.code import Sample, code_samples
 
 _FUNCTION, _OBJECT, _NO_TYPE = 2, 1, 0
 _UNDEFINED = 0
@@ -76,6 +77,11 @@ class ElfFile:
                 functions.append(symbol)
         self._functions = sorted(functions, key=lambda symbol: (symbol.address, symbol.kind == _FUNCTION))
 
+    @property
+    def has_symbols(self) -> bool:
+        """True if the file has a table of symbols. Those of a stripped file name shared libraries' alone."""
+        return self.elf.get_section_by_name(".symtab") is not None
+
     def _name(self, symbol: Symbol) -> str:
         end = self._names.find(b"\0", symbol.name)
         return self._names[symbol.name : end].decode("utf-8", "replace")
@@ -93,6 +99,19 @@ class ElfFile:
         for symbol in self._symbols:
             if symbol.kind == _OBJECT:
                 yield self._name(symbol), symbol.address + self.bias, symbol.size
+
+    def libraries(self) -> List[str]:
+        """Returns the names of the shared libraries that the program asks for."""
+        section = self.elf.get_section_by_name(".dynamic")
+        try:
+            tags = [] if section is None else list(section.iter_tags("DT_NEEDED"))
+            return [str(tag.needed) for tag in tags]
+        except Exception:  # on a damaged file pyelftools raises any kind of exception
+            return []
+
+    def code(self) -> List[Sample]:
+        """Returns samples of the program's code."""
+        return [(address + self.bias, data) for address, data in code_samples(self.path)]
 
     def size_of(self, name: str) -> Optional[int]:
         """Returns the size of a variable in bytes, or None."""

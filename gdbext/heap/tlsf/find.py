@@ -17,12 +17,12 @@ from typing import Iterable, Iterator, List, Set, Tuple
 from gdbext.heap.allocator import LARGEST_HEAP, Named
 from gdbext.heap.tlsf.nuttx import read_mm_heap
 from gdbext.heap.tlsf.pools import recognise_plain
-from gdbext.heap.tlsf.registered import read_memory_types, read_registered
+from gdbext.heap.tlsf.registered import LIST, NAMED_BYTES, read_memory_types, read_registered
 from gdbext.heap.tlsf.roots import root_hints
 from gdbext.heap.tlsf.search import heap_at_control
 from gdbext.model.record import replace
 from gdbext.model.region import Region
-from gdbext.model.said import Said, said
+from gdbext.model.said import Said, Text, said
 from gdbext.source.memory import Memory
 from gdbext.symbols.shapes import Program
 
@@ -34,13 +34,12 @@ _FEWEST_EMPTY = 4
 _NEAR = 256  # variables this near to each other are read at once
 _NUTTX = ("g_mmheap", "g_kmmheap", "g_pgheap")
 _NUTTX_MEMORY = "g_idle_topstack"  # its value is where NuttX's first heap begins, with its struct
-_NAMED = 64 << 10  # bytes that a user is asked to name, to read a heap's control data
 _LEAST_POOL = 64  # bytes that an array must have to contain a pool
 
 
 def find_named(memory: Memory, program: Program) -> Named:
     """Returns the heaps of ESP-IDF's list; without that list, those of NuttX."""
-    head = program.address_of("registered_heaps")
+    head = program.address_of(LIST)
     if head is None:
         return _find_nuttx(memory, program)
     types, count = program.address_of("soc_memory_types"), program.address_of("soc_memory_type_count")
@@ -58,14 +57,16 @@ def _find_nuttx(memory: Memory, program: Program) -> Named:
     """Returns the heaps of NuttX's pointers. If the only one is wrong, its heap is looked for where memory begins."""
     heaps: List[Region] = []
     wrong: List[Tuple[str, int, Said]] = []  # a pointer that leads to no heap: its name, its address and what to say
+    unset: List[Text] = []
     probed: Set[int] = set()
     for name in _NUTTX:
         variable = program.address_of(name)
         address = None if variable is None else memory.word(variable)
         if variable is None or not address:
+            unset += [said("root-not-set", name=name, place=variable)] if variable is not None and address == 0 else []
             continue
         if not memory.may_read(address, address + memory.source.pointer_size):
-            why = said("root-outside", name=name, place=variable, value=address, end=address + _NAMED)
+            why = said("root-outside", name=name, place=variable, value=address, end=address + NAMED_BYTES)
             wrong.append((name, variable, why))
             continue
         origin = said("found-by-member", name=name)
@@ -82,7 +83,7 @@ def _find_nuttx(memory: Memory, program: Program) -> Named:
         if heap is not None:  # what is wrong with the first pointer becomes a finding of its heap
             name, variable, _ = wrong.pop(0)
             heaps = [replace(heap, hints={**heap.hints, **root_hints(name, variable, address)})]
-    return Named(heaps, [why for _, _, why in wrong])
+    return Named(heaps, [*(why for _, _, why in wrong), *(() if heaps or wrong else unset)])
 
 
 def find_pointed_to(memory: Memory, program: Program) -> Named:

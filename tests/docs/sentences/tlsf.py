@@ -231,6 +231,7 @@ RECIPES: dict[str, Callable[[], Any]] = {
     "NuttX, a wrong pointer": nuttx_with(lambda heap: setattr(heap, "root", STATICS + 16)),
     "NuttX, no heap": nuttx_with(lambda heap: setattr(heap, "root", STATICS + 16), begin=False),
     "NuttX, elsewhere": nuttx_with(lambda heap: setattr(heap, "root", 0x8080_0000), begin=False),
+    "NuttX, not yet": nuttx_with(lambda heap: setattr(heap, "root", 0), begin=False),
     "NuttX, delayed": nuttx_with(delayed),
     "a variable": pointed_to,
     "many candidates": many_candidates,
