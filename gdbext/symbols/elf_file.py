@@ -147,9 +147,12 @@ class ElfFile:
     def constant(self, name: str) -> Optional[bytes]:
         """Returns the bytes of a constant variable from the file, or None."""
         found = next((one for one in self.objects() if one[0] == name), None)
-        for start, data in self.constants() if found is not None else ():
-            if found is not None and start <= found[1] and found[1] + found[2] <= start + len(data):
-                return data[found[1] - start :][: found[2]]
+        if found is None:
+            return None
+        for section in self.elf.iter_sections():  # linkers put constants into sections that may be written, too
+            start, data = section.header.sh_addr + self.bias, section.header
+            if data.sh_type == "SHT_PROGBITS" and start <= found[1] and found[1] + found[2] <= start + data.sh_size:
+                return bytes(section.data()[found[1] - start :][: found[2]])
         return None
 
     def build_id(self) -> Optional[str]:

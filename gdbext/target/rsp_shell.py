@@ -11,7 +11,7 @@ from typing import Iterator, Optional, Sequence
 
 from gdbext.heap.allocator import LARGEST_HEAP
 from gdbext.model.errors import UserError
-from gdbext.source.chip import CHIP_MEMORY, chip_memory
+from gdbext.source.chip import CHIP_MEMORY, chip_memory, heap_memory
 from gdbext.source.known import Known, parse_ranges
 from gdbext.source.link import Say
 from gdbext.target.core import open_program
@@ -42,6 +42,7 @@ def rsp_target(
             sections, table = program.sections(), program.constant(CHIP_MEMORY)
             spans = [(start, end) for start, end, _ in sections]
             spans += [] if table is None else chip_memory(table, program.pointer_size, program.byte_order)
+            spans += heap_memory(program.address_of)
             known = Known([*spans, *named], [(start, end) for start, end, writable in sections if writable])
             memory = data.in_format(program.pointer_size, program.byte_order, known)
         else:
