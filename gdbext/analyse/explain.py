@@ -224,6 +224,9 @@ def _explain_counters(case: Case) -> None:
 
 
 def _explain_control(case: Case) -> None:
+    if case.fault.role == "variable":  # it lies outside of the heap
+        case.tell(OPEN, "stray-write", None, said("stray-write", bytes=case.length), said("blocks-intact"))
+        return
     text = said("control-overwritten", bytes=case.length)
     case.tell(OPEN, "control-overwritten", None, text, said("no-block-runs-in"))
     first = case.facts.layout.first

@@ -11,6 +11,7 @@ from argparse import Namespace
 from functools import lru_cache
 from typing import Callable, Iterator, List, Optional, Sequence, Tuple
 
+from gdbext.collect.absent import no_heap, why_no_heap
 from gdbext.collect.collected import Collected
 from gdbext.collect.traces import NoRing, read_trace, with_task_lists
 from gdbext.heap.allocator import LARGEST_HEAP, Named
@@ -22,14 +23,11 @@ from gdbext.model.record import replace
 from gdbext.model.region import Region, Span
 from gdbext.model.reports.base import Skipped
 from gdbext.model.said import said
+from gdbext.report.sentences import words
 from gdbext.target.formats import region_named
 from gdbext.target.target import Target
 
 _MOST_HOLES_SHOWN = 8
-_NO_HEAP = (
-    "no heap found: no symbol leads to one, and nothing that was searched looks like one; search memory with "
-    "--search START,END, or name one with --heap KIND@ADDRESS"
-)
 
 
 def collect_trace(target: Target, wanted: Namespace) -> Collected:
@@ -60,8 +58,11 @@ def collect(target: Target, wanted: Namespace, needed: bool = True) -> Collected
     regions = _with_pools(target, _regions(found, asked, span, named), pools)
     if not regions:
         memory.require_whole()
-    if needed and not regions and not found.heaps_missing and target.trace is None:
-        raise UserError(_NO_HEAP)
+    if not regions and not found.heaps_missing and target.trace is None:
+        why = why_no_heap(target)
+        if needed:
+            raise UserError(words(no_heap(target, why)))
+        found.skipped += [] if why is None else [Skipped("heaps", why)]
     proven = found.proven
     for region in regions:
         heap = read_heap(memory, region, proven)
@@ -148,7 +149,7 @@ def _with_pools(target: Target, regions: List[Region], pools: Sequence[Span]) ->
         raise UserError(f"{first}: {len(able)} heaps here may have pools: name one with --heap, as {kinds}")
     for low, high in pools:
         target.bytes.memory().allow_named(low, high)
-    named = replace(able[0], pools=(*able[0].pools, *pools))
+    named = replace(able[0], pools=(*able[0].pools, *pools), told=False)
     return [named if region is able[0] else region for region in regions]
 
 

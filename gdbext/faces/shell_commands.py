@@ -33,7 +33,12 @@ _IMAGE = Argument(
     {"action": "append", "default": [], "metavar": "BASE=FILE"},
 )
 _ELF = Argument("--elf", "the program: its symbols and lines", {"metavar": "FILE"})
-SOURCES = (CORE, _IMAGE, _ELF)
+_MEMORY = Argument(
+    "--memory",
+    "with --rsp: further memory that may be read; repeatable",
+    {"action": "append", "default": [], "metavar": "START,END"},
+)
+SOURCES = (CORE, _IMAGE, _ELF, _MEMORY)
 
 
 def obey(name: str, words: List[str]) -> int:
@@ -85,9 +90,11 @@ def _target(options: Namespace) -> Iterator[Target]:
     """Yields the target that the options name: files, or a server of GDB's remote protocol."""
     heaps = getattr(options, "heap", [])
     if options.rsp is None:
+        if options.memory:
+            raise UserError("--memory names memory behind --rsp: leave it out, or add a file with --image BASE=FILE")
         yield load("target.files", "file_target")(options.core, options.image, options.elf, heaps)
         return
     if options.image or options.core is not None:
         raise UserError("--rsp is a live target, and a core or --image a file: give one of them")
-    with load("target.rsp_shell", "rsp_target")(options.rsp, options.elf, heaps, say) as target:
+    with load("target.rsp_shell", "rsp_target")(options.rsp, options.elf, heaps, options.memory, say) as target:
         yield target

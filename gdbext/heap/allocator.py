@@ -18,7 +18,7 @@ called clean heaps of a new kind damaged).
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import Callable, List, Mapping, NamedTuple, Optional, Sequence, Tuple, Union
+from typing import Callable, Iterable, List, Mapping, NamedTuple, Optional, Sequence, Tuple, Union
 
 from gdbext.heap.cover import Evidence, Proven
 from gdbext.heap.facts import Counters, HeapFacts, Invariants
@@ -112,6 +112,8 @@ class Family(Record):
     `find` returns the heaps that the names of symbols lead to. `find_pointed_to` returns the heaps that variables of
     any name point to; it is called only if no family has found a heap by name. `search` returns the heaps that it
     recognises in memory by their bytes, outside of the ranges `taken`. It adds what it could not search to `left_out`.
+    `displaced` yields how far memory must be moved so that pointers in it lead where they should, by what looks like a
+    heap in it.
     """
 
     allocators: Tuple[Allocator, ...]
@@ -119,6 +121,7 @@ class Family(Record):
     files: Tuple[str, ...] = ()  # the names of its source files
     find: Callable[[Memory, Program], Named] = lambda memory, program: Named([], [])
     find_pointed_to: Callable[[Memory, Program], Named] = lambda memory, program: Named([], [])
+    displaced: Callable[[Snapshot], Iterable[int]] = lambda snapshot: ()
     search: Callable[[Memory, Snapshot, Sequence[Span], List[Text]], List[FoundHeap]] = lambda *_: []
     sentences: Mapping[str, str] = MappingProxyType({})  # the sentences for its allocators' facts, by key
 

@@ -26,3 +26,4 @@ class Region(Record):
     origin: Text = _BY_USER
     hints: Hints = MappingProxyType({})
     pools: Tuple[Span, ...] = ()  # memory that the allocator was given, as the user or the program says
+    told: bool = False  # the pools are all there are, and each ends where its range does: the allocator says so itself

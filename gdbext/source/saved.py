@@ -86,6 +86,7 @@ def _heap(entry: Dict[str, Any]) -> Region:
         str(entry["origin"]),
         hints,
         pools,
+        entry.get("told") is True,
     )
 
 

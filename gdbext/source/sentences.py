@@ -5,7 +5,7 @@ SENTENCES = {
     "interrupted": "interrupted: what was not read is not judged; the same command again reads on",
     "not-known-memory": (
         "{start:#x}..{end:#x} lies outside of the memory that is known here and was not read; "
-        "if it is there: set memtrace memory {start:#x},{end:#x}"
+        "if it is there: set memtrace memory {start:#x},{end:#x} (in the shell: --memory {start:#x},{end:#x})"
     ),
     "core-segments-cut": "the core is cut off: {left:,} of its {all:segment} are not listed",
     "core-memory-cut": "the core is cut off: {left:byte} of memory that it lists are not in the file",

@@ -20,6 +20,7 @@ from gdbext.source.files import LARGEST_FILE, FileError
 from gdbext.source.known import clipped
 from gdbext.source.memory import joined
 from gdbext.source.snapshot import ByteOrder
+from gdbext.symbols.code import Sample, code_samples
 from gdbext.symbols.elf_bounds import bytes_of, sections_of
 
 _FUNCTION, _OBJECT, _NO_TYPE = 2, 1, 0
@@ -94,6 +95,11 @@ class ElfFile:
     def _named(self, name: str) -> List[Any]:
         return [section for section in self.all_sections if section.name == name]
 
+    @property
+    def has_symbols(self) -> bool:
+        """True if the file has a table of symbols. Those of a stripped file name shared libraries' alone."""
+        return bool(self._named(".symtab"))
+
     def _name(self, symbol: Symbol) -> str:
         return self._bytes(symbol).decode("utf-8", "replace")
 
@@ -114,6 +120,19 @@ class ElfFile:
         for symbol in self._symbols:
             if symbol.kind == _OBJECT:
                 yield self._name(symbol), symbol.address + self.bias, symbol.size
+
+    def libraries(self) -> List[str]:
+        """Returns the names of the shared libraries that the program asks for."""
+        section = self.elf.get_section_by_name(".dynamic")
+        try:
+            tags = [] if section is None else list(section.iter_tags("DT_NEEDED"))
+            return [str(tag.needed) for tag in tags]
+        except Exception:  # on a damaged file pyelftools raises any kind of exception
+            return []
+
+    def code(self) -> List[Sample]:
+        """Returns samples of the program's code."""
+        return [(address + self.bias, data) for address, data in code_samples(self.path)]
 
     def size_of(self, name: str) -> Optional[int]:
         """Returns the size of a variable in bytes, or None."""
@@ -149,9 +168,12 @@ class ElfFile:
     def constant(self, name: str) -> Optional[bytes]:
         """Returns the bytes of a constant variable from the file, or None."""
         found = next((one for one in self.objects() if one[0] == name), None)
-        for start, data in self.constants() if found is not None else ():
-            if found is not None and start <= found[1] and found[1] + found[2] <= start + len(data):
-                return data[found[1] - start :][: found[2]]
+        if found is None:
+            return None
+        for section in self.elf.iter_sections():  # linkers put constants into sections that may be written, too
+            start, data = section.header.sh_addr + self.bias, section.header
+            if data.sh_type == "SHT_PROGBITS" and start <= found[1] and found[1] + found[2] <= start + data.sh_size:
+                return bytes(section.data()[found[1] - start :][: found[2]])
         return None
 
     def build_id(self) -> Optional[str]:

@@ -90,7 +90,9 @@ class ElfSymbols(ElfFile):
         return None, Budget(0)
 
     def facts(self) -> Tuple[Text, ...]:
-        """Returns a sentence that names the program, and says so if it has no line numbers."""
+        """Returns a sentence that names the program, and says so if it has no line numbers, or no symbols at all."""
+        if not self.has_symbols:
+            return (said("symbols-stripped", file=self.path),)
         bare = self._dwarf is None
         return (said("symbols-without-lines", file=self.path) if bare else said("symbols-of", file=self.path),)
 

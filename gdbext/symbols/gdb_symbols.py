@@ -17,6 +17,7 @@ import gdb
 from gdbext.model.events import Frame, Stack
 from gdbext.model.said import Text, said
 from gdbext.source.gdb_inferior import program_memory
+from gdbext.symbols.code import Sample, code_samples
 from gdbext.symbols.shapes import DEEPEST, MOST_MEMBERS, Member, Shape, Variable, inside, members_by_name
 
 # Positions of the function's name and the condition among the arguments of the C libraries' assertions.
@@ -132,6 +133,15 @@ class GdbProgram:
             following = dict(zip(ends, ends[1:]))
             self._objects = [(name, start, following.get(start, start) - start) for start, name in places]
         return iter(self._objects)
+
+    def libraries(self) -> List[str]:
+        """Returns the files that GDB has loaded: the program and its shared libraries."""
+        return [objfile.filename or "" for objfile in gdb.objfiles() if objfile.is_valid()]
+
+    def code(self) -> List[Sample]:
+        """Returns samples of the loaded program's code."""
+        space = gdb.current_progspace()
+        return [] if space is None or space.filename is None else code_samples(space.filename)
 
     def variable_of(self, function: str, name: str, follow: Sequence[str] = ()) -> Optional[Variable]:
         """Returns a variable of the function's source, with the shapes that the members in `follow` lead to."""

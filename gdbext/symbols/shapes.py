@@ -56,6 +56,9 @@ class Program(Types, Protocol):
     def objects(self) -> Iterator[Tuple[str, int, int]]:
         """Yields name, address and size of every variable."""
 
+    def libraries(self) -> Sequence[str]:
+        """Returns the names of the shared libraries that the program uses."""
+
 
 def members_by_name(found: Iterable[Tuple[str, Member]]) -> Dict[str, Member]:
     """Returns members by their full names, and by their last names if no other member has that name."""

@@ -19,7 +19,7 @@ from gdbext.model.events import Assertion, Frame, Stack
 from gdbext.model.machine import Machine, machine_of
 from gdbext.model.record import replace
 from gdbext.model.said import Said, Text, said
-from gdbext.source.chip import CHIP_MEMORY, chip_memory
+from gdbext.source.chip import CHIP_MEMORY, chip_memory, heap_memory
 from gdbext.source.core import Core
 from gdbext.source.gdb_inferior import (
     NamedMemory,
@@ -287,7 +287,9 @@ def target_over_rsp(address: str, program: GdbProgram, settings: Settings, say: 
 
 
 def _allow_chip_memory(memory: Memory) -> None:
-    """Makes the memories in the program's table known, on a fragile stub: it has no neighbourhoods."""
+    """Makes the memory for heaps known, and those in the program's table on a fragile stub: it has no neighbourhoods."""
+    for start, end in heap_memory(address_of):
+        memory.allow_named(start, end)
     if not memory.fragile:
         return
     table, size = address_of(CHIP_MEMORY), size_of(CHIP_MEMORY)

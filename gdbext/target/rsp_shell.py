@@ -10,8 +10,9 @@ from contextlib import contextmanager
 from typing import Iterator, Optional, Sequence
 
 from gdbext.heap.allocator import LARGEST_HEAP
-from gdbext.source.chip import CHIP_MEMORY, chip_memory
-from gdbext.source.known import Known
+from gdbext.model.errors import UserError
+from gdbext.source.chip import CHIP_MEMORY, chip_memory, heap_memory
+from gdbext.source.known import Known, parse_ranges
 from gdbext.source.link import Say
 from gdbext.target.addresses import number_of
 from gdbext.target.core import open_program
@@ -22,8 +23,14 @@ from gdbext.target.target import Code, Debugger, NoProgram, Target
 
 
 @contextmanager
-def rsp_target(address: str, elf: Optional[str], heaps: Sequence[str], say: Say) -> Iterator[Target]:
-    """Connects to the target at an address, and lets go of it at the end."""
+def rsp_target(
+    address: str, elf: Optional[str], heaps: Sequence[str], more: Sequence[str], say: Say
+) -> Iterator[Target]:
+    """Connects to the target at an address, and lets go of it at the end. `more`: further memory, as START,END."""
+    try:
+        named = [span for text in more for span in parse_ranges(text)]
+    except ValueError as problem:
+        raise UserError(f"--memory {problem}") from None
     program = None if elf is None else open_program(elf, None)
     regions = [region_named(text, number_of) for text in heaps] if program is None else []
     settings = Settings()
@@ -36,11 +43,12 @@ def rsp_target(address: str, elf: Optional[str], heaps: Sequence[str], say: Say)
             sections, table = program.sections(), program.constant(CHIP_MEMORY)
             spans = [(start, end) for start, end, _ in sections]
             spans += [] if table is None else chip_memory(table, program.pointer_size, program.byte_order)
-            known = Known(spans, [(start, end) for start, end, writable in sections if writable])
+            spans += heap_memory(program.address_of)
+            known = Known([*spans, *named], [(start, end) for start, end, writable in sections if writable])
             memory = data.in_format(program.pointer_size, program.byte_order, known)
             memory.standing += program.remarks
         else:
-            spans = [(region.address, region.address + LARGEST_HEAP) for region in regions]
+            spans = [*named, *((region.address, region.address + LARGEST_HEAP) for region in regions)]
             memory = best_format(lambda width, order: data.in_format(width, order, Known(spans)), regions)
         data.use(memory, code)
         yield Target(data, code, Debugger(over=memory), settings)

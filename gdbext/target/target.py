@@ -19,6 +19,7 @@ from gdbext.model.said import Said, Text, said
 from gdbext.model.watch import Watched, WatchPlan
 from gdbext.source.memory import Memory
 from gdbext.source.saved import Saved
+from gdbext.symbols.code import Sample
 from gdbext.symbols.shapes import Program, Variable
 from gdbext.target.settings import Settings
 from gdbext.trace.trace import Trace
@@ -65,6 +66,9 @@ class Code(Program, Protocol):
     def writable(self) -> List[Tuple[str, int, int]]:
         """Returns name, start and end of the sections that the program writes to."""
 
+    def code(self) -> List[Sample]:
+        """Returns samples of the program's code, from its file."""
+
     def name_at(self, address: int) -> Optional[str]:
         """Returns the variable or function at an address, as NAME or NAME+OFFSET, or None."""
 
@@ -106,9 +110,17 @@ class NoProgram:
         """Yields nothing."""
         return iter(())
 
+    def libraries(self) -> Sequence[str]:
+        """Returns nothing."""
+        return ()
+
     def variable_of(self, function: str, name: str, follow: Sequence[str] = ()) -> Optional[Variable]:
         """Returns None."""
         return None
+
+    def code(self) -> List[Sample]:
+        """Returns []."""
+        return []
 
     def build_id(self) -> Optional[str]:
         """Returns None."""

@@ -17,11 +17,16 @@ import pytest
 from gdbext.analyse.rules_trace import TRACE_RULES
 from gdbext.heap.facts import Rule
 from gdbext.heap.registry import ALLOCATORS
+from gdbext.heap.tlsf.nuttx import read_mm_heap
 from gdbext.model.region import Region
+from gdbext.model.said import said
+from gdbext.source.memory import Memory
+from gdbext.source.snapshot import snapshot_of
 from tests.image.ask import check, check_region
 from tests.image.broken import BY_HAND, SOUND, Heap
 from tests.support import fixtures
 from tests.support.heap_2_image import Array, Build, Heap1, Heap2, load
+from tests.support.nuttx_image import NuttX
 from tests.support.ring import Ring
 
 ARRAY, TOTAL = 0x2000_1004, 8192
@@ -157,6 +162,16 @@ def traced(rule: str) -> Reports:
     return by_trace(before), by_trace([*before, *more])
 
 
+def of_nuttx() -> Reports:
+    """Its own pointer to the control block is overwritten."""
+    heap = NuttX([(64, True), (112, True), (320, False)])
+    region = read_mm_heap(Memory(snapshot_of(heap.images())), heap.heap, said("found-by-member"))
+    assert region is not None
+    before = check_region(list(heap.images()), region)["heaps"][0]
+    heap.put(heap.mm_tlsf, 0x4141_4141)
+    return before, check_region(list(heap.images()), region)["heaps"][0]
+
+
 def proofs() -> Iterator[tuple[str, Callable[[], Reports]]]:
     """The reports before and after, by the allocator and its rule."""
     for rule, by_hand in BY_HAND.items():
@@ -165,6 +180,7 @@ def proofs() -> Iterator[tuple[str, Callable[[], Reports]]]:
     yield "multi_heap poison-slack", partial(broken_by, write_into_the_slack, "a036")
     for rule, case_id in BY_FIXTURE.items():
         yield rule, partial(done_again, case_id)
+    yield "tlsf root-pointer", of_nuttx
     for rule, break_it in OF_HEAP_2.items():
         yield f"freertos_heap_2 {rule}", partial(of_heap_2, break_it)
     yield "freertos_heap_1 next-byte", partial(of_heap_1, lambda heap: heap.put(heap.next_byte, 1203))

@@ -153,20 +153,28 @@ def test_a_ring_alone_is_read_whole(panic: Panic) -> None:
 
 TABLE = """
 typedef struct { long start; unsigned size, type; long iram; _Bool startup_stack; } soc_memory_region_t;
-const soc_memory_region_t soc_memory_regions[] = {{%#x, 0x1000, 0, 0, 0}, {%#x, %#x, 0, 0, 0}};
+PLACE const soc_memory_region_t soc_memory_regions[] = {{%#x, 0x1000, 0, 0, 0}, {%#x, %#x, 0, 0, 0}};
 void *registered_heaps = (void *)%#x;
 int main(void) { return 0; }
 """
 
 
-def test_the_chips_memories_are_those_of_its_table(tmp_path: Path) -> None:
+# ESP-IDF's linker scripts put constants among others of which some are writable: the whole section then is.
+WRITABLE = '__attribute__((section(".flash.rodata,\\"aw\\"#")))'
+
+
+@pytest.mark.parametrize("told_by", ["a table", "a table that could be written", "symbols"])
+def test_the_chips_memories_are_those_of_its_table(told_by: str, tmp_path: Path) -> None:
     """A heap that no section of the program names, and a list of heaps in memory that only that table names."""
     heap = case("a005")
     image = heap.images[0]
     node, end = image.base - 0x4000, image.base + len(image.data)
-    (tmp_path / "a.c").write_text(TABLE % (node, image.base, len(image.data), node))
+    source = TABLE.replace("soc_memory_regions", "other") if told_by == "symbols" else TABLE
+    source = source.replace("PLACE", WRITABLE if "written" in told_by else "")
+    (tmp_path / "a.c").write_text(source % (node, image.base, len(image.data), node))
+    symbols = [f"-Wl,--defsym=_heap_start={node:#x},--defsym=_heap_end={end:#x}"] if told_by == "symbols" else []
     line = ["riscv64-unknown-elf-gcc", "-march=rv32imac", "-mabi=ilp32", "-nostdlib", "-g", "-Wl,-Ttext=0x42000000"]
-    subprocess.run([*line, "-Wl,-e,main,--build-id=none", "a.c", "-o", "a.elf"], cwd=tmp_path, check=True)
+    subprocess.run([*line, "-Wl,-e,main,--build-id=none", *symbols, "a.c", "-o", "a.elf"], cwd=tmp_path, check=True)
     words = [0, 0, 0, image.base, end, 0, 0, heap.heap.address, 0]
     entry = b"".join(word.to_bytes(4, "little") for word in words)
     listed = run_gdb(["maint info sections"], elf=tmp_path / "a.elf").stdout

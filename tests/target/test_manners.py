@@ -52,7 +52,7 @@ def test_without_symbols() -> None:
     with Qemu(firmware.build("default")) as chip:
         done = run_gdb([SOURCE, remote(chip.remote), Capture("heap-check")])
     assert done.captured[0].error == (
-        "memtrace: no heap found: no symbol leads to one, and nothing that was searched looks like one; "
+        "memtrace: no heap found: no program is loaded: `file APP.elf`; "
         "search memory with --search START,END, or name one with --heap KIND@ADDRESS"
     )
 

@@ -4,7 +4,7 @@
 from gdbext.heap.allocator import Family
 from gdbext.heap.freertos.allocators import HEAP_1, HEAP_2, HEAP_4, HEAP_5
 from gdbext.heap.freertos.find import find_named
-from gdbext.heap.freertos.search import find_freertos
+from gdbext.heap.freertos.search import displaced_freertos, find_freertos
 from gdbext.heap.freertos.sentences import SENTENCES
 
 FAMILY = Family(
@@ -13,5 +13,6 @@ FAMILY = Family(
     files=("heap_1.c", "heap_2.c", "heap_3.c", "heap_4.c", "heap_5.c"),
     find=find_named,
     search=find_freertos,
+    displaced=displaced_freertos,
     sentences=SENTENCES,
 )

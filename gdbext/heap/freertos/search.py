@@ -18,6 +18,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from functools import lru_cache
+from typing import Counter as Counts
 from typing import Dict, Iterator, List, NamedTuple, Optional, Pattern, Sequence, Tuple
 
 from gdbext.heap.allocator import BY_SIGNATURE, FoundHeap, Recognised, spans_of
@@ -35,6 +36,7 @@ _MOST_HEADERS = 1 << 20
 _MOST_CANDIDATES = 64
 _FURTHEST_DAMAGE = 64 << 10
 _MOST_FRAGMENTS = 3
+_SOME_BASE = 0x1000
 
 
 class _Chain(NamedTuple):
@@ -60,6 +62,38 @@ def find_freertos(memory: Memory, snapshot: Snapshot, taken: Sequence[Span], lef
     return []
 
 
+def displaced_freertos(snapshot: Snapshot) -> Iterator[int]:
+    """Yields how far memory lies from where the free blocks of heaps say that the next free block, or the end, is."""
+    for start, end in snapshot.extents():
+        data = snapshot.get(start, end - start) or b""
+        for base in range(_SOME_BASE, _SOME_BASE + snapshot.pointer_size):  # another alignment may be the right one
+            piece = Snapshot(snapshot.pointer_size, snapshot.byte_order)
+            piece.add(base, data)
+            for chain in _chains(piece, True, []):
+                shifts = _shifts(piece, chain)
+                ((shift, count),) = shifts.most_common(1) or [(0, 0)]
+                if count > (0 if chain.ended else 1) and chain.blocks >= _FEWEST_BLOCKS:
+                    yield shift + base - start
+
+
+def _shifts(piece: Snapshot, chain: _Chain) -> Counts[int]:
+    """Returns how far behind the next free block the pointers of a chain's free blocks lead, and how many do so."""
+    width, allocated = piece.pointer_size, 1 << (8 * piece.pointer_size - 1)
+    address, free = chain.first, []
+    for _ in range(chain.blocks):
+        size = piece.word(address + width) or 0
+        free += [] if size & allocated else [address]
+        address += size & ~allocated
+    return Counter((piece.word(one) or 0) - following for one, following in zip(free, [*free[1:], address]))
+
+
+def _lies_elsewhere(piece: Snapshot, chain: _Chain) -> bool:
+    """True if most pointers of a chain lead equally far beside the blocks that they should lead to."""
+    shifts = _shifts(piece, chain)
+    ((shift, count),) = shifts.most_common(1) or [(0, 0)]
+    return shift != 0 and count > 1 and 2 * count > sum(shifts.values())
+
+
 def _heaps_of(
     memory: Memory, piece: Snapshot, plain: bool, taken: List[Span], left_out: List[Text]
 ) -> Iterator[FoundHeap]:
@@ -70,6 +104,8 @@ def _heaps_of(
         # So many headers do not follow each other by chance.
         if chain.blocks < (_FEWEST_BLOCKS if chain.ended else 4 * _FEWEST_BLOCKS):
             fragments.append(chain)
+            continue
+        if not piece.word(chain.first) and _lies_elsewhere(piece, chain):
             continue
         tried += 1
         if tried > _MOST_CANDIDATES:

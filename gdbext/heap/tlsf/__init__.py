@@ -4,7 +4,7 @@
 from gdbext.heap.allocator import Family
 from gdbext.heap.tlsf.allocators import MULTI_HEAP, TLSF
 from gdbext.heap.tlsf.find import find_named, find_pointed_to
-from gdbext.heap.tlsf.search import find_tlsf
+from gdbext.heap.tlsf.search import displaced_tlsf, find_tlsf
 from gdbext.heap.tlsf.sentences import SENTENCES
 
 FAMILY = Family(
@@ -14,5 +14,6 @@ FAMILY = Family(
     find=find_named,
     find_pointed_to=find_pointed_to,
     search=find_tlsf,
+    displaced=displaced_tlsf,
     sentences=SENTENCES,
 )

@@ -16,9 +16,11 @@ from gdbext.heap.tlsf.multi_heap import read_multi_heap, recognise_multi_heap
 from gdbext.heap.tlsf.poison import find_poison
 from gdbext.heap.tlsf.pools import recognise_plain
 from gdbext.heap.tlsf.reading import fetch_heap
+from gdbext.heap.tlsf.roots import check_roots
 from gdbext.heap.tlsf.rules import MULTI_HEAP_RULES, TLSF_RULES
 from gdbext.heap.tlsf.used_blocks import read_used_blocks
 from gdbext.heap.walk import Walk, walk_pools
+from gdbext.model.record import replace
 from gdbext.model.region import Region
 from gdbext.model.reports.base import Skipped
 from gdbext.model.said import Said, said
@@ -36,9 +38,10 @@ class _Tlsf(Allocator):
 
     def recognise(self, memory: Memory, region: Region) -> Union[Recognised, Unreadable]:
         """Recognises the control block and its pools."""
-        layout = recognise_plain(memory, region.address, LARGEST_HEAP, region.pools)
+        layout = recognise_plain(memory, region.address, region.pools, region.told)
         if layout is None:
             return Unreadable(region, "unreadable", said("no-tlsf", place=region.address))
+        layout = replace(layout, flaws=(*layout.flaws, *check_roots(memory, region)))
         return Recognised(self, layout, None, DECISIVE + layout.slots)
 
     def fetch(self, memory: Memory, region: Region, layout: Geometry, proven: Mapping[int, Proven]) -> None:
@@ -64,6 +67,7 @@ class _Tlsf(Allocator):
             yield Skipped("pools", said("pool-not-given", place=payload))
         for first, end in layout.unlisted:
             yield Skipped("pools", said("pool-unlisted", bytes=end - first, start=first, end=end))
+        yield from _delayed(facts)
 
     def evidence(self, facts: HeapFacts) -> Iterator[Said]:
         """Tells how many lists agree with the bitmaps."""
@@ -74,6 +78,17 @@ class _Tlsf(Allocator):
             if head is not None and bits is not None:
                 agreeing += bits >> bit & 1 == (head != layout.control)
         yield said("lists-agree", agreeing=agreeing, lists=layout.slots)
+
+
+def _delayed(facts: HeapFacts) -> Iterator[Skipped]:
+    """Yields how many used blocks wait on NuttX's list of those whose free is delayed."""
+    place, waiting = facts.region.hints.get("mm_delaylist"), set()
+    block = None if place is None else facts.snapshot.word(place)
+    while block in facts.position and block not in waiting and not facts.is_free(block):
+        waiting.add(block)
+        block = facts.read(block)
+    if place is not None and waiting and not block:
+        yield Skipped("blocks", said("free-delayed", blocks=len(waiting), place=place))
 
 
 class _MultiHeap(_Tlsf):

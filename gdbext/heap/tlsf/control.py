@@ -180,6 +180,19 @@ def _chain_score(read: WordReader, layout: TlsfLayout, last: int) -> int:
     return _CHAIN
 
 
+def layout_before(memory: Memory, control: int, first: int, static_names: Tuple[str, str]) -> Optional[TlsfLayout]:
+    """Returns the layout of a static control block that ends where the first pool begins; None if none is so long. It
+    may be overwritten: its words are not asked.
+    """
+    word = memory.source.pointer_size
+    bitmaps = control + 4 * word + 4
+    layouts = (
+        _layout(static_names[word == 8], control, word, levels, 5, bitmaps - 4, bitmaps, ())
+        for levels in _STATIC_LEVELS
+    )
+    return next((layout for layout in layouts if layout.tables_end == first), None)
+
+
 def pool_end(start: int, length: int, word: int) -> int:
     """Returns the end of a pool of `length` bytes at `start`, whose blocks are whole words."""
     return start + 2 * word + ((length - 2 * word) & -word)

@@ -15,12 +15,14 @@ from bisect import bisect_right
 from typing import Iterable, Iterator, List, Set, Tuple
 
 from gdbext.heap.allocator import LARGEST_HEAP, Named
+from gdbext.heap.tlsf.nuttx import read_mm_heap
 from gdbext.heap.tlsf.pools import recognise_plain
-from gdbext.heap.tlsf.registered import read_memory_types, read_registered
+from gdbext.heap.tlsf.registered import LIST, NAMED_BYTES, read_memory_types, read_registered
+from gdbext.heap.tlsf.roots import root_hints
 from gdbext.heap.tlsf.search import heap_at_control
 from gdbext.model.record import replace
 from gdbext.model.region import Region
-from gdbext.model.said import Said, said
+from gdbext.model.said import Said, Text, said
 from gdbext.source.memory import Memory
 from gdbext.symbols.shapes import Program
 
@@ -31,24 +33,15 @@ _PROBE = 512
 _FEWEST_EMPTY = 4
 _NEAR = 256  # variables this near to each other are read at once
 _NUTTX = ("g_mmheap", "g_kmmheap", "g_pgheap")
+_NUTTX_MEMORY = "g_idle_topstack"  # its value is where NuttX's first heap begins, with its struct
 _LEAST_POOL = 64  # bytes that an array must have to contain a pool
-_MOST_NUTTX_REGIONS = 16
 
 
 def find_named(memory: Memory, program: Program) -> Named:
     """Returns the heaps of ESP-IDF's list; without that list, those of NuttX."""
-    head = program.address_of("registered_heaps")
+    head = program.address_of(LIST)
     if head is None:
-        probed: Set[int] = set()
-        heaps: List[Region] = []
-        for name in _NUTTX:
-            variable = program.address_of(name)
-            heap = None if variable is None else memory.word(variable)
-            if heap and memory.may_read(heap, heap + memory.source.pointer_size):
-                words = list(_words(memory, heap, _LARGEST_VARIABLE))
-                found = _heaps_among(memory, words, said("found-by-member", name=name), probed)
-                heaps += [replace(region, pools=_nuttx_pools(words, region.address)) for region in found]
-        return Named(heaps, [])
+        return _find_nuttx(memory, program)
     types, count = program.address_of("soc_memory_types"), program.address_of("soc_memory_type_count")
     number = None if count is None else memory.word(count)
     names = {} if types is None else read_memory_types(memory, types, number)
@@ -58,6 +51,39 @@ def find_named(memory: Memory, program: Program) -> Named:
     if problem is None and not regions:
         problem = said("none-registered")
     return Named(regions, [] if problem is None else [problem], final=memory.word(head) is not None)
+
+
+def _find_nuttx(memory: Memory, program: Program) -> Named:
+    """Returns the heaps of NuttX's pointers. If the only one is wrong, its heap is looked for where memory begins."""
+    heaps: List[Region] = []
+    wrong: List[Tuple[str, int, Said]] = []  # a pointer that leads to no heap: its name, its address and what to say
+    unset: List[Text] = []
+    probed: Set[int] = set()
+    for name in _NUTTX:
+        variable = program.address_of(name)
+        address = None if variable is None else memory.word(variable)
+        if variable is None or not address:
+            unset += [said("root-not-set", name=name, place=variable)] if variable is not None and address == 0 else []
+            continue
+        if not memory.may_read(address, address + memory.source.pointer_size):
+            why = said("root-outside", name=name, place=variable, value=address, end=address + NAMED_BYTES)
+            wrong.append((name, variable, why))
+            continue
+        origin = said("found-by-member", name=name)
+        heap = read_mm_heap(memory, address, origin)
+        words = () if heap is not None else _words(memory, address, _LARGEST_VARIABLE)
+        found = [*_heaps_among(memory, words, origin, probed), *([] if heap is None else [heap])]
+        if not found:
+            wrong.append((name, variable, said("root-leads-nowhere", name=name, place=variable, value=address)))
+        heaps += found
+    begins = program.address_of(_NUTTX_MEMORY) if wrong and not heaps else None
+    address = None if begins is None else memory.word(begins)
+    if address and memory.may_read(address, address + memory.source.pointer_size):
+        heap = read_mm_heap(memory, address, said("found-by-member", name=_NUTTX_MEMORY))
+        if heap is not None:  # what is wrong with the first pointer becomes a finding of its heap
+            name, variable, _ = wrong.pop(0)
+            heaps = [replace(heap, hints={**heap.hints, **root_hints(name, variable, address)})]
+    return Named(heaps, [*(why for _, _, why in wrong), *(() if heaps or wrong else unset)])
 
 
 def find_pointed_to(memory: Memory, program: Program) -> Named:
@@ -70,7 +96,7 @@ def find_pointed_to(memory: Memory, program: Program) -> Named:
         return Named([], [])
     arrays = sorted((place, place + size) for _, place, size in program.objects() if size >= _LEAST_POOL)
     for index, region in enumerate(regions):  # a pool does not go beyond its array
-        layout = recognise_plain(memory, region.address, LARGEST_HEAP) if region.kind == "tlsf" else None
+        layout = recognise_plain(memory, region.address) if region.kind == "tlsf" else None
         places = [] if layout is None else [pool.first for pool in layout.pools]
         holding = (arrays[bisect_right(arrays, (place, 1 << 64)) - 1] for place in places if arrays)
         pools = {span for span, place in zip(holding, places) if span[0] <= place < span[1]}
@@ -119,19 +145,3 @@ def _heaps_among(memory: Memory, words: Iterable[int], origin: Said, probed: Set
             found = heap_at_control(memory, control, origin)
             if found is not None:
                 yield found[0]
-
-
-def _nuttx_pools(words: List[int], control: int) -> Tuple[Tuple[int, int], ...]:
-    """Returns the regions of NuttX's struct mm_heap_s. The words before its TLSF pointer are the regions' starts, their
-    ends and, if there may be several, their number. The first region contains the control block.
-    """
-    index = len(words) - 1 - words[::-1].index(control)  # the first start may be the same
-    for most in range(1, _MOST_NUTTX_REGIONS + 1):
-        behind = index - (most > 1)
-        count = words[behind] if most > 1 else 1
-        low = behind - 2 * most
-        pairs = list(zip(words[low : low + most], words[low + most : behind])) if low >= 0 else []
-        regions = pairs[:count] if 0 < count <= most else []
-        if regions and all(start < end for start, end in regions) and regions[0][0] <= control < regions[0][1]:
-            return tuple(regions)
-    return ()

@@ -16,9 +16,10 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from typing import Callable, Dict, Iterator, List, Optional, Sequence, Tuple
 
+from gdbext.heap.allocator import LARGEST_HEAP
 from gdbext.heap.ends import CONVINCING_BLOCKS, FAR_BYTES, WINDOW_BYTES, chains, look_ahead, paged_reader
 from gdbext.heap.geometry import FLAG_BITS, FREE_BIT, PREV_FREE_BIT, Pool, is_marker
-from gdbext.heap.tlsf.control import recognise_tlsf
+from gdbext.heap.tlsf.control import layout_before, pool_end, recognise_tlsf
 from gdbext.heap.tlsf.layout import TlsfLayout
 from gdbext.heap.tlsf.lists import neighbour_agrees, read_lists
 from gdbext.heap.walk import Walk
@@ -42,15 +43,30 @@ Range = Tuple[int, int]
 Stop = Tuple[int, Optional[int], Optional[int]]
 
 
-def recognise_plain(memory: Memory, control: int, largest: int, named: Sequence[Range] = ()) -> Optional[TlsfLayout]:
+def recognise_plain(
+    memory: Memory, control: int, named: Sequence[Range] = (), told: bool = False
+) -> Optional[TlsfLayout]:
     """Returns the layout, with its pools, of the TLSF whose control block is at `control`; None if there is none.
-    `named`: known pools, by their first byte and the address behind their last.
+    `named`: known pools, by their first byte and the address behind their last. `told`: they are all its pools, and
+    each ends there. Then even a control block that was overwritten has a layout: the first pool tells its size.
     """
     memory.fetch(control, memory.source.pointer_size)
-    ranges = memory.ranges() or [(control, min(memory.known_end(control), control + largest))]
-    low, high = min(start for start, _ in ranges), max(end for _, end in ranges)
+    ranges = memory.ranges() or [(control, min(memory.known_end(control), control + LARGEST_HEAP))]
+    spans = [*ranges, *(named if told else ())]
+    low, high = min(start for start, _ in spans), max(end for _, end in spans)
     layout = recognise_tlsf(memory, control, min(low, control), max(high, control), _NAMES, None)
-    return None if layout is None else _Pools(memory, layout, named).found()
+    if told and control < named[0][0] and (layout is None or layout.tables_end != named[0][0]):
+        layout = layout_before(memory, control, named[0][0], _NAMES) or layout
+    if layout is None:
+        return None
+    return replace(layout, pools=tuple(_told(layout, named))) if told else _Pools(memory, layout, named).found()
+
+
+def _told(layout: TlsfLayout, named: Sequence[Range]) -> Iterator[Pool]:
+    """Yields the pools in their ranges. The control block may lie in the first range."""
+    for low, high in sorted(named):
+        start = layout.tables_end if low <= layout.control < high else low
+        yield Pool(start + layout.word, pool_end(start, high - start, layout.word))
 
 
 class _Pools:

@@ -17,6 +17,8 @@ from gdbext.model.region import Region
 from gdbext.model.said import Said, said
 from gdbext.source.memory import Memory
 
+LIST = "registered_heaps"
+NAMED_BYTES = 64 << 10  # what a user is asked to name, to read the control data behind a pointer
 _MOST_HEAPS = 64
 _ORIGIN = said("registered")
 _LAYOUTS = (0, 4)  # bytes before caps: none, or a name's pointer
@@ -56,9 +58,11 @@ def read_registered(memory: Memory, head: int, names: Optional[Names] = None) ->
     """Returns the heaps on the list whose head is at `head`, and why the list ends early; None if it does not."""
     node = memory.word(head)
     if node is None:
-        return [], said("registered-unreadable")
+        return [], said("root-unreadable", name=LIST, place=head)
     if not node:
         return [], None
+    if not memory.may_read(node, node + _NODE_BYTES):
+        return [], said("root-outside", name=LIST, place=head, value=node, end=node + NAMED_BYTES)
     read: List[Tuple[List[Region], Optional[Said]]] = []
     for shift in _LAYOUTS:
         if _region(memory, node, shift, {}):
@@ -66,7 +70,7 @@ def read_registered(memory: Memory, head: int, names: Optional[Names] = None) ->
             if read[-1][1] is None:
                 break  # the longer form is not tried: there may be no memory behind the node
     if not read:
-        return [], said("registered-no-heap", place=node)
+        return [], said("root-leads-nowhere", name=LIST, place=head, value=node)
     return max(read, key=lambda one: (len(one[0]), one[1] is None))
 
 

@@ -279,7 +279,13 @@ _LISTS = (
 )
 _HEADERS = (SIZES, Rule("end-marker", END_MARKER, _end_marker, "header"))
 _FLAGS = Rule("free-flag", "A block's free bit agrees with its neighbour's and with the free lists.", _flags, "header")
-TLSF_RULES: Tuple[Rule, ...] = (*_HEADERS, _FLAGS, *_LISTS, *_CONTROL)
+TLSF_RULES: Tuple[Rule, ...] = (
+    *_HEADERS,
+    _FLAGS,
+    *_LISTS,
+    *_CONTROL,
+    Rule("root-pointer", "The program's pointers to the heap lead to it."),
+)
 MULTI_HEAP_RULES: Tuple[Rule, ...] = (
     *_HEADERS,
     *AROUND,

@@ -13,7 +13,8 @@ Assumptions: four lists in a row are empty somewhere. A heap with free blocks of
 from __future__ import annotations
 
 import re
-from typing import List, Optional, Sequence, Set, Tuple
+from collections import Counter
+from typing import Iterator, List, Optional, Sequence, Set, Tuple
 
 from gdbext.heap.allocator import BY_SIGNATURE, LARGEST_HEAP, FoundHeap
 from gdbext.heap.ends import follow, known_until, paged_reader
@@ -31,6 +32,9 @@ _WINDOW_BITS = 16
 _LARGEST_CONTROL = 8192
 _FEWEST_EMPTY = 12  # empty lists that a candidate must have; any layout has at least 32 lists, most of them empty
 _MOST_CANDIDATES = 64
+_LOWEST_CONTROL = 0x1000  # no control block has a lower address
+_NEAR_WORDS = 2  # by so many words a BASE may be wrong and its memory still look like a heap
+_MOST_VOTED = 4  # places of one control block that are tried
 
 
 def find_tlsf(memory: Memory, snapshot: Snapshot, taken: Sequence[Span], left_out: List[Text]) -> List[FoundHeap]:
@@ -45,8 +49,62 @@ def find_tlsf(memory: Memory, snapshot: Snapshot, taken: Sequence[Span], left_ou
     candidates.sort(reverse=True)
     if len(candidates) > _MOST_CANDIDATES:
         left_out.append(said("tlsf-candidates", places=len(candidates) - _MOST_CANDIDATES))
-    looked_at = (heap_at_control(memory, control, BY_SIGNATURE) for _, control in candidates[:_MOST_CANDIDATES])
+    likely = [control for _, control in candidates[:_MOST_CANDIDATES] if not _lies_elsewhere(snapshot, control)]
+    looked_at = (heap_at_control(memory, control, BY_SIGNATURE) for control in likely)
     return [heap for heap in looked_at if heap is not None]
+
+
+def displaced_tlsf(snapshot: Snapshot) -> Iterator[int]:
+    """Yields how far memory lies from where its control blocks say that they are.
+
+    Rows of equal words are empty lists, which store the control block's address. The other lists' heads lead to blocks
+    that store it too, as their next_free or prev_free. Each such pair of words votes for a place of the control block.
+    """
+    width = snapshot.pointer_size
+    row = re.compile(b"(.{%d})\\1{%d}" % (width, _FEWEST_EMPTY - 1), re.DOTALL)
+    seen: Set[int] = set()
+    for start, end in snapshot.extents():
+        data = snapshot.get(start, end - start) or b""
+        for place in (place for found in row.finditer(data) for place in range(found.start(), found.start() + width)):
+            control = int.from_bytes(data[place : place + width], snapshot.byte_order)
+            if control < _LOWEST_CONTROL or control % width or control in seen or len(seen) >= _MOST_CANDIDATES:
+                continue
+            seen.add(control)
+            votes = Counter(_votes(data, place, control, snapshot))
+            yield from (control - start - at for at, _ in votes.most_common(_MOST_VOTED))
+
+
+def _votes(data: bytes, row: int, control: int, snapshot: Snapshot) -> Iterator[int]:
+    """Yields where in `data` pairs of words say that the control block begins. Some of its empty lists are at `row`."""
+    width, word = snapshot.pointer_size, control.to_bytes(snapshot.pointer_size, snapshot.byte_order)
+    low = row - min(row, _LARGEST_CONTROL) // width * width
+    table = range(low, min(row + _LARGEST_CONTROL, len(data) - width), width)
+    heads = {int.from_bytes(data[place : place + width], snapshot.byte_order) for place in table}
+    away = {head - control for head in heads if head % width == 0 and abs(head - control) < LARGEST_HEAP}
+    place = data.find(word)
+    while place >= 0:
+        around = data[max(0, place - 2 * width) : place + 3 * width]
+        if word * 3 not in around:  # else it is in a row
+            for offset in (0, *away):
+                # Links of the null block and of listed blocks; in front of the control block, heap_data of multi_heap.
+                for words in (2, 3) if offset else (2, 3, -1):
+                    begin = place - words * width - offset
+                    if 0 <= begin <= row <= begin + _LARGEST_CONTROL:
+                        yield begin
+        place = data.find(word, place + width)
+
+
+def _lies_elsewhere(snapshot: Snapshot, control: int) -> bool:
+    """True if more blocks on its lists lead back to a control block when they are taken to lie some words away."""
+    width, reach = snapshot.pointer_size, range(2 - _NEAR_WORDS, 4 + _NEAR_WORDS)
+    words = dict.fromkeys(snapshot.word(control + place) for place in range(0, _LARGEST_CONTROL, width))
+    leads_back = [0] * (2 * _NEAR_WORDS + 1)
+    for head in (word for word in words if word and word != control):
+        back = [snapshot.word(head + place * width) == control for place in reach]
+        if not any(map(all, zip(back, back[1:], back[2:], back[3:]))):  # else it leads into a row of empty lists
+            leads_back = [count + back[at] + back[at + 1] for at, count in enumerate(leads_back)]
+    # At the right place each list has two such words, its first prev_free and its last next_free; one word away, one.
+    return 5 * max(leads_back) >= 9 * leads_back[_NEAR_WORDS] and max(leads_back) > 0
 
 
 def _addresses(snapshot: Snapshot, start: int, data: bytes) -> Set[int]:

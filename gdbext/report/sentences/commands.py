@@ -28,6 +28,18 @@ SENTENCES = {
     ),
     "asked-recorder": "asked: {what}; the recorder ({state} now) obeys at its next event",
     # heaps
+    "no-heap": "no heap found: {why}; {advice}",
+    "nothing-leads": "no symbol leads to one, and nothing that was searched looks like one",
+    "search-heap": "search memory with --search START,END, or name one with --heap KIND@ADDRESS",
+    "name-heap": "or name one with --heap KIND@ADDRESS",
+    "base-wrong": (
+        "BASE is wrong by {bytes:byte}: the pointers in what was given at {place:#x} say that it belongs at {right:#x}"
+    ),
+    "without-program": "no program tells where heaps are: name it with --elf APP.elf",
+    "without-program-in-gdb": "no program is loaded: `file APP.elf`",
+    "with-foreign-program": "the program is not the one that runs: memory holds other code; give the right ELF",
+    "with-stripped-program": "the program has no symbols: give the ELF that was not stripped",
+    "allocator-unknown": "this program uses {allocator}, which memtrace does not know yet",
     "as-saved": "{why}",
     "hole-unread": "{bytes:byte} at {place:#x} could not be read",
     "more-holes-unread": "{bytes:byte} more at {places:place} could not be read",

@@ -22,6 +22,9 @@ def check_lines(report: CheckReport) -> Iterator[str]:
     if report.assertion is not None:
         text = report.assertion.text or "its condition is not known"
         yield f"memtrace: heap assertion in {report.assertion.function}: {text}"
+    missing = [item.why for item in report.skipped if item.check == "heaps"]
+    if missing and not report.heaps:
+        yield f"no heap found: {words(missing[0])}"
     for heap in report.heaps:
         total = heap.used_blocks + heap.free_blocks
         what = f"({heap.kind}, {heap.layout}, {size_words(heap.end - heap.start)})"

@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
+from gdbext.collect.absent import no_heap
+from gdbext.model.said import Said, said
 from gdbext.source.memory import Memory
 from gdbext.source.snapshot import snapshot_of
-from gdbext.target.target import Target
+from gdbext.target.target import Code, Target
 from gdbext.trace.idf_heap_trace import HEAP_TRACING
 from tests.docs.sentences.traces import BASE, CODE, HEAP, IMAGE, PLACES, RING, A
 from tests.docs.sentences.world import Distant, Link, Symbols, ask, case, changed, linked, option, word, world
@@ -17,6 +19,7 @@ from tests.support.kernel_image import KernelImage
 from tests.support.ring import Ring
 from tests.unit import kernel_world, slow_world
 
+NOTHING = 0x2000_0000
 VARIABLE, NOWHERE = 0x1000_0000, 0x9000_0000
 SOUND = "a005"
 PROGRAM = Symbols(memtrace_ring=(VARIABLE, 4))
@@ -67,6 +70,34 @@ def searched(*images: tuple[int, bytes]) -> Callable[[], Any]:
     """A range is searched that has these and the heap."""
     words = ("check", f"--search={RING:#x},{RING + 0x4000:#x}")
     return lambda: ask(world([(BASE, IMAGE), (RING, bytes(0x4000)), *images], [HEAP]), *words, heap=HEAP)
+
+
+class Other(Symbols):
+    """A program of which its file tells something."""
+
+    def __init__(self, *facts: Said, code: bytes = b"", **variables: tuple[int, int]) -> None:
+        super().__init__(**variables)
+        self.said, self.file = facts, code
+
+    def facts(self) -> Sequence[Said]:
+        return self.said
+
+    def code(self) -> list[tuple[int, bytes]]:
+        return [(NOTHING, self.file), (NOTHING + 64, self.file)] if self.file else []
+
+
+def absent(program: Code | None) -> Callable[[], Any]:
+    """Nothing looks like a heap, with this program."""
+    return lambda: ask(world([(NOTHING, bytes(range(1, 200)))], program=program), "status")
+
+
+def misplaced() -> Any:
+    return ask(world([(base + 4, data) for base, data in case(SOUND)]), "status")
+
+
+def without_heaps() -> Any:
+    targets = linked([], None), world([(NOTHING, bytes(4))])
+    return [no_heap(target, None) for target in targets]
 
 
 def asked() -> Any:
@@ -156,6 +187,13 @@ def kernel(
 
 WORKERS = tuple(f"worker {number}" for number in range(1, 20))
 RECIPES: dict[str, Callable[[], Any]] = {
+    "absent: any": without_heaps,
+    "absent: a wrong BASE": misplaced,
+    "absent: no program": absent(None),
+    "absent: no program in GDB": absent(Other(said("no-program-loaded"))),
+    "absent: another program": absent(Other(code=b"\xff" * 32)),
+    "absent: stripped": absent(Other(said("symbols-stripped", file="app.elf"))),
+    "absent: unknown allocator": absent(Other(_malloc_r=(0x100, 4), __malloc_av_=(0x200, 4))),
     "no symbol of a ring": live(None),
     "a ring that is not started": live(PROGRAM, (VARIABLE, bytes(4))),
     "a pointer that is not there": live(PROGRAM),

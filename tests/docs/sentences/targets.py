@@ -188,7 +188,7 @@ def unknown_memory() -> Any:
 
 def over_rsp(stub: RspStub, *commands: str) -> list[Any]:
     """What commands say of a target over the remote protocol; the stub's port is another each time."""
-    with stub, rsp_target(stub.remote, None, [HEAP], lambda text: None) as target:
+    with stub, rsp_target(stub.remote, None, [HEAP], [], lambda text: None) as target:
         assert isinstance(target.bytes, RspBytes)
         target.bytes._connection.address = "localhost:3333"
         return [ask(target, command, heap=HEAP) for command in commands]

@@ -8,6 +8,7 @@ from typing import Any
 
 from gdbext.analyse.recognised import evidence_of
 from gdbext.heap.tlsf.used_blocks import read_used_blocks
+from gdbext.source.known import Known
 from gdbext.source.memory import Memory
 from gdbext.source.snapshot import snapshot_of
 from gdbext.target.target import Target
@@ -15,6 +16,7 @@ from tests.docs.sentences.world import Distant, Link, Symbols, ask, case, change
 from tests.image import overrun as overrun_heap
 from tests.image.broken import BY_HAND, CONTROL, HEAP, SOUND, Heap
 from tests.support import fixtures
+from tests.support.nuttx_image import STATICS, NuttX
 from tests.support.tlsf_image import Shape, heap_image, payloads, shaped_image
 from tests.support.tlsf_pools import BASE, FULL, LOADED, PLAIN, Images, Pools
 from tests.unit.dumped_world import dumped, region
@@ -133,6 +135,25 @@ def nuttx() -> Any:
     return ask(world([(variable, statics), (BASE, image)], program=Symbols(g_mmheap=(variable, 4))), "status")
 
 
+def nuttx_with(change: Callable[[NuttX], None], begin: bool = True) -> Callable[[], Any]:
+    """Its heap, with something wrong in front of it; `begin`: a symbol tells where its memory begins."""
+
+    def report() -> Any:
+        heap = NuttX([*LOADED, (400, False)])
+        change(heap)
+        names = {"g_mmheap": (STATICS, 4), **({"g_idle_topstack": (STATICS + 4, 4)} if begin else {})}
+        known = Known([(STATICS, STATICS + 0x80), (heap.heap, heap.end_of_image)])
+        memory = Memory(Distant(snapshot_of(heap.images())), known=known)
+        return ask(Target(Link(memory), Symbols(**names)), "check")
+
+    return report
+
+
+def delayed(heap: NuttX) -> None:
+    heap.put(heap.mm_delaylist, heap.payloads()[0])
+    heap.put(heap.payloads()[0], 0)
+
+
 def pointed_to() -> Any:
     variable = 0x1000_0000
     image = shaped_image(BASE, [*LOADED, (400, False)], PLAIN)
@@ -223,6 +244,11 @@ RECIPES: dict[str, Callable[[], Any]] = {
     "a full pool": unlisted_pool,
     "a pool not given": missing_pool,
     "NuttX": nuttx,
+    "NuttX, a wrong pointer": nuttx_with(lambda heap: setattr(heap, "root", STATICS + 16)),
+    "NuttX, no heap": nuttx_with(lambda heap: setattr(heap, "root", STATICS + 16), begin=False),
+    "NuttX, elsewhere": nuttx_with(lambda heap: setattr(heap, "root", 0x8080_0000), begin=False),
+    "NuttX, not yet": nuttx_with(lambda heap: setattr(heap, "root", 0), begin=False),
+    "NuttX, delayed": nuttx_with(delayed),
     "a variable": pointed_to,
     "many candidates": many_candidates,
     "used blocks alone": used_blocks,

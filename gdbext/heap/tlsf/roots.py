@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Pointers outside of a heap through which its users reach it. A wrong one breaks every call, though the heap is whole.
+
+Approach: whoever finds the heap puts the place and the right value of such a pointer into the region's hints. The
+recogniser compares them.
+"""
+
+from __future__ import annotations
+
+from typing import Iterator
+
+from gdbext.heap.geometry import Flaw
+from gdbext.model.region import Hints, Region
+from gdbext.model.said import said
+from gdbext.source.memory import Memory
+
+_PLACE, _TARGET = "place:", "target:"
+
+
+def root_hints(name: str, place: int, target: int) -> Hints:
+    """Returns the hints for a pointer: its name, its address, and the address that it must have as its value."""
+    return {_PLACE + name: place, _TARGET + name: target}
+
+
+def check_roots(memory: Memory, region: Region) -> Iterator[Flaw]:
+    """Yields a flaw for each pointer in the region's hints that has another value."""
+    for key, place in region.hints.items():
+        name, target = key[len(_PLACE) :], region.hints.get(_TARGET + key[len(_PLACE) :])
+        stored = memory.word(place) if key.startswith(_PLACE) else None
+        if stored is not None and target is not None and stored != target:
+            text = said("root-pointer", name=name, place=place, stored=stored, target=target)
+            yield Flaw("root-pointer", place, memory.source.pointer_size, text, "variable", target, stored)
