@@ -28,6 +28,7 @@ from gdbext.model.said import Text, said
 from gdbext.trace.history import History
 
 _BYTES_SHOWN = 16
+_LEFT_APART = ("free-not-listed", "free-neighbours")  # rules that a block breaks before a free has joined it to others
 _OVERWRITTEN = ("header", "before", "behind")  # parts that hold no pointers of the allocator's own
 
 
@@ -52,7 +53,7 @@ def _findings(witness: Witness, faults: Sequence[Fault], first_group: int) -> Li
     # An allocator's rules are in the order of how much they say about a cause.
     rank = {rule.id: position for position, rule in enumerate(facts.allocator.rules)}
     groups = group_faults(faults, extents, rank)
-    excused = [_explained_by(facts, operation, [faults[p] for p in group]) for group in groups]
+    excused = _excused(facts, operation, [[faults[p] for p in group] for group in groups])
     notes = [excuse or faults[group[0]].rule in TRACE_NOTES for group, excuse in zip(groups, excused)]
     findings: List[Finding] = []
     for number in sorted(range(len(groups)), key=lambda number: notes[number]):
@@ -72,14 +73,19 @@ def _extent(facts: HeapFacts, fault: Fault) -> Extent:
     return extent_of(facts.snapshot, fault.address, fault.length, low, high)
 
 
-def _explained_by(facts: HeapFacts, operation: Operation, faults: Sequence[Fault]) -> bool:
-    """Tells whether the allocator's call under way may have left all of these faults.
+def _excused(facts: HeapFacts, operation: Operation, groups: Sequence[Sequence[Fault]]) -> List[bool]:
+    """Tells of each group whether the allocator's call under way may have left all of its faults.
 
-    At an assertion only the counters are excused: multi_heap counts a block before it frees it.
+    If the call died in an assertion or a fault, the counters are excused: multi_heap counts a block before it frees it.
+    A block that is free and not yet among the others is excused if the call died of other damage.
     """
-    if not operation.in_allocator or not all(fault.transient for fault in faults):
-        return False
-    return not operation.asserted or all(struck_by(facts, fault) == "counters" for fault in faults)
+    left = [operation.in_allocator and all(fault.transient for fault in group) for group in groups]
+    if not operation.asserted:
+        return left
+    counted = [all(struck_by(facts, fault) == "counters" for fault in group) for group in groups]
+    apart = [all(fault.rule in _LEFT_APART for fault in group) for group in groups]
+    has_cause = not all(map(any, zip(counted, apart)))
+    return [may and (counts or (lies and has_cause)) for may, counts, lies in zip(left, counted, apart)]
 
 
 def _group_findings(

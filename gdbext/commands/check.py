@@ -68,7 +68,7 @@ def analyse(broken: Broken, options: Namespace) -> CheckReport:
     plan = plan_damage(heaps, found.trace, found.memory.source.pointer_size)
     if plan is not None:
         target.debugger.last_damage = plan  # `memtrace watch` needs it after a restart, when the trace is gone
-    asserted = operation().assertion if damaged or target.debugger.at_assertion else found.trace.assertion
+    asserted = operation().assertion if damaged or target.debugger.at_death else found.trace.assertion
     return CheckReport(*found.closing(), asserted, tuple(heaps))
 
 

@@ -11,7 +11,7 @@ from gdbext.heap.registry import FAMILIES
 from gdbext.model.diagnosis import Operation
 from gdbext.model.events import Assertion, Stack
 from gdbext.model.said import said
-from gdbext.symbols.names import is_assertion
+from gdbext.symbols.names import is_assertion, is_fault
 
 _LIBRARY = r"trace_(malloc|realloc|free)|_?(malloc|free|realloc|calloc|memalign)(_r)?|aligned_alloc"
 _OF_FAMILIES = "|".join(family.functions for family in FAMILIES if family.functions)
@@ -35,10 +35,10 @@ def without_allocator(frames: Stack) -> Stack:
     return frames[first:] or frames
 
 
-def operation_in(calls: Stack) -> Operation:
-    """Returns the allocator's operation in a chain of calls, innermost first, and its assertion if one failed. The
-    innermost call in the allocator is found by its name, else by its source file: the names of helpers are not known,
-    and a debugger may see no further out than them.
+def operation_in(calls: Stack, faulted: bool = False) -> Operation:
+    """Returns the allocator's operation in a chain of calls, innermost first, and what ended it: an assertion, or a
+    fault of the processor. `faulted`: the innermost call met one. The innermost call in the allocator is found by its
+    name, else by its source file: the names of helpers are not known, and a debugger may see no further out than them.
     """
     files = ((call.file or "").replace("\\", "/").rpartition("/")[2] for call in calls)
     from_source = (index for index, file in enumerate(files) if file in _FILES)
@@ -48,6 +48,8 @@ def operation_in(calls: Stack) -> Operation:
         return Operation()
     function = calls[index].function
     why = said("stopped-in-allocator") if function is None else said("stopped-in", function=function)
-    if not any(is_assertion(call.function or "") for call in calls[:index]):
+    inner = [call.function or "" for call in calls[:index]]
+    asserted = any(map(is_assertion, inner))
+    if not asserted and not faulted and not any(map(is_fault, inner)):
         return Operation(True, why)
-    return Operation(True, why, True, Assertion("", function or _SOME_FUNCTION, None))
+    return Operation(True, why, True, Assertion("", function or _SOME_FUNCTION, None, not asserted))

@@ -32,7 +32,8 @@ class Saved(NamedTuple):
     skipped: Tuple[Tuple[str, str], ...]  # checks that were not possible then, and why
     ring: Optional[int]
     operation: Tuple[bool, str, bool]  # was in the allocator; its call there; had asserted
-    assertion: Optional[Tuple[str, str, Optional[int]]]  # its text, its function, its sequence number
+    # its text, its function, its sequence number, and whether it is a fault
+    assertion: Optional[Tuple[str, str, Optional[int], bool]]
     build_id: Optional[str]
 
 
@@ -59,8 +60,8 @@ def read_saved(core: Core) -> Optional[Saved]:
         operation, build_id = (bool(inside), str(why), bool(asserted)), fields["build_id"]
         assertion = None
         if fields["assertion"] is not None:
-            text, function, seq = fields["assertion"]
-            assertion = str(text), str(function), None if seq is None else int(seq)
+            text, function, seq, *fault = fields["assertion"]
+            assertion = str(text), str(function), None if seq is None else int(seq), fault == [True]
         ring = None if fields["ring"] is None else int(fields["ring"])
         return Saved(heaps, skipped, ring, operation, assertion, None if build_id is None else str(build_id))
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):

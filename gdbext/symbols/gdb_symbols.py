@@ -19,8 +19,11 @@ from gdbext.model.said import Text, said
 from gdbext.source.gdb_inferior import program_memory
 from gdbext.symbols.shapes import DEEPEST, MOST_MEMBERS, Member, Shape, Variable, inside, members_by_name
 
-# Positions of the function's name and the condition among the arguments of the C libraries' assertions.
-_ASSERT_ARGUMENTS = {"__assert_func": (2, 3), "__assert_fail": (3, 0)}
+# Positions of the function's name (None: it has none) and the condition among the arguments of functions that a failed
+# assertion calls: of C libraries, and of NuttX.
+_ASSERT_ARGUMENTS: Dict[str, Tuple[Optional[int], int]] = {
+    "__assert_func": (2, 3), "__assert_fail": (3, 0), "__assert": (None, 2), "_assert": (None, 2),
+}  # fmt: skip
 
 
 # Xtensa: the bit of PS where CALLINC begins, the registers that the window turns by for each unit of CALLINC, and the
@@ -63,18 +66,18 @@ def _symbol_at(address: int) -> Optional[str]:
     return None if text.startswith("No symbol") else text.split(" in section")[0].strip()
 
 
-def failed_assertion() -> Optional[Tuple[str, str]]:
-    """Returns the function and condition of a failed assertion, or None if the selected thread is in none."""
-    frame: Optional[gdb.Frame] = gdb.newest_frame()
-    while frame is not None and frame.name() not in _ASSERT_ARGUMENTS:
-        frame = frame.older()
-    if frame is None or frame.function() is None:
-        return None
-    try:
-        words = [_argument(frame, place).string() for place in _ASSERT_ARGUMENTS[frame.name() or ""]]
-    except (gdb.error, IndexError, ValueError):
-        return None
-    return words[0], words[1]
+def failed_assertion(frames: Sequence[gdb.Frame]) -> Tuple[Optional[str], str]:
+    """Returns the function and condition of the assertion that failed in these frames, None and "" if not known."""
+    for frame in frames:
+        places = _ASSERT_ARGUMENTS.get(frame.name() or "")
+        if places is None or frame.function() is None:
+            continue
+        try:
+            words = [None if place is None else _argument(frame, place).string() for place in places]
+        except (gdb.error, IndexError, ValueError):
+            continue
+        return words[0], words[1] or ""
+    return None, ""
 
 
 def _argument(frame: gdb.Frame, place: int) -> gdb.Value:

@@ -21,7 +21,7 @@ class Settings:
 
 # Name, help text and choices of each `set memtrace NAME`. The default is that of the field of Settings.
 SETTINGS: Tuple[Tuple[str, str, Tuple[str, ...]], ...] = (
-    ("auto-stop", "whether memtrace stops at heap assertions", ("on", "off")),
+    ("auto-stop", "whether memtrace stops where the program dies: at assertions, aborts and faults", ("on", "off")),
     ("auto-report", "whether memtrace reports when a heap assertion has stopped the target", ("on", "off")),
     ("limit", "how many entries lists show (0: all)", ()),
     ("color", "whether reports are coloured", ("auto", "on", "off")),

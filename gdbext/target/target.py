@@ -135,7 +135,7 @@ class Debugger:
     are unknown; `operation` then adds a remark to it.
     """
 
-    at_assertion = False  # the automatic breakpoint has just stopped the target, or a core was made by an assertion
+    at_death = False  # an assertion or a fault in an allocator has just stopped the target, or ended it, for a core
     last_damage: Optional[WatchPlan] = None  # from the last report, for `memtrace watch last-damage`
 
     def __init__(self, live: Optional[Live] = None, over: Optional[Memory] = None) -> None:

@@ -19,7 +19,10 @@ def check_lines(report: CheckReport) -> Iterator[str]:
     """Yields the lines of the whole report."""
     if report.assertion is not None:
         text = report.assertion.text or "its condition is not known"
-        yield f"memtrace: heap assertion in {report.assertion.function}: {text}"
+        if report.assertion.fault:
+            yield f"memtrace: fault in {report.assertion.function}: the allocator met a word that cannot be right"
+        else:
+            yield f"memtrace: heap assertion in {report.assertion.function}: {text}"
     for heap in report.heaps:
         total = heap.used_blocks + heap.free_blocks
         what = f"({heap.kind}, {heap.layout}, {size_words(heap.end - heap.start)})"
