@@ -16,6 +16,7 @@ from gdbext.analyse.explain import explain
 from gdbext.analyse.groups import group_faults
 from gdbext.analyse.pointers import pointers_in
 from gdbext.analyse.rules import struck_by
+from gdbext.analyse.rules_given import run_given_rules
 from gdbext.analyse.rules_trace import TRACE_NOTES, run_trace_rules
 from gdbext.analyse.suspects import Witness
 from gdbext.heap.facts import Fault, HeapFacts
@@ -37,6 +38,7 @@ def check_heap(
 ) -> Tuple[HeapReport, List[Skipped]]:
     """Returns the report of one heap, and the trace rules that could not be checked on it."""
     told, unproven = run_trace_rules(witness, faults)
+    told += run_given_rules(witness, [*told, *faults])
     notes = [fault for fault in told if fault.rule in TRACE_NOTES]
     broken = [*(fault for fault in told if fault.rule not in TRACE_NOTES), *faults]
     findings = _findings(witness, broken, first_group)

@@ -88,7 +88,46 @@ def _argument(frame: gdb.Frame, place: int) -> gdb.Value:
         window = int(frame.read_register("ps")) >> _CALLINC & 3
         register = f"a{_FIRST_ARGUMENT + _CALL_STEP * window + place}"
         return frame.read_register(register).cast(gdb.lookup_type("char").pointer())
-    return [symbol for symbol in frame.block() if symbol.is_argument][place].value(frame)
+    return _parameters(frame)[place].value(frame)
+
+
+def _parameters(frame: gdb.Frame) -> List[gdb.Symbol]:
+    block = frame.block()
+    while block.function is None and block.superblock is not None:
+        block = block.superblock
+    return [symbol for symbol in block if symbol.is_argument]
+
+
+def argument_of(frame: gdb.Frame, place: int) -> Optional[int]:
+    """Returns the number in an argument of a frame's function, as it is or as it was at the function's entry. None if
+    neither is known.
+    """
+    try:
+        if frame.function() is None:
+            return None
+        value = _argument(frame, place)
+        if value.is_optimized_out:
+            return _evaluated(frame, f"{_parameters(frame)[place].name}@entry")
+        return int(value.cast(gdb.lookup_type("unsigned long")))
+    except (gdb.error, IndexError, RuntimeError, ValueError):
+        return None
+
+
+def variable_in(frame: gdb.Frame, name: str) -> Optional[int]:
+    """Returns the number in a variable of a frame's function, or None if it is not known."""
+    try:
+        return _evaluated(frame, name)
+    except (gdb.error, ValueError):
+        return None
+
+
+def _evaluated(frame: gdb.Frame, text: str) -> int:
+    selected = gdb.selected_frame()
+    try:
+        frame.select()
+        return int(gdb.parse_and_eval(text).cast(gdb.lookup_type("unsigned long")))
+    finally:
+        selected.select()
 
 
 def address_of(name: str) -> Optional[int]:

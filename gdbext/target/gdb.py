@@ -40,7 +40,8 @@ from gdbext.source.registers import ended_by_fault
 from gdbext.source.saved import Saved, read_saved
 from gdbext.source.snapshot import ByteOrder
 from gdbext.symbols.gdb_symbols import GdbProgram, address_of, failed_assertion, size_of
-from gdbext.symbols.names import HOOK, HOOK_CALLER, STOP_FUNCTIONS, stop_functions
+from gdbext.symbols.names import HOOK, HOOK_CALLER, STOP_FUNCTIONS, is_assertion, is_fault, stop_functions
+from gdbext.target.gdb_given import given_in
 from gdbext.target.rsp import RspBytes
 from gdbext.target.settings import Settings
 from gdbext.target.target import NEVER_RUNS, UNKNOWN_OPERATION, Debugger, Live, Registers, Target, Watcher
@@ -238,6 +239,14 @@ class GdbDebugger(Debugger):
             return [said("no-stop-off")]
         return [said("no-stop-function", functions=STOP_FUNCTIONS)]
 
+    @property
+    def looks_dead(self) -> bool:
+        """True at a death, in a core, and if the selected thread is in a function that a death leads to."""
+        if self.at_death or is_core():
+            return True
+        function = "" if is_fragile() else gdb.newest_frame().name() or ""
+        return is_assertion(function) or is_fault(function)
+
     def machine(self) -> Optional[Machine]:
         """Returns the machine of the selected thread, or None if it is unknown."""
         return machine_of(machine_number(), self._bytes.memory().source.pointer_size)
@@ -268,19 +277,22 @@ class GdbDebugger(Debugger):
                 frames = _innermost_frames()
                 operation = operation_in(_calls(frames), thread.num == faulted)
                 if operation.in_allocator:
-                    return _with_condition(operation, frames)
+                    return _with_arguments(operation, frames)
         finally:
             chosen.switch()
         return Operation()
 
 
-def _with_condition(operation: Operation, frames: Sequence[gdb.Frame]) -> Operation:
-    """Returns an operation with the condition of its assertion, as far as the arguments in its frames tell it."""
-    if operation.assertion is None or operation.assertion.fault:
+def _with_arguments(operation: Operation, frames: Sequence[gdb.Frame]) -> Operation:
+    """Returns an operation that died with what the arguments in its frames tell: the condition and the pointer."""
+    died = operation.assertion
+    if died is None:
         return operation
-    function, text = failed_assertion(frames)
-    function = function or operation.assertion.function
-    return replace(operation, assertion=Assertion(message_of(text), function, None))
+    given = given_in(frames, _calls(frames), died.fault)
+    if not died.fault:
+        function, text = failed_assertion(frames)
+        died = Assertion(message_of(text), function or died.function, None)
+    return replace(operation, assertion=died, given=given)
 
 
 def _innermost_frames() -> List[gdb.Frame]:

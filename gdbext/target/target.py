@@ -142,6 +142,11 @@ class Debugger:
         self._live = live
         self._over = over
 
+    @property
+    def looks_dead(self) -> bool:
+        """True if the stop looks like a death of the program: `operation` is worth its reads."""
+        return self.at_death
+
     def machine(self) -> Optional[Machine]:
         """Returns the machine, which names the registers; None if it is unknown."""
         return None

@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.support import firmware
 from tests.support.culprits import Party, assert_party
-from tests.support.gdb import Capture
+from tests.support.gdb import SOURCE, Capture, run_gdb
 from tests.support.scenario import run_scenario
 
 CHECK = Capture("heap-check --json")
@@ -107,3 +109,55 @@ def test_a_double_free_is_told_when_its_task_has_long_gone_on() -> None:
     (finding,) = cycles
     assert best(finding)[0] == "double-free"
     assert_party(finding["suspects"][0], Party("freed", "node-alloc", "node-free"))
+
+
+# The calls at the stop tell what no trace of ours does. Variant, scenario, and of the finding: its rule, its severity,
+# the kind of its explanation; the sentence of the place that no heap holds.
+GIVEN = [
+    ("idf-dies", "double", "double-free", "damage", "double-free", None),
+    ("idf-dies", "inner", "refused-free", "note", "invalid-free", None),
+    ("idf-dies", "pool", "refused-free", "note", "wrong-heap-free", None),
+    ("idf-dies", "static", "refused-free", "note", "invalid-free", ("place-named", "table")),
+    ("idf-dies", "constant", "refused-free", "note", "invalid-free", ("place-named", "greeting")),
+    ("idf-dies", "stack", "refused-free", "note", "invalid-free", ("place-on-stack", "")),
+    ("idf-kernel", "stack", "refused-free", "note", "invalid-free", ("place-of-task", "network")),
+    ("idf-faults", "static", "refused-free", "note", "invalid-free", ("place-named", "table")),
+    ("nuttx", "double", "double-free", "damage", "double-free", None),
+    ("dies-in-idf", "wrong-heap", "refused-free", "note", "wrong-heap-free", None),
+]
+POINTERS = {"double": "kept[1]", "inner": "kept[1]", "pool": "kept[1]", "static": "&table", "constant": "&greeting"}
+
+
+@pytest.mark.parametrize(("variant", "scenario", "rule", "severity", "kind", "place"), GIVEN)
+def test_the_calls_at_the_stop_name_the_pointer(
+    variant: str, scenario: str, rule: str, severity: str, kind: str, place: tuple[str, str] | None
+) -> None:
+    pointer = Capture(f"p/x (unsigned long){POINTERS.get(scenario, '0')}")
+    done = run_scenario(scenario, [CHECK, pointer], variant=variant)
+    wanted = int(done.captured[1].output.split("0x")[1], 16) if scenario in POINTERS else None
+    told = [finding for heap in done.json()["heaps"] for finding in heap["findings"] if finding["explanations"]]
+    (finding,) = told
+    assert (finding["rule"], finding["severity"], best(finding)[0]) == (rule, severity, kind)
+    if place is None:
+        assert finding["suspects"][-1]["freed"], "the calls of the stop"
+        assert wanted is None or finding["suspects"][0]["payload"] == wanted
+        assert finding["suspects"][0]["allocated"], "its owner, from whatever trace there is"
+    else:
+        said = finding["text_facts"]["place"]
+        assert (said["sentence"], said.get("name", said.get("task", ""))) == place
+        assert wanted is None or finding["address"] == wanted
+
+
+def test_a_core_in_gdb_names_the_pointer_too(tmp_path: Path) -> None:
+    core = tmp_path / "core"
+    run_scenario("double", [f"memtrace save {core}"], variant="idf-dies", before=["set memtrace auto-report off"])
+    report = run_gdb([SOURCE, f"core-file {core}", CHECK], elf=firmware.build("idf-dies")).json()
+    (finding,) = findings(report, "double-free")
+    assert best(finding)[0] == "double-free"
+    assert [one["state"] for one in finding["suspects"]] == ["freed", "freeing"]
+
+
+def test_a_sound_free_that_dies_of_other_damage_is_not_blamed() -> None:
+    """What was given is a used block of that heap."""
+    report = run_scenario("fault", [CHECK], variant="idf-faults").json()
+    assert not findings(report, "refused-free") and not findings(report, "double-free")
