@@ -80,7 +80,8 @@ class Witness:
         """Returns used, freed or freeing. The heap decides if the trace has no free, or does not tell when it was."""
         if not life.is_freed or (life.freed_seq is None and life == self.history.newest(payload)):
             return "freed" if self.heap_free(payload) else "used"
-        refused = life.refused or any(event.seq == life.freed_seq for event, _ in self.history.double_frees())
+        at_stop = life.refused and life.freed_seq is None  # the free that the calls at the stop are in
+        refused = at_stop or any(event.seq == life.freed_seq for event, _ in self.history.double_frees())
         return "freeing" if life.in_flight and (refused or not self.heap_free(payload)) else "freed"
 
     def heap_free(self, payload: int) -> bool:
