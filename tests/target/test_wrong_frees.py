@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 
 from tests.support import firmware
 from tests.support.culprits import Party, assert_party
-from tests.support.gdb import SOURCE, Capture, run_gdb
+from tests.support.gdb import NATIVE_GDB, SOURCE, Capture, run_gdb
 from tests.support.scenario import run_scenario
 
 CHECK = Capture("heap-check --json")
@@ -161,3 +162,45 @@ def test_a_sound_free_that_dies_of_other_damage_is_not_blamed() -> None:
     """What was given is a used block of that heap."""
     report = run_scenario("fault", [CHECK], variant="idf-faults").json()
     assert not findings(report, "refused-free") and not findings(report, "double-free")
+
+
+HANDED_OUT = """
+#include <assert.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#define STEP __attribute__((noipa))
+typedef struct { uint32_t canary; size_t bytes; } poison_head_t;
+static uint32_t memory[64];
+STEP static poison_head_t *multi_heap_malloc_impl(void) { return (poison_head_t *)memory; }
+STEP static uint8_t *poison_allocated_region(poison_head_t *head) { return (uint8_t *)(head + 1); }
+STEP static bool verify_fill_pattern(uint8_t *data) { return *data != 0; }
+STEP void *multi_heap_malloc(void *heap, size_t size)
+{
+    poison_head_t *head = multi_heap_malloc_impl();
+    uint8_t *data = NULL;
+    if (head != NULL) {
+        data = poison_allocated_region(head);
+        bool ret = verify_fill_pattern(data);
+        assert(ret);
+    }
+    return heap != NULL && size != 0 ? data : NULL;
+}
+STEP static void *heap_caps_malloc(size_t size) { return multi_heap_malloc(memory, size); }
+int main(void) { return heap_caps_malloc(40) == NULL; }
+"""
+
+
+@pytest.mark.parametrize("level", ["-O0", "-Og"])
+def test_what_malloc_was_about_to_hand_out_is_in_its_frame(tmp_path: Path, level: str) -> None:
+    """Where comprehensive poisoning verifies it, in the variables of ESP-IDF's function."""
+    source, elf = tmp_path / "handed.c", tmp_path / "handed"
+    source.write_text(HANDED_OUT)
+    subprocess.run(["gcc", "-g", level, "-o", elf, source], check=True)
+    ask = "given = gdbext.faces.gdb.session().debugger.operation().given"
+    ask += "; print('GIVEN', given.function, given.handed_out)"
+    same = "print('SAME', given.pointer - int(gdb.parse_and_eval('(unsigned long)memory')))"
+    commands = [SOURCE, "run", f"python import gdbext.faces.gdb; {ask}; {same}"]
+    told = run_gdb(commands, elf=elf, program=NATIVE_GDB).stdout
+    assert "GIVEN multi_heap_malloc True" in told
+    assert "SAME 16\n" in told or "SAME 0\n" in told, "the user's part, or the head in front of it"

@@ -10,6 +10,7 @@
  *   untraced  clean, and nothing is traced
  *   double, inner, static, constant, stack, pool, fault     as clean, then what is given to free is wrong; the last is
  *             a block that was filled far beyond its end
+ *   over      as clean, then the task calls itself until its frames lie below its stack
  *   own       as clean, then an assertion that has nothing to do with a heap
  */
 #include <stdlib.h>
@@ -221,6 +222,20 @@ SCENARIO static void program_run(void)
 
 static const char greeting[] = "a constant text";
 
+#ifdef IDF_KERNEL
+SCENARIO static unsigned stack_run_over(unsigned depth)
+{
+    volatile char frame[64];
+    for (unsigned i = 0; i < sizeof frame; i++) {
+        frame[i] = (char)(depth + i);
+    }
+    if ((uintptr_t)frame > board_running[0].low) {
+        depth = stack_run_over(depth + 1);
+    }
+    return depth + (unsigned)frame[0];
+}
+#endif
+
 /* What is given to free is no block, or no longer one. */
 SCENARIO static void wrong_run(void)
 {
@@ -245,6 +260,10 @@ SCENARIO static void wrong_run(void)
     } else if (is_scenario("fault")) {
         memset(kept[1], 0x13, FAR_BYTES); /* LINE: far */
         frame_drop();
+#ifdef IDF_KERNEL
+    } else if (is_scenario("over")) {
+        stack_run_over(1);
+#endif
     } else if (is_scenario("own")) {
         __assert_func("program.c", 1, "wrong_run", "an own one");
     }
