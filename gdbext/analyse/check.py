@@ -16,6 +16,7 @@ from gdbext.analyse.explain import explain
 from gdbext.analyse.groups import group_faults
 from gdbext.analyse.pointers import pointers_in
 from gdbext.analyse.rules import struck_by
+from gdbext.analyse.rules_given import run_given_rules
 from gdbext.analyse.rules_trace import TRACE_NOTES, run_trace_rules
 from gdbext.analyse.suspects import Witness
 from gdbext.heap.facts import Fault, HeapFacts
@@ -28,6 +29,7 @@ from gdbext.model.said import Text, said
 from gdbext.trace.history import History
 
 _BYTES_SHOWN = 16
+_LEFT_APART = ("free-not-listed", "free-neighbours")  # rules that a block breaks before a free has joined it to others
 _OVERWRITTEN = ("header", "before", "behind")  # parts that hold no pointers of the allocator's own
 
 
@@ -36,6 +38,7 @@ def check_heap(
 ) -> Tuple[HeapReport, List[Skipped]]:
     """Returns the report of one heap, and the trace rules that could not be checked on it."""
     told, unproven = run_trace_rules(witness, faults)
+    told += run_given_rules(witness, [*told, *faults])
     notes = [fault for fault in told if fault.rule in TRACE_NOTES]
     broken = [*(fault for fault in told if fault.rule not in TRACE_NOTES), *faults]
     findings = _findings(witness, broken, first_group)
@@ -53,7 +56,7 @@ def _findings(witness: Witness, faults: Sequence[Fault], first_group: int) -> Li
     rank = {rule.id: position for position, rule in enumerate(facts.allocator.rules)}
     derived = {rule.id for rule in facts.allocator.rules if rule.derived}
     groups = group_faults(faults, extents, rank, derived)
-    excused = [_explained_by(facts, operation, [faults[p] for p in group]) for group in groups]
+    excused = _excused(facts, operation, [[faults[p] for p in group] for group in groups])
     notes = [excuse or faults[group[0]].rule in TRACE_NOTES for group, excuse in zip(groups, excused)]
     findings: List[Finding] = []
     for number in sorted(range(len(groups)), key=lambda number: notes[number]):
@@ -82,14 +85,19 @@ def _is_one_bit(difference: int) -> bool:
     return difference != 0 and difference & (difference - 1) == 0
 
 
-def _explained_by(facts: HeapFacts, operation: Operation, faults: Sequence[Fault]) -> bool:
-    """Tells whether the allocator's call under way may have left all of these faults.
+def _excused(facts: HeapFacts, operation: Operation, groups: Sequence[Sequence[Fault]]) -> List[bool]:
+    """Tells of each group whether the allocator's call under way may have left all of its faults.
 
-    At an assertion only the counters are excused: multi_heap counts a block before it frees it.
+    If the call died in an assertion or a fault, the counters are excused: multi_heap counts a block before it frees it.
+    A block that is free and not yet among the others is excused if the call died of other damage.
     """
-    if not operation.in_allocator or not all(fault.transient for fault in faults):
-        return False
-    return not operation.asserted or all(struck_by(facts, fault) == "counters" for fault in faults)
+    left = [operation.in_allocator and all(fault.transient for fault in group) for group in groups]
+    if not operation.asserted:
+        return left
+    counted = [all(struck_by(facts, fault) == "counters" for fault in group) for group in groups]
+    apart = [all(fault.rule in _LEFT_APART for fault in group) for group in groups]
+    has_cause = not all(map(any, zip(counted, apart)))
+    return [may and (counts or (lies and has_cause)) for may, counts, lies in zip(left, counted, apart)]
 
 
 def _group_findings(

@@ -12,13 +12,8 @@ from __future__ import annotations
 from typing import Callable, Dict, Sequence
 
 from gdbext.analyse.case import LIKELY, LINKED, NEAR, OPEN, PROVEN, RUN, WEAK, Case, Ranked
-from gdbext.analyse.explain_frees import (
-    explain_disagreement,
-    explain_refused_free,
-    tell_double_free,
-    tell_listed_twice,
-    tell_wrong_heap,
-)
+from gdbext.analyse.explain_frees import explain_disagreement, tell_double_free, tell_listed_twice, tell_wrong_heap
+from gdbext.analyse.explain_given import explain_double_free, explain_handed_out, explain_refused
 from gdbext.analyse.explain_poison import explain_before, explain_behind
 from gdbext.analyse.rules import struck_by
 from gdbext.analyse.suspects import Witness
@@ -237,8 +232,9 @@ def _explain_control(case: Case) -> None:
 
 
 _BY_TRACE: Dict[str, Callable[[Case], object]] = {
-    "double-free": lambda case: tell_double_free(case, case.block),
-    "refused-free": explain_refused_free,
+    "double-free": explain_double_free,
+    "refused-free": explain_refused,
+    "handed-out": explain_handed_out,
     "trace-live-free": explain_disagreement,
     "trace-overlap": explain_disagreement,
 }

@@ -10,7 +10,7 @@ from typing import Callable, List, Optional, Sequence, Tuple
 
 from gdbext.analyse.pointers import NameAt
 from gdbext.heap.facts import HeapFacts
-from gdbext.model.diagnosis import Extent, Operation, Suspect
+from gdbext.model.diagnosis import Extent, Given, Operation, Suspect
 from gdbext.model.events import Generation, Stack, TraceInfo
 from gdbext.model.said import Said, said
 from gdbext.trace.history import History
@@ -32,6 +32,7 @@ class Witness:
         task_of: TaskOf = lambda facts, raw: None,
         name_at: NameAt = lambda address: None,
         operation: Callable[[], Operation] = Operation,
+        given: Optional[Given] = None,
     ) -> None:
         self.facts = facts
         self.history = history
@@ -41,6 +42,7 @@ class Witness:
         self.task_of = task_of
         self.name_at = name_at
         self.operation = operation
+        self.given = given  # the pointer that the calls at the stop gave to the allocator, if it is this heap's matter
         self._sizes = facts.sizes()
 
     def beside(self, facts: HeapFacts) -> Witness:
@@ -82,7 +84,8 @@ class Witness:
         """
         if not life.is_freed or (life.freed_seq is None and life == self.history.newest(payload)):
             return "freed" if self.heap_free(payload) else "used"
-        refused = any(event.seq == life.freed_seq for event, _ in self.history.double_frees())
+        at_stop = life.refused and life.freed_seq is None  # the free that the calls at the stop are in
+        refused = at_stop or any(event.seq == life.freed_seq for event, _ in self.history.double_frees())
         stopped = life.refused if self.history.refused() else self.operation().in_allocator
         return "freeing" if life.in_flight and stopped and (refused or not self.heap_free(payload)) else "freed"
 

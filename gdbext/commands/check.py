@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from argparse import Namespace
 from functools import lru_cache
-from typing import Callable, List, Tuple
+from typing import Callable, List, Optional, Sequence, Tuple
 
 from gdbext.analyse.check import check_heap
 from gdbext.analyse.rules import run_rules
@@ -14,13 +14,14 @@ from gdbext.analyse.watch import plan_damage
 from gdbext.analyse.who import answer
 from gdbext.collect.collect import collect
 from gdbext.collect.collected import Collected
+from gdbext.collect.given import given_at_stop
 from gdbext.collect.owners import Owners
 from gdbext.commands.arguments import SOURCES
 from gdbext.commands.command import Argument, Command
 from gdbext.heap.allocator import Unreadable
 from gdbext.heap.around import fetch_around
 from gdbext.heap.facts import Fault, HeapFacts
-from gdbext.model.diagnosis import Operation
+from gdbext.model.diagnosis import Given, Operation
 from gdbext.model.reports.base import Skipped
 from gdbext.model.reports.check import CheckReport, HeapReport
 from gdbext.model.said import said
@@ -31,7 +32,8 @@ _BLOCKS = Argument("--blocks", "list every block in the JSON", {"action": "store
 
 
 Faults = List[Tuple[HeapFacts, List[Fault]]]  # the faults of each heap
-Broken = Tuple[Collected, Faults]  # heaps and trace, and the faults
+# Heaps and trace, the faults, and what the calls at the stop gave to the allocator.
+Broken = Tuple[Collected, Faults, Optional[Given]]
 
 
 def collect_broken(target: Target, options: Namespace) -> Broken:
@@ -45,15 +47,15 @@ def collect_broken(target: Target, options: Namespace) -> Broken:
         if found.memory.snapshot.missing(facts.start, facts.layout.behind):
             places = [(fault.address, fault.length) for fault in broken]
             fetch_around(found.memory, places, facts.start, facts.layout.behind)
-    return found, faults
+    return found, faults, given_at_stop(found)
 
 
 def analyse(broken: Broken, options: Namespace) -> CheckReport:
     """Makes the report: the faults with their explanations. Notes the first damage for `memtrace watch`."""
-    found, faults_of = broken
+    found, faults_of, given = broken
     target = found.target
     operation = lru_cache(maxsize=1)(lambda: _operation(found))  # asks the debugger at most once
-    heaps, unproven = _checked(found, faults_of, operation, options.blocks)
+    heaps, unproven = _checked(found, faults_of, operation, options.blocks, given)
     found.skipped += unproven
     for unread in found.unreadable:
         heaps.append(_unreadable_heap(unread))
@@ -62,34 +64,46 @@ def analyse(broken: Broken, options: Namespace) -> CheckReport:
     plan = plan_damage(heaps, found.trace, found.memory.source.pointer_size)
     if plan is not None:
         target.debugger.last_damage = plan  # `memtrace watch` needs it after a restart, when the trace is gone
-    asserted = operation().assertion if damaged or target.debugger.at_assertion else found.trace.assertion
+    asserted = operation().assertion if damaged or target.debugger.at_death else found.trace.assertion
     return CheckReport(*found.closing(), asserted, tuple(heaps), answer(heaps))
 
 
 def damaged_heaps(found: Collected) -> Tuple[int, ...]:
     """Returns the addresses of the heaps that this command calls damaged, for reports that only warn of them."""
     faults_of = [(facts, run_rules(facts)[0]) for facts in found.heaps]
-    heaps, _ = _checked(found, faults_of, lru_cache(maxsize=1)(lambda: _operation(found)), False)
+    heaps, _ = _checked(found, faults_of, lru_cache(maxsize=1)(lambda: _operation(found)), False, None)
     return tuple(heap.address for heap in heaps if heap.status == "damaged")
 
 
 def _checked(
-    found: Collected, faults_of: Faults, operation: Callable[[], Operation], with_blocks: bool
+    found: Collected,
+    faults_of: Faults,
+    operation: Callable[[], Operation],
+    with_blocks: bool,
+    given: Optional[Given],
 ) -> Tuple[List[HeapReport], List[Skipped]]:
     """Returns the report of each heap that was read, and the trace rules that could not be checked."""
+    concerned = None if given is None else _concerned(found.heaps, given)
     target, owners = found.target, Owners(found)
     heaps: List[HeapReport] = []
     skipped: List[Skipped] = []
     for facts, faults in faults_of:
         witness = Witness(
             facts, found.trace.history, target.frames, found.trace.info, found.heaps,
-            owners.task_of, target.program.name_at, operation,
+            owners.task_of, target.program.name_at, operation, given if facts is concerned else None,
         )  # fmt: skip
         group = 1 + sum(len({finding.group for finding in heap.findings}) for heap in heaps)
         heap, unproven = check_heap(witness, faults, group, with_blocks)
         heaps.append(heap)
         skipped += unproven
     return heaps, skipped
+
+
+def _concerned(heaps: Sequence[HeapFacts], given: Given) -> Optional[HeapFacts]:
+    """Returns the heap that a pointer lies in, else the one that it was given to, else the first."""
+    holding = [heap for heap in heaps if heap.start <= given.pointer < heap.end]
+    called = [heap for heap in heaps if {heap.region.address, heap.layout.control} & {*given.heaps}]
+    return next(iter([*holding, *called, *heaps]), None)
 
 
 def _operation(found: Collected) -> Operation:

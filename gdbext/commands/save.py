@@ -132,7 +132,7 @@ def _own_notes(found: Collected) -> List[Note]:
         tuple(missing),
         None if header is None else header.address,
         (operation.in_allocator, words(operation.why), operation.asserted),
-        None if assertion is None else (assertion.text, assertion.function, assertion.seq),
+        None if assertion is None else (assertion.text, assertion.function, assertion.seq, assertion.fault),
         target.program.build_id(),
         tuple(part for heap in found.heaps for part in _left_out(heap, memory)),
     )

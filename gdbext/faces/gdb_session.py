@@ -95,12 +95,18 @@ class Session:
             pass  # `q` at GDB's pager: the user has seen enough, and nothing went wrong
 
     def stopped(self, event: gdb.Event) -> None:
-        """Reports at a heap assertion, and at the write that a watch waited for."""
+        """Reports where the program dies in its heap, and at the write that a watch waited for.
+
+        Where it dies elsewhere, GDB's own line tells where it stopped.
+        """
         self.debugger.stopped(event)
         if self.watcher.is_hit_by(event):
             self._report("watch")
-        elif not self.debugger.at_assertion:
+        elif not self.debugger.at_death:
             self._reported = None  # the user looks around or has reset the target: the next assertion is new
+            if self.debugger.at_other_death:
+                put(gdb.execute("frame", to_string=True).rstrip())
+                put("memtrace: the program ends here, outside of its heaps; heap-check looks at them all the same")
         elif self.settings.auto_report:
             self._report("check")
         else:

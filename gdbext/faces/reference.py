@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 from typing import Dict, List, Sequence, Union
 
+from gdbext.analyse.rules_given import GIVEN_RULES
 from gdbext.analyse.rules_trace import TRACE_RULES, TraceRule
 from gdbext.commands import command_named, headings
 from gdbext.commands.command import OUTPUT, Argument
@@ -66,7 +67,8 @@ def checks_page() -> str:
     for kind, allocator in ALLOCATORS.items():
         kinds.setdefault(allocator.rules, []).append(kind)
     rows: List[str] = []
-    for rules, titles in {**kinds, TRACE_RULES: ["The trace and the heap"]}.items():
+    kinds[TRACE_RULES], kinds[GIVEN_RULES] = ["The trace and the heap"], ["The calls at a stop and the heap"]
+    for rules, titles in kinds.items():
         rows += [f"## {', '.join(titles)}", "", "| id | what must be so | else |", "|---|---|---|"]
         rows += [*(f"| `{rule.id}` | {rule.sentence} | {rule.severity} |" for rule in rules), ""]
     return "\n".join(["# Checks", "", _NOTE, "", what, "", *rows])

@@ -118,6 +118,10 @@ class Family(Record):
 
     allocators: Tuple[Allocator, ...]
     functions: str = ""  # a regular expression that must match the whole name of its functions
+    # Functions that free or resize a block: the positions of the block and of its heap (None: there is none) among
+    # their arguments. And functions that hand out a block and verify it first: the names of their variables for it.
+    frees: Mapping[str, Tuple[int, Optional[int]]] = MappingProxyType({})
+    hands_out: Mapping[str, Tuple[str, ...]] = MappingProxyType({})
     files: Tuple[str, ...] = ()  # the names of its source files
     find: Callable[[Memory, Program], Named] = lambda memory, program: Named([], [])
     find_pointed_to: Callable[[Memory, Program], Named] = lambda memory, program: Named([], [])

@@ -6,23 +6,59 @@ operation under way. The families name their own functions; those of the C libra
 from __future__ import annotations
 
 import re
+from typing import Dict, Optional, Tuple
 
 from gdbext.heap.registry import FAMILIES
 from gdbext.model.diagnosis import Operation
-from gdbext.model.events import Assertion, Stack
+from gdbext.model.events import Assertion, Frame, Stack
 from gdbext.model.said import said
-from gdbext.symbols.names import is_assertion
+from gdbext.symbols.names import is_assertion, is_fault
 
-_LIBRARY = r"trace_(malloc|realloc|free)|_?(malloc|free|realloc|calloc|memalign)(_r)?|aligned_alloc"
+_LIBRARY = r"trace_(malloc|realloc|free)|_?(malloc|free|realloc|calloc|memalign)(_r)?|aligned_alloc|zalloc"
+_LIBRARY_FREES = {"free": (0, None), "realloc": (0, None), "_free_r": (1, None), "_realloc_r": (1, None)}
 _OF_FAMILIES = "|".join(family.functions for family in FAMILIES if family.functions)
 _ALLOCATOR = re.compile(rf"(__wrap_|__real_)?({_LIBRARY}|{_OF_FAMILIES})")
 _SOME_FUNCTION = "the allocator"  # stands for a function without a name
+_FREES: Dict[str, Tuple[int, Optional[int]]] = {**_LIBRARY_FREES}
+_HANDS_OUT: Dict[str, Tuple[str, ...]] = {}
+for _family in FAMILIES:
+    _FREES.update(_family.frees)
+    _HANDS_OUT.update(_family.hands_out)
+_WRAPPED = re.compile(r"^(__wrap_|__real_)")
 _FILES = frozenset(name for family in FAMILIES for name in family.files)
 
 
 def is_allocator(function: str) -> bool:
     """True if a function belongs to an allocator."""
     return _ALLOCATOR.fullmatch(function) is not None
+
+
+def unwrapped(function: str) -> str:
+    """Returns the name of a function without what the linker's --wrap puts in front of it."""
+    return _WRAPPED.sub("", function, 1)
+
+
+def freed_by(function: str) -> Optional[Tuple[int, Optional[int]]]:
+    """Returns the positions of block and heap (None: there is none) among the arguments of a function that frees or
+    resizes a block. None if it is no such function.
+    """
+    return _FREES.get(unwrapped(function))
+
+
+def handed_out_by(function: str) -> Tuple[str, ...]:
+    """Returns the names of a function's variables for the block that it hands out; () if it hands out none."""
+    return _HANDS_OUT.get(unwrapped(function), ())
+
+
+def allocator_run(calls: Stack) -> range:
+    """Returns the positions of the innermost calls in a row that are in an allocator, by name or by source file. One
+    call between two of them, such as the helper of a wrapper, counts as theirs.
+    """
+    inside = [is_allocator(call.function or "") or _file(call) in _FILES for call in calls]
+    first = stop = inside.index(True) if True in inside else len(calls)
+    while any(inside[stop : stop + 2]):
+        stop += 1
+    return range(first, stop)
 
 
 def without_allocator(frames: Stack) -> Stack:
@@ -35,19 +71,24 @@ def without_allocator(frames: Stack) -> Stack:
     return frames[first:] or frames
 
 
-def operation_in(calls: Stack) -> Operation:
-    """Returns the allocator's operation in a chain of calls, innermost first, and its assertion if one failed. The
-    innermost call in the allocator is found by its name, else by its source file: the names of helpers are not known,
-    and a debugger may see no further out than them.
+def operation_in(calls: Stack, faulted: bool = False) -> Operation:
+    """Returns the allocator's operation in a chain of calls, innermost first, and what ended it: an assertion, or a
+    fault of the processor. `faulted`: the innermost call met one. The innermost call in the allocator is found by its
+    name, else by its source file: the names of helpers are not known, and a debugger may see no further out than them.
     """
-    files = ((call.file or "").replace("\\", "/").rpartition("/")[2] for call in calls)
-    from_source = (index for index, file in enumerate(files) if file in _FILES)
+    from_source = (index for index, call in enumerate(calls) if _file(call) in _FILES)
     named = (index for index, call in enumerate(calls) if is_allocator(call.function or ""))
     index = next(named, next(from_source, None))
     if index is None:
         return Operation()
     function = calls[index].function
     why = said("stopped-in-allocator") if function is None else said("stopped-in", function=function)
-    if not any(is_assertion(call.function or "") for call in calls[:index]):
+    inner = [call.function or "" for call in calls[:index]]
+    asserted = any(map(is_assertion, inner))
+    if not asserted and not faulted and not any(map(is_fault, inner)):
         return Operation(True, why)
-    return Operation(True, why, True, Assertion("", function or _SOME_FUNCTION, None))
+    return Operation(True, why, True, Assertion("", function or _SOME_FUNCTION, None, not asserted))
+
+
+def _file(call: Frame) -> str:
+    return (call.file or "").replace("\\", "/").rpartition("/")[2]

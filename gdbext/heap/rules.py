@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import FrozenSet, Hashable, Iterator, Optional, Tuple
 
 from gdbext.heap.facts import Fault, HeapFacts, Rule
-from gdbext.heap.geometry import FREE_BIT
+from gdbext.heap.geometry import FLAG_BITS, FREE_BIT
 from gdbext.model.said import said
 from gdbext.source.snapshot import ByteOrder
 
@@ -40,8 +40,9 @@ def check_sizes(facts: HeapFacts) -> Iterator[Fault]:
             offset, length = first_difference(stored, want, layout.word, facts.snapshot.byte_order)
         text = said("size-word", place=place, stored=stored, why=broken.why)
         # If the block before is free and on no list, it has just been taken off one to be split: its rest has no
-        # header yet.
-        transient = broken.before is not None and facts.is_free(broken.before) and broken.before not in facts.listed
+        # header yet. No call makes a size larger than the heap.
+        split = broken.before is not None and facts.is_free(broken.before) and broken.before not in facts.listed
+        transient = split and stored & ~FLAG_BITS <= facts.end - facts.start
         yield Fault(
             "block-size", place + offset, length, broken.payload, text, touching(broken.payload), transient,
             "size-word", want, stored,

@@ -7,7 +7,7 @@ from typing import Optional, Tuple
 
 from gdbext.model.events import Assertion, Stack
 from gdbext.model.record import Record
-from gdbext.model.said import Text
+from gdbext.model.said import Said, Text
 
 
 class Suspect(Record):
@@ -78,6 +78,18 @@ class Extent(Record):
     passed: int = 0  # bytes of the allocator's own that the run passes over: it has written them since
 
 
+class Given(Record):
+    """The pointer that the calls at a stop gave to the allocator to free or resize, or were about to get from it."""
+
+    pointer: int
+    function: str  # that has it as an argument
+    heaps: Tuple[int, ...]  # what the same calls have as the heap: addresses of its head and of its control block
+    stack: Tuple[int, ...]  # PCs of the calls outside of the allocator, innermost first
+    frame: int  # the stack pointer of the first of them; 0 if not known
+    handed_out: bool = False
+    place: Optional[Said] = None  # what it is, if no heap has handed it out
+
+
 class Operation(Record):
     """The operation that the target was in when it stopped."""
 
@@ -85,3 +97,4 @@ class Operation(Record):
     why: Text = ""
     asserted: bool = False
     assertion: Optional[Assertion] = None  # from the trace, else from the debugger
+    given: Optional[Given] = None  # if an assertion or a fault ended it

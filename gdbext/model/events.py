@@ -93,11 +93,12 @@ class TraceInfo(Record):
 
 
 class Assertion(Record):
-    """The assertion that stopped the target."""
+    """The assertion that stopped the target, or the fault in the allocator that did."""
 
     text: str
     function: str
     seq: Optional[int]
+    fault: bool = False
 
 
 class Owner(Record):

@@ -13,6 +13,8 @@ PRSTATUS, AUXILIARY = 1, 6
 OWNER = "CORE"
 _ID_AT = {4: 24, 8: 32}
 _FIRST_AT = {4: 72, 8: 112}
+ESP_INFO = ("ESP_CORE_DUMP_INFO", 8266)
+_FAULT_SIGNALS = (4, 7, 8, 11)  # SIGILL, SIGBUS, SIGFPE, SIGSEGV; the note begins with the number
 _BEHIND = {4: 4, 8: 8}  # pr_fpvalid, padded
 
 
@@ -45,6 +47,14 @@ def prstatus(machine: Machine, order: ByteOrder, thread: int, values: Mapping[st
         value = values.get(name or "", 0) & ((1 << 8 * word) - 1)
         data[at + position * word : at + (position + 1) * word] = value.to_bytes(word, order)
     return Note(OWNER, PRSTATUS, bytes(data))
+
+
+def ended_by_fault(core: Core) -> bool:
+    """Returns True if a fault ended the program of a core: a signal says so, or the core is of ESP-IDF, which writes
+    one at a panic alone. The core's first thread met the fault.
+    """
+    data = core.note(OWNER, PRSTATUS) or b""
+    return int.from_bytes(data[:4], core.byte_order) in _FAULT_SIGNALS or core.note(*ESP_INFO) is not None
 
 
 def auxiliary_note(pairs: Iterable[Tuple[int, int]], word: int, order: ByteOrder) -> Note:

@@ -34,7 +34,8 @@ class Saved(NamedTuple):
     skipped: Tuple[Tuple[str, str], ...]  # checks that were not possible then, and why
     ring: Optional[int]
     operation: Tuple[bool, str, bool]  # was in the allocator; its call there; had asserted
-    assertion: Optional[Tuple[str, str, Optional[int]]]  # its text, its function, its sequence number
+    # its text, its function, its sequence number, and whether it is a fault
+    assertion: Optional[Tuple[str, str, Optional[int], bool]]
     build_id: Optional[str]
     left_out: Tuple[Range, ...] = ()  # insides of free blocks that were not read
 
@@ -62,8 +63,8 @@ def read_saved(core: Core) -> Optional[Saved]:
         operation, build_id = (bool(inside), str(why), bool(asserted)), fields["build_id"]
         assertion = None
         if fields["assertion"] is not None:
-            text, function, seq = fields["assertion"]
-            assertion = str(text), str(function), None if seq is None else int(seq)
+            text, function, seq, *fault = fields["assertion"]
+            assertion = str(text), str(function), None if seq is None else int(seq), fault == [True]
         ring = None if fields["ring"] is None else int(fields["ring"])
         told = [(_address(low), _address(high)) for low, high in fields.get("left_out", ())[:_MOST_LEFT_OUT]]
         left_out = tuple((low, high) for low, high in told if low < high <= low + _LARGEST_LEFT_OUT)

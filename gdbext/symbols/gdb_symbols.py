@@ -20,8 +20,11 @@ from gdbext.source.gdb_inferior import program_memory
 from gdbext.symbols.code import Sample, code_samples
 from gdbext.symbols.shapes import DEEPEST, MOST_MEMBERS, Member, Shape, Variable, inside, members_by_name
 
-# Positions of the function's name and the condition among the arguments of the C libraries' assertions.
-_ASSERT_ARGUMENTS = {"__assert_func": (2, 3), "__assert_fail": (3, 0)}
+# Positions of the function's name (None: it has none) and the condition among the arguments of functions that a failed
+# assertion calls: of C libraries, and of NuttX.
+_ASSERT_ARGUMENTS: Dict[str, Tuple[Optional[int], int]] = {
+    "__assert_func": (2, 3), "__assert_fail": (3, 0), "__assert": (None, 2), "_assert": (None, 2),
+}  # fmt: skip
 
 
 # Xtensa: the bit of PS where CALLINC begins, the registers that the window turns by for each unit of CALLINC, and the
@@ -64,18 +67,18 @@ def _symbol_at(address: int) -> Optional[str]:
     return None if text.startswith("No symbol") else text.split(" in section")[0].strip()
 
 
-def failed_assertion() -> Optional[Tuple[str, str]]:
-    """Returns the function and condition of a failed assertion, or None if the selected thread is in none."""
-    frame: Optional[gdb.Frame] = gdb.newest_frame()
-    while frame is not None and frame.name() not in _ASSERT_ARGUMENTS:
-        frame = frame.older()
-    if frame is None or frame.function() is None:
-        return None
-    try:
-        words = [_argument(frame, place).string() for place in _ASSERT_ARGUMENTS[frame.name() or ""]]
-    except (gdb.error, IndexError, ValueError):
-        return None
-    return words[0], words[1]
+def failed_assertion(frames: Sequence[gdb.Frame]) -> Tuple[Optional[str], str]:
+    """Returns the function and condition of the assertion that failed in these frames, None and "" if not known."""
+    for frame in frames:
+        places = _ASSERT_ARGUMENTS.get(frame.name() or "")
+        if places is None or frame.function() is None:
+            continue
+        try:
+            words = [None if place is None else _argument(frame, place).string() for place in places]
+        except (gdb.error, IndexError, ValueError):
+            continue
+        return words[0], words[1] or ""
+    return None, ""
 
 
 def _argument(frame: gdb.Frame, place: int) -> gdb.Value:
@@ -86,7 +89,46 @@ def _argument(frame: gdb.Frame, place: int) -> gdb.Value:
         window = int(frame.read_register("ps")) >> _CALLINC & 3
         register = f"a{_FIRST_ARGUMENT + _CALL_STEP * window + place}"
         return frame.read_register(register).cast(gdb.lookup_type("char").pointer())
-    return [symbol for symbol in frame.block() if symbol.is_argument][place].value(frame)
+    return _parameters(frame)[place].value(frame)
+
+
+def _parameters(frame: gdb.Frame) -> List[gdb.Symbol]:
+    block = frame.block()
+    while block.function is None and block.superblock is not None:
+        block = block.superblock
+    return [symbol for symbol in block if symbol.is_argument]
+
+
+def argument_of(frame: gdb.Frame, place: int) -> Optional[int]:
+    """Returns the number in an argument of a frame's function, as it is or as it was at the function's entry. None if
+    neither is known.
+    """
+    try:
+        if frame.function() is None:
+            return None
+        value = _argument(frame, place)
+        if value.is_optimized_out:
+            return _evaluated(frame, f"{_parameters(frame)[place].name}@entry")
+        return int(value.cast(gdb.lookup_type("unsigned long")))
+    except (gdb.error, IndexError, RuntimeError, ValueError):
+        return None
+
+
+def variable_in(frame: gdb.Frame, name: str) -> Optional[int]:
+    """Returns the number in a variable of a frame's function, or None if it is not known."""
+    try:
+        return _evaluated(frame, name)
+    except (gdb.error, ValueError):
+        return None
+
+
+def _evaluated(frame: gdb.Frame, text: str) -> int:
+    selected = gdb.selected_frame()
+    try:
+        frame.select()
+        return int(gdb.parse_and_eval(text).cast(gdb.lookup_type("unsigned long")))
+    finally:
+        selected.select()
 
 
 def address_of(name: str) -> Optional[int]:

@@ -1,12 +1,39 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Recognises two kinds of library functions by name: those that copy to a given address, and failed assertions."""
+"""Recognises library functions by name: those that copy to a given address, and those in which a program dies.
+
+A program dies in a failed assertion, in abort, or in a fault that nothing handles. Each system leads them all to a
+function of its own, which is where a debugger waits for them.
+"""
 
 from __future__ import annotations
 
 import re
+from typing import Callable, List
 
-_ASSERTION = re.compile(r"memtrace_assert\w*|__assert\w*|_*abort|panic_abort|esp_system_abort|raise|vAssertCalled")
+# The recorder's functions at a failed assertion. The first is called by the second, which returns to the assertion.
+HOOK, HOOK_CALLER = "memtrace_assert_stop", "memtrace_assert_failed"
 
+_ASSERTION = re.compile(
+    r"memtrace_assert\w*|_{0,2}assert|__assert\w*|up_assert|_*abort|panic_abort|esp_system_abort|raise|vAssertCalled"
+    r"|assert_post_action|__panic_func"
+)
+# Functions of the C library and of systems that only a fault without a handler, or a panic, calls.
+_FAULT = re.compile(
+    r"esp_panic_handler|panic_handler|_panic_handler|panic_from_(exception|isr)|panicHandler|xt_unhandled_exception"
+    r"|_xt_panic|riscv_(exception|fault)|arm_(hard|bus|mem|usage)fault|xtensa_(user_)?panic"
+    r"|(Hard|Bus|Usage)Fault_Handler|MemManage_Handler|z_fatal_error|z_\w+_fault|k_sys_fatal_error_handler"
+    r"|rt_hw_hard_fault_exception"
+)
+# Functions that see every death of the program, by system; the first system that the program has counts.
+_ENDS = (
+    ("esp_panic_handler",),  # ESP-IDF 4.2 and later
+    ("panicHandler", "xt_unhandled_exception"),  # before
+    ("_assert",),  # NuttX
+    ("up_assert",),  # NuttX before 11
+    ("z_fatal_error",),  # Zephyr
+    ("__assert_func", "vAssertCalled", "abort"),  # a C library or FreeRTOS alone: none of these sees them all
+)
+STOP_FUNCTIONS = (HOOK, *(name for names in _ENDS for name in names))
 
 _COPIER = re.compile(r"_*(mem(set|cpy|move|ccpy|pcpy)|st[rp]n?(cpy|cat)|bcopy|bzero|v?sn?printf)\w*")
 
@@ -17,5 +44,16 @@ def is_copier(function: str) -> bool:
 
 
 def is_assertion(function: str) -> bool:
-    """Returns True if a function is called when an assertion fails."""
+    """Returns True if a function is called when an assertion fails or the program gives up."""
     return _ASSERTION.fullmatch(function) is not None
+
+
+def is_fault(function: str) -> bool:
+    """Returns True if a function is called when the processor meets a fault that nothing handles."""
+    return _FAULT.fullmatch(function) is not None
+
+
+def stop_functions(has: Callable[[str], bool]) -> List[str]:
+    """Returns the functions that together see every death of a program. `has` tells whether it has a function."""
+    ends = ([name for name in names if has(name)] for names in _ENDS)
+    return [*filter(has, [HOOK]), *next(filter(None, ends), [])]

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Unwinds the calls of a core's threads by the program's call frame information.
 
-Approach: .debug_frame or .eh_frame tells for each address where the caller's registers are. Up to 12 frames are
+Approach: .debug_frame or .eh_frame tells for each address where the caller's registers are. Up to 24 frames are
 unwound, from the registers and the stack in the core.
 Rejected: scanning the stack for code addresses. Every stack has remains of old calls, and an old malloc would excuse
 damage. Frame pointers: most code has none.
@@ -19,7 +19,7 @@ from gdbext.symbols.elf_file import ElfFile
 
 Word = Callable[[int], Optional[int]]
 
-_MOST_FRAMES = 12
+_MOST_FRAMES = 24
 
 
 class Unwinder:

@@ -18,7 +18,7 @@ from gdbext.model.said import Said, Text, said
 from gdbext.source.core import CoreSource, parse_core
 from gdbext.source.files import FileError, Loaded
 from gdbext.source.memory import Memory
-from gdbext.source.registers import auxiliary_of, threads_of
+from gdbext.source.registers import ESP_INFO, auxiliary_of, ended_by_fault, threads_of
 from gdbext.source.saved import Saved, core_source, read_saved
 from gdbext.source.snapshot import snapshot_of
 from gdbext.source.wrapped_core import core_in
@@ -29,7 +29,7 @@ from gdbext.target.target import Code, Debugger, NoProgram, Registers, Target
 from gdbext.trace.ring import message_of
 
 _AT_ENTRY = 9
-_ESP_INFO, _ESP_PANIC = 8266, 679
+_ESP_PANIC = 679
 _ASSERTED = re.compile(r"assert failed: (\w+) [^(]*\((.*)\)", re.DOTALL)
 _LEAST_DIGEST = 8
 
@@ -100,7 +100,7 @@ def dump_facts(dump: Dump) -> Text:
 
 def foreign_program(dump: Dump, program: ElfSymbols) -> Optional[Said]:
     """Returns a warning if the core names another program by digest or build-id, else None."""
-    data = dump.source.core.note("ESP_CORE_DUMP_INFO", _ESP_INFO) or b""
+    data = dump.source.core.note(*ESP_INFO) or b""
     digest = data[4:].split(b"\0")[0].decode("ascii", "replace").lower()
     told = dump.saved.build_id if dump.saved is not None else None
     other = len(digest) >= _LEAST_DIGEST and not program.sha256().startswith(digest)
@@ -115,7 +115,7 @@ class CoreDebugger(Debugger):
     def __init__(self, dump: Dump, program: Optional[ElfSymbols]) -> None:
         super().__init__()
         self._dump, self._core, self._program = dump, dump.source.core, program
-        self.at_assertion = panic_of(dump) is not None
+        self.at_death = panic_of(dump) is not None
 
     def machine(self) -> Optional[Machine]:
         """Returns the core's machine, or None if it is unknown."""
@@ -137,9 +137,10 @@ class CoreDebugger(Debugger):
         if self._program is None or machine is None:
             return Operation()
         unwinder = Unwinder(self._program, machine, Memory(self._dump.source).word)
-        for registers in self.registers():
+        for number, registers in enumerate(self.registers()):
             places = unwinder.places(registers, registers[machine.pc]) if machine.pc in registers else ()
-            operation = operation_in(tuple(frame for place in places for frame in self._program.frames_at(place)))
+            calls = tuple(frame for place in places for frame in self._program.frames_at(place))
+            operation = operation_in(calls, not number and ended_by_fault(self._core))
             if operation.in_allocator:
                 return operation
         return Operation()
@@ -168,6 +169,6 @@ def core_target(path: str, file: Optional[Loaded], images: Sequence[Image], elf:
     foreign = None if program is None else foreign_program(dump, program)
     memory.standing += [*dump.remarks, *([foreign] if foreign is not None else [])]
     data = FileBytes(memory, dump.saved, [dump_facts(dump)], program=code)
-    of_esp_idf = dump.source.core.note("ESP_CORE_DUMP_INFO", _ESP_INFO) is not None
+    of_esp_idf = dump.source.core.note(*ESP_INFO) is not None
     data.why_no_heaps = said("dump-without-heaps") if of_esp_idf else None
     return Target(data, code, CoreDebugger(dump, program))

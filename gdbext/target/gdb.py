@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from contextlib import contextmanager
-from typing import Any, Iterator, List, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
 import gdb
 
 from gdbext.heap.names import operation_in
+from gdbext.heap.registry import find_named
 from gdbext.model.diagnosis import Operation
 from gdbext.model.errors import UserError, one_line
 from gdbext.model.events import Assertion, Frame, Stack
@@ -37,20 +38,22 @@ from gdbext.source.gdb_inferior import (
 from gdbext.source.known import Known, parse_ranges
 from gdbext.source.link import Say
 from gdbext.source.memory import Memory, NoTarget
+from gdbext.source.registers import ended_by_fault
 from gdbext.source.rsp import is_same_server
 from gdbext.source.saved import Saved, read_saved
 from gdbext.source.snapshot import ByteOrder
 from gdbext.symbols.gdb_symbols import GdbProgram, address_of, failed_assertion, size_of
+from gdbext.symbols.names import HOOK, HOOK_CALLER, STOP_FUNCTIONS, is_assertion, is_fault, stop_functions
+from gdbext.target.gdb_given import given_in
 from gdbext.target.rsp import RspBytes
 from gdbext.target.settings import Settings
 from gdbext.target.target import NEVER_RUNS, UNKNOWN_OPERATION, Debugger, Live, Registers, Target, Watcher, fitting
 from gdbext.trace.ring import message_of
 
 _LITERAL = re.compile(r"\b(?:0[xX][0-9a-fA-F]+|[1-9]\d*)")
-_MOST_FRAMES = 12
+_MOST_FRAMES = 32
 _ELF_64, _ELF_BIG = 2, 2
-# Functions that a failed heap assertion calls, best first: the recorder's hook, the C library's assert, its abort.
-STOP_FUNCTIONS = ("memtrace_assert_stop", "__assert_func", "abort")
+_FAULT_SIGNALS = ("SIGSEGV", "SIGBUS", "SIGILL", "SIGFPE")
 
 
 class GdbBytes:
@@ -161,16 +164,31 @@ def _known_of(named: NamedMemory, settings: Settings, fragile: bool) -> Known:
     return Known([*ranges, *parse_ranges(settings.memory)], [] if fragile else writable)
 
 
+class DeathStop(gdb.Breakpoint):
+    """The automatic breakpoint at a function through which a program dies."""
+
+    def __init__(self, function: str, debugger: GdbDebugger) -> None:
+        super().__init__(function, gdb.BP_BREAKPOINT, internal=True, qualified=True)
+        self.silent = True
+        self.function = function
+        self._debugger = debugger
+
+    def stop(self) -> bool:
+        """Tells GDB whether to stop here."""
+        return self._debugger.stops_at(self.function)
+
+
 class GdbDebugger(Debugger):
-    """GDB's threads and frames, and the automatic breakpoint on a failed heap assertion."""
+    """GDB's threads and frames, and the automatic breakpoint where the program dies in its heap."""
 
     def __init__(self, data: GdbBytes, watcher: Watcher, settings: Settings) -> None:
         super().__init__()
         self._bytes = data
         self._watcher = watcher
         self._settings = settings
-        self._breakpoint: Optional[gdb.Breakpoint] = None
-        self._function = ""  # the function with the breakpoint
+        self._stops: Dict[str, DeathStop] = {}  # by function
+        self._faulted: Optional[int] = None  # the thread that a fault has just stopped
+        self.at_other_death = False  # the automatic breakpoint has stopped the target, but not in an allocator
 
     @property
     def watcher(self) -> Watcher:
@@ -178,40 +196,69 @@ class GdbDebugger(Debugger):
         return self._watcher
 
     def arm(self, *_: Any) -> None:
-        """Sets the breakpoint on the best function that the program has. Removes it if none may be set."""
-        wanted = next((name for name in STOP_FUNCTIONS if address_of(name) is not None), None)
-        if is_fragile() or not self._settings.auto_stop:
-            wanted = None  # inserting it would write to the chip
-        if self._breakpoint is not None and self._breakpoint.is_valid():
-            if self._function == wanted:
-                return
-            self._breakpoint.delete()
-        self._breakpoint = None
-        if wanted is not None:
-            self._breakpoint = gdb.Breakpoint(wanted, gdb.BP_BREAKPOINT, internal=True)
-            self._breakpoint.silent = True
-            self._function = wanted
+        """Sets the breakpoint on the functions that see all deaths of the program. Removes it if it may not be set."""
+        wanted: Sequence[str] = ()
+        if not is_fragile() and self._settings.auto_stop:  # inserting it would write to the chip
+            wanted = stop_functions(lambda name: address_of(name) is not None)
+        held = {name: stop for name, stop in self._stops.items() if stop.is_valid()}
+        for name in held.keys() - set(wanted):
+            held.pop(name).delete()
+        self._stops = {name: held.get(name) or DeathStop(name, self) for name in wanted}
+
+    def stops_at(self, function: str) -> bool:
+        """Tells whether to stop at a function of the automatic breakpoint.
+
+        One death is one stop: of its functions, the first that is reached. A process is let go on if no heap of it is
+        known or its allocator has no part in this: the signal that follows stops it, as without memtrace.
+        """
+        calls = _calls(_innermost_frames())
+        seen = {*self._stops, HOOK_CALLER} if HOOK in self._stops else {*self._stops}
+        if any(call.function in seen for call in calls[1:]) and function != HOOK:
+            return False
+        if function == HOOK or not auxiliary_vector():
+            return True
+        with self._bytes.at_condition():
+            return self._dies_in_heap()
 
     def connected(self, *_: Any) -> None:
         """Removes the breakpoint before anything can resume, if a fragile stub would not survive it."""
         if is_fragile():
             self.arm()
 
+    def _dies_in_heap(self, fault: bool = False) -> bool:
+        """Tells whether the selected thread is in an allocator whose heaps the program's symbols lead to."""
+        in_allocator = operation_in(_calls(_innermost_frames()), fault).in_allocator
+        return in_allocator and bool(find_named(self._bytes.memory(), GdbProgram()).regions)
+
     def stopped(self, event: gdb.Event) -> None:
-        """Notes if the breakpoint caused a stop. Sets it again if it was removed for another target."""
-        self.at_assertion = isinstance(event, gdb.BreakpointEvent) and self._breakpoint in event.breakpoints
-        if self._breakpoint is None:
+        """Notes if the program dies here. Sets the breakpoint again if it was removed for another target."""
+        hit = event.breakpoints if isinstance(event, gdb.BreakpointEvent) else ()
+        reached = [function for function, stop in self._stops.items() if stop in hit]
+        fault = isinstance(event, gdb.SignalEvent) and event.stop_signal in _FAULT_SIGNALS and not is_fragile()
+        self._faulted = gdb.selected_thread().num if fault else None
+        self.at_death = HOOK in reached or (bool(reached or fault) and self._dies_in_heap(fault))
+        self.at_other_death = bool(reached) and not self.at_death
+        if not self._stops:
             self.arm()
 
     def facts(self) -> Sequence[Text]:
         """Returns a sentence: where the automatic breakpoint is, or why there is none."""
-        if self._breakpoint is not None and self._breakpoint.is_valid():
-            return [said("stop-at", function=self._function)]
+        places = tuple(function for function, stop in self._stops.items() if stop.is_valid())
+        if places:
+            return [said("stop-at", functions=places)]
         if is_fragile():
             return [said("no-stop-fragile")]
         if not self._settings.auto_stop:
             return [said("no-stop-off")]
         return [said("no-stop-function", functions=STOP_FUNCTIONS)]
+
+    @property
+    def looks_dead(self) -> bool:
+        """True at a death, in a core, and if the selected thread is in a function that a death leads to."""
+        if self.at_death or is_core():
+            return True
+        function = "" if is_fragile() else gdb.newest_frame().name() or ""
+        return is_assertion(function) or is_fault(function)
 
     def machine(self) -> Optional[Machine]:
         """Returns the machine of the selected thread, or None if it is unknown."""
@@ -229,37 +276,57 @@ class GdbDebugger(Debugger):
         return machine_number(), auxiliary_vector()
 
     def operation(self) -> Operation:
-        """Returns the operation of the first thread in an allocator or an assertion."""
-        if self._bytes.memory().fragile:
-            self._bytes.memory().remark(UNKNOWN_OPERATION)
+        """Returns the operation of the first thread in an allocator. The selected thread is asked first."""
+        memory = self._bytes.memory()
+        if memory.fragile:
+            memory.remark(UNKNOWN_OPERATION)
             return Operation()
+        core = getattr(memory.source, "core", None)
+        faulted = 1 if core is not None and ended_by_fault(core) else self._faulted
         chosen = gdb.selected_thread()
         try:
-            for thread in gdb.selected_inferior().threads():
+            for thread in sorted(gdb.selected_inferior().threads(), key=lambda one: (one.num != chosen.num, one.num)):
                 thread.switch()
-                operation = operation_in(_innermost_calls())
-                failed = failed_assertion() if operation.asserted else None
-                if failed is not None:
-                    return replace(operation, assertion=Assertion(message_of(failed[1]), failed[0], None))
-                if operation.in_allocator or operation.asserted:
-                    return operation
+                frames = _innermost_frames()
+                operation = operation_in(_calls(frames), thread.num == faulted)
+                if operation.in_allocator:
+                    return _with_arguments(operation, frames)
         finally:
             chosen.switch()
         return Operation()
 
 
-def _innermost_calls() -> Stack:
-    """Returns the innermost 12 calls of the selected thread."""
-    calls: List[Frame] = []
+def _with_arguments(operation: Operation, frames: Sequence[gdb.Frame]) -> Operation:
+    """Returns an operation that died with what the arguments in its frames tell: the condition and the pointer."""
+    died = operation.assertion
+    if died is None:
+        return operation
+    given = given_in(frames, _calls(frames), died.fault)
+    if not died.fault:
+        function, text = failed_assertion(frames)
+        died = Assertion(message_of(text), function or died.function, None)
+    return replace(operation, assertion=died, given=given)
+
+
+def _innermost_frames() -> List[gdb.Frame]:
+    """Returns the innermost 32 frames of the selected thread."""
+    frames: List[gdb.Frame] = []
     frame: Optional[gdb.Frame] = gdb.newest_frame()
-    while frame is not None and len(calls) < _MOST_FRAMES:
-        table = frame.find_sal().symtab
-        calls.append(Frame(frame.pc(), frame.name(), table.filename if table is not None else None))
+    while frame is not None and len(frames) < _MOST_FRAMES:
+        frames.append(frame)
         try:
             frame = frame.older()
         except gdb.error:
             break
-    return tuple(calls)
+    return frames
+
+
+def _calls(frames: Sequence[gdb.Frame]) -> Stack:
+    tables = (frame.find_sal().symtab for frame in frames)
+    return tuple(
+        Frame(frame.pc(), frame.name(), None if table is None else table.filename)
+        for frame, table in zip(frames, tables)
+    )
 
 
 @contextmanager
@@ -287,7 +354,7 @@ def target_over_rsp(address: str, program: GdbProgram, settings: Settings, say: 
 
 
 def _allow_chip_memory(memory: Memory) -> None:
-    """Makes the memory for heaps known, and those in the program's table on a fragile stub: it has no neighbourhoods."""
+    """Makes the memory for heaps known, and that in the program's table on a fragile stub: it has no neighbourhoods."""
     for start, end in heap_memory(address_of):
         memory.allow_named(start, end)
     if not memory.fragile:

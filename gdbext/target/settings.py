@@ -35,7 +35,7 @@ class Declared(NamedTuple):
 SETTINGS = (
     Declared(
         "auto-stop",
-        "whether memtrace stops at heap assertions",
+        "whether memtrace stops where the program dies: at assertions, aborts and faults",
         (("on", "by a breakpoint of its own; `memtrace status` says where"), ("off", "no breakpoint is used")),
     ),
     Declared(

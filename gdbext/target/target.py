@@ -150,12 +150,17 @@ class Debugger:
     are unknown; `operation` then adds a remark to it.
     """
 
-    at_assertion = False  # the automatic breakpoint has just stopped the target, or a core was made by an assertion
+    at_death = False  # an assertion or a fault in an allocator has just stopped the target, or ended it, for a core
     last_damage: Optional[WatchPlan] = None  # from the last report, for `memtrace watch last-damage`
 
     def __init__(self, live: Optional[Live] = None, over: Optional[Memory] = None) -> None:
         self._live = live
         self._over = over
+
+    @property
+    def looks_dead(self) -> bool:
+        """True if the stop looks like a death of the program: `operation` is worth its reads."""
+        return self.at_death
 
     def machine(self) -> Optional[Machine]:
         """Returns the machine, which names the registers; None if it is unknown."""

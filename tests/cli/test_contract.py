@@ -191,7 +191,7 @@ def test_a_core_of_esp_idf_says_its_assertion(tmp_path: Path) -> None:
     ranges = [(one.base, one.data) for one in CLEAN.images]
     dump = write_core(tmp_path / "core", ranges, notes=ESP)
     report = memtrace("check", dump, "--heap", CLEAN.heap.option, "--json").json()
-    assert report["assertion"] == {"text": "already free", "function": "tlsf_free", "seq": None}
+    assert report["assertion"] == {"text": "already free", "function": "tlsf_free", "seq": None, "fault": False}
 
 
 def test_a_core_of_esp_idf_without_heaps_says_what_puts_them_in(tmp_path: Path) -> None:

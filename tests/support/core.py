@@ -28,14 +28,15 @@ def core_bytes(
     notes: Sequence[Note] = (),
     physical: bool = False,
     empty: Sequence[tuple[int, int]] = (),
+    signal: int = 0,
 ) -> bytes:
-    """A core whose one thread stands at `pc`, with exactly these ranges.
+    """A core whose one thread stands at `pc`, by this signal, with exactly these ranges.
 
     `physical`: with physical addresses only, as an emulator without an MMU; `empty`: address and size of segments of
     which the file has no bytes.
     """
     mark = "<" if order == "little" else ">"
-    body = b"".join(_note(mark, *note) for note in (_status(mark, word, pc), *notes))
+    body = b"".join(_note(mark, *note) for note in (_status(mark, word, pc, signal), *notes))
     parts = [(PT_NOTE, 0, body, 0), *((PT_LOAD, address, data, len(data)) for address, data in ranges)]
     parts += [(PT_LOAD, address, b"", size) for address, size in empty]
     header, entry = (52, 32) if word == 4 else (64, 56)
@@ -53,8 +54,9 @@ def core_bytes(
     return ident + head + headers + b"".join(data for _, _, data, _ in parts)
 
 
-def _status(mark: str, word: int, pc: int) -> Note:
+def _status(mark: str, word: int, pc: int, signal: int) -> Note:
     status, registers = (bytearray(204), 72) if word == 4 else (bytearray(376), 112)
+    struct.pack_into(mark + "I", status, 0, signal)
     struct.pack_into(mark + "I", status, 24 if word == 4 else 32, 1)  # pr_pid
     struct.pack_into(mark + ("I" if word == 4 else "Q"), status, registers, pc)
     return b"CORE", NT_PRSTATUS, bytes(status)

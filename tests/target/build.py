@@ -21,6 +21,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 TARGET = Path("tests/target")
 IDF = TARGET / "idf"
+DEATHS = TARGET / "deaths"
 HELPERS = Path("c_helpers")
 SELFTEST = HELPERS / "ports" / "selftest"
 sys.path.insert(0, str(ROOT))
@@ -28,7 +29,7 @@ from tests.toolchain.where import locate  # noqa: E402
 
 WARNINGS = ("-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Wstrict-prototypes", "-Werror")
 FOLDERS = (HELPERS / "include", TARGET, *(TARGET / name for name in ("heap", "rtos", "scenarios")))
-INCLUDES = tuple(f"-I{folder}" for folder in FOLDERS)
+INCLUDES = tuple(f"-I{folder}" for folder in (*FOLDERS, DEATHS))
 COMMON = ("-std=c11", "-g", "-ffunction-sections", *WARNINGS, *INCLUDES)
 
 # The scenarios misuse memory on purpose: the compiler must neither reason about it nor complain.
@@ -40,6 +41,11 @@ SCENARIO_FLAGS = (
     "-Wno-array-bounds",
 )
 ALLOCATOR_FLAGS = ("-include", "memtrace_tlsf_assert.h")
+NUTTX_FLAGS = (f"-I{DEATHS / 'nuttx'}",)  # its assert.h
+# multi_heap's own assertions in ESP-IDF do not tell their condition.
+MULTI_HEAP_FLAGS = ("-include", "stdlib.h", "-Dtlsf_assert(condition)=((condition)?(void)0:abort())")
+UNWOUND = ("-DBOARD_TRAPS_UNWIND",)
+RELEASE = "-Dtlsf_assert(condition)=((void)(condition))"
 SPINS = "-DMEMTRACE_PORT_SELFTEST_SPINS=400000000"  # turns of a loop that waits: no machine is so busy
 LINK = (
     "-nostartfiles",
@@ -95,11 +101,12 @@ class Variant:
     defines: tuple[str, ...] = ()
     recorder: bool = True
     selftest: bool = False
+    deaths: str = "newlib"  # how it dies: a file of deaths/
 
 
-def idf(about: str, *defines: str) -> Variant:
+def idf(about: str, *defines: str, deaths: str = "newlib") -> Variant:
     """The program with ESP-IDF's heap tracing in place of the recorder."""
-    return Variant(f"ESP-IDF's heap tracing: {about}", hook=False, defines=defines, recorder=False)
+    return Variant(f"ESP-IDF's heap tracing: {about}", hook=False, defines=defines, recorder=False, deaths=deaths)
 
 
 BASE_FEATURES = ("-DMEMTRACE_FILTERS=0", "-DMEMTRACE_LIVE=0")
@@ -115,9 +122,7 @@ VARIANTS = {
         "the kernel's lists with check words, its tasks with the ends of their stacks",
         defines=("-DKERNEL_CHECK_WORDS", "-DKERNEL_STACK_ENDS"),
     ),
-    "release": Variant(
-        "the allocator asserts nothing", hook=False, defines=("-Dtlsf_assert(condition)=((void)(condition))",)
-    ),
+    "release": Variant("the allocator asserts nothing", hook=False, defines=(RELEASE,)),
     "base": Variant("no filters, no live table", defines=BASE_FEATURES),
     "bench": Variant("base features; counts instructions per event", defines=(*BASE_FEATURES, "-DMEMTRACE_TEST_BENCH")),
     "bench-full": Variant("all features; counts instructions per event", defines=("-DMEMTRACE_TEST_BENCH",)),
@@ -129,6 +134,11 @@ VARIANTS = {
     "idf-flat": idf("without stacks, without the flag", "-DIDF_FORM=54", "-DIDF_DEPTH=0"),
     "idf-kernel": idf("and the owner's handle in front of each block", "-DIDF_FORM=54", "-DIDF_KERNEL"),
     "idf-tasks": idf("and task tracking with a list of each task's blocks", "-DIDF_FORM=55", "-DIDF_TASKS"),
+    "idf-dies": idf("and its panic handler", "-DIDF_FORM=54", *UNWOUND, deaths="esp_idf"),
+    "idf-faults": idf("the same; the allocator asserts nothing", "-DIDF_FORM=54", RELEASE, *UNWOUND, deaths="esp_idf"),
+    "dies-in-idf": Variant("our recorder, and ESP-IDF's panic handler", defines=UNWOUND, deaths="esp_idf"),
+    "dies-in-nuttx": Variant("our recorder, and NuttX's assertions", defines=UNWOUND, deaths="nuttx"),
+    "nuttx": idf("NuttX's assertions, too", "-DIDF_FORM=54", *UNWOUND, deaths="nuttx"),
     "selftest": Variant("the self-test of the board's port, in place of heaps and scenarios", selftest=True),
     "de212": Variant("Xtensa with register windows, like an ESP32", DE212),
     "de212-64": Variant("de212 with the spill for 64 registers", DE212, ("-UMEMTRACE_XTENSA_REGISTERS",)),
@@ -159,8 +169,10 @@ def part_flags(source: Path, variant: Variant) -> tuple[str, ...]:
     frames = ("-fno-omit-frame-pointer",) if variant.frame_pointers else ("-fomit-frame-pointer",)
     if source.suffix == ".S":
         return ()
+    if source.name == "multi_heap.c" and variant.deaths == "esp_idf" and RELEASE not in variant.defines:
+        return (*frames, *MULTI_HEAP_FLAGS)
     if source.parent == TARGET / "heap":
-        return (*frames, *(ALLOCATOR_FLAGS if variant.hook else ()))
+        return (*frames, *(ALLOCATOR_FLAGS if variant.hook else NUTTX_FLAGS if variant.deaths == "nuttx" else ()))
     if source.parent in (TARGET / "scenarios", IDF):
         return (*frames, *SCENARIO_FLAGS)
     return (*frames, "-fno-optimize-sibling-calls", "-fno-builtin-malloc")
@@ -179,6 +191,8 @@ def sources(variant: Variant) -> list[Path]:
     found = [path for folder in folders for pattern in ("*.c", "*.S") for path in sorted((ROOT / folder).glob(pattern))]
     if not variant.recorder:
         found.append(ROOT / TARGET / "rtos" / "tasks.c")
+    if not variant.selftest:
+        found.append(ROOT / DEATHS / f"{variant.deaths}.c")
     return [path.relative_to(ROOT) for path in found]
 
 

@@ -132,18 +132,3 @@ void free(void *pointer)
 {
     recorded_free(MEMTRACE_CALLER(), pointer);
 }
-
-/* What an assertion of the allocator ends in; the C library's own would want a signal handler. */
-_Noreturn void abort(void)
-{
-    board_print("abort\n");
-    board_exit(BOARD_ABORTED);
-}
-
-/* As every RTOS has its own: the C library's wants a stderr. */
-_Noreturn void __assert_func(const char *file, int line, const char *function, const char *text)
-{
-    (void)file, (void)line, (void)function;
-    board_print(text);
-    abort();
-}

@@ -3,12 +3,15 @@
 
 from __future__ import annotations
 
+import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.support import firmware
 from tests.support.culprits import Party, assert_party
-from tests.support.gdb import Capture
+from tests.support.gdb import NATIVE_GDB, SOURCE, Capture, run_gdb
 from tests.support.scenario import run_scenario
 
 CHECK = Capture("heap-check --json")
@@ -107,3 +110,97 @@ def test_a_double_free_is_told_when_its_task_has_long_gone_on() -> None:
     (finding,) = cycles
     assert best(finding)[0] == "double-free"
     assert_party(finding["suspects"][0], Party("freed", "node-alloc", "node-free"))
+
+
+# The calls at the stop tell what no trace of ours does. Variant, scenario, and of the finding: its rule, its severity,
+# the kind of its explanation; the sentence of the place that no heap holds.
+GIVEN = [
+    ("idf-dies", "double", "double-free", "damage", "double-free", None),
+    ("idf-dies", "inner", "refused-free", "note", "invalid-free", None),
+    ("idf-dies", "pool", "refused-free", "note", "wrong-heap-free", None),
+    ("idf-dies", "static", "refused-free", "note", "invalid-free", ("place-named", "table")),
+    ("idf-dies", "constant", "refused-free", "note", "invalid-free", ("place-named", "greeting")),
+    ("idf-dies", "stack", "refused-free", "note", "invalid-free", ("place-on-stack", "")),
+    ("idf-kernel", "stack", "refused-free", "note", "invalid-free", ("place-of-task", "network")),
+    ("idf-faults", "static", "refused-free", "note", "invalid-free", ("place-named", "table")),
+    ("nuttx", "double", "double-free", "damage", "double-free", None),
+    ("dies-in-idf", "wrong-heap", "refused-free", "note", "wrong-heap-free", None),
+]
+POINTERS = {"double": "kept[1]", "inner": "kept[1]", "pool": "kept[1]", "static": "&table", "constant": "&greeting"}
+
+
+@pytest.mark.parametrize(("variant", "scenario", "rule", "severity", "kind", "place"), GIVEN)
+def test_the_calls_at_the_stop_name_the_pointer(
+    variant: str, scenario: str, rule: str, severity: str, kind: str, place: tuple[str, str] | None
+) -> None:
+    pointer = Capture(f"p/x (unsigned long){POINTERS.get(scenario, '0')}")
+    done = run_scenario(scenario, [CHECK, pointer], variant=variant)
+    wanted = int(done.captured[1].output.split("0x")[1], 16) if scenario in POINTERS else None
+    told = [finding for heap in done.json()["heaps"] for finding in heap["findings"] if finding["explanations"]]
+    (finding,) = told
+    assert (finding["rule"], finding["severity"], best(finding)[0]) == (rule, severity, kind)
+    if place is None:
+        assert finding["suspects"][-1]["freed"], "the calls of the stop"
+        assert wanted is None or finding["suspects"][0]["payload"] == wanted
+        assert finding["suspects"][0]["allocated"], "its owner, from whatever trace there is"
+    else:
+        said = finding["text_facts"]["place"]
+        assert (said["sentence"], said.get("name", said.get("task", ""))) == place
+        assert wanted is None or finding["address"] == wanted
+
+
+def test_a_core_in_gdb_names_the_pointer_too(tmp_path: Path) -> None:
+    core = tmp_path / "core"
+    run_scenario("double", [f"memtrace save {core}"], variant="idf-dies", before=["set memtrace auto-report off"])
+    report = run_gdb([SOURCE, f"core-file {core}", CHECK], elf=firmware.build("idf-dies")).json()
+    (finding,) = findings(report, "double-free")
+    assert best(finding)[0] == "double-free"
+    assert [one["state"] for one in finding["suspects"]] == ["freed", "freeing"]
+
+
+def test_a_sound_free_that_dies_of_other_damage_is_not_blamed() -> None:
+    """What was given is a used block of that heap."""
+    report = run_scenario("fault", [CHECK], variant="idf-faults").json()
+    assert not findings(report, "refused-free") and not findings(report, "double-free")
+
+
+HANDED_OUT = """
+#include <assert.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#define STEP __attribute__((noipa))
+typedef struct { uint32_t canary; size_t bytes; } poison_head_t;
+static uint32_t memory[64];
+STEP static poison_head_t *multi_heap_malloc_impl(void) { return (poison_head_t *)memory; }
+STEP static uint8_t *poison_allocated_region(poison_head_t *head) { return (uint8_t *)(head + 1); }
+STEP static bool verify_fill_pattern(uint8_t *data) { return *data != 0; }
+STEP void *multi_heap_malloc(void *heap, size_t size)
+{
+    poison_head_t *head = multi_heap_malloc_impl();
+    uint8_t *data = NULL;
+    if (head != NULL) {
+        data = poison_allocated_region(head);
+        bool ret = verify_fill_pattern(data);
+        assert(ret);
+    }
+    return heap != NULL && size != 0 ? data : NULL;
+}
+STEP static void *heap_caps_malloc(size_t size) { return multi_heap_malloc(memory, size); }
+int main(void) { return heap_caps_malloc(40) == NULL; }
+"""
+
+
+@pytest.mark.parametrize("level", ["-O0", "-Og"])
+def test_what_malloc_was_about_to_hand_out_is_in_its_frame(tmp_path: Path, level: str) -> None:
+    """Where comprehensive poisoning verifies it, in the variables of ESP-IDF's function."""
+    source, elf = tmp_path / "handed.c", tmp_path / "handed"
+    source.write_text(HANDED_OUT)
+    subprocess.run(["gcc", "-g", level, "-o", elf, source], check=True)
+    ask = "given = gdbext.faces.gdb.session().debugger.operation().given"
+    ask += "; print('GIVEN', given.function, given.handed_out)"
+    same = "print('SAME', given.pointer - int(gdb.parse_and_eval('(unsigned long)memory')))"
+    commands = [SOURCE, "run", f"python import gdbext.faces.gdb; {ask}; {same}"]
+    told = run_gdb(commands, elf=elf, program=NATIVE_GDB).stdout
+    assert "GIVEN multi_heap_malloc True" in told
+    assert "SAME 16\n" in told or "SAME 0\n" in told, "the user's part, or the head in front of it"

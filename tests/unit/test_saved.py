@@ -21,7 +21,9 @@ HEAPS = (
     Region("multi_heap", 0x100, 0x100, 0x900, None, "on the list", {}, ()),
     Region("tlsf", 0x2000, None, None, "DRAM", "", {"xEnd": 1}, ((8192, 9216),)),
 )
-KNOWN = Saved(HEAPS, (("heaps", "the list is broken"),), 0x3000, (True, "in free", True), ("text", "free", 7), "ab12")
+KNOWN = Saved(
+    HEAPS, (("heaps", "the list is broken"),), 0x3000, (True, "in free", True), ("text", "free", 7, False), "ab12"
+)
 ORDERS: list[ByteOrder] = ["little", "big"]
 
 

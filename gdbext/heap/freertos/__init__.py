@@ -10,6 +10,7 @@ from gdbext.heap.freertos.sentences import SENTENCES
 FAMILY = Family(
     allocators=(HEAP_2, HEAP_4, HEAP_5, HEAP_1),
     functions=r"pvPort\w*alloc|vPortFree",
+    frees={"vPortFree": (0, None), "pvPortRealloc": (0, None)},
     files=("heap_1.c", "heap_2.c", "heap_3.c", "heap_4.c", "heap_5.c"),
     find=find_named,
     search=find_freertos,

@@ -92,6 +92,7 @@ SENTENCES = {
     # frees that should not have been
     "double-free": "{block:#x} is being freed, and was free already",
     "first-free": "the first free",
+    "first-free-or-this": "the first free, or this one: they come from one place",
     "second-free": "the second free",
     "second-free-refused": "the second free, which the allocator refused",
     "freed-twice": "{block:#x} is freed twice",
@@ -102,6 +103,18 @@ SENTENCES = {
     "wrong-heap": "{block:#x}, a block of the heap at {home:#x}, was freed into the heap at {other:#x}",
     "other-heap-lists": "a free list of that heap leads to it",
     "own-heap-lists-not": "its own heap has it on no free list",
+    "given-nowhere": "{pointer:#x} was given to {function}, and is no block of any heap: {place}",
+    "given-other": "{block:#x} was given to {function} for the heap at {heap:#x}, and is a block of this one",
+    "given-at-stop": "the calls at the stop give it to {function}",
+    "no-heap-free": "{pointer:#x} was freed, which no heap has handed out",
+    "handed-out-changed": "{function} was about to hand out {block:#x}, and found its fill changed since it was freed",
+    "last-owner": "its last owner",
+    "write-after-free-in": "write after free into {block:#x}",
+    "place-of-task": "it lies on the stack of task {task}",
+    "place-on-stack": "it lies on the stack of the calls that gave it",
+    "place-named": "it lies in {name}",
+    "place-known": "no variable and no stack that is known holds it",
+    "place-unknown": "no memory is known there",
     "refused-own": "{block:#x} was being freed at the assertion, and its own heap has it as a used block",
     "refused-inside": (
         "{pointer:#x} was being freed at the assertion, and lies at offset {offset:,} of the used block {block:#x}: "

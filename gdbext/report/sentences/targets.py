@@ -21,7 +21,7 @@ SENTENCES = {
         "link   a small stub, as in a chip's panic handler: nothing runs or breaks there; "
         "block headers are read, no more"
     ),
-    "stop-at": "stop   automatic breakpoint at {function}",
+    "stop-at": "stop   automatic breakpoint at {functions}",
     "no-stop-fragile": ("stop   no automatic breakpoint: the stub on the chip takes none, and nothing would run to it"),
     "no-stop-off": "stop   no automatic breakpoint: `set memtrace auto-stop on` sets it",
     "no-stop-function": "stop   no automatic breakpoint: the program has none of {functions}",

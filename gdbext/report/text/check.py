@@ -21,7 +21,10 @@ def check_lines(report: CheckReport) -> Iterator[str]:
         yield _who_line(report.who)
     if report.assertion is not None:
         text = report.assertion.text or "its condition is not known"
-        yield f"memtrace: heap assertion in {report.assertion.function}: {text}"
+        if report.assertion.fault:
+            yield f"memtrace: fault in {report.assertion.function}: the allocator met a word that cannot be right"
+        else:
+            yield f"memtrace: heap assertion in {report.assertion.function}: {text}"
     missing = [item.why for item in report.skipped if item.check == "heaps"]
     if missing and not report.heaps:
         yield f"no heap found: {words(missing[0])}"

@@ -8,11 +8,16 @@
  *   paused    allocations are no longer traced
  *   in-heap   clean, with the records in a block of the second heap
  *   untraced  clean, and nothing is traced
+ *   double, inner, static, constant, stack, pool, fault     as clean, then what is given to free is wrong; the last is
+ *             a block that was filled far beyond its end
+ *   over      as clean, then the task calls itself until its frames lie below its stack
+ *   own       as clean, then an assertion that has nothing to do with a heap
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "board.h"
+#include "deaths.h"
 #include "heap_caps.h"
 #include "heap_trace.h"
 #include "task_stats.h"
@@ -27,6 +32,7 @@ extern struct tskTaskControlBlock *volatile pxCurrentTCB; /* the handle of the t
 #define RECORDS 16u
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define SCENARIO __attribute__((noipa))
+#define FAR_BYTES 160u
 
 static char heap_main[HEAP_MAIN_BYTES] __attribute__((section(".bss.heap_main"), aligned(16)));
 static char heap_second[HEAP_SECOND_BYTES] __attribute__((section(".bss.heap_second"), aligned(16)));
@@ -145,6 +151,24 @@ SCENARIO static void frame_end(void)
     free(kept[2]); /* LINE: end */
 }
 
+SCENARIO static void frame_drop(void)
+{
+    free(kept[1]); /* LINE: frame-drop */
+}
+
+SCENARIO static void frame_return(void)
+{
+    multi_heap_free(registered_heaps.slh_first->next.sle_next->heap, kept[1]); /* LINE: return */
+}
+
+/* A number, and volatile: a checker of sources would see through a pointer. */
+static volatile uintptr_t wrong;
+
+SCENARIO static void given_wrongly(void)
+{
+    free((void *)wrong); /* LINE: wrong */
+}
+
 __attribute__((noipa)) void scenario_done(void)
 {
 }
@@ -196,11 +220,61 @@ SCENARIO static void program_run(void)
     }
 }
 
+static const char greeting[] = "a constant text";
+
+#ifdef IDF_KERNEL
+SCENARIO static unsigned stack_run_over(unsigned depth)
+{
+    volatile char frame[64];
+    for (unsigned i = 0; i < sizeof frame; i++) {
+        frame[i] = (char)(depth + i);
+    }
+    if ((uintptr_t)frame > board_running[0].low) {
+        depth = stack_run_over(depth + 1);
+    }
+    return depth + (unsigned)frame[0];
+}
+#endif
+
+/* What is given to free is no block, or no longer one. */
+SCENARIO static void wrong_run(void)
+{
+    char local[32] = "a text on the stack";
+    const struct {
+        const char *scenario;
+        uintptr_t pointer;
+    } given[] = {
+        {"double", (uintptr_t)kept[1]},    {"inner", (uintptr_t)kept[1] + 16}, {"static", (uintptr_t)table},
+        {"constant", (uintptr_t)greeting}, {"stack", (uintptr_t)local},
+    };
+    for (unsigned i = 0; i < COUNT(given); i++) {
+        wrong = is_scenario(given[i].scenario) ? given[i].pointer : wrong;
+    }
+    if (is_scenario("double")) {
+        frame_drop();
+    }
+    if (wrong != 0) {
+        given_wrongly();
+    } else if (is_scenario("pool")) {
+        frame_return();
+    } else if (is_scenario("fault")) {
+        memset(kept[1], 0x13, FAR_BYTES); /* LINE: far */
+        frame_drop();
+#ifdef IDF_KERNEL
+    } else if (is_scenario("over")) {
+        stack_run_over(1);
+#endif
+    } else if (is_scenario("own")) {
+        __assert_func("program.c", 1, "wrong_run", "an own one");
+    }
+}
+
 /* ---- frame ---- */
 
 SCENARIO static void network_main(void)
 {
     program_run();
+    wrong_run();
     scenario_done();
     board_exit(BOARD_PASSED);
 }
@@ -271,17 +345,4 @@ int main(void)
 void task_exit(void)
 {
     board_exit(BOARD_FAULTED);
-}
-
-_Noreturn void abort(void)
-{
-    board_print("abort\n");
-    board_exit(BOARD_ABORTED);
-}
-
-_Noreturn void __assert_func(const char *file, int line, const char *function, const char *text)
-{
-    (void)file, (void)line, (void)function;
-    board_print(text);
-    abort();
 }

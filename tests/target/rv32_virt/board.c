@@ -25,6 +25,7 @@ void memtrace_port_build_id(uint8_t out[20]);
 void board_main(void);
 void board_second_main(void);
 void board_trap(uint32_t cause, uint32_t pc, uint32_t value);
+_Noreturn void board_fault(uint32_t cause, uint32_t pc, uint32_t value);
 
 /* .data, not .bss: start.S writes it before it clears .bss, and the second core must not see a stale word. */
 uintptr_t board_device_tree __attribute__((section(".data"))) = 1;
@@ -160,7 +161,8 @@ static void print_hex(const char *label, uint32_t value)
     board_print(text);
 }
 
-static _Noreturn void fault_report(uint32_t cause, uint32_t pc, uint32_t value)
+/* A firmware may have its own. */
+__attribute__((weak)) _Noreturn void board_fault(uint32_t cause, uint32_t pc, uint32_t value)
 {
     print_hex("fault: cause 0x", cause);
     print_hex(" at 0x", pc);
@@ -173,7 +175,7 @@ void board_trap(uint32_t cause, uint32_t pc, uint32_t value)
 {
     unsigned core = board_core();
     if (cause != (0x80000000u | CAUSE_TIMER)) {
-        fault_report(cause, pc, value);
+        board_fault(cause, pc, value);
     }
     struct board_running interrupted = board_running[core];
     board_running[core].context = 1;

@@ -5,6 +5,9 @@
  * Everything here lies outside of [board_code_start, board_code_end): a return address into it is "not code" to the
  * recorder. Backtraces end in the function that was called from here (BOARD_GLUE_BYTES in board.h).
  */
+#ifdef BOARD_TRAPS_UNWIND
+    .cfi_sections .debug_frame /* link.ld drops the other */
+#endif
     .section .text.start, "ax"
 
     .global _start
@@ -60,7 +63,11 @@ second_core:
 trap_vector:
     .cfi_startproc
     .cfi_signal_frame
+#ifdef BOARD_TRAPS_UNWIND
+    .cfi_return_column 0x1341 /* mepc, by its number in DWARF */
+#else
     .cfi_undefined ra
+#endif
     csrrw sp, mscratch, sp
     addi sp, sp, -96
     sw ra, 0(sp)
@@ -89,6 +96,14 @@ trap_vector:
     csrr a1, mepc
     sw a1, 76(sp)
     csrr a2, mtval
+#ifdef BOARD_TRAPS_UNWIND
+    .cfi_def_cfa sp, 96
+    .cfi_offset ra, -96
+    .cfi_offset a0, -80
+    .cfi_offset s0, -32
+    .cfi_offset sp, -28
+    .cfi_offset 0x1341, -20
+#endif
     li s0, 0
     jal board_trap
     lw t0, 72(sp)

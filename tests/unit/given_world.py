@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A target that died with a pointer in the hands of its allocator, as a debugger's frames tell."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gdbext.commands import command_named
+from gdbext.commands.parsing import parsed_in_gdb
+from gdbext.model.diagnosis import Given, Operation
+from gdbext.model.events import Assertion, Generation
+from gdbext.model.said import said
+from gdbext.target.files import image_target
+from gdbext.target.target import Debugger, Target
+from gdbext.trace.trace import Trace
+from tests.support import fixtures
+
+CALLER = 0x4200_0100
+PLAIN = next(one for one in fixtures.select(poisoning="none") if one.truth.status == "clean")
+FILLED = next(one for one in fixtures.select(poisoning="comprehensive") if one.truth.status == "clean")
+
+
+class Dead(Debugger):
+    """Stopped in a failed assertion of a function that had this pointer."""
+
+    looks_dead = at_death = True
+
+    def __init__(self, given: Given) -> None:
+        super().__init__()
+        self.given = given
+
+    def operation(self) -> Operation:
+        why = said("stopped-in", function=self.given.function)
+        return Operation(True, why, True, Assertion("", self.given.function, None), self.given)
+
+
+def given(pointer: int, function: str = "heap_caps_free", *heaps: int, **more: Any) -> Given:
+    return Given(pointer, function, heaps, (CALLER,), **{"frame": 0, **more})
+
+
+def dead(case: fixtures.Case, with_: Given, *lives: Generation) -> Any:
+    """`check` of an image, with what is known of lives of its blocks."""
+    images = [(image.base, image.data) for image in case.images]
+    trace = Trace(None, lives=lives) if lives else None
+    target = Target(image_target(images).bytes, debugger=Dead(with_), trace=trace)
+    command = command_named("check")
+    return command.run(target, parsed_in_gdb(command, ["--heap", case.heap.option]))
+
+
+def block(case: fixtures.Case, state: str, least: int = 32) -> Any:
+    images = image_target([(image.base, image.data) for image in case.images])
+    command = command_named("blocks")
+    listed = command.run(images, parsed_in_gdb(command, ["--heap", case.heap.option])).blocks
+    return next(one for one in listed if one.state == state and one.size >= least)

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a pointer is that the calls at a stop gave to the allocator, or were about to get from it."""
+
+from __future__ import annotations
+
+import pytest
+
+from gdbext.heap.names import allocator_run, freed_by
+from gdbext.model.diagnosis import Explanation, Finding, Given
+from gdbext.model.events import Frame, Generation
+from tests.support import fixtures
+from tests.unit.given_world import CALLER, FILLED, PLAIN, block, dead, given
+
+
+def told(case: fixtures.Case, with_: Given, *lives: Generation) -> tuple[Finding, Explanation]:
+    """The only finding, and its first explanation."""
+    report = dead(case, with_, *lives)
+    (finding,) = [one for heap in report.heaps for one in heap.findings]
+    return finding, finding.explanations[0]
+
+
+@pytest.mark.parametrize("case", [PLAIN, FILLED], ids=["plain", "filled"])
+def test_a_free_block_is_freed_twice(case: fixtures.Case) -> None:
+    free = block(case, "free")
+    finding, explanation = told(case, given(free.payload))
+    assert (finding.rule, finding.severity, explanation.kind) == ("double-free", "damage", "double-free")
+    assert [one.state for one in finding.suspects] == ["freeing"]
+    assert [frame.pc for frame in finding.suspects[0].freed or ()] == [CALLER]
+
+
+def test_the_first_free_is_named_from_whatever_trace_there_is() -> None:
+    free = block(PLAIN, "free")
+    finding, _ = told(PLAIN, given(free.payload), Generation(free.payload, 20, "net", 7, (1,), 8, "ui", (2,)))
+    first, second = finding.suspects
+    assert (first.state, first.seq, first.freed_task) == ("freed", 7, "ui")
+    assert (second.state, second.seq) == ("freeing", None)
+
+
+def test_a_place_inside_of_a_block_is_no_block() -> None:
+    used = block(PLAIN, "used")
+    finding, explanation = told(PLAIN, given(used.payload + 16))
+    assert (finding.rule, finding.severity, explanation.kind) == ("refused-free", "note", "invalid-free")
+    assert finding.suspects[0].payload == used.payload
+
+
+def test_what_no_heap_holds_is_no_block() -> None:
+    finding, explanation = told(PLAIN, given(0x1234))
+    assert (finding.rule, finding.address, explanation.kind) == ("refused-free", 0x1234, "invalid-free")
+    assert dict(finding.text.values)["place"].key == "place-unknown"  # type: ignore[union-attr]
+
+
+def test_another_heap_s_block_is_given_back_to_the_wrong_one() -> None:
+    used = block(PLAIN, "used")
+    finding, explanation = told(PLAIN, given(used.payload, "multi_heap_free", 0x7000_0000))
+    assert (finding.rule, explanation.kind) == ("refused-free", "wrong-heap-free")
+
+
+@pytest.mark.parametrize("case", [PLAIN, FILLED], ids=["plain", "filled"])
+def test_a_used_block_of_its_own_heap_is_what_a_free_should_get(case: fixtures.Case) -> None:
+    """Of the user, and where the guards lie between, of an inner function."""
+    used = block(case, "used")
+    for pointer in {used.payload, used.raw}:
+        for heaps in ((), (case.heap.address,)):
+            report = dead(case, given(pointer, "tlsf_free", *heaps))
+            assert [finding for heap in report.heaps for finding in heap.findings] == []
+
+
+@pytest.mark.parametrize("in_order", [True, False])
+def test_a_block_whose_fill_changed_names_its_last_owner(in_order: bool) -> None:
+    """malloc under comprehensive poisoning has the block as used already; ESP-IDF's records have no order of frees."""
+    used = block(FILLED, "used")
+    life = Generation(used.payload, 20, "net", 7, (1,), 8 if in_order else None, "net", (2,))
+    finding, explanation = told(FILLED, given(used.raw, "multi_heap_malloc", handed_out=True), life)
+    assert (finding.rule, finding.severity) == ("handed-out", "damage")
+    assert (explanation.kind, explanation.payload) == ("write-after-free", used.payload)
+    assert finding.suspects[0].freed, "who freed it last"
+
+
+def test_the_calls_of_the_allocator_are_a_row() -> None:
+    """A wrapper's helper may stand between two of them."""
+    names = ["abort", "tlsf_free", "multi_heap_free", "owned_free", "__wrap_heap_caps_free", "free", "app_main", "main"]
+    assert allocator_run(tuple(Frame(0, name) for name in names)) == range(1, 6)
+    assert allocator_run((Frame(0, "main"),)) == range(1, 1)
+    assert freed_by("__wrap_heap_caps_free") == freed_by("heap_caps_free") == (0, None)
