@@ -57,11 +57,14 @@ enum memtrace_kind {
     MEMTRACE_ALLOC_FAILED = 5, /* size that could not be had */
     MEMTRACE_MARK = 6,         /* address: number of its name; 2: the table of names was full */
     MEMTRACE_ASSERT = 7,   /* address: 0, or what the allocator was called with; size: line; the last before a freeze */
-    MEMTRACE_SYNC = 8,     /* words[0], words[1]: full time, low 32 bits and the rest; words[2] in a ring: time units
-                                   since the event before it (all ones: unknown), in a log: low 32 bits of its sequence */
+    MEMTRACE_SYNC = 8,     /* the time from which those of the events behind it are told. words[0], words[1]: full time,
+                                   low 32 bits and the rest; words[2] in a ring: time units since the SYNC before it (all
+                                   ones: unknown), in a log: low 32 bits of its sequence */
     MEMTRACE_CALLER = 9,   /* address: the PC that called for an event before it, whose stack found no room in the
                                    table; stack: low bits of that event's slot */
     MEMTRACE_CONTROL = 10, /* address: the new enum memtrace_state */
+    MEMTRACE_TIME = 11,    /* words[0], words[1]: full time, as SYNC's, of an event before it that no SYNC tells; stack:
+                                   low bits of that event's slot */
 
     MEMTRACE_DEF_STACK = 16,  /* address: number; payload: PCs, innermost first */
     MEMTRACE_DEF_NAME = 17,   /* address: number, heap field: enum memtrace_name_kind; payload: UTF-8, NUL-padded */
@@ -220,7 +223,7 @@ struct memtrace_header {
     uint32_t min_size;        /* filter, bytes: smaller allocations are not recorded */
     uint32_t heap_mask;       /* filter: bit n set: heap n is recorded */
     uint32_t context_mask[8]; /* filter: bit n set: context n is recorded */
-    uint32_t time_low;        /* newest time, low 32 bits; in full: sync + (time_low - sync_low modulo 2^32) */
+    uint32_t time_low;        /* sync_low once more, written last; they differ: a SYNC is being entered here */
     uint32_t sync_high;       /* full time of the last SYNC, or 0: upper half */
     uint32_t assert_head;     /* reservation of the assertion's event */
     uint32_t assert_line;     /* 0: no assertion has failed */

@@ -176,11 +176,27 @@ static inline bool u32_replace(uint32_t *place, uint32_t old, uint32_t value)
     return same;
 }
 
+/* The lock keeps the order, too. */
+static inline uint32_t u32_next(uint32_t *place)
+{
+    return u32_add(place, 1);
+}
+
 #else
 
 static inline uint32_t u32_add(uint32_t *place, uint32_t amount)
 {
     return __atomic_fetch_add(place, amount, __ATOMIC_RELAXED);
+}
+
+/* Adds 1; what this core does before it stays before it, what it does after stays behind. */
+static inline uint32_t u32_next(uint32_t *place)
+{
+#ifdef ATOMIC_NEXT
+    return ATOMIC_NEXT(place);
+#else
+    return __atomic_fetch_add(place, 1, __ATOMIC_ACQ_REL);
+#endif
 }
 
 static inline memtrace_word word_swap(memtrace_word *place, memtrace_word value)

@@ -3,7 +3,7 @@
  * The events that an allocator's entries report.
  *
  * Approach: a quick way for an event about which everything is known (recording, its stack and context in their tables, its
- * time near the last), which calls nothing and so saves no registers; anything else restarts on the slow way, which handles
+ * time near the last SYNC's), which calls nothing and so saves no registers; anything else restarts on the slow way, which handles
  * every case. Rejected: one way for all, whose calls cost 40 instructions of saved registers an event.
  * Cost: docs/explanation/performance.md.
  * Assumptions: memtrace.h's: allocations are reported after, frees before the allocator.
@@ -24,12 +24,6 @@ static memtrace_word size_word(struct recorder *ring, size_t size, unsigned heap
         size = SIZE_MAX_RECORDED;
     }
     return (memtrace_word)size | (memtrace_word)heap << SIZE_BITS;
-}
-
-/* The slot of an event, for the place of a stack's number in another one. */
-static memtrace_word slot_link(uint32_t reservation)
-{
-    return (memtrace_word)(reservation & INDEX_MASK) << STACK_SHIFT;
 }
 
 #if MEMTRACE_QUICK
@@ -91,18 +85,17 @@ static inline __attribute__((always_inline)) bool event_quick(struct memtrace_ca
     struct recorder *ring = recorder_get();
     if (ring == NULL || size >> SIZE_BITS != u32_load(&ring->header.request))
         return false;
-    uint32_t now = MEMTRACE_PORT_TICK_HZ != 0 ? memtrace_port_time() : 0;
     memtrace_word owner = __atomic_load_n(guess_at(ring, caller), ORDER_BY_ADDRESS);
-    if (!guess_is_true(ring, owner, caller) || now - u32_load(&ring->header.time_low) >= TIME_NEAR)
+    if (!guess_is_true(ring, owner, caller))
         return false;
-    u32_store(&ring->header.time_low, now);
+    memtrace_word moment = word_peek(moment_at(ring));
     uint32_t reservation = head_reserve(ring);
+    memtrace_word now = time_now();
     memtrace_word size_heap = size | (memtrace_word)heap << SIZE_BITS;
-    memtrace_word state = state_make(now, memtrace_port_core(), kind);
-    if (__builtin_expect(reservation_is_past(ring, reservation), 0))
-        reservation = slot_put(reservation, owner, address, size_heap, state, ring);
+    if (__builtin_expect(now - moment >= TIME_NEAR || reservation_is_past(ring, reservation), 0))
+        reservation = event_write(reservation, owner, address, size_heap, kind, moment, ring);
     else
-        reservation = slot_write(reservation, owner, address, size_heap, state, ring);
+        (void)slot_write(reservation, owner, address, size_heap, state_make(now, memtrace_port_core(), kind), ring);
     *put = (struct put){reservation, owner};
     return true;
 }

@@ -43,8 +43,10 @@ typedef struct memtrace_live32 memtrace_live;
 #define STACK_MASK (WORD_ONES >> STACK_SHIFT)
 #define STACK_SHIFT (CONTEXT_BITS + MEMTRACE_TAG_BITS)
 #define OWNER_MASK (((memtrace_word)1 << STACK_SHIFT) - 1u)
-/* Two events closer than this can be put in order of time by their low bits alone. */
-#define TIME_NEAR ((uint32_t)1 << (TIME_BITS - 1u))
+/* An event says the low bits of its time. They tell all of it if it lies less than this behind the SYNC's, and before it by no more
+ * than the clocks of two cores may differ. */
+#define TIME_SKEW ((memtrace_word)1 << (TIME_BITS - 2u))
+#define TIME_NEAR ((memtrace_word)1 << (TIME_BITS - 1u))
 
 #define LAP_UNIT ((uint32_t)1 << MEMTRACE_INDEX_BITS)
 #define INDEX_MASK (LAP_UNIT - 1u)
@@ -66,6 +68,10 @@ struct recorder {
     uint32_t *stack_index; /* the first stack of each hash value */
     uint32_t index_limit;  /* events in the ring, shifted up as a reservation's index is by dropping its lap */
     uint32_t filtering;    /* 1: some filter is set */
+    uint32_t syncing;      /* 1: some context is writing a SYNC */
+#if UINTPTR_MAX > 0xffffffffu
+    memtrace_word moment; /* the time of the last SYNC, or 0 */
+#endif
 #if MEMTRACE_QUICK
     memtrace_word guesses[GUESSES]; /* stack and context, to be verified */
 #endif
@@ -75,6 +81,16 @@ struct recorder {
 static inline struct recorder *recorder_get(void)
 {
     return (struct recorder *)__atomic_load_n(&memtrace_ring, ORDER_BY_ADDRESS);
+}
+
+/* As much of the last SYNC's time as a word has room for: what events are compared with. */
+static inline memtrace_word *moment_at(struct recorder *ring)
+{
+#if UINTPTR_MAX > 0xffffffffu
+    return &ring->moment;
+#else
+    return &ring->header.time_low;
+#endif
 }
 
 static inline void counter_add(uint32_t *counter)

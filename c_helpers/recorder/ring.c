@@ -8,13 +8,13 @@ struct memtrace_header *memtrace_ring;
 
 /* The reservation as a lap and an index in the ring. Whoever got the first of a lap turns the head, too: exactly one does,
  * so an addition suffices, and lap * count + index stays what it was. */
-static inline uint32_t head_turn(struct recorder *ring, uint32_t reservation)
+static __attribute__((noinline)) uint32_t reservation_turn(struct recorder *ring, uint32_t reservation)
 {
-    uint32_t turn = LAP_UNIT - ring->header.events.count;
-    do {
-        reservation += turn;
-    } while (reservation_is_past(ring, reservation));
-    if ((reservation & INDEX_MASK) == 0) {
+    if (!reservation_is_past(ring, reservation))
+        return reservation;
+    uint32_t turn = (0u - ring->index_limit) >> MEMTRACE_LAP_BITS; /* a lap's unit, less the events of one */
+    reservation += (reservation << MEMTRACE_LAP_BITS) / ring->index_limit * turn;
+    if (reservation << MEMTRACE_LAP_BITS == 0) {
         uint32_t head = u32_add(&ring->header.head, turn);
         if (((head ^ (head + turn)) >> 31) != 0)
             (void)u32_add(&ring->header.laps_high, 1);
@@ -23,42 +23,68 @@ static inline uint32_t head_turn(struct recorder *ring, uint32_t reservation)
 }
 
 /* The arguments stand in the order in which the callers hold them in registers. */
-uint32_t slot_put(uint32_t reservation, memtrace_word owner, memtrace_word address, memtrace_word size_heap,
-                  memtrace_word state, struct recorder *ring)
+static __attribute__((noinline)) bool slot_put(uint32_t reservation, memtrace_word owner, memtrace_word address,
+                                               memtrace_word size_heap, memtrace_word state, struct recorder *ring)
 {
-    if (reservation_is_past(ring, reservation))
-        reservation = head_turn(ring, reservation);
     return slot_write(reservation, owner, address, size_heap, state, ring);
 }
 
-/* The time, after a SYNC record if its low bits would not tell how far it is from the time before. Another core may have been
- * here a moment later than our clock says: that is near, too. */
-static __attribute__((noinline)) uint32_t time_take(struct recorder *ring)
+/* Time units since the SYNC before. Who asks is the only one who writes one. */
+static inline memtrace_word sync_gap(const struct memtrace_header *header, uint64_t now)
 {
-#if MEMTRACE_PORT_TICK_HZ == 0
-    (void)ring;
-    return 0;
-#else
-    struct memtrace_header *header = &ring->header;
-    uint64_t now = memtrace_port_time_full();
-    uint64_t before =
-        ((uint64_t)header->sync_high << 32 | header->sync_low) + (u32_load(&header->time_low) - header->sync_low);
-    uint64_t passed = now - before;
-    u32_store(&header->time_low, (uint32_t)now);
-    if (passed + TIME_NEAR < 2u * TIME_NEAR)
-        return (uint32_t)now;
-    header->sync_low = (uint32_t)now;
-    header->sync_high = (uint32_t)(now >> 32);
-    memtrace_word gap = passed >> 32 == 0 ? (uint32_t)passed : WORD_ONES;
-    memtrace_word state = state_make((uint32_t)now, memtrace_port_core(), MEMTRACE_SYNC);
-    (void)slot_put(head_reserve(ring), gap, (uint32_t)now, (uint32_t)(now >> 32), state, ring);
-    return (uint32_t)now;
+    uint64_t passed = now - ((uint64_t)header->sync_high << 32 | header->sync_low);
+    return passed <= WORD_ONES ? (memtrace_word)passed : WORD_ONES;
+}
+
+/* What a host knows of the last SYNC, and then what events look at. */
+static inline void sync_enter(struct recorder *ring, uint64_t now)
+{
+    ring->header.sync_low = (uint32_t)now;
+    ring->header.sync_high = (uint32_t)(now >> 32);
+#if UINTPTR_MAX > 0xffffffffu
+    u32_store(&ring->header.time_low, (uint32_t)now);
 #endif
+    word_publish(moment_at(ring), (memtrace_word)now);
+}
+
+/* An event whose time is too far from `moment` gets a record that tells it. That is a SYNC, in the event's slot, with the event
+ * behind it, if nobody has reserved since and nobody else is writing one: then no later event's time lies before it, and no
+ * other SYNC lies between. Else it is a record for this event alone. Without it the event is not written. */
+uint32_t event_write(uint32_t reservation, memtrace_word owner, memtrace_word address, memtrace_word size_heap,
+                     enum memtrace_kind kind, memtrace_word moment, struct recorder *ring)
+{
+    uint64_t now = time_full();
+    memtrace_word state = state_make((memtrace_word)now, memtrace_port_core(), kind);
+    bool newest = u32_load(&ring->header.head) == reservation + 1u;
+    bool far = (memtrace_word)now - moment + TIME_SKEW >= TIME_NEAR + TIME_SKEW && MEMTRACE_PORT_TICK_HZ != 0;
+    reservation = reservation_turn(ring, reservation);
+    if (far) {
+        uint32_t told = reservation_turn(ring, head_reserve(ring));
+        memtrace_word about = slot_link(reservation);
+        bool syncs = newest && u32_replace(&ring->syncing, 0, 1);
+        if (syncs) {
+            about = told;
+            told = reservation;
+            reservation = (uint32_t)about;
+            about = sync_gap(&ring->header, now);
+        }
+        bool is_told = slot_put(told, about, (uint32_t)now, (uint32_t)(now >> 32),
+                                (state & ~(memtrace_word)MEMTRACE_BUSY) | (syncs ? MEMTRACE_SYNC : MEMTRACE_TIME), ring);
+        if (syncs) {
+            if (is_told)
+                sync_enter(ring, now);
+            u32_publish(&ring->syncing, 0);
+        }
+        if (!is_told)
+            return reservation;
+    }
+    (void)slot_put(reservation, owner, address, size_heap, state, ring);
+    return reservation;
 }
 
 uint32_t event_put(struct recorder *ring, memtrace_word owner, memtrace_word address, memtrace_word size_heap,
                    enum memtrace_kind kind)
 {
-    memtrace_word state = state_make(time_take(ring), memtrace_port_core(), kind);
-    return slot_put(head_reserve(ring), owner, address, size_heap, state, ring);
+    memtrace_word moment = word_peek(moment_at(ring));
+    return event_write(head_reserve(ring), owner, address, size_heap, kind, moment, ring);
 }

@@ -7,9 +7,19 @@
  * something else than BUSY back, and that one must publish, so a slot is never torn, however long a writer is kept waiting.
  * Rejected: compare-and-swap on the head (a loop to bound, and a count of the events that met the bound); claiming by
  * compare-and-swap (five instructions for one); a lock (an interrupt would wait for the task that it interrupted).
+ *
+ * Times: an event has the low bits of its time, and the SYNC before it in the ring tells the rest. That needs no look at
+ * neighbours, so no lost event harms. It holds because (1) whoever writes an event loads the last SYNC's time before reserving,
+ * so that SYNC has a lower number; (2) he reads the clock after reserving, so that his time is behind that of every SYNC of a
+ * lower number; (3) a SYNC's time is read before anybody reserves the number behind it; (4) a time that is too far from the
+ * one loaded is never left to its low bits. So an interrupt or another core may come between any two steps.
+ * Rejected: the distance between neighbours (an interrupt between the clock and the reservation, or a lost event, makes all older or all later times wrong);
+ * the clock read a second time (dear on some chips).
  * Cost: two atomic instructions and two fences an event.
- * Assumptions: fewer than 2^19 events are reserved while every attempt to turn the lap fails; no writer sleeps through
- * 2048 laps of the ring (then its slot is refused, and counted, until the lap's number has come round).
+ * Assumptions: fewer than 2^19 events are reserved while who has to turn the lap is kept waiting, and he is not deleted there; no
+ * writer sleeps through 2048 laps of the ring (then its slot is refused, and counted, until the lap's number has come
+ * round); no task is deleted while it writes a SYNC (then every event has a record of its own time from there on); on 32 bits no event comes
+ * just a multiple of 2^32 time units after the last SYNC, give or take TIME_NEAR.
  */
 #ifndef MEMTRACE_RING_H
 #define MEMTRACE_RING_H
@@ -23,14 +33,41 @@ struct __attribute__((aligned(2 * sizeof(memtrace_word)))) put {
 };
 
 /* An event's last word but for its lap. */
-static inline memtrace_word state_make(uint32_t now, unsigned core, enum memtrace_kind kind)
+static inline memtrace_word state_make(memtrace_word now, unsigned core, enum memtrace_kind kind)
 {
-    return (memtrace_word)now << TIME_SHIFT | (memtrace_word)core << MEMTRACE_KIND_BITS | (memtrace_word)kind;
+    return now << TIME_SHIFT | (memtrace_word)core << MEMTRACE_KIND_BITS | (memtrace_word)kind;
 }
 
+/* What was loaded before is older than the reservation, what is read after it is newer: time needs both. */
 static inline uint32_t head_reserve(struct recorder *ring)
 {
-    return u32_add(&ring->header.head, 1);
+    return u32_next(&ring->header.head);
+}
+
+/* A target without a clock has no functions to ask. */
+static inline uint64_t time_full(void)
+{
+#if MEMTRACE_PORT_TICK_HZ == 0
+    return 0;
+#else
+    return memtrace_port_time_full();
+#endif
+}
+
+/* As much of the time as a word has room for. */
+static inline memtrace_word time_now(void)
+{
+#if MEMTRACE_PORT_TICK_HZ != 0 && UINTPTR_MAX == 0xffffffffu
+    return memtrace_port_time();
+#else
+    return time_full();
+#endif
+}
+
+/* The slot of an event, which is in the ring, for the place of a stack's number in another one. */
+static inline memtrace_word slot_link(uint32_t reservation)
+{
+    return (memtrace_word)(reservation & INDEX_MASK) << STACK_SHIFT;
 }
 
 /* The reservation's lap, where a state word has it. */
@@ -39,15 +76,16 @@ static inline uint32_t lap_of(uint32_t reservation)
     return reservation >> MEMTRACE_INDEX_BITS << LAP_SHIFT;
 }
 
-/* Writes the event that the reservation is for, in the ring as it is now. The reservation that it got is returned. */
-uint32_t slot_put(uint32_t reservation, memtrace_word owner, memtrace_word address, memtrace_word size_heap,
-                  memtrace_word state, struct recorder *ring);
+/* Writes the event that the reservation is for, at its time, whatever that is and wherever in the ring it lies. `moment` was
+ * loaded before the reservation was made. The reservation that it got is returned. */
+uint32_t event_write(uint32_t reservation, memtrace_word owner, memtrace_word address, memtrace_word size_heap,
+                     enum memtrace_kind kind, memtrace_word moment, struct recorder *ring);
 
 /* Any event, past the gate, at its time. */
 uint32_t event_put(struct recorder *ring, memtrace_word owner, memtrace_word address, memtrace_word size_heap,
                    enum memtrace_kind kind);
 
-/* Does the reservation lie past the ring's end, so that slot_put must make a slot of it? */
+/* Does the reservation lie past the ring's end, so that it must be turned into the next lap? */
 static inline bool reservation_is_past(const struct recorder *ring, uint32_t reservation)
 {
     return reservation << MEMTRACE_LAP_BITS >= ring->index_limit;
@@ -62,13 +100,14 @@ static inline __attribute__((always_inline)) void slot_refuse(memtrace_word *slo
     counter_add(&ring->header.lost_busy);
 }
 
-/* Writes the event that the reservation is for. Nothing here is called, so that the quick way saves nothing.
+/* Writes the event that the reservation is for; false: the slot was another writer's. Nothing here is called, so that the quick
+ * way saves nothing.
  *
  * The lap decides whether the slot holds an older event: with kind and core below it, the difference of two state words is
  * positive if the lap is later, whatever stands in those bits of the older word. */
-static inline __attribute__((always_inline)) uint32_t slot_write(uint32_t reservation, memtrace_word owner,
-                                                                 memtrace_word address, memtrace_word size_heap,
-                                                                 memtrace_word state, struct recorder *ring)
+static inline __attribute__((always_inline)) bool slot_write(uint32_t reservation, memtrace_word owner,
+                                                             memtrace_word address, memtrace_word size_heap,
+                                                             memtrace_word state, struct recorder *ring)
 {
     uint32_t offset = reservation << MEMTRACE_LAP_BITS >> (MEMTRACE_LAP_BITS - EVENT_SHIFT);
     memtrace_word *slot = (memtrace_word *)(void *)((char *)ring->states + offset);
@@ -77,14 +116,14 @@ static inline __attribute__((always_inline)) uint32_t slot_write(uint32_t reserv
     bool later = (int32_t)((lap - (uint32_t)old) << (32u - MEMTRACE_LAP_BITS - LAP_SHIFT)) > 0;
     if (__builtin_expect(old == WORD_ONES || (!later && old != 0), 0)) {
         slot_refuse(slot, old, ring);
-        return reservation;
+        return false;
     }
     stores_order();
     slot[-3] = address;
     slot[-2] = size_heap;
     slot[-1] = owner;
     word_publish(slot, state | lap);
-    return reservation;
+    return true;
 }
 
 #endif

@@ -58,6 +58,7 @@ KINDS: Dict[int, str] = {
     8: "sync",
     9: "caller",
     10: "control",
+    11: "time",
     16: "def-stack",
     17: "def-name",
     18: "def-module",
@@ -128,7 +129,7 @@ class Header(Record):
     tick_hz: int
     build_id: str
     tables: Dict[str, Table]
-    time: int
+    time: Optional[int]  # of the last SYNC, 0 if there was none; None: one was being entered
     stack_words_used: int
     head: int
     laps_high: int
@@ -224,12 +225,12 @@ def _unpack(data: bytes, order: ByteOrder) -> Header:
     field: Dict[str, Any] = {name: stored[0] for name, stored in found.items()}
     if field["version"] != VERSION:
         raise Trouble(said("format-version", stored=field["version"], known=VERSION))
-    since_sync = (field["time_low"] - field["sync_low"]) & 0xFFFFFFFF
     for name in ("assert_text", "assert_function"):
         field[name] = field[name].split(b"\0")[0].decode("utf-8", "replace")
     field["build_id"] = field["build_id"].hex()
     field["byte_order"], field["is_log"], field["address"] = order, bool(field["flags"] & FLAG_LOG), field["self"]
-    field["time"] = (field["sync_high"] << 32 | field["sync_low"]) + since_sync
+    is_entered = field["time_low"] == field["sync_low"]
+    field["time"] = field["sync_high"] << 32 | field["sync_low"] if is_entered else None
     field["widths"] = Widths(*(field[f"{name}_bits"] for name in Widths._fields))
     field["tables"] = {name: Table(*found[name]) for name in _TABLES}
     return Header(**{name: field[name] for name in fields_of(Header)})

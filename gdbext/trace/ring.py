@@ -2,11 +2,13 @@
 """Reads the ring: turns slots into events in order, and counts what was lost.
 
 Approach: the head tells which sequence number each slot must hold. A slot with another one (of another lap, being
-written, empty) is counted as lost, never guessed. Sequence numbers order the events of all cores. Times are unwrapped
-from the newest event backwards, by the nearest distance. A sync record has its whole time and the time since the event
-before it. A record that belongs to an earlier one (a reallocation's end, a caller) names the slot of that one. It is
-the newest earlier event of that slot, if the slot still has it and both are of the same context.
-Rejected: trusting the order of slots (two cores and interrupts finish out of order).
+written, empty) is counted as lost, never guessed. Sequence numbers order the events of all cores. The sync record
+before an event tells its time; before the first one that is left, what that one says of the one before it does, and
+without any the header. A record that belongs to an earlier event (a reallocation's end, a caller, a time) names its
+slot, or several slots where the ring has more than the field can name. It is the newest earlier event in one of them
+that can be meant.
+Rejected: trusting the order of slots (two cores and interrupts finish out of order); times by the distance between
+neighbours (one lost event, or an interrupt at the wrong place, made all others wrong).
 Cost: one bulk read of the ring, and about 3 microseconds for each event.
 Assumptions: the header was verified; everything behind it is hostile.
 """
@@ -36,6 +38,8 @@ from gdbext.trace.trace import Trace
 _BUSY = 31
 _CALLER = 9
 _SYNC = 8
+_TIME = 11
+_RECORDS = (_SYNC, _CALLER, _TIME)  # of other events, and none themselves
 _REALLOC_BEGIN = 3
 _REALLOC_END = 4
 _MOST_FRAMES = 64
@@ -114,7 +118,7 @@ def search_rings(memory: Memory) -> Tuple[List[Header], List[Tuple[int, int]]]:
         headers.update(islice(_headers_in(data, low, 0, len(data)), _MOST_RINGS - len(headers)))
     home = [header for address, header in headers.items() if header.address == address and not header.is_log]
     copies = [(address, header.address) for address, header in headers.items() if header.address != address]
-    return sorted(home, key=lambda header: (header.time, header.issued), reverse=True), copies
+    return sorted(home, key=lambda header: (header.time or 0, header.issued), reverse=True), copies
 
 
 class _Ring:
@@ -174,8 +178,8 @@ class _Ring:
         code, records = self.header.code_address, [(seq, raw) for seq, raw in self.raw if raw.kind == _CALLER]
         callers = {self._linked(seq, raw): code(raw.address) for seq, raw in records}
         events = []
-        for (seq, raw), moment in zip(self.raw, _unwrap(self.header, self.raw)):
-            if raw.kind in (_SYNC, _CALLER):
+        for (seq, raw), moment in zip(self.raw, self._times()):
+            if raw.kind in _RECORDS:
                 continue
             link, stack = None, self._stack(raw.stack)
             if raw.kind == _REALLOC_END:
@@ -204,13 +208,42 @@ class _Ring:
     def _linked(self, seq: int, raw: RawEvent) -> Optional[int]:
         """Returns the earlier event in the slot that this event's stack field names. None if it is no longer there."""
         capacity = self.header.capacity
-        for slot in range(raw.stack, capacity, 1 << self.header.widths.stack):
-            before = seq - 1 - (seq - 1 - slot) % capacity
-            found = self.by_seq.get(before)
-            begins = raw.kind != _REALLOC_END or (found is not None and found.kind == _REALLOC_BEGIN)
-            if found is not None and found.context == raw.context and begins:
-                return before
-        return None
+        slots = range(raw.stack, capacity, 1 << self.header.widths.stack)
+        befores = (seq - 1 - (seq - 1 - slot) % capacity for slot in slots)
+        meant = (before for before in befores if before in self.by_seq and _belong(self.by_seq[before], raw))
+        return max(meant, default=None)
+
+    def _times(self) -> List[Optional[int]]:
+        """Returns the whole time of each slot's event. None where nothing tells it."""
+        if not self.header.tick_hz:
+            return [None] * len(self.raw)
+        span, told, moment = 1 << self.header.widths.time, {}, self.header.time
+        for seq, raw in reversed(self.raw):
+            if raw.kind == _TIME:
+                told[self._linked(seq, raw)] = self._moment(raw)
+            elif raw.kind == _SYNC:  # the oldest of them remains: `moment` is the time of the sync before it
+                moment = self._before_sync(raw)
+        times: List[Optional[int]] = []
+        for seq, raw in self.raw:
+            if raw.kind == _SYNC:
+                moment = self._moment(raw)
+            time = None
+            if moment is not None:
+                least = moment - span // 4  # the clocks of two cores may differ a little
+                time = least + (raw.time - least) % span
+            time = told.get(seq, time)
+            times.append(time if time is None or time >= 0 else None)
+        return times
+
+    def _moment(self, raw: RawEvent) -> int:
+        """Returns the whole time that a sync or time record has."""
+        return raw.address | (raw.size | raw.heap << self.header.widths.size) << 32
+
+    def _before_sync(self, raw: RawEvent) -> Optional[int]:
+        """Returns the time of the sync record before this one, or the beginning. None if it does not tell."""
+        widths, bits = self.header.widths, 8 * self.header.pointer_size
+        gap = raw.context | raw.tag << widths.context | raw.stack << (bits - widths.stack)
+        return self._moment(raw) - gap if gap != (1 << bits) - 1 else None
 
     def _task(self, context: int) -> Optional[str]:
         fixed = {0: "(start-up)", 1: "(interrupt)", 2: "(unnamed task)"}
@@ -268,21 +301,10 @@ def message_of(text: str) -> str:
     return parts[-2] if len(parts) > 2 and parts[-2] else text
 
 
-def _unwrap(header: Header, raw: List[Tuple[int, RawEvent]]) -> List[Optional[int]]:
-    """Returns whole times, unwrapped backwards from the header's. None before a sync record that gives no gap."""
-    if not header.tick_hz:
-        return [None] * len(raw)
-    span, widths, bits = 1 << header.widths.time, header.widths, 8 * header.pointer_size
-    moment: Optional[int] = header.time
-    times: List[Optional[int]] = []
-    for _, event in reversed(raw):
-        if event.kind == _SYNC:  # it has the time, and the time since the event before it, if known
-            now = event.address | (event.size | event.heap << widths.size) << 32
-            gap = event.context | event.tag << widths.context | event.stack << (bits - widths.stack)
-            times.append(now)
-            moment = now - gap if gap != (1 << bits) - 1 else None
-            continue
-        if moment is not None:
-            moment += (event.time - moment + span // 2) % span - span // 2
-        times.append(moment)
-    return times[::-1]
+def _belong(event: RawEvent, later: RawEvent) -> bool:
+    """Tells whether a later record can be about this event."""
+    if event.kind in _RECORDS:
+        return False
+    if later.kind == _TIME:
+        return event.time == later.time
+    return event.context == later.context and (later.kind != _REALLOC_END or event.kind == _REALLOC_BEGIN)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 MAGIC = b"\x89MEMTRC\n"
 HEADER = 384
 KINDS = {"alloc": 1, "free": 2, "realloc-begin": 3, "realloc-end": 4, "alloc-failed": 5, "mark": 6, "assert": 7}
-KINDS |= {"sync": 8, "caller": 9, "control": 10}
+KINDS |= {"sync": 8, "caller": 9, "control": 10, "time": 11}
 
 
 @dataclass
@@ -36,6 +36,7 @@ class Ring:
     code_region: int = 0
 
     def __post_init__(self) -> None:
+        self.moment = self.time  # of the last sync record
         self.slots: dict[int, tuple[int, ...]] = {}
         self.arena: list[int] = [0]
         self.live: list[tuple[int, ...]] = []
@@ -91,12 +92,23 @@ class Ring:
         return seq
 
     def sync(self, time: int, gap: int | None) -> None:
-        """Adds a sync record and moves the time; gap None: unknown."""
-        self.time = time
-        seq = self.event("sync")
+        """Adds a sync record and moves the time; `gap` is the time since the one before it, None: unknown."""
+        self.time = self.moment = time
         unknown = (1 << 8 * self.pointer_size) - 1
+        self._whole_time("sync", time, unknown if gap is None else gap)
+
+    def whole_time(self, time: int, seq: int) -> None:
+        """Adds a record of the time of the event `seq`."""
+        stack_bits = 32 if self.wide else 16
+        slot = seq % self.capacity & (1 << stack_bits) - 1
+        self._whole_time("time", time, slot << (8 * self.pointer_size - stack_bits))
+
+    def _whole_time(self, kind: str, time: int, about: int) -> None:
+        now, self.time = self.time, time
+        seq = self.event(kind)
+        self.time = now
         last = self.slots[seq % self.capacity][3]
-        self.slots[seq % self.capacity] = (time & 0xFFFFFFFF, time >> 32, unknown if gap is None else gap, last)
+        self.slots[seq % self.capacity] = (time & 0xFFFFFFFF, time >> 32, about, last)
 
     def data(self) -> bytes:
         """The ring's bytes."""
@@ -134,7 +146,7 @@ class Ring:
         parts.append(struct.pack(mark + "7I", 0, self.lost_stopped, 0, 0, 0, 0, 0))
         parts.append(struct.pack(mark + "II8I", 0, 0xFFFFFFFF, *[0xFFFFFFFF] * 8))
         reservation = (self.issued - 1) % self.capacity | ((self.issued - 1) // self.capacity & 0xFFF) << 20
-        parts.append(struct.pack(mark + "4I", self.time & 0xFFFFFFFF, self.time >> 32, max(0, reservation), line))
+        parts.append(struct.pack(mark + "4I", self.moment & 0xFFFFFFFF, self.moment >> 32, max(0, reservation), line))
         parts.append(struct.pack("96s32s", text.encode(), function.encode()))
-        parts.append(struct.pack(mark + "II", self.time & 0xFFFFFFFF, self.code_region))
+        parts.append(struct.pack(mark + "II", self.moment & 0xFFFFFFFF, self.code_region))
         return b"".join(parts)

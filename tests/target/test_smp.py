@@ -2,14 +2,15 @@
 """Two cores and their timer interrupts write a million events at once; the emulator really runs them at the same time.
 
 scenarios/smp.c says what each event must hold. What the ring kept and what it says it lost must be what was issued, no
-event may be torn, and each core's events, and each interrupt's, must be in order.
+event may be torn, each core's events, and each interrupt's, must be in order, and at the time that the firmware saw.
 """
 
 from __future__ import annotations
 
 import re
+import struct
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,6 +34,17 @@ class Outcome:
 
     trace: Trace
     issued: tuple[int, ...]
+    times: Mapping[tuple[int, str], tuple[int, int]]  # of an event's address and kind: the clock before and after
+
+
+def times_of(data: bytes) -> Iterator[tuple[tuple[int, str], tuple[int, int]]]:
+    """The firmware's books of its newest pairs, by core and interrupt; the task is not part of an address here."""
+    for place, (number, before, between, after) in enumerate(struct.iter_unpack("<4I", data)):
+        core, interrupt = divmod(place // (len(data) // 16 // 4), 2)
+        if after:
+            address = core << 27 | interrupt << 26 | (number & 0xFFFFF) << 4
+            yield (address, "alloc"), (before, between)
+            yield (address, "free"), (between, after)
 
 
 def outcome(
@@ -40,15 +52,16 @@ def outcome(
 ) -> Outcome:
     append, base = f"scenario=smp ring={ring} {arguments}", chip.base + (2 << 20)
     with tempfile.TemporaryDirectory() as folder, Qemu(elf, append=append, smp=smp, cpu=cpu, chip=chip) as target:
-        dump = Path(folder) / "ring"
+        dump, books = Path(folder) / "ring", Path(folder) / "times"
         commands = [remote(target.remote), "break scenario_done", "continue", "print smp_issued"]
         commands.append(f"dump binary memory {dump} {base} {base + ring}")
+        commands.append(f"dump binary memory {books} (char*)&smp_times (char*)(&smp_times+1)")
         done = run_gdb(commands, elf=elf, program=chip.gdb)
-        data = dump.read_bytes()
+        data, times = dump.read_bytes(), dict(times_of(books.read_bytes()))
     numbers = re.search(r"\$1 = \{\{(\d+), (\d+)\}, \{(\d+), (\d+)\}\}", done.stdout)
     assert numbers is not None, done.stdout
     trace = read_ring(Memory(snapshot_of([(base, data)], 4, "little")), base)
-    return Outcome(trace, tuple(int(number) for number in numbers.groups()))
+    return Outcome(trace, tuple(int(number) for number in numbers.groups()), times)
 
 
 def torn(event: Event) -> bool:
@@ -77,6 +90,22 @@ def disorder(events: tuple[Event, ...]) -> list[Event]:
     return wrong
 
 
+def mistimed(result: Outcome, events: tuple[Event, ...]) -> list[str]:
+    """Events whose time is unknown or not between the two that the firmware saw, which wrap at 32 bits."""
+    wrong, checked = [], 0
+    for event in events:
+        known = result.times.get((event.address & ~(0xF << 28 | 3 << 24), event.kind))
+        if known is None:
+            continue
+        before, after = known
+        checked += 1
+        if event.time is None or (event.time - before & 0xFFFFFFFF) > (after - before & 0xFFFFFFFF):
+            wrong.append(f"{event.time} is not in {before}..{after}: {event}")
+    if checked < min(len(events), 4000) // 2:
+        wrong.append(f"the times of only {checked:,} of {len(events):,} events are known")
+    return wrong
+
+
 def faults(result: Outcome, *, whole: bool = False) -> list[str]:
     """What is wrong with a run."""
     trace, asked = result.trace, sum(result.issued)
@@ -88,6 +117,7 @@ def faults(result: Outcome, *, whole: bool = False) -> list[str]:
     events, others = trace.events[boot:], trace.info.kept - len(trace.events) + boot
     wrong = [f"torn {event}" for event in events if torn(event)]
     wrong += [f"out of order {event}" for event in disorder(events)]
+    wrong += mistimed(result, events)
     if trace.info.kept + trace.info.lost != trace.header.issued:
         wrong.append("kept and lost are not what was issued")
     extra = trace.header.issued - asked

@@ -79,50 +79,104 @@ def test_laps_beyond_twelve_bits() -> None:
     assert trace.info.kept + trace.info.lost == 20003
 
 
+def times(ring: Ring) -> list[int | None]:
+    return [event.time for event in read(ring).events]
+
+
+def span(ring: Ring) -> int:
+    """How far an event's own bits of its time reach."""
+    return 1 << (28 if ring.wide else 12)
+
+
 @pytest.mark.parametrize(("pointer_size", "byte_order"), SHAPES)
-def test_times_are_whole_across_wraps_and_long_gaps(pointer_size: int, byte_order: str) -> None:
+def test_an_events_time_is_told_by_the_sync_record_before_it(pointer_size: int, byte_order: str) -> None:
     ring = Ring(pointer_size=pointer_size, byte_order=byte_order)
     expected = []
-    for step in (0, 1000, 2000, 1500):
-        ring.time += step
-        expected.append(ring.time)
-        ring.event("alloc", 0x1000 + step, 4)
-    before = ring.time
-    ring.sync((1 << 31) + 5, (1 << 31) + 5 - before)
-    ring.time += 7
-    ring.event("free", 0x1000)
-    expected.append((1 << 31) + 12)
-    assert [event.time for event in read(ring).events] == expected
+    for start, gap in ((0, 0), ((1 << 31) + 5, (1 << 31) + 5), (1 << 40, None)):
+        if start:
+            ring.sync(start, gap)
+        for step in (span(ring) // 2 - 1, 0, span(ring) * 3 // 4 - 1, 7):
+            ring.time = start + step
+            expected.append(ring.time)
+            ring.event("alloc", 0x1000, 4)
+    assert times(ring) == expected
 
 
-def test_the_order_of_two_cores_whose_clocks_differ() -> None:
-    ring = Ring()
-    expected = [5000, 4990, 5010]
-    for ring.time in expected:
-        ring.event("alloc", 0x1000, 4)
-    assert [event.time for event in read(ring).events] == expected
-
-
-def test_times_before_an_unknown_gap_are_unknown() -> None:
-    ring = Ring()
-    ring.sync(1 << 33, (1 << 31) + 1)
+@pytest.mark.parametrize("pointer_size", [4, 8])
+def test_a_clock_that_is_behind_the_one_of_the_sync_record(pointer_size: int) -> None:
+    ring = Ring(pointer_size=pointer_size)
+    ring.sync(1 << 33, None)
+    ring.time = (1 << 33) - span(ring) // 4
     ring.event("alloc", 0x1000, 4)
-    ring.time += 100
+    assert times(ring) == [(1 << 33) - span(ring) // 4]
+
+
+def test_lost_events_make_no_time_wrong() -> None:
+    """What is missing may have come at any time before or after its neighbours."""
+    ring = Ring(capacity=32)
+    ring.sync(1 << 33, None)
+    expected = []
+    for step in (0, 1500, 3000, 100):
+        ring.time = (1 << 33) + step
+        expected.append(ring.time)
+        ring.event("alloc", 0x1000, 4)
+        ring.skip()
+        ring.busy()
+    assert times(ring) == expected
+
+
+def test_the_first_sync_record_that_is_left_tells_of_the_one_before_it() -> None:
+    ring = Ring(capacity=4, issued=4)
+    for ring.time in (1 << 33, (1 << 33) + 1500, (1 << 33) + 3000):
+        ring.event("alloc", 0x1000, 4)
+    ring.sync((1 << 33) + 9000, 9000)
+    assert times(ring) == [1 << 33, (1 << 33) + 1500, (1 << 33) + 3000]
+
+
+def test_times_before_a_sync_record_of_an_unknown_gap_are_unknown() -> None:
+    ring = Ring(capacity=4, issued=4)
+    ring.event("alloc", 0x1000, 4)
     ring.sync(1 << 40, None)
     ring.event("free", 0x1000)
-    times = [event.time for event in read(ring).events]
-    assert times == [None, 1 << 40]
+    assert times(ring) == [None, 1 << 40]
     ring.tick_hz = 0
-    assert [event.time for event in read(ring).events] == [None, None]
+    assert times(ring) == [None, None]
 
 
-def test_a_sync_record_gives_its_time_to_what_follows_it_whatever_comes_later() -> None:
+def test_without_a_sync_record_the_header_tells() -> None:
+    ring = Ring(capacity=4, time=1 << 33, issued=70)
+    for ring.time in ((1 << 33) + 3000, (1 << 33) + 10):
+        ring.event("alloc", 0x1000, 4)
+    assert times(ring) == [(1 << 33) + 3000, (1 << 33) + 10]
+
+
+def test_no_header_tells_while_a_sync_record_is_entered_there() -> None:
+    ring = Ring(capacity=4, time=1 << 33, issued=70)
+    ring.event("alloc", 0x1000, 4)
+    data = bytearray(ring.data())
+    data[376] ^= 1  # sync_low
+    assert [event.time for event in read(ring, bytes(data)).events] == [None]
+
+
+def test_a_record_of_an_events_own_time() -> None:
     ring = Ring()
     ring.sync(1 << 33, None)
+    late = (1 << 33) + 50_000
     ring.event("alloc", 0x1000, 4)
-    ring.sync(1 << 40, (1 << 40) - (1 << 33) & 0xFFFFFFFE)
-    ring.event("free", 0x1000)
-    assert read(ring).events[1].time == 1 << 40
+    ring.time = late
+    seq = ring.event("alloc", 0x2000, 4)
+    ring.whole_time(late, seq)
+    ring.time = (1 << 33) + 9
+    ring.event("alloc", 0x3000, 4)
+    assert times(ring) == [1 << 33, late, (1 << 33) + 9]
+
+
+def test_a_time_record_is_of_no_other_event_in_its_slot() -> None:
+    ring = Ring(capacity=4)
+    ring.sync(1 << 33, None)
+    ring.event("alloc", 0x1000, 4)
+    ring.whole_time((1 << 33) + 50_001, 1)  # the event that it was written for never came: its slot has an older one
+    assert times(ring) == [1 << 33]
 
 
 def link(seq: int, ring: Ring) -> int:
@@ -159,6 +213,25 @@ def test_a_link_finds_its_slot_in_a_ring_of_more_slots_than_it_can_name() -> Non
     begin = ring.event("realloc-begin", 0x1000, 80)
     ring.event("realloc-end", 0x2000, 80, stack=link(begin, ring) & 0xFFFF)
     assert read(ring).events[-1].link == 69_000
+
+
+def test_a_link_means_the_newest_slot_of_those_that_it_can_name() -> None:
+    """In a ring of 70,000 slots, 65,536 names two: the same context has an older reallocation in the other one."""
+    ring = Ring(capacity=70_000)
+    ring.event("realloc-begin", 0x1000, 80)
+    ring.issued = 65_536
+    begin = ring.event("realloc-begin", 0x1000, 80)
+    ring.event("realloc-end", 0x2000, 80, stack=0)
+    assert read(ring).events[-1].link == begin
+
+
+def test_a_link_passes_over_a_newer_slot_that_cannot_be_meant() -> None:
+    ring = Ring(capacity=70_000)
+    begin = ring.event("realloc-begin", 0x1000, 80)
+    ring.issued = 65_536
+    ring.event("realloc-begin", 0x1000, 80, context=4)
+    ring.event("realloc-end", 0x2000, 80, stack=0)
+    assert read(ring).events[-1].link == begin
 
 
 def test_the_caller_of_an_event_whose_stack_found_no_room() -> None:

@@ -18,9 +18,9 @@
 #include <stdint.h>
 #include <string.h>
 
-/* Units of memtrace_port_time a second. 1 kHz to 1 MHz is good: an event more than 2,047 units after the last one costs a second
- * record, so a cycle counter must be shifted down. 0: there is no clock; the time functions are never called, and may be
- * left out. */
+/* Units of memtrace_port_time a second. 1 to 10 kHz is good: every 2,048 units at least, the next event costs a second record, so that
+ * a pause of that length makes 32 bytes of the 16 (64-bit machines: some 10^8 units). A cycle counter must be shifted down. 0:
+ * there is no clock; the time functions are never called, and may be left out. */
 #define MEMTRACE_PORT_TICK_HZ 0u /* FIXME */
 
 /* Cores that may call the allocator, 1 to 8. */
@@ -39,7 +39,7 @@ static inline unsigned memtrace_port_core(void)
 }
 
 /* When: only when an event's stack or time is new. Unit: ticks since any moment, 64 bits that never wrap or go back. A clock that
- * all cores share, or ones that differ by less than a thousand ticks. It must run while interrupts are off, or events made then
+ * all cores share, or ones that differ by at most 1,000 ticks. It must run while interrupts are off, or events made then
  * have one time. */
 static inline uint64_t memtrace_port_time_full(void)
 {

@@ -8,6 +8,7 @@
  *     heap     core << 3 | interrupt << 2 | task
  *     context  of a task "smp-CORE-TASK"; in an interrupt: ISR
  *     kind     allocation, then the free of the same address
+ *     time     between those that smp_times says of the newest pairs
  */
 #include "board.h"
 #include "firmware.h"
@@ -18,12 +19,21 @@
 #define CORES 2u
 #define TASKS 4u
 #define TICK 500u
+#define PAIRS_TIMED 2048u     /* of each core and level */
+#define PAIRS_TO_PAUSE 1000u  /* then nothing is recorded, but by interrupts, for longer than an event's own time reaches */
+#define PAUSE 5000u
 
 /* An allocation and a free each, on each core outside of interrupts. `-append pairs=N` takes fewer, so that a ring can keep all. */
 uint32_t smp_pairs = 250000;
 
 /* How many events each core gave to the recorder: [core][0: tasks, 1: interrupts]. Tests compare with kept + lost. */
 volatile uint32_t smp_issued[CORES][2];
+
+/* The clock around both calls of a pair: before, between, after. [core][interrupt][number % PAIRS_TIMED] */
+struct smp_times {
+    uint32_t number;
+    uint32_t at[3];
+} smp_times[CORES][2][PAIRS_TIMED];
 static volatile uint32_t smp_finished[CORES];
 static struct task smp_tasks[CORES][TASKS];
 
@@ -42,10 +52,16 @@ uint32_t smp_size(uint32_t address)
 
 SCENARIO static void pair_issue(unsigned core, unsigned interrupt, unsigned task)
 {
-    uint32_t address = smp_address(core, interrupt, task, smp_issued[core][interrupt] / 2);
+    uint32_t number = smp_issued[core][interrupt] / 2;
+    uint32_t address = smp_address(core, interrupt, task, number);
     unsigned heap = core << 3 | interrupt << 2 | task;
+    struct smp_times *times = &smp_times[core][interrupt][number % PAIRS_TIMED];
+    times->number = number;
+    times->at[0] = board_time();
     memtrace_alloc(MEMTRACE_CALLER(), (void *)address, smp_size(address), heap); /* LINE: smp-alloc */
+    times->at[1] = board_time();
     memtrace_free(MEMTRACE_CALLER(), (void *)address, heap);                     /* LINE: smp-free */
+    times->at[2] = board_time();
     smp_issued[core][interrupt] += 2;
 }
 
@@ -62,6 +78,8 @@ SCENARIO static void core_run(void)
         unsigned task = i / 64 % TASKS;
         task_pretend(&smp_tasks[core][task]);
         pair_issue(core, 0, task);
+        for (uint32_t start = board_time(); i % PAIRS_TO_PAUSE == core && board_time() - start < PAUSE;) {
+        }
     }
     board_timer_stop();
     __atomic_thread_fence(__ATOMIC_SEQ_CST);

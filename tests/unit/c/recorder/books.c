@@ -4,6 +4,7 @@
  * it asked the recorder to record, a line each. tests/unit/test_recorder_books.py compares the two.
  *
  *     KIND ADDRESS SIZE HEAP TASK CORE TIME PC,PC...      numbers decimal; size, pcs and task as the event must have them
+ *     times KIND ADDRESS BEFORE AFTER                     the clock when it was asked for, and when that was done
  */
 #include <assert.h>
 #include <inttypes.h>
@@ -388,13 +389,29 @@ static uint32_t thread_size(uint32_t address)
     return (address >> 4) * 2654435761u >> 8;
 }
 
+/* The clock around both of a pair's calls, as far as somebody reads it afterwards. */
+struct pair_times {
+    uint32_t address;
+    uint64_t at[3];
+};
+
+static uint64_t clock_now(void)
+{
+    return __atomic_load_n(&world_time, __ATOMIC_RELAXED);
+}
+
 /* Every field of an event follows from its address: core, interrupt, number. */
-static void pair_issue(unsigned core, unsigned interrupt, uint32_t number)
+static void pair_issue(unsigned core, unsigned interrupt, uint32_t number, struct pair_times *times)
 {
     uint32_t address = 0x40000000u | core << 27 | interrupt << 26 | (number & 0xfffff) << 4;
-    struct memtrace_caller caller = {0x2000 + (number % 7) * 4, (uintptr_t)&frames[number % 7 == 0]};
+    /* Interrupts call from elsewhere, so that a task's quick way is not spoilt by them. */
+    struct memtrace_caller caller = {0x2000 + interrupt * 0x80 + (number % 7) * 4, (uintptr_t)&frames[number % 7 == 0]};
+    times->address = address;
+    times->at[0] = clock_now();
     memtrace_alloc(caller, (void *)(uintptr_t)address, thread_size(address), core * 2 + interrupt);
+    times->at[1] = clock_now();
     memtrace_free(caller, (void *)(uintptr_t)address, core * 2 + interrupt);
+    times->at[2] = clock_now();
 }
 
 static pthread_barrier_t start;
@@ -407,7 +424,8 @@ static void *thread_run(void *argument)
     (void)chain(0x3000, 3, 16);
     pthread_barrier_wait(&start);
     for (uint32_t i = 0; i < PAIRS_A_THREAD; i++) {
-        pair_issue(here.core, 0, i);
+        struct pair_times unread;
+        pair_issue(here.core, 0, i, &unread);
         if (i % 16 == 0)
             __atomic_fetch_add(&world_time, 1, __ATOMIC_RELAXED);
     }
@@ -437,11 +455,21 @@ static void run_threads_tiny(void)
     threads_run(8192);
 }
 
-enum { TRAP_FLAG = 0x100, STRIDE = 17, ROUNDS = 6 };
+enum { TRAP_FLAG = 0x100, STRIDE = 17, ROUNDS = 12, PAIRS_MAX = 1 << 16 };
 
 static volatile uint32_t interrupts;
 static volatile uint32_t
     steps; /* instructions that have run, counted so that an interrupt comes at each multiple of STRIDE */
+static struct pair_times pairs_done[PAIRS_MAX]; /* of the task, then of the interrupts */
+
+/* The clock goes on by about as much as an event's own bits tell: sometimes before an interrupt's events, so that the task goes on
+ * behind a SYNC, and seldom after them, so that it is the task that must write one. */
+static void clock_jump(uint32_t seldom)
+{
+    static const uint32_t jumps[] = {1000, 2047, 2048, 3071, 4096, 5000, 70000};
+    if (interrupts % seldom == 0)
+        world_time += (uint64_t)jumps[interrupts / seldom % (sizeof jumps / sizeof *jumps)] << (header->time_bits - 12);
+}
 
 static void interrupt(int signal_number)
 {
@@ -450,7 +478,10 @@ static void interrupt(int signal_number)
     if (++steps % STRIDE != 0)
         return;
     here.context = 1;
-    pair_issue(0, 1, interrupts);
+    clock_jump(19);
+    assert(STRIDE * ROUNDS + interrupts < PAIRS_MAX);
+    pair_issue(0, 1, interrupts, &pairs_done[STRIDE * ROUNDS + interrupts]);
+    clock_jump(97);
     interrupts++;
     here.context = interrupted;
 }
@@ -460,20 +491,35 @@ static void pair_interrupt(uint32_t number, uint32_t first)
 {
     steps = STRIDE - 1 - first;
     __writeeflags(__readeflags() | TRAP_FLAG);
-    pair_issue(0, 0, number);
+    pair_issue(0, 0, number, &pairs_done[number]);
     __writeeflags(__readeflags() & ~(unsigned)TRAP_FLAG);
 }
 
-/* Pairs with an interrupt behind every STRIDE-th instruction, from each of the first STRIDE on; and again, as the ring wraps. */
-static void run_interrupts(void)
+/* Pairs with an interrupt behind every STRIDE-th instruction, from each of the first STRIDE on; and again. */
+static void interrupts_run(size_t bytes)
 {
-    books_start(1 << 16, 4096, 16, 0);
+    books_start(bytes, 4096, 16, 0);
     here.context = (uintptr_t) "task 0";
     (void)chain(0x3000, 3, 16);
     signal(SIGTRAP, interrupt);
     for (uint32_t pairs = 0; pairs < STRIDE * ROUNDS; pairs++)
         pair_interrupt(pairs, pairs % STRIDE);
+    for (const struct pair_times *pair = pairs_done; pair->address != 0; pair++) {
+        printf("times alloc %u %" PRIu64 " %" PRIu64 "\n", pair->address, pair->at[0], pair->at[1]);
+        printf("times free %u %" PRIu64 " %" PRIu64 "\n", pair->address, pair->at[1], pair->at[2]);
+    }
     printf("issued %u\ninterrupts %u\n", (STRIDE * ROUNDS + interrupts) * 2, interrupts);
+}
+
+static void run_interrupts(void)
+{
+    interrupts_run(1 << 21);
+}
+
+/* A ring that wraps a few times. */
+static void run_interrupts_wrap(void)
+{
+    interrupts_run(1 << 16);
 }
 
 int main(int count, char **arguments)
@@ -497,6 +543,7 @@ int main(int count, char **arguments)
         {"threads", run_threads},
         {"threads-tiny", run_threads_tiny},
         {"interrupts", run_interrupts},
+        {"interrupts-wrap", run_interrupts_wrap},
     };
     assert(count == 3);
     world_time = 5;

@@ -2,12 +2,14 @@
 #include "world.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
 
 _Thread_local struct here here;
 uint64_t world_time;
 uint64_t world_step;
+bool world_yields;
 struct world_faults world_faults;
 struct memtrace_span world_code = {CODE, CODE_END};
 const char world_tasks[WORLD_TASKS][16];
@@ -19,8 +21,17 @@ static void *memory;
 
 enum { LOCK_INSIDE = 77, LOCK_OUTSIDE = 78 }; /* an interrupt, or what it may interrupt */
 
+/* Where the recorder asks, it stands between two steps. */
+static void yield_sometimes(void)
+{
+    static _Thread_local uint32_t asked;
+    if (world_yields && (asked += 2654435761u) >> 27 == 0)
+        (void)sched_yield();
+}
+
 unsigned memtrace_port_core(void)
 {
+    yield_sometimes();
     return here.core;
 }
 
@@ -28,6 +39,7 @@ uint64_t memtrace_port_time_full(void)
 {
     uint64_t now = world_step == 0 ? __atomic_load_n(&world_time, __ATOMIC_RELAXED)
                                    : __atomic_add_fetch(&world_time, world_step, __ATOMIC_RELAXED);
+    yield_sometimes();
     return now + here.ahead;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Cores as threads and interrupts as signals: nothing torn, nothing uncounted, each core's events in order.
+ * Cores as threads and interrupts as signals: nothing torn, nothing uncounted, each core's events in order, each at a time
+ * between those that its caller read around it, under a clock that runs fast and jumps.
  */
 #include <pthread.h>
 #include <signal.h>
@@ -23,10 +24,49 @@ static size_t size_from(uintptr_t number, unsigned lane)
     return (number * 2654435761u >> 8 ^ lane) & 0xffffff;
 }
 
+/* When a lane's events were given to the recorder: numbers further back than this are in no ring of these tests. */
+enum { BRACKETS = 1 << 18 };
+
+static struct bracket {
+    uintptr_t number;
+    uint64_t before;
+    uint64_t after;
+} brackets[LANES][BRACKETS];
+
+/* The clock moves by each look at it, so that every few hundred events are too far from the last time that is known in full,
+ * and now and then it jumps: in front of somebody else's next look, wherever that one is. The cores' clocks differ. */
+static void clock_start(void)
+{
+    world_yields = true;
+    __atomic_store_n(&world_step, (uint64_t)1 << (memtrace_ring->time_bits - 10u), __ATOMIC_RELAXED);
+}
+
+static void clock_jump(uintptr_t number)
+{
+    if (number % 97 == 0)
+        __atomic_fetch_add(&world_time, ((uint64_t)1 << memtrace_ring->time_bits) * (number % 5), __ATOMIC_RELAXED);
+}
+
+static void record_in_lane(struct memtrace_caller caller, unsigned lane, uintptr_t number)
+{
+    struct bracket *bracket = &brackets[lane][number % BRACKETS];
+    bracket->number = number;
+    bracket->before = memtrace_port_time_full();
+    memtrace_alloc(caller, (void *)(number << 4 | lane), size_from(number, lane), lane);
+    bracket->after = memtrace_port_time_full();
+}
+
 static void alloc_in_lane(unsigned lane, uintptr_t number)
 {
-    struct memtrace_caller caller = caller_at(0x1000 * (lane + 1) + number % 4 * 16);
-    memtrace_alloc(caller, (void *)(number << 4 | lane), size_from(number, lane), lane);
+    clock_jump(number);
+    record_in_lane(caller_at(0x1000 * (lane + 1) + number % 4 * 16), lane, number);
+}
+
+static void check_time(uint64_t time, const struct seen *seen, unsigned lane)
+{
+    uintptr_t number = (uintptr_t)seen->address >> 4;
+    const struct bracket *bracket = &brackets[lane][number % BRACKETS];
+    CHECK(bracket->number == number && time != TIME_UNKNOWN && bracket->before <= time && time <= bracket->after);
 }
 
 static void check_event(const struct reader *reader, uint64_t sequence, const struct seen *seen, unsigned lane)
@@ -38,26 +78,41 @@ static void check_event(const struct reader *reader, uint64_t sequence, const st
     CHECK(reader_stack(reader, sequence, pcs) >= 1 && pcs[0] == CODE + 0x1000 * (lane + 1) + number % 4 * 16);
 }
 
-/* kept + lost = issued, and each lane in order. */
+static bool is_record(const struct seen *seen)
+{
+    return seen->kind == MEMTRACE_SYNC || seen->kind == MEMTRACE_TIME;
+}
+
+/* kept + lost = issued, and each lane in order. Records of times come on top. */
 static void check_ring(uint64_t calls)
 {
     struct reader reader = reader_open(memtrace_ring);
+    uint64_t *times = reader_times(&reader);
+    uint64_t first = reader_first(&reader);
     uint64_t last[LANES] = {0};
     uint32_t kept = 0;
+    uint32_t records = 0;
     struct seen seen;
-    CHECK(reader.issued == calls && reader_busy(&reader) == 0 && memtrace_ring->lost_stopped == 0);
-    for (uint64_t sequence = reader_first(&reader); sequence < reader.issued; sequence++) {
+    CHECK(reader.issued >= calls && reader.issued < 2 * calls && reader_busy(&reader) == 0);
+    CHECK(memtrace_ring->lost_stopped == 0);
+    for (uint64_t sequence = first; sequence < reader.issued; sequence++) {
         if (!reader_event(&reader, sequence, &seen))
+            continue;
+        kept++;
+        records += is_record(&seen);
+        if (is_record(&seen))
             continue;
         unsigned lane = (unsigned)seen.address & 15;
         check_event(&reader, sequence, &seen, lane);
+        check_time(times[sequence - first], &seen, lane);
         CHECK(seen.address > last[lane]);
         last[lane] = seen.address;
-        kept++;
     }
-    uint64_t lost = reader.issued - reader_first(&reader) - kept;
-    CHECK(kept > 0 && lost <= memtrace_ring->lost_busy);
-    printf("%llu issued, %u kept, %u lost\n", (unsigned long long)calls, kept, memtrace_ring->lost_busy);
+    uint64_t lost = reader.issued - first - kept;
+    CHECK(kept > records && lost <= 2 * (uint64_t)memtrace_ring->lost_busy);
+    printf("%llu issued, %u kept, %u records, %u lost\n", (unsigned long long)reader.issued, kept, records,
+           memtrace_ring->lost_busy);
+    free(times);
     reader_close(&reader);
 }
 
@@ -68,6 +123,7 @@ static void *thread_run(void *argument)
     unsigned lane = (unsigned)(uintptr_t)argument;
     here.core = lane;
     here.context = lane == 0 ? 0 : TASK(lane);
+    here.ahead = ((uint64_t)lane << memtrace_ring->time_bits) / 16u;
     pthread_barrier_wait(&barrier);
     for (uintptr_t number = 1; number <= EVENTS_A_THREAD; number++)
         alloc_in_lane(lane, number);
@@ -87,7 +143,8 @@ static void threads_run(void *(*run)(void *))
 void test_threads(void)
 {
     struct memtrace_config config = {0};
-    CHECK(ring_start((size_t)1 << 20, &config) != NULL);
+    CHECK(ring_start((size_t)1 << 22, &config) != NULL);
+    clock_start();
     threads_run(thread_run);
     check_ring((uint64_t)THREADS * EVENTS_A_THREAD);
 }
@@ -96,6 +153,7 @@ void test_threads(void)
 void test_threads_tiny_ring(void)
 {
     ring_start_events(9);
+    clock_start();
     threads_run(thread_run);
     check_ring((uint64_t)THREADS * EVENTS_A_THREAD);
 }
@@ -150,8 +208,8 @@ static void interrupt(int number)
     here.context = MEMTRACE_CONTEXT_ISR;
     here.stack = (struct memtrace_span){(uintptr_t)frame, (uintptr_t)&frame[8]};
     signals_seen++;
-    struct memtrace_caller caller = {frame[1], (uintptr_t)frame};
-    memtrace_alloc(caller, (void *)(signals_seen << 4 | THREADS), size_from(signals_seen, THREADS), THREADS);
+    clock_jump(signals_seen);
+    record_in_lane((struct memtrace_caller){frame[1], (uintptr_t)frame}, THREADS, signals_seen);
     here = saved;
 }
 
@@ -169,6 +227,7 @@ void test_signals(void)
     bool stop = false;
     pthread_t sender;
     ring_start_events(50);
+    clock_start();
     interrupted = pthread_self();
     CHECK(sigaction(WORLD_INTERRUPT, &action, NULL) == 0 && pthread_create(&sender, NULL, interrupts_send, &stop) == 0);
     uintptr_t number = 0;

@@ -201,41 +201,78 @@ int64_t reader_link(const struct reader *reader, uint64_t sequence)
     CHECK(reader_event(reader, sequence, &seen) && seen.kind == MEMTRACE_REALLOC_END);
     for (uint64_t found = sequence; found-- > reader_first(reader);) {
         uint64_t slot = found % reader->header.events.count & (((uint64_t)1 << reader->header.stack_bits) - 1);
-        if (slot == seen.stack && reader_event(reader, found, &begin))
-            return begin.kind == MEMTRACE_REALLOC_BEGIN ? (int64_t)found : LINK_NONE;
+        bool meant = slot == seen.stack && reader_event(reader, found, &begin);
+        if (meant && begin.kind == MEMTRACE_REALLOC_BEGIN && begin.context == seen.context)
+            return (int64_t)found;
     }
     return LINK_NONE;
 }
 
-/* ---- time: from the newest backwards, by the nearest distance; a SYNC says the time before it ---- */
+/* ---- time: by the SYNC before an event, or a record of its own ---- */
 
-static uint64_t time_nearest(const struct reader *reader, uint64_t known, uint32_t low)
+static uint64_t moment_of(const struct seen *record)
 {
-    uint32_t span = (uint32_t)1 << reader->header.time_bits;
-    uint32_t ahead = (low - (uint32_t)known) & (span - 1);
-    return ahead < span / 2 ? known + ahead : known + ahead - span;
+    return record->words[1] << 32 | record->words[0];
 }
 
-static uint64_t time_newest(const struct memtrace_header *header)
+/* The time of the last SYNC before the first event that is left. */
+static uint64_t moment_first(const struct reader *reader)
 {
-    uint64_t sync = (uint64_t)header->sync_high << 32 | header->sync_low;
-    return sync + (header->time_low - header->sync_low);
+    struct seen seen;
+    for (uint64_t at = reader_first(reader); at < reader->issued; at++) {
+        if (reader_event(reader, at, &seen) && seen.kind == MEMTRACE_SYNC) {
+            uint64_t unknown = word_bits(reader) == 64 ? UINT64_MAX : UINT32_MAX;
+            return seen.words[2] == unknown ? TIME_UNKNOWN : moment_of(&seen) - seen.words[2];
+        }
+    }
+    const struct memtrace_header *header = &reader->header;
+    return header->time_low == header->sync_low ? (uint64_t)header->sync_high << 32 | header->sync_low : TIME_UNKNOWN;
+}
+
+static void times_tell(const struct reader *reader, uint64_t *times)
+{
+    uint64_t span = (uint64_t)1 << reader->header.time_bits;
+    uint64_t moment = moment_first(reader);
+    struct seen seen;
+    for (uint64_t at = reader_first(reader); at < reader->issued; at++, times++) {
+        *times = TIME_UNKNOWN;
+        if (!reader_event(reader, at, &seen))
+            continue;
+        if (seen.kind == MEMTRACE_SYNC)
+            moment = moment_of(&seen);
+        uint64_t least = moment - span / 4;
+        if (moment != TIME_UNKNOWN)
+            *times = least + ((seen.time - least) & (span - 1));
+    }
+}
+
+uint64_t *reader_times(const struct reader *reader)
+{
+    uint64_t first = reader_first(reader);
+    uint64_t *times = malloc(sizeof *times * (size_t)(reader->issued - first + 1));
+    struct seen record;
+    struct seen seen;
+    CHECK(times != NULL);
+    times_tell(reader, times);
+    for (uint64_t at = first; at < reader->issued; at++) {
+        if (!reader_event(reader, at, &record) || record.kind != MEMTRACE_TIME)
+            continue;
+        for (uint64_t found = at; found-- > first;) {
+            uint64_t slot = found % reader->header.events.count & (((uint64_t)1 << reader->header.stack_bits) - 1);
+            if (slot == record.stack && reader_event(reader, found, &seen) && seen.time == record.time) {
+                times[found - first] = moment_of(&record);
+                break;
+            }
+        }
+    }
+    return times;
 }
 
 uint64_t reader_time(const struct reader *reader, uint64_t sequence)
 {
-    uint64_t known = time_newest(&reader->header);
-    uint64_t time = known;
-    struct seen seen;
-    for (uint64_t at = reader->issued; at-- > sequence;) {
-        if (!reader_event(reader, at, &seen))
-            continue;
-        known = time = time_nearest(reader, known, seen.time);
-        if (seen.kind == MEMTRACE_SYNC) {
-            time = seen.words[1] << 32 | seen.words[0];
-            known = time - seen.words[2];
-        }
-    }
+    uint64_t *times = reader_times(reader);
+    uint64_t time = times[sequence - reader_first(reader)];
+    free(times);
     return time;
 }
 

@@ -13,6 +13,7 @@
 #include "memtrace_format.h"
 
 enum { NO_EVENT = -1, LINK_NONE = -2 };
+#define TIME_UNKNOWN UINT64_MAX
 
 /* A ring's bytes as they were at one moment. */
 struct reader {
@@ -58,8 +59,9 @@ unsigned reader_stack(const struct reader *reader, uint64_t sequence, uint64_t p
 /* The sequence number of the BEGIN that a REALLOC_END belongs to, or LINK_NONE. */
 int64_t reader_link(const struct reader *reader, uint64_t sequence);
 
-/* The full time of an event. */
+/* The full time of an event, or TIME_UNKNOWN; or of all from reader_first on, to be freed. */
 uint64_t reader_time(const struct reader *reader, uint64_t sequence);
+uint64_t *reader_times(const struct reader *reader);
 
 const struct memtrace_name *reader_name(const struct reader *reader, uint32_t number);
 
