@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from typing import Iterator, List
 
 from gdbext.commands import HELP, command_named
-from gdbext.commands.arguments import ADDRESS
 from gdbext.commands.command import Argument, Tool
 from gdbext.commands.parsing import Declared, help_of, parsed_in_shell
 from gdbext.loading import load
@@ -51,7 +50,7 @@ def obey(name: str, words: List[str]) -> int:
     if isinstance(command, Tool):
         return command.start(parsed_in_shell(command, words[:cut]), words[cut + 1 :])
     options = parsed_in_shell(command, words, SOURCES)
-    if ADDRESS in command.arguments:
+    if any(argument.name == "address" for argument in command.arguments):
         _sort_words(name, options)
     if command.writes and options.rsp is None:
         raise UserError(f"{name} asks a live target, which files are not: use it in GDB, or give --rsp HOST:PORT")
