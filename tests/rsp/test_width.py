@@ -69,7 +69,10 @@ def test_gdb_fits_the_terminal() -> None:
         for width in (*range(60, 70), 0):
             gdb.command(f"set width {width}")
             shown[width] = gdb.command(check)
+        gdb.command("set width 60")
+        piped = gdb.command(f"pipe {check} | cat")
     whole = shown.pop(0)
+    assert plain(piped) == plain(whole) and len(piped.splitlines()) == len(whole.splitlines())
     assert not fits(whole, 100)
     assert any(width in map(len, text.splitlines()) for width, text in shown.items())
     for width, text in shown.items():
