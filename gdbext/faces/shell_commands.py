@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from argparse import Namespace
 from contextlib import contextmanager
@@ -17,7 +16,7 @@ from gdbext.loading import load
 from gdbext.model.errors import UserError
 from gdbext.report.destination import told, writes_text
 from gdbext.report.printable import put, say
-from gdbext.report.style import for_terminal
+from gdbext.report.style import fitted
 from gdbext.target.target import NEEDS_GDB, Target
 
 CORE = Argument(
@@ -43,7 +42,8 @@ def obey(name: str, words: List[str]) -> int:
     if not set(HELP).isdisjoint(words[:cut]):
         sources = () if in_gdb or isinstance(command, Tool) else SOURCES
         more = command.more if isinstance(command, Tool) else f"in GDB alone: {NEEDS_GDB}" if in_gdb else ""
-        put("\n".join(filter(None, (help_of(command, f"memtrace {name}", sources), more))), sys.stdout)
+        text = "\n".join(filter(None, (help_of(command, f"memtrace {name}", sources), more)))
+        put(fitted(text, sys.stdout), sys.stdout)
         return 0
     if in_gdb:
         raise UserError(f"{name}: {NEEDS_GDB}")
@@ -56,10 +56,9 @@ def obey(name: str, words: List[str]) -> int:
         raise UserError(f"{name} asks a live target, which files are not: use it in GDB, or give --rsp HOST:PORT")
     with _target(options) as target:
         report = command.run(target, options)
-    text = told(report, command.text, options)
-    if text is not None:
-        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-        put(for_terminal(text, width, colours=False) if writes_text(options) else text, sys.stdout)
+    printed = told(report, command.text, options)
+    if printed is not None:
+        put(fitted(printed, sys.stdout) if writes_text(options) else printed, sys.stdout)
     lacking = command.lacking(report)
     if lacking:
         say(f"{name}: no {lacking} could be read; the report says why")

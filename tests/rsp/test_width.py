@@ -56,6 +56,8 @@ def test_the_shell_fits_the_terminal() -> None:
         assert fits(shown, columns) and plain(shown) == plain(whole)
         assert len(shown.splitlines()) > len(whole.splitlines())
     assert in_terminal(400, *CHECK) == whole
+    for words in (["--help"], ["help", "blocks"], ["gdb", "-h"]):
+        assert fits(in_terminal(80, *words), 80) and not fits(in_terminal(400, *words), 80)
     assert in_terminal(60, *CHECK, "--format", "json").count("\n") > 100, "data is never wrapped"
 
 
