@@ -28,6 +28,19 @@ from gdbext.package import EXTENSION
 from gdbext.report.printable import say
 from gdbext.target.openocd import OpenOcd, arguments_of, config_of
 
+
+def _port(text: str) -> int:
+    """Parses the number of a port. 0 lets OpenOCD choose."""
+    try:
+        number = int(text)
+    except ValueError:
+        number = -1
+    if not 0 <= number <= _LAST_PORT:
+        raise UserError(f"--port {text}: a port is a number up to {_LAST_PORT}")
+    return number
+
+
+_LAST_PORT = 65535
 _ARGUMENTS = (
     Argument("elf", "the program that runs on the chip", {"metavar": "APP.elf"}),
     Argument(
@@ -36,7 +49,7 @@ _ARGUMENTS = (
         {"metavar": "CHIP"},
     ),
     Argument("--openocd-config", "another configuration for OpenOCD", {"metavar": "FILE"}),
-    Argument("--port", "OpenOCD's port for GDB. Without it: a free one", {"metavar": "N", "type": int, "default": 0}),
+    Argument("--port", "OpenOCD's port for GDB. Without it: a free one", {"metavar": "N", "type": _port, "default": 0}),
 )
 _MORE = "  -- ARGUMENTS         what follows goes to GDB: -- -batch -ex 'memtrace status'"
 _STAND_IN = "xtensa-de212-elf-gdb"  # the GDB that `make setup-xtensa` builds

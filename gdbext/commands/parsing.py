@@ -123,5 +123,5 @@ def help_of(command: Declared, prog: str, more: Sequence[Argument] = ()) -> str:
     width = max((len(spelled(one)) for one in arguments), default=0)
     rows = [f"  {spelled(one):<{width}}  {explained(one)}" for one in arguments]
     unbroken = [word.replace(" ", _NO_BREAK) for word in (f"usage: {prog}", *words)]
-    usage = textwrap.fill(" ".join(unbroken), 100, subsequent_indent="       ", break_on_hyphens=False)
+    usage = textwrap.fill(" ".join(unbroken), 79, subsequent_indent="       ", break_on_hyphens=False)
     return "\n".join([command.heading.summary, "", usage.replace(_NO_BREAK, " "), "", *rows])

@@ -15,10 +15,11 @@ from gdbext.commands import HELP, NAMES, headings
 from gdbext.loading import load
 from gdbext.model.errors import UserError
 from gdbext.report.printable import put, say, text_of
+from gdbext.report.style import fitted
 
 _USAGE = (
-    "usage: memtrace COMMAND ([CORE] [--image BASE=FILE ...] | --rsp HOST:PORT) "
-    "[--elf APP.elf] [--heap KIND@ADDRESS] ...",
+    "usage: memtrace COMMAND ([CORE] [--image BASE=FILE ...] | --rsp HOST:PORT)",
+    "                        [--elf APP.elf] [--heap KIND@ADDRESS] ...",
     "       memtrace help [COMMAND] | --version | --paths [NAME]",
 )
 _ABOUT = ("--version", "--paths")  # of memtrace itself
@@ -31,8 +32,9 @@ def main(arguments: Optional[List[str]] = None) -> int:
         words = [*words[1:2], "--help"]
     if not words or words[0] in HELP:
         offered = ((name, heading) for name, heading in headings() if heading.only != "in GDB")
-        lines = [f"  memtrace {name:<10} {heading.summary}" for name, heading in offered]
-        put("\n".join([*_USAGE, *lines]), sys.stdout if words else sys.stderr)
+        lines = [f"  memtrace {name:<11} {heading.summary}" for name, heading in offered]
+        stream = sys.stdout if words else sys.stderr
+        put(fitted("\n".join([*_USAGE, *lines]), stream), stream)
         return 0 if words else 2
     name = words[0]
     try:

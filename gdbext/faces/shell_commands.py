@@ -4,21 +4,19 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from argparse import Namespace
 from contextlib import contextmanager
 from typing import Iterator, List
 
 from gdbext.commands import HELP, command_named
-from gdbext.commands.arguments import ADDRESS
 from gdbext.commands.command import Argument, Tool
 from gdbext.commands.parsing import Declared, help_of, parsed_in_shell
 from gdbext.loading import load
 from gdbext.model.errors import UserError
 from gdbext.report.destination import told, writes_text
 from gdbext.report.printable import put, say
-from gdbext.report.style import for_terminal
+from gdbext.report.style import fitted
 from gdbext.target.target import NEEDS_GDB, Target
 
 CORE = Argument(
@@ -49,23 +47,23 @@ def obey(name: str, words: List[str]) -> int:
     if not set(HELP).isdisjoint(words[:cut]):
         sources = () if in_gdb or isinstance(command, Tool) else SOURCES
         more = command.more if isinstance(command, Tool) else f"in GDB alone: {NEEDS_GDB}" if in_gdb else ""
-        put("\n".join(filter(None, (help_of(command, f"memtrace {name}", sources), more))), sys.stdout)
+        text = "\n".join(filter(None, (help_of(command, f"memtrace {name}", sources), more)))
+        put(fitted(text, sys.stdout), sys.stdout)
         return 0
     if in_gdb:
         raise UserError(f"{name}: {NEEDS_GDB}")
     if isinstance(command, Tool):
         return command.start(parsed_in_shell(command, words[:cut]), words[cut + 1 :])
     options = parsed_in_shell(command, words, SOURCES)
-    if ADDRESS in command.arguments:
+    if any(argument.name == "address" for argument in command.arguments):
         _sort_words(name, options)
     if command.writes and options.rsp is None:
         raise UserError(f"{name} asks a live target, which files are not: use it in GDB, or give --rsp HOST:PORT")
     with _target(options) as target:
         report = command.run(target, options)
-    text = told(report, command.text, options)
-    if text is not None:
-        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-        put(for_terminal(text, width, colours=False) if writes_text(options) else text, sys.stdout)
+    printed = told(report, command.text, options)
+    if printed is not None:
+        put(fitted(printed, sys.stdout) if writes_text(options) else printed, sys.stdout)
     lacking = command.lacking(report)
     if lacking:
         say(f"{name}: no {lacking} could be read; the report says why")

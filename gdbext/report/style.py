@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 import re
-from typing import Optional
+import shutil
+from typing import Optional, TextIO
 
 from gdbext.report.wrap import wrapped
 
@@ -23,6 +24,11 @@ def for_terminal(text: str, width: Optional[int], colours: bool) -> str:
     """Returns a text for a terminal of so many columns. A width of None wraps nothing."""
     lines = text.split("\n") if width is None else (wrapped(line, width) for line in text.split("\n"))
     return "\n".join(_coloured(line) if colours else line for line in lines)
+
+
+def fitted(text: str, stream: TextIO) -> str:
+    """Returns a text for a stream of the shell: wrapped if that is a terminal."""
+    return for_terminal(text, shutil.get_terminal_size().columns if stream.isatty() else None, colours=False)
 
 
 def _coloured(line: str) -> str:

@@ -62,6 +62,12 @@ def test_options_are_refused_before_the_file_is_opened(words: str) -> None:
     assert said.status == 2 and "No such file" not in said.err and said.err.count("\n") == 1
 
 
+@pytest.mark.parametrize("port", ["-1", "65536", "x"])
+def test_a_port_that_cannot_be_is_refused(port: str) -> None:
+    said = memtrace("gdb", "app.elf", f"--port={port}")
+    assert (said.status, said.err) == (2, f"memtrace: --port {port}: a port is a number up to 65535\n")
+
+
 def test_a_suffix_without_a_form_lists_those_that_have_one(tmp_path: Path) -> None:
     said = memtrace("check", *SOURCES, "--output", tmp_path / "r.pdf")
     assert said.status == 2 and said.err.endswith(

@@ -13,12 +13,12 @@ CLOSING = {"version", "trace", "skipped", "cost"}
 FIELDS = {
     "check": CLOSING | {"assertion", "heaps"},
     "last": CLOSING | {"address", "block", "generations"},
-    "blocks": CLOSING | {"blocks", "total"},
-    "free": CLOSING | {"heaps"},
-    "log": CLOSING | {"events"},
+    "blocks": CLOSING | {"blocks", "total", "heaps", "empty", "damaged"},
+    "free": CLOSING | {"heaps", "damaged"},
+    "log": CLOSING | {"events", "empty"},
     "status": CLOSING | {"heaps", "ring", "facts"},
     "refs": CLOSING | {"address", "block", "references", "total", "complete", "scanned", "unscanned"},
-    "leaks": CLOSING | {"kind", "blocks", "total", "bytes", "complete", "scanned", "unscanned"},
+    "leaks": CLOSING | {"kind", "blocks", "total", "bytes", "complete", "scanned", "unscanned", "damaged"},
 }
 STATES = {"clean", "damaged", "unreadable", "uninitialised"}
 EXIT = {"damaged": 1, "unreadable": 2}
@@ -32,10 +32,26 @@ def problems(command: str, report: Report, status: int) -> Iterator[str]:
         for heap in report["heaps"]:
             yield from _heap(heap)
         yield from _status(report, status)
-    elif command == "blocks":
+        return
+    if command == "blocks":
         yield from _listed(report["blocks"])
-    elif status != 0:
+    if command in ("blocks", "log") and bool(report["empty"]) != (
+        not report["blocks" if command == "blocks" else "events"]
+    ):
+        yield f"a list that is empty because {report['empty']}"
+    if status != (0 if _could(command, report) else 2):
         yield f"status {status} with a report"
+
+
+def _could(command: str, report: Report) -> bool:
+    """Whether anything was read of what a command is about."""
+    if command in ("blocks", "free"):
+        return bool(report["heaps"])
+    if command == "leaks" and report["kind"] != "not freed":
+        return any(one["kind"] == "heap" and one["amount"] for one in report["scanned"])
+    if command == "status":
+        return report["trace"] is not None or any(heap["layout"] != "unreadable" for heap in report["heaps"])
+    return command != "log" or report["trace"] is not None
 
 
 def _status(report: Report, status: int) -> Iterator[str]:

@@ -56,6 +56,8 @@ def test_the_shell_fits_the_terminal() -> None:
         assert fits(shown, columns) and plain(shown) == plain(whole)
         assert len(shown.splitlines()) > len(whole.splitlines())
     assert in_terminal(400, *CHECK) == whole
+    for words in (["--help"], ["help", "blocks"], ["gdb", "-h"]):
+        assert fits(in_terminal(80, *words), 80) and not fits(in_terminal(400, *words), 80)
     assert in_terminal(60, *CHECK, "--format", "json").count("\n") > 100, "data is never wrapped"
 
 
@@ -69,7 +71,10 @@ def test_gdb_fits_the_terminal() -> None:
         for width in (*range(60, 70), 0):
             gdb.command(f"set width {width}")
             shown[width] = gdb.command(check)
+        gdb.command("set width 60")
+        piped = gdb.command(f"pipe {check} | cat")
     whole = shown.pop(0)
+    assert plain(piped) == plain(whole) and len(piped.splitlines()) == len(whole.splitlines())
     assert not fits(whole, 100)
     assert any(width in map(len, text.splitlines()) for width, text in shown.items())
     for width, text in shown.items():
