@@ -256,14 +256,17 @@ def test_each_listed_function_is_one_event_of_its_caller(machine: Machine, tmp_p
 
 @pytest.mark.parametrize(
     ("machine", "words"),
-    [(HOST, ["-static"]), (RV32, ["-Wl,--defsym=__heap_start=0x80100000", "-Wl,--defsym=__heap_end=0x80140000"])],
+    [
+        (HOST, ["-static", "-Wl,--gc-sections"]),
+        (RV32, ["-Wl,--defsym=__heap_start=0x80100000", "-Wl,--defsym=__heap_end=0x80140000"]),
+    ],
     ids=["glibc", "picolibc"],
 )
 def test_the_functions_of_a_real_c_library(machine: Machine, words: list[str], tmp_path: Path) -> None:
-    lists = ["malloc", "aligned", "strings", "reallocarray"]
-    callers = [(name, False) for stem in lists for name in listed(stem)]
-    own = [*users_of(tmp_path, machine, callers), *wrappers(tmp_path, machine, lists)]
-    made = linked(tmp_path, machine, [*own, *recorder_of(tmp_path, machine), *options(lists), *words])
+    """Wrappers of what the library has not, newlib's and NuttX's, are left out by --gc-sections."""
+    callers = [(name, False) for stem in ("malloc", "aligned", "strings", "reallocarray") for name in listed(stem)]
+    own = [*users_of(tmp_path, machine, callers), *wrappers(tmp_path, machine, LISTS)]
+    made = linked(tmp_path, machine, [*own, *recorder_of(tmp_path, machine), *options(LISTS), *words])
     check(events(made, machine), callers)
 
 
