@@ -64,14 +64,15 @@ static bool tables_count(struct memtrace_table *tables, size_t bytes, const stru
 {
     size_t stack_bytes = config->stack_bytes != 0 ? config->stack_bytes : bytes / 4;
     uint32_t names = config->names != 0 ? config->names : NAMES_DEFAULT;
-    if (stack_bytes < STACK_BYTES_MIN || stack_bytes > bytes || config->live > bytes / sizeof(memtrace_live) ||
+    uint32_t live = MEMTRACE_LIVE ? config->live : 0;
+    if (stack_bytes < STACK_BYTES_MIN || stack_bytes > bytes || live > bytes / sizeof(memtrace_live) ||
         names - MEMTRACE_CONTEXT_FIRST_TASK > NAMES_MAX - MEMTRACE_CONTEXT_FIRST_TASK)
         return false;
     if (stack_bytes > STACK_BYTES_MAX)
         stack_bytes = STACK_BYTES_MAX;
     tables[EVENTS].count = 0; /* as many as the others leave */
     tables[NAMES].count = names;
-    tables[LIVE].count = MEMTRACE_LIVE ? config->live & ~(LIVE_WAYS - 1u) : 0;
+    tables[LIVE].count = live & ~(LIVE_WAYS - 1u);
     tables[STACKS].count = (uint32_t)(stack_bytes / sizeof(memtrace_word)) & ~1u;
     tables[STACK_INDEX].count = tables[STACKS].count / INDEX_WORDS & ~1u;
     return true;
@@ -106,7 +107,8 @@ static void recorder_fill(struct recorder *ring)
     header->stack_words_used = 2;
     header->self = (uintptr_t)header;
     header->tick_hz = MEMTRACE_PORT_TICK_HZ;
-    header->code_region = (uint32_t)frames_region();
+    if (frames_region() != 0) /* on most machines it is 0, which stands there */
+        header->code_region = (uint32_t)frames_region();
     memset(&header->heap_mask, 0xff, sizeof header->heap_mask + sizeof header->context_mask);
     *name_key(&ring->names[MEMTRACE_CONTEXT_ISR]) = MEMTRACE_CONTEXT_ISR;
     *name_key(&ring->names[MEMTRACE_CONTEXT_OTHER]) = WORD_ONES;

@@ -102,8 +102,8 @@ def parameters(symbol: str) -> tuple[str, str]:
             types, values = [*types, "const void *"], [*values, "text"]
         return ", ".join(types), ", ".join(values)
     if symbol.endswith("_r"):
-        types, values = C_CALLS[symbol[1:-2]]
-        return f"void *, {types}", f"NULL, {values}"
+        behind = C_CALLS[symbol[1:-2]]
+        return f"void *, {behind[0]}", f"NULL, {behind[1]}"
     return C_CALLS[symbol.removeprefix("kmm_")]
 
 
@@ -185,21 +185,30 @@ def options(names: list[str]) -> list[str]:
     return [f"-Wl,@{WRAP / name}.wrap" for name in names]
 
 
+def recorder_of(folder: Path, machine: Machine) -> list[str]:
+    """The recorder, and what runs the program."""
+    if not machine.prefix:
+        return real_program.recorder(folder) + objects(folder, [FOLDER / "main.c"], (*machine.c, *FRAMES))
+    sources = [FOLDER / "board.c", *(BOARD / "rv32_virt").glob("*.[cS]"), *(BOARD / "rtos").glob("*.c")]
+    sources += sorted((HELPERS / "recorder").glob("*.c"))
+    return objects(folder, sources, (*machine.c, "-std=gnu11", "-O2", "-ffunction-sections", *port(machine)))
+
+
 def link(folder: Path, machine: Machine, own: list[str], lists: list[str]) -> Path:
-    """The program with the recorder in it."""
-    made = folder / "program"
-    if machine.prefix:
-        sources = [FOLDER / "board.c", *(BOARD / "rv32_virt").glob("*.[cS]"), *(BOARD / "rtos").glob("*.c")]
-        sources += sorted((HELPERS / "recorder").glob("*.c"))
-        own = own + objects(folder, sources, (*machine.c, "-std=gnu11", "-O2", "-ffunction-sections", *port(machine)))
-        whole = folder / "whole.o"  # by ld itself, as NuttX links
-        lists_given = [f"@{WRAP / name}.wrap" for name in lists]
-        run([f"{machine.prefix}ld", "-melf32lriscv", "-r", *own, *lists_given, "-o", str(whole)])
-        place = ["-nostartfiles", f"-T{BOARD / 'rv32_virt' / 'link.ld'}", "-Wl,--no-warn-rwx-segments"]
-        run([*machine.c, str(whole), *place, "-Wl,--gc-sections", "-o", str(made)])
-    else:
-        run([machine.c[0], "-no-pie", *own, *real_program.recorder(folder), *options(lists), "-o", str(made)])
-    return made
+    """The program with the recorder in it. For the board ld itself is given the lists, as NuttX does."""
+    own = [*own, *recorder_of(folder, machine)]
+    if not machine.prefix:
+        return linked(folder, machine, [*own, *options(lists)])
+    whole = str(folder / "whole.o")
+    run([f"{machine.prefix}ld", "-melf32lriscv", "-r", *own, *(f"@{WRAP / name}.wrap" for name in lists), "-o", whole])
+    return linked(folder, machine, [whole])
+
+
+def linked(folder: Path, machine: Machine, words: list[str]) -> Path:
+    script = BOARD / "rv32_virt" / "link.ld"
+    board = ["-nostartfiles", f"-T{script}", "-Wl,--no-warn-rwx-segments", "-Wl,--gc-sections"]
+    run([*machine.c, *words, *(board if machine.prefix else ["-no-pie"]), "-o", str(folder / "program")])
+    return folder / "program"
 
 
 def events(made: Path, machine: Machine) -> list[Seen]:
@@ -213,23 +222,20 @@ def events(made: Path, machine: Machine) -> list[Seen]:
     return events_of(made, ring, data, bits=32, nm=nm)
 
 
-def made_of(folder: Path, machine: Machine, callers: list[tuple[str, bool]], lists: list[str]) -> list[Seen]:
-    """What a program that calls these functions records."""
+def users_of(folder: Path, machine: Machine, callers: list[tuple[str, bool]]) -> list[str]:
     source = folder / "users.c"
     source.write_text(program_text(callers, machine.letter))
-    own = objects(folder, [source], (*machine.c, "-std=gnu11", *FRAMES, "-fno-builtin", "-w"))
-    if not machine.prefix:
-        own += objects(folder, [FOLDER / "main.c"], (*machine.c, "-std=gnu11", *FRAMES))
-    made = link(folder, machine, [*own, *prebuilt(folder, machine), *wrappers(folder, machine, lists)], lists)
-    return events(made, machine)
+    return objects(folder, [source], (*machine.c, "-std=gnu11", *FRAMES, "-fno-builtin", "-w"))
 
 
-@MACHINES
-def test_each_listed_function_is_one_event_of_its_caller(machine: Machine, tmp_path: Path) -> None:
-    """Also where it fails: that is one event, too."""
-    names = symbols(machine.letter)
-    callers = [(name, fails) for name in names for fails in (False, True) if not (fails and frees(name))]
-    found = made_of(tmp_path, machine, callers, LISTS)
+def made_of(folder: Path, machine: Machine, callers: list[tuple[str, bool]], lists: list[str]) -> list[Seen]:
+    """What a program that calls these functions of the stand-ins records."""
+    own = [*users_of(folder, machine, callers), *prebuilt(folder, machine), *wrappers(folder, machine, lists)]
+    return events(link(folder, machine, own, lists), machine)
+
+
+def check(found: list[Seen], callers: list[tuple[str, bool]]) -> None:
+    """Each caller's events are there, in their order, and nothing else."""
     wanted = [(user(*caller), kind, size) for caller in callers for kind, size in expected(*caller)]
     assert [(event.kind, event.size) for event in found] == [(kind, size) for _, kind, size in wanted]
     called = [name for name, kind, _ in wanted if kind != "realloc-end"]
@@ -238,6 +244,30 @@ def test_each_listed_function_is_one_event_of_its_caller(machine: Machine, tmp_p
     for before, after in pairwise(found):
         if after.kind in ("free", "realloc-begin") and before.address != 0:
             assert after.address == before.address, "what is given back is what was taken"
+
+
+@MACHINES
+def test_each_listed_function_is_one_event_of_its_caller(machine: Machine, tmp_path: Path) -> None:
+    """Also where it fails: that is one event, too."""
+    names = symbols(machine.letter)
+    callers = [(name, fails) for name in names for fails in (False, True) if not (fails and frees(name))]
+    check(made_of(tmp_path, machine, callers, LISTS), callers)
+
+
+@pytest.mark.parametrize(
+    ("machine", "words"),
+    [
+        (HOST, ["-static", "-Wl,--gc-sections"]),
+        (RV32, ["-Wl,--defsym=__heap_start=0x80100000", "-Wl,--defsym=__heap_end=0x80140000"]),
+    ],
+    ids=["glibc", "picolibc"],
+)
+def test_the_functions_of_a_real_c_library(machine: Machine, words: list[str], tmp_path: Path) -> None:
+    """Wrappers of what the library has not, newlib's and NuttX's, are left out by --gc-sections."""
+    callers = [(name, False) for stem in ("malloc", "aligned", "strings", "reallocarray") for name in listed(stem)]
+    own = [*users_of(tmp_path, machine, callers), *wrappers(tmp_path, machine, LISTS)]
+    made = linked(tmp_path, machine, [*own, *recorder_of(tmp_path, machine), *options(LISTS), *words])
+    check(events(made, machine), callers)
 
 
 @MACHINES
@@ -337,8 +367,7 @@ def test_operators_of_the_programs_own(compiler: str, tmp_path: Path) -> None:
 
 def test_contexts_within_wrapped_functions_at_once(tmp_path: Path) -> None:
     """Tasks, and an interrupt in the middle of one: each knows its own caller, and no event is missing or too much."""
-    sources = [CASES / "contexts.c", FOLDER / "main.c"]
-    own = objects(tmp_path, sources, ("gcc", "-std=gnu11", *FRAMES, "-fno-builtin"))
+    own = objects(tmp_path, [CASES / "contexts.c"], ("gcc", "-std=gnu11", *FRAMES, "-fno-builtin"))
     lists = ["malloc", "new", "newlib"]
     made = link(tmp_path, HOST, [*own, *prebuilt(tmp_path, HOST), *wrappers(tmp_path, HOST, lists)], lists)
     ring = made.with_suffix(".ring")
@@ -370,7 +399,7 @@ def test_a_wrapper_of_ones_own_as_the_page_shows_it(tmp_path: Path) -> None:
         "void program(void) { user_getcwd(); }\n"
     )
     (tmp_path / "own.wrap").write_text("--wrap=getcwd\n")
-    sources = [tmp_path / "own.c", tmp_path / "users.c", FOLDER / "main.c"]
+    sources = [tmp_path / "own.c", tmp_path / "users.c"]
     own = objects(tmp_path, sources, ("gcc", "-std=gnu11", *FRAMES, "-fno-builtin"))
     own += [*prebuilt(tmp_path, HOST), *wrappers(tmp_path, HOST, ["malloc"]), f"-Wl,@{tmp_path / 'own.wrap'}"]
     found = recorded(link(tmp_path, HOST, own, ["malloc"]))
