@@ -40,6 +40,8 @@ class Evidence(NamedTuple):
     # Smallest size of the block, in bytes, that its canaries allow, by payload. None if the heap has no canaries.
     marked: Optional[Mapping[int, int]] = None
     snapshot: Optional[Snapshot] = None  # the bytes that were read; candidates are looked for only in them
+    # Without a snapshot: reads a range for a search, and returns a snapshot with all of it, or None.
+    whole: Optional[Callable[[int, int], Optional[Snapshot]]] = None
 
     def lacks_marks(self, payload: int, size: int) -> bool:
         """True if a used block should be between canaries and is not. False if its bytes were not all read."""
@@ -57,13 +59,14 @@ def sizes_in(
     """Yields the payloads of low..high whose header word has a possible size, with that word, the last first."""
     step, align, smallest = layout.header, layout.align, layout.smallest
     largest = pool.end - pool.first | FLAG_BITS
-    plain = type(layout).header_reader is Geometry.header_reader  # size words are as they stand in memory
+    behind = max(0, layout.place_of_size(step) + layout.word - align)  # bytes of the last size word behind its place
     known = [(low - step, high)] if snapshot is None else snapshot.known(low - step, high)
     for start, end in reversed(known):
         start += (high - start) % align
         end -= (end - high) % align
-        words = snapshot.words(start, end) if snapshot is not None and plain else None
-        if words is None:
+        words = None if snapshot is None else snapshot.words(start, end + behind)
+        fit = None if words is None else layout.possible(words, largest)
+        if fit is None:
             for top in range(end, start, -_PAGE):
                 bottom = max(start, top - _PAGE)
                 if read(top - align) is None and read(bottom) is None:
@@ -73,8 +76,7 @@ def sizes_in(
                     if word is not None and smallest <= word <= largest:
                         yield place + step, word
         else:
-            fit = [(index, word) for index, word in enumerate(words) if smallest <= word <= largest]
-            yield from ((start + (index + 1) * step, word) for index, word in reversed(fit))
+            yield from ((start + index * align + step, word) for index, word in reversed(fit))
 
 
 class Cover:
@@ -95,7 +97,7 @@ class Cover:
         self._agrees = agrees
         self._listed = listed
         self._evidence = evidence
-        self._proven, self._marked, self._snapshot = evidence
+        self._proven, self._marked, self._snapshot, self._whole = evidence
         self._gain: Dict[int, int] = {}
         self._starts: List[int] = []  # descending payloads at which a new best chain begins, as negative numbers
         self._best: List[int] = []
@@ -110,6 +112,8 @@ class Cover:
         gain[end] = 0
         best = 0
         high = end - self._layout.smallest - step
+        if self._whole is not None and self._snapshot is None:
+            self._snapshot = self._whole(max(low, self._pool.first) - step, end)
         sizes = sizes_in(self._layout, self._pool, self._read, self._snapshot, max(low, self._pool.first), high)
         for payload, word in sizes:
             following = payload + (word & ~FLAG_BITS) + step

@@ -17,7 +17,7 @@ from typing import Callable, Dict, Iterable, Optional, Set, Tuple
 from gdbext.heap.cover import Agrees
 from gdbext.heap.geometry import FLAG_BITS, PREV_FREE_BIT, Geometry
 from gdbext.source.memory import Memory
-from gdbext.source.snapshot import WordReader
+from gdbext.source.snapshot import Snapshot, WordReader
 
 _PAGE = 1024  # bytes that are read from a target at once
 _HIGHEST = 1 << 64
@@ -29,35 +29,49 @@ FAR_BYTES = 1 << 20
 CONVINCING_BLOCKS = 4
 
 
-def paged_reader(memory: Memory, around: int) -> WordReader:
-    """Returns a reader of words. It fetches pages of 1,024 bytes from a target, and more at once where pages are needed
-    one after the other; a file is read in place.
+class PagedReader:
+    """A reader of words. It fetches pages of 1,024 bytes from a target, and more at once where pages are needed one
+    after the other; a file is read in place.
     """
-    known = (memory.held_around(around) or memory.snapshot).word_reader(around, around)
-    width = memory.source.pointer_size
-    tried: Set[int] = set()
-    last = [0, 0]  # the end of the last fetch that went on where another had ended, and its length
 
-    def read(address: int) -> Optional[int]:
-        value = known(address)
-        if value is not None:
-            return value
-        in_file, page = memory.held_around(address), address & -_PAGE
-        if in_file is not None:
-            return in_file.word(address)
+    def __init__(self, memory: Memory, around: int) -> None:
+        self._memory = memory
+        self._known = (memory.held_around(around) or memory.snapshot).word_reader(around, around)
+        self._tried: Set[int] = set()
+        self._end = self._length = 0  # of the last fetch
+
+    def __call__(self, address: int) -> Optional[int]:
+        """Returns the word at an address; None if it cannot be read."""
+        value = self._known(address)
+        return self._fetched(address) if value is None else value
+
+    def _fetched(self, address: int) -> Optional[int]:
+        memory, page = self._memory, address & -_PAGE
+        in_file = memory.held_around(address)
+        if in_file is not None or memory.ranges():
+            return None if in_file is None else in_file.word(address)
         value = memory.snapshot.word(address)
-        if value is not None or page in tried:
+        if value is not None or page in self._tried:
             return value
-        start, length = (page, _PAGE) if memory.may_read(page, page + _PAGE) else (address, width)
-        if start == last[0]:
-            more = min(2 * last[1], memory.link.piece())
+        start, length = page, _PAGE
+        if not memory.may_read(page, page + _PAGE):
+            start, length = address, memory.source.pointer_size
+        if start == self._end:
+            more = min(2 * self._length, memory.link.piece())
             length = more if memory.may_read(start, start + more) else length
-        last[:] = start + length, length
-        tried.add(start)
-        memory.fetch(start, length)
+        self._end, self._length = start + length, length
+        if start not in self._tried:
+            self._tried.add(start)
+            memory.fetch(start, length)
         return memory.snapshot.word(address)
 
-    return read
+    def whole(self, low: int, high: int) -> Optional[Snapshot]:
+        """Reads a range in one piece, for a search through all of it. Returns None if parts of it cannot be read."""
+        held = self._memory.held_around(low)
+        if held is None and not self._memory.ranges():
+            self._memory.fetch(low, high - low)
+            held = self._memory.snapshot
+        return None if held is None or held.missing(low, high) else held
 
 
 def look_ahead(memory: Memory, stop: int, last: int) -> None:

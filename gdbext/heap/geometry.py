@@ -10,7 +10,7 @@ PREV_FREE_BIT. TLSF stores exactly that; `header_reader` converts the headers of
 
 from __future__ import annotations
 
-from typing import List, Optional, Tuple, Type, TypeVar
+from typing import List, Optional, Sequence, Tuple, Type, TypeVar
 
 from gdbext.model.record import Record
 from gdbext.model.region import Span
@@ -125,6 +125,13 @@ class Geometry(Record):
     def header_reader(self, read: WordReader) -> WordReader:
         """Returns a reader of headers. It takes a header's address, which is `header` bytes before the payload."""
         return read
+
+    def possible(self, words: Sequence[int], largest: int) -> Optional[List[Tuple[int, int]]]:
+        """Returns the possible header words among the words of some memory, and which of the places for headers in it
+        each has. Returns None if a header's address counts, too: then `header_reader` must read each.
+        """
+        smallest = self.smallest
+        return [(index, word) for index, word in enumerate(words) if smallest <= word <= largest]
 
     def old_link(self, end: int) -> Optional[int]:
         """Returns where old free-list links to the block behind `end` point; None if users' bytes hold none."""

@@ -15,6 +15,7 @@ from bisect import bisect_left, bisect_right
 from typing import Callable, Dict, FrozenSet, Iterable, List, Optional, Sequence, Set, Tuple
 
 from gdbext.heap.cover import NOTHING_KNOWN, Agrees, Cover, Evidence
+from gdbext.heap.ends import PagedReader
 from gdbext.heap.geometry import FLAG_BITS, FREE_BIT, PREV_FREE_BIT, Geometry, Pool
 from gdbext.model.memory import Gap, Resume
 from gdbext.model.record import Record
@@ -93,6 +94,8 @@ def size_problem(layout: Geometry, pool: Pool, payload: int, word: int) -> Optio
 
 def walk_pools(walk: Walk, read: WordReader, agrees: Agrees, evidence: Evidence = NOTHING_KNOWN) -> None:
     """Adds every block that can be proven to `walk`."""
+    if isinstance(read, PagedReader):
+        evidence = evidence._replace(whole=read.whole)
     for pool in walk.layout.pools:
         walker = _Walker(walk, pool, walk.layout.header_reader(read), agrees, evidence)
         payload = pool.first

@@ -16,11 +16,11 @@ from __future__ import annotations
 
 from collections import Counter
 from itertools import accumulate
-from typing import Dict, FrozenSet, Iterator, List, Optional, Set, Tuple
+from typing import Dict, FrozenSet, Iterator, List, Optional, Sequence, Set, Tuple
 
 from gdbext.heap.allocator import LARGEST_HEAP
 from gdbext.heap.cover import NOTHING_KNOWN, Agrees, Evidence
-from gdbext.heap.ends import FAR_BYTES, WINDOW_BYTES, follow, known_until, look_ahead, paged_reader
+from gdbext.heap.ends import FAR_BYTES, WINDOW_BYTES, PagedReader, follow, known_until, look_ahead
 from gdbext.heap.freertos.layout import BLOCKS_BEYOND_CHANCE, USUAL_ALIGNMENT, LinkedBlocks
 from gdbext.heap.geometry import FLAG_BITS, FREE_BIT, Flaw, Pool
 from gdbext.heap.walk import Node, Walk, walk_listed, walk_pools
@@ -101,6 +101,10 @@ class Heap2Layout(LinkedBlocks):
 
         return read_header
 
+    def possible(self, words: Sequence[int], largest: int) -> Optional[List[Tuple[int, int]]]:
+        """Returns None: whether a block is free hangs on its address."""
+        return None
+
 
 def recognise_heap_2(memory: Memory, address: int, hints: Hints, claimed: bool) -> Optional[Tuple[Heap2Layout, int]]:
     """Returns the layout of the heap_2 whose first header is at `address`, and its weight: the number of blocks that
@@ -110,7 +114,7 @@ def recognise_heap_2(memory: Memory, address: int, hints: Hints, claimed: bool) 
     memory.fetch(address, 2 * word)
     if address % word:
         return None
-    read, high = paged_reader(memory, address), known_until(memory, address, LARGEST_HEAP)
+    read, high = PagedReader(memory, address), known_until(memory, address, LARGEST_HEAP)
     # Before alignment and end are known, sizes are followed with a layout aligned to words.
     pool = Pool(address + 2 * word, high - (high - address) % word + 2 * word)
     probe = Heap2Layout("", word, word, 2 * word, word, address, (pool,), (), 0, word, marked=True, odd=0)
@@ -469,7 +473,7 @@ def _nodes(layout: Heap2Layout, walk: Walk, read: WordReader) -> Iterator[Node]:
 def first_header(memory: Memory, layout: Heap2Layout) -> Optional[int]:
     """Returns the heap's start (its end less the size in xEnd) if it lies before the walked blocks; else None."""
     word, header, walk = layout.word, layout.header, Walk(layout)
-    walk_pools(walk, paged_reader(memory, layout.first), lambda *_: True)
+    walk_pools(walk, PagedReader(memory, layout.first), lambda *_: True)
     links = Counter(memory.word(payload - header) or 0 for payload in walk.payloads)
     for place, _ in links.most_common(_MOST_CANDIDATES):
         outside = not layout.first - header <= place < layout.behind and place % word == 0

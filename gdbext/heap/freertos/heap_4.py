@@ -25,12 +25,12 @@ from gdbext.heap.ends import (
     CONVINCING_BLOCKS,
     FAR_BYTES,
     WINDOW_BYTES,
+    PagedReader,
     chains,
     chains_behind,
     follow,
     known_until,
     look_ahead,
-    paged_reader,
 )
 from gdbext.heap.freertos.layout import BLOCKS_BEYOND_CHANCE, FreeRtosLayout, link_in
 from gdbext.heap.geometry import FREE_BIT, Pool
@@ -89,7 +89,7 @@ def recognise_heap_4(memory: Memory, region: Region, version: int) -> Optional[F
 def _or_coarser(memory: Memory, region: Region, version: int, found: FreeRtos) -> FreeRtos:
     """Returns the heap with twice the alignment if it has many blocks and all of them fit; else `found`."""
     layout, align = found.layout, 2 * found.layout.align
-    read, places = paged_reader(memory, layout.first), [pool.end - layout.header for pool in layout.pools]
+    read, places = PagedReader(memory, layout.first), [pool.end - layout.header for pool in layout.pools]
     sizes = [read(layout.place_of_size(layout.first)), *places]
     if (
         found.blocks < BLOCKS_BEYOND_CHANCE
@@ -115,7 +115,7 @@ def _with_alignment(memory: Memory, region: Region, version: int, align: int) ->
         told=link is not None,
     )  # fmt: skip
     given = [Pool(-(-low // align) * align + header, _last_in(layout, high)) for low, high in region.pools]
-    read, own = paged_reader(memory, layout.first), next((one for one in given if one.first == layout.first), None)
+    read, own = PagedReader(memory, layout.first), next((one for one in given if one.first == layout.first), None)
     settled: Optional[FreeRtosLayout]
     if own is not None and own.end > own.first and not read(layout.place_of_size(own.end)):
         settled = _masked(layout, read, own)  # the end was given, and a marker is there or the word is unknown
@@ -126,7 +126,7 @@ def _with_alignment(memory: Memory, region: Region, version: int, align: int) ->
     if version == 5:
         settled = _with_more_regions(memory, settled, [pool for pool in given if pool.first != layout.first])
     settled = _with_beyond(memory, settled, version)
-    good, blocks = _agreeing(settled, paged_reader(memory, settled.first), settled)
+    good, blocks = _agreeing(settled, PagedReader(memory, settled.first), settled)
     if not good or 2 * good < blocks:
         return None
     name = f"freertos-heap{version}-{8 * word}{'-protector' if settled.canary else ''}"
@@ -135,7 +135,7 @@ def _with_alignment(memory: Memory, region: Region, version: int, align: int) ->
 
 def _settled(memory: Memory, layout: FreeRtosLayout, last: int, version: int) -> Optional[FreeRtosLayout]:
     """Returns the layout with one pool, its end and its canary; None if there is no pool."""
-    read, first = paged_reader(memory, layout.first), layout.first
+    read, first = PagedReader(memory, layout.first), layout.first
     if version == 5 and _ends_region(layout, read, first, _stop(layout, read, last)):
         return _masked(layout, read, Pool(first, _stop(layout, read, last)))
     last = _reach(memory, layout, read, last, version)
@@ -437,7 +437,7 @@ def _with_more_regions(memory: Memory, layout: FreeRtosLayout, given: List[Pool]
     layout, before = replace(layout, control=min(layout.control, layout.first - layout.header)), 0
     while before < len(layout.pools):
         before = len(layout.pools)
-        values = _chain(layout, paged_reader(memory, layout.first))
+        values = _chain(layout, PagedReader(memory, layout.first))
         leads = sorted({value ^ layout.canary for value in values if value is not None})
         for start in _region_starts(memory, layout, leads):
             first = start + layout.header
@@ -454,7 +454,7 @@ def _with_beyond(memory: Memory, layout: FreeRtosLayout, version: int) -> FreeRt
     """Returns the layout with `beyond`: the targets of the chain outside of the memory at hand that can be believed.
     They lie in other regions of heap_5, or in the rest of an open pool.
     """
-    values = _chain(layout, paged_reader(memory, layout.first))
+    values = _chain(layout, PagedReader(memory, layout.first))
     targets = {value ^ layout.canary for value in values if value is not None}
     absent = {target for target in targets if target % layout.align == 0 and not memory.may_read(target, target + 1)}
     goes_on = [pool.end - layout.header for pool in layout.pools if pool.open]
@@ -484,7 +484,7 @@ def _region_at(memory: Memory, layout: FreeRtosLayout, start: int, is_target: bo
     last, first = _last_in(layout, known_until(memory, start, 1 << 26)), start + layout.header
     if last <= first or start % layout.align:
         return None
-    read = paged_reader(memory, first)
+    read = PagedReader(memory, first)
     word = layout.header_reader(read)(start)
     stop, _, count = follow(layout, layout.header_reader(read), first, last)
     begins = count >= _FEWEST_UNENDED or (count > 0 and read(layout.place_of_size(stop)) == 0)
@@ -507,7 +507,7 @@ def _start_before(memory: Memory, layout: FreeRtosLayout, target: int) -> int:
     """Returns the first header of the region that has a free block's header at `target`. The longest chain of blocks
     that leads to that block begins there.
     """
-    read, payload = paged_reader(memory, target), target + layout.header
+    read, payload = PagedReader(memory, target), target + layout.header
     starts = [start for start in memory.starts() if start <= target]
     below = [pool.end for pool in layout.pools if pool.end <= target]
     low = max([target - WINDOW_BYTES, *starts, *below]) + layout.header

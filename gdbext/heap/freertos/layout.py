@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import FrozenSet, Optional, Tuple
+from typing import FrozenSet, List, Optional, Sequence, Tuple
 
 from gdbext.heap.geometry import FREE_BIT, Geometry
 from gdbext.model.region import Hints
@@ -73,6 +73,14 @@ class LinkedBlocks(Geometry):
             return (value & ~allocated) - header | (0 if value & allocated else FREE_BIT)
 
         return read_header
+
+    def possible(self, words: Sequence[int], largest: int) -> Optional[List[Tuple[int, int]]]:
+        """Returns the possible ones of the words where sizes may stand, in memtrace's form."""
+        header, odd, allocated = self.header, self.align - 1, 1 << (8 * self.word - 1)
+        low, high = self.smallest + header, largest + header
+        sizes = words[self.size_at // self.word :: self.align // self.word]
+        fit = [(at, size) for at, size in enumerate(sizes) if not size & odd and low <= size & ~allocated <= high]
+        return [(at, (size & ~allocated) - header | (0 if size & allocated else FREE_BIT)) for at, size in fit]
 
 
 class FreeRtosLayout(LinkedBlocks):

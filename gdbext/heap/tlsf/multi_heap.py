@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Optional, Tuple
 
-from gdbext.heap.ends import FAR_BYTES, WINDOW_BYTES, chains_behind, known_until, paged_reader
+from gdbext.heap.ends import FAR_BYTES, WINDOW_BYTES, PagedReader, chains_behind, known_until
 from gdbext.heap.facts import Counters
 from gdbext.heap.geometry import FLAG_BITS, FREE_BIT, Flaw, Pool, is_marker
 from gdbext.heap.tlsf.control import pool_end, recognise_tlsf
@@ -79,7 +79,7 @@ def _true_end(memory: Memory, layout: TlsfLayout, info: Counters, high: int) -> 
     memory.fetch(layout.end - layout.word, layout.word)
     if not memory.ranges() and is_marker(memory.snapshot.word(layout.end - layout.word)):
         return None
-    read = paged_reader(memory, layout.control)
+    read = PagedReader(memory, layout.control)
     end, step, smallest, odd = layout.end, layout.word, layout.smallest, layout.align - 1
     used, blocks, payload = 0, 0, layout.first
     while payload < high:

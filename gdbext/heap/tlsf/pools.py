@@ -17,7 +17,7 @@ from bisect import bisect_left, bisect_right
 from typing import Callable, Dict, Iterator, List, Optional, Sequence, Tuple
 
 from gdbext.heap.allocator import LARGEST_HEAP
-from gdbext.heap.ends import CONVINCING_BLOCKS, FAR_BYTES, WINDOW_BYTES, chains, look_ahead, paged_reader
+from gdbext.heap.ends import CONVINCING_BLOCKS, FAR_BYTES, WINDOW_BYTES, PagedReader, chains, look_ahead
 from gdbext.heap.geometry import FLAG_BITS, FREE_BIT, PREV_FREE_BIT, Pool, is_marker
 from gdbext.heap.tlsf.control import layout_before, pool_end, recognise_tlsf
 from gdbext.heap.tlsf.layout import TlsfLayout
@@ -78,7 +78,7 @@ class _Pools:
         self.named = sorted(named)
         self.begins = memory.starts()
         self.top = 1 << 8 * layout.word
-        self.read = paged_reader(memory, layout.control)
+        self.read = PagedReader(memory, layout.control)
         self.agrees = neighbour_agrees(layout, self.read)
         self.stops: Dict[int, Stop] = {}
         self.absent: List[int] = []  # payloads that lists lead to in memory that is not at hand

@@ -17,7 +17,7 @@ from collections import Counter
 from typing import Iterator, List, Optional, Sequence, Set, Tuple
 
 from gdbext.heap.allocator import BY_SIGNATURE, LARGEST_HEAP, FoundHeap
-from gdbext.heap.ends import follow, known_until, paged_reader
+from gdbext.heap.ends import PagedReader, follow, known_until
 from gdbext.heap.geometry import FLAG_BITS, FREE_BIT, Pool, is_marker
 from gdbext.heap.tlsf.control import pool_end, recognise_tlsf
 from gdbext.heap.tlsf.layout import TlsfLayout
@@ -140,7 +140,7 @@ def heap_at_control(memory: Memory, control: int, origin: Said) -> Optional[Foun
     if layout is None or layout.tables_end + 4 * word > end:
         return None
     layout = replace(layout, pools=(Pool(layout.first, end - end % word),))
-    read = paged_reader(memory, control)
+    read = PagedReader(memory, control)
     stop = _believed_until(memory, layout, read)
     if stop is None:
         return None
