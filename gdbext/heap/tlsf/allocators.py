@@ -10,13 +10,13 @@ from gdbext.heap.cover import Evidence, Proven
 from gdbext.heap.facts import HeapFacts
 from gdbext.heap.geometry import Geometry
 from gdbext.heap.guards import Guards
+from gdbext.heap.roots import check_roots
 from gdbext.heap.tlsf.layout import tlsf
 from gdbext.heap.tlsf.lists import neighbour_agrees, read_lists
 from gdbext.heap.tlsf.multi_heap import read_multi_heap, recognise_multi_heap
 from gdbext.heap.tlsf.poison import find_poison
 from gdbext.heap.tlsf.pools import recognise_plain
 from gdbext.heap.tlsf.reading import fetch_heap
-from gdbext.heap.tlsf.roots import check_roots
 from gdbext.heap.tlsf.rules import MULTI_HEAP_RULES, TLSF_RULES
 from gdbext.heap.tlsf.used_blocks import read_used_blocks
 from gdbext.heap.walk import Walk, walk_pools

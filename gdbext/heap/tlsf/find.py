@@ -15,10 +15,10 @@ from bisect import bisect_right
 from typing import Iterable, Iterator, List, Set, Tuple
 
 from gdbext.heap.allocator import LARGEST_HEAP, Named
+from gdbext.heap.roots import root_hints
 from gdbext.heap.tlsf.nuttx import read_mm_heap
 from gdbext.heap.tlsf.pools import recognise_plain
 from gdbext.heap.tlsf.registered import LIST, NAMED_BYTES, read_memory_types, read_registered
-from gdbext.heap.tlsf.roots import root_hints
 from gdbext.heap.tlsf.search import heap_at_control
 from gdbext.model.record import replace
 from gdbext.model.region import Region
