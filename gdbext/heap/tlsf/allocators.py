@@ -104,10 +104,11 @@ class _MultiHeap(_Tlsf):
         info = read_multi_heap(memory, region.address)
         if info is None:
             return Unreadable(region, "unreadable", said("memory-unreadable", place=region.address))
-        if not (info.free_bytes or info.minimum_free or info.pool_size):
+        told = region.end is not None  # by the program's list of heaps
+        if not (told or info.free_bytes or info.minimum_free or info.pool_size):
             return Unreadable(region, "uninitialised", said("not-initialised"))
         end = region.end if region.end is not None else region.address + LARGEST_HEAP
-        found = recognise_multi_heap(memory, region.address, info, end)
+        found = recognise_multi_heap(memory, region.address, info, end, told)
         if found is None:
             return Unreadable(region, "unreadable", said("no-multi-heap", place=region.address))
         layout, info = found

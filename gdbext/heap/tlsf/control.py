@@ -15,7 +15,8 @@ from __future__ import annotations
 from itertools import accumulate
 from typing import Iterator, List, Optional, Tuple
 
-from gdbext.heap.geometry import FLAG_BITS, Flaw, Pool
+from gdbext.heap.ends import follow, paged_reader
+from gdbext.heap.geometry import FLAG_BITS, Flaw, Pool, is_marker
 from gdbext.heap.tlsf.layout import TlsfLayout
 from gdbext.model.said import said
 from gdbext.source.memory import Memory
@@ -37,6 +38,7 @@ _MOST_WORDS = 1100
 _CONSTANTS = (said("its-bit-fields"), said("its-size"), said("its-bitmaps"), said("its-lists"))
 # If so many of a dynamic control block's four facts agree, its lists may look damaged.
 _FACTS_NEEDED = 3
+_FEWEST_BLOCKS = 2  # blocks that tell where an overwritten control block ends
 
 
 Candidate = Tuple[TlsfLayout, int]  # a layout with an empty pool, and its agreeing facts of a dynamic control block
@@ -169,6 +171,24 @@ def layout_before(memory: Memory, control: int, first: int, static_names: Tuple[
         for levels in _STATIC_LEVELS
     )
     return next((layout for layout in layouts if layout.tables_end == first), None)
+
+
+def layout_by_blocks(memory: Memory, control: int, end: int, static_names: Tuple[str, str]) -> Optional[TlsfLayout]:
+    """Returns the layout of a control block that was overwritten: the shortest behind which blocks lead to the end
+    marker at `end`. None if none do.
+    """
+    word, read = memory.source.pointer_size, paged_reader(memory, control)
+    bitmaps = control + 4 * word + 4
+    memory.fetch(control, _DYNAMIC_BYTES)
+    statics = (
+        _layout(static_names[word == 8], control, word, levels, 5, bitmaps - 4, bitmaps, ())
+        for levels in _STATIC_LEVELS
+    )
+    for layout in sorted((*(one for one, _ in _dynamics(memory, control)), *statics), key=lambda one: one.tables_end):
+        stop, marker, blocks = follow(layout, read, layout.first, end)
+        if stop == end and is_marker(marker) and blocks >= _FEWEST_BLOCKS:
+            return layout
+    return None
 
 
 def pool_end(start: int, length: int, word: int) -> int:

@@ -67,6 +67,7 @@ SENTENCES = {
     # how a heap was found, or why not
     "registered": "on the list registered_heaps",
     "registered-broken": "the list of heaps is broken at {place:#x}",
+    "found-at-memory": "where a memory of the chip begins",
     "none-registered": "no heap is registered yet: continue to main, then look again",
     "found-by-member": "a member of what {name} points to",
     "free-delayed": (
