@@ -25,4 +25,16 @@ SENTENCES = {
     "reading-interrupted": "its reading was interrupted; the same command again reads on",
     # evidence for a kind of heap
     "ends-at-marker": "end marker",
+    # pointers through which a program reaches its heaps
+    "root-pointer": (
+        "{name} at {place:#x} is {stored:#x}, not {target:#x}: nothing can allocate through it, "
+        "though the heap is there"
+    ),
+    "root-leads-nowhere": "{name} at {place:#x} is {value:#x}, where no heap is: overwritten, or not set yet?",
+    "root-not-set": "{name} at {place:#x} is 0, its heap is not set up yet: continue, then look again",
+    "root-unreadable": "{name} at {place:#x} cannot be read",
+    "root-outside": (
+        "{name} at {place:#x} is {value:#x}, outside of the memory that is known here; "
+        "if memory is there: set memtrace memory {value:#x},{end:#x} (in the shell: --memory {value:#x},{end:#x})"
+    ),
 }

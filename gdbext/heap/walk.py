@@ -83,6 +83,8 @@ def size_problem(layout: Geometry, pool: Pool, payload: int, word: int) -> Optio
     size = word & ~FLAG_BITS
     if size == 0:
         return said("size-ends-heap")
+    if size >> 8 * layout.word:  # no word of memory: it stands for one that no allocator makes
+        return said("size-not-made")
     if size > pool.end - pool.first:
         return said("size-too-large")
     if size % layout.align or size < layout.smallest:

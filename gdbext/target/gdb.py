@@ -354,7 +354,7 @@ def target_over_rsp(address: str, program: GdbProgram, settings: Settings, say: 
 
 
 def _allow_chip_memory(memory: Memory) -> None:
-    """Makes the memory for heaps known, and that in the program's table on a fragile stub: it has no neighbourhoods."""
+    """Makes the memory for heaps known; on a fragile stub, which has no neighbourhoods, those in a table as well."""
     for start, end in heap_memory(address_of):
         memory.allow_named(start, end)
     if not memory.fragile:

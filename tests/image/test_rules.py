@@ -17,6 +17,7 @@ import pytest
 from gdbext.analyse.rules_trace import TRACE_RULES
 from gdbext.heap.facts import Rule
 from gdbext.heap.registry import ALLOCATORS
+from gdbext.heap.roots import root_hints
 from gdbext.heap.tlsf.nuttx import read_mm_heap
 from gdbext.model.region import Region
 from gdbext.model.said import said
@@ -25,6 +26,7 @@ from gdbext.source.snapshot import snapshot_of
 from tests.image.ask import check, check_region
 from tests.image.broken import BY_HAND, SOUND, Heap
 from tests.support import fixtures
+from tests.support.freertos_image import Shape, heap_4_image
 from tests.support.heap_2_image import Array, Build, Heap1, Heap2, load
 from tests.support.nuttx_image import NuttX
 from tests.support.ring import Ring
@@ -172,6 +174,17 @@ def of_nuttx() -> Reports:
     return before, check_region(list(heap.images()), region)["heaps"][0]
 
 
+def of_px_end() -> Reports:
+    """The variable pxEnd is overwritten."""
+    shape, place = Shape(), 0x3000_0000
+    image = heap_4_image(ARRAY - 4, [(64, True), (128, False), (32, True)], shape)
+    marker = ARRAY - 4 + len(image) - shape.header
+    region = Region("freertos_heap_4", ARRAY - 4, hints=root_hints("pxEnd", place, marker))
+    images = [[(ARRAY - 4, image), (place, value.to_bytes(4, "little"))] for value in (marker, 0x4141_4141)]
+    before, after = (check_region(one, region)["heaps"][0] for one in images)
+    return before, after
+
+
 def proofs() -> Iterator[tuple[str, Callable[[], Reports]]]:
     """The reports before and after, by the allocator and its rule."""
     for rule, by_hand in BY_HAND.items():
@@ -181,6 +194,7 @@ def proofs() -> Iterator[tuple[str, Callable[[], Reports]]]:
     for rule, case_id in BY_FIXTURE.items():
         yield rule, partial(done_again, case_id)
     yield "tlsf root-pointer", of_nuttx
+    yield "freertos_heap_4 root-pointer", of_px_end
     for rule, break_it in OF_HEAP_2.items():
         yield f"freertos_heap_2 {rule}", partial(of_heap_2, break_it)
     yield "freertos_heap_1 next-byte", partial(of_heap_1, lambda heap: heap.put(heap.next_byte, 1203))

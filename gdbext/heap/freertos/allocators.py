@@ -15,6 +15,7 @@ from gdbext.heap.freertos.layout import FreeRtosLayout, link_hints, link_in
 from gdbext.heap.freertos.rules_heap_2 import HEAP_2_RULES
 from gdbext.heap.freertos.rules_heap_4 import HEAP_4_RULES
 from gdbext.heap.geometry import Geometry, narrowed
+from gdbext.heap.roots import check_roots
 from gdbext.heap.walk import Walk
 from gdbext.model.record import replace
 from gdbext.model.region import Region
@@ -76,7 +77,8 @@ class _Heap4(Allocator):
             found = recognise_heap_4(memory, replace(region, hints={}), self.version)
         if found is None:
             return Unreadable(region, "unreadable", said("no-chain", place=region.address))
-        return Recognised(self, found.layout, None, found.blocks)
+        layout = replace(found.layout, flaws=tuple(check_roots(memory, region)))
+        return Recognised(self, layout, None, found.blocks)
 
     def complete(self, memory: Memory, region: Region, program: Program) -> Region:
         """Adds the form of block headers by debug information to the region's hints."""

@@ -9,11 +9,14 @@ Cost: some variables. heap_5 keeps no list of its regions, so every variable tha
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import Dict, List, Optional, Tuple, Union
 
 from gdbext.heap.allocator import LARGEST_HEAP, Allocator, Named, Recognised
 from gdbext.heap.freertos.allocators import HEAP_1, HEAP_2, HEAP_4, HEAP_5
 from gdbext.heap.freertos.layout import link_hints
+from gdbext.heap.roots import root_hints
+from gdbext.model.record import replace
 from gdbext.model.region import Hints, Region, Span
 from gdbext.model.said import Said, said
 from gdbext.source.memory import Memory
@@ -21,6 +24,8 @@ from gdbext.symbols.shapes import Program
 
 _ALIGNMENTS = (8, 16, 4, 32)
 _MOST_REGIONS = 32
+_FURTHEST_MARKER = 64  # bytes from the end marker's header to the array's end, at most
+_NOTHING: Hints = MappingProxyType({})
 _ARRAY = said("found-by-array")
 
 
@@ -37,10 +42,13 @@ def _found(memory: Memory, program: Program) -> Union[Region, Said, None]:
     array = None if start is None else (start, start + (program.size_of("ucHeap") or LARGEST_HEAP))
     if end is None:
         return None if array is None else _older(memory, program, array)
-    if not memory.word(end):
+    stored = memory.word(end)
+    if stored is None:
+        return said("root-unreadable", name="pxEnd", place=end)
+    if not stored:
         return said("no-end-pointer")
     if array is not None:
-        return _of_ranges(memory, program, HEAP_4, [array], _ARRAY)
+        return _of_array(memory, program, array, end, stored)
     word = memory.source.pointer_size  # only variables of a fitting size may be a table of regions
     sized = ((name, place) for name, place, size in program.objects() if 4 * word <= size <= 2 * _MOST_REGIONS * word)
     tables = ((name, _table(memory, place)) for name, place in sized)
@@ -49,6 +57,27 @@ def _found(memory: Memory, program: Program) -> Union[Region, Said, None]:
     )
     found = next((region for region in regions if region is not None), None)
     return found or said("no-table")
+
+
+def _of_array(memory: Memory, program: Program, array: Span, place: int, stored: int) -> Union[Region, Said]:
+    """Returns the heap_4 in the array ucHeap. pxEnd at `place` stores the address of its end marker, unless it was
+    overwritten: then the heap's own blocks tell the end.
+    """
+    low, high = array
+    if not memory.may_read(low, low + memory.source.pointer_size):
+        return said("array-absent", start=low, end=high)
+    told = high - _FURTHEST_MARKER <= stored < high and stored % memory.source.pointer_size == 0
+    hints = {"marker": stored} if told else {}
+    region = _of_ranges(memory, program, HEAP_4, [array], _ARRAY, hints)
+    if region is None:
+        return said("array-without-heap", start=low)
+    found = HEAP_4.recognise(memory, region)
+    if told or not isinstance(found, Recognised):
+        return region
+    marker = found.layout.end - found.layout.header
+    if memory.word(found.layout.place_of_size(found.layout.end)) != 0:
+        return region
+    return replace(region, hints={**region.hints, **root_hints("pxEnd", place, marker)})
 
 
 def _older(memory: Memory, program: Program, array: Span) -> Union[Region, Said, None]:
@@ -79,13 +108,13 @@ def _older(memory: Memory, program: Program, array: Span) -> Union[Region, Said,
 
 
 def _of_ranges(
-    memory: Memory, program: Program, allocator: Allocator, ranges: List[Span], origin: Said
+    memory: Memory, program: Program, allocator: Allocator, ranges: List[Span], origin: Said, known: Hints = _NOTHING
 ) -> Optional[Region]:
     """Returns the heap of these ranges; None if there is none. It may skip some bytes of the first for alignment."""
     for low, high in ranges:
         memory.allow(low, high)
     places = [-(-ranges[0][0] // align) * align for align in _ALIGNMENTS]
-    hints = link_hints(program, memory.source.pointer_size)
+    hints = {**link_hints(program, memory.source.pointer_size), **known}
     sized = tuple(ranges) if ranges[0][1] - ranges[0][0] < LARGEST_HEAP else ()
     return _best(memory, allocator, ranges[0], places, origin, hints, sized)
 

@@ -42,7 +42,6 @@ from gdbext.source.snapshot import WordReader
 
 _ALIGNMENTS = {4: (8, 16, 4, 32), 8: (16, 8, 32)}
 _MOST_STARTS = 256  # a core may have thousands of ranges
-_NONSENSE = 4  # the size that header_reader returns for a header that cannot be right
 _MOST_REGIONS = 32
 _MOST_HOLES = 64  # holes in the memory at hand that a heap may go across
 _FEWEST_BEFORE_MARKER = 2  # blocks before an end marker that is the last word of its memory
@@ -117,7 +116,10 @@ def _with_alignment(memory: Memory, region: Region, version: int, align: int) ->
     given = [Pool(-(-low // align) * align + header, _last_in(layout, high)) for low, high in region.pools]
     read, own = PagedReader(memory, layout.first), next((one for one in given if one.first == layout.first), None)
     settled: Optional[FreeRtosLayout]
-    if own is not None and own.end > own.first and not read(layout.place_of_size(own.end)):
+    marker = region.hints.get("marker", 0)  # by pxEnd
+    if marker > address and (marker - address) % align == 0:
+        settled = _masked(layout, read, Pool(layout.first, marker + header))
+    elif own is not None and own.end > own.first and not read(layout.place_of_size(own.end)):
         settled = _masked(layout, read, own)  # the end was given, and a marker is there or the word is unknown
     else:
         settled = _settled(memory, layout, last if own is None else min(last, own.end), version)
@@ -127,7 +129,7 @@ def _with_alignment(memory: Memory, region: Region, version: int, align: int) ->
         settled = _with_more_regions(memory, settled, [pool for pool in given if pool.first != layout.first])
     settled = _with_beyond(memory, settled, version)
     good, blocks = _agreeing(settled, PagedReader(memory, settled.first), settled)
-    if not good or 2 * good < blocks:
+    if not good or (2 * good < blocks and not marker):
         return None
     name = f"freertos-heap{version}-{8 * word}{'-protector' if settled.canary else ''}"
     return FreeRtos(replace(settled, name=name), good, good == blocks >= BLOCKS_BEYOND_CHANCE)
@@ -367,9 +369,15 @@ def _masked(layout: FreeRtosLayout, read: WordReader, pool: Pool) -> FreeRtosLay
         read(layout.next_place(payload)) for payload, word in zip(walk.payloads, walk.words) if not word & FREE_BIT
     )
     canary = max(votes, key=lambda value: (votes[value], value == 0), default=0)
-    sound = (payload for payload, word in zip(walk.payloads, walk.words) if not word & FREE_BIT and word > _NONSENSE)
+    sound = (
+        payload
+        for payload, word in zip(walk.payloads, walk.words)
+        if word not in (layout.impossible, 0) and not word & FREE_BIT
+    )
     (kept, count), *_ = Counter(read(layout.next_place(payload)) for payload in sound).most_common(1) or [(None, 0)]
-    if kept and not _is_fill(kept, layout.word) and count >= CONVINCING_BLOCKS and 2 * count > sum(used.values()):
+    # Where the rest of a heap is not at hand there may be no free block that tells.
+    enough = count >= CONVINCING_BLOCKS or ((pool.open or _ends_unread(walk)) and not votes)
+    if kept and not _is_fill(kept, layout.word) and enough and 2 * count > sum(used.values()):
         canary = kept
     return replace(layout, canary=canary, used_next=canary if used[canary] > used[0] else 0)
 
@@ -379,10 +387,16 @@ def _is_fill(value: int, width: int) -> bool:
     return value != 0 and len(set(value.to_bytes(width, "little"))) == 1
 
 
+def _ends_unread(walk: Walk) -> bool:
+    """True if a part of the heap was not read."""
+    return any(broken.word is None for broken in walk.breaks)
+
+
 def _canary_votes(layout: FreeRtosLayout, walk: Walk, read: WordReader) -> Iterator[int]:
     free = [payload for payload, word in zip(walk.payloads, walk.words) if word & FREE_BIT]
     # The last pointer of an open pool leads to another region or block, which tells nothing about the canary.
-    behind = [] if layout.pools[-1].open and len(free) > 1 else [layout.end]
+    # So does the last one before memory that was not read.
+    behind = [] if (layout.pools[-1].open and len(free) > 1) or _ends_unread(walk) else [layout.end]
     for one, other in zip(free, [*free[1:], *behind]):
         value = read(layout.next_place(one))
         if value is not None:
@@ -533,4 +547,5 @@ def _agreeing(layout: FreeRtosLayout, read: WordReader, part: FreeRtosLayout) ->
     walk = walk_heap_4(part, read)
     agrees = chain_agrees(layout, read)
     good = sum(1 for payload, word in zip(walk.payloads, walk.words) if agrees(payload, word, 0))
-    return good, len(walk.payloads) + 4 * len(walk.breaks)
+    # Memory that is not at hand disagrees with nothing.
+    return good, len(walk.payloads) + 4 * sum(1 for broken in walk.breaks if broken.word is not None)

@@ -55,21 +55,26 @@ class LinkedBlocks(Geometry):
         """Returns the address of a block's next pointer."""
         return payload - self.header + self.next_at
 
+    @property
+    def impossible(self) -> int:
+        """Returns the size that stands for an impossible one, a size that no block has."""
+        return 4 if self.smallest > 4 else 1 << 8 * self.word
+
     def size_word(self, size: int, stored: int, before: Optional[int], following: Optional[int]) -> int:
         """Returns the size with its header, and the allocated bit as stored."""
         return (size + self.header) | (stored & 1 << (8 * self.word - 1))
 
     def header_reader(self, read: WordReader) -> WordReader:
         """Returns a reader of size words in memtrace's form: the payload's size, and FREE_BIT if the allocated bit is
-        clear. An impossible size becomes 4.
+        clear. An impossible size becomes one that no block can have.
         """
         place, header, odd = self.size_at, self.header, self.align - 1
-        allocated = 1 << (8 * self.word - 1)
+        allocated, impossible = 1 << (8 * self.word - 1), self.impossible
 
         def read_header(address: int) -> Optional[int]:
             value = read(address + place)
             if not value or value & odd or (value & ~allocated) < header:
-                return value and 4
+                return value and impossible
             return (value & ~allocated) - header | (0 if value & allocated else FREE_BIT)
 
         return read_header

@@ -14,7 +14,9 @@ from typing import Iterator, Optional, Set
 from gdbext.heap.facts import Fault, HeapFacts, Rule
 from gdbext.heap.freertos.layout import FreeRtosLayout, LinkedBlocks
 from gdbext.heap.geometry import FREE_BIT, narrowed
-from gdbext.heap.rules import NEIGHBOURS, SIZES, first_difference, touching
+from gdbext.heap.roots import ROOTS
+from gdbext.heap.rules import NEIGHBOURS, SIZES, check_flaws, first_difference, touching
+from gdbext.model.record import replace
 from gdbext.model.said import Said, said
 
 
@@ -133,4 +135,5 @@ HEAP_4_RULES = (
     Rule("free-flag", FREE_FLAG, lambda facts: flag_faults(facts, wrong_flags(facts)), "header"),
     Rule("list-link", LIST_LINK, check_chain, "link"),
     NEIGHBOURS,
+    replace(ROOTS, check=check_flaws),
 )

@@ -38,6 +38,8 @@ SENTENCES = {
     # how a heap was found, or why not
     "found-by-array": "the array ucHeap",
     "found-by-table": "the table {name}",
+    "array-absent": "the array ucHeap at {start:#x}..{end:#x} is not in the memory that is at hand",
+    "array-without-heap": "the array ucHeap at {start:#x} begins with no block of heap_4: was its start overwritten?",
     "no-end-pointer": "the heap of FreeRTOS is not initialised yet (pxEnd is NULL): continue, then look again",
     "no-end-size": "the heap of FreeRTOS is not initialised yet (xEnd has no size): continue, then look again",
     "no-table": "no table of regions leads to the heap of FreeRTOS: use --heap freertos_heap_5@ADDRESS",

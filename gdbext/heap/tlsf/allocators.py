@@ -10,13 +10,13 @@ from gdbext.heap.cover import Evidence, Proven
 from gdbext.heap.facts import HeapFacts
 from gdbext.heap.geometry import Geometry
 from gdbext.heap.guards import Guards
+from gdbext.heap.roots import check_roots
 from gdbext.heap.tlsf.layout import tlsf
 from gdbext.heap.tlsf.lists import neighbour_agrees, read_lists
 from gdbext.heap.tlsf.multi_heap import read_multi_heap, recognise_multi_heap
 from gdbext.heap.tlsf.poison import find_poison
 from gdbext.heap.tlsf.pools import recognise_plain
 from gdbext.heap.tlsf.reading import fetch_heap
-from gdbext.heap.tlsf.roots import check_roots
 from gdbext.heap.tlsf.rules import MULTI_HEAP_RULES, TLSF_RULES
 from gdbext.heap.tlsf.used_blocks import read_used_blocks
 from gdbext.heap.walk import Walk, walk_pools
@@ -104,10 +104,11 @@ class _MultiHeap(_Tlsf):
         info = read_multi_heap(memory, region.address)
         if info is None:
             return Unreadable(region, "unreadable", said("memory-unreadable", place=region.address))
-        if not (info.free_bytes or info.minimum_free or info.pool_size):
+        told = region.end is not None  # by the program's list of heaps
+        if not (told or info.free_bytes or info.minimum_free or info.pool_size):
             return Unreadable(region, "uninitialised", said("not-initialised"))
         end = region.end if region.end is not None else region.address + LARGEST_HEAP
-        found = recognise_multi_heap(memory, region.address, info, end)
+        found = recognise_multi_heap(memory, region.address, info, end, told)
         if found is None:
             return Unreadable(region, "unreadable", said("no-multi-heap", place=region.address))
         layout, info = found

@@ -16,6 +16,7 @@ from __future__ import annotations
 from itertools import accumulate
 from typing import Iterator, List, Optional, Tuple
 
+from gdbext.heap.ends import PagedReader, follow
 from gdbext.heap.geometry import FLAG_BITS, Flaw, Pool, is_marker
 from gdbext.heap.tlsf.layout import TlsfLayout
 from gdbext.model.said import said
@@ -29,7 +30,7 @@ _WORST = 4  # points that a head that leads nowhere takes from a layout
 _FACT = 24  # points for an agreeing bit field, size or pointer of a dynamic control block
 _CHAIN = 64  # points for a chain of blocks that nothing breaks off
 _CHAIN_BLOCKS = 64  # a chain of so many is no chance
-_FEWEST_BLOCKS = 16  # nor is one of so many to an end marker, or to memory that was not read
+_LONG_CHAIN_BLOCKS = 16  # nor is one of so many to an end marker, or to memory that was not read
 # One in so many of a layout's lists may be damaged.
 _DAMAGED_LISTS = 3
 # At least one in so many of the other lists must be empty.
@@ -39,6 +40,7 @@ _CONSTANTS = (said("its-bit-fields"), said("its-size"), said("its-bitmaps"), sai
 # If so many of a dynamic control block's four facts agree, its lists may look damaged.
 _FACTS_NEEDED = 3
 _DECISIVE = 1 << 16  # points for that: more than all lists have
+_FEWEST_BLOCKS = 2  # blocks that tell where an overwritten control block ends
 
 
 Candidate = Tuple[TlsfLayout, int]  # a layout with an empty pool, and its agreeing facts of a dynamic control block
@@ -171,7 +173,7 @@ def _chain_score(read: WordReader, layout: TlsfLayout, last: int) -> int:
     while blocks < _CHAIN_BLOCKS and payload < last:
         word = read(payload - layout.word)
         size = (word or 0) & ~FLAG_BITS
-        if (word is None or is_marker(word)) and blocks >= _FEWEST_BLOCKS:
+        if (word is None or is_marker(word)) and blocks >= _LONG_CHAIN_BLOCKS:
             return _CHAIN
         if size < layout.smallest or size % 4 or payload + size + layout.word > last:
             return blocks
@@ -191,6 +193,24 @@ def layout_before(memory: Memory, control: int, first: int, static_names: Tuple[
         for levels in _STATIC_LEVELS
     )
     return next((layout for layout in layouts if layout.tables_end == first), None)
+
+
+def layout_by_blocks(memory: Memory, control: int, end: int, static_names: Tuple[str, str]) -> Optional[TlsfLayout]:
+    """Returns the layout of a control block that was overwritten: the shortest behind which blocks lead to the end
+    marker at `end`. None if none do.
+    """
+    word, read = memory.source.pointer_size, PagedReader(memory, control)
+    bitmaps = control + 4 * word + 4
+    memory.fetch(control, _DYNAMIC_BYTES)
+    statics = (
+        _layout(static_names[word == 8], control, word, levels, 5, bitmaps - 4, bitmaps, ())
+        for levels in _STATIC_LEVELS
+    )
+    for layout in sorted((*(one for one, _ in _dynamics(memory, control)), *statics), key=lambda one: one.tables_end):
+        stop, marker, blocks = follow(layout, read, layout.first, end)
+        if stop == end and is_marker(marker) and blocks >= _FEWEST_BLOCKS:
+            return layout
+    return None
 
 
 def pool_end(start: int, length: int, word: int) -> int:

@@ -15,14 +15,16 @@ from bisect import bisect_right
 from typing import Iterable, Iterator, List, Set, Tuple
 
 from gdbext.heap.allocator import LARGEST_HEAP, Named
+from gdbext.heap.roots import root_hints
+from gdbext.heap.tlsf.multi_heap import read_multi_heap, recognise_multi_heap
 from gdbext.heap.tlsf.nuttx import read_mm_heap
 from gdbext.heap.tlsf.pools import recognise_plain
 from gdbext.heap.tlsf.registered import LIST, NAMED_BYTES, read_memory_types, read_registered
-from gdbext.heap.tlsf.roots import root_hints
 from gdbext.heap.tlsf.search import heap_at_control
 from gdbext.model.record import replace
 from gdbext.model.region import Region
 from gdbext.model.said import Said, Text, said
+from gdbext.source.chip import CHIP_MEMORY, chip_memory, heap_memory
 from gdbext.source.memory import Memory
 from gdbext.symbols.shapes import Program
 
@@ -31,6 +33,7 @@ _MOST_VARIABLES = 4096
 _MOST_PROBES = 256
 _PROBE = 512
 _FEWEST_EMPTY = 4
+_AT_MEMORY = said("found-at-memory")
 _NEAR = 256  # variables this near to each other are read at once
 _NUTTX = ("g_mmheap", "g_kmmheap", "g_pgheap")
 _NUTTX_MEMORY = "g_idle_topstack"  # its value is where NuttX's first heap begins, with its struct
@@ -46,11 +49,27 @@ def find_named(memory: Memory, program: Program) -> Named:
     number = None if count is None else memory.word(count)
     names = {} if types is None else read_memory_types(memory, types, number)
     regions, problem = read_registered(memory, head, names)
+    broken = problem is not None
+    regions += _at_memories(memory, program) if broken and not regions else []
     for region in regions:
         memory.allow(region.start or region.address, region.end or region.address)
     if problem is None and not regions:
         problem = said("none-registered")
-    return Named(regions, [] if problem is None else [problem], final=memory.word(head) is not None)
+    return Named(regions, [] if problem is None else [problem], final=not broken)
+
+
+def _at_memories(memory: Memory, program: Program) -> List[Region]:
+    """Returns the heaps that lie where a memory of the chip begins, or its part for heaps. heap_data must be right."""
+    table, size = program.address_of(CHIP_MEMORY), program.size_of(CHIP_MEMORY)
+    data = memory.get(table, size) if table is not None and size else None
+    spans = chip_memory(data or b"", memory.source.pointer_size, memory.source.byte_order)
+    found: List[Region] = []
+    for start in sorted({start for start, _ in [*spans, *heap_memory(program.address_of)]}):
+        readable = memory.may_read(start, start + memory.source.pointer_size)
+        info, end = read_multi_heap(memory, start) if readable else None, start + LARGEST_HEAP
+        if info is not None and not info.flaws and recognise_multi_heap(memory, start, info, end, False) is not None:
+            found.append(Region("multi_heap", start, origin=_AT_MEMORY))
+    return found
 
 
 def _find_nuttx(memory: Memory, program: Program) -> Named:

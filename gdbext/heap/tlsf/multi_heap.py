@@ -12,7 +12,7 @@ from typing import Optional, Tuple
 from gdbext.heap.ends import FAR_BYTES, WINDOW_BYTES, PagedReader, chains_behind, known_until
 from gdbext.heap.facts import Counters
 from gdbext.heap.geometry import FLAG_BITS, FREE_BIT, Flaw, Pool, is_marker
-from gdbext.heap.tlsf.control import pool_end, recognise_tlsf
+from gdbext.heap.tlsf.control import layout_by_blocks, pool_end, recognise_tlsf
 from gdbext.heap.tlsf.layout import TlsfLayout
 from gdbext.heap.tlsf.lists import neighbour_agrees
 from gdbext.model.record import replace
@@ -43,19 +43,28 @@ def read_multi_heap(memory: Memory, address: int) -> Optional[Counters]:
 
 
 def recognise_multi_heap(
-    memory: Memory, address: int, info: Counters, limit: int
+    memory: Memory, address: int, info: Counters, limit: int, told: bool
 ) -> Optional[Tuple[TlsfLayout, Counters]]:
     """Returns the TLSF behind the struct at `address`, and `info`; None if there is no TLSF. A wrong pool size in
-    `info` is corrected and becomes a flaw. A pool size beyond `limit`, the region's end, is cut to it.
+    `info` is corrected and becomes a flaw. A pool size beyond `limit`, the region's end, is cut to it. `told`: the
+    program has told that end. Then it counts if an end marker is there, and blocks alone may tell an overwritten
+    control block.
     """
     word = memory.source.pointer_size
     control = address + INFO_WORDS * word
+    last = pool_end(control, limit - control, word)
+    if told and pool_end(control, info.pool_size, word) < last and is_marker(memory.word(last - word)):
+        text = said("pool-size", stored=info.pool_size, end=limit)
+        flaw = Flaw("pool-size", address + 3 * word, word, text, "constant", limit - control, info.pool_size)
+        info = replace(info, pool_size=limit - control, flaws=(*info.flaws, flaw))
     if info.pool_size > limit - control:
         text = said("pool-size-limit", stored=info.pool_size, limit=limit - control)
         flaw = Flaw("pool-size", address + 12, 4, text, "constant", None, info.pool_size)
         info = replace(info, pool_size=limit - control, flaws=(*info.flaws, flaw))
     high = max(control + info.pool_size, min(limit, known_until(memory, control, info.pool_size + FAR_BYTES)))
     layout = recognise_tlsf(memory, control, control, high, _NAMES, pool_end(control, info.pool_size, word))
+    if layout is None and told:
+        layout = layout_by_blocks(memory, control, pool_end(control, info.pool_size, word), _NAMES)
     if layout is None:
         return None
     behind = layout.tables_end

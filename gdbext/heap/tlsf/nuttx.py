@@ -14,9 +14,9 @@ from __future__ import annotations
 from typing import Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 from gdbext.heap.geometry import is_marker
+from gdbext.heap.roots import root_hints
 from gdbext.heap.tlsf.control import pool_end
 from gdbext.heap.tlsf.pools import recognise_plain
-from gdbext.heap.tlsf.roots import root_hints
 from gdbext.model.region import Region, Span
 from gdbext.model.said import Said
 from gdbext.source.memory import Memory

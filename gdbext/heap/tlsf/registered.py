@@ -93,7 +93,7 @@ def _region(memory: Memory, node: int, shift: int, names: Names) -> Optional[Tup
     memory.fetch(node, _NODE_BYTES + shift)
     words = [memory.word(node + shift + 4 * position) for position in range(_NODE_BYTES // 4)]
     start, end, heap, following = words[3], words[4], words[7], words[8]
-    if start is None or end is None or heap is None or following is None or node % 4 or start >= end:
+    if start is None or end is None or heap is None or following is None or node % 4 or not 0 < start < end:
         return None
     if heap and not start <= heap < end:
         return None

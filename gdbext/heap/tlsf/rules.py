@@ -14,6 +14,7 @@ from typing import Iterator, List, Optional, Sequence, Tuple
 
 from gdbext.heap.facts import Fault, HeapFacts, Rule
 from gdbext.heap.geometry import FLAG_BITS, FREE_BIT, PREV_FREE_BIT, Geometry
+from gdbext.heap.roots import ROOTS
 from gdbext.heap.rules import NEIGHBOURS, SIZES, check_flaws, touching
 from gdbext.heap.tlsf.layout import tlsf
 from gdbext.heap.tlsf.rules_poison import AROUND, FILLS
@@ -284,7 +285,7 @@ TLSF_RULES: Tuple[Rule, ...] = (
     _FLAGS,
     *_LISTS,
     *_CONTROL,
-    Rule("root-pointer", "The program's pointers to the heap lead to it."),
+    ROOTS,
 )
 MULTI_HEAP_RULES: Tuple[Rule, ...] = (
     *_HEADERS,

@@ -67,19 +67,9 @@ SENTENCES = {
     # how a heap was found, or why not
     "registered": "on the list registered_heaps",
     "registered-broken": "the list of heaps is broken at {place:#x}",
+    "found-at-memory": "where a memory of the chip begins",
     "none-registered": "no heap is registered yet: continue to main, then look again",
     "found-by-member": "a member of what {name} points to",
-    "root-pointer": (
-        "{name} at {place:#x} is {stored:#x}, not {target:#x}: nothing can allocate through it, "
-        "though the heap is there"
-    ),
-    "root-leads-nowhere": "{name} at {place:#x} is {value:#x}, where no heap is: overwritten, or not set yet?",
-    "root-not-set": "{name} at {place:#x} is 0, its heap is not set up yet: continue, then look again",
-    "root-unreadable": "{name} at {place:#x} cannot be read",
-    "root-outside": (
-        "{name} at {place:#x} is {value:#x}, outside of the memory that is known here; "
-        "if memory is there: set memtrace memory {value:#x},{end:#x} (in the shell: --memory {value:#x},{end:#x})"
-    ),
     "free-delayed": (
         "{blocks:block} on the list mm_delaylist at {place:#x} wait for their free: "
         "they are listed as used, though their owners have freed them"

@@ -13,6 +13,8 @@ from unittest.mock import patch
 from gdbext.kernel.freertos import read_tasks
 from gdbext.source.memory import Memory
 from gdbext.source.snapshot import snapshot_of
+from gdbext.target.files import FileBytes
+from gdbext.target.target import Target
 from tests.docs.sentences.world import Symbols, ask, case, changed, check, world
 from tests.support.freertos_image import Shape, heap_4_image, payloads
 from tests.support.heap_2_image import Array, Build, Heap1, Heap2, load
@@ -28,6 +30,8 @@ FREE = [place for place, (_, used) in zip(PLACES, BLOCKS, strict=True) if not us
 USED = [place for place, (_, used) in zip(PLACES, BLOCKS, strict=True) if used]
 FAR = 96 << 10
 SMALL = [(24, True), (24, True), (24, True), (24, True), (32, False)]
+POINTER = 0x3000_0000
+END = POINTER, (BASE + len(IMAGE) - 8).to_bytes(4, "little")
 HEAP_4 = f"freertos_heap_4@{BASE:#x}"
 
 
@@ -35,6 +39,12 @@ def heap_4(address: int, *words: int) -> Callable[[], Any]:
     """A heap_4 with some words changed."""
     data = struct.pack(f"<{len(words)}I", *words)
     return lambda: check(changed([(BASE, IMAGE)], {address: data}), HEAP_4)
+
+
+def in_array(*images: tuple[int, bytes]) -> Callable[[], Any]:
+    """A program with the array ucHeap, of which only these images are there."""
+    program = Symbols(ucHeap=(BASE, len(IMAGE)), pxEnd=(POINTER, 4))
+    return lambda: ask(Target(FileBytes(Memory(snapshot_of(images))), program), "status")
 
 
 def old(marked: bool = True) -> Heap2:
@@ -235,6 +245,9 @@ RECIPES: dict[str, Callable[[], Any]] = {
     "heap_4 under a canary": lambda: check(
         [(BASE, heap_4_image(BASE, BLOCKS, replace(FORM, canary=0x5A5A_1234)))], HEAP_4
     ),
+    "heap_4, no pxEnd": in_array((BASE, IMAGE)),
+    "heap_4, no array": in_array(END),
+    "heap_4, no block": in_array(END, (BASE, bytes(range(1, 251)))),
     "heap_4 as told": linked,
     "heap_5": table,
     "no chain": lambda: check([(BASE, b"\x11" * 4096)], HEAP_4),

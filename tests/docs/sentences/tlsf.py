@@ -135,6 +135,13 @@ def nuttx() -> Any:
     return ask(world([(variable, statics), (BASE, image)], program=Symbols(g_mmheap=(variable, 4))), "status")
 
 
+def at_memory() -> Any:
+    """The list of heaps is overwritten; the linker's symbols tell where the memory for heaps begins."""
+    (base, data), *_ = SEED
+    program = Symbols(registered_heaps=(NODE - 4, 4), _heap_start=(HEAP, 0), _heap_end=(base + len(data), 0))
+    return ask(world([*SEED, (NODE - 4, b"AAAA")], program=program), "status")
+
+
 def nuttx_with(change: Callable[[NuttX], None], begin: bool = True) -> Callable[[], Any]:
     """Its heap, with something wrong in front of it; `begin`: a symbol tells where its memory begins."""
 
@@ -244,6 +251,7 @@ RECIPES: dict[str, Callable[[], Any]] = {
     "a full pool": unlisted_pool,
     "a pool not given": missing_pool,
     "NuttX": nuttx,
+    "a heap where memory begins": at_memory,
     "NuttX, a wrong pointer": nuttx_with(lambda heap: setattr(heap, "root", STATICS + 16)),
     "NuttX, no heap": nuttx_with(lambda heap: setattr(heap, "root", STATICS + 16), begin=False),
     "NuttX, elsewhere": nuttx_with(lambda heap: setattr(heap, "root", 0x8080_0000), begin=False),

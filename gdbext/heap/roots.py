@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Iterator
 
+from gdbext.heap.facts import Rule
 from gdbext.heap.geometry import Flaw
 from gdbext.model.region import Hints, Region
 from gdbext.model.said import said
@@ -20,6 +21,9 @@ _PLACE, _TARGET = "place:", "target:"
 def root_hints(name: str, place: int, target: int) -> Hints:
     """Returns the hints for a pointer: its name, its address, and the address that it must have as its value."""
     return {_PLACE + name: place, _TARGET + name: target}
+
+
+ROOTS = Rule("root-pointer", "The program's pointers to the heap lead to it.")
 
 
 def check_roots(memory: Memory, region: Region) -> Iterator[Flaw]:
