@@ -9,12 +9,14 @@ from typing import List, Optional, Sequence, Tuple
 
 from gdbext.analyse.check import check_heap
 from gdbext.analyse.rules import run_rules
+from gdbext.analyse.stacks import FullStack
 from gdbext.analyse.suspects import Witness
 from gdbext.analyse.watch import plan_damage
 from gdbext.collect.collect import collect
 from gdbext.collect.collected import Collected
 from gdbext.collect.given import given_at_stop
 from gdbext.collect.owners import Owners
+from gdbext.collect.stacks import full_stacks
 from gdbext.commands.arguments import SOURCES
 from gdbext.commands.command import Argument, Command
 from gdbext.heap.allocator import Unreadable
@@ -30,8 +32,8 @@ from gdbext.target.target import Target
 _BLOCKS = Argument("--blocks", "list every block in the JSON", {"action": "store_true"})
 
 
-# Heaps and trace, the faults of each heap, and what the calls at the stop gave to the allocator.
-Broken = Tuple[Collected, List[Tuple[HeapFacts, List[Fault]]], Optional[Given]]
+# Heaps and trace, the faults of each heap, what the calls at the stop gave to the allocator, full stacks above damage.
+Broken = Tuple[Collected, List[Tuple[HeapFacts, List[Fault]]], Optional[Given], Tuple[FullStack, ...]]
 
 
 def collect_broken(target: Target, options: Namespace) -> Broken:
@@ -45,12 +47,13 @@ def collect_broken(target: Target, options: Namespace) -> Broken:
         if found.memory.snapshot.missing(facts.start, facts.layout.behind):
             places = [(fault.address, fault.length) for fault in broken]
             fetch_around(found.memory, places, facts.start, facts.layout.behind)
-    return found, faults, given_at_stop(found)
+    damaged = [fault.address for _, broken in faults for fault in broken]
+    return found, faults, given_at_stop(found), full_stacks(found, damaged)
 
 
 def analyse(broken: Broken, options: Namespace) -> CheckReport:
     """Makes the report: the faults with their explanations. Notes the first damage for `memtrace watch`."""
-    found, faults_of, given = broken
+    found, faults_of, given, full = broken
     concerned = None if given is None else _concerned(found.heaps, given)
     target, owners = found.target, Owners(found)
     operation = lru_cache(maxsize=1)(lambda: _operation(found))  # asks the debugger at most once
@@ -58,7 +61,7 @@ def analyse(broken: Broken, options: Namespace) -> CheckReport:
     for facts, faults in faults_of:
         witness = Witness(
             facts, found.trace.history, target.frames, found.trace.info, found.heaps,
-            owners.task_of, target.program.name_at, operation, given if facts is concerned else None,
+            owners.task_of, target.program.name_at, operation, given if facts is concerned else None, full,
         )  # fmt: skip
         group = 1 + sum(len({finding.group for finding in heap.findings}) for heap in heaps)
         heap, unproven = check_heap(witness, faults, group, options.blocks)
