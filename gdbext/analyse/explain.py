@@ -50,8 +50,9 @@ def _tell_full_stack(case: Case) -> None:
         if not any(floor <= address < stack.low for address in below):
             continue
         text, why = said("stack-ran-over", task=stack.task, low=stack.low), said("stack-is-full")
-        case.accuse(PROVEN + 2, case.facts.raw(stack.low), why=said("stack-above", task=stack.task))
-        case.tell(PROVEN + 2, "stack-overflow", stack.low, text, why, said("damage-below-stack"))
+        score = PROVEN + 2
+        case.accuse(score, case.facts.raw(stack.low), why=said("stack-above", task=stack.task))
+        case.tell(score, "stack-overflow", stack.low, text, why, said("damage-below-stack"))
 
 
 def _explain_header(case: Case) -> None:

@@ -11,7 +11,7 @@ from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
 import gdb
 
-from gdbext.heap.names import operation_in
+from gdbext.heap.names import operation_in, sees_no_user
 from gdbext.heap.registry import find_named
 from gdbext.model.diagnosis import Operation
 from gdbext.model.errors import UserError, one_line
@@ -213,8 +213,11 @@ class GdbDebugger(Debugger):
             self.arm()
 
     def _dies_in_heap(self, fault: bool = False) -> bool:
-        """Tells whether the selected thread is in an allocator whose heaps the program's symbols lead to."""
-        in_allocator = operation_in(_calls(_innermost_frames()), fault).in_allocator
+        """Tells whether the selected thread is in an allocator whose heaps the program's symbols lead to. If GDB sees
+        none of the program's own calls, it may be.
+        """
+        calls = _calls(_innermost_frames())
+        in_allocator = sees_no_user(calls) or operation_in(calls, fault).in_allocator
         return in_allocator and bool(find_named(self._bytes.memory(), GdbProgram()).regions)
 
     def stopped(self, event: gdb.Event) -> None:
