@@ -9,6 +9,7 @@ Assumptions: the neighbours are proven blocks. A block that is not proven is not
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from typing import Callable, Dict, Sequence
 
 from gdbext.analyse.case import LIKELY, LINKED, NEAR, OPEN, PROVEN, RUN, WEAK, Case, Ranked
@@ -32,6 +33,7 @@ def explain(witness: Witness, faults: Sequence[Fault], extent: Extent) -> Ranked
     """Returns the suspects and explanations of one group. The first fault must be the one that says most."""
     case = Case(witness, faults, extent)
     struck = struck_by(case.facts, case.fault)
+    _tell_full_stack(case)
     if case.fault.rule in _BY_TRACE:
         _BY_TRACE[case.fault.rule](case)
     elif case.fault.block is None and struck in ("inside", "link"):
@@ -40,6 +42,20 @@ def explain(witness: Witness, faults: Sequence[Fault], extent: Extent) -> Ranked
         _BY_WHAT_WAS_STRUCK.get(struck, _explain_control)(case)
     tell_wrong_heap(case)
     return case.ranked()
+
+
+def _tell_full_stack(case: Case) -> None:
+    """Names the task whose stack begins right above the damage and has nothing unused: it ran over."""
+    below = [fault.address for fault in case.faults if fault.length]
+    for stack in case.witness.full_stacks:
+        behind = bisect_left(case.facts.walk.payloads, stack.low - case.facts.shift - case.facts.layout.header) - 1
+        floor = case.facts.walk.payloads[behind] if behind >= 0 else case.facts.start
+        if not any(floor <= address < stack.low for address in below):
+            continue
+        text, why = said("stack-ran-over", task=stack.task, low=stack.low), said("stack-is-full")
+        score = PROVEN + 2
+        case.accuse(score, case.facts.raw(stack.low), why=said("stack-above", task=stack.task))
+        case.tell(score, "stack-overflow", stack.low, text, why, said("damage-below-stack"))
 
 
 def _explain_header(case: Case) -> None:

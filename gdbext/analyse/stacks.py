@@ -31,6 +31,13 @@ class TaskStack(NamedTuple):
     end: int
 
 
+class FullStack(NamedTuple):
+    """The stack of a task of which nothing is left unused, from its low end on. It may have run over, to below that."""
+
+    task: str
+    low: int
+
+
 def task_stacks(
     tasks: Sequence[Task], reach: Reach, pointers: Sequence[int], known_end: Callable[[int], int]
 ) -> Tuple[List[TaskStack], List[Said]]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Callable, List, Optional, Sequence, Tuple
 
 from gdbext.analyse.pointers import NameAt
+from gdbext.analyse.stacks import FullStack
 from gdbext.heap.facts import HeapFacts
 from gdbext.model.diagnosis import Extent, Given, Operation, Suspect
 from gdbext.model.events import Generation, Stack, TraceInfo
@@ -33,6 +34,7 @@ class Witness:
         name_at: NameAt = lambda address: None,
         operation: Callable[[], Operation] = Operation,
         given: Optional[Given] = None,
+        full_stacks: Sequence[FullStack] = (),
     ) -> None:
         self.facts = facts
         self.history = history
@@ -43,6 +45,7 @@ class Witness:
         self.name_at = name_at
         self.operation = operation
         self.given = given  # the pointer that the calls at the stop gave to the allocator, if it is this heap's matter
+        self.full_stacks = full_stacks  # those that begin right above damage
         self._sizes = facts.sizes()
 
     def beside(self, facts: HeapFacts) -> Witness:

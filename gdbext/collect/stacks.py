@@ -8,10 +8,10 @@ Cost: the registers, the kernel's lists, and the never used part of each stack.
 
 from __future__ import annotations
 
-from typing import Optional, Tuple
+from typing import Optional, Sequence, Tuple
 
 from gdbext.analyse.reach import Reach
-from gdbext.analyse.stacks import task_stacks
+from gdbext.analyse.stacks import FullStack, task_stacks
 from gdbext.collect.collected import Collected
 from gdbext.collect.roots import used_blocks
 from gdbext.collect.world import threads_named
@@ -24,6 +24,9 @@ from gdbext.source.memory import Memory
 
 _FILL = b"\xa5"
 _PIECE_BYTES = 1024
+_PROBED_BYTES = 128  # at the low end of a stack; a write from below covers fewer
+_UNUSED_BYTES = 32
+_BELOW_BYTES = 1024  # how far below its stack the frames of a task may have damaged something
 
 
 def stack_uses(found: Collected) -> Tuple[TaskStackUse, ...]:
@@ -51,6 +54,23 @@ def stack_uses(found: Collected) -> Tuple[TaskStackUse, ...]:
         uses.append(TaskStackUse(task.name, task.address, stack.low, stack.end - stack.low, in_use, never))
     filled = any(use.never_used for use in uses)
     return tuple(uses if filled else (replace(use, never_used=None) for use in uses))
+
+
+def full_stacks(found: Collected, places: Sequence[int]) -> Tuple[FullStack, ...]:
+    """Returns the full stacks that begin right above one of these damaged places. If the kernel fills no stack, nothing
+    tells. A stack whose low end alone was written over, from below, is not full.
+    """
+    memory = found.target.bytes.memory()
+    if not places or memory.fragile:
+        return ()
+    tasks = [task for task in read_tasks(memory, found.target.program).tasks if not task.deleted]
+    ends = [(task, memory.get(task.low, _PROBED_BYTES)) for task in tasks]
+    unused = [data is not None and _FILL * _UNUSED_BYTES in data for _, data in ends]
+    if not any(unused):
+        return ()
+    near = [any(0 <= task.low - place <= _BELOW_BYTES for place in places) for task in tasks]
+    full = (task for task, lies_near, has_unused in zip(tasks, near, unused) if lies_near and not has_unused)
+    return tuple(FullStack(task.name, task.low) for task in full)
 
 
 def _never_used(memory: Memory, low: int, top: int) -> Optional[int]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 
 from argparse import Namespace
 from functools import lru_cache
-from typing import Callable, List, Optional, Sequence, Tuple
+from typing import Callable, List, NamedTuple, Optional, Sequence, Tuple
 
 from gdbext.analyse.check import check_heap
 from gdbext.analyse.rules import run_rules
+from gdbext.analyse.stacks import FullStack
 from gdbext.analyse.suspects import Witness
 from gdbext.analyse.watch import plan_damage
 from gdbext.analyse.who import answer
@@ -16,6 +17,7 @@ from gdbext.collect.collect import collect
 from gdbext.collect.collected import Collected
 from gdbext.collect.given import given_at_stop
 from gdbext.collect.owners import Owners
+from gdbext.collect.stacks import full_stacks
 from gdbext.commands.arguments import SOURCES
 from gdbext.commands.command import Argument, Command
 from gdbext.heap.allocator import Unreadable
@@ -31,15 +33,19 @@ from gdbext.target.target import Target
 _BLOCKS = Argument("--blocks", "list every block in the JSON", {"action": "store_true"})
 
 
-Faults = List[Tuple[HeapFacts, List[Fault]]]  # the faults of each heap
-# Heaps and trace, the faults, and what the calls at the stop gave to the allocator.
-Broken = Tuple[Collected, Faults, Optional[Given]]
+class Broken(NamedTuple):
+    """Heaps and trace, the faults of each heap, and what the stop shows of the cause."""
+
+    found: Collected
+    faults: List[Tuple[HeapFacts, List[Fault]]]
+    given: Optional[Given] = None  # what the calls at the stop gave to the allocator
+    full: Tuple[FullStack, ...] = ()  # full stacks above damage
 
 
 def collect_broken(target: Target, options: Namespace) -> Broken:
     """Reads the heaps and the trace, and finds the faults. Reads the bytes around each fault if they are missing."""
     found = collect(target, options)
-    faults: Faults = []
+    faults: List[Tuple[HeapFacts, List[Fault]]] = []
     for facts in found.heaps:
         broken, skipped = run_rules(facts)
         found.skipped += skipped
@@ -47,15 +53,15 @@ def collect_broken(target: Target, options: Namespace) -> Broken:
         if found.memory.snapshot.missing(facts.start, facts.layout.behind):
             places = [(fault.address, fault.length) for fault in broken]
             fetch_around(found.memory, places, facts.start, facts.layout.behind)
-    return found, faults, given_at_stop(found)
+    damaged = [fault.address for _, broken in faults for fault in broken]
+    return Broken(found, faults, given_at_stop(found), full_stacks(found, damaged))
 
 
 def analyse(broken: Broken, options: Namespace) -> CheckReport:
     """Makes the report: the faults with their explanations. Notes the first damage for `memtrace watch`."""
-    found, faults_of, given = broken
-    target = found.target
+    found, target = broken.found, broken.found.target
     operation = lru_cache(maxsize=1)(lambda: _operation(found))  # asks the debugger at most once
-    heaps, unproven = _checked(found, faults_of, operation, options.blocks, given)
+    heaps, unproven = _checked(broken, operation, options.blocks)
     found.skipped += unproven
     for unread in found.unreadable:
         heaps.append(_unreadable_heap(unread))
@@ -71,26 +77,23 @@ def analyse(broken: Broken, options: Namespace) -> CheckReport:
 def damaged_heaps(found: Collected) -> Tuple[int, ...]:
     """Returns the addresses of the heaps that this command calls damaged, for reports that only warn of them."""
     faults_of = [(facts, run_rules(facts)[0]) for facts in found.heaps]
-    heaps, _ = _checked(found, faults_of, lru_cache(maxsize=1)(lambda: _operation(found)), False, None)
+    heaps, _ = _checked(Broken(found, faults_of), lru_cache(maxsize=1)(lambda: _operation(found)), False)
     return tuple(heap.address for heap in heaps if heap.status == "damaged")
 
 
 def _checked(
-    found: Collected,
-    faults_of: Faults,
-    operation: Callable[[], Operation],
-    with_blocks: bool,
-    given: Optional[Given],
+    broken: Broken, operation: Callable[[], Operation], with_blocks: bool
 ) -> Tuple[List[HeapReport], List[Skipped]]:
     """Returns the report of each heap that was read, and the trace rules that could not be checked."""
+    found, given = broken.found, broken.given
     concerned = None if given is None else _concerned(found.heaps, given)
     target, owners = found.target, Owners(found)
     heaps: List[HeapReport] = []
     skipped: List[Skipped] = []
-    for facts, faults in faults_of:
+    for facts, faults in broken.faults:
         witness = Witness(
             facts, found.trace.history, target.frames, found.trace.info, found.heaps,
-            owners.task_of, target.program.name_at, operation, given if facts is concerned else None,
+            owners.task_of, target.program.name_at, operation, given if facts is concerned else None, broken.full,
         )  # fmt: skip
         group = 1 + sum(len({finding.group for finding in heap.findings}) for heap in heaps)
         heap, unproven = check_heap(witness, faults, group, with_blocks)

@@ -61,6 +61,11 @@ def allocator_run(calls: Stack) -> range:
     return range(first, stop)
 
 
+def sees_no_user(calls: Stack) -> bool:
+    """True if a chain of calls ends among the functions that a death leads to: the debugger sees no further."""
+    return all(is_assertion(call.function or "") or is_fault(call.function or "") for call in calls)
+
+
 def without_allocator(frames: Stack) -> Stack:
     """Returns the frames, innermost first, without the allocator's at the inner end. If no other frame is left, it
     returns all.

@@ -14,8 +14,8 @@ from typing import Callable, List
 HOOK, HOOK_CALLER = "memtrace_assert_stop", "memtrace_assert_failed"
 
 _ASSERTION = re.compile(
-    r"memtrace_assert\w*|_{0,2}assert|__assert\w*|up_assert|_*abort|panic_abort|esp_system_abort|raise|vAssertCalled"
-    r"|assert_post_action|__panic_func"
+    r"memtrace_assert\w*|_{0,2}assert|up_assert|panic_abort|esp_system_abort|vAssertCalled|assert_post_action"
+    r"|__panic_func|(__GI_)?(__assert\w*|_*abort|raise)"  # glibc's debug information has the prefix
 )
 # Functions of the C library and of systems that only a fault without a handler, or a panic, calls.
 _FAULT = re.compile(

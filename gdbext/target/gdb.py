@@ -12,7 +12,7 @@ from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
 import gdb
 
-from gdbext.heap.names import operation_in
+from gdbext.heap.names import operation_in, sees_no_user
 from gdbext.heap.registry import find_named
 from gdbext.model.diagnosis import Operation
 from gdbext.model.errors import UserError, one_line
@@ -188,6 +188,7 @@ class GdbDebugger(Debugger):
         self._settings = settings
         self._stops: Dict[str, DeathStop] = {}  # by function
         self._faulted: Optional[int] = None  # the thread that a fault has just stopped
+        self._aborted = False  # the signal of abort has just stopped the target
         self.at_other_death = False  # the automatic breakpoint has stopped the target, but not in an allocator
 
     @property
@@ -226,8 +227,11 @@ class GdbDebugger(Debugger):
             self.arm()
 
     def _dies_in_heap(self, fault: bool = False) -> bool:
-        """Tells whether the selected thread is in an allocator whose heaps the program's symbols lead to."""
-        in_allocator = operation_in(_calls(_innermost_frames()), fault).in_allocator
+        """Tells whether the selected thread is in an allocator whose heaps the program's symbols lead to. If GDB sees
+        none of the program's own calls, it may be.
+        """
+        calls = _calls(_innermost_frames())
+        in_allocator = sees_no_user(calls) or operation_in(calls, fault).in_allocator
         return in_allocator and bool(find_named(self._bytes.memory(), GdbProgram()).regions)
 
     def stopped(self, event: gdb.Event) -> None:
@@ -236,6 +240,7 @@ class GdbDebugger(Debugger):
         reached = [function for function, stop in self._stops.items() if stop in hit]
         fault = isinstance(event, gdb.SignalEvent) and event.stop_signal in _FAULT_SIGNALS and not is_fragile()
         self._faulted = gdb.selected_thread().num if fault else None
+        self._aborted = isinstance(event, gdb.SignalEvent) and event.stop_signal == "SIGABRT"
         self.at_death = HOOK in reached or (bool(reached or fault) and self._dies_in_heap(fault))
         self.at_other_death = bool(reached) and not self.at_death
         if not self._stops:
@@ -255,7 +260,7 @@ class GdbDebugger(Debugger):
     @property
     def looks_dead(self) -> bool:
         """True at a death, in a core, and if the selected thread is in a function that a death leads to."""
-        if self.at_death or is_core():
+        if self.at_death or self._aborted or is_core():
             return True
         function = "" if is_fragile() else gdb.newest_frame().name() or ""
         return is_assertion(function) or is_fault(function)

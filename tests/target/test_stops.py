@@ -14,6 +14,7 @@ from tests.cli.shell import memtrace
 from tests.support import firmware
 from tests.support.core import core_bytes
 from tests.support.gdb import NATIVE_GDB, SOURCE, Capture, GdbSession, remote, run_gdb
+from tests.support.paths import ROOT
 from tests.support.qemu import Qemu
 from tests.support.rsp_proxy import RspProxy
 from tests.support.scenario import run_scenario, talk_to_scenario
@@ -237,3 +238,54 @@ def test_a_process_that_aborts_stops_as_without_memtrace(tmp_path: Path, death: 
             told.append(gdb.command(f"run {death}"))
     assert told[0] == told[1]
     assert "Program received signal SIGABRT" in told[1]
+
+
+NATIVE_HEAP = """
+#include <stdlib.h>
+#include <string.h>
+#include "board.h"
+#include "heap_caps.h"
+unsigned board_core(void) { return 0; }
+uint32_t board_interrupts_off(void) { return 0; }
+void board_interrupts_restore(uint32_t state) { (void)state; }
+bool board_word_claim(uint32_t *word, uint32_t expected, uint32_t desired) { return *word == expected; }
+void board_word_release(uint32_t *word, uint32_t value) { *word = value; }
+static char memory[65536] __attribute__((aligned(16)));
+static const soc_memory_type_desc_t types[] = {{"RAM", {MALLOC_CAP_DEFAULT, 0, 0}}};
+int main(int count, char **words)
+{
+    const struct heap_region regions[] = {{memory, sizeof memory, 0}};
+    heap_caps_init(regions, 1, types);
+    char *one = heap_caps_malloc(64, MALLOC_CAP_DEFAULT), *two = heap_caps_malloc(64, MALLOC_CAP_DEFAULT);
+    if (count > 1 && strcmp(words[1], "fault") == 0) {
+        memset(one, 0x13, 160);
+    }
+    heap_caps_free(one);
+    heap_caps_free(one);
+    return two == NULL;
+}
+"""
+
+
+@pytest.mark.parametrize(("death", "defines", "line"), [
+    ("twice", [], "heap assertion in tlsf_free: "),
+    ("fault", ["-Dtlsf_assert(condition)=((void)(condition))"], "fault in tlsf_free: "),
+])  # fmt: skip
+def test_a_process_that_dies_in_a_heap_that_is_known_is_reported(
+    tmp_path: Path, death: str, defines: list[str], line: str
+) -> None:
+    """By the C library's abort, and by the signal of a fault."""
+    source, elf, heap = tmp_path / "native.c", tmp_path / "native", ROOT / "tests" / "target" / "heap"
+    source.write_text(NATIVE_HEAP)
+    build = ["gcc", "-m32", "-g", "-O1", "-w", *defines, f"-I{heap}", f"-I{heap.parent}", "-o", elf, source]
+    subprocess.run([*build, *sorted(heap.glob("*.c"))], check=True)
+    with GdbSession(elf=elf, program=NATIVE_GDB) as gdb:
+        gdb.command(SOURCE)
+        told = gdb.command(f"run {death}")
+        if death == "twice":
+            gdb.command("continue")  # to the signal of abort
+        again = gdb.command("heap-check")
+    assert told.count(f"memtrace: {line}") == again.count(f"memtrace: {line}") == 1
+    assert "DAMAGE 1" in again
+    assert "DAMAGE 1" in told
+    assert ("SIGSEGV" in told) == (death == "fault")

@@ -162,3 +162,23 @@ def test_a_damaged_list_costs_a_line_and_its_tasks() -> None:
     assert makers(none) < makers(half) == LOST
     [said] = [text for text in why(none) if "xSuspendedTaskList" in text]
     assert "would be at 0x41424344" in said
+
+
+def check_of(scenario: str) -> Any:
+    """The finding of a program whose tasks have their stacks in the heap, and the kinds of what may explain it."""
+    done = run_scenario(scenario, [Capture("heap-check --json")], variant="idf-kernel", before=["break scenario_done"])
+    (finding,) = done.json()["heaps"][0]["findings"]
+    return finding, [one["kind"] for one in finding["explanations"]]
+
+
+def test_a_stack_that_ran_over_is_said_first() -> None:
+    finding, kinds = check_of("over")
+    assert kinds[0] == "stack-overflow"
+    assert finding["explanations"][0]["text_facts"]["task"] == "network"
+    assert finding["suspects"][0]["payload"] == finding["explanations"][0]["payload"] == finding["block"]
+
+
+def test_a_stack_whose_low_end_was_written_over_from_below_did_not_run_over() -> None:
+    _, kinds = check_of("low")
+    assert kinds[0] == "overflow"
+    assert "stack-overflow" not in kinds

@@ -11,6 +11,12 @@ from gdbext.model.events import Frame, Generation
 from tests.support import fixtures
 from tests.unit.given_world import CALLER, FILLED, PLAIN, block, dead, given
 
+KINDS = ("freertos_heap_4", "freertos_heap_5")
+OF_FREERTOS = [
+    next(one for one in fixtures.select(kind=kind) if one.truth.status == "clean" and not one.truth.incomplete)
+    for kind in KINDS
+]
+
 
 def told(case: fixtures.Case, with_: Given, *lives: Generation) -> tuple[Finding, Explanation]:
     """The only finding, and its first explanation."""
@@ -19,7 +25,7 @@ def told(case: fixtures.Case, with_: Given, *lives: Generation) -> tuple[Finding
     return finding, finding.explanations[0]
 
 
-@pytest.mark.parametrize("case", [PLAIN, FILLED], ids=["plain", "filled"])
+@pytest.mark.parametrize("case", [PLAIN, FILLED, *OF_FREERTOS], ids=["plain", "filled", *KINDS])
 def test_a_free_block_is_freed_twice(case: fixtures.Case) -> None:
     free = block(case, "free")
     finding, explanation = told(case, given(free.payload))
@@ -36,9 +42,10 @@ def test_the_first_free_is_named_from_whatever_trace_there_is() -> None:
     assert (second.state, second.seq) == ("freeing", None)
 
 
-def test_a_place_inside_of_a_block_is_no_block() -> None:
-    used = block(PLAIN, "used")
-    finding, explanation = told(PLAIN, given(used.payload + 16))
+@pytest.mark.parametrize("case", [PLAIN, FILLED, *OF_FREERTOS], ids=["plain", "filled", *KINDS])
+def test_a_place_inside_of_a_block_is_no_block(case: fixtures.Case) -> None:
+    used = block(case, "used")
+    finding, explanation = told(case, given(used.payload + 16))
     assert (finding.rule, finding.severity, explanation.kind) == ("refused-free", "note", "invalid-free")
     assert finding.suspects[0].payload == used.payload
 

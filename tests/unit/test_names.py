@@ -5,10 +5,11 @@ from __future__ import annotations
 
 import pytest
 
-from gdbext.heap.names import operation_in
+from gdbext.heap.names import operation_in, sees_no_user
 from gdbext.model.diagnosis import Operation
 from gdbext.model.events import Assertion, Frame
 from gdbext.model.said import said
+from gdbext.symbols.names import stop_functions
 
 _USER = ("app_main", "main.c")
 _MALLOC = ("tlsf_malloc", "components/heap/tlsf/tlsf.c")
@@ -34,3 +35,46 @@ def test_a_chain_of_calls_says_whether_an_allocator_is_at_work(
 ) -> None:
     """A name is worth more than a source: both faces then say the same function."""
     assert operation_in(tuple(Frame(0, function, file) for function, file in calls)) == expected
+
+
+@pytest.mark.parametrize(
+    ("functions", "expected"),
+    [
+        ("esp_panic_handler panic_handler xt_unhandled_exception _panic_handler", True),
+        ("esp_panic_handler panic_handler _panic_handler panic_abort esp_system_abort abort app_main", False),
+        ("abort __assert_func tlsf_free free app_main", False),
+    ],
+)
+def test_a_debugger_may_see_no_further_than_the_handler(functions: str, expected: bool) -> None:
+    assert sees_no_user(tuple(Frame(0, name) for name in functions.split())) == expected
+
+
+@pytest.mark.parametrize(
+    ("functions", "fault"),
+    [
+        ("esp_panic_handler panic_handler _panic_handler tlsf_free free main", True),
+        ("esp_panic_handler _panic_handler panic_abort esp_system_abort __assert_func tlsf_free free main", False),
+        ("_assert __assert tlsf_free mm_free free main", False),
+        ("HardFault_Handler vPortFree main", True),
+        ("vAssertCalled vPortFree main", False),
+    ],
+)
+def test_a_fault_in_the_allocator_is_told_from_an_assertion(functions: str, fault: bool) -> None:
+    operation = operation_in(tuple(Frame(0, name) for name in functions.split()))
+    assert operation.asserted
+    assert operation.assertion is not None and operation.assertion.fault == fault
+
+
+@pytest.mark.parametrize(
+    ("names", "wanted"),
+    [
+        ("abort __assert_func esp_panic_handler", ["esp_panic_handler"]),
+        ("memtrace_assert_stop abort esp_panic_handler", ["memtrace_assert_stop", "esp_panic_handler"]),
+        ("_assert abort", ["_assert"]),
+        ("__assert_func abort vAssertCalled", ["__assert_func", "vAssertCalled", "abort"]),
+        ("abort", ["abort"]),
+        ("main", []),
+    ],
+)
+def test_as_few_functions_as_see_every_death(names: str, wanted: list[str]) -> None:
+    assert stop_functions(names.split().__contains__) == wanted

@@ -12,6 +12,7 @@ from unittest.mock import patch
 from gdbext.analyse.check import check_heap
 from gdbext.analyse.rules import run_rules
 from gdbext.analyse.rules_trace import run_trace_rules
+from gdbext.analyse.stacks import FullStack
 from gdbext.analyse.suspects import Witness
 from gdbext.collect.collect import collect
 from gdbext.heap.names import operation_in
@@ -93,6 +94,14 @@ def known(*lives: Generation, writes: dict[int, bytes | int]) -> Callable[[], An
         return check_heap(Witness(facts, History(lives=lives), target.frames, None), run_rules(facts)[0], 1)
 
     return report
+
+
+def above_a_stack() -> Any:
+    """A size word right below the stack of a task that has nothing unused."""
+    target = world(changed([(BASE, IMAGE)], {B - 4: 0x4200_1234}), [HEAP])
+    (facts,) = collect(target, Namespace(heap=[HEAP], pool=[], ring=None, search=None)).heaps
+    witness = Witness(facts, History(), target.frames, None, full_stacks=[FullStack("net", B)])
+    return check_heap(witness, run_rules(facts)[0], 1)
 
 
 class Stopped(Debugger):
@@ -322,6 +331,7 @@ RECIPES: dict[str, Callable[[], Any]] = {
     "a trace with losses": traced(("alloc", X, 60), lost_stopped=3),
     "a trace without frees": without_frees,
     "two heaps": two_heaps,
+    "damage below a full stack": above_a_stack,
     "damage beside a trace": traced(("alloc", U, 60), writes=OVER),
     "damage older than the trace": traced(*[("alloc", PLACES[7], 40)] * 9, writes=OVER, capacity=4),
     "a free that the heap has not seen": traced(("alloc", A, 60), ("free", A, 0), writes=OVER),

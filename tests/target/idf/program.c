@@ -11,6 +11,7 @@
  *   double, inner, static, constant, stack, pool, fault     as clean, then what is given to free is wrong; the last is
  *             a block that was filled far beyond its end
  *   over      as clean, then the task calls itself until its frames lie below its stack
+ *   low       as clean, then the block below that stack is written past its end
  *   own       as clean, then an assertion that has nothing to do with a heap
  */
 #include <stdlib.h>
@@ -223,13 +224,15 @@ SCENARIO static void program_run(void)
 static const char greeting[] = "a constant text";
 
 #ifdef IDF_KERNEL
+static void *below; /* a block right below the stack of the task */
+
 SCENARIO static unsigned stack_run_over(unsigned depth)
 {
     volatile char frame[64];
     for (unsigned i = 0; i < sizeof frame; i++) {
         frame[i] = (char)(depth + i);
     }
-    if ((uintptr_t)frame > board_running[0].low) {
+    if ((uintptr_t)(frame + sizeof frame) > board_running[0].low) {
         depth = stack_run_over(depth + 1);
     }
     return depth + (unsigned)frame[0];
@@ -263,6 +266,8 @@ SCENARIO static void wrong_run(void)
 #ifdef IDF_KERNEL
     } else if (is_scenario("over")) {
         stack_run_over(1);
+    } else if (is_scenario("low")) {
+        memset(below, 0x55, FAR_BYTES + 32);
 #endif
     } else if (is_scenario("own")) {
         __assert_func("program.c", 1, "wrong_run", "an own one");
@@ -321,6 +326,7 @@ __attribute__((noipa)) static void app_main(uintptr_t unused)
         trace_start();
     }
 #ifdef IDF_KERNEL
+    below = is_scenario("over") || is_scenario("low") ? malloc(FAR_BYTES) : NULL; /* LINE: below */
     kernel_create("network", 1, network_main);
     kernel_create("main", 2, table_main);
     kernel_start();
