@@ -16,9 +16,9 @@
 #define NAMES_DEFAULT 16u
 #define NAMES_MAX 250u
 #define STACK_BYTES_MIN (64u * (uint32_t)sizeof(memtrace_word))
-#define STACK_BYTES_MAX ((uint64_t)(STACK_MASK & ~(memtrace_word)1) * sizeof(memtrace_word))
 #define INDEX_WORDS 16u                                          /* of the arena, for each word of its index */
 #define MEMORY_MAX ((size_t)EVENTS_MAX * sizeof(memtrace_event)) /* what is more stays unused */
+#define STACK_BYTES_MAX (sizeof(memtrace_word) == 8 ? MEMORY_MAX : (STACK_MASK & ~(memtrace_word)1) * sizeof(memtrace_word))
 
 /* The start of struct memtrace_header but for the magic's first byte: an image of the program is no ring. */
 struct description {
@@ -57,19 +57,21 @@ static bool tables_count(struct memtrace_header *header, size_t bytes, const str
 {
     size_t stack_bytes = config->stack_bytes != 0 ? config->stack_bytes : bytes / 4;
     uint32_t names = config->names != 0 ? config->names : NAMES_DEFAULT;
-    if (stack_bytes < STACK_BYTES_MIN || stack_bytes > bytes || config->live > bytes / sizeof(memtrace_live) ||
+    if (stack_bytes < STACK_BYTES_MIN ||
+        (MEMTRACE_LIVE && config->live > bytes / sizeof(memtrace_live)) ||
         names - MEMTRACE_CONTEXT_FIRST_TASK > NAMES_MAX - MEMTRACE_CONTEXT_FIRST_TASK)
         return false;
     if (stack_bytes > STACK_BYTES_MAX)
         stack_bytes = STACK_BYTES_MAX;
     header->names.count = names;
-    header->live.count = MEMTRACE_LIVE ? config->live & ~(LIVE_WAYS - 1u) : 0;
+    if (MEMTRACE_LIVE)
+        header->live.count = config->live & ~(LIVE_WAYS - 1u);
     header->stacks.count = (uint32_t)(stack_bytes / sizeof(memtrace_word)) & ~1u;
     header->stack_index.count = header->stacks.count / INDEX_WORDS & ~1u;
     return true;
 }
 
-/* Every table's place; false: too few events are left. */
+/* Every table's place; false: too few events are left. None is so large that their sum would not fit. */
 static bool tables_place(struct memtrace_header *header, uint32_t bytes)
 {
     static const uint8_t sizes[] = {sizeof(memtrace_event), sizeof(memtrace_word), sizeof(uint32_t),
@@ -103,10 +105,14 @@ static void recorder_fill(struct recorder *ring)
     header->stack_words_used = 2;
     header->self = (uintptr_t)header;
     header->tick_hz = MEMTRACE_PORT_TICK_HZ;
-    header->code_region = (uint32_t)frames_region();
-    memset(&header->heap_mask, 0xff, sizeof header->heap_mask + sizeof header->context_mask);
-    *name_key(&ring->names[MEMTRACE_CONTEXT_ISR]) = MEMTRACE_CONTEXT_ISR;
-    *name_key(&ring->names[MEMTRACE_CONTEXT_OTHER]) = WORD_ONES;
+    if (frames_region() != 0)
+        header->code_region = (uint32_t)frames_region();
+    if (MEMTRACE_FILTERS)
+        memset(&header->heap_mask, 0xff, sizeof header->heap_mask + sizeof header->context_mask);
+    if (MEMTRACE_QUICK) {
+        *name_key(&ring->names[MEMTRACE_CONTEXT_ISR]) = MEMTRACE_CONTEXT_ISR;
+        *name_key(&ring->names[MEMTRACE_CONTEXT_OTHER]) = WORD_ONES;
+    }
     memtrace_port_build_id(header->build_id);
 }
 

@@ -73,7 +73,7 @@ uint32_t context_number(struct recorder *ring)
 void memtrace_task_deleted(uintptr_t handle)
 {
     struct recorder *ring = recorder_get();
-    if (ring == NULL)
+    if (ring == NULL || handle <= MEMTRACE_CONTEXT_ISR) /* no task: marks and free entries have the key 0 */
         return;
     for (uint32_t number = ring->header.names.count; number-- > MEMTRACE_CONTEXT_FIRST_TASK;) {
         memtrace_word *key = name_key(name_at(ring, number));
