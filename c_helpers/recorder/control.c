@@ -16,18 +16,11 @@
 
 /* A frozen ring is evidence: only a start opens it. The state changes from the one that was looked at, or not at all: who changed
  * it meanwhile came later, above all an assertion. */
-static __attribute__((noinline)) bool state_change(struct recorder *ring, uint32_t wanted)
+static inline bool state_change(struct memtrace_header *header, uint32_t state, uint32_t wanted)
 {
-    struct memtrace_header *header = &ring->header;
-    uint32_t state = u32_load(&header->state);
-    bool allowed = wanted < MEMTRACE_FROZEN && (state != MEMTRACE_FROZEN || wanted == MEMTRACE_RECORDING);
-    if (MEMTRACE_LIVE && allowed && state == MEMTRACE_FROZEN)
-        live_clear(ring);
-    if (!allowed || !u32_replace(&header->state, state, wanted))
-        return false;
-    if (state == MEMTRACE_FROZEN)
-        u32_store(&header->assert_line, 0);
-    return true;
+    bool reopens = state == MEMTRACE_FROZEN;
+    return (reopens ? wanted == MEMTRACE_RECORDING : wanted < MEMTRACE_FROZEN) &&
+           u32_replace(&header->state, state, wanted);
 }
 
 /* STOPPED records no mark, whoever asks for it. The event is past the gate. */
@@ -36,20 +29,25 @@ void memtrace_control(enum memtrace_request request, const char *name)
     struct recorder *ring = recorder_get();
     if (ring == NULL)
         return;
+    uint32_t state = u32_load(&ring->header.state);
     uint32_t what = (uint32_t)request - MEMTRACE_REQUEST_START;
-    enum memtrace_kind kind = MEMTRACE_CONTROL;
     if (request == MEMTRACE_REQUEST_MARK) {
-        if (u32_load(&ring->header.state) >= MEMTRACE_STOPPED) {
+        if (state >= MEMTRACE_STOPPED) {
             counter_add(&ring->header.lost_stopped);
             return;
         }
         what = name_number(ring, MEMTRACE_NAME_MARK, 0, name);
-        kind = MEMTRACE_MARK;
-    } else if (!state_change(ring, what)) {
-        return;
+    } else {
+        if (MEMTRACE_LIVE && state == MEMTRACE_FROZEN && what == MEMTRACE_RECORDING)
+            live_clear(ring);
+        if (!state_change(&ring->header, state, what))
+            return;
+        if (state == MEMTRACE_FROZEN)
+            u32_store(&ring->header.assert_line, 0);
+        gate_update(ring);
     }
-    gate_update(ring);
-    (void)event_put(ring, context_number(ring), what, 0, kind);
+    memtrace_word owner = context_number(ring);
+    (void)event_put(ring, owner, what, 0, request == MEMTRACE_REQUEST_MARK ? MEMTRACE_MARK : MEMTRACE_CONTROL);
 }
 
 /* Done is what has been obeyed: then a host may write the next one's name. */

@@ -16,6 +16,7 @@
 #define NAMES_DEFAULT 16u
 #define NAMES_MAX 250u
 #define STACK_BYTES_MIN (64u * (uint32_t)sizeof(memtrace_word))
+#define EVEN (sizeof(memtrace_word) == 8 ? ~1u : ~0u) /* tables of 32-bit words in front of wider ones */
 #define INDEX_WORDS 16u                                          /* of the arena, for each word of its index */
 #define MEMORY_MAX ((size_t)EVENTS_MAX * sizeof(memtrace_event)) /* what is more stays unused */
 #define STACK_BYTES_MAX (sizeof(memtrace_word) == 8 ? MEMORY_MAX : (STACK_MASK & ~(memtrace_word)1) * sizeof(memtrace_word))
@@ -66,8 +67,8 @@ static bool tables_count(struct memtrace_header *header, size_t bytes, const str
     header->names.count = names;
     if (MEMTRACE_LIVE)
         header->live.count = config->live & ~(LIVE_WAYS - 1u);
-    header->stacks.count = (uint32_t)(stack_bytes / sizeof(memtrace_word)) & ~1u;
-    header->stack_index.count = header->stacks.count / INDEX_WORDS & ~1u;
+    header->stacks.count = (uint32_t)(stack_bytes / sizeof(memtrace_word));
+    header->stack_index.count = header->stacks.count / INDEX_WORDS & EVEN;
     return true;
 }
 
