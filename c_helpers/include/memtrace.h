@@ -82,7 +82,8 @@ extern struct memtrace_header *memtrace_ring;
  * a ring that was there goes on. */
 bool memtrace_init(void *memory, size_t bytes, const struct memtrace_config *config);
 
-/* `block` NULL records a failed allocation of `size`. `heap` is the number of the heap or capability, 0..31. */
+/* `block` NULL records a failed allocation of `size`, of 0 nothing. `heap` is the number of the heap or capability, 0..31. A caller
+ * whose `pc` is 0 is not known. */
 void memtrace_alloc(struct memtrace_caller caller, void *block, size_t size, unsigned heap);
 
 /* Before the allocator's free. NULL is not recorded: freeing it is no event. */

@@ -173,7 +173,7 @@ struct memtrace_live64 {
     uint64_t address;
     uint64_t size_heap;
     uint64_t stack_context_tag;
-    uint64_t seq;
+    uint64_t seq; /* all of it */
 };
 
 /* Stack table: an arena of pointer-sized words. Stack number n starts at word n: one word with the depth in its low 8 bits

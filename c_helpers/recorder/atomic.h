@@ -136,6 +136,14 @@ static inline void stores_order(void)
 #endif
 }
 
+/* Keeps a store before it in front of a load after it, for two who each store and then look at what the other one stored. */
+static inline void memory_order(void)
+{
+#ifndef __SANITIZE_THREAD__
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+#endif
+}
+
 #if ATOMICS_BY_LOCK
 
 static inline uint32_t u32_add(uint32_t *place, uint32_t amount)

@@ -14,40 +14,50 @@
 #include "names.h"
 #include "ring.h"
 
-/* A frozen ring is evidence: only a start opens it. STOPPED records no mark, whoever asks for it. The event comes last, and
- * past the gate, so that it is jumped to. */
+/* A frozen ring is evidence: only a start opens it. The state changes from the one that was looked at, or not at all: who changed
+ * it meanwhile came later, above all an assertion. */
+static inline bool state_change(struct memtrace_header *header, uint32_t state, uint32_t wanted)
+{
+    bool reopens = state == MEMTRACE_FROZEN;
+    return (reopens ? wanted == MEMTRACE_RECORDING : wanted < MEMTRACE_FROZEN) &&
+           u32_replace(&header->state, state, wanted);
+}
+
+/* STOPPED records no mark, whoever asks for it. The event is past the gate. */
 void memtrace_control(enum memtrace_request request, const char *name)
 {
     struct recorder *ring = recorder_get();
     if (ring == NULL)
         return;
-    struct memtrace_header *header = &ring->header;
-    uint32_t state = u32_load(&header->state);
+    uint32_t state = u32_load(&ring->header.state);
     uint32_t what = (uint32_t)request - MEMTRACE_REQUEST_START;
-    bool marks = request == MEMTRACE_REQUEST_MARK;
-    bool allowed = marks ? state < MEMTRACE_STOPPED
-                         : what < MEMTRACE_FROZEN && (state != MEMTRACE_FROZEN || what == MEMTRACE_RECORDING);
-    if (marks && !allowed) {
-        counter_add(&header->lost_stopped);
-    } else if (marks) {
+    if (request == MEMTRACE_REQUEST_MARK) {
+        if (state >= MEMTRACE_STOPPED) {
+            counter_add(&ring->header.lost_stopped);
+            return;
+        }
         what = name_number(ring, MEMTRACE_NAME_MARK, 0, name);
-    } else if (allowed) {
-        if (MEMTRACE_LIVE && state == MEMTRACE_FROZEN)
+    } else {
+        if (MEMTRACE_LIVE && state == MEMTRACE_FROZEN && what == MEMTRACE_RECORDING)
             live_clear(ring);
-        u32_store(&header->state, what);
-        u32_store(&header->assert_line, 0);
+        if (!state_change(&ring->header, state, what))
+            return;
+        if (state == MEMTRACE_FROZEN)
+            u32_store(&ring->header.assert_line, 0);
+        gate_update(ring);
     }
-    gate_update(ring);
-    if (allowed)
-        (void)event_put(ring, context_number(ring), what, 0, marks ? MEMTRACE_MARK : MEMTRACE_CONTROL);
+    memtrace_word owner = context_number(ring);
+    (void)event_put(ring, owner, what, 0, request == MEMTRACE_REQUEST_MARK ? MEMTRACE_MARK : MEMTRACE_CONTROL);
 }
 
+/* Done is what has been obeyed: then a host may write the next one's name. */
 static void request_obey(struct recorder *ring, uint32_t request)
 {
     if (request == MEMTRACE_REQUEST_LOOK || !u32_replace(&ring->header.request, request, MEMTRACE_REQUEST_LOOK))
         return;
-    (void)u32_add(&ring->header.request_done, 1);
     memtrace_control((enum memtrace_request)request, ring->header.request_name);
+    gate_update(ring);
+    counter_add(&ring->header.request_done);
 }
 
 __attribute__((cold)) bool control_admits(struct recorder *ring, enum memtrace_kind kind, memtrace_word size_heap)

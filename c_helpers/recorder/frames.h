@@ -22,8 +22,9 @@ _Static_assert(MEMTRACE_DEPTH >= 1 && MEMTRACE_DEPTH <= 32, "frames a stack");
 static inline uintptr_t frames_limit(uintptr_t frame)
 {
     struct memtrace_span stack = memtrace_port_stack();
-    uintptr_t limit = stack.high - FRAME_BYTES_ABOVE;
-    return frame >= stack.low + FRAME_BYTES_BELOW && frame <= limit ? limit : 0;
+    bool inside = frame >= stack.low + FRAME_BYTES_BELOW && frame <= stack.high &&
+                  (FRAME_BYTES_ABOVE == 0 || stack.high - frame > FRAME_BYTES_ABOVE - 1u);
+    return inside && frame % FRAME_ALIGNMENT == 0 ? stack.high - FRAME_BYTES_ABOVE : 0;
 }
 
 /* May the frame that another one names be read? Always further up, so every walk ends. */

@@ -12,15 +12,26 @@
 
 #include "names.h"
 
-/* Leaves a host's request where it is: the event that obeys it comes here again. */
+static bool gate_closes(const struct recorder *ring)
+{
+    return u32_load(&ring->header.state) != MEMTRACE_RECORDING || (MEMTRACE_FILTERS && u32_load(&ring->filtering) != 0);
+}
+
+/* Leaves a host's request where it is: the event that obeys it comes here again. Looks again: whoever changed something before the
+ * exchange may have come too early to undo it. */
 void gate_update(struct recorder *ring)
 {
-    uint32_t look =
-        u32_load(&ring->header.state) != MEMTRACE_RECORDING || ring->filtering != 0 ? MEMTRACE_REQUEST_LOOK : 0;
-    (void)u32_replace(&ring->header.request, look ^ MEMTRACE_REQUEST_LOOK, look);
+    uint32_t look;
+    do {
+        look = gate_closes(ring) ? MEMTRACE_REQUEST_LOOK : 0;
+        (void)u32_replace(&ring->header.request, look ^ MEMTRACE_REQUEST_LOOK, look);
+        memory_order();
+    } while ((look != 0) != gate_closes(ring));
 }
 
 #if MEMTRACE_FILTERS
+
+enum { MASK_WORDS = sizeof((struct memtrace_header *)0)->context_mask / sizeof(uint32_t) };
 
 bool filters_admit(struct recorder *ring, memtrace_word size_heap)
 {
@@ -31,9 +42,13 @@ bool filters_admit(struct recorder *ring, memtrace_word size_heap)
            (u32_load(&header->context_mask[context / 32u]) >> (context % 32u) & 1u) != 0;
 }
 
+/* All filters let everything through: then events need not look. */
 static void filters_use(struct recorder *ring)
 {
-    u32_store(&ring->filtering, 1);
+    uint32_t everything = u32_load(&ring->header.heap_mask);
+    for (unsigned i = 0; i < MASK_WORDS; i++)
+        everything &= u32_load(&ring->header.context_mask[i]);
+    u32_store(&ring->filtering, u32_load(&ring->header.min_size) != 0 || everything != UINT32_MAX);
     gate_update(ring);
 }
 
@@ -60,12 +75,14 @@ void memtrace_filter_tasks(const uintptr_t *handles, unsigned count)
     struct recorder *ring = recorder_get();
     if (ring == NULL)
         return;
-    uint32_t *mask = ring->header.context_mask;
-    memset(mask, count != 0 ? 0 : 0xff, sizeof ring->header.context_mask);
+    uint32_t mask[MASK_WORDS];
+    memset(mask, count != 0 ? 0 : 0xff, sizeof mask);
     for (unsigned i = 0; i < count; i++) {
         uint32_t number = task_number(ring, handles[i]);
         mask[number / 32u] |= (uint32_t)1 << number % 32u;
     }
+    for (unsigned i = 0; i < MASK_WORDS; i++) /* others look at them meanwhile */
+        u32_store(&ring->header.context_mask[i], mask[i]);
     filters_use(ring);
 }
 

@@ -16,9 +16,11 @@
 #define NAMES_DEFAULT 32u
 #define NAMES_MAX 250u
 #define STACK_BYTES_MIN (64u * (uint32_t)sizeof(memtrace_word))
-#define STACK_BYTES_MAX ((uint64_t)(STACK_MASK & ~(memtrace_word)1) * sizeof(memtrace_word))
+#define EVEN (sizeof(memtrace_word) == 8 ? ~1u : ~0u)            /* tables of 32-bit words in front of wider ones */
 #define INDEX_WORDS 16u                                          /* of the arena, for each word of its index */
 #define MEMORY_MAX ((size_t)EVENTS_MAX * sizeof(memtrace_event)) /* what is more stays unused */
+#define STACK_BYTES_MAX \
+    (sizeof(memtrace_word) == 8 ? MEMORY_MAX : (STACK_MASK & ~(memtrace_word)1) * sizeof(memtrace_word))
 
 /* The start of struct memtrace_header but for the magic's first byte: an image of the program is no ring. */
 struct description {
@@ -73,12 +75,12 @@ static bool tables_count(struct memtrace_table *tables, size_t bytes, const stru
     tables[EVENTS].count = 0; /* as many as the others leave */
     tables[NAMES].count = names;
     tables[LIVE].count = live & ~(LIVE_WAYS - 1u);
-    tables[STACKS].count = (uint32_t)(stack_bytes / sizeof(memtrace_word)) & ~1u;
-    tables[STACK_INDEX].count = tables[STACKS].count / INDEX_WORDS & ~1u;
+    tables[STACKS].count = (uint32_t)(stack_bytes / sizeof(memtrace_word));
+    tables[STACK_INDEX].count = tables[STACKS].count / INDEX_WORDS & EVEN;
     return true;
 }
 
-/* Every table's place; false: too few events are left. */
+/* Every table's place; false: too few events are left. None is so large that their sum would not fit. */
 static bool tables_place(struct memtrace_table *tables, uint32_t bytes)
 {
     static const uint8_t sizes[TABLES] = {sizeof(memtrace_event), sizeof(memtrace_word), sizeof(uint32_t),
@@ -107,11 +109,14 @@ static void recorder_fill(struct recorder *ring)
     header->stack_words_used = 2;
     header->self = (uintptr_t)header;
     header->tick_hz = MEMTRACE_PORT_TICK_HZ;
-    if (frames_region() != 0) /* on most machines it is 0, which stands there */
+    if (frames_region() != 0)
         header->code_region = (uint32_t)frames_region();
-    memset(&header->heap_mask, 0xff, sizeof header->heap_mask + sizeof header->context_mask);
-    *name_key(&ring->names[MEMTRACE_CONTEXT_ISR]) = MEMTRACE_CONTEXT_ISR;
-    *name_key(&ring->names[MEMTRACE_CONTEXT_OTHER]) = WORD_ONES;
+    if (MEMTRACE_FILTERS)
+        memset(&header->heap_mask, 0xff, sizeof header->heap_mask + sizeof header->context_mask);
+    if (MEMTRACE_QUICK) {
+        *name_key(&ring->names[MEMTRACE_CONTEXT_ISR]) = MEMTRACE_CONTEXT_ISR;
+        *name_key(&ring->names[MEMTRACE_CONTEXT_OTHER]) = WORD_ONES;
+    }
     memtrace_port_build_id(header->build_id);
 }
 

@@ -5,7 +5,7 @@
  * address for 1. Rejected: linear probing (removals leave tombstones, or move entries under a reader); evicting the oldest
  * (the block that has lived long is the one that leaks).
  * Cost: eight comparisons for a free, up to sixteen for an allocation.
- * Assumptions: an address is freed by one caller at a time; what the allocator gives is even.
+ * Assumptions: what the allocator gives is even. Of two frees of one address at the same time one finds the entry.
  */
 #include "live.h"
 
@@ -33,15 +33,16 @@ static memtrace_live *live_find(struct recorder *ring, uintptr_t block, memtrace
     return NULL;
 }
 
-/* The low 32 bits of a sequence number. The count of half-turns may be one ahead of or behind the reservation's lap. */
-static uint32_t sequence_low(const struct recorder *ring, uint32_t reservation)
+/* As much of a sequence number as a word has room for. The count of half-turns may be one ahead of or behind the reservation's
+ * lap. */
+static memtrace_word sequence_of(const struct recorder *ring, uint32_t reservation)
 {
     uint32_t lap = reservation >> MEMTRACE_INDEX_BITS;
     uint32_t half = MEMTRACE_LAP_BITS - 1u;
     uint32_t turns = u32_load(&ring->header.laps_high);
     if (((turns ^ lap >> half) & 1u) != 0)
         turns += (lap >> (half - 1u) & 1u) != 0 ? UINT32_MAX : 1u;
-    uint32_t laps = turns << half | (lap & ((1u << half) - 1u));
+    memtrace_word laps = (memtrace_word)turns << half | (lap & ((1u << half) - 1u));
     return laps * ring->header.events.count + (reservation & INDEX_MASK);
 }
 
@@ -70,7 +71,7 @@ void live_insert(struct recorder *ring, uintptr_t block, size_t size, unsigned h
     }
     entry->size_heap = (size < SIZE_MAX_RECORDED ? size : SIZE_MAX_RECORDED) | (memtrace_word)heap << SIZE_BITS;
     entry->stack_context_tag = put.owner;
-    entry->seq = sequence_low(ring, put.reservation);
+    entry->seq = sequence_of(ring, put.reservation);
     word_publish(&entry->address, block);
 }
 
@@ -81,7 +82,7 @@ void live_change(uintptr_t address, uintptr_t changed)
         return;
     memtrace_live *entry = live_find(ring, address & ~(uintptr_t)LIVE_MOVING, address);
     if (entry != NULL)
-        word_publish(&entry->address, changed);
+        (void)word_replace(&entry->address, address, changed);
 }
 
 void live_clear(struct recorder *ring)

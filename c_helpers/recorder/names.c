@@ -79,11 +79,11 @@ uint32_t context_number(struct recorder *ring)
 void memtrace_task_deleted(uintptr_t handle)
 {
     struct recorder *ring = recorder_get();
-    if (ring == NULL)
+    if (ring == NULL || handle <= MEMTRACE_CONTEXT_ISR) /* no task: marks and free entries have the key 0 */
         return;
-    for (uint32_t number = ring->header.names.count; number-- > MEMTRACE_CONTEXT_FIRST_TASK;) {
-        memtrace_word *key = name_key(name_at(ring, number));
-        if (word_peek(key) == handle)
-            word_store(key, KEY_DELETED);
+    struct memtrace_name *name = name_at(ring, MEMTRACE_CONTEXT_FIRST_TASK);
+    for (uint32_t left = ring->header.names.count; left-- > MEMTRACE_CONTEXT_FIRST_TASK; name++) {
+        if (word_peek(name_key(name)) == handle)
+            word_store(name_key(name), KEY_DELETED);
     }
 }

@@ -44,27 +44,33 @@ static inline bool guess_is_true(struct recorder *ring, memtrace_word owner, str
     frames_save();
     struct memtrace_span stack = memtrace_port_stack();
     const memtrace_word *entry = &ring->arena[owner >> STACK_SHIFT];
-    return (MEMTRACE_DEPTH == 1 || caller.frame >= stack.low) &&
-           stack_is_above(entry, caller, stack.high - FRAME_BYTES_ABOVE);
+    bool inside = caller.frame >= stack.low && caller.frame % FRAME_ALIGNMENT == 0 &&
+                  (FRAME_BYTES_ABOVE == 0 || stack.high > FRAME_BYTES_ABOVE);
+    return (MEMTRACE_DEPTH == 1 || inside) && stack_is_above(entry, caller, stack.high - FRAME_BYTES_ABOVE);
 }
 #endif
 
-/* An allocation of nothing has failed. A reallocation's end has its owner word in place of a caller. If the table of stacks
- * has no room, a record that names the event's slot follows it with the caller. */
+/* An allocation of nothing has failed. A reallocation's end has its owner word in place of a caller's frame. A caller without a PC is
+ * not known. If the table of stacks has no room, a record that names the event's slot follows it with the caller. */
 __attribute__((cold)) struct put event_slow(struct memtrace_caller caller, uintptr_t address, size_t size,
                                             unsigned heap, enum memtrace_kind kind)
 {
     struct recorder *ring = recorder_get();
     if (ring == NULL)
         return NOT_RECORDED;
-    if (kind == MEMTRACE_ALLOC && address == 0)
+    if (kind == MEMTRACE_ALLOC && address == 0) {
+        if (size == 0) /* as an allocator may answer who wants nothing */
+            return NOT_RECORDED;
         kind = MEMTRACE_ALLOC_FAILED;
+    }
     memtrace_word size_heap = size_word(ring, size, heap);
     if (!control_admits(ring, kind, size_heap))
         return NOT_RECORDED;
     memtrace_word owner = caller.frame;
+    if (kind != MEMTRACE_REALLOC_END)
+        owner = context_number(ring);
     if (caller.pc != 0) {
-        owner = context_number(ring) | (memtrace_word)stack_intern(ring, caller) << STACK_SHIFT;
+        owner |= (memtrace_word)stack_intern(ring, caller) << STACK_SHIFT;
 #if MEMTRACE_QUICK
         if (frames_limit(caller.frame) != 0) /* the quick way reads the frame unasked */
             __atomic_store_n(guess_at(ring, caller), owner, __ATOMIC_RELEASE);

@@ -6,6 +6,12 @@
 
 struct memtrace_header *memtrace_ring;
 
+#if MEMTRACE_QUICK
+#define EVENT_WRITE_LINKAGE
+#else
+#define EVENT_WRITE_LINKAGE static /* no other file calls it: then it costs less text and stack */
+#endif
+
 /* The reservation as a lap and an index in the ring. Whoever got the first of a lap turns the head, too: exactly one does,
  * so an addition suffices, and lap * count + index stays what it was. */
 static __attribute__((noinline)) uint32_t reservation_turn(struct recorder *ring, uint32_t reservation)
@@ -50,7 +56,7 @@ static inline void sync_enter(struct recorder *ring, uint64_t now)
 /* An event whose time is too far from `moment` gets a record that tells it. That is a SYNC, in the event's slot, with the event
  * behind it, if nobody has reserved since and nobody else is writing one: then no later event's time lies before it, and no
  * other SYNC lies between. Else it is a record for this event alone. Without it the event is not written. */
-uint32_t event_write(uint32_t reservation, memtrace_word owner, memtrace_word address, memtrace_word size_heap,
+EVENT_WRITE_LINKAGE uint32_t event_write(uint32_t reservation, memtrace_word owner, memtrace_word address, memtrace_word size_heap,
                      enum memtrace_kind kind, memtrace_word moment, struct recorder *ring)
 {
     uint64_t now = time_full();

@@ -76,10 +76,12 @@ static inline uint32_t lap_of(uint32_t reservation)
     return reservation >> MEMTRACE_INDEX_BITS << LAP_SHIFT;
 }
 
+#if MEMTRACE_QUICK
 /* Writes the event that the reservation is for, at its time, whatever that is and wherever in the ring it lies. `moment` was
  * loaded before the reservation was made. The reservation that it got is returned. */
 uint32_t event_write(uint32_t reservation, memtrace_word owner, memtrace_word address, memtrace_word size_heap,
                      enum memtrace_kind kind, memtrace_word moment, struct recorder *ring);
+#endif
 
 /* Any event, past the gate, at its time. */
 uint32_t event_put(struct recorder *ring, memtrace_word owner, memtrace_word address, memtrace_word size_heap,

@@ -265,10 +265,9 @@ class _Ring:
             words = header.words(data, offset)
             if words[0] > 1:
                 raw = header.event((words[0] & ~1, words[1], words[2], 0))
-                # The table has the low 32 bits: takes the largest sequence number with them that has been issued.
-                seq = header.issued & ~0xFFFFFFFF | words[3] & 0xFFFFFFFF
-                if seq > header.issued:
-                    seq = max(0, seq - (1 << 32))
+                # A 32-bit table has the low 32 bits: takes the largest sequence number with them that has been issued.
+                span = 1 << 8 * header.pointer_size
+                seq = max(0, header.issued - (header.issued - words[3]) % span)
                 task, stack = self._task(raw.context), self._stack(raw.stack)
                 found.append(Generation(raw.address, raw.size, task, seq, stack, heap=raw.heap))
         return tuple(sorted(found, key=lambda life: life.seq or 0))

@@ -320,6 +320,12 @@ def test_interrupts_at_any_instruction(bits: int, quick: int, scenario: str) -> 
     assert ran.number("interrupts") > 1000 and any(line.startswith("times ") for line in ran.lines)
 
 
+@pytest.mark.parametrize("quick", [0, 1])
+def test_nothing_undoes_a_freeze(quick: int) -> None:
+    """An assertion behind every instruction of what opens or closes the ring: then it is frozen, and no event follows."""
+    assert run(64, (f"-DMEMTRACE_QUICK={quick}",), "freezes").number("placed") > 500
+
+
 def test_plain_stores_in_place_of_atomics_are_noticed() -> None:
     """The check can fail: an interrupt between a plain load and its store is enough."""
     assert judged(run(64, PLAIN, "interrupts"))

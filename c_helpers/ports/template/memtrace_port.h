@@ -69,7 +69,8 @@ static inline const char *memtrace_port_task_name(uintptr_t handle)
 }
 
 /* When: at each event. The stack in use: the task's, in an interrupt that one's, before the scheduler the start-up stack. Memory
- * of which every word can be read. Too narrow a span cuts call stacks short; too wide a one is read where there is nothing. */
+ * of which every word can be read. Too narrow a span cuts call stacks short, {0, 0} (not known) to their callers;
+ * too wide a one is read where there is nothing. */
 static inline struct memtrace_span memtrace_port_stack(void)
 {
     uintptr_t here = (uintptr_t)__builtin_frame_address(0);

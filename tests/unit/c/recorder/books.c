@@ -522,6 +522,83 @@ static void run_interrupts_wrap(void)
     interrupts_run(1 << 16);
 }
 
+static volatile uint32_t steps_left;
+
+static void assert_there(int signal_number)
+{
+    (void)signal_number;
+    if (--steps_left == 0)
+        memtrace_assert_failed(chain(0x6000, 2, 16), "in between", 9, "interrupt");
+}
+
+static void free_once(void)
+{
+    memtrace_free(chain(0x2000, 1, 0), (void *)16, 0);
+}
+
+static void mark(void)
+{
+    memtrace_mark("a mark");
+}
+
+static void filter_off(void)
+{
+    memtrace_filter_size(0);
+}
+
+/* With an assertion behind the step-th instruction of `call`; false: it has fewer. What is frozen stays so. */
+static bool freeze_at(uint32_t step, void (*call)(void), uint32_t request, enum memtrace_state before)
+{
+    books_start(8192, 1024, 8, 0);
+    if (before == MEMTRACE_STOPPED)
+        memtrace_stop();
+    if (request != 0)
+        ask(request);
+    steps_left = step;
+    __writeeflags(__readeflags() | TRAP_FLAG);
+    call();
+    __writeeflags(__readeflags() & ~(unsigned)TRAP_FLAG);
+    bool came = header->assert_line == 9;
+    uint32_t head = header->head;
+    for (unsigned i = 0; came && i < 5; i++)
+        free_once();
+    if (came && (header->state != MEMTRACE_FROZEN || header->head != head || header->request != MEMTRACE_REQUEST_LOOK)) {
+        fprintf(stderr, "step %u: state %u, request %u, %u events after\n", step, header->state, header->request,
+                header->head - head);
+        exit(1);
+    }
+    free(ring_memory);
+    return came;
+}
+
+/* An assertion in an interrupt behind each instruction of what opens or closes the gate. */
+static void run_freezes(void)
+{
+    static const struct {
+        void (*call)(void);
+        uint32_t request;
+        enum memtrace_state before;
+    } cases[] = {
+        {mark, 0, MEMTRACE_RECORDING},
+        {memtrace_start, 0, MEMTRACE_RECORDING},
+        {memtrace_start, 0, MEMTRACE_STOPPED},
+        {memtrace_stop, 0, MEMTRACE_RECORDING},
+        {memtrace_frees_only, 0, MEMTRACE_RECORDING},
+        {filter_off, 0, MEMTRACE_RECORDING},
+        {free_once, MEMTRACE_REQUEST_MARK, MEMTRACE_RECORDING},
+        {free_once, MEMTRACE_REQUEST_STOP, MEMTRACE_RECORDING},
+        {free_once, MEMTRACE_REQUEST_START, MEMTRACE_STOPPED},
+    };
+    uint32_t placed = 0;
+    signal(SIGTRAP, assert_there);
+    for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++) {
+        for (uint32_t step = 1; freeze_at(step, cases[i].call, cases[i].request, cases[i].before); step++)
+            placed++;
+    }
+    books_start(8192, 1024, 8, 0);
+    printf("placed %u\n", placed);
+}
+
 int main(int count, char **arguments)
 {
     static const struct {
@@ -543,6 +620,7 @@ int main(int count, char **arguments)
         {"threads", run_threads},
         {"threads-tiny", run_threads_tiny},
         {"interrupts", run_interrupts},
+        {"freezes", run_freezes},
         {"interrupts-wrap", run_interrupts_wrap},
     };
     assert(count == 3);

@@ -9,6 +9,7 @@
 _Thread_local struct here here;
 uint64_t world_time;
 uint64_t world_step;
+_Thread_local void (*world_interrupt)(void);
 bool world_yields;
 struct world_faults world_faults;
 struct memtrace_span world_code = {CODE, CODE_END};
@@ -22,8 +23,12 @@ static void *memory;
 enum { LOCK_INSIDE = 77, LOCK_OUTSIDE = 78 }; /* an interrupt, or what it may interrupt */
 
 /* Where the recorder asks, it stands between two steps. */
-static void yield_sometimes(void)
+static void come_between(void)
 {
+    void (*interrupt)(void) = world_interrupt;
+    world_interrupt = NULL;
+    if (interrupt != NULL)
+        interrupt();
     static _Thread_local uint32_t asked;
     if (world_yields && (asked += 2654435761u) >> 27 == 0)
         (void)sched_yield();
@@ -31,7 +36,7 @@ static void yield_sometimes(void)
 
 unsigned memtrace_port_core(void)
 {
-    yield_sometimes();
+    come_between();
     return here.core;
 }
 
@@ -39,7 +44,7 @@ uint64_t memtrace_port_time_full(void)
 {
     uint64_t now = world_step == 0 ? __atomic_load_n(&world_time, __ATOMIC_RELAXED)
                                    : __atomic_add_fetch(&world_time, world_step, __ATOMIC_RELAXED);
-    yield_sometimes();
+    come_between();
     return now + here.ahead;
 }
 
@@ -50,6 +55,7 @@ uint32_t memtrace_port_time(void)
 
 uintptr_t memtrace_port_context(void)
 {
+    come_between();
     return here.context;
 }
 

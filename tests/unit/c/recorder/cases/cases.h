@@ -8,6 +8,8 @@
 /* events.c */
 void test_alloc_and_free(void);
 void test_alloc_failed(void);
+void test_caller_unknown(void);
+void test_alloc_of_nothing(void);
 void test_realloc(void);
 void test_realloc_of_nothing(void);
 void test_realloc_that_failed(void);
@@ -25,6 +27,7 @@ void test_stack_prefixes(void);
 void test_stacks_full(void);
 void test_broken_chains(void);
 void test_frame_outside(void);
+void test_frame_unknown(void);
 void test_own_stack(void);
 
 /* wrap.c */
@@ -32,6 +35,7 @@ void test_wrap(void);
 void test_laps_wrap(void);
 void test_realloc_across_wrap(void);
 void test_realloc_too_far(void);
+void test_head_not_turned(void);
 void test_time_gaps(void);
 void test_time_of_two_cores(void);
 void test_time_beyond_32_bits(void);
@@ -40,6 +44,7 @@ void test_time_beyond_32_bits(void);
 void test_stop_and_start(void);
 void test_frees_only(void);
 void test_requests(void);
+void test_request_is_done_last(void);
 void test_filter_size(void);
 void test_filter_heaps(void);
 void test_filter_tasks(void);
@@ -54,8 +59,10 @@ void test_init_sizes(void);
 void test_contexts(void);
 void test_contexts_full(void);
 void test_task_deleted(void);
+void test_no_task_deleted(void);
 void test_marks_full(void);
 void test_live(void);
+void test_live_sequence(void);
 void test_live_realloc(void);
 void test_live_full(void);
 void test_live_while_stopped(void);

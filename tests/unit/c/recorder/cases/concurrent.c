@@ -166,7 +166,7 @@ static void *thread_of_stacks(void *argument)
     here.core = lane;
     here.context = TASK(lane % 2);
     pthread_barrier_wait(&barrier);
-    for (uintptr_t number = 0; number < NEW_STACKS; number++) {
+    for (uintptr_t number = 1; number <= NEW_STACKS; number++) {
         uintptr_t pcs[3] = {CODE + number * 2, CODE + number * 4, CODE + number * 6};
         memtrace_alloc(stack_of(pcs, 3), (void *)(number * 2), 0, lane);
     }

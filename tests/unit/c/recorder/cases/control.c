@@ -102,6 +102,21 @@ void test_requests(void)
     CHECK(memtrace_ring->state == MEMTRACE_FREES_ONLY);
 }
 
+/* Done is what was obeyed: the event that obeys says it after the mark is in the ring. */
+static void look_at_request(void)
+{
+    CHECK(memtrace_ring->request_done == 0 && memtrace_ring->request == MEMTRACE_REQUEST_LOOK);
+}
+
+void test_request_is_done_last(void)
+{
+    ring_start_default();
+    memtrace_ring->request = MEMTRACE_REQUEST_STOP;
+    world_interrupt = look_at_request;
+    free_one();
+    CHECK(world_interrupt == NULL && memtrace_ring->request_done == 1);
+}
+
 #if MEMTRACE_FILTERS
 
 static void check_filter(bool alloc_passes)
@@ -128,6 +143,7 @@ void test_filter_size(void)
     memtrace_filter_size(100);
     check_filter(true);
     memtrace_filter_size(0);
+    CHECK(memtrace_ring->request == 0); /* the quick way again */
     check_filter(true);
 }
 
@@ -138,7 +154,11 @@ void test_filter_heaps(void)
     check_filter(false);
     memtrace_filter_heaps(2u);
     check_filter(true);
+    memtrace_filter_size(1);
     memtrace_filter_heaps(UINT32_MAX);
+    CHECK(memtrace_ring->request == MEMTRACE_REQUEST_LOOK);
+    memtrace_filter_size(0);
+    CHECK(memtrace_ring->request == 0);
     check_filter(true);
 }
 
@@ -158,6 +178,7 @@ void test_filter_tasks(void)
     here.context = MEMTRACE_CONTEXT_STARTUP;
     check_filter(false);
     memtrace_filter_tasks(NULL, 0);
+    CHECK(memtrace_ring->request == 0);
     check_filter(true);
     here.context = 0;
 }

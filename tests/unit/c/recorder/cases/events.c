@@ -55,6 +55,34 @@ void test_alloc_failed(void)
     CHECK(last_caller(MEMTRACE_ALLOC_FAILED) == CODE + 0x100);
 }
 
+/* An allocator may answer so who wants nothing: there is nothing that could fail. */
+void test_alloc_of_nothing(void)
+{
+    ring_start_default();
+    memtrace_alloc(caller_at(0x100), NULL, 0, 3);
+    struct reader reader = reader_open(memtrace_ring);
+    CHECK(reader.issued == 0);
+    reader_close(&reader);
+    memtrace_alloc(caller_at(0x100), block_at(1), 0, 3);
+    CHECK(last_of(MEMTRACE_ALLOC).size == 0);
+}
+
+/* Nobody knows who called: the event has its context and no stack, whatever the frame is. */
+void test_caller_unknown(void)
+{
+    ring_start_default();
+    here.context = TASK(1);
+    for (unsigned i = 0; i < 3; i++) {
+        memtrace_alloc((struct memtrace_caller){0, 0x20041234}, block_at(1), 10, 1);
+        struct seen seen = last_of(MEMTRACE_ALLOC);
+        CHECK(seen.context == MEMTRACE_CONTEXT_FIRST_TASK && seen.stack == 0 && seen.tag == 0 && seen.size == 10);
+    }
+    here.context = 0;
+    struct reader reader = reader_open(memtrace_ring);
+    CHECK(reader_count(&reader, MEMTRACE_CALLER) == 0 && memtrace_ring->stacks_full == 0);
+    reader_close(&reader);
+}
+
 static void reallocate(void *old, void *new, size_t size)
 {
     struct memtrace_realloc begun = memtrace_realloc_begin(caller_at(0x300), old, size, 1);

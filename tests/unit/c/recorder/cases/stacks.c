@@ -194,6 +194,26 @@ void test_frame_outside(void)
     check_newest(&pc, 1);
 }
 
+/* {0, 0}: the port does not know the stack, so nothing of it is read. Nor is a frame that no compiler leaves; both ways. */
+void test_frame_unknown(void)
+{
+    const uintptr_t pcs[] = {CODE + 0x40, CODE + 0x50, CODE + 0x60};
+    ring_start_default();
+    for (unsigned i = 0; i < 6; i++) {
+        struct memtrace_caller caller = stack_of(pcs, 3);
+        struct memtrace_span known = here.stack;
+        alloc_from(caller); /* so that there is something to guess */
+        check_newest(pcs, 3);
+        if (i % 2 == 0)
+            here.stack = (struct memtrace_span){0, 0};
+        else
+            caller.frame++;
+        alloc_from(caller);
+        check_newest(pcs, 1);
+        here.stack = known;
+    }
+}
+
 #define OWN_FRAME __attribute__((noinline, optimize("no-omit-frame-pointer", "no-optimize-sibling-calls")))
 
 static uintptr_t own_pcs[3];

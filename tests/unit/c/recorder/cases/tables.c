@@ -76,6 +76,19 @@ void test_task_deleted(void)
     CHECK(memtrace_ring->names_full == 0);
 }
 
+/* No task has the handles of the fixed contexts, which are the keys of marks and free entries, too. */
+void test_no_task_deleted(void)
+{
+    ring_start_default();
+    memtrace_mark("a mark");
+    memtrace_task_deleted(0);
+    memtrace_task_deleted(1);
+    struct reader reader = reader_open(memtrace_ring);
+    for (uint32_t number = MEMTRACE_CONTEXT_FIRST_TASK; number < reader.header.names.count; number++)
+        CHECK(reader_name(&reader, number)->key == 0);
+    reader_close(&reader);
+}
+
 void test_marks_full(void)
 {
     char name[8];
@@ -181,6 +194,20 @@ void test_live_realloc(void)
     begun = memtrace_realloc_begin(caller_at(0x300), block_at(2), 0, 1);
     memtrace_realloc_end(begun, block_at(2), NULL, 0, 1);
     CHECK(live_count() == 0);
+}
+
+/* All of a sequence number that an entry has room for. */
+void test_live_sequence(void)
+{
+    struct seen seen;
+    bool moving = false;
+    live_start(64);
+    memtrace_ring->laps_high = 1u << 22;
+    alloc_number(1);
+    struct reader reader = reader_open(memtrace_ring);
+    CHECK(reader.issued > (uint64_t)1 << 33);
+    CHECK(live_at(1, &seen, &moving) && seen.words[3] == (uintptr_t)(reader.issued - 1));
+    reader_close(&reader);
 }
 
 /* More blocks than entries: each is in the table or counted. */

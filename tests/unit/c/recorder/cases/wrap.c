@@ -96,6 +96,22 @@ void test_realloc_too_far(void)
     reader_close(&reader);
 }
 
+/* Who has to turn the lap sleeps, while the others go many laps on: each still gets the slot of its number. */
+void test_head_not_turned(void)
+{
+    ring_start_events(8);
+    alloc_number(0);
+    memtrace_ring->head = 100003;
+    for (uintptr_t number = 100003; number < 100003 + 5; number++) {
+        alloc_number(number);
+        struct reader reader = reader_open(memtrace_ring);
+        struct seen seen;
+        CHECK(reader.issued > number && reader_event(&reader, number, &seen));
+        CHECK(seen.address == (uintptr_t)block_at(number));
+        reader_close(&reader);
+    }
+}
+
 /* Every event's time comes out again, whatever lies between two events. */
 static void check_times(const uint64_t *times, unsigned count)
 {
