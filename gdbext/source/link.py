@@ -21,6 +21,9 @@ _NOTICED_SECONDS = 1.0
 _FIRST_PROGRESS_SECONDS = 1.0
 
 
+HEAP_BYTES = "bytes of the heap"  # what a Task counts that follows blocks
+
+
 class Task(NamedTuple):
     """A part of the reading: how far it is, and when it began."""
 

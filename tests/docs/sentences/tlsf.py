@@ -229,7 +229,16 @@ def overrun(run: bytes) -> Callable[[], Any]:
     return lambda: check([(overrun_heap.BASE, data)], f"multi_heap@{overrun_heap.BASE:#x}")
 
 
+def holed() -> Any:
+    """An image that lacks some headers in the middle."""
+    (base, data), *_ = SEED
+    low = SOUND.truth.blocks[len(SOUND.truth.blocks) // 2].raw - 8 - base
+    high = low + 64
+    return check([(base, data[:low]), (base + high, data[high:])], SOUND.heap.option)
+
+
 RECIPES: dict[str, Callable[[], Any]] = {
+    "headers that are not there": holed,
     "overrun before its free": overrun(b"\xbb" * 120),
     "words overrun": overrun(b"\xde\xad\xbe\xef" * 30),
     **{f"break {rule}": broken(break_it) for rule, break_it in BY_HAND.items()},
