@@ -19,6 +19,9 @@ def main() -> int:
         return _INTERRUPTED
     except BrokenPipeError:  # `| head`
         return _NOBODY_READS
+    except MemoryError:
+        say("memory has run out: a report takes up to three times the bytes that it reads")
+        return 2
     except Exception as problem:
         if sys.flags.dev_mode:
             raise

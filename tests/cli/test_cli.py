@@ -55,6 +55,7 @@ def test_wrong_words_are_one_line(words: tuple[str, ...], line: str) -> None:
             "memtrace: a bug of memtrace: KeyError: 'a\\nb'; python3 -X dev -m gdbext ... shows where\n",
         ),
         (KeyboardInterrupt(), 130, "memtrace: interrupted\n"),
+        (MemoryError(), 2, "memtrace: memory has run out: a report takes up to three times the bytes that it reads\n"),
     ],
 )
 def test_nothing_comes_out_but_lines(
