@@ -40,7 +40,7 @@ class Evidence(NamedTuple):
     # Smallest size of the block, in bytes, that its canaries allow, by payload. None if the heap has no canaries.
     marked: Optional[Mapping[int, int]] = None
     snapshot: Optional[Snapshot] = None  # the bytes that were read; candidates are looked for only in them
-    # Without a snapshot: reads a range for a search, and returns a snapshot with all of it, or None.
+    # Without a snapshot: reads a range for a search, and returns a snapshot with all that can be read of it, or None.
     whole: Optional[Callable[[int, int], Optional[Snapshot]]] = None
 
     def lacks_marks(self, payload: int, size: int) -> bool:

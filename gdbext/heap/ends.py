@@ -66,12 +66,14 @@ class PagedReader:
         return memory.snapshot.word(address)
 
     def whole(self, low: int, high: int) -> Optional[Snapshot]:
-        """Reads a range in one piece, for a search through all of it. Returns None if parts of it cannot be read."""
-        held = self._memory.held_around(low)
-        if held is None and not self._memory.ranges():
-            self._memory.fetch(low, high - low)
-            held = self._memory.snapshot
-        return None if held is None or held.missing(low, high) else held
+        """Reads what it can of a range in one piece, for a search through all of it. Returns the bytes, or None if they
+        lie in several ranges of a file.
+        """
+        memory = self._memory
+        if not memory.ranges():
+            memory.fetch(low, high - low)
+            return memory.snapshot
+        return None if any(low < start < high for start, _ in memory.ranges()) else memory.held_around(low)
 
 
 def look_ahead(memory: Memory, stop: int, last: int) -> None:

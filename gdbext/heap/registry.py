@@ -8,7 +8,8 @@ never guessed.
 
 from __future__ import annotations
 
-from typing import Dict, Mapping, Tuple, Union
+from typing import Dict, List, Mapping, Tuple, Union
+from weakref import WeakKeyDictionary
 
 from gdbext.heap.allocator import DECISIVE, Allocator, Family, Named, Recognised, Unreadable, spans_of
 from gdbext.heap.cover import Evidence, Proven
@@ -62,8 +63,23 @@ def read_heap(memory: Memory, region: Region, proven: Mapping[int, Proven]) -> U
     return HeapFacts(region, allocator, layout, found.counters, walk, snapshot, guards, absent, memory.interrupted)
 
 
+# What was recognised in files, which do not change.
+_IN_FILES: WeakKeyDictionary[Memory, List[Tuple[Region, Union[Recognised, Unreadable]]]] = WeakKeyDictionary()
+
+
 def recognise(memory: Memory, region: Region) -> Union[Recognised, Unreadable]:
-    """Recognises the heap at a region's address. It reads no more than that needs."""
+    """Recognises the heap at a region's address. It reads no more than that needs, and looks into a file only once."""
+    if not memory.ranges():
+        return _recognised(memory, region)
+    known = _IN_FILES.setdefault(memory, [])
+    found = next((found for other, found in known if other == region), None)
+    if found is None:
+        found = _recognised(memory, region)
+        known.append((region, found))
+    return found
+
+
+def _recognised(memory: Memory, region: Region) -> Union[Recognised, Unreadable]:
     if memory.word(region.address) is None:
         return Unreadable(region, "unreadable", said("memory-unreadable", place=region.address))
     found, refused = [], []
