@@ -24,20 +24,26 @@ _MOST_BYTES = 16 << 20  # of a file in which a wrong BASE is looked for
 
 def why_no_heap(target: Target) -> Optional[Said]:
     """Returns the likeliest reason why no heap was found; None if nothing speaks for any."""
-    misplaced = wrong_base(target.bytes.memory()) if target.bytes.is_file else None
-    if misplaced is not None:
-        return misplaced
+    mistaken = wrong_files(target)
+    if mistaken is not None:
+        return mistaken
     facts = {fact.key: fact for fact in target.program.facts() if isinstance(fact, Said)}
     if _NO_PROGRAM in facts:
         return said("without-program")
     if _NO_PROGRAM_IN_GDB in facts:
         return said("without-program-in-gdb")
-    if is_foreign(target.program.code(), target.bytes.memory().get):
-        return said("with-foreign-program")
     allocator = unknown_allocator(target.program)
     if allocator is not None:
         return said("allocator-unknown", allocator=allocator)
     return said("with-stripped-program") if _STRIPPED in facts else None
+
+
+def wrong_files(target: Target) -> Optional[Said]:
+    """Returns which file is not what the user takes it for: then pointers of the program lead to no heap, either."""
+    misplaced = wrong_base(target.bytes.memory()) if target.bytes.is_file else None
+    if misplaced is None and is_foreign(target.program.code(), target.bytes.memory().get):
+        return said("with-foreign-program")
+    return misplaced
 
 
 def no_heap(target: Target, why: Optional[Said]) -> Said:

@@ -11,7 +11,7 @@ from argparse import Namespace
 from functools import lru_cache
 from typing import Callable, Iterator, List, Optional, Sequence, Tuple
 
-from gdbext.collect.absent import no_heap, why_no_heap
+from gdbext.collect.absent import no_heap, why_no_heap, wrong_files
 from gdbext.collect.collected import Collected
 from gdbext.collect.traces import NoRing, read_trace, with_task_lists
 from gdbext.heap.allocator import LARGEST_HEAP, Named
@@ -58,11 +58,11 @@ def collect(target: Target, wanted: Namespace, needed: bool = True) -> Collected
     regions = _with_pools(target, _regions(found, asked, span, named), pools)
     if not regions:
         memory.require_whole()
-    if not regions and not found.heaps_missing and target.trace is None:
-        why = why_no_heap(target)
-        if needed:
+    if not regions and target.trace is None:
+        why = wrong_files(target) if found.heaps_missing else why_no_heap(target)
+        if needed and not found.heaps_missing:
             raise UserError(words(no_heap(target, why)))
-        found.skipped += [] if why is None else [Skipped("heaps", why)]
+        found.skipped[:0] = [] if why is None else [Skipped("heaps", why)]
     proven = found.proven
     for region in regions:
         heap = read_heap(memory, region, proven)

@@ -81,6 +81,13 @@ def test_the_first_line_in_the_shell_says_the_right_base(tmp_path: Path) -> None
     assert "missing: heaps: BASE is wrong by 4 bytes" in done.out
 
 
+def test_a_wrong_base_beside_a_program_is_said_before_what_its_pointers_are() -> None:
+    (image,) = fixtures.case("a005").images
+    program = Symbols(registered_heaps=(image.base, 4), ucHeap=(BASE, 4096))
+    report = ask(world([(image.base + 8, image.data)], program=program), "check")
+    assert [one.why.key for one in report.skipped if one.check == "heaps"] == ["base-wrong", "root-unreadable"]
+
+
 @pytest.mark.parametrize(
     ("symbols", "allocator"),
     [

@@ -59,6 +59,13 @@ def test_the_wrong_program(tmp_path: Path) -> None:
     assert [line.startswith(start) for line in first_lines(elf, memory)] == [True, True]
 
 
+def test_the_wrong_program_is_said_before_where_its_pointers_lead(tmp_path: Path) -> None:
+    elf, _ = program(tmp_path / "one", 3, more="void *registered_heaps = (void *)0x80800000;")
+    _, memory = program(tmp_path / "other", 7, more="void *registered_heaps = (void *)0x80800000;")
+    for line in first_lines(elf, memory):
+        assert line.startswith("no heap found: the program is not the one that runs"), line
+
+
 def test_a_heap_that_is_not_set_up_yet(tmp_path: Path) -> None:
     for name, more, why in (
         ("idf", "void *registered_heaps;", "no heap is registered yet"),
