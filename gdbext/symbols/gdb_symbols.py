@@ -67,10 +67,19 @@ def _symbol_at(address: int) -> Optional[str]:
     return None if text.startswith("No symbol") else text.split(" in section")[0].strip()
 
 
+def call_of(frame: gdb.Frame) -> Frame:
+    """Returns PC, function and file of one of GDB's frames. A name that is no text is not known."""
+    try:
+        table = frame.find_sal().symtab
+        return Frame(frame.pc(), frame.name(), None if table is None else table.filename)
+    except UnicodeError:
+        return Frame(frame.pc())
+
+
 def failed_assertion(frames: Sequence[gdb.Frame]) -> Tuple[Optional[str], str]:
     """Returns the function and condition of the assertion that failed in these frames, None and "" if not known."""
     for frame in frames:
-        places = _ASSERT_ARGUMENTS.get(frame.name() or "")
+        places = _ASSERT_ARGUMENTS.get(call_of(frame).function or "")
         if places is None or frame.function() is None:
             continue
         try:

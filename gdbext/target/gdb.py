@@ -16,7 +16,7 @@ from gdbext.heap.names import operation_in, sees_no_user
 from gdbext.heap.registry import find_named
 from gdbext.model.diagnosis import Operation
 from gdbext.model.errors import UserError, one_line
-from gdbext.model.events import Assertion, Frame, Stack
+from gdbext.model.events import Assertion, Stack
 from gdbext.model.machine import Machine, machine_of
 from gdbext.model.record import replace
 from gdbext.model.said import Said, Text, said
@@ -42,7 +42,7 @@ from gdbext.source.registers import ended_by_fault
 from gdbext.source.rsp import is_same_server
 from gdbext.source.saved import Saved, read_saved
 from gdbext.source.snapshot import ByteOrder
-from gdbext.symbols.gdb_symbols import GdbProgram, address_of, failed_assertion, size_of
+from gdbext.symbols.gdb_symbols import GdbProgram, address_of, call_of, failed_assertion, size_of
 from gdbext.symbols.names import HOOK, HOOK_CALLER, STOP_FUNCTIONS, is_assertion, is_fault, stop_functions
 from gdbext.target.gdb_given import given_in
 from gdbext.target.rsp import RspBytes
@@ -188,6 +188,7 @@ class GdbDebugger(Debugger):
         self._settings = settings
         self._stops: Dict[str, DeathStop] = {}  # by function
         self._faulted: Optional[int] = None  # the thread that a fault has just stopped
+        self._asked: Optional[Tuple[Memory, int, Operation]] = None  # the last operation, of which bytes and thread
         self._aborted = False  # the signal of abort has just stopped the target
         self.at_other_death = False  # the automatic breakpoint has stopped the target, but not in an allocator
 
@@ -262,7 +263,7 @@ class GdbDebugger(Debugger):
         """True at a death, in a core, and if the selected thread is in a function that a death leads to."""
         if self.at_death or self._aborted or is_core():
             return True
-        function = "" if is_fragile() else gdb.newest_frame().name() or ""
+        function = "" if is_fragile() else call_of(gdb.newest_frame()).function or ""
         return is_assertion(function) or is_fault(function)
 
     def machine(self) -> Optional[Machine]:
@@ -289,6 +290,11 @@ class GdbDebugger(Debugger):
         core = getattr(memory.source, "core", None)
         faulted = 1 if core is not None and ended_by_fault(core) else self._faulted
         chosen = gdb.selected_thread()
+        if self._asked is None or self._asked[:2] != (memory, chosen.num):
+            self._asked = memory, chosen.num, self._ask(chosen, faulted)
+        return self._asked[2]
+
+    def _ask(self, chosen: gdb.InferiorThread, faulted: Optional[int]) -> Operation:
         try:
             for thread in sorted(gdb.selected_inferior().threads(), key=lambda one: (one.num != chosen.num, one.num)):
                 thread.switch()
@@ -327,11 +333,7 @@ def _innermost_frames() -> List[gdb.Frame]:
 
 
 def _calls(frames: Sequence[gdb.Frame]) -> Stack:
-    tables = (frame.find_sal().symtab for frame in frames)
-    return tuple(
-        Frame(frame.pc(), frame.name(), None if table is None else table.filename)
-        for frame, table in zip(frames, tables)
-    )
+    return tuple(map(call_of, frames))
 
 
 @contextmanager

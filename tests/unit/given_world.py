@@ -50,5 +50,6 @@ def dead(case: fixtures.Case, with_: Given, *lives: Generation) -> Any:
 def block(case: fixtures.Case, state: str, least: int = 32) -> Any:
     images = image_target([(image.base, image.data) for image in case.images])
     command = command_named("blocks")
-    listed = command.run(images, parsed_in_gdb(command, ["--heap", case.heap.option])).blocks
-    return next(one for one in listed if one.state == state and one.size >= least)
+    listed = command.run(images, parsed_in_gdb(command, ["--heap", case.heap.option, "--all"])).blocks
+    # The last in memory: what leads to the first free block of FreeRTOS's heaps is a variable, which the images lack.
+    return max((one for one in listed if one.state == state and one.size >= least), key=lambda one: one.payload)
