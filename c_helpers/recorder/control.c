@@ -14,16 +14,9 @@
 #include "names.h"
 #include "ring.h"
 
-/* A frozen ring is evidence: only a start opens it. The state changes from the one that was looked at, or not at all: who changed
- * it meanwhile came later, above all an assertion. */
-static inline bool state_change(struct memtrace_header *header, uint32_t state, uint32_t wanted)
-{
-    bool reopens = state == MEMTRACE_FROZEN;
-    return (reopens ? wanted == MEMTRACE_RECORDING : wanted < MEMTRACE_FROZEN) &&
-           u32_replace(&header->state, state, wanted);
-}
-
-/* STOPPED records no mark, whoever asks for it. The event is past the gate. */
+/* A frozen ring is evidence: only a start opens it. Until assert_line is 0 again no assertion counts, so nothing else changes the state
+ * then. Any other state changes from the one that was looked at, or not at all: who changed it meanwhile came later, above all an
+ * assertion. STOPPED records no mark, whoever asks for it. The event is past the gate. */
 void memtrace_control(enum memtrace_request request, const char *name)
 {
     struct recorder *ring = recorder_get();
@@ -38,12 +31,15 @@ void memtrace_control(enum memtrace_request request, const char *name)
         }
         what = name_number(ring, MEMTRACE_NAME_MARK, 0, name);
     } else {
-        if (MEMTRACE_LIVE && state == MEMTRACE_FROZEN && what == MEMTRACE_RECORDING)
-            live_clear(ring);
-        if (!state_change(&ring->header, state, what))
-            return;
-        if (state == MEMTRACE_FROZEN)
+        if (state == MEMTRACE_FROZEN && what == MEMTRACE_RECORDING) {
+            if (MEMTRACE_LIVE)
+                live_clear(ring);
+            u32_store(&ring->header.state, what);
             u32_store(&ring->header.assert_line, 0);
+        } else if (state == MEMTRACE_FROZEN || what >= MEMTRACE_FROZEN ||
+                   !u32_replace(&ring->header.state, state, what)) {
+            return;
+        }
         gate_update(ring);
     }
     memtrace_word owner = context_number(ring);

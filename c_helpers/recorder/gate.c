@@ -12,21 +12,23 @@
 
 #include "names.h"
 
-static bool gate_closes(const struct recorder *ring)
+/* 0: nothing. */
+static inline uint32_t gate_closers(const struct recorder *ring)
 {
-    return u32_load(&ring->header.state) != MEMTRACE_RECORDING || (MEMTRACE_FILTERS && u32_load(&ring->filtering) != 0);
+    return u32_load(&ring->header.state) | (MEMTRACE_FILTERS ? u32_load(&ring->filtering) << 8 : 0);
 }
 
 /* Leaves a host's request where it is: the event that obeys it comes here again. Looks again: whoever changed something before the
  * exchange may have come too early to undo it. */
 void gate_update(struct recorder *ring)
 {
-    uint32_t look;
+    uint32_t closers;
     do {
-        look = gate_closes(ring) ? MEMTRACE_REQUEST_LOOK : 0;
+        closers = gate_closers(ring);
+        uint32_t look = closers != MEMTRACE_RECORDING ? MEMTRACE_REQUEST_LOOK : 0;
         (void)u32_replace(&ring->header.request, look ^ MEMTRACE_REQUEST_LOOK, look);
         memory_order();
-    } while ((look != 0) != gate_closes(ring));
+    } while (gate_closers(ring) != closers);
 }
 
 #if MEMTRACE_FILTERS

@@ -22,8 +22,7 @@ static __attribute__((noinline)) uint32_t reservation_turn(struct recorder *ring
     reservation += (reservation << MEMTRACE_LAP_BITS) / ring->index_limit * turn;
     if (reservation << MEMTRACE_LAP_BITS == 0) {
         uint32_t head = u32_add(&ring->header.head, turn);
-        if (((head ^ (head + turn)) >> 31) != 0)
-            (void)u32_add(&ring->header.laps_high, 1);
+        (void)u32_add(&ring->header.laps_high, (head ^ (head + turn)) >> 31);
     }
     return reservation;
 }
@@ -76,11 +75,10 @@ EVENT_WRITE_LINKAGE uint32_t event_write(uint32_t reservation, memtrace_word own
         }
         bool is_told = slot_put(told, about, (uint32_t)now, (uint32_t)(now >> 32),
                                 (state & ~(memtrace_word)MEMTRACE_BUSY) | (syncs ? MEMTRACE_SYNC : MEMTRACE_TIME), ring);
-        if (syncs) {
-            if (is_told)
-                sync_enter(ring, now);
+        if (syncs && is_told)
+            sync_enter(ring, now);
+        if (syncs)
             u32_publish(&ring->syncing, 0);
-        }
         if (!is_told)
             return reservation;
     }

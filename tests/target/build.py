@@ -126,6 +126,13 @@ VARIANTS = {
     "base": Variant("no filters, no live table", defines=BASE_FEATURES),
     "bench": Variant("base features; counts instructions per event", defines=(*BASE_FEATURES, "-DMEMTRACE_TEST_BENCH")),
     "bench-full": Variant("all features; counts instructions per event", defines=("-DMEMTRACE_TEST_BENCH",)),
+    "bench-rtos": Variant(
+        "the same with the wrapper around the allocator, and a port like FreeRTOS's",
+        defines=(*BASE_FEATURES, "-DMEMTRACE_TEST_BENCH", "-DMEMTRACE_TEST_BENCH_RTOS"),
+    ),
+    "bench-rtos-full": Variant(
+        "the same with all features", defines=("-DMEMTRACE_TEST_BENCH", "-DMEMTRACE_TEST_BENCH_RTOS")
+    ),
     "idf-44": idf("an array, each number a variable", "-DIDF_FORM=44"),
     "idf-50": idf("an array", "-DIDF_FORM=50"),
     "idf-51": idf("a list, and queues in a hash table", "-DIDF_FORM=51"),

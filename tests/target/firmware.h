@@ -42,6 +42,9 @@ extern struct bench_sample bench_samples[BENCH_SAMPLES];
 extern uint32_t bench_count;
 extern uint8_t bench_depth;     /* 0: not measured now */
 extern uint32_t bench_overhead; /* instructions between two reads of the counter with nothing in between */
+extern uint32_t bench_within;   /* with the wrapper: what the allocator itself took since this was set to 0 */
+extern uint32_t bench_counting; /* instructions that counting this once costs beside what it counts */
+void bench_note(uint32_t instructions, unsigned kind);
 void bench_calibrate(void);
 #endif
 

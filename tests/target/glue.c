@@ -27,31 +27,48 @@ struct bench_sample bench_samples[BENCH_SAMPLES];
 uint32_t bench_count;
 uint8_t bench_depth;
 uint32_t bench_overhead;
+uint32_t bench_within;
+uint32_t bench_counting;
 
-static void bench_note(uint32_t before, enum memtrace_kind kind)
+void bench_note(uint32_t instructions, unsigned kind)
 {
-    uint32_t instructions = board_instructions() - before;
     if (bench_depth != 0 && bench_count < BENCH_SAMPLES) {
         bench_samples[bench_count] = (struct bench_sample){(uint16_t)instructions, (uint8_t)kind, bench_depth};
         bench_count++;
     }
 }
 
-void bench_calibrate(void)
-{
-    uint32_t before = board_instructions();
-    bench_overhead = board_instructions() - before;
-}
-
-/* A macro: it stands around a statement. */
+/* Macros: they stand around statements, one around the recorder's call, the other around the allocator's. */
+#ifdef MEMTRACE_TEST_BENCH_RTOS
+#define MEASURED(kind, statement) statement
+#define WITHIN(statement) \
+    do { \
+        uint32_t entered = board_instructions(); \
+        statement; \
+        bench_within += board_instructions() - entered; \
+    } while (0)
+#else
 #define MEASURED(kind, statement) \
     do { \
         uint32_t before = board_instructions(); \
         statement; \
-        bench_note(before, kind); \
+        bench_note(board_instructions() - before, kind); \
     } while (0)
+#define WITHIN(statement) statement
+#endif
+
+void bench_calibrate(void)
+{
+    uint32_t before = board_instructions();
+    bench_overhead = board_instructions() - before;
+    before = board_instructions();
+    WITHIN((void)before);
+    uint32_t all = board_instructions() - before;
+    bench_counting = all > bench_within + bench_overhead ? all - bench_within - bench_overhead : 0;
+}
 #else
 #define MEASURED(kind, statement) statement
+#define WITHIN(statement) statement
 #endif
 
 /* Inlined everywhere: the frame that MEMTRACE_CALLER() names must be the entry's own. */
@@ -59,8 +76,9 @@ void bench_calibrate(void)
 
 GLUE void *recorded_malloc(struct memtrace_caller caller, size_t size, uint32_t caps)
 {
-    void *pointer = __real_heap_caps_malloc(size, caps);
-    unsigned heap = heap_caps_number(pointer, caps);
+    void *pointer;
+    unsigned heap;
+    WITHIN(pointer = __real_heap_caps_malloc(size, caps); heap = heap_caps_number(pointer, caps));
     MEASURED(MEMTRACE_ALLOC, memtrace_alloc(caller, pointer, size, heap));
     return pointer;
 }
@@ -88,9 +106,10 @@ GLUE void *recorded_realloc(struct memtrace_caller caller, void *pointer, size_t
 
 GLUE void recorded_free(struct memtrace_caller caller, void *pointer)
 {
-    unsigned heap = heap_caps_number(pointer, 0);
+    unsigned heap;
+    WITHIN(heap = heap_caps_number(pointer, 0));
     MEASURED(MEMTRACE_FREE, memtrace_free(caller, pointer, heap));
-    __real_heap_caps_free(pointer);
+    WITHIN(__real_heap_caps_free(pointer));
 }
 
 void *__wrap_heap_caps_malloc(size_t size, uint32_t caps)

@@ -55,7 +55,7 @@ def outcome(
         dump, books = Path(folder) / "ring", Path(folder) / "times"
         commands = [remote(target.remote), "break scenario_done", "continue", "print smp_issued"]
         commands.append(f"dump binary memory {dump} {base} {base + ring}")
-        commands.append(f"dump binary memory {books} (char*)&smp_times (char*)(&smp_times+1)")
+        commands.append(f"dump binary memory {books} smp_times smp_times+2")
         done = run_gdb(commands, elf=elf, program=chip.gdb)
         data, times = dump.read_bytes(), dict(times_of(books.read_bytes()))
     numbers = re.search(r"\$1 = \{\{(\d+), (\d+)\}, \{(\d+), (\d+)\}\}", done.stdout)

@@ -40,6 +40,11 @@ struct board_running board_running[BOARD_CORES] __attribute__((section(".data"))
     {0, (uintptr_t)board_startup_stacks[1], (uintptr_t)board_startup_stacks[2] - BOARD_GLUE_BYTES, 0},
 };
 
+#ifdef MEMTRACE_TEST_BENCH_RTOS
+struct board_running *volatile virt_current[BOARD_CORES] = {&board_running[0], &board_running[1]};
+volatile uint32_t virt_nesting[BOARD_CORES];
+#endif
+
 static board_entry timer_handlers[BOARD_CORES];
 static uint32_t timer_periods[BOARD_CORES];
 

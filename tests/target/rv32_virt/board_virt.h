@@ -16,6 +16,12 @@
 /* What runs on this core: start.S points tp at its core's entry once and for all. */
 register struct board_running *virt_here __asm__("tp");
 
+#ifdef MEMTRACE_TEST_BENCH_RTOS
+/* The same in the shape of FreeRTOS's kernel: what runs on each core, and how deep in interrupts it is. */
+extern struct board_running *volatile virt_current[BOARD_CORES];
+extern volatile uint32_t virt_nesting[BOARD_CORES];
+#endif
+
 static inline unsigned virt_core(void)
 {
     unsigned core = 0;

@@ -39,10 +39,28 @@ static inline uint32_t memtrace_port_time(void)
     return virt_time_low();
 }
 
+#ifdef MEMTRACE_TEST_BENCH_RTOS
+/* As a port to FreeRTOS asks: is this core in an interrupt, else what is its entry in the array of current tasks? */
+static inline const struct board_running *running_here(void)
+{
+    return virt_current[virt_core()];
+}
+
+static inline uintptr_t memtrace_port_context(void)
+{
+    return virt_nesting[virt_core()] != 0 ? 1u : running_here()->context;
+}
+#else
+static inline const struct board_running *running_here(void)
+{
+    return virt_here;
+}
+
 static inline uintptr_t memtrace_port_context(void)
 {
     return virt_here->context;
 }
+#endif
 
 static inline const char *memtrace_port_task_name(uintptr_t handle)
 {
@@ -51,7 +69,7 @@ static inline const char *memtrace_port_task_name(uintptr_t handle)
 
 static inline struct memtrace_span memtrace_port_stack(void)
 {
-    return (struct memtrace_span){virt_here->low, virt_here->high};
+    return (struct memtrace_span){running_here()->low, running_here()->high};
 }
 
 static inline bool memtrace_port_is_code(uintptr_t pc)

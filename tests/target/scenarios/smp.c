@@ -29,11 +29,13 @@ uint32_t smp_pairs = 250000;
 /* How many events each core gave to the recorder: [core][0: tasks, 1: interrupts]. Tests compare with kept + lost. */
 volatile uint32_t smp_issued[CORES][2];
 
-/* The clock around both calls of a pair: before, between, after. [core][interrupt][number % PAIRS_TIMED] */
-struct smp_times {
+/* The clock around both calls of a pair: before, between, after. Behind every ring of this scenario, where the ring's memory goes on:
+ * [core][interrupt][number % PAIRS_TIMED] */
+struct pair_times {
     uint32_t number;
     uint32_t at[3];
-} smp_times[CORES][2][PAIRS_TIMED];
+} (*smp_times)[2][PAIRS_TIMED];
+#define TIMES_OFFSET (8u << 20)
 static volatile uint32_t smp_finished[CORES];
 static struct task smp_tasks[CORES][TASKS];
 
@@ -55,7 +57,7 @@ SCENARIO static void pair_issue(unsigned core, unsigned interrupt, unsigned task
     uint32_t number = smp_issued[core][interrupt] / 2;
     uint32_t address = smp_address(core, interrupt, task, number);
     unsigned heap = core << 3 | interrupt << 2 | task;
-    struct smp_times *times = &smp_times[core][interrupt][number % PAIRS_TIMED];
+    struct pair_times *times = &smp_times[core][interrupt][number % PAIRS_TIMED];
     times->number = number;
     times->at[0] = board_time();
     memtrace_alloc(MEMTRACE_CALLER(), (void *)address, smp_size(address), heap); /* LINE: smp-alloc */
@@ -103,6 +105,7 @@ SCENARIO void test_smp(void)
 {
     struct task *main_task = task_current();
     unsigned cores = board_core_count();
+    smp_times = (void *)((char *)memtrace_ring + TIMES_OFFSET);
     argument_number("pairs=", &smp_pairs);
     tasks_name();
     if (cores > 1) {
