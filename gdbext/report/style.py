@@ -14,6 +14,7 @@ _RED, _YELLOW, _GREEN, _FAINT, _END = "\x1b[1;31m", "\x1b[33m", "\x1b[32m", "\x1
 # Of one line of a report, which may be wrapped.
 _STYLES = (
     (re.compile(r"\bDAMAGE\s+\d+|\bdamaged\Z|\Amemtrace:\s+(?:heap\s+assertion|fault).*", re.DOTALL), _RED),
+    (re.compile(r"\Awho(?:\s+\(likely\))?:.*", re.DOTALL), _YELLOW),
     (re.compile(r"\bBEING\s+FREED\b|\bFREED\b"), _YELLOW),
     (re.compile(r"\bclean\Z|\bnext:\s.*", re.DOTALL), _GREEN),
     (re.compile(r"\Anot\s+checked:\s.*", re.DOTALL), _FAINT),
