@@ -12,9 +12,10 @@ from typing import Iterator
 from gdbext.heap.facts import Rule
 from gdbext.heap.geometry import Flaw
 from gdbext.model.region import Hints, Region
-from gdbext.model.said import said
+from gdbext.model.said import Said, said
 from gdbext.source.memory import Memory
 
+_NAMED_BYTES = 64 << 10  # what a user is asked to name, to read the control data behind a pointer
 _PLACE, _TARGET = "place:", "target:"
 
 
@@ -34,3 +35,10 @@ def check_roots(memory: Memory, region: Region) -> Iterator[Flaw]:
         if stored is not None and target is not None and stored != target:
             text = said("root-pointer", name=name, place=place, stored=stored, target=target)
             yield Flaw("root-pointer", place, memory.source.pointer_size, text, "variable", target, stored)
+
+
+def root_elsewhere(memory: Memory, name: str, place: int, value: int) -> Said:
+    """Says that a pointer leads out of the memory at hand, and what names that memory."""
+    if memory.ranges():
+        return said("root-absent", name=name, place=place, value=value)
+    return said("root-outside", name=name, place=place, value=value, end=value + _NAMED_BYTES)

@@ -33,6 +33,7 @@ SENTENCES = {
     "root-leads-nowhere": "{name} at {place:#x} is {value:#x}, where no heap is: overwritten, or not set yet?",
     "root-not-set": "{name} at {place:#x} is 0, its heap is not set up yet: continue, then look again",
     "root-unreadable": "{name} at {place:#x} cannot be read",
+    "root-absent": "{name} at {place:#x} is {value:#x}, which is not in the files: overwritten, or is a file missing?",
     "root-outside": (
         "{name} at {place:#x} is {value:#x}, outside of the memory that is known here; "
         "if memory is there: set memtrace memory {value:#x},{end:#x} (in the shell: --memory {value:#x},{end:#x})"

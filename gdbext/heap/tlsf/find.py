@@ -15,11 +15,11 @@ from bisect import bisect_right
 from typing import Iterable, Iterator, List, Set, Tuple
 
 from gdbext.heap.allocator import LARGEST_HEAP, Named
-from gdbext.heap.roots import root_hints
+from gdbext.heap.roots import root_elsewhere, root_hints
 from gdbext.heap.tlsf.multi_heap import read_multi_heap, recognise_multi_heap
 from gdbext.heap.tlsf.nuttx import read_mm_heap
 from gdbext.heap.tlsf.pools import recognise_plain
-from gdbext.heap.tlsf.registered import LIST, NAMED_BYTES, read_memory_types, read_registered
+from gdbext.heap.tlsf.registered import LIST, read_memory_types, read_registered
 from gdbext.heap.tlsf.search import heap_at_control
 from gdbext.model.record import replace
 from gdbext.model.region import Region
@@ -85,8 +85,7 @@ def _find_nuttx(memory: Memory, program: Program) -> Named:
             unset += [said("root-not-set", name=name, place=variable)] if variable is not None and address == 0 else []
             continue
         if not memory.may_read(address, address + memory.source.pointer_size):
-            why = said("root-outside", name=name, place=variable, value=address, end=address + NAMED_BYTES)
-            wrong.append((name, variable, why))
+            wrong.append((name, variable, root_elsewhere(memory, name, variable, address)))
             continue
         origin = said("found-by-member", name=name)
         heap = read_mm_heap(memory, address, origin)

@@ -13,12 +13,12 @@ from functools import reduce
 from operator import or_
 from typing import Dict, Iterable, List, Optional, Set, Tuple
 
+from gdbext.heap.roots import root_elsewhere
 from gdbext.model.region import Region
 from gdbext.model.said import Said, said
 from gdbext.source.memory import Memory
 
 LIST = "registered_heaps"
-NAMED_BYTES = 64 << 10  # what a user is asked to name, to read the control data behind a pointer
 _MOST_HEAPS = 64
 _ORIGIN = said("registered")
 _LAYOUTS = (0, 4)  # bytes before caps: none, or a name's pointer
@@ -62,7 +62,7 @@ def read_registered(memory: Memory, head: int, names: Optional[Names] = None) ->
     if not node:
         return [], None
     if not memory.may_read(node, node + _NODE_BYTES):
-        return [], said("root-outside", name=LIST, place=head, value=node, end=node + NAMED_BYTES)
+        return [], root_elsewhere(memory, LIST, head, node)
     read: List[Tuple[List[Region], Optional[Said]]] = []
     for shift in _LAYOUTS:
         if _region(memory, node, shift, {}):
