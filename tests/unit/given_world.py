@@ -38,11 +38,16 @@ def given(pointer: int, function: str = "heap_caps_free", *heaps: int, **more: A
     return Given(pointer, function, heaps, (CALLER,), **{"frame": 0, **more})
 
 
-def dead(case: fixtures.Case, with_: Given, *lives: Generation) -> Any:
-    """`check` of an image, with what is known of lives of its blocks."""
-    images = [(image.base, image.data) for image in case.images]
+def dead(case: fixtures.Case, with_: Given, *lives: Generation, flipped: int | None = None) -> Any:
+    """`check` of an image, with what is known of lives of its blocks. `flipped`: the lowest bit there is another."""
+    images = [(image.base, bytearray(image.data)) for image in case.images]
+    for base, data in images:
+        if flipped is not None and base <= flipped < base + len(data):
+            data[flipped - base] ^= 1
     trace = Trace(None, lives=lives) if lives else None
-    target = Target(image_target(images).bytes, debugger=Dead(with_), trace=trace)
+    target = Target(
+        image_target([(base, bytes(data)) for base, data in images]).bytes, debugger=Dead(with_), trace=trace
+    )
     command = command_named("check")
     return command.run(target, parsed_in_gdb(command, ["--heap", case.heap.option]))
 

@@ -72,6 +72,14 @@ def test_a_used_block_of_its_own_heap_is_what_a_free_should_get(case: fixtures.C
             assert [finding for heap in report.heaps for finding in heap.findings] == []
 
 
+def test_a_used_block_that_was_made_to_look_free_was_not_freed_twice() -> None:
+    """The allocator refuses it with the same words; the free bit is the damage."""
+    used = block(PLAIN, "used")
+    report = dead(PLAIN, given(used.payload, "tlsf_free"), flipped=used.payload - 4)
+    told = {finding.rule for heap in report.heaps for finding in heap.findings}
+    assert told and "double-free" not in told
+
+
 @pytest.mark.parametrize("in_order", [True, False])
 def test_a_block_whose_fill_changed_names_its_last_owner(in_order: bool) -> None:
     """malloc under comprehensive poisoning has the block as used already; ESP-IDF's records have no order of frees."""
