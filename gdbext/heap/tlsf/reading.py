@@ -136,7 +136,7 @@ class _Headers:
     def _fetch_ahead(self, payload: int, passed: int) -> None:
         """Reads on in one piece if that is faster for blocks like the last ones, which take `passed` bytes."""
         memory, pool = self.memory, self.pool
-        memory.progress.task = Task("bytes of the heap", payload - pool.first, pool.end - pool.first, self.began)
+        memory.progress.task = Task("heap", payload - pool.first, pool.end - pool.first, self.began)
         seconds = memory.link.seconds(passed)
         if memory.plan != "auto" or seconds is None or seconds >= _FEW_BLOCKS * memory.link.trip:
             self.ahead = 0
