@@ -19,15 +19,13 @@ _SMALLEST_PIECE = 4 << 10
 _LARGEST_PIECE = 32 << 10  # if a read meets a hole, GDB drops the bytes before it: so many may be read twice
 _NOTICED_SECONDS = 1.0
 _FIRST_PROGRESS_SECONDS = 1.0
-
-
-HEAP_BYTES = "bytes of the heap"  # what a Task counts that follows blocks
+_COUNTED = {"read": "bytes", "heap": "bytes of the heap"}  # what a task counts
 
 
 class Task(NamedTuple):
     """A part of the reading: how far it is, and when it began."""
 
-    what: str
+    what: str  # a key of _COUNTED
     done: int
     total: int
     began: float
@@ -112,7 +110,7 @@ class Progress:
         """Says how far a task is, if a line is due."""
         if self._is_due() and task.done < task.total:
             left = (self.clock() - task.began) / max(task.done, 1) * (task.total - task.done)
-            self._say_so_far(f"{task.done:,} of {task.total:,} {task.what}, about {left:.0f} s left")
+            self._say_so_far(f"{task.done:,} of {task.total:,} {_COUNTED[task.what]}, about {left:.0f} s left")
 
     def beat(self, read: int) -> None:
         """Says how far the task is that goes on, if a line is due; without one, how many bytes were read."""

@@ -156,7 +156,7 @@ class Memory:
             if self._read(start, end):
                 done += end - start
                 if announced:
-                    self.progress.tell(Task("bytes", done, total, began))
+                    self.progress.tell(Task("read", done, total, began))
                 self.progress.beat(self._bytes)
                 continue
             failures += 1

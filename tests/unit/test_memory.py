@@ -96,7 +96,7 @@ def test_progress_is_told_ever_less_often() -> None:
     progress.announce("reading", 60.4)
     for second in range(60):
         now[0] = second
-        progress.tell(Task("bytes", second, 60, 0))
+        progress.tell(Task("read", second, 60, 0))
         if second == 9:
             progress.damaged(BASE)
     assert said[0] == "reading takes about 60 s (Ctrl-C keeps what is there)"
@@ -112,7 +112,7 @@ def test_a_command_that_goes_on_says_what_it_does() -> None:
     progress = Progress(said.append, lambda: now[0])
     for tenth in range(200):
         now[0] = tenth / 10
-        progress.task = Task("bytes of the heap", 10 * tenth, 2000, 5.0) if tenth > 50 else None
+        progress.task = Task("heap", 10 * tenth, 2000, 5.0) if tenth > 50 else None
         progress.beat(tenth)
     assert said[:3] == ["10 bytes read", "20 bytes read", "40 bytes read"]
     assert said[3] == "800 of 2,000 bytes of the heap, about 4 s left"

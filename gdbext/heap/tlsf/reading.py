@@ -25,7 +25,7 @@ from gdbext.heap.geometry import FLAG_BITS, FREE_BIT, Pool, is_marker
 from gdbext.heap.tlsf.layout import TlsfLayout
 from gdbext.heap.tlsf.lists import neighbour_agrees
 from gdbext.model.said import said
-from gdbext.source.link import HEAP_BYTES, Task
+from gdbext.source.link import Task
 from gdbext.source.memory import Memory, joined
 
 PLANS = ("auto", "bulk", "headers")
@@ -136,7 +136,7 @@ class _Headers:
     def _fetch_ahead(self, payload: int, passed: int) -> None:
         """Reads on in one piece if that is faster for blocks like the last ones, which take `passed` bytes."""
         memory, pool = self.memory, self.pool
-        memory.progress.task = Task(HEAP_BYTES, payload - pool.first, pool.end - pool.first, self.began)
+        memory.progress.task = Task("heap", payload - pool.first, pool.end - pool.first, self.began)
         seconds = memory.link.seconds(passed)
         if memory.plan != "auto" or seconds is None or seconds >= _FEW_BLOCKS * memory.link.trip:
             self.ahead = 0
