@@ -16,10 +16,11 @@
 #define NAMES_DEFAULT 16u
 #define NAMES_MAX 250u
 #define STACK_BYTES_MIN (64u * (uint32_t)sizeof(memtrace_word))
-#define EVEN (sizeof(memtrace_word) == 8 ? ~1u : ~0u) /* tables of 32-bit words in front of wider ones */
+#define EVEN (sizeof(memtrace_word) == 8 ? ~1u : ~0u)            /* tables of 32-bit words in front of wider ones */
 #define INDEX_WORDS 16u                                          /* of the arena, for each word of its index */
 #define MEMORY_MAX ((size_t)EVENTS_MAX * sizeof(memtrace_event)) /* what is more stays unused */
-#define STACK_BYTES_MAX (sizeof(memtrace_word) == 8 ? MEMORY_MAX : (STACK_MASK & ~(memtrace_word)1) * sizeof(memtrace_word))
+#define STACK_BYTES_MAX \
+    (sizeof(memtrace_word) == 8 ? MEMORY_MAX : (STACK_MASK & ~(memtrace_word)1) * sizeof(memtrace_word))
 
 /* The start of struct memtrace_header but for the magic's first byte: an image of the program is no ring. */
 struct description {
@@ -58,8 +59,7 @@ static bool tables_count(struct memtrace_header *header, size_t bytes, const str
 {
     size_t stack_bytes = config->stack_bytes != 0 ? config->stack_bytes : bytes / 4;
     uint32_t names = config->names != 0 ? config->names : NAMES_DEFAULT;
-    if (stack_bytes < STACK_BYTES_MIN ||
-        (MEMTRACE_LIVE && config->live > bytes / sizeof(memtrace_live)) ||
+    if (stack_bytes < STACK_BYTES_MIN || (MEMTRACE_LIVE && config->live > bytes / sizeof(memtrace_live)) ||
         names - MEMTRACE_CONTEXT_FIRST_TASK > NAMES_MAX - MEMTRACE_CONTEXT_FIRST_TASK)
         return false;
     if (stack_bytes > STACK_BYTES_MAX)
