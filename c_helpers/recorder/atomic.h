@@ -53,6 +53,11 @@ typedef uint32_t memtrace_word;
 #define PLACE_WRITE_LAST(place, value) __atomic_store_n(place, value, __ATOMIC_RELEASE)
 #endif
 
+/* A test puts another core's turn between the load and the store of a step. */
+#ifndef MEMTRACE_TEST_BETWEEN
+#define MEMTRACE_TEST_BETWEEN() ((void)0)
+#endif
+
 #if ATOMICS_BY_LOCK
 /* The test that replaces the atomics by plain steps takes the lock away and keeps the rest. */
 static inline uintptr_t section_enter(void)
@@ -159,6 +164,7 @@ static inline memtrace_word word_swap(memtrace_word *place, memtrace_word value)
 {
     uintptr_t saved = section_enter();
     memtrace_word old = __atomic_load_n(place, __ATOMIC_RELAXED);
+    MEMTRACE_TEST_BETWEEN();
     PLACE_WRITE(place, value);
     section_leave(saved);
     return old;

@@ -55,8 +55,9 @@ static inline void sync_enter(struct recorder *ring, uint64_t now)
 /* An event whose time is too far from `moment` gets a record that tells it. That is a SYNC, in the event's slot, with the event
  * behind it, if nobody has reserved since and nobody else is writing one: then no later event's time lies before it, and no
  * other SYNC lies between. Else it is a record for this event alone. Without it the event is not written. */
-EVENT_WRITE_LINKAGE uint32_t event_write(uint32_t reservation, memtrace_word owner, memtrace_word address, memtrace_word size_heap,
-                     enum memtrace_kind kind, memtrace_word moment, struct recorder *ring)
+EVENT_WRITE_LINKAGE uint32_t event_write(uint32_t reservation, memtrace_word owner, memtrace_word address,
+                                         memtrace_word size_heap, enum memtrace_kind kind, memtrace_word moment,
+                                         struct recorder *ring)
 {
     uint64_t now = time_full();
     memtrace_word state = state_make((memtrace_word)now, memtrace_port_core(), kind);
@@ -73,8 +74,9 @@ EVENT_WRITE_LINKAGE uint32_t event_write(uint32_t reservation, memtrace_word own
             reservation = (uint32_t)about;
             about = sync_gap(&ring->header, now);
         }
-        bool is_told = slot_put(told, about, (uint32_t)now, (uint32_t)(now >> 32),
-                                (state & ~(memtrace_word)MEMTRACE_BUSY) | (syncs ? MEMTRACE_SYNC : MEMTRACE_TIME), ring);
+        bool is_told =
+            slot_put(told, about, (uint32_t)now, (uint32_t)(now >> 32),
+                     (state & ~(memtrace_word)MEMTRACE_BUSY) | (syncs ? MEMTRACE_SYNC : MEMTRACE_TIME), ring);
         if (syncs && is_told)
             sync_enter(ring, now);
         if (syncs)

@@ -73,7 +73,9 @@ def _instruction_rows(variant: str, name: str, *, bound: bool) -> Iterable[Row]:
     every = sorted(chain.from_iterable(samples.values()))
     note = f"median of {len(samples[1]):,} events; worst at depth 1: {max(samples[1]):,}"
     yield Row(f"an event with one PC, {name}", typical[1], 80 if bound else None, "instructions", note)
-    yield Row(f"each further frame, {name}", further, 20 if bound else None, "instructions", f"worst event: {every[-1]:,}")
+    yield Row(
+        f"each further frame, {name}", further, 20 if bound else None, "instructions", f"worst event: {every[-1]:,}"
+    )
     percentile = every[len(every) * 99 // 100]
     note = f"of 1 to {DEEPEST} frames; 99 of 100 take at most {percentile:,}"
     yield Row(f"all {len(every):,} events, {name}", mean(every), None, "instructions", note)

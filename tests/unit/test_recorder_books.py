@@ -322,7 +322,7 @@ def test_interrupts_at_any_instruction(bits: int, quick: int, scenario: str) -> 
 
 @pytest.mark.parametrize("quick", [0, 1])
 def test_nothing_undoes_a_freeze(quick: int) -> None:
-    """An assertion behind every instruction that opens or closes the ring: it is frozen then, and no event follows."""
+    """An assertion behind every instruction of what opens or closes the ring: it is frozen, and no event follows."""
     assert run(64, (f"-DMEMTRACE_QUICK={quick}",), "freezes").number("placed") > 500
 
 

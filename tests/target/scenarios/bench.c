@@ -30,7 +30,7 @@ static void depth_set(unsigned depth)
         uint32_t before = board_instructions(); \
         statement; \
         uint32_t all = board_instructions() - before; \
-        bench_note(all - bench_within - (within) * bench_counting, kind); \
+        bench_note(all - bench_within - (within)*bench_counting, kind); \
     } while (0)
 #else
 #define CALLED(kind, within, statement) statement

@@ -19,8 +19,9 @@
 #define CORES 2u
 #define TASKS 4u
 #define TICK 500u
-#define PAIRS_TIMED 2048u     /* of each core and level */
-#define PAIRS_TO_PAUSE 1000u  /* then nothing is recorded, but by interrupts, for longer than an event's own time reaches */
+#define PAIRS_TIMED 2048u /* of each core and level */
+#define PAIRS_TO_PAUSE \
+    1000u /* then nothing is recorded, but by interrupts, for longer than an event's own time reaches */
 #define PAUSE 5000u
 
 /* An allocation and a free each, on each core outside of interrupts. `-append pairs=N` takes fewer, so that a ring can keep all. */
@@ -62,7 +63,7 @@ SCENARIO static void pair_issue(unsigned core, unsigned interrupt, unsigned task
     times->at[0] = board_time();
     memtrace_alloc(MEMTRACE_CALLER(), (void *)address, smp_size(address), heap); /* LINE: smp-alloc */
     times->at[1] = board_time();
-    memtrace_free(MEMTRACE_CALLER(), (void *)address, heap);                     /* LINE: smp-free */
+    memtrace_free(MEMTRACE_CALLER(), (void *)address, heap); /* LINE: smp-free */
     times->at[2] = board_time();
     smp_issued[core][interrupt] += 2;
 }

@@ -562,7 +562,8 @@ static bool freeze_at(uint32_t step, void (*call)(void), uint32_t request, enum 
     uint32_t head = header->head;
     for (unsigned i = 0; came && i < 5; i++)
         free_once();
-    if (came && (header->state != MEMTRACE_FROZEN || header->head != head || header->request != MEMTRACE_REQUEST_LOOK)) {
+    if (came &&
+        (header->state != MEMTRACE_FROZEN || header->head != head || header->request != MEMTRACE_REQUEST_LOOK)) {
         fprintf(stderr, "step %u: state %u, request %u, %u events after\n", step, header->state, header->request,
                 header->head - head);
         exit(1);

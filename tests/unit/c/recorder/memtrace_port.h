@@ -16,6 +16,10 @@ struct memtrace_span {
     uintptr_t high;
 };
 
+/* Where the lock stands for atomic steps: the other cores' turn, between a step's load and its store. */
+void world_between(void);
+#define MEMTRACE_TEST_BETWEEN() world_between()
+
 unsigned memtrace_port_core(void);
 uint64_t memtrace_port_time_full(void);
 uint32_t memtrace_port_time(void);

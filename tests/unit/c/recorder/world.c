@@ -34,6 +34,13 @@ static void come_between(void)
         (void)sched_yield();
 }
 
+void world_between(void)
+{
+    static _Thread_local uint32_t steps;
+    if (world_yields && ++steps % 8 == 0)
+        (void)sched_yield();
+}
+
 unsigned memtrace_port_core(void)
 {
     come_between();

@@ -46,10 +46,10 @@ struct here {
 
 extern _Thread_local struct here here;
 extern uint64_t world_time;
-extern uint64_t world_step;             /* by which each look at the clock moves it; 0: it moves when a test says so */
+extern uint64_t world_step; /* by which each look at the clock moves it; 0: it moves when a test says so */
 extern _Thread_local void (*world_interrupt)(void); /* comes once, when the port is asked the next time */
-extern bool world_yields;               /* a thread that asks the port gives its core away, now and then */
-extern struct memtrace_span world_code; /* PCs whose low 32 bits are in it are code */
+extern bool world_yields;                           /* a thread that asks the port gives its core away, now and then */
+extern struct memtrace_span world_code;             /* PCs whose low 32 bits are in it are code */
 
 /* What is wrong with the port, for the self-test to find. */
 struct world_faults {
