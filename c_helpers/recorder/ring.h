@@ -60,7 +60,7 @@ static inline memtrace_word time_now(void)
 #if MEMTRACE_PORT_TICK_HZ != 0 && UINTPTR_MAX == 0xffffffffu
     return memtrace_port_time();
 #else
-    return time_full();
+    return (memtrace_word)time_full();
 #endif
 }
 

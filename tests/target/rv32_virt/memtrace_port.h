@@ -39,28 +39,24 @@ static inline uint32_t memtrace_port_time(void)
     return virt_time_low();
 }
 
+/* For `make bench`, as a port to FreeRTOS asks: is this core in an interrupt, else what is its entry in the array of current tasks? */
+static inline const struct board_running *running_here(void)
+{
 #ifdef MEMTRACE_TEST_BENCH_RTOS
-/* As a port to FreeRTOS asks: is this core in an interrupt, else what is its entry in the array of current tasks? */
-static inline const struct board_running *running_here(void)
-{
     return virt_current[virt_core()];
-}
-
-static inline uintptr_t memtrace_port_context(void)
-{
-    return virt_nesting[virt_core()] != 0 ? 1u : running_here()->context;
-}
 #else
-static inline const struct board_running *running_here(void)
-{
     return virt_here;
+#endif
 }
 
 static inline uintptr_t memtrace_port_context(void)
 {
-    return virt_here->context;
-}
+#ifdef MEMTRACE_TEST_BENCH_RTOS
+    if (virt_nesting[virt_core()] != 0)
+        return 1;
 #endif
+    return running_here()->context;
+}
 
 static inline const char *memtrace_port_task_name(uintptr_t handle)
 {
