@@ -128,10 +128,9 @@ class Geometry(Record):
 
     def possible(self, words: Sequence[int], largest: int) -> Optional[List[Tuple[int, int]]]:
         """Returns the possible header words among the words of some memory, and which of the places for headers in it
-        each has. Returns None if a header's address counts, too: then `header_reader` must read each.
+        each has. Returns None if each must be read by `header_reader`, which takes longer.
         """
-        smallest = self.smallest
-        return [(index, word) for index, word in enumerate(words) if smallest <= word <= largest]
+        return None
 
     def old_link(self, end: int) -> Optional[int]:
         """Returns where old free-list links to the block behind `end` point; None if users' bytes hold none."""

@@ -27,9 +27,10 @@ def for_terminal(text: str, width: Optional[int], colours: bool) -> str:
     return "\n".join(_coloured(line) if colours else line for line in lines)
 
 
-def fitted(text: str, stream: TextIO) -> str:
+def fitted(text: str, stream: Optional[TextIO]) -> str:
     """Returns a text for a stream of the shell: wrapped if that is a terminal."""
-    return for_terminal(text, shutil.get_terminal_size().columns if stream.isatty() else None, colours=False)
+    is_terminal = stream is not None and stream.isatty()
+    return for_terminal(text, shutil.get_terminal_size().columns if is_terminal else None, colours=False)
 
 
 def _coloured(line: str) -> str:

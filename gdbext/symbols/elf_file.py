@@ -13,6 +13,7 @@ import hashlib
 import os
 import struct
 from bisect import bisect_right
+from itertools import islice
 from typing import Any, BinaryIO, Dict, Iterator, List, NamedTuple, Optional, Tuple
 
 from gdbext.model.said import Text, said
@@ -25,6 +26,7 @@ from gdbext.symbols.elf_bounds import bytes_of, sections_of
 
 _FUNCTION, _OBJECT, _NO_TYPE = 2, 1, 0
 _UNDEFINED = 0
+_MOST_LIBRARIES = 256
 _WRITTEN, _ALLOCATED, _CODE = 1, 2, 4  # flags of a section
 _MOST_SECTIONS = 1 << 12  # a linked program has some dozens
 _MOST_SYMBOLS = 1 << 20
@@ -123,10 +125,9 @@ class ElfFile:
 
     def libraries(self) -> List[str]:
         """Returns the names of the shared libraries that the program asks for."""
-        section = self.elf.get_section_by_name(".dynamic")
         try:
-            tags = [] if section is None else list(section.iter_tags("DT_NEEDED"))
-            return [str(tag.needed) for tag in tags]
+            tags = (tag for section in self._named(".dynamic") for tag in section.iter_tags("DT_NEEDED"))
+            return [str(tag.needed) for tag in islice(tags, _MOST_LIBRARIES)]
         except Exception:  # on a damaged file pyelftools raises any kind of exception
             return []
 

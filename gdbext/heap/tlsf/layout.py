@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import FrozenSet, List, Optional, Tuple
+from typing import FrozenSet, List, Optional, Sequence, Tuple
 
 from gdbext.heap.geometry import FREE_BIT, PREV_FREE_BIT, Geometry
 from gdbext.model.region import Span
@@ -58,6 +58,11 @@ class TlsfLayout(Geometry):
         """Returns the size with both flags. The flags are taken from the neighbours."""
         free = FREE_BIT if following is not None and following & PREV_FREE_BIT else 0
         return size | free | (PREV_FREE_BIT if before is not None and before & FREE_BIT else 0)
+
+    def possible(self, words: Sequence[int], largest: int) -> Optional[List[Tuple[int, int]]]:
+        """Returns the possible header words among the words of some memory: they stand there as they are."""
+        smallest = self.smallest
+        return [(index, word) for index, word in enumerate(words) if smallest <= word <= largest]
 
     def old_link(self, end: int) -> Optional[int]:
         """Returns the address of the word in front of the next size word: TLSF's blocks begin there."""
