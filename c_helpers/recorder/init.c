@@ -54,45 +54,43 @@ static const struct description description = {
     .core_bits = MEMTRACE_CORE_BITS,
 };
 
-/* The tables of the header, in its order. */
-enum { EVENTS, STACKS, STACK_INDEX, LIVE, NAMES, TABLES };
-
-_Static_assert(offsetof(struct memtrace_header, names) - offsetof(struct memtrace_header, events) ==
-                   NAMES * sizeof(struct memtrace_table),
-               "tables stand one behind the other");
-
 /* How many entries each table has, but for the events; false: that is too few, or surely too many. */
-static bool tables_count(struct memtrace_table *tables, size_t bytes, const struct memtrace_config *config)
+static bool tables_count(struct memtrace_header *header, size_t bytes, const struct memtrace_config *config)
 {
     size_t stack_bytes = config->stack_bytes != 0 ? config->stack_bytes : bytes / 4;
     uint32_t names = config->names != 0 ? config->names : NAMES_DEFAULT;
-    uint32_t live = MEMTRACE_LIVE ? config->live : 0;
-    if (stack_bytes < STACK_BYTES_MIN || stack_bytes > bytes || live > bytes / sizeof(memtrace_live) ||
+    if (stack_bytes < STACK_BYTES_MIN || (MEMTRACE_LIVE && config->live > bytes / sizeof(memtrace_live)) ||
         names - MEMTRACE_CONTEXT_FIRST_TASK > NAMES_MAX - MEMTRACE_CONTEXT_FIRST_TASK)
         return false;
     if (stack_bytes > STACK_BYTES_MAX)
         stack_bytes = STACK_BYTES_MAX;
-    tables[EVENTS].count = 0; /* as many as the others leave */
-    tables[NAMES].count = names;
-    tables[LIVE].count = live & ~(LIVE_WAYS - 1u);
-    tables[STACKS].count = (uint32_t)(stack_bytes / sizeof(memtrace_word));
-    tables[STACK_INDEX].count = tables[STACKS].count / INDEX_WORDS & EVEN;
+    header->names.count = names;
+    if (MEMTRACE_LIVE)
+        header->live.count = config->live & ~(LIVE_WAYS - 1u);
+    header->stacks.count = (uint32_t)(stack_bytes / sizeof(memtrace_word));
+    header->stack_index.count = header->stacks.count / INDEX_WORDS & EVEN;
     return true;
 }
 
 /* Every table's place; false: too few events are left. None is so large that their sum would not fit. */
-static bool tables_place(struct memtrace_table *tables, uint32_t bytes)
+static bool tables_place(struct memtrace_header *header, uint32_t bytes)
 {
-    static const uint8_t sizes[TABLES] = {sizeof(memtrace_event), sizeof(memtrace_word), sizeof(uint32_t),
-                                          sizeof(memtrace_live), sizeof(struct memtrace_name)};
+    static const uint8_t sizes[] = {sizeof(memtrace_event), sizeof(memtrace_word), sizeof(uint32_t),
+                                    sizeof(memtrace_live), sizeof(struct memtrace_name)};
     uint32_t at = offsetof(struct recorder, names);
-    for (unsigned i = TABLES; i-- > 0;) {
-        tables[i].offset = at;
-        tables[i].entry_size = sizes[i];
-        at += tables[i].count * sizes[i];
+    struct memtrace_table *table = &header->names;
+    for (unsigned i = sizeof sizes - 1;; i--, table--) {
+        table->offset = at;
+        table->entry_size = sizes[i];
+        if (i == 0)
+            break;
+        at += table->count * sizes[i];
     }
-    tables[EVENTS].count = (bytes - at) / (uint32_t)sizeof(memtrace_event);
-    return at + EVENTS_MIN * sizeof(memtrace_event) <= bytes;
+    if (at + EVENTS_MIN * sizeof(memtrace_event) > bytes)
+        return false;
+    header->events.count = (bytes - at) / (uint32_t)sizeof(memtrace_event);
+    header->total_size = at + header->events.count * (uint32_t)sizeof(memtrace_event);
+    return true;
 }
 
 /* Word 0 of the arena is a stack of no depth, and the PC behind it must be none. The fixed contexts have
@@ -101,7 +99,6 @@ static void recorder_fill(struct recorder *ring)
 {
     struct memtrace_header *header = &ring->header;
     char *base = (char *)ring;
-    header->total_size = header->events.offset + header->events.count * (uint32_t)sizeof(memtrace_event);
     ring->states = (memtrace_word *)(void *)(base + header->events.offset) + STATE_WORD;
     ring->arena = (memtrace_word *)(void *)(base + header->stacks.offset);
     ring->stack_index = (uint32_t *)(void *)(base + header->stack_index.offset);
@@ -123,18 +120,19 @@ static void recorder_fill(struct recorder *ring)
 bool memtrace_init(void *memory, size_t bytes, const struct memtrace_config *config)
 {
     static const struct memtrace_config defaults = {0};
-    struct memtrace_table tables[TABLES];
+    struct memtrace_header header; /* made here: what is refused leaves the memory as it was */
     struct recorder *ring = memory;
     if (memory == NULL || (uintptr_t)memory % 8u != 0)
         return false;
     if (bytes > MEMORY_MAX)
         bytes = MEMORY_MAX;
-    if (!tables_count(tables, bytes, config != NULL ? config : &defaults) || !tables_place(tables, (uint32_t)bytes))
+    memset(&header, 0, sizeof header);
+    memcpy(&header, &description, sizeof description);
+    if (!tables_count(&header, bytes, config != NULL ? config : &defaults) || !tables_place(&header, (uint32_t)bytes))
         return false;
     memtrace_ring = NULL;
     memset(memory, 0, bytes);
-    memcpy(memory, &description, sizeof description);
-    memcpy((char *)memory + offsetof(struct memtrace_header, events), tables, sizeof tables);
+    ring->header = header;
     recorder_fill(ring);
     stores_order();
     *(volatile uint8_t *)ring->header.magic = MEMTRACE_MAGIC_FIRST;

@@ -28,10 +28,9 @@ void text_copy(char *target, size_t bytes, const char *text)
 {
     if (text == NULL)
         text = "";
-    for (const char *end = target + bytes; target != end; target++) {
-        *target = *text;
-        text += *text != '\0';
-    }
+    for (const char *end = target + bytes; target != end;)
+        if ((*target++ = *text++) == '\0')
+            break;
 }
 
 /* A deleted task's entry is given to who has its name. */
