@@ -44,7 +44,7 @@ def extent_of(
     after = snapshot.prefix(address, min(_REACH_BYTES, max(0, high - address)))
     base = address - len(before)
     own = {place - base for start, end in own_words for place in range(max(start, base), min(end, address))}
-    for kind, measure in _KINDS if length else ():
+    for kind, measure in _KINDS if length and after else ():
         back, forth = measure(before, after, own)
         back = _without_pointer(snapshot, address, back, own, low, high)
         look = "zero" if kind == "fill" and after[0] == 0 else kind
