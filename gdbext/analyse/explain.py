@@ -173,7 +173,7 @@ def _accuse_hit(case: Case, crossed: bool) -> None:
     if crossed and into == 0 and case.length <= _SHORT_WORDS * word and case.extent.start % word == 0:
         score = RUN + 1  # whole words up to its start: what is written before it, as much as past the other's end
     if goes_on > 0 and (not crossed or own):
-        score = RUN if not crossed else PROVEN + 1
+        score = PROVEN + 1 if crossed else RUN + 1 if own else RUN
         why = said("run-to-last") if own else said("run-into", bytes=goes_on)
     case.accuse(score, case.block)
     case.tell(score, "underflow", case.user, said("underflow", block=case.user), why)

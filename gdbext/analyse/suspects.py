@@ -89,7 +89,8 @@ class Witness:
             return "freed" if self.heap_free(payload) else "used"
         at_stop = life.refused and life.freed_seq is None  # the free that the calls at the stop are in
         refused = at_stop or any(event.seq == life.freed_seq for event, _ in self.history.double_frees())
-        stopped = life.refused if self.history.refused() else self.operation().in_allocator
+        died = self.history.refused()
+        stopped = life.freed_seq in {one.freed_seq for one in died} if died else self.operation().in_allocator
         return "freeing" if life.in_flight and stopped and (refused or not self.heap_free(payload)) else "freed"
 
     def heap_free(self, payload: int) -> bool:
