@@ -80,7 +80,7 @@ def test_gdb_fits_the_terminal() -> None:
     for width, text in shown.items():
         assert fits(text, width) and plain(text) == plain(whole)
         firsts = {line.partition(" ")[0] for line in text.splitlines()}
-        assert firsts <= {"", "heap", "not", "trace:"} and "" not in text.splitlines()
+        assert firsts <= {"", "heap", "not", "trace:", "who:"} and "" not in text.splitlines()
 
 
 def test_a_gdb_without_a_terminal_wraps_nothing() -> None:

@@ -77,7 +77,8 @@ def test_a_ring_is_searched_and_the_cost_said_first_and_once(read: float, cost: 
     clock = f"python import itertools, time; time.monotonic = itertools.count(0, {read}).__next__"
     done = run_scenario("seed", [Capture(command), Capture("malloc-log --limit 1")], before=[clock])
     found, direct = (captured.output for captured in done.captured)
-    said = [line for line in found.splitlines() if line.startswith("memtrace: ") and not line.endswith(" left")]
+    progress = (" left", " bytes read")
+    said = [line for line in found.splitlines() if line.startswith("memtrace: ") and not line.endswith(progress)]
     assert len(said) == 1 and re.fullmatch(f"memtrace: {cost}", said[0]), found
     shown = [line for line in found.splitlines() if not line.startswith("memtrace: ")]
     assert direct.splitlines()[:2] == shown[:2]
@@ -179,7 +180,7 @@ def test_a_prefix_alone_lists_its_members(prefix: str) -> None:
     [
         ("memtrace chek", "there is no `memtrace chek`: did you mean check?; see `help memtrace`"),
         ("set memtrace plam", "there is no `set memtrace plam`: did you mean plan?; "),
-        ("show memtrace xyz", "there is no `show memtrace xyz`: see `help show memtrace`"),
+        ("show memtrace xyz", "there is no `show memtrace xyz`; see `help show memtrace`"),
         ("memtrace gdb app.elf", "memtrace gdb is a command of the shell, outside of GDB; see `help memtrace gdb`"),
     ],
 )
@@ -207,7 +208,9 @@ def test_a_setting_that_cannot_be_obeyed_while_the_target_runs_stays_as_it_was()
         said = gdb.command("set memtrace auto-stop off")
         assert said.startswith("memtrace: GDB says: Cannot execute this command while the target is running.")
         assert said.strip().count("\n") == 0
-        assert gdb.command("show memtrace auto-stop") == "Whether memtrace stops at heap assertions: on.\n"
+        assert gdb.command("show memtrace auto-stop") == (
+            "Whether memtrace stops where the program dies: at assertions, aborts and faults: on.\n"
+        )
 
 
 def test_the_plan_changes_what_is_read_and_not_what_is_said() -> None:
