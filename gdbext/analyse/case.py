@@ -55,9 +55,13 @@ class Case:
         why: Optional[Said] = None,
         witness: Optional[Witness] = None,
     ) -> None:
-        """Adds a suspect unless it is one already. `witness` is that of the suspect's heap, if it is another heap."""
+        """Adds a suspect, unless more speaks for it already. `witness` is that of the suspect's heap, if it is another
+        heap.
+        """
         suspect = (witness or self.witness).suspect(raw, self.extent, life, why)
-        self._suspects.setdefault((suspect.payload, suspect.seq, suspect.freed_seq), (score, suspect))
+        key = (suspect.payload, suspect.seq, suspect.freed_seq)
+        if key not in self._suspects or self._suspects[key][0] < score:
+            self._suspects[key] = (score, suspect)
 
     def ranked(self) -> Ranked:
         """Returns the suspects and the explanations, likeliest first."""

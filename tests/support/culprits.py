@@ -125,6 +125,7 @@ def assert_named(bug: Bug, report: Report) -> None:
     assert primary["explanations"][0]["kind"] == bug.kind
     assert primary["explanations"][0]["payload"] == primary["suspects"][0]["payload"]
     assert primary["explanations"][0]["evidence"]
+    assert (report["who"]["kind"], report["who"]["payload"]) == (bug.kind, primary["suspects"][0]["payload"])
     assert_party(primary["suspects"][0], bug.first)
     if bug.second is not None:
         assert any(matches(suspect, bug.second) for suspect in primary["suspects"][1:])
