@@ -79,6 +79,20 @@ def test_what_is_not_there_is_no_damage(case: Case) -> None:
     assert wrong == {}
 
 
+@pytest.mark.parametrize("case", [case for case in CLEAN if case.heap.kind in ("tlsf", "multi_heap")], ids=name)
+def test_a_control_block_with_a_hole_is_not_read_as_another(case: Case) -> None:
+    """Where its tables end cannot be told, or by what is there: never by words that are not."""
+    low, high = case.heap.address + 256, behind_control(case) - 64
+    wrong = {}
+    # A dynamic control block of 29 levels with 16 lists each would end here.
+    for place in (case.heap.address + 0x7D8, *range(low, high, max(4, (high - low) // 16 & ~3))):
+        heap = report(case, (place, place + 0x400))
+        told = [finding["text"] for finding in heap["findings"] if finding["severity"] == "damage"]
+        if told or heap["status"] not in ("clean", "unreadable"):
+            wrong[f"{place:#x}"] = (heap["layout"], told)
+    assert wrong == {}
+
+
 @pytest.mark.parametrize("case", CLEAN, ids=name)
 def test_blocks_on_both_sides_of_a_hole_are_listed(case: Case) -> None:
     """But for a few next to it: old headers in a block whose own is missing cannot be told from new ones."""

@@ -82,6 +82,21 @@ def test_without_xstart_an_old_heap_says_that_it_guesses(name: str) -> None:
     assert [item["check"] for item in said["skipped"] if "xStart" in item["why"]] == ["free-flag"]
 
 
+@pytest.mark.parametrize("name", BUILDS)
+def test_an_array_that_is_cut_is_incomplete_and_not_damaged(name: str) -> None:
+    """Its variables are cut, too: nothing tells where it ends."""
+    heap, wrong = heap_of(BUILDS[name], 3, 160), {}
+    ((array, data),) = heap.images(statics=False)
+    places = [payload for payload, _, _ in heap.blocks()]
+    for cut in (*Random(name).sample(range(256, len(data)), 12), *(payload - array for payload in places[4::9])):
+        (report,) = check([(array, data[:cut])], f"freertos_heap_2@{heap.first:#x}")["heaps"]
+        told = [finding["text"] for finding in report["findings"]]
+        leads_out = max(at + size for at, size in listed(report, "used") | listed(report, "free")) > array + cut
+        if told or (leads_out and (report["status"], report["end_known"]) != ("unreadable", False)):
+            wrong[hex(cut)] = (report["status"], told)
+    assert wrong == {}
+
+
 @pytest.mark.parametrize("total", [10_000, 8190, 12_345])
 @pytest.mark.parametrize("marked", [True, False])
 def test_an_array_of_any_size(total: int, marked: bool) -> None:

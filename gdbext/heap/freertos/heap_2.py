@@ -8,6 +8,7 @@ beside xEnd.
 Rejected: believing a size because it leads past damage (any size does); old next pointers of used blocks as proof that
 a block is free. They prove only that a block begins where they lead: blocks are never joined.
 Cost: one walk, and one more for each candidate for the end if headers do not lead to it.
+If the memory at hand ends and a block or pointers lead on behind it, the heap is open: its rest is not judged.
 Limits: without xStart, old heaps do not tell which blocks are free. The longest list that their pointers allow is
 taken.
 """
@@ -38,6 +39,7 @@ _ALIGNING_BYTES = 32  # aligning the array loses fewer bytes than this
 _BESIDE_BYTES = 256  # xStart and xEnd are no further apart: they are variables of one file
 _POINTER_BYTES = 1 << 26  # pointers lead no further
 _XEND_SCORE = 3  # points for an end that xEnd tells but that does not fit the known array
+_FEWEST_BEHIND = 2  # headers in a row up to the memory's end: the block that leads out of it has a wrong size
 _MOST_CANDIDATES = 8  # places tried for xEnd
 _VARIABLES_BYTES = 4096  # xEnd is looked for in ranges of variables up to this size
 _LOOKED_AT_BYTES = 64 << 10  # in all such ranges: a core may have thousands
@@ -64,6 +66,15 @@ class Heap2Layout(LinkedBlocks):
     def behind_pool(self, pool: Pool) -> int:
         """Returns the address behind the pool's last byte, with the odd bytes of the last block."""
         return super().behind_pool(pool) + self.odd
+
+    @property
+    def leads_away(self) -> bool:
+        """True if the heap goes on behind the memory at hand."""
+        return self.pools[-1].open
+
+    def leads_beyond(self, value: Optional[int]) -> bool:
+        """True if a pointer leads to where an open heap goes on: to a block, or to xEnd."""
+        return value is not None and self.leads_away and 0 <= value - self.behind < FAR_BYTES and not value % self.word
 
     def target_of(self, value: Optional[int]) -> Optional[int]:
         """Returns the payload of the block that a pointer leads to; None if it leads to no block. xEnd is no block."""
@@ -148,6 +159,7 @@ class _Reader:
         self.hints = hints
         self.furthest = self.high + FAR_BYTES  # highest end that is believed: an image may be cut off
         self.sizes: List[int] = []  # sizes of the blocks up to `stop`, with their headers
+        self.open_end: Optional[int] = None
         self.borders = {self.address}  # addresses of their headers, and `stop`
         place = self.address
         while place < self.stop:
@@ -169,7 +181,33 @@ class _Reader:
         if sure:
             return sure[:1]
         rest = [(self.stop, _HEADERS_STOP)] if self.stop > self.address else []
+        self.open_end = None if by_xend else self._open_end()
+        if self.open_end is not None:
+            return [(self.open_end, _HEADERS_STOP)]
         return [*by_xend, *rest] if by_xend else [*self._memory_end(), *rest][:1]
+
+    def _open_end(self) -> Optional[int]:
+        """Returns the address up to which blocks are known, if the heap goes on behind the memory at hand; else None.
+        The last block leads there, or pointers to different places do: only one of these can be xEnd.
+        """
+        if "array_end" in self.hints:
+            return None
+        tail, word = self.stop + self._size_at(self.stop), self.probe.word
+        in_array = self._array() is not None and tail % word == 0 and self._is_sound(self.stop)
+        if self.high < tail <= self.furthest and in_array and self._chain_end(self.stop)[0] < _FEWEST_BEHIND:
+            return tail
+        links = {self.read(place) or 0 for place in self.borders if place < self.stop}
+        beyond = {link for link in links if self.high <= link < self.furthest and link % word == 0}
+        return self.stop if len(beyond) > 1 else None
+
+    def _is_sound(self, place: int) -> bool:
+        """True if the words at `place` look like a header: a used block's pointer is NULL if the allocated bit is set.
+        Else the pointer must be able to lead to a block.
+        """
+        word, link = self.probe.word, self.read(place)
+        if (self.read(place + word) or 0) >> (8 * word - 1):
+            return link == 0
+        return bool(link and link % word == 0 and abs(link - place) < _POINTER_BYTES)
 
     def _fills_its_array(self, end: int) -> bool:
         """True if a heap up to `end` leaves less than 32 bytes of its array unused: aligning may lose these."""
@@ -214,8 +252,8 @@ class _Reader:
         array = self._array()
         if array is None or ("array_end" not in self.hints and self.high - self.stop > FAR_BYTES):
             return
-        end, tail = self._chain_end(), self.stop + self._size_at(self.stop)
-        if end is not None:
+        (_, end), tail = self._chain_end(self.address), self.stop + self._size_at(self.stop)
+        if end:
             yield end, _MEMORY_ENDS
         elif array[1] - array[0] - (tail - self.address) in _ALIGNMENTS:
             yield tail, _MEMORY_ENDS
@@ -229,25 +267,24 @@ class _Reader:
     def _size_at(self, place: int) -> int:
         return (self.read(place + self.probe.word) or 0) & (1 << (8 * self.probe.word - 1)) - 1
 
-    def _chain_end(self) -> Optional[int]:
-        """Returns the end of the longest chain of sound headers that fills the array; None if there is none."""
+    def _chain_end(self, begin: int) -> Tuple[int, int]:
+        """Returns the number of headers in the longest sound chain behind `begin` that fills the array, and its end;
+        (0, 0) if there is none.
+        """
         probe, word = self.probe, self.probe.word
         best: Dict[int, Tuple[int, int]] = {}
-        low = max(self.address, self.stop - WINDOW_BYTES, self.high - FAR_BYTES)
+        low = max(begin, self.stop - WINDOW_BYTES, self.high - FAR_BYTES)
         for place in range(self.high - (self.high - self.address) % word, low, -word):
             size = self._size_at(place)
             behind = place + size
             if size < probe.header or size % word:
                 continue
-            # The pointer must be NULL if the allocated bit is set. Else it must be able to lead to a block.
-            link, used = self.read(place), (self.read(place + word) or 0) >> (8 * word - 1)
-            leads = bool(link and link % word == 0 and abs(link - place) < _POINTER_BYTES)
-            if link == 0 if used else leads:
+            if self._is_sound(place):
                 if behind in best:
                     best[place] = (best[behind][0] + 1, best[behind][1])
                 elif self.high >= behind and self._fills_its_array(behind):
                     best[place] = (1, behind)
-        return max(best.values(), default=(0, None))[1]
+        return max(best.values(), default=(0, 0))
 
     def layout_to(self, end: _End) -> Heap2Layout:
         """Returns the layout of the heap if it ends at `end`."""
@@ -257,7 +294,7 @@ class _Reader:
         counted = None if counter is None else self.memory.word(counter)
         layout = replace(
             self.probe, align=align, header=header, smallest=align, odd=odd, ends_at=why,
-            pools=(Pool(self.address + header, address - odd + header),),
+            pools=(Pool(self.address + header, address - odd + header, address == self.open_end),),
             counter=None if counter is None or counted is None else (counter, counted),
         )  # fmt: skip
         walk = Walk(layout)
@@ -314,6 +351,7 @@ class _Reader:
         verified = [value for value in [*votes, *self._lookalikes()] if self.is_end_of(layout, value)]
         behind = 2 * layout.word
         unread = [value for value, _ in votes.most_common() if not self.memory.may_read(value, value + behind)]
+        unread = [] if layout.leads_away else unread  # it may be a block as well
         return next(iter([*verified, *unread]), None)
 
     def is_end_of(self, layout: Heap2Layout, place: Optional[int]) -> bool:
@@ -429,7 +467,7 @@ def link_agrees(layout: Heap2Layout, read: WordReader, broken: FrozenSet[int] = 
         value = read(layout.next_place(payload))
         if layout.marked and not word & FREE_BIT:
             return value == 0
-        if layout.is_last_link(value):
+        if layout.is_last_link(value) or layout.leads_beyond(value):
             return True
         target = layout.target_of(value)
         if target in broken:

@@ -68,7 +68,8 @@ def _is_sound(facts: HeapFacts, value: int) -> bool:
     """True if a pointer leads to a block, to xEnd, or into a gap where a block may be."""
     layout = narrowed(facts.layout, Heap2Layout)
     target = layout.target_of(value)
-    return layout.is_last_link(value) or (target is not None and (target in facts.position or in_gap(facts, target)))
+    leads_out = layout.is_last_link(value) or layout.leads_beyond(value)
+    return leads_out or (target is not None and (target in facts.position or in_gap(facts, target)))
 
 
 def check_list(facts: HeapFacts) -> Iterator[Fault]:
@@ -77,7 +78,7 @@ def check_list(facts: HeapFacts) -> Iterator[Fault]:
     free = [payload for payload in facts.walk.payloads if facts.is_free(payload) and payload not in wrong]
     found = [*_bad_head(facts), *_bad_links(facts, free), *_rings(facts, free)]
     yield from found
-    if found or wrong or facts.walk.breaks:
+    if found or wrong or facts.walk.breaks or narrowed(facts.layout, Heap2Layout).leads_away:
         return
     pointers_to = _pointer_counts(facts, free)
     alone = sorted((payload for payload in free if payload not in pointers_to), key=facts.size_of)
@@ -123,7 +124,7 @@ def _pointer_problem(facts: HeapFacts, payload: int, value: int, sizes: List[int
     """Says why a free block's pointer cannot be right; returns None if it can. `sizes`: all free sizes, sorted."""
     layout, size = narrowed(facts.layout, Heap2Layout), facts.size_of(payload)
     target = layout.target_of(value)
-    if target is not None and in_gap(facts, target):
+    if layout.leads_beyond(value) or (target is not None and in_gap(facts, target)):
         return None
     larger = sizes[bisect_right(sizes, size) :]
     if layout.is_last_link(value):
@@ -161,7 +162,7 @@ def _rings(facts: HeapFacts, free: List[int]) -> Iterator[Fault]:
 def check_counter(facts: HeapFacts) -> Iterator[Fault]:
     """Checks that xFreeBytesRemaining is the sum of the free blocks with their headers."""
     layout = narrowed(facts.layout, Heap2Layout)
-    if layout.counter is None or facts.walk.breaks or wrong_flags(facts):
+    if layout.counter is None or facts.walk.breaks or layout.leads_away or wrong_flags(facts):
         return
     if not layout.marked and layout.head is None:
         return

@@ -5,7 +5,7 @@ Approach: in the right layout nearly all list heads are the control block's own 
 of a block. So all layouts and constants are tried, and such heads are counted. They are compared with their bitmaps and
 with the chain of blocks behind. A dynamic control block stores its constants in several places. If one disagrees with
 the others, that is a flaw, and the layout still counts. Constants that agree outweigh damaged lists. If no layout's
-lists convince, the first chain of blocks does.
+lists convince, the first chain of blocks does. Words that were not read are no evidence against a layout.
 Rejected: version numbers; computing the constants from the pool's size (max_bytes may be larger than the pool); the
 first layout that fits (a damaged control block fits none).
 Cost: some 4 KiB read, a hundred differences of a running sum, and as many chains, of which the wrong ones end at once.
@@ -70,16 +70,20 @@ def recognise_tlsf(
     convincing = False
     for layout, facts in fitting:
         chain, first = _chain_score(read, layout, last), _first_score(sums, layout, facts)
-        if chain == _CHAIN and _counts(sums, layout)[1] >= _FEWEST_EMPTY:
+        wrong = _bits_wrong(memory.snapshot, read, layout) if chain or first is not None else 0
+        # Words that were not read are no evidence against another layout: all bits at hand must agree with this one.
+        told = not holes or holes[0][0] >= layout.first or not wrong
+        if chain == _CHAIN and told and _counts(sums, layout)[1] >= _FEWEST_EMPTY:
             chained.append(layout)
         if first is None:
             continue
         convincing = convincing or first > 0
         # If words were not read, the layout needs other proof: a chain of blocks, all four facts of a dynamic control
-        # block, or a hole that begins right behind the tables.
-        ends_unread = bool(holes) and layout.tables_end <= holes[0][0] < layout.first and not facts
-        if not holes or chain or ends_unread or facts > _FACTS_NEEDED:
-            whole.append((first - 2 * _bits_wrong(memory.snapshot, read, layout) + chain, layout))
+        # block, or a hole that begins right behind the tables of a static one.
+        is_static = not facts and not layout.flaws
+        ends_unread = bool(holes) and layout.tables_end <= holes[0][0] < layout.first and is_static
+        if not holes or (told and (chain or ends_unread)) or facts > _FACTS_NEEDED:
+            whole.append((first - 2 * wrong + chain, layout))
     if chained and not convincing:  # the lists are overwritten: the first place from which blocks lead on is the pool
         return min(chained, key=lambda layout: layout.first)
     return max(whole, key=lambda one: one[0], default=(0, None))[1]
@@ -157,11 +161,13 @@ def _counts(sums: Sums, layout: TlsfLayout) -> Tuple[int, int, int]:
 
 
 def _bits_wrong(snapshot: Snapshot, read: WordReader, layout: TlsfLayout) -> int:
-    """Returns the number of lists whose bit contradicts their head."""
+    """Returns the number of lists whose bit contradicts their head. What was not read contradicts nothing."""
     wrong = 0
     for slot in range(layout.slots):
         head, bitmap, bit = layout.slot_words(slot)
-        wrong += (read(head) != layout.control) != bool((snapshot.word32(bitmap) or 0) >> bit & 1)
+        value, bits = read(head), snapshot.word32(bitmap)
+        if value is not None and bits is not None:
+            wrong += (value != layout.control) != bool(bits >> bit & 1)
     return wrong
 
 
