@@ -29,7 +29,7 @@ void memtrace_control(enum memtrace_request request, const char *name)
             counter_add(&ring->header.lost_stopped);
             return;
         }
-        what = name_number(ring, MEMTRACE_NAME_MARK, 0, name);
+        what = name_number(ring, 0, name, MEMTRACE_NAME_MARK);
     } else {
         if (state == MEMTRACE_FROZEN && what == MEMTRACE_RECORDING) {
             if (MEMTRACE_LIVE)

@@ -23,7 +23,6 @@ void memtrace_assert_failed(struct memtrace_caller caller, const char *text, uns
         text_copy(header->assert_text, sizeof header->assert_text, text);
         text_copy(header->assert_function, sizeof header->assert_function, function);
         u32_store(&header->state, MEMTRACE_FROZEN);
-        memory_order();
         gate_update(ring);
     }
     memtrace_assert_stop();

@@ -22,13 +22,15 @@ static inline uint32_t gate_closers(const struct recorder *ring)
  * exchange may have come too early to undo it. */
 void gate_update(struct recorder *ring)
 {
-    uint32_t closers;
-    do {
-        closers = gate_closers(ring);
+    for (uint32_t seen = UINT32_MAX;;) { /* nothing yet */
+        memory_order();
+        uint32_t closers = gate_closers(ring);
+        if (closers == seen)
+            return;
         uint32_t look = closers != MEMTRACE_RECORDING ? MEMTRACE_REQUEST_LOOK : 0;
         (void)u32_replace(&ring->header.request, look ^ MEMTRACE_REQUEST_LOOK, look);
-        memory_order();
-    } while (gate_closers(ring) != closers);
+        seen = closers;
+    }
 }
 
 #if MEMTRACE_FILTERS

@@ -2,8 +2,8 @@
  *
  * Dividing the user's memory: the recorder's own part, names, live table, stacks with their index, and events in the rest.
  *
- * Approach: a cursor walks over the descriptions of the tables, from the last to the first, and gives each its place; what does
- * not fit is refused before anything is written. The header's first bytes are copied from a constant.
+ * Approach: each table's place is behind the one before it; what does not fit is refused before anything is written. The
+ * header's first bytes are copied from a constant.
  * Rejected: fixed arrays sized at compile time (the user knows his memory, not we his tables).
  * Assumptions: nobody else records while it runs.
  */
@@ -54,8 +54,19 @@ static const struct description description = {
     .core_bits = MEMTRACE_CORE_BITS,
 };
 
-/* How many entries each table has, but for the events; false: that is too few, or surely too many. */
-static bool tables_count(struct memtrace_header *header, size_t bytes, const struct memtrace_config *config)
+/* What the header says of its tables, in the order of their places. */
+struct tables {
+    struct memtrace_table names, live, stack_index, stacks, events;
+};
+
+static struct memtrace_table table_behind(struct memtrace_table before, uint32_t entry_size, uint32_t count)
+{
+    return (struct memtrace_table){before.offset + before.entry_size * before.count, entry_size, count};
+}
+
+/* Every table's place and entries, events in what is left; false: those are too few, or another table is too small or surely too
+ * large. None is so large that their sum would not fit. */
+static bool tables_place(struct tables *tables, size_t bytes, const struct memtrace_config *config)
 {
     size_t stack_bytes = config->stack_bytes != 0 ? config->stack_bytes : bytes / 4;
     uint32_t names = config->names != 0 ? config->names : NAMES_DEFAULT;
@@ -64,76 +75,66 @@ static bool tables_count(struct memtrace_header *header, size_t bytes, const str
         return false;
     if (stack_bytes > STACK_BYTES_MAX)
         stack_bytes = STACK_BYTES_MAX;
-    header->names.count = names;
-    if (MEMTRACE_LIVE)
-        header->live.count = config->live & ~(LIVE_WAYS - 1u);
-    header->stacks.count = (uint32_t)(stack_bytes / sizeof(memtrace_word));
-    header->stack_index.count = header->stacks.count / INDEX_WORDS & EVEN;
-    return true;
-}
-
-/* Every table's place; false: too few events are left. None is so large that their sum would not fit. */
-static bool tables_place(struct memtrace_header *header, uint32_t bytes)
-{
-    static const uint8_t sizes[] = {sizeof(memtrace_event), sizeof(memtrace_word), sizeof(uint32_t),
-                                    sizeof(memtrace_live), sizeof(struct memtrace_name)};
-    uint32_t at = offsetof(struct recorder, names);
-    struct memtrace_table *table = &header->names;
-    for (unsigned i = sizeof sizes - 1;; i--, table--) {
-        table->offset = at;
-        table->entry_size = sizes[i];
-        if (i == 0)
-            break;
-        at += table->count * sizes[i];
-    }
-    if (at + EVENTS_MIN * sizeof(memtrace_event) > bytes)
+    uint32_t live = MEMTRACE_LIVE ? config->live & ~(LIVE_WAYS - 1u) : 0u;
+    uint32_t words = (uint32_t)(stack_bytes / sizeof(memtrace_word));
+    tables->names = (struct memtrace_table){offsetof(struct recorder, names), sizeof(struct memtrace_name), names};
+    tables->live = table_behind(tables->names, sizeof(memtrace_live), live);
+    tables->stack_index = table_behind(tables->live, sizeof(uint32_t), words / INDEX_WORDS & EVEN);
+    tables->stacks = table_behind(tables->stack_index, sizeof(memtrace_word), words);
+    tables->events = table_behind(tables->stacks, sizeof(memtrace_event), 0);
+    if (tables->events.offset + EVENTS_MIN * sizeof(memtrace_event) > bytes)
         return false;
-    header->events.count = (bytes - at) / (uint32_t)sizeof(memtrace_event);
-    header->total_size = at + header->events.count * (uint32_t)sizeof(memtrace_event);
+    tables->events.count = (uint32_t)(bytes - tables->events.offset) / (uint32_t)sizeof(memtrace_event);
     return true;
 }
 
 /* Word 0 of the arena is a stack of no depth, and the PC behind it must be none. The fixed contexts have
  * keys, for the quick way, and no names: a reader knows them. */
-static void recorder_fill(struct recorder *ring)
+static void recorder_fill(struct recorder *ring, const struct tables *tables)
 {
     struct memtrace_header *header = &ring->header;
     char *base = (char *)ring;
-    ring->states = (memtrace_word *)(void *)(base + header->events.offset) + STATE_WORD;
-    ring->arena = (memtrace_word *)(void *)(base + header->stacks.offset);
-    ring->stack_index = (uint32_t *)(void *)(base + header->stack_index.offset);
-    ring->index_limit = header->events.count << MEMTRACE_LAP_BITS;
-    header->stack_words_used = 2;
+    memcpy(header, &description, sizeof description);
     header->self = (uintptr_t)header;
+    header->total_size = tables->events.offset + tables->events.count * (uint32_t)sizeof(memtrace_event);
     header->tick_hz = MEMTRACE_PORT_TICK_HZ;
-    if (frames_region() != 0)
-        header->code_region = (uint32_t)frames_region();
+    memtrace_port_build_id(header->build_id);
+    header->events = tables->events;
+    header->stacks = tables->stacks;
+    header->stack_index = tables->stack_index;
+    header->live = tables->live;
+    header->names = tables->names;
+    header->stack_words_used = 2;
     if (MEMTRACE_FILTERS)
         memset(&header->heap_mask, 0xff, sizeof header->heap_mask + sizeof header->context_mask);
+    if (frames_region() != 0)
+        header->code_region = (uint32_t)frames_region();
+    ring->states = (memtrace_word *)(void *)(base + tables->events.offset) + STATE_WORD;
+    ring->arena = (memtrace_word *)(void *)(base + tables->stacks.offset);
+    ring->stack_index = (uint32_t *)(void *)(base + tables->stack_index.offset);
+    ring->index_limit = tables->events.count << MEMTRACE_LAP_BITS;
     if (MEMTRACE_QUICK) {
         *name_key(&ring->names[MEMTRACE_CONTEXT_ISR]) = MEMTRACE_CONTEXT_ISR;
         *name_key(&ring->names[MEMTRACE_CONTEXT_OTHER]) = WORD_ONES;
     }
-    memtrace_port_build_id(header->build_id);
 }
 
 bool memtrace_init(void *memory, size_t bytes, const struct memtrace_config *config)
 {
-    static const struct memtrace_config defaults = {0};
-    struct memtrace_header header; /* made here: what is refused leaves the memory as it was */
+    struct memtrace_config wanted = {0};
+    struct tables tables; /* made here: what is refused leaves the memory as it was */
     struct recorder *ring = memory;
     if (memory == NULL || (uintptr_t)memory % 8u != 0)
         return false;
     if (bytes > MEMORY_MAX)
         bytes = MEMORY_MAX;
-    memset(&header, 0, sizeof header);
-    memcpy(&header, &description, sizeof description);
-    if (!tables_count(&header, bytes, config != NULL ? config : &defaults) || !tables_place(&header, (uint32_t)bytes))
+    if (config != NULL)
+        wanted = *config;
+    if (!tables_place(&tables, bytes, &wanted))
         return false;
     memtrace_ring = NULL;
     memset(memory, 0, bytes);
-    ring->header = header;
-    recorder_fill(ring);
+    recorder_fill(ring, &tables);
     stores_order();
     *(volatile uint8_t *)ring->header.magic = MEMTRACE_MAGIC_FIRST;
     PLACE_PUBLISH(&memtrace_ring, &ring->header);

@@ -11,6 +11,8 @@
  */
 #include "names.h"
 
+#include "ring.h"
+
 #define KEY_DELETED WORD_ONES
 
 static bool text_equals(const char *padded, const char *text)
@@ -28,9 +30,10 @@ void text_copy(char *target, size_t bytes, const char *text)
 {
     if (text == NULL)
         text = "";
-    for (const char *end = target + bytes; target != end;)
-        if ((*target++ = *text++) == '\0')
-            break;
+    for (const char *end = target + bytes; target != end; target++) {
+        *target = *text;
+        text += *text != '\0';
+    }
 }
 
 /* A deleted task's entry is given to who has its name. */
@@ -43,7 +46,7 @@ static bool name_is(struct memtrace_name *name, memtrace_word key, const char *t
     return true;
 }
 
-uint32_t name_number(struct recorder *ring, enum memtrace_name_kind kind, memtrace_word key, const char *text)
+uint32_t name_number(struct recorder *ring, memtrace_word key, const char *text, enum memtrace_name_kind kind)
 {
     if (text == NULL)
         text = "";
@@ -67,7 +70,7 @@ uint32_t task_number(struct recorder *ring, memtrace_word handle)
     if (handle <= MEMTRACE_CONTEXT_ISR)
         return (uint32_t)handle;
     const char *text = memtrace_port_task_name((uintptr_t)handle);
-    return name_number(ring, MEMTRACE_NAME_CONTEXT, handle, text);
+    return name_number(ring, handle, text, MEMTRACE_NAME_CONTEXT);
 }
 
 uint32_t context_number(struct recorder *ring)
@@ -78,10 +81,10 @@ uint32_t context_number(struct recorder *ring)
 void memtrace_task_deleted(uintptr_t handle)
 {
     struct recorder *ring = recorder_get();
-    if (ring == NULL || handle <= MEMTRACE_CONTEXT_ISR) /* no task: marks and free entries have the key 0 */
+    if (ring == NULL || handle <= MEMTRACE_CONTEXT_ISR) /* no task: marks, free entries, fixed contexts */
         return;
-    struct memtrace_name *name = name_at(ring, MEMTRACE_CONTEXT_FIRST_TASK);
-    for (uint32_t left = ring->header.names.count; left-- > MEMTRACE_CONTEXT_FIRST_TASK; name++) {
+    struct memtrace_name *name = ring->names;
+    for (uint32_t left = ring->header.names.count; left > 0; left--, name++) {
         if (word_peek(name_key(name)) == handle)
             word_store(name_key(name), KEY_DELETED);
     }

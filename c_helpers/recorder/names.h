@@ -24,7 +24,7 @@ static inline memtrace_word *name_key(struct memtrace_name *name)
 
 /* Number of the entry with this text (NULL: an empty one), made now if there is none; MEMTRACE_CONTEXT_OTHER, and counted, if there
  * is no room. */
-uint32_t name_number(struct recorder *ring, enum memtrace_name_kind kind, memtrace_word key, const char *text);
+uint32_t name_number(struct recorder *ring, memtrace_word key, const char *text, enum memtrace_name_kind kind);
 
 uint32_t task_number(struct recorder *ring, memtrace_word handle);
 

@@ -153,23 +153,19 @@ struct memtrace_realloc memtrace_realloc_begin(struct memtrace_caller caller, vo
     return (struct memtrace_realloc){caller, (uintptr_t)put.owner, put.reservation};
 }
 
-static void realloc_end_put(struct put begun, uintptr_t old_block, uintptr_t new_block, size_t size, unsigned heap)
+void memtrace_realloc_end(struct memtrace_realloc begun, void *old_block, void *new_block, size_t size, unsigned heap)
 {
+    if (old_block == NULL || (size == 0 && new_block != NULL)) {
+        memtrace_alloc(begun.caller, new_block, size, heap);
+        return;
+    }
+    uintptr_t address = (uintptr_t)new_block;
     if (MEMTRACE_LIVE)
-        live_change(old_block | LIVE_MOVING, new_block != 0 ? 0 : old_block);
+        live_change((uintptr_t)old_block | LIVE_MOVING, address != 0 ? 0 : (uintptr_t)old_block);
     if (begun.reservation == RESERVATION_NONE)
         return;
     struct memtrace_caller link = {0, (begun.owner & OWNER_MASK) | slot_link(begun.reservation)};
-    struct put put = event_slow(link, new_block, size, heap, MEMTRACE_REALLOC_END);
-    if (MEMTRACE_LIVE && new_block != 0 && put.reservation != RESERVATION_NONE)
-        live_insert(recorder_get(), new_block, size, heap, (struct put){put.reservation, begun.owner});
-}
-
-void memtrace_realloc_end(struct memtrace_realloc begun, void *old_block, void *new_block, size_t size, unsigned heap)
-{
-    struct put put = {begun.reservation, begun.owner};
-    if (old_block == NULL || (size == 0 && new_block != NULL))
-        memtrace_alloc(begun.caller, new_block, size, heap);
-    else
-        realloc_end_put(put, (uintptr_t)old_block, (uintptr_t)new_block, size, heap);
+    struct put put = event_slow(link, address, size, heap, MEMTRACE_REALLOC_END);
+    if (MEMTRACE_LIVE && address != 0 && put.reservation != RESERVATION_NONE)
+        live_insert(recorder_get(), address, size, heap, (struct put){put.reservation, begun.owner});
 }

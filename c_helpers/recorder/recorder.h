@@ -93,9 +93,4 @@ static inline memtrace_word *moment_at(struct recorder *ring)
 #endif
 }
 
-static inline void counter_add(uint32_t *counter)
-{
-    (void)u32_add(counter, 1);
-}
-
 #endif

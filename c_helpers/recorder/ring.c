@@ -6,6 +6,11 @@
 
 struct memtrace_header *memtrace_ring;
 
+void counter_add(uint32_t *counter)
+{
+    (void)u32_add(counter, 1);
+}
+
 #if MEMTRACE_QUICK
 #define EVENT_WRITE_LINKAGE
 #else
@@ -14,7 +19,7 @@ struct memtrace_header *memtrace_ring;
 
 /* The reservation as a lap and an index in the ring. Whoever got the first of a lap turns the head, too: exactly one does,
  * so an addition suffices, and lap * count + index stays what it was. */
-static __attribute__((noinline)) uint32_t reservation_turn(struct recorder *ring, uint32_t reservation)
+static __attribute__((noinline)) uint32_t reservation_turn(uint32_t reservation, struct recorder *ring)
 {
     if (!reservation_is_past(ring, reservation))
         return reservation;
@@ -63,9 +68,9 @@ EVENT_WRITE_LINKAGE uint32_t event_write(uint32_t reservation, memtrace_word own
     memtrace_word state = state_make((memtrace_word)now, memtrace_port_core(), kind);
     bool newest = u32_load(&ring->header.head) == reservation + 1u;
     bool far = (memtrace_word)now - moment + TIME_SKEW >= TIME_NEAR + TIME_SKEW && MEMTRACE_PORT_TICK_HZ != 0;
-    reservation = reservation_turn(ring, reservation);
+    reservation = reservation_turn(reservation, ring);
     if (far) {
-        uint32_t told = reservation_turn(ring, head_reserve(ring));
+        uint32_t told = reservation_turn(head_reserve(ring), ring);
         memtrace_word about = slot_link(reservation);
         bool syncs = newest && u32_replace(&ring->syncing, 0, 1);
         if (syncs) {

@@ -87,6 +87,9 @@ uint32_t event_write(uint32_t reservation, memtrace_word owner, memtrace_word ad
 uint32_t event_put(struct recorder *ring, memtrace_word owner, memtrace_word address, memtrace_word size_heap,
                    enum memtrace_kind kind);
 
+/* Counts one. Not inline: what only the slow ways do is to be small. */
+void counter_add(uint32_t *counter);
+
 /* Does the reservation lie past the ring's end, so that it must be turned into the next lap? */
 static inline bool reservation_is_past(const struct recorder *ring, uint32_t reservation)
 {
@@ -99,7 +102,7 @@ static inline __attribute__((always_inline)) void slot_refuse(memtrace_word *slo
 {
     if (old != WORD_ONES)
         word_publish(slot, old);
-    counter_add(&ring->header.lost_busy);
+    (void)u32_add(&ring->header.lost_busy, 1);
 }
 
 /* Writes the event that the reservation is for; false: the slot was another writer's. Nothing here is called, so that the quick

@@ -14,6 +14,8 @@
  */
 #include "stack.h"
 
+#include "ring.h"
+
 #define HASH_FACTOR 2654435761u /* Knuth's: its product's upper bits depend on all of a PC's */
 
 enum visit { VISIT_NONE, VISIT_COMPARE, VISIT_STORE };
@@ -60,10 +62,11 @@ uint32_t stack_intern(struct recorder *ring, struct memtrace_caller caller)
                 return number;
             before = number;
         }
-        uint32_t last = ring->header.stacks.count - depth - 2;
+        uint32_t words = depth + 2;
+        uint32_t last = ring->header.stacks.count - words;
         uint32_t own = u32_load(&ring->header.stack_words_used);
         if (own <= last)
-            own = u32_add(&ring->header.stack_words_used, depth + 2);
+            own = u32_add(&ring->header.stack_words_used, words);
         if (own > last) {
             counter_add(&ring->header.stacks_full);
             return 0;
