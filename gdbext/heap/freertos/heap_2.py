@@ -202,8 +202,9 @@ class _Reader:
             return tail
         links = {self.read(place) or 0 for place in self.borders if place < self.stop}
         near = (link for link in links if link and link % word == 0 and abs(link - self.stop) < _POINTER_BYTES)
-        outside = {*(link for link in near if not self.address <= link < self.high), *self._lookalikes()}
-        return self.stop if len(outside) > 1 and any(self.high <= link < self.furthest for link in outside) else None
+        behind = self.high - self.probe.header + 1  # no whole header is at hand from there on
+        outside = {*(link for link in near if not self.address <= link < behind), *self._lookalikes()}
+        return self.stop if len(outside) > 1 and any(behind <= link < self.furthest for link in outside) else None
 
     def _is_sound(self, place: int) -> bool:
         """True if the words at `place` look like a header: a used block's pointer is NULL if the allocated bit is set.
@@ -327,16 +328,22 @@ class _Reader:
             return max(lost, self.probe.word)
         by_sizes = self._shared_by(sizes)
         # The array has a round size and loses one alignment. So with an alignment of 8 the whole heap is no multiple
-        # of 16.
+        # of 16. An open heap does not tell its size.
         twice = 2 * USUAL_ALIGNMENT
-        if by_sizes == USUAL_ALIGNMENT and self.address % twice == whole % twice == 0 and _share(sizes, twice) == 1:
+        if (
+            end != self.open_end
+            and by_sizes == USUAL_ALIGNMENT
+            and self.address % twice == whole % twice == 0
+            and _share(sizes, twice) == 1
+        ):
             return twice
         return by_sizes
 
     def _shared_by(self, sizes: List[int]) -> int:
         """Returns 32 or 16 if enough sizes are multiples of it, else 8, or a word if the sizes contradict 8."""
         for align in _COARSER:
-            others = sum(1 for size in sizes if size % align)
+            # A header takes one unit of alignment, and what it is for at least another.
+            others = sum(1 for size in sizes if size % align or size < 2 * align)
             if (
                 self.address % align == 0
                 and len(sizes) >= BLOCKS_BEYOND_CHANCE
