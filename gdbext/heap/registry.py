@@ -54,6 +54,9 @@ def read_heap(memory: Memory, region: Region, proven: Mapping[int, Proven]) -> U
     read = snapshot.word_reader(layout.control, layout.end)
     walk = allocator.walk(layout, read, Evidence(proven, None, snapshot))
     guards = allocator.guards(walk, read, snapshot)
+    if not guards.shift and proven and any(broken.word is None for broken in walk.breaks):
+        # Behind bytes that were not read, users' pointers may have been taken for the allocator's.
+        guards = allocator.guards(allocator.walk(layout, read, Evidence({}, None, snapshot)), read, snapshot)
     shift = guards.shift
     if shift and walk.breaks:  # the trace knows users' pointers; the walk needs the allocator's payloads
         moved = {payload - shift: (size + shift, why) for payload, (size, why) in proven.items()}

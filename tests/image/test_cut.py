@@ -93,6 +93,21 @@ def test_a_control_block_with_a_hole_is_not_read_as_another(case: Case) -> None:
     assert wrong == {}
 
 
+@pytest.mark.parametrize("case", [case for case in CLEAN if case.heap.kind.startswith("freertos")], ids=name)
+def test_freertos_ends_where_markers_prove_it(case: Case) -> None:
+    """Not where an image ends or a hole does, wherever that is."""
+    random, first, wrong = Random(case.id), case.images[0], {}
+    for _ in range(24):
+        low, high, other = sorted(random.sample(range(first.base + 64, first.base + first.length), 3))
+        pieces = without(without(images_of(case)[:1], (low, high)), (other, first.base + first.length))
+        for parts in (pieces, pieces[:1]):
+            (heap,) = check([*parts, *images_of(case)[1:]], case.heap.option)["heaps"]
+            told = [finding["text"] for finding in heap["findings"] if finding["severity"] == "damage"]
+            if told:
+                wrong[f"{low:#x}..{high:#x} {other:#x}"] = told
+    assert wrong == {}
+
+
 @pytest.mark.parametrize("case", CLEAN, ids=name)
 def test_blocks_on_both_sides_of_a_hole_are_listed(case: Case) -> None:
     """But for a few next to it: old headers in a block whose own is missing cannot be told from new ones."""

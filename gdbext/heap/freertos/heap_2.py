@@ -17,11 +17,11 @@ from __future__ import annotations
 
 from collections import Counter
 from itertools import accumulate
-from typing import Dict, FrozenSet, Iterator, List, Optional, Sequence, Set, Tuple
+from typing import Dict, FrozenSet, Iterable, Iterator, List, Optional, Sequence, Set, Tuple
 
 from gdbext.heap.allocator import LARGEST_HEAP
 from gdbext.heap.cover import NOTHING_KNOWN, Agrees, Evidence
-from gdbext.heap.ends import FAR_BYTES, WINDOW_BYTES, PagedReader, follow, known_until, look_ahead
+from gdbext.heap.ends import CONVINCING_BLOCKS, FAR_BYTES, WINDOW_BYTES, PagedReader, follow, known_until, look_ahead
 from gdbext.heap.freertos.layout import BLOCKS_BEYOND_CHANCE, USUAL_ALIGNMENT, LinkedBlocks
 from gdbext.heap.geometry import FLAG_BITS, FREE_BIT, Flaw, Pool
 from gdbext.heap.walk import Node, Walk, walk_listed, walk_pools
@@ -39,7 +39,6 @@ _ALIGNING_BYTES = 32  # aligning the array loses fewer bytes than this
 _BESIDE_BYTES = 256  # xStart and xEnd are no further apart: they are variables of one file
 _POINTER_BYTES = 1 << 26  # pointers lead no further
 _XEND_SCORE = 3  # points for an end that xEnd tells but that does not fit the known array
-_FEWEST_BEHIND = 2  # headers in a row up to the memory's end: the block that leads out of it has a wrong size
 _MOST_CANDIDATES = 8  # places tried for xEnd
 _VARIABLES_BYTES = 4096  # xEnd is looked for in ranges of variables up to this size
 _LOOKED_AT_BYTES = 64 << 10  # in all such ranges: a core may have thousands
@@ -171,20 +170,25 @@ class _Reader:
         """Returns the ends that the heap may have. A sure one comes alone. xEnd tells the end by the heap's size; it is
         found by its symbol, or where free blocks' pointers lead, or by its looks.
         """
-        word, known, by_xend = self.probe.word, self.hints.get("xEnd"), []
-        for place in [known] if known is not None else [*self._pointer_targets(), *self._lookalikes()]:
-            end = self.address + (self.memory.word(place + word) or 0)
-            fits = end > self.stop or (end > self.address and end in self.borders)
-            if self.memory.word(place) == 0 and fits and end <= self.furthest:
-                by_xend.append((end, _AS_TOLD))
+        known = self.hints.get("xEnd")
+        by_xend = list(self._told_by([known] if known is not None else self._pointer_targets()))
+        self.open_end = None if by_xend else self._open_end()
+        if self.open_end is not None:
+            return [(self.open_end, _HEADERS_STOP)]
+        by_xend = by_xend if by_xend or known is not None else list(self._told_by(self._lookalikes()))
         sure = [one for one in by_xend if one[0] == self.stop or self._fills_its_array(one[0])]
         if sure:
             return sure[:1]
         rest = [(self.stop, _HEADERS_STOP)] if self.stop > self.address else []
-        self.open_end = None if by_xend else self._open_end()
-        if self.open_end is not None:
-            return [(self.open_end, _HEADERS_STOP)]
         return [*by_xend, *rest] if by_xend else [*self._memory_end(), *rest][:1]
+
+    def _told_by(self, places: Iterable[int]) -> Iterator[_End]:
+        """Yields the ends that xEnd tells if it is at one of these places."""
+        for place in places:
+            end = self.address + (self.memory.word(place + self.probe.word) or 0)
+            fits = end > self.stop or (end > self.address and end in self.borders)
+            if self.memory.word(place) == 0 and fits and end <= self.furthest:
+                yield end, _AS_TOLD
 
     def _open_end(self) -> Optional[int]:
         """Returns the address up to which blocks are known, if the heap goes on behind the memory at hand; else None.
@@ -194,11 +198,13 @@ class _Reader:
             return None
         tail, word = self.stop + self._size_at(self.stop), self.probe.word
         in_array = self._array() is not None and tail % word == 0 and self._is_sound(self.stop)
-        if self.high < tail <= self.furthest and in_array and self._chain_end(self.stop)[0] < _FEWEST_BEHIND:
+        if self.high < tail <= self.furthest and in_array and self._chain_end(self.stop)[0] < CONVINCING_BLOCKS:
             return tail
         links = {self.read(place) or 0 for place in self.borders if place < self.stop}
-        beyond = {link for link in links if self.high <= link < self.furthest and link % word == 0}
-        return self.stop if len(beyond) > 1 else None
+        near = (link for link in links if link and link % word == 0 and abs(link - self.stop) < _POINTER_BYTES)
+        behind = self.high - self.probe.header + 1  # no whole header is at hand from there on
+        outside = {*(link for link in near if not self.address <= link < behind), *self._lookalikes()}
+        return self.stop if len(outside) > 1 and any(behind <= link < self.furthest for link in outside) else None
 
     def _is_sound(self, place: int) -> bool:
         """True if the words at `place` look like a header: a used block's pointer is NULL if the allocated bit is set.
@@ -322,16 +328,22 @@ class _Reader:
             return max(lost, self.probe.word)
         by_sizes = self._shared_by(sizes)
         # The array has a round size and loses one alignment. So with an alignment of 8 the whole heap is no multiple
-        # of 16.
+        # of 16. An open heap does not tell its size.
         twice = 2 * USUAL_ALIGNMENT
-        if by_sizes == USUAL_ALIGNMENT and self.address % twice == whole % twice == 0 and _share(sizes, twice) == 1:
+        if (
+            end != self.open_end
+            and by_sizes == USUAL_ALIGNMENT
+            and self.address % twice == whole % twice == 0
+            and _share(sizes, twice) == 1
+        ):
             return twice
         return by_sizes
 
     def _shared_by(self, sizes: List[int]) -> int:
         """Returns 32 or 16 if enough sizes are multiples of it, else 8, or a word if the sizes contradict 8."""
         for align in _COARSER:
-            others = sum(1 for size in sizes if size % align)
+            # A header takes one unit of alignment, and what it is for at least another.
+            others = sum(1 for size in sizes if size % align or size < 2 * align)
             if (
                 self.address % align == 0
                 and len(sizes) >= BLOCKS_BEYOND_CHANCE

@@ -32,7 +32,7 @@ from gdbext.heap.ends import (
     known_until,
     look_ahead,
 )
-from gdbext.heap.freertos.layout import BLOCKS_BEYOND_CHANCE, FreeRtosLayout, link_in
+from gdbext.heap.freertos.layout import BLOCKS_BEYOND_CHANCE, REACH_BYTES, FreeRtosLayout, link_in
 from gdbext.heap.geometry import FREE_BIT, Pool
 from gdbext.heap.walk import Node, Walk, walk_listed, walk_pools
 from gdbext.model.record import replace
@@ -49,7 +49,6 @@ _FEWEST_UNENDED = 8  # blocks that a region without an end marker must have
 _STATICS_SCORE = 8.0  # points for an end that a variable points to
 _STATICS_BYTES = 4 << 20  # bytes of memory in which that variable is looked for
 _REGION = "region"  # name of a further region's layout while it is built; its canary is known
-_REACH_BYTES = 64 << 20  # a heap is followed no further than this outside of the memory at hand
 
 
 class FreeRtos(NamedTuple):
@@ -150,7 +149,7 @@ def _settled(memory: Memory, layout: FreeRtosLayout, last: int, version: int) ->
     near = [end for end in ends if version == 4 or end - stop <= WINDOW_BYTES] or ends
     pools = [Pool(first, end) for end in near if end > first]
     masked = [_masked(layout, read, pool) for pool in (*pools, *outside)]
-    by_statics = _end_by_statics(memory, layout, [one.end for one in masked if one.end > stop], last)
+    by_statics = _end_by_statics(memory, layout, [one.end for one in masked if one.end - layout.header > stop], last)
     bonus = {by_statics: _STATICS_SCORE}
     return min(masked, key=lambda one: _spoiled(one, read, stop, last) - bonus.get(one.end, 0), default=None)
 
@@ -169,8 +168,8 @@ def _reach(memory: Memory, layout: FreeRtosLayout, read: WordReader, last: int, 
     """Returns the highest payload that the heap may have. If the memory at hand has holes, the heap goes on behind one
     where sizes, pointers or blocks prove it.
     """
-    spans = [(low, high) for low, high in memory.ranges() if last < low <= last + _REACH_BYTES][:_MOST_HOLES]
-    beyond = _stop(layout, read, layout.first + _REACH_BYTES) if spans else layout.first
+    spans = [(low, high) for low, high in memory.ranges() if last < low <= last + REACH_BYTES][:_MOST_HOLES]
+    beyond = _stop(layout, read, layout.first + REACH_BYTES) if spans else layout.first
     if beyond == layout.first or (read(layout.place_of_size(beyond)) == 0 and beyond <= last):
         return last
     before: Optional[int] = None
@@ -178,7 +177,7 @@ def _reach(memory: Memory, layout: FreeRtosLayout, read: WordReader, last: int, 
         if before != last:
             before, masked = last, _masked(layout, read, Pool(layout.first, _last_in(layout, high), True))
             leads = sorted({masked.target_of(value) or 0 for value in _chain(masked, read)})
-            beyond = _stop(layout, read, layout.first + _REACH_BYTES)
+            beyond = _stop(layout, read, layout.first + REACH_BYTES)
         if _goes_on(masked, read, beyond, leads, (low, high), version):
             last = _last_in(layout, high)
     return last
@@ -218,7 +217,7 @@ def _outside(memory: Memory, layout: FreeRtosLayout, read: WordReader, last: int
     if not memory.ranges():
         return []
     whole = _masked(layout, read, Pool(layout.first, last, True))
-    beyond = _stop(layout, read, layout.first + _REACH_BYTES)
+    beyond = _stop(layout, read, layout.first + REACH_BYTES)
     ends = [beyond] if beyond > last and read(layout.place_of_size(beyond)) is None else []
     found = chains(
         whole,
@@ -226,7 +225,7 @@ def _outside(memory: Memory, layout: FreeRtosLayout, read: WordReader, last: int
         _leads_on(whole, read),
         max(stop + layout.align, last - WINDOW_BYTES),
         last,
-        lambda payload: payload if last < payload < last + _REACH_BYTES else None,
+        lambda payload: payload if last < payload < last + REACH_BYTES else None,
     )
     blocks, behind = max(found.values(), default=(0, 0))
     ends += [behind] if blocks >= CONVINCING_BLOCKS else []
@@ -236,7 +235,7 @@ def _outside(memory: Memory, layout: FreeRtosLayout, read: WordReader, last: int
         one = _masked(layout, read, pool)
         values = [value ^ one.canary for value in _chain(one, read) if value is not None]
         targets = (value + layout.header for value in values if value % layout.align == 0)
-        pools[number] = replace(pool, end=max([pool.end, *(end for end in targets if end < pool.end + _REACH_BYTES)]))
+        pools[number] = replace(pool, end=max([pool.end, *(end for end in targets if end < pool.end + REACH_BYTES)]))
     return pools
 
 
@@ -284,7 +283,8 @@ def _ends_region(layout: FreeRtosLayout, read: WordReader, first: int, stop: int
 
 def _end_by_statics(memory: Memory, layout: FreeRtosLayout, ends: List[int], last: int) -> Optional[int]:
     """Returns the end that a variable (pxEnd) points to; None if none does. `ends` must lie behind the place where the
-    walk stops: xStart may point to that place itself, if it is the first free block and its header was cleared.
+    walk stops: xStart may point to that place itself, if it is the first free block and its header was cleared. Its
+    user's pointer leads to it, too.
     """
     width = memory.source.pointer_size
     able = [(end - layout.header, end) for end in ends if not (end - layout.header) >> 8 * width]
@@ -402,7 +402,7 @@ def _canary_votes(layout: FreeRtosLayout, walk: Walk, read: WordReader) -> Itera
         if value is not None:
             yield value ^ (other - layout.header)
     marker = read(layout.next_place(layout.end))
-    leads_on = layout.end <= (marker or 0) < layout.end + _REACH_BYTES and (marker or 0) % layout.align == 0
+    leads_on = layout.end <= (marker or 0) < layout.end + REACH_BYTES and (marker or 0) % layout.align == 0
     if marker is not None and not leads_on and read(layout.place_of_size(layout.end)) == 0:
         yield marker
 
@@ -466,15 +466,12 @@ def _with_more_regions(memory: Memory, layout: FreeRtosLayout, given: List[Pool]
 
 def _with_beyond(memory: Memory, layout: FreeRtosLayout, version: int) -> FreeRtosLayout:
     """Returns the layout with `beyond`: the targets of the chain outside of the memory at hand that can be believed.
-    They lie in other regions of heap_5, or in the rest of an open pool.
+    They lie in other regions of heap_5. What leads into the rest of an open pool is believed in any case.
     """
     values = _chain(layout, PagedReader(memory, layout.first))
     targets = {value ^ layout.canary for value in values if value is not None}
     absent = {target for target in targets if target % layout.align == 0 and not memory.may_read(target, target + 1)}
-    goes_on = [pool.end - layout.header for pool in layout.pools if pool.open]
-    believed = {
-        target for target in absent if version == 5 or any(low <= target < low + _REACH_BYTES for low in goes_on)
-    }
+    believed = absent if version == 5 else set()
     return replace(layout, beyond=frozenset(believed - {layout.canary, 0}))
 
 

@@ -13,6 +13,7 @@ from gdbext.symbols.shapes import Types
 _ALLOCATES = "pvPortMalloc"  # the source of this function has the structure of block headers
 _LARGEST_LINK = 256  # bytes of a block header
 USUAL_ALIGNMENT = 8  # bytes
+REACH_BYTES = 64 << 20  # a heap is followed no further than this outside of the memory at hand
 BLOCKS_BEYOND_CHANCE = 8  # it is no chance if so many blocks all have a coarser alignment
 
 
@@ -93,8 +94,14 @@ class FreeRtosLayout(LinkedBlocks):
 
     canary: int
     used_next: int  # the next pointer of used blocks: 0, or the canary
-    beyond: FrozenSet[int] = frozenset()  # targets of the chain in memory that is not at hand
+    beyond: FrozenSet[int] = frozenset()  # targets of the chain in regions that are not at hand
     told: bool = False  # True if headers have the form that debug information tells, not the kernel's own
+
+    def leads_beyond(self, value: int) -> bool:
+        """True if a pointer leads to where the heap goes on: to another region, or into the rest of an open pool."""
+        target = value ^ self.canary
+        rests = (target - pool.end + self.header for pool in self.pools if pool.open)
+        return target in self.beyond or (not target % self.align and any(0 <= rest < REACH_BYTES for rest in rests))
 
     def target_of(self, value: Optional[int]) -> Optional[int]:
         """Returns the payload of the block or end marker that a stored pointer leads to; None if it leads elsewhere."""

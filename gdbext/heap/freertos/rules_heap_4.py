@@ -83,7 +83,7 @@ def check_chain(facts: HeapFacts) -> Iterator[Fault]:
         ends = [pool.end for pool in layout.pools if one < pool.end and (other is None or pool.end < other)]
         wanted = {*ends} if other is None else {other, *ends[:1]}
         target = layout.target_of(value)
-        if target in wanted or (value ^ layout.canary) in layout.beyond:
+        if target in wanted or layout.leads_beyond(value):
             continue
         if target is not None and target > one and in_gap(facts, target):
             continue
@@ -110,9 +110,12 @@ def _pointer_problem(facts: HeapFacts, payload: int, target: Optional[int]) -> S
 
 
 def check_marker(facts: HeapFacts) -> Iterator[Fault]:
-    """Yields end markers whose size is not 0. In heap_4, which has one region, the next pointer must be NULL too."""
+    """Yields end markers whose size is not 0. In heap_4, which has one region, the next pointer must be NULL too. No
+    marker is proven where an open pool ends, nor behind memory that was not read.
+    """
     layout = narrowed(facts.layout, FreeRtosLayout)
-    for pool in layout.pools:
+    unread = {broken.next for broken in facts.walk.breaks if broken.word is None}
+    for pool in (pool for pool in layout.pools if not pool.open and pool.end not in unread):
         size, value = facts.read(layout.place_of_size(pool.end)), facts.read(layout.next_place(pool.end))
         place = layout.next_place(pool.end)
         if size:
