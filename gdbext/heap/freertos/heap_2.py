@@ -15,6 +15,7 @@ taken.
 from __future__ import annotations
 
 from collections import Counter
+from functools import cached_property
 from itertools import accumulate
 from typing import Dict, FrozenSet, Iterator, List, Optional, Sequence, Set, Tuple
 
@@ -160,7 +161,7 @@ class _Reader:
         found by its symbol, or where free blocks' pointers lead, or by its looks.
         """
         word, known, by_xend = self.probe.word, self.hints.get("xEnd"), []
-        for place in [known] if known is not None else [*self._pointer_targets(), *self._lookalikes()]:
+        for place in [known] if known is not None else [*self._pointer_targets(), *self._lookalikes]:
             end = self.address + (self.memory.word(place + word) or 0)
             fits = end > self.stop or (end > self.address and end in self.borders)
             if self.memory.word(place) == 0 and fits and end <= self.furthest:
@@ -173,9 +174,9 @@ class _Reader:
 
     def _fills_its_array(self, end: int) -> bool:
         """True if a heap up to `end` leaves less than 32 bytes of its array unused: aligning may lose these."""
-        array = self._array()
-        return array is not None and abs(array[1] - end) < _ALIGNING_BYTES
+        return self._array is not None and abs(self._array[1] - end) < _ALIGNING_BYTES
 
+    @cached_property
     def _array(self) -> Optional[Tuple[int, int]]:
         """Returns start and end of the heap's array, by its symbol; else of the range of memory, if it begins with the
         heap; else None.
@@ -197,21 +198,23 @@ class _Reader:
         common = Counter(outside).most_common(_MOST_CANDIDATES)
         return [value for value, _ in common if may_read(value, value + 2 * word)]
 
-    def _lookalikes(self) -> Iterator[int]:
-        """Yields the variables in small ranges of memory that look like xEnd: a NULL pointer, and a size that fits."""
-        word, left = self.probe.word, _LOOKED_AT_BYTES
+    @cached_property
+    def _lookalikes(self) -> List[int]:
+        """The variables in small ranges of memory that look like xEnd: a NULL pointer, and a size that fits."""
+        word, left, found = self.probe.word, _LOOKED_AT_BYTES, []
         for start, end in self.memory.ranges():
             if end - start <= min(left, _VARIABLES_BYTES) and not start <= self.address < end:
                 left -= end - start
                 for place in range(-(-start // word) * word, end - 2 * word + 1, word):
                     ends = self.address + (self.memory.word(place + word) or 0)
                     fits = ends == self.stop > self.address or self._fills_its_array(ends)
-                    if self.memory.word(place) == 0 and fits:
-                        yield place
+                    if fits and self.memory.word(place) == 0:
+                        found.append(place)
+        return found
 
     def _memory_end(self) -> Iterator[_End]:
         """Yields the end of the heap's array or image, if there is one and the headers do not clearly end before it."""
-        array = self._array()
+        array = self._array
         if array is None or ("array_end" not in self.hints and self.high - self.stop > FAR_BYTES):
             return
         end, tail = self._chain_end(), self.stop + self._size_at(self.stop)
@@ -275,7 +278,7 @@ class _Reader:
         """Returns the alignment: the bytes that the array lost to it, or the one that most block sizes are multiples
         of. 16 is taken for 8 if no block and not the whole heap contradicts it.
         """
-        array, whole, header = self._array(), end - self.address, self.probe.header
+        array, whole, header = self._array, end - self.address, self.probe.header
         odd = whole % self.probe.word
         walk = Walk(replace(self.probe, pools=(Pool(self.probe.first, end - odd + header),), odd=odd))
         walk_pools(walk, self.read, lambda *_: True)
@@ -311,7 +314,7 @@ class _Reader:
         if "xEnd" in self.hints:
             return self.hints["xEnd"]
         votes = Counter(value for value in links.values() if layout.is_last_link(value))
-        verified = [value for value in [*votes, *self._lookalikes()] if self.is_end_of(layout, value)]
+        verified = [value for value in [*votes, *self._lookalikes] if self.is_end_of(layout, value)]
         behind = 2 * layout.word
         unread = [value for value, _ in votes.most_common() if not self.memory.may_read(value, value + behind)]
         return next(iter([*verified, *unread]), None)
