@@ -60,8 +60,9 @@ def sizes_in(
     step, align, smallest = layout.header, layout.align, layout.smallest
     largest = pool.end - pool.first | FLAG_BITS
     behind = max(0, layout.place_of_size(step) + layout.word - align)  # bytes of the last size word behind its place
-    known = [(low - step, high)] if snapshot is None else snapshot.known(low - step, high)
+    known = [(low - step, high + behind)] if snapshot is None else snapshot.known(low - step, high + behind)
     for start, end in reversed(known):
+        end -= behind
         start += (high - start) % align
         end -= (end - high) % align
         words = None if snapshot is None else snapshot.words(start, end + behind)

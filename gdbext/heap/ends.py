@@ -48,8 +48,11 @@ class PagedReader:
     def _fetched(self, address: int) -> Optional[int]:
         memory, page = self._memory, address & -_PAGE
         in_file = memory.held_around(address)
-        if in_file is not None or memory.ranges():
-            return None if in_file is None else in_file.word(address)
+        if in_file is not None:
+            self._known = in_file.word_reader(address, address)  # the next words will lie in the same range
+            return in_file.word(address)
+        if memory.ranges():
+            return None
         value = memory.snapshot.word(address)
         if value is not None or page in self._tried:
             return value
@@ -65,15 +68,12 @@ class PagedReader:
             memory.fetch(start, length)
         return memory.snapshot.word(address)
 
-    def whole(self, low: int, high: int) -> Optional[Snapshot]:
-        """Reads what it can of a range in one piece, for a search through all of it. Returns the bytes, or None if they
-        lie in several ranges of a file.
-        """
-        memory = self._memory
-        if not memory.ranges():
-            memory.fetch(low, high - low)
-            return memory.snapshot
-        return None if any(low < start < high for start, _ in memory.ranges()) else memory.held_around(low)
+    def whole(self, low: int, high: int) -> Snapshot:
+        """Returns what it can read of a range, for a search through all of it."""
+        if self._memory.ranges():
+            return self._memory.held(low, high)
+        self._memory.fetch(low, high - low)
+        return self._memory.snapshot
 
 
 def look_ahead(memory: Memory, stop: int, last: int) -> None:

@@ -100,10 +100,11 @@ class Memory:
         self._extents = None if self._held is None else joined([*self._held, *left_out]) if left_out else self._held
         self._failed: List[Range] = []
         self._files: Dict[int, Snapshot] = {}  # ranges of the file that are in use, by their start
-        self.standing: List[Text] = []  # remarks of every report: faults of the source itself
+        self.standing: List[Text] = []  # remarks of every report: faults and limits of the source itself
         self._remarks: List[Text] = []
         self._bytes = 0
         self._reads = 0
+        self.searched = 0  # bytes of a file that this report has searched behind damage: each time they were
         self._marked = False
 
     def allow(self, start: int, end: int) -> None:
@@ -211,6 +212,11 @@ class Memory:
         if text not in self._remarks:
             self._remarks.append(text)
 
+    def remark_always(self, text: Text) -> None:
+        """Adds a remark that this report and all later ones must make."""
+        self.standing += [] if text in self.standing else [text]
+        self.remark(text)
+
     def remarks(self) -> List[Text]:
         """Returns the remarks that the report must make about the reading, and forgets them."""
         told, self._remarks = self._remarks, []
@@ -272,6 +278,14 @@ class Memory:
             self._files[start].add(start, self.source.read(start, end - start) or b"")
         return self._files[start]
 
+    def held(self, start: int, end: int) -> Snapshot:
+        """Returns the file's bytes of a range, however many, to search through them."""
+        snapshot = Snapshot(self.source.pointer_size, self.source.byte_order)
+        for low, high in clipped(self._held or [], start, end):
+            self.searched += high - low
+            snapshot.add(low, self.source.read(low, high - low) or b"")
+        return snapshot
+
     def whole(self, ranges: Iterable[Range]) -> Snapshot:
         """Returns all readable bytes of some ranges, for a search. Bytes of a file are not kept in the snapshot."""
         snapshot = Snapshot(self.source.pointer_size, self.source.byte_order)
@@ -329,6 +343,7 @@ class Memory:
         The first report counts from zero: the reads that recognised the target are part of its cost.
         """
         self.interrupted = False
+        self.searched = 0
         self.progress.begin()
         self._remarks = list(self.standing)
         before = (self._bytes, self._reads) if self._marked else (0, 0)

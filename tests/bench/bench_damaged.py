@@ -88,7 +88,7 @@ _SPAWN = (
 def rows() -> Iterable[Row]:
     """Few blocks with nearly all of the heap free, and 100,000."""
     with tempfile.TemporaryDirectory() as folder:
-        for count, size, reads in ((40, 400, 300), (100_000, 300, 20_000)):
+        for count, size, reads in ((40, 400, 300), (100_000, 300, 3000)):
             what, data = f"32 MB, {count:,} blocks, damaged", _damaged(count, size)
             yield from _live(Path(folder), what, data, reads)
             yield from _of_core(Path(folder), what, data)

@@ -158,3 +158,14 @@ def test_much_damage_does_not_search_for_ever() -> None:
     assert found == judged(data, "bulk")[1]
     assert source.bytes <= SIZE
     assert source.reads <= 20_000
+
+
+def test_small_blocks_behind_damage_are_read_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A proof behind the damage may be thousands of blocks away: each of them is not a round trip of its own."""
+    choose, now = random.Random(2), count()
+    data, places = heap_of([(choose.randrange(200, 400) // 4 * 4, number % 8 != 7) for number in range(20_001)], choose)
+    damage(data, places[10_000] - 4 - BASE, "overflow")
+    monkeypatch.setattr("gdbext.source.memory.time.monotonic", lambda: next(now) / 4000)  # each read takes as long
+    source, found = judged(data, "auto")
+    assert found == judged(data, "bulk")[1]
+    assert source.reads <= 1500

@@ -7,11 +7,13 @@ import random
 import struct
 import sys
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
 from gdbext.heap.registry import read_heap
 from gdbext.model.region import Region
+from gdbext.model.said import said
 from gdbext.target.files import image_target
 from tests.support.freertos_image import Shape, heap_4_image, payloads
 
@@ -41,7 +43,37 @@ def damaged(choose: random.Random) -> bytes:
 @pytest.mark.parametrize("seed", range(3))
 def test_a_damaged_image_takes_a_bounded_number_of_steps(kind: str, seed: int) -> None:
     """Every pointer size, byte order, kind and alignment is tried, and each walks through the damage."""
-    images, region = [(BASE, damaged(random.Random(seed)))], Region(kind, BASE)
+    images = [(BASE, damaged(random.Random(seed)))]
+    assert steps(images, Region(kind, BASE)) <= 60 * len(images[0][1])
+
+
+def test_parts_of_a_heap_are_looked_for_in_a_bounded_number_of_bytes() -> None:
+    """Free blocks lead to other ranges, whose every word may be a size. Each guess at a part searches through them."""
+    blocks = [(96, True), (64, False)] * 40
+    image, places = bytearray(heap_4_image(BASE, blocks, Shape())), payloads(BASE, blocks, Shape())
+    images = []
+    for number, place in enumerate(places[1:9:2], 1):
+        far = BASE + (number << 20)
+        image[place - 8 - BASE : place - 4 - BASE] = struct.pack("<I", far)
+        first = struct.pack("<2I96x", 0, 104 | 1 << 31)
+        images.append((far, first * 3 + struct.pack("<2I", 0, 13) + struct.pack("<4I", 16, 24, 2048, 96) * 1000))
+    region, most = Region("freertos_heap_5", BASE), 1 << 16
+    with patch("gdbext.heap.freertos.heap_4._MOST_SEARCHED", most):
+        memory = image_target([(BASE, bytes(image)), *images], [region]).bytes.memory()
+        read_heap(memory, region, {})
+    assert most < memory.searched <= 8 * most
+    assert said("freertos-parts", most=most) in memory.remarks()
+
+
+def test_variables_in_many_ranges_take_a_bounded_number_of_steps() -> None:
+    """A core may have thousands of ranges, and each of their words may be heap_2's end."""
+    heap = bytes(4) + struct.pack("<I", 24 | 1 << 31) + bytes(16)
+    images = [(BASE, heap * 200), *((BASE + (1 + at << 16), bytes(16)) for at in range(3000))]
+    assert steps(images, Region("freertos_heap_2", BASE)) <= 1_600_000
+
+
+def steps(images: list[tuple[int, bytes]], region: Region) -> int:
+    """The calls of functions, those of iterators included, that reading one heap takes."""
     calls = [0]
 
     def count(frame: Any, event: str, argument: Any) -> None:
@@ -53,4 +85,4 @@ def test_a_damaged_image_takes_a_bounded_number_of_steps(kind: str, seed: int) -
         read_heap(image_target(images, [region]).bytes.memory(), region, {})
     finally:
         sys.setprofile(before)
-    assert calls[0] <= 60 * len(images[0][1])
+    return calls[0]

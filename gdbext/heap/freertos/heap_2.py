@@ -16,6 +16,7 @@ taken.
 from __future__ import annotations
 
 from collections import Counter
+from functools import cached_property
 from itertools import accumulate
 from typing import Dict, FrozenSet, Iterable, Iterator, List, Optional, Sequence, Set, Tuple
 
@@ -175,7 +176,7 @@ class _Reader:
         self.open_end = None if by_xend else self._open_end()
         if self.open_end is not None:
             return [(self.open_end, _HEADERS_STOP)]
-        by_xend = by_xend if by_xend or known is not None else list(self._told_by(self._lookalikes()))
+        by_xend = by_xend if by_xend or known is not None else list(self._told_by(self._lookalikes))
         sure = [one for one in by_xend if one[0] == self.stop or self._fills_its_array(one[0])]
         if sure:
             return sure[:1]
@@ -197,13 +198,13 @@ class _Reader:
         if "array_end" in self.hints:
             return None
         tail, word = self.stop + self._size_at(self.stop), self.probe.word
-        in_array = self._array() is not None and tail % word == 0 and self._is_sound(self.stop)
+        in_array = self._array is not None and tail % word == 0 and self._is_sound(self.stop)
         if self.high < tail <= self.furthest and in_array and self._chain_end(self.stop)[0] < CONVINCING_BLOCKS:
             return tail
         links = {self.read(place) or 0 for place in self.borders if place < self.stop}
         near = (link for link in links if link and link % word == 0 and abs(link - self.stop) < _POINTER_BYTES)
         behind = self.high - self.probe.header + 1  # no whole header is at hand from there on
-        outside = {*(link for link in near if not self.address <= link < behind), *self._lookalikes()}
+        outside = {*(link for link in near if not self.address <= link < behind), *self._lookalikes}
         return self.stop if len(outside) > 1 and any(behind <= link < self.furthest for link in outside) else None
 
     def _is_sound(self, place: int) -> bool:
@@ -217,9 +218,9 @@ class _Reader:
 
     def _fills_its_array(self, end: int) -> bool:
         """True if a heap up to `end` leaves less than 32 bytes of its array unused: aligning may lose these."""
-        array = self._array()
-        return array is not None and abs(array[1] - end) < _ALIGNING_BYTES
+        return self._array is not None and abs(self._array[1] - end) < _ALIGNING_BYTES
 
+    @cached_property
     def _array(self) -> Optional[Tuple[int, int]]:
         """Returns start and end of the heap's array, by its symbol; else of the range of memory, if it begins with the
         heap; else None.
@@ -241,21 +242,23 @@ class _Reader:
         common = Counter(outside).most_common(_MOST_CANDIDATES)
         return [value for value, _ in common if may_read(value, value + 2 * word)]
 
-    def _lookalikes(self) -> Iterator[int]:
-        """Yields the variables in small ranges of memory that look like xEnd: a NULL pointer, and a size that fits."""
-        word, left = self.probe.word, _LOOKED_AT_BYTES
+    @cached_property
+    def _lookalikes(self) -> List[int]:
+        """The variables in small ranges of memory that look like xEnd: a NULL pointer, and a size that fits."""
+        word, left, found = self.probe.word, _LOOKED_AT_BYTES, []
         for start, end in self.memory.ranges():
             if end - start <= min(left, _VARIABLES_BYTES) and not start <= self.address < end:
                 left -= end - start
                 for place in range(-(-start // word) * word, end - 2 * word + 1, word):
                     ends = self.address + (self.memory.word(place + word) or 0)
                     fits = ends == self.stop > self.address or self._fills_its_array(ends)
-                    if self.memory.word(place) == 0 and fits:
-                        yield place
+                    if fits and self.memory.word(place) == 0:
+                        found.append(place)
+        return found
 
     def _memory_end(self) -> Iterator[_End]:
         """Yields the end of the heap's array or image, if there is one and the headers do not clearly end before it."""
-        array = self._array()
+        array = self._array
         if array is None or ("array_end" not in self.hints and self.high - self.stop > FAR_BYTES):
             return
         (_, end), tail = self._chain_end(self.address), self.stop + self._size_at(self.stop)
@@ -318,7 +321,7 @@ class _Reader:
         """Returns the alignment: the bytes that the array lost to it, or the one that most block sizes are multiples
         of. 16 is taken for 8 if no block and not the whole heap contradicts it.
         """
-        array, whole, header = self._array(), end - self.address, self.probe.header
+        array, whole, header = self._array, end - self.address, self.probe.header
         odd = whole % self.probe.word
         walk = Walk(replace(self.probe, pools=(Pool(self.probe.first, end - odd + header),), odd=odd))
         walk_pools(walk, self.read, lambda *_: True)
@@ -360,7 +363,7 @@ class _Reader:
         if "xEnd" in self.hints:
             return self.hints["xEnd"]
         votes = Counter(value for value in links.values() if layout.is_last_link(value))
-        verified = [value for value in [*votes, *self._lookalikes()] if self.is_end_of(layout, value)]
+        verified = [value for value in [*votes, *self._lookalikes] if self.is_end_of(layout, value)]
         behind = 2 * layout.word
         unread = [value for value, _ in votes.most_common() if not self.memory.may_read(value, value + behind)]
         unread = [] if layout.leads_away else unread  # it may be a block as well

@@ -37,6 +37,7 @@ from gdbext.heap.geometry import FREE_BIT, Pool
 from gdbext.heap.walk import Node, Walk, walk_listed, walk_pools
 from gdbext.model.record import replace
 from gdbext.model.region import Region
+from gdbext.model.said import said
 from gdbext.source.memory import Memory
 from gdbext.source.snapshot import WordReader
 
@@ -49,6 +50,7 @@ _FEWEST_UNENDED = 8  # blocks that a region without an end marker must have
 _STATICS_SCORE = 8.0  # points for an end that a variable points to
 _STATICS_BYTES = 4 << 20  # bytes of memory in which that variable is looked for
 _REGION = "region"  # name of a further region's layout while it is built; its canary is known
+_MOST_SEARCHED = 16 << 20  # bytes behind damage; after so many in one report no further parts of a heap are looked for
 
 
 class FreeRtos(NamedTuple):
@@ -174,6 +176,8 @@ def _reach(memory: Memory, layout: FreeRtosLayout, read: WordReader, last: int, 
         return last
     before: Optional[int] = None
     for low, high in spans:
+        if _is_searched_out(memory):
+            break
         if before != last:
             before, masked = last, _masked(layout, read, Pool(layout.first, _last_in(layout, high), True))
             leads = sorted({masked.target_of(value) or 0 for value in _chain(masked, read)})
@@ -455,6 +459,8 @@ def _with_more_regions(memory: Memory, layout: FreeRtosLayout, given: List[Pool]
         leads = sorted({value ^ layout.canary for value in values if value is not None})
         for start in _region_starts(memory, layout, leads):
             first = start + layout.header
+            if _is_searched_out(memory):
+                return layout
             if len(layout.pools) >= _MOST_REGIONS or layout.pool_of(first) is not None or layout.is_end(first):
                 continue
             pool = _region_at(memory, layout, start, start in leads)
@@ -462,6 +468,14 @@ def _with_more_regions(memory: Memory, layout: FreeRtosLayout, given: List[Pool]
                 pools = tuple(sorted((*layout.pools, pool), key=lambda pool: pool.first))
                 layout = replace(layout, pools=pools, control=min(layout.control, pool.first - layout.header))
     return layout
+
+
+def _is_searched_out(memory: Memory) -> bool:
+    """True if so many bytes were searched behind damage that no further parts of a heap may be looked for."""
+    if memory.searched <= _MOST_SEARCHED:
+        return False
+    memory.remark_always(said("freertos-parts", most=_MOST_SEARCHED))  # heaps are found before a report begins
+    return True
 
 
 def _with_beyond(memory: Memory, layout: FreeRtosLayout, version: int) -> FreeRtosLayout:

@@ -204,7 +204,7 @@ class _Headers:
 
     def _is_proven(self, payload: int) -> bool:
         """True if the blocks from `payload` on lead to the end or to a candidate."""
-        word = self._header(payload, True)
+        word, first, counted = self._header(payload, True), self.steps, payload
         while payload not in self.candidates and payload < self.pool.end and self.steps < _MOST_STEPS:
             following = self._following(payload, word)
             if word is None or following is None:
@@ -214,6 +214,9 @@ class _Headers:
             if not self.agrees(payload, word, following):
                 return False
             payload, word = following, after
+            if (self.steps - first) % _FEW_BLOCKS == 0:
+                self._fetch_ahead(payload, payload - counted)
+                counted = payload
         return payload in self.candidates or (payload == self.pool.end and is_marker(word))
 
     def _next_candidate(self, payload: int) -> Optional[int]:

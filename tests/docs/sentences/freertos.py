@@ -183,6 +183,12 @@ def many_heaps() -> Any:
         return ask(world([(BASE, data)], program=Symbols()), "status")
 
 
+def many_parts() -> Any:
+    """More bytes were searched behind damage than may be: the bound is lowered, it is 16 MiB."""
+    with patch("gdbext.heap.freertos.heap_4._MOST_SEARCHED", 64):
+        return check(changed([(BASE, IMAGE)], {USED[1] - 4: b"\xff" * 4}), f"freertos_heap_5@{BASE:#x}")
+
+
 def many_headers() -> Any:
     """More headers than are looked at: the bound is lowered, it is a million."""
     with patch("gdbext.heap.freertos.search._MOST_HEADERS", 64):
@@ -255,6 +261,7 @@ RECIPES: dict[str, Callable[[], Any]] = {
     "no table": with_pointer(0x2000_0100),
     "many heaps": many_heaps,
     "many headers": many_headers,
+    "many parts": many_parts,
     "heap_2": heap_2(),
     "heap_2, early end": lead(0, lambda heap: heap.end),
     "heap_2, no block": lead(0, lambda heap: heap.first + 3),
