@@ -265,10 +265,15 @@ def out_of_order(events: Sequence[Event]) -> list[Event]:
     return wrong
 
 
+def times_asked(ran: Run) -> dict[tuple[str, int], tuple[int, int]]:
+    """Kind and address of each event, with what the clock was before and after the call."""
+    rows = [line.split()[1:] for line in ran.lines if line.startswith("times ")]
+    return {(kind, int(address)): (int(before), int(after)) for kind, address, before, after in rows}
+
+
 def mistimed(ran: Run, events: Sequence[Event]) -> list[str]:
     """Events whose time is unknown, or not between what the clock was before and after the call."""
-    rows = [line.split()[1:] for line in ran.lines if line.startswith("times ")]
-    asked = {(kind, int(address)): (int(before), int(after)) for kind, address, before, after in rows}
+    asked = times_asked(ran)
     wrong = []
     for event in events:
         before, after = asked.get((event.kind, event.address), (0, 1 << 64))
@@ -289,6 +294,10 @@ def judged(ran: Run, most_records: int = 10) -> list[str]:
         wrong.append("kept and lost are not what was issued")
     if trace.info.kept < min(trace.header.capacity, asked) * 3 // 4:
         wrong.append(f"only {trace.info.kept:,} of {trace.header.capacity:,} kept")
+    if issued <= trace.header.capacity:  # nothing was overwritten, and no two writers met in a slot
+        wrong += [
+            f"no {row}" for row in times_asked(ran).keys() - {(event.kind, event.address) for event in trace.events}
+        ]
     wrong += [f"torn {event}" for event in trace.events if torn(event)]
     wrong += [f"out of order {event}" for event in out_of_order(trace.events)]
     return wrong + mistimed(ran, trace.events)
