@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from typing import Counter as Counts
 from typing import Iterator, Tuple, Union
 
 from gdbext.model.reports.base import Report, Skipped
@@ -11,6 +13,8 @@ from gdbext.model.reports.free import HeapTotals
 from gdbext.report.numbers import counted
 from gdbext.report.sentences import words
 from gdbext.report.text.words import cost_words, trace_words
+
+_MOST_REASONS = 5  # for one check
 
 
 def more_line(shown: int, total: int) -> Iterator[str]:
@@ -34,9 +38,15 @@ def damaged_lines(damaged: Tuple[int, ...]) -> Iterator[str]:
 
 
 def skipped_lines(skipped: Tuple[Skipped, ...]) -> Iterator[str]:
-    """Yields a line for each check that was skipped, with the reason."""
+    """Yields a line for each check that was skipped, with the reason; of many reasons for one check, the first."""
+    told: Counts[str] = Counter()
     for item in skipped:
-        yield f"not checked: {item.check}: {words(item.why)}"
+        told[item.check] += 1
+        if told[item.check] <= _MOST_REASONS:
+            yield f"not checked: {item.check}: {words(item.why)}"
+    for check, number in told.items():
+        if number > _MOST_REASONS:
+            yield f"not checked: {check}: ... {number - _MOST_REASONS:,} more (--json lists them)"
 
 
 def closing_line(report: Report) -> str:
