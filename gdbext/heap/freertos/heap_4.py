@@ -368,7 +368,7 @@ def _masked(layout: FreeRtosLayout, read: WordReader, pool: Pool) -> FreeRtosLay
         return layout
     walk = Walk(layout)
     walk_pools(walk, read, lambda *_: True)
-    votes = Counter(value for value in _canary_votes(layout, walk, read) if not _is_fill(value, layout.word))
+    votes = Counter(value for value in _canary_votes(layout, walk, read) if _may_be_canary(value, layout.word))
     used = Counter(
         read(layout.next_place(payload)) for payload, word in zip(walk.payloads, walk.words) if not word & FREE_BIT
     )
@@ -381,14 +381,14 @@ def _masked(layout: FreeRtosLayout, read: WordReader, pool: Pool) -> FreeRtosLay
     (kept, count), *_ = Counter(read(layout.next_place(payload)) for payload in sound).most_common(1) or [(None, 0)]
     # Where the rest of a heap is not at hand there may be no free block that tells.
     enough = count >= CONVINCING_BLOCKS or ((pool.open or _ends_unread(walk)) and not votes)
-    if kept and not _is_fill(kept, layout.word) and enough and 2 * count > sum(used.values()):
+    if kept and _may_be_canary(kept, layout.word) and enough and 2 * count > sum(used.values()):
         canary = kept
     return replace(layout, canary=canary, used_next=canary if used[canary] > used[0] else 0)
 
 
-def _is_fill(value: int, width: int) -> bool:
-    """True if a word is one byte again and again, as writes over many blocks leave it: a canary is random."""
-    return value != 0 and len(set(value.to_bytes(width, "little"))) == 1
+def _may_be_canary(value: int, width: int) -> bool:
+    """True if a word is none (0) or random. One byte again and again is what writes over many blocks leave."""
+    return 0 <= value < 1 << 8 * width and (value == 0 or len(set(value.to_bytes(width, "little"))) > 1)
 
 
 def _ends_unread(walk: Walk) -> bool:

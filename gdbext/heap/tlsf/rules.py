@@ -195,6 +195,12 @@ def _bitmap_faults(
         yield Fault(rule, address + byte, 1, None, text, touched, True, "bitmap", want, word)
 
 
+def _may_go_on(facts: HeapFacts, payload: int) -> bool:
+    """True if a pool goes on in memory that is not at hand, and an address lies there."""
+    is_open = any(pool.open for pool in facts.layout.pools)
+    return is_open and payload > facts.layout.control and facts.snapshot.get(payload, 1) is None
+
+
 def _null_block(facts: HeapFacts) -> Iterator[Fault]:
     layout = facts.layout
     for place, name, role in ((2, "next_free", "next-free"), (3, "prev_free", "prev-free")):
@@ -204,6 +210,8 @@ def _null_block(facts: HeapFacts) -> Iterator[Fault]:
             continue
         payload = value + 2 * layout.word
         inside = layout.is_end(payload) or layout.pool_of(payload) is not None
+        if payload % layout.align == 0 and _may_go_on(facts, payload):
+            continue
         if payload % layout.align or not inside:
             text, touched = said("null-block", member=name, place=address, stored=value), touching("control")
             yield Fault("control-null", address, layout.word, None, text, touched, False, role, None, value)
