@@ -211,6 +211,8 @@ def _free_before(piece: Snapshot, chain: _Chain, canary: int) -> Optional[int]:
     """
     width, ((start, end),) = piece.pointer_size, piece.extents()
     data = piece.get(start, end - start) or b""
+    if chain.first_free >> 8 * width:  # memory ends where addresses do
+        return None
     pointer = (chain.first_free ^ canary).to_bytes(width, piece.byte_order)
     place = data.rfind(pointer, 0, max(0, chain.first - start))
     while place >= 0:
