@@ -46,7 +46,7 @@ def extent_of(
     own = {place - base for start, end in own_words for place in range(max(start, base), min(end, address))}
     for kind, measure in _KINDS if length and after else ():
         back, forth = measure(before, after, own)
-        back = _without_pointer(snapshot, address, back, own, low, high)
+        back = _without_pointer(snapshot, address, back, low, high)
         look = "zero" if kind == "fill" and after[0] == 0 else kind
         whole = forth >= min(length, len(after)) and back + forth >= length + _TELLING_BYTES[kind]
         # A run that ends in the damaged word has overwritten a part of it: the rest is as it was.
@@ -65,7 +65,7 @@ def extent_of(
     return Extent(address, address + len(data), "other", told)
 
 
-def _without_pointer(snapshot: Snapshot, address: int, back: int, own: _Own, low: int, high: int) -> int:
+def _without_pointer(snapshot: Snapshot, address: int, back: int, low: int, high: int) -> int:
     """Returns how far a run goes back, without the part of a word that it did not write: a pointer into the heap whose
     last byte only looks like the run's.
     """

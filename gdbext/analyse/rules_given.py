@@ -19,8 +19,6 @@ from gdbext.heap.facts import Fault, HeapFacts
 from gdbext.model.diagnosis import Given
 from gdbext.model.said import said
 
-_HANDED_FILL, _FREE_FILL = b"\xce", b"\xfe"
-
 
 def _freed_again(witness: Witness) -> Iterator[Fault]:
     facts, given = witness.facts, witness.given
@@ -54,14 +52,13 @@ def _freed_wrongly(witness: Witness) -> Iterator[Fault]:
 def _handed_out(witness: Witness) -> Iterator[Fault]:
     facts, given = witness.facts, witness.given
     holder = None if given is None or not given.handed_out else facts.holder(given.pointer)
-    if given is not None and holder is not None and facts.guards.kind == "comprehensive":
-        block = facts.user(holder)
-        # The allocator replaces the fill of free memory up to the first wrong word, and leaves the rest as it was.
-        data = facts.snapshot.prefix(block, facts.requested(holder) or 0)
-        kept = data.lstrip(_HANDED_FILL)
-        changed = kept.partition(_FREE_FILL)[0]
+    if given is None or holder is None:
+        return
+    block = facts.user(holder)
+    changed = facts.guards.changed_free(facts.snapshot.prefix(block, facts.requested(holder) or 0))
+    if changed is not None:
         text = said("handed-out-changed", block=block, function=given.function)
-        at = block + len(data) - len(kept) if changed else block
+        at = block + changed.start if changed else block
         yield Fault("handed-out", at, len(changed), holder, text, frozenset((holder,)), False)
 
 

@@ -91,9 +91,10 @@ def _add_commands(session: Session) -> None:
     Prefix("memtrace", _HELP, NAMES)
     offered = [(name, heading) for name, heading in headings() if heading.only != "in the shell"]
     for name, heading in headings():
-        ShellCommand(command_named(name)) if heading.only == "in the shell" else GdbCommand(
-            command_named(name), session
-        )
+        if heading.only == "in the shell":
+            ShellCommand(command_named(name))
+        else:
+            GdbCommand(command_named(name), session)
     for name, heading in offered:
         if heading.called.startswith("memtrace "):
             continue

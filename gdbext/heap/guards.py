@@ -45,5 +45,11 @@ class Guards(Record):
         """
         return None
 
+    def changed_free(self, data: bytes) -> Optional[range]:
+        """Returns the places in a block that is being handed out whose bytes were written while it was free.
+        Returns None if free memory has no fill.
+        """
+        return None
+
 
 NO_GUARDS = Guards()

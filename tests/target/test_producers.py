@@ -20,7 +20,7 @@ HOST = ROOT / "tests" / "cli" / "host"
 TARGET = ROOT / "tests" / "target"
 FLAGS = "-std=gnu11 -g -O1 -fPIE -pie -fno-omit-frame-pointer -fno-optimize-sibling-calls".split()
 FLAGS += "-Wall -Wextra -Wconversion -Wshadow -Werror".split()
-FLAGS += [f"-I{folder}" for folder in (HOST, ROOT / "c_helpers/include", TARGET / "heap", TARGET)]
+FLAGS += [f"-I{folder}" for folder in (ROOT / "tests/unit/c/real", ROOT / "c_helpers/include", TARGET / "heap", TARGET)]
 CHECK, LOG = "heap-check --json --blocks", "malloc-log --json --all"
 
 

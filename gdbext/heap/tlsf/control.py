@@ -59,9 +59,7 @@ def recognise_tlsf(
     memory.fetch(control, min(_MOST_WORDS * word, max(0, high - control)))
     read = memory.snapshot.word_reader(control, control)
     sums = _sums([read(control + word * place) for place in range(_MOST_WORDS)], control, low, high)
-    name, bitmaps = static_names[word == 8], control + 4 * word + 4
-    statics = ((_layout(name, control, word, levels, 5, bitmaps - 4, bitmaps, ()), 0) for levels in _STATIC_LEVELS)
-    candidates = [*_dynamics(memory, control), *statics]
+    candidates = [*_dynamics(memory, control), *((layout, 0) for layout in _statics(control, word, static_names))]
     fitting = [one for one in candidates if one[0].tables_end + 16 <= high]
     last = end if end is not None else high
     holes = memory.snapshot.missing(control, control + _MOST_WORDS * word)
@@ -119,6 +117,12 @@ def _dynamics(memory: Memory, control: int) -> Iterator[Candidate]:
             )  # fmt: skip
             layout = _layout("espressif-dynamic", control, 4, levels, second, control + 24, bitmaps, flaws)
             yield layout, len(_CONSTANTS) - len(flaws)
+
+
+def _statics(control: int, word: int, names: Tuple[str, str]) -> Iterator[TlsfLayout]:
+    bitmaps = control + 4 * word + 4
+    for levels in _STATIC_LEVELS:
+        yield _layout(names[word == 8], control, word, levels, 5, bitmaps - 4, bitmaps, ())
 
 
 def _layout(
@@ -192,12 +196,7 @@ def layout_before(memory: Memory, control: int, first: int, static_names: Tuple[
     """Returns the layout of a static control block that ends where the first pool begins; None if none is so long. It
     may be overwritten: its words are not asked.
     """
-    word = memory.source.pointer_size
-    bitmaps = control + 4 * word + 4
-    layouts = (
-        _layout(static_names[word == 8], control, word, levels, 5, bitmaps - 4, bitmaps, ())
-        for levels in _STATIC_LEVELS
-    )
+    layouts = _statics(control, memory.source.pointer_size, static_names)
     return next((layout for layout in layouts if layout.tables_end == first), None)
 
 
@@ -206,13 +205,9 @@ def layout_by_blocks(memory: Memory, control: int, end: int, static_names: Tuple
     marker at `end`. None if none do.
     """
     word, read = memory.source.pointer_size, PagedReader(memory, control)
-    bitmaps = control + 4 * word + 4
     memory.fetch(control, _DYNAMIC_BYTES)
-    statics = (
-        _layout(static_names[word == 8], control, word, levels, 5, bitmaps - 4, bitmaps, ())
-        for levels in _STATIC_LEVELS
-    )
-    for layout in sorted((*(one for one, _ in _dynamics(memory, control)), *statics), key=lambda one: one.tables_end):
+    layouts = (*(one for one, _ in _dynamics(memory, control)), *_statics(control, word, static_names))
+    for layout in sorted(layouts, key=lambda one: one.tables_end):
         stop, marker, blocks = follow(layout, read, layout.first, end)
         if stop == end and is_marker(marker) and blocks >= _FEWEST_BLOCKS:
             return layout

@@ -21,6 +21,7 @@ from gdbext.source.snapshot import Snapshot, WordReader
 
 HEAD, TAIL = 0xABBA1234, 0xBAAD5678
 FREE_FILL = 0xFE
+_HANDED_FILL = 0xCE
 _WIDTH = 4
 _FEW_BLOCKS = 4
 _HEAD_WITH_OWNER = 12
@@ -89,6 +90,14 @@ class Poison(Guards):
                     found[raw] = self.around + length
                 place = data.find(mark, place + 1)
         return found
+
+    def changed_free(self, data: bytes) -> Optional[range]:
+        """The allocator replaces the fill of free memory up to the first wrong word, and leaves the rest as it was."""
+        if self.kind != "comprehensive":
+            return None
+        kept = data.lstrip(bytes([_HANDED_FILL]))
+        changed, start = kept.partition(bytes([FREE_FILL]))[0], len(data) - len(kept)
+        return range(start, start + len(changed))
 
 
 def find_poison(walk: Walk, read: WordReader, snapshot: Snapshot) -> Poison:

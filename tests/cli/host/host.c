@@ -8,10 +8,12 @@
 #include <string.h>
 
 #include "memtrace.h"
+#include "real.h"
 
-enum { BLOCKS = 40, BYTES = 48 };
+enum { BLOCKS = 40, BYTES = 48, STACK_BYTES = 1 << 16 };
 
-uintptr_t host_stack_high;
+_Thread_local struct real_here real_here;
+
 static uint64_t ring[2048];
 static uint64_t heap[8192];
 
@@ -120,7 +122,8 @@ __attribute__((noinline)) static void host_run(void)
 
 int main(void)
 {
-    host_stack_high = (uintptr_t)__builtin_frame_address(0);
+    uintptr_t here = (uintptr_t)__builtin_frame_address(0);
+    real_here = (struct real_here){(uintptr_t) "main", here - STACK_BYTES, here};
     heap_start();
     memtrace_init(ring, sizeof ring, NULL);
     host_run();
