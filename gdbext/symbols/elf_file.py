@@ -171,19 +171,16 @@ class ElfFile:
         found = next((one for one in self.objects() if one[0] == name), None)
         if found is None:
             return None
-        for section in self.elf.iter_sections():  # linkers put constants into sections that may be written, too
+        for section in self.all_sections:  # linkers put constants into sections that may be written, too
             start, data = section.header.sh_addr + self.bias, section.header
             if data.sh_type == "SHT_PROGBITS" and start <= found[1] and found[1] + found[2] <= start + data.sh_size:
-                return bytes(section.data()[found[1] - start :][: found[2]])
+                return _bytes_in(section, self.file_size)[found[1] - start :][: found[2]] or None
         return None
 
     def build_id(self) -> Optional[str]:
         """Returns the build-id as hex, or None if the file has none."""
         sections = self._named(".note.gnu.build-id")
-        try:
-            data = bytes_of(sections[0], _LARGEST_NOTE) if sections else b""
-        except Exception:  # as above
-            data = b""
+        data = _bytes_in(sections[0], _LARGEST_NOTE) if sections else b""
         if len(data) < 16:
             return None
         name, size = struct.unpack_from("<II" if self.elf.little_endian else ">II", data)
@@ -208,12 +205,17 @@ class ElfFile:
         found, left = [], min(self.file_size, LARGEST_FILE)
         for one in self.all_sections:
             if one.header.sh_type == "SHT_PROGBITS" and one.header.sh_flags & 3 == _ALLOCATED:
-                try:
-                    found.append((one.header.sh_addr + self.bias, bytes_of(one, left)))
-                except Exception:  # as above
-                    continue
+                found.append((one.header.sh_addr + self.bias, _bytes_in(one, left)))
                 left -= len(found[-1][1])
         return found
+
+
+def _bytes_in(section: Any, most: int) -> bytes:
+    """Returns the bytes of a section; none if they cannot be read, or would be more than `most`."""
+    try:
+        return bytes_of(section, most)
+    except Exception:  # on a damaged file pyelftools raises any kind of exception
+        return b""
 
 
 def _open(path: str) -> Any:

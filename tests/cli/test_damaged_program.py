@@ -167,6 +167,13 @@ def test_constants_that_overlap_are_read_once(tmp_path: Path) -> None:
     assert {"leaf", "middle", "app_main"} <= functions(report)
 
 
+@pytest.mark.parametrize("field", [{}, {SIZE: 1 << 31}, {FLAGS: 2 | COMPRESSED}])
+def test_a_variable_has_the_bytes_of_its_section_or_none(field: dict[int, int], tmp_path: Path) -> None:
+    (tmp_path / "app.elf").write_bytes(changed(".rodata", field))
+    constants = [ElfSymbols(str(tmp_path / "app.elf")).constant(name) for name in ("table", "nobody")]
+    assert constants == [None if field else b"constant\0", None]
+
+
 def test_status_says_what_is_damaged(tmp_path: Path) -> None:
     (tmp_path / "app.elf").write_bytes(DEBUG["2 GiB"]())
     said = memtrace("status", core(tmp_path), "--elf", tmp_path / "app.elf")
