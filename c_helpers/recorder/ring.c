@@ -64,7 +64,7 @@ EVENT_WRITE_LINKAGE uint32_t event_write(uint32_t reservation, memtrace_word own
                                          memtrace_word size_heap, enum memtrace_kind kind, memtrace_word moment,
                                          struct recorder *ring)
 {
-    uint64_t now = time_full();
+    uint64_t now = memtrace_port_time_full();
     memtrace_word state = state_make((memtrace_word)now, memtrace_port_core(), kind);
     bool newest = u32_load(&ring->header.head) == reservation + 1u;
     bool far = (memtrace_word)now - moment + TIME_SKEW >= TIME_NEAR + TIME_SKEW && MEMTRACE_PORT_TICK_HZ != 0;

@@ -44,23 +44,13 @@ static inline uint32_t head_reserve(struct recorder *ring)
     return u32_next(&ring->header.head);
 }
 
-/* A target without a clock has no functions to ask. */
-static inline uint64_t time_full(void)
-{
-#if MEMTRACE_PORT_TICK_HZ == 0
-    return 0;
-#else
-    return memtrace_port_time_full();
-#endif
-}
-
 /* As much of the time as a word has room for. */
 static inline memtrace_word time_now(void)
 {
-#if MEMTRACE_PORT_TICK_HZ != 0 && UINTPTR_MAX == 0xffffffffu
+#if UINTPTR_MAX == 0xffffffffu
     return memtrace_port_time();
 #else
-    return (memtrace_word)time_full();
+    return memtrace_port_time_full();
 #endif
 }
 
