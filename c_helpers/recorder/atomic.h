@@ -155,6 +155,7 @@ static inline uint32_t u32_add(uint32_t *place, uint32_t amount)
 {
     uintptr_t saved = section_enter();
     uint32_t old = __atomic_load_n(place, __ATOMIC_RELAXED);
+    MEMTRACE_TEST_BETWEEN();
     PLACE_WRITE(place, old + amount);
     section_leave(saved);
     return old;

@@ -149,6 +149,7 @@ def test_continue_stops_at_the_breakpoint_and_ctrl_c_stops_a_running_one() -> No
         server.resume = resume_never_stops
         with GdbSession() as gdb:
             gdb.command(remote(server.remote))
+            server.forget()  # the first GDB's continue, which would be taken for this one's
             gdb.send("continue\n")
             gdb.expect("Continuing")
             server.wait_for("c", "vCont")

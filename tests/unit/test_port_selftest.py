@@ -32,7 +32,7 @@ COMPILED = {
 RV32IMC = ("-march=rv32imc", "-mabi=ilp32", "-misa-spec=2.2", "--specs=picolibc.specs")
 COMPILERS = (("gcc", "-m64"), ("gcc", "-m32"), ("riscv64-unknown-elf-gcc", *RV32IMC))
 LOCK = {"LOCK_HOLDS", "LOCK_OPENS", "LOCK_NESTS"}
-TRIES = 100  # two threads must meet; on a busy machine they seldom do
+TRIES = 100  # two threads must meet: each gives its core away between the load and the store of a step
 
 
 def build(folder: Path, flags: tuple[str, ...]) -> Path:
@@ -68,7 +68,7 @@ def test_each_broken_promise_is_found(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("promise", COMPILED)
 def test_what_a_build_breaks_is_found(promise: str, tmp_path: Path) -> None:
     program = build(tmp_path, COMPILED[promise])
-    assert promise in {found(program).split(":")[0] for _ in range(TRIES if promise == "ATOMICS" else 1)}
+    assert any(found(program).startswith(f"{promise}:") for _ in range(TRIES if promise == "ATOMICS" else 1))
 
 
 def test_what_hangs_on_hooks_is_not_asked_without_them(tmp_path: Path) -> None:

@@ -118,6 +118,7 @@ int main(int count, char **arguments)
     CHECK(sigaction(WORLD_INTERRUPT, &action, NULL) == 0);
     broken = count > 1 ? (enum memtrace_promise)atoi(arguments[1]) : MEMTRACE_PROMISES_KEPT;
     port_break();
+    world_yields = true;
     enum memtrace_promise found = memtrace_port_selftest(count > 2 ? NULL : &hooks);
     CHECK(memtrace_ring == NULL && memtrace_port_checking == MEMTRACE_PROMISES_KEPT);
     printf("%u %s\n", (unsigned)found, memtrace_promise_text(found));
