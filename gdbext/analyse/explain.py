@@ -183,7 +183,7 @@ def _leads_to_block(case: Case) -> bool:
     """True if the damaged list pointer leads to a proven block."""
     places = {node.pointer: node.payload for node in case.facts.walk.nodes}
     places.update((link.address, link.leads_to) for link in case.facts.walk.faults)
-    return places.get(case.fault.address) in case.facts.position
+    return case.facts.is_block(places.get(case.fault.address))
 
 
 def _is_foreign(case: Case) -> bool:
@@ -216,7 +216,7 @@ def _explain_links(case: Case) -> None:
         NEAR if open_to_all else LIKELY, "write-after-free", stale, text, unknown, said("size-words-intact")
     )  # fmt: skip
     touched = [thing for fault in case.faults for thing in (fault.block, *fault.touches)]
-    proven = [thing for thing in touched if isinstance(thing, int) and thing in case.facts.position]
+    proven = [thing for thing in touched if isinstance(thing, int) and case.facts.is_block(thing)]
     others = [block for block in dict.fromkeys(proven) if block != case.block]
     twice = [tell_double_free(case, block) for block in (case.block, *others)]
     if not any(twice):
@@ -241,7 +241,7 @@ def _explain_control(case: Case) -> None:
     text = said("control-overwritten", bytes=case.length)
     case.tell(OPEN, "control-overwritten", None, text, said("no-block-runs-in"))
     first = case.facts.layout.first
-    if first in case.facts.position and first - 64 <= case.fault.address:
+    if case.facts.is_block(first) and first - 64 <= case.fault.address:
         case.accuse(WEAK, first)
         owner = case.facts.user(first)
         case.tell(WEAK, "underflow", owner, said("underflow", block=owner), said("nearest-block"))

@@ -39,14 +39,14 @@ def tell_listed_twice(case: Case) -> None:
     order of sizes, a block of the same size leads back to it.
     """
     fault, facts = case.fault, case.facts
-    if fault.rule != "list-cycle" or fault.block not in facts.position:
+    if fault.rule != "list-cycle" or fault.block is None or not facts.is_block(fault.block):
         return
     touched = [thing for thing in fault.touches if isinstance(thing, int) and thing != fault.block]
     block = touched[0] if touched else fault.block  # that the pointer leads to
     node = facts.listed.get(block)
     back = [one.actual for one in case.faults if one.rule == "back-link" and one.block == block]
     if node is None or node.prev_free is None:
-        signed = block in facts.position and facts.size_of(block) == facts.size_of(fault.block)
+        signed = facts.is_block(block) and facts.size_of(block) == facts.size_of(fault.block)
     else:
         signed = back == [fault.actual] if block == fault.block else node.previous is None and not back
     if signed:
@@ -62,7 +62,7 @@ def tell_wrong_heap(case: Case) -> None:
     for fault in case.faults:
         block = outward.get(fault.address) if fault.rule == "list-link" else None
         if block is not None:
-            astray += [(block, home, case.facts) for home in others if block in home.position]
+            astray += [(block, home, case.facts) for home in others if home.is_block(block)]
         if fault.rule == "free-not-listed" and fault.block is not None:
             listing = [heap for heap in others if fault.block in _outward(heap).values()]
             astray += [(fault.block, case.facts, heap) for heap in listing]

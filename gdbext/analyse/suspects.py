@@ -46,7 +46,6 @@ class Witness:
         self.operation = operation
         self.given = given  # the pointer that the calls at the stop gave to the allocator, if it is this heap's matter
         self.full_stacks = full_stacks  # those that begin right above damage
-        self._sizes = facts.sizes()
 
     def beside(self, facts: HeapFacts) -> Witness:
         """Returns a witness with the same trace for another heap."""
@@ -100,7 +99,7 @@ class Witness:
 
     def size(self, raw: int, life: Optional[Generation] = None) -> int:
         """Returns a block's size by the heap, else by the trace, else by the gap behind it. Returns 0 if none tells."""
-        if raw in self.facts.position:
+        if self.facts.is_block(raw):
             return self.facts.size_of(raw)
         life = life or self.history.newest(self.facts.user(raw))
         if life is not None and life.size is not None:
@@ -119,7 +118,7 @@ class Witness:
         """Returns the last owner of `address` if it has freed it. None if the free is still under way, or if a block
         was handed out since that begins in the same bytes, up to there.
         """
-        newest = next(iter(self.history.holding(address, self._sizes)), None)
+        newest = next(iter(self.history.holding(address, self.facts.user_size)), None)
         if newest is None or not self._has_freed(newest):
             return None
         is_old = self.history.began_since(newest.freed_seq, range(newest.payload + 1, address + 1))
@@ -127,7 +126,7 @@ class Witness:
 
     def owner_before(self, address: int) -> Optional[Generation]:
         """Returns the owner that had freed `address` before its present owner got it. None if there was none."""
-        holding = self.history.holding(address, self._sizes)
+        holding = self.history.holding(address, self.facts.user_size)
         return next((life for life in holding[1:] if self._has_freed(life)), None)
 
     def _has_freed(self, life: Generation) -> bool:
@@ -135,7 +134,7 @@ class Witness:
 
     def present_owner(self, address: int) -> Optional[Generation]:
         """Returns the generation that holds `address` now. None if the trace does not know it."""
-        for life in self.history.holding(address, self._sizes):
+        for life in self.history.holding(address, self.facts.user_size):
             if not life.is_freed or self.state(life.payload, life) == "freeing":
                 return life
         return None

@@ -93,7 +93,7 @@ def plan_damage(heaps: Sequence[HeapReport], trace: Trace, width: int) -> Option
 def plan_address(address: int, trace: Trace, width: int) -> WatchPlan:
     """Returns the plan for any address, by the block that holds it or whose header it is in."""
     address = address // width * width
-    holding, guarded = trace.history.holding(address, {}), not owner_writes(address, width, trace.history)
+    holding, guarded = trace.history.holding(address), not owner_writes(address, width, trace.history)
     life = holding[0] if holding else trace.history.newest(address + width)
     if life is None:
         return WatchPlan(address, width, guarded=guarded)
@@ -136,7 +136,7 @@ def copiers_in(stack: Stack) -> int:
 def owners_around(address: int, width: int, history: History) -> Tuple[Generation, ...]:
     """Returns the newest owners of the word and of the byte on each side of it, in address order."""
     places = (address, address - 1, address + width)
-    found = {life[0].payload: life[0] for life in (history.holding(place, {}) for place in places) if life}
+    found = {life[0].payload: life[0] for life in (history.holding(place) for place in places) if life}
     lives = [found[payload] for payload in sorted(found)]
     kept: List[Generation] = []
     for life in lives:

@@ -55,7 +55,7 @@ class Owners:
             return None
         if heap not in self._handles:
             own = {facts.holder(start) for start, _ in self._found.trace.own}
-            places = ((raw, facts.guards.owner_place(raw)) for raw, _ in facts.used if raw not in own)
+            places = ((raw, facts.guards.owner_place(raw)) for raw, _ in facts.walk.used() if raw not in own)
             words = {raw: facts.read32(where) or 0 for raw, where in places if where is not None}
             no_handles = set(facts.guards.strangers(words))  # blocks whose word is no task's handle
             control = range(facts.start, facts.layout.first)  # no task lies here, but the tracking may point to it
@@ -63,7 +63,7 @@ class Owners:
                 raw: word for raw, word in words.items() if not (raw in no_handles or word in control)
             }
         known = self._handles[heap]
-        if raw in facts.position or not facts.guards.is_used(facts.snapshot, raw):
+        if facts.is_block(raw) or not facts.guards.is_used(facts.snapshot, raw):
             return known.get(raw)
         handle = facts.read32(place)
         return handle if handle in known.values() else None

@@ -167,4 +167,4 @@ def _is_used(heaps: Sequence[HeapFacts], payload: int) -> bool:
     """Tells whether an address is a used block, as far as the heaps show."""
     here = [facts for facts in heaps if facts.start <= payload < facts.end]
     raws = [(facts, facts.raw(payload)) for facts in here]
-    return all(raw in facts.position and not facts.is_free(raw) for facts, raw in raws)
+    return all(facts.is_block(raw) and not facts.is_free(raw) for facts, raw in raws)

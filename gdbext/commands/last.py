@@ -33,8 +33,12 @@ def analyse(asked: Tuple[Collected, int], options: Namespace) -> LastReport:
     """Makes the report: the block and its owners."""
     found, address = asked
     place = find_place(found.heaps, found.trace.history, address)
-    sizes = {payload: size for facts in found.heaps for payload, size in facts.sizes().items()}
-    lives = _owned(Owners(found), place, found.trace.history.holding(address, sizes))
+
+    def size_of(payload: int) -> Optional[int]:
+        sizes = (facts.user_size(payload) for facts in found.heaps)
+        return next((size for size in sizes if size is not None), None)
+
+    lives = _owned(Owners(found), place, found.trace.history.holding(address, size_of))
     shown = lives[: limit_of(options, _LIVES_SHOWN)]
     generations = tuple(life_of(life, found.target.frames) for life in shown)
     return LastReport(*found.closing(), address, place, generations, len(lives) - len(shown))

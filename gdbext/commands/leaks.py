@@ -89,7 +89,6 @@ def _live_since(found: Collected, since: int) -> List[Generation]:
 
     Leaves out a block if its heap was read there and has no used block at its address.
     """
-    used = {payload for heap in found.heaps for payload in heap.sizes()}
     heaps = [range(heap.start, heap.end) for heap in found.heaps]
     gaps = [range(gap.start, gap.end) for heap in found.heaps for gap in heap.walk.gaps()]
 
@@ -97,7 +96,7 @@ def _live_since(found: Collected, since: int) -> List[Generation]:
     return [
         life
         for life in live
-        if life.payload in used
+        if any(heap.user_size(life.payload) is not None for heap in found.heaps)
         or not any(life.payload in heap for heap in heaps)
         or any(life.payload in gap for gap in gaps)
     ]

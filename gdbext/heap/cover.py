@@ -13,9 +13,10 @@ Assumptions: at least one true header behind the damage is intact.
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from array import array
+from bisect import bisect_left, bisect_right
 from types import MappingProxyType
-from typing import Callable, Dict, FrozenSet, Iterator, List, Mapping, NamedTuple, Optional, Tuple
+from typing import Callable, FrozenSet, Iterator, Mapping, NamedTuple, Optional, Tuple
 
 from gdbext.heap.geometry import FLAG_BITS, FREE_BIT, Geometry, Pool
 from gdbext.model.said import Said, said
@@ -65,19 +66,19 @@ def sizes_in(
         end -= behind
         start += (high - start) % align
         end -= (end - high) % align
-        words = None if snapshot is None else snapshot.words(start, end + behind)
-        fit = None if words is None else layout.possible(words, largest)
-        if fit is None:
-            for top in range(end, start, -_PAGE):
-                bottom = max(start, top - _PAGE)
-                if read(top - align) is None and read(bottom) is None:
-                    continue  # a hole may be megabytes long
-                for place in range(top - align, bottom - 1, -align):
-                    word = read(place)
-                    if word is not None and smallest <= word <= largest:
-                        yield place + step, word
-        else:
-            yield from ((start + index * align + step, word) for index, word in reversed(fit))
+        for top in range(end, start, -_PAGE):
+            bottom = max(start, top - _PAGE)
+            words = None if snapshot is None else snapshot.words(bottom, top + behind)
+            fit = None if words is None else layout.possible(words, largest)
+            if fit is not None:
+                yield from ((bottom + index * align + step, word) for index, word in reversed(fit))
+                continue
+            if read(top - align) is None and read(bottom) is None:
+                continue  # a hole may be megabytes long
+            for place in range(top - align, bottom - 1, -align):
+                word = read(place)
+                if word is not None and smallest <= word <= largest:
+                    yield place + step, word
 
 
 class Cover:
@@ -99,18 +100,20 @@ class Cover:
         self._listed = listed
         self._evidence = evidence
         self._proven, self._marked, self._snapshot, self._whole = evidence
-        self._gain: Dict[int, int] = {}
-        self._starts: List[int] = []  # descending payloads at which a new best chain begins, as negative numbers
-        self._best: List[int] = []
+        # Of each candidate, of which there may be millions, the bytes from it to the pool's end, which ascend, and the
+        # points of its chain. Then the same of those at which a new best chain begins.
+        self._places, self._gains = array("Q"), array("q")
+        self._starts, self._best = array("Q"), array("q")
 
     def build(self, low: int) -> None:
         """Weighs every payload from the end of the pool down to `low`. Only the first call does so: later breaks lie
         behind `low`.
         """
-        if self._gain:
+        if self._places:
             return
-        gain, step, end, odd = self._gain, self._layout.header, self._pool.end, self._layout.align - 1
-        gain[end] = 0
+        step, end, odd = self._layout.header, self._pool.end, self._layout.align - 1
+        self._places.append(0)
+        self._gains.append(0)
         best = 0
         high = end - self._layout.smallest - step
         if self._whole is not None and self._snapshot is None:
@@ -123,10 +126,11 @@ class Cover:
             weight = self._weigh(payload, word, following)
             if weight is None:
                 continue
-            gain[payload] = weight
+            self._places.append(end - payload)
+            self._gains.append(weight)
             if weight >= best:
                 best = weight
-                self._starts.append(-payload)
+                self._starts.append(end - payload)
                 self._best.append(weight)
 
     def _weigh(self, payload: int, word: int, following: int) -> Optional[int]:
@@ -136,7 +140,7 @@ class Cover:
             own = _LISTED if word & FREE_BIT else _CONTRADICTED
         elif payload in self._proven:
             own = _TRACED
-        after = self._gain.get(following)
+        after = self._gain(following)
         if after is not None:
             if own == _PLAIN and self._marked is not None and not word & FREE_BIT:
                 # If the canaries around a used block were not read, the block stays plain.
@@ -150,14 +154,21 @@ class Cover:
         unread = self._read(following - self._layout.header) is None and following < self._pool.end
         return own + self.weight_from(following) - _UNREAD_POINTS if unread else None
 
+    def _gain(self, payload: int) -> Optional[int]:
+        """Returns the points of the chain that begins at a candidate; None if it is none."""
+        place = self._pool.end - payload
+        position = bisect_left(self._places, place)
+        found = position < len(self._places) and self._places[position] == place
+        return self._gains[position] if found else None
+
     def next_start(self, low: int) -> Optional[int]:
         """Returns the payload at or above `low` where the best chain begins; None if there is none."""
-        position = bisect_right(self._starts, -low)
-        return -self._starts[position - 1] if position else None
+        position = bisect_right(self._starts, self._pool.end - low)
+        return self._pool.end - self._starts[position - 1] if position else None
 
     def weight_from(self, low: int) -> int:
         """Returns the points of the best chain at or above `low`; 0 if there is none."""
-        position = bisect_right(self._starts, -low)
+        position = bisect_right(self._starts, self._pool.end - low)
         return self._best[position - 1] if position else 0
 
     def why(self, payload: int) -> Said:

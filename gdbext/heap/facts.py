@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from functools import cached_property
+from itertools import chain, islice
 from typing import Any, Callable, Dict, FrozenSet, Hashable, Iterable, Iterator, List, Optional, Sequence, Tuple
 
 from gdbext.heap.geometry import FLAG_BITS, FREE_BIT, Flaw, Geometry
@@ -105,24 +105,19 @@ class HeapFacts:
         self.shift = guards.shift  # bytes from the allocator's payload (raw) to the user's
         self.read: WordReader = snapshot.word_reader(layout.control, layout.end)
         self.read32: WordReader = snapshot.reader32(layout.control, layout.end)  # at any address
-        self.position: Dict[int, int] = {payload: index for index, payload in enumerate(walk.payloads)}
         self.listed: Dict[int, Node] = {node.payload: node for node in walk.nodes}
-        pairs = zip(walk.payloads, walk.words)
-        self.used = [(payload, word & ~FLAG_BITS) for payload, word in pairs if not word & FREE_BIT]  # raw, and size
 
-    @cached_property
-    def edges(self) -> List[Edge]:
-        """Returns each proven block with the header behind it. Blocks without a known header behind are left out."""
+    @property
+    def edges(self) -> Iterator[Edge]:
+        """Yields each proven block with the header behind it. Blocks without a known header behind are left out."""
         payloads, words, step = self.walk.payloads, self.walk.words, self.layout.header
-        behind = [payload + (word & ~FLAG_BITS) + step for payload, word in zip(payloads, words)]
-        found = zip(payloads, words, behind, [*payloads[1:], None], [*words[1:], 0])
         markers = ((pool.end, self.read(self.layout.place_of_size(pool.end))) for pool in self.layout.pools)
         ends = {end: marker for end, marker in markers if marker is not None and not marker & ~FLAG_BITS}
-        return [
-            (payload, word, following, after if following == listed else ends[following])
-            for payload, word, following, listed, after in found
-            if following == listed or following in ends
-        ]
+        behind = chain(islice(zip(payloads, words), 1, None), [(-1, 0)])
+        for payload, word, (listed, after) in zip(payloads, words, behind):
+            following = payload + (word & ~FLAG_BITS) + step
+            if following == listed or following in ends:
+                yield payload, word, following, after if following == listed else ends[following]
 
     @property
     def start(self) -> int:
@@ -136,9 +131,16 @@ class HeapFacts:
         """Returns the address behind the heap's last byte."""
         return self.region.end if self.region.end is not None else self.layout.behind
 
+    def is_block(self, payload: Optional[int]) -> bool:
+        """True if a proven block begins there."""
+        return payload is not None and self.walk.index_of(payload) is not None
+
     def word_of(self, payload: int) -> int:
-        """Returns the size word of a proven block."""
-        return self.walk.words[self.position[payload]]
+        """Returns the size word of a proven block. Raises KeyError if none begins there."""
+        index = self.walk.index_of(payload)
+        if index is None:
+            raise KeyError(payload)
+        return self.walk.words[index]
 
     def size_of(self, payload: int) -> int:
         """Returns the size of a proven block, in bytes of the allocator's payload."""
@@ -195,14 +197,15 @@ class HeapFacts:
         before = self.walk.payloads[index]
         return before if self.end_of(before) == self.header_of(payload) else None
 
-    def sizes(self) -> Dict[int, int]:
-        """Returns the bytes from the user's pointer to the block's end, by the pointer, for every used block."""
-        shift = self.shift
-        return {raw + shift: size - shift for raw, size in self.used}
+    def user_size(self, user: int) -> Optional[int]:
+        """Returns the bytes from a user's pointer to the block's end; None if no used block has this pointer."""
+        index = self.walk.index_of(user - self.shift)
+        word = FREE_BIT if index is None else self.walk.words[index]
+        return None if word & FREE_BIT else (word & ~FLAG_BITS) - self.shift
 
     def numbers(self) -> Dict[str, Any]:
         """Returns the heap's place and sums by the names that reports give them."""
-        used, free, counters = self.used_sizes(), self.free_sizes(), self.counters
+        free, counters = self.free_sizes(), self.counters
         return {
             "kind": self.region.kind,
             "layout": self.layout.name,
@@ -210,7 +213,7 @@ class HeapFacts:
             "address": self.region.address,
             "start": self.start,
             "end": self.end,
-            "used_blocks": len(used),
+            "used_blocks": len(self.walk.payloads) - len(free),
             "free_blocks": len(free),
             "used_bytes": self.used_bytes,
             "free_bytes": sum(free) if counters is None else counters.free_bytes,
@@ -240,11 +243,7 @@ class HeapFacts:
     def used_bytes(self) -> int:
         """Returns the bytes in use."""
         counted = self.layout.counted_used()
-        return sum(self.used_sizes()) if counted is None else counted
-
-    def used_sizes(self) -> List[int]:
-        """Returns the sizes of the used blocks."""
-        return [size for _, size in self.used]
+        return sum(size for _, size in self.walk.used()) if counted is None else counted
 
     def free_sizes(self) -> List[int]:
         """Returns the sizes of the free blocks."""

@@ -11,8 +11,9 @@ Assumptions: the layout has been recognised. Nothing in the pool has been checke
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_left, bisect_right
-from typing import Callable, Dict, FrozenSet, Iterable, List, Optional, Sequence, Set, Tuple
+from typing import Callable, Dict, FrozenSet, Iterable, Iterator, List, Optional, Sequence, Set, Tuple
 
 from gdbext.heap.cover import NOTHING_KNOWN, Agrees, Cover, Evidence
 from gdbext.heap.ends import PagedReader
@@ -62,8 +63,7 @@ class Walk:
 
     def __init__(self, layout: Geometry, payloads: Sequence[int] = (), words: Sequence[int] = ()) -> None:
         self.layout = layout
-        self.payloads: List[int] = list(payloads)
-        self.words: List[int] = list(words)
+        self.payloads, self.words = array("Q", payloads), array("Q", words)  # a heap may have a million blocks
         self.breaks: List[Break] = []
         self.resumed: List[Resume] = []
         self.heads: List[Optional[int]] = []
@@ -71,6 +71,17 @@ class Walk:
         self.faults: List[LinkFault] = []
         self.cut_slots: Set[int] = set()  # lists that could not be followed to their end
         self.proven_sizes: Dict[int, int] = {}  # true sizes of blocks with a wrong size word, by payload
+
+    def index_of(self, payload: int) -> Optional[int]:
+        """Returns the position of the block that begins at `payload`; None if none does."""
+        index = bisect_left(self.payloads, payload)
+        return index if index < len(self.payloads) and self.payloads[index] == payload else None
+
+    def used(self) -> Iterator[Tuple[int, int]]:
+        """Yields the payload and the size of each used block."""
+        for payload, word in zip(self.payloads, self.words):
+            if not word & FREE_BIT:
+                yield payload, word & ~FLAG_BITS
 
     def gaps(self) -> Tuple[Gap, ...]:
         """Returns the ranges of memory in which no block could be proven."""
@@ -276,8 +287,7 @@ class _Walker:
         payloads, align = self.walk.payloads, self.walk.layout.align
         better = self.cover.next_start(payloads[first] + align)
         while better is not None and better < payload:
-            position = bisect_left(payloads, better)
-            if payloads[position : position + 1] != [better]:  # the walk has met no block there
+            if self.walk.index_of(better) is None:  # the walk has met no block there
                 break
             better = self.cover.next_start(better + align)
         if better is None or better >= payload:

@@ -222,6 +222,14 @@ class CoreSource:
                 found.append((low, -high))
         return found
 
+    def view(self, address: int, length: int) -> Optional[memoryview]:
+        """Returns bytes that lie in one piece, without a copy; None if they do not."""
+        index = bisect_right(self._starts, address) - 1
+        if index < 0 or address + length > self._pieces[index].end:
+            return None
+        start, _, offset, data = self._pieces[index]
+        return memoryview(data)[offset + address - start : offset + address - start + length]
+
     def read(self, address: int, length: int) -> Optional[Buffer]:
         """Returns exactly `length` bytes, or None. They are copied only if they lie in several pieces."""
         parts: List[Buffer] = []

@@ -90,7 +90,7 @@ class Memory:
         self.fragile = fragile
         self.link = Link(_CONSOLE_BYTES_A_SECOND if fragile else None)
         self.progress = Progress(say, time.monotonic)
-        self.snapshot = Snapshot(source.pointer_size, source.byte_order)
+        self.snapshot = Snapshot(source.pointer_size, source.byte_order, getattr(source, "view", None))
         self.interrupted = False  # Ctrl-C was pressed: this report reads no more
         self._known = known
         extents: Optional[Callable[[], List[Range]]] = getattr(source, "extents", None)

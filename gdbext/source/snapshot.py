@@ -25,6 +25,8 @@ _SPARE = 4  # an end that grows gets a quarter of the extent as spare room
 WordReader = Callable[[int], Optional[int]]
 ByteOrder = Literal["little", "big"]
 Buffer = Union[bytes, memoryview]
+# Gives bytes of a file once more, without a copy: all from an address on of such a length, or None.
+View = Callable[[int, int], Optional[memoryview]]
 # A buffer with spare room, and the place in it at which the known bytes begin.
 _Room = Tuple[bytearray, int]
 
@@ -32,9 +34,10 @@ _Room = Tuple[bytearray, int]
 class Snapshot:
     """The known bytes of a target's memory: sorted extents that do not touch."""
 
-    def __init__(self, pointer_size: int = 4, byte_order: ByteOrder = "little") -> None:
+    def __init__(self, pointer_size: int = 4, byte_order: ByteOrder = "little", view: Optional[View] = None) -> None:
         self.pointer_size = pointer_size
         self.byte_order = byte_order
+        self._view = view
         self._starts: List[int] = []
         self._data: List[Buffer] = []
         self._rooms: List[Optional[_Room]] = []  # None: the extent is a single read
@@ -53,11 +56,16 @@ class Snapshot:
         self._data[first:last] = [data]
         self._rooms[first:last] = [room]
 
-    def _joined(self, first: int, last: int, start: int, data: Buffer) -> Tuple[int, Buffer, _Room]:
-        """Returns the extents first..last and new bytes as one extent. The others are copied to the longest."""
-        home = max(range(first, last), key=lambda index: len(self._data[index]))
+    def _joined(self, first: int, last: int, start: int, data: Buffer) -> Tuple[int, Buffer, Optional[_Room]]:
+        """Returns the extents first..last and new bytes as one extent. The others are copied to the longest, unless all
+        lie side by side in a file.
+        """
         low = min(start, self._starts[first])
         high = max(start + len(data), self._starts[last - 1] + len(self._data[last - 1]))
+        viewed = None if self._view is None else self._view(low, high - low)
+        if viewed is not None:
+            return low, viewed, None
+        home = max(range(first, last), key=lambda index: len(self._data[index]))
         buffer, at = self._with_room(home, low, high)
         others = [(self._starts[index], self._data[index]) for index in range(first, last) if index != home]
         for place, part in (*others, (start, data)):

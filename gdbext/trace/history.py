@@ -11,13 +11,14 @@ Assumptions: events are in order; some are missing.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from typing import Dict, Iterable, Iterator, List, Mapping, Optional, Set, Tuple
+from typing import Callable, Dict, Iterable, Iterator, List, Optional, Set, Tuple
 
 from gdbext.model.events import Event, Generation
 from gdbext.model.record import replace
 
 _ROUNDING_BYTES = 16  # a block is taken to be at most this much larger than was requested
 _LEAST_ALIGNMENT = 4  # every allocator rounds a size up to at least this many bytes
+SizeOf = Callable[[int], Optional[int]]  # the size of a used block in its heap, if one has this payload
 
 
 class History:
@@ -107,15 +108,15 @@ class History:
         lives = self._by_payload.get(payload)
         return lives[-1] if lives else None
 
-    def holding(self, address: int, sizes: Mapping[int, int]) -> Tuple[Generation, ...]:
-        """Returns every generation that held `address`, newest first. `sizes` are the heap's sizes of used payloads."""
+    def holding(self, address: int, size_of: SizeOf = lambda payload: None) -> Tuple[Generation, ...]:
+        """Returns every generation that held `address`, newest first."""
         found: List[Generation] = []
         position = bisect_right(self._payloads, address)
         while position and address - self._payloads[position - 1] <= self._largest:
             position -= 1
             payload = self._payloads[position]
             for life in self._by_payload[payload]:
-                size = sizes.get(payload)
+                size = size_of(payload)
                 if size is None or life.is_freed:
                     size = -(-(life.size or 0) // self._align) * self._align
                 if payload <= address < payload + max(size, 1):

@@ -25,7 +25,7 @@ from tests.unit.dumped_world import CLEAN, dumped, region
 def test_blocks_and_requests_are_those_of_the_truth() -> None:
     facts = read_used_blocks(dumped({}), region())
     assert facts is not None and facts.guards.kind == "light"
-    listed = [(facts.user(raw), raw, size, facts.requested(raw)) for raw, size in facts.used]
+    listed = [(facts.user(raw), raw, size, facts.requested(raw)) for raw, size in facts.walk.used()]
     truth = sorted(CLEAN.truth.blocks, key=lambda block: block.raw)
     assert listed == [(block.payload, block.raw, block.size, block.requested) for block in truth]
     assert run_rules(facts)[0] == []

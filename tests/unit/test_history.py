@@ -41,7 +41,7 @@ def test_generations_of_one_address_newest_first() -> None:
         script.add("alloc", A, size)
         script.add("free", A)
     script.add("mark", 0)
-    assert [life.size for life in script.history().holding(A, {})] == [24, 16, 8]
+    assert [life.size for life in script.history().holding(A)] == [24, 16, 8]
 
 
 def test_a_free_that_is_under_way() -> None:
@@ -108,6 +108,6 @@ def test_the_holder_of_an_address_inside_a_block() -> None:
     script.add("alloc", A, 21)
     script.add("alloc", B, 8)
     history = script.history()
-    assert [life.payload for life in history.holding(A + 23, {})] == [A]  # rounded up to words
-    assert history.holding(A + 24, {}) == ()
-    assert [life.payload for life in history.holding(A + 30, {A: 32})] == [A]  # the heap gave more
+    assert [life.payload for life in history.holding(A + 23)] == [A]  # rounded up to words
+    assert history.holding(A + 24) == ()
+    assert [life.payload for life in history.holding(A + 30, {A: 32}.get)] == [A]  # the heap gave more

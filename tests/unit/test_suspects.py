@@ -11,7 +11,7 @@ from gdbext.trace.history import History
 from tests.unit.witness_world import CASE, WHOLE, witness
 
 FACTS = witness(WHOLE).facts
-USED = next(raw for raw, size in FACTS.used if size >= 64)
+USED = next(raw for raw, size in FACTS.walk.used() if size >= 64)
 ASSERTED = Operation(True, "", True, None)
 
 
@@ -58,4 +58,4 @@ def test_the_two_innermost_calls_tell_who() -> None:
 
 
 def test_the_case_is_sound() -> None:
-    assert CASE.truth.status == "clean" and USED in FACTS.position
+    assert CASE.truth.status == "clean" and FACTS.is_block(USED)

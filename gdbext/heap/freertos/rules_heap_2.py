@@ -31,7 +31,7 @@ def wrong_flags(facts: HeapFacts) -> Set[int]:
     pointers_to = _pointer_counts(facts, [payload for payload in facts.walk.payloads if facts.is_free(payload)])
     for payload in facts.walk.payloads:
         value = next_of(facts, payload)
-        leads_on = layout.is_last_link(value) or layout.target_of(value) in facts.position
+        leads_on = layout.is_last_link(value) or facts.is_block(layout.target_of(value))
         free = facts.is_free(payload)
         if (free and value == 0 and payload not in pointers_to) or (not free and leads_on and payload in pointers_to):
             found.add(payload)
@@ -50,7 +50,7 @@ def check_used(facts: HeapFacts) -> Iterator[Fault]:
     block or to xEnd.
     """
     layout, wrong = narrowed(facts.layout, Heap2Layout), wrong_flags(facts)
-    for payload, _ in facts.used:
+    for payload, _ in facts.walk.used():
         value = next_of(facts, payload)
         if value is None or payload in wrong:
             continue
@@ -69,7 +69,7 @@ def _is_sound(facts: HeapFacts, value: int) -> bool:
     layout = narrowed(facts.layout, Heap2Layout)
     target = layout.target_of(value)
     leads_out = layout.is_last_link(value) or layout.leads_beyond(value)
-    return leads_out or (target is not None and (target in facts.position or in_gap(facts, target)))
+    return leads_out or (target is not None and (facts.is_block(target) or in_gap(facts, target)))
 
 
 def check_list(facts: HeapFacts) -> Iterator[Fault]:
@@ -93,7 +93,7 @@ def _bad_head(facts: HeapFacts) -> Iterator[Fault]:
         return
     place, value = layout.head
     target = layout.target_of(value)
-    sound = _is_sound(facts, value) and (target not in facts.position or facts.is_free(target or 0))
+    sound = _is_sound(facts, value) and (not facts.is_block(target) or facts.is_free(target or 0))
     if not sound:
         text, touched, inside = (
             said("list-start", place=place, stored=value),
@@ -131,7 +131,7 @@ def _pointer_problem(facts: HeapFacts, payload: int, value: int, sizes: List[int
         return said("leads-to-early-end") if larger else None
     if target is None:
         return said("leads-to-no-block")
-    if target not in facts.position:
+    if not facts.is_block(target):
         return said("leads-inside", target=target)
     if not facts.is_free(target):
         return said("leads-to-used-block", target=target)
@@ -148,7 +148,7 @@ def _rings(facts: HeapFacts, free: List[int]) -> Iterator[Fault]:
     for first in sorted(free, key=lambda payload: (payload != head, facts.size_of(payload))):
         path: Dict[int, None] = {}
         place: Optional[int] = first
-        while place is not None and place in facts.position and place not in seen:
+        while place is not None and facts.is_block(place) and place not in seen:
             seen.add(place)
             path[place] = None
             target = layout.target_of(next_of(facts, place)) if facts.is_free(place) else None

@@ -104,7 +104,7 @@ def _pointer_problem(facts: HeapFacts, payload: int, target: Optional[int]) -> S
         return said("pointer-outside")
     if target <= payload:
         return said("pointer-back")
-    if target in facts.position and facts.is_free(target):
+    if facts.is_block(target) and facts.is_free(target):
         return said("pointer-past-block")
     return said("pointer-to-no-block", target=target)
 

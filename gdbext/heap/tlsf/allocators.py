@@ -84,7 +84,7 @@ def _delayed(facts: HeapFacts) -> Iterator[Skipped]:
     """Yields how many used blocks wait on NuttX's list of those whose free is delayed."""
     place, waiting = facts.region.hints.get("mm_delaylist"), set()
     block = None if place is None else facts.snapshot.word(place)
-    while block in facts.position and block not in waiting and not facts.is_free(block):
+    while block is not None and facts.is_block(block) and block not in waiting and not facts.is_free(block):
         waiting.add(block)
         block = facts.read(block)
     if place is not None and waiting and not block:

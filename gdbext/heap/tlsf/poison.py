@@ -102,32 +102,32 @@ class Poison(Guards):
 
 def find_poison(walk: Walk, read: WordReader, snapshot: Snapshot) -> Poison:
     """Returns the form of poisoning that the blocks of a heap have."""
-    pairs = zip(walk.payloads, walk.words)
-    used = [(raw, word & ~FLAG_BITS) for raw, word in pairs if not word & FREE_BIT]
     read32 = snapshot.reader32(walk.layout.control, walk.layout.end)
-    heads = sum(1 for raw, _ in used if read(raw) == HEAD)
+    used = heads = 0
+    for raw, _ in walk.used():
+        used, heads = used + 1, heads + (read(raw) == HEAD)
     if not used and _is_filled(walk, snapshot, Poison("light", 8)):
         return Poison("comprehensive", 8)
-    if len(used) <= _FEW_BLOCKS:  # among few blocks, damage to one head canary must not hide all poison
-        heads = max(heads, *(_tails(read32, used, head) for head in (8, _HEAD_WITH_OWNER)))
-    if not heads or 2 * heads < len(used):
-        firsts = [word for word in (read(raw) for raw, _ in used) if word is not None]
+    if used <= _FEW_BLOCKS:  # among few blocks, damage to one head canary must not hide all poison
+        heads = max(heads, *(_tails(read32, walk, head) for head in (8, _HEAD_WITH_OWNER)))
+    if not heads or 2 * heads < used:
+        firsts = [word for word in (read(raw) for raw, _ in walk.used()) if word is not None]
         # A block that nobody has written to still begins with its old free-list link, mostly to the null block.
         tracked = are_owners([0 if word == walk.layout.control else word for word in firsts], walk.layout.word)
         return Poison(owner=walk.layout.word if tracked else 0)
-    head = max((8, _HEAD_WITH_OWNER), key=lambda head: _tails(read32, used, head))
+    head = max((8, _HEAD_WITH_OWNER), key=lambda head: _tails(read32, walk, head))
     # With task tracking the owner word may lie behind the head. Then the requested length includes it.
-    owners = [read(raw + 8) for raw, _ in used if (read(raw + 4) or 0) >= _WIDTH] if head == 8 else []
-    tracked = head == 8 and all((read(raw + 4) or _WIDTH) >= _WIDTH for raw, _ in used)
+    owners = [read(raw + 8) for raw, _ in walk.used() if (read(raw + 4) or 0) >= _WIDTH] if head == 8 else []
+    tracked = head == 8 and all((read(raw + 4) or _WIDTH) >= _WIDTH for raw, _ in walk.used())
     tracked = tracked and are_owners([word for word in owners if word is not None], _WIDTH)
     poison = Poison("light", head, _WIDTH if tracked else 0)
     return replace(poison, kind="comprehensive") if _is_filled(walk, snapshot, poison) else poison
 
 
-def _tails(read32: WordReader, used: List[Tuple[int, int]], head: int) -> int:
+def _tails(read32: WordReader, walk: Walk, head: int) -> int:
     """Returns the number of used blocks with a tail canary where a head of `head` bytes puts it."""
     found = 0
-    for raw, size in used:
+    for raw, size in walk.used():
         length = read32(raw + head - _WIDTH)
         if length is not None and length <= size - head - _WIDTH and read32(raw + head + length) == TAIL:
             found += 1

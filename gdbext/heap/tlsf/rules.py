@@ -36,7 +36,7 @@ def _end_marker(facts: HeapFacts) -> Iterator[Fault]:
 
 def _flags(facts: HeapFacts) -> Iterator[Fault]:
     for pool in facts.layout.pools:
-        position = facts.position.get(pool.first)
+        position = facts.walk.index_of(pool.first)
         word = 0 if position is None else facts.walk.words[position]
         if word & PREV_FREE_BIT:  # no block lies before a pool's first one
             yield _flag_fault(facts, pool.first, said("flag-of-first", stored=word), word, PREV_FREE_BIT, False)
@@ -122,7 +122,7 @@ def _listed_blocks(facts: HeapFacts) -> Iterator[Fault]:
     for node in facts.walk.nodes:
         payload = node.payload
         touched = touching(payload, ("list", node.slot), node.previous)
-        if payload not in facts.position:
+        if not facts.is_block(payload):
             if not any(gap.start <= payload < gap.end + facts.layout.word for gap in gaps):
                 text, role = said("listed-inside", place=node.pointer, target=facts.user(payload)), "next-free"
                 yield Fault(
@@ -221,16 +221,16 @@ def _free_bytes(facts: HeapFacts) -> Iterator[Fault]:
     info = facts.counters
     if info is None or _unsound_headers(facts) is not None or any(flaw.rule == "pool-size" for flaw in info.flaws):
         return  # if pool_size is wrong, the true size is known only up to three bytes
-    used, control_bytes = facts.used_sizes(), facts.layout.control_end - facts.layout.control
-    free = info.pool_size - control_bytes - sum(used)
-    want = free - facts.layout.word * len(used)
+    used, control_bytes = sum(1 for _ in facts.walk.used()), facts.layout.control_end - facts.layout.control
+    free = info.pool_size - control_bytes - sum(size for _, size in facts.walk.used())
+    want = free - facts.layout.word * used
     if info.free_bytes in (free, want):
         return  # some versions count the headers of used blocks as free, others do not
     text = said("free-bytes", counted=info.free_bytes, left=want)
     surplus, word = info.free_bytes - want, facts.layout.word
     cycles = (fault.target for fault in facts.walk.faults if fault.rule == "list-cycle")
     # A block that was freed twice is on a list more than once, and its size is the surplus.
-    twice = next((target for target in cycles if target is not None and target in facts.position), None)
+    twice = next((target for target in cycles if target is not None and facts.is_block(target)), None)
     size = None if twice is None else facts.size_of(twice)
     touched = touching("counters", twice if size is not None and surplus in (size, size + word) else None)
     yield Fault(

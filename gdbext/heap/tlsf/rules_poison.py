@@ -23,7 +23,7 @@ def _poison(facts: HeapFacts) -> Poison:
 
 def check_head(facts: HeapFacts) -> Iterator[Fault]:
     """Yields the used blocks with a wrong head canary."""
-    for payload, _ in facts.used if _poison(facts).head else ():
+    for payload, _ in facts.walk.used() if _poison(facts).head else ():
         value = facts.read32(payload)
         if value is not None and value != HEAD:
             offset, length = first_difference(value, HEAD, _WIDTH, facts.snapshot.byte_order)
@@ -36,7 +36,7 @@ def check_head(facts: HeapFacts) -> Iterator[Fault]:
 
 def check_length(facts: HeapFacts) -> Iterator[Fault]:
     """Yields the used blocks whose requested length, a word of the poison, does not fit the block."""
-    for payload, size in facts.used if _poison(facts).head else ():
+    for payload, size in facts.walk.used() if _poison(facts).head else ():
         place = _poison(facts).length_place(payload)
         value = facts.read32(place)
         if value is not None and _poison(facts).requested(facts.snapshot, payload, size) is None:
@@ -49,12 +49,12 @@ def check_owner(facts: HeapFacts) -> Iterator[Fault]:
     heaps and has no owner.
     """
     first, poison = facts.layout.first, _poison(facts)
-    places = {raw: poison.owner_place(raw) for raw, _ in facts.used if raw != first}
-    words = {raw: facts.read32(place) or 0 for raw, place in places.items() if place is not None}
+    places = ((raw, poison.owner_place(raw)) for raw, _ in facts.walk.used() if raw != first)
+    words = {raw: facts.read32(place) or 0 for raw, place in places if place is not None}
     strange = frozenset(poison.strangers(words))
     handles = frozenset(word for raw, word in words.items() if raw not in strange)
     for raw in sorted(strange):
-        place = places[raw] or 0
+        place = poison.owner_place(raw) or 0
         if _is_about_task(facts, raw, place, handles):
             continue
         text = said("owner-word", place=place, stored=words[raw])
@@ -73,7 +73,7 @@ def _is_about_task(facts: HeapFacts, raw: int, place: int, handles: FrozenSet[in
 
 def check_tail(facts: HeapFacts) -> Iterator[Fault]:
     """Yields the used blocks with a wrong tail canary."""
-    for payload, size in facts.used if _poison(facts).head else ():
+    for payload, size in facts.walk.used() if _poison(facts).head else ():
         requested = _poison(facts).requested(facts.snapshot, payload, size)
         if requested is None:
             continue
