@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Makes the report data of `heap-check` from the heaps and the trace that were read.
 
-Approach: rules find faults, faults are grouped by cause, and each group is explained. A group that the allocator may
-have left itself, because the target stopped in the middle of a call, becomes a note.
+Approach: rules find faults, faults are grouped by cause, and each group is explained. A group becomes a note if the
+allocator may have left it itself, because the target stopped in the middle of a call, or if it may come of bytes that
+are missing.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from gdbext.analyse.rules import struck_by
 from gdbext.analyse.rules_given import run_given_rules
 from gdbext.analyse.rules_trace import TRACE_NOTES, run_trace_rules
 from gdbext.analyse.suspects import Witness
+from gdbext.analyse.unread import Guesses
 from gdbext.heap.facts import Fault, HeapFacts
 from gdbext.model.diagnosis import Extent, Finding, Operation
 from gdbext.model.memory import Block
@@ -56,12 +58,17 @@ def _findings(witness: Witness, faults: Sequence[Fault], first_group: int) -> Li
     rank = {rule.id: position for position, rule in enumerate(facts.allocator.rules)}
     derived = {rule.id for rule in facts.allocator.rules if rule.derived}
     groups = group_faults(faults, extents, rank, derived)
-    excused = _excused(facts, operation, [[faults[p] for p in group] for group in groups])
-    notes = [excuse or faults[group[0]].rule in TRACE_NOTES for group, excuse in zip(groups, excused)]
+    members = [[faults[p] for p in group] for group in groups]
+    guesses, under_way = Guesses(witness, faults), _excused(facts, operation, members)
+    excuses: List[Optional[Text]] = [
+        said("in-progress", operation=operation.why) if excused else guesses.reason(group)
+        for group, excused in zip(members, under_way)
+    ]
+    notes = [excuse is not None or group[0].rule in TRACE_NOTES for group, excuse in zip(members, excuses)]
     findings: List[Finding] = []
     for number in sorted(range(len(groups)), key=lambda number: notes[number]):
         told = [(faults[p], extents[p]) for p in groups[number]]
-        findings += _group_findings(witness, told, first_group, operation.why if excused[number] else None)
+        findings += _group_findings(witness, told, first_group, excuses[number])
         first_group += 1
     return findings
 
@@ -103,14 +110,14 @@ def _excused(facts: HeapFacts, operation: Operation, groups: Sequence[Sequence[F
 def _group_findings(
     witness: Witness, faults: Sequence[Tuple[Fault, Extent]], group: int, excuse: Optional[Text]
 ) -> Iterator[Finding]:
-    """Yields the findings of one group. `excuse` is the operation under way that explains all of the group."""
+    """Yields the findings of one group. `excuse` says why all of the group may be no damage."""
     facts, (first, extent) = witness.facts, faults[0]
     told: Ranked = ((), ())
     if excuse is None:
         told = explain(witness, [fault for fault, _ in faults], extent)
     for fault, extent in faults:
         suspects, explanations = told if fault is first else ((), ())
-        text = fault.text if excuse is None else said("in-progress", finding=fault.text, operation=excuse)
+        text = fault.text if excuse is None else said("excused", finding=fault.text, excuse=excuse)
         # Other rules say themselves where a damaged pointer leads.
         overwritten = fault.length and struck_by(facts, fault) in _OVERWRITTEN
         pointers = pointers_in(facts, witness.name_at, extent) if overwritten else ()

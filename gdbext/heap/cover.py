@@ -179,4 +179,5 @@ class Cover:
             return said("proven-by-list")
         if self._marked is not None and payload in self._marked:
             return said("proven-by-canaries")
-        return said("proven-by-chain")
+        lacks = self._snapshot is not None and self._snapshot.missing(self._pool.first, self._pool.end)
+        return said("proven-by-chain-to-unread" if lacks else "proven-by-chain")

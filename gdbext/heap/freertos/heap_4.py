@@ -49,6 +49,7 @@ _FEWEST_BEFORE_MARKER = 2  # blocks before an end marker that is the last word o
 _FEWEST_UNENDED = 8  # blocks that a region without an end marker must have
 _STATICS_SCORE = 8.0  # points for an end that a variable points to
 _STATICS_BYTES = 4 << 20  # bytes of memory in which that variable is looked for
+_ROUND = 512  # a heap whose length is a multiple of it may end where an image does
 _REGION = "region"  # name of a further region's layout while it is built; its canary is known
 _MOST_SEARCHED = 16 << 20  # bytes behind damage; after so many in one report no further parts of a heap are looked for
 
@@ -58,6 +59,7 @@ class FreeRtos(NamedTuple):
 
     layout: FreeRtosLayout
     blocks: int
+    breaks: int  # headers at which the walk could not go on
     whole: bool = False  # True if all blocks agree, and they are too many for chance
 
 
@@ -75,7 +77,7 @@ def recognise_heap_4(memory: Memory, region: Region, version: int) -> Optional[F
     # An alignment below a header's size is rare. In a damaged heap it finds a few blocks more than the true one.
     best = max(
         found,
-        key=lambda one: one.blocks - (one.blocks // 10 + 1 if one.layout.align < one.layout.header else 0),
+        key=lambda one: one.blocks - one.breaks - (one.blocks // 10 + 1 if one.layout.align < one.layout.header else 0),
         default=None,
     )
     for one in found:
@@ -129,11 +131,11 @@ def _with_alignment(memory: Memory, region: Region, version: int, align: int) ->
     if version == 5:
         settled = _with_more_regions(memory, settled, [pool for pool in given if pool.first != layout.first])
     settled = _with_beyond(memory, settled, version)
-    good, blocks = _agreeing(settled, PagedReader(memory, settled.first), settled)
+    good, blocks, breaks = _agreeing(settled, PagedReader(memory, settled.first), settled)
     if not good or (2 * good < blocks and not marker):
         return None
     name = f"freertos-heap{version}-{8 * word}{'-protector' if settled.canary else ''}"
-    return FreeRtos(replace(settled, name=name), good, good == blocks >= BLOCKS_BEYOND_CHANCE)
+    return FreeRtos(replace(settled, name=name), good, breaks, good == blocks >= BLOCKS_BEYOND_CHANCE)
 
 
 def _settled(memory: Memory, layout: FreeRtosLayout, last: int, version: int) -> Optional[FreeRtosLayout]:
@@ -153,7 +155,25 @@ def _settled(memory: Memory, layout: FreeRtosLayout, last: int, version: int) ->
     masked = [_masked(layout, read, pool) for pool in (*pools, *outside)]
     by_statics = _end_by_statics(memory, layout, [one.end for one in masked if one.end - layout.header > stop], last)
     bonus = {by_statics: _STATICS_SCORE}
-    return min(masked, key=lambda one: _spoiled(one, read, stop, last) - bonus.get(one.end, 0), default=None)
+    best = min(masked, key=lambda one: _spoiled(one, read, stop, last) - bonus.get(one.end, 0), default=None)
+    return None if best is None else _opened(memory, best, read)
+
+
+def _opened(memory: Memory, layout: FreeRtosLayout, read: WordReader) -> FreeRtosLayout:
+    """Returns the layout with a pool that goes on through a hole in the memory at hand, if no marker ends it before, or
+    its last block leads into the hole.
+    """
+    pool, align = layout.pools[0], layout.align
+    if pool.open or (pool.end - layout.control) % _ROUND == 0 or memory.may_read(pool.end, pool.end + align):
+        return layout
+    last = (broken for broken in walk_heap_4(layout, read).breaks if broken.next == pool.end)
+    leads = (broken.payload + (broken.word & ~FREE_BIT) for broken in last if broken.word is not None)
+    leads_on = any(pool.end <= end < pool.end + REACH_BYTES and end % align == 0 for end in leads)
+    if read(layout.place_of_size(pool.end)) == 0 and not leads_on:
+        return layout
+    starts = (start for start in memory.starts() if pool.end <= start < pool.end + REACH_BYTES)
+    ends = [start // align * align + layout.header for start in starts][:1]
+    return replace(layout, pools=(Pool(pool.first, ends[0], True),)) if ends else layout
 
 
 def _stop(layout: FreeRtosLayout, read: WordReader, last: int) -> int:
@@ -401,9 +421,11 @@ def _canary_votes(layout: FreeRtosLayout, walk: Walk, read: WordReader) -> Itera
     # The last pointer of an open pool leads to another region or block, which tells nothing about the canary.
     # So does the last one before memory that was not read.
     behind = [] if (layout.pools[-1].open and len(free) > 1) or _ends_unread(walk) else [layout.end]
+    holes = [broken.payload for broken in walk.breaks if broken.word is None]
     for one, other in zip(free, [*free[1:], *behind]):
         value = read(layout.next_place(one))
-        if value is not None:
+        across = any(one < hole <= other for hole in holes)  # the next free block may lie in the hole
+        if value is not None and not across:
             yield value ^ (other - layout.header)
     marker = read(layout.next_place(layout.end))
     leads_on = layout.end <= (marker or 0) < layout.end + REACH_BYTES and (marker or 0) % layout.align == 0
@@ -522,7 +544,7 @@ def _region_at(memory: Memory, layout: FreeRtosLayout, start: int, is_target: bo
     if size != 0 and pool.end != last and not pool.open:
         return None
     both = tuple(sorted((*layout.pools, pool), key=lambda pool: pool.first))
-    good, blocks = _agreeing(replace(settled, pools=both), read, settled)
+    good, blocks, _ = _agreeing(replace(settled, pools=both), read, settled)
     few = 2 if size == 0 else _FEWEST_UNENDED
     sound = is_target and (pool.open or _stop(settled, read, pool.end) == pool.end)
     return pool if (4 * good >= 3 * blocks if good >= few else sound) else None
@@ -554,9 +576,12 @@ def _chain(layout: FreeRtosLayout, read: WordReader) -> List[Optional[int]]:
     return [read(layout.next_place(payload)) for payload in (*free, *(pool.end for pool in layout.pools))]
 
 
-def _agreeing(layout: FreeRtosLayout, read: WordReader, part: FreeRtosLayout) -> Tuple[int, int]:
+def _agreeing(layout: FreeRtosLayout, read: WordReader, part: FreeRtosLayout) -> Tuple[int, int, int]:
+    """Returns the number of blocks that agree with their next pointers, that of all, and that of the breaks among them.
+    A break counts as four blocks. Memory that is not at hand disagrees with nothing.
+    """
     walk = walk_heap_4(part, read)
     agrees = chain_agrees(layout, read)
     good = sum(1 for payload, word in zip(walk.payloads, walk.words) if agrees(payload, word, 0))
-    # Memory that is not at hand disagrees with nothing.
-    return good, len(walk.payloads) + 4 * sum(1 for broken in walk.breaks if broken.word is not None)
+    breaks = sum(1 for broken in walk.breaks if broken.word is not None)
+    return good, len(walk.payloads) + 4 * breaks, breaks

@@ -9,7 +9,7 @@ Limits: the head of the chain (xStart) lies outside of the heap, so the first fr
 
 from __future__ import annotations
 
-from typing import Iterator, Optional, Set
+from typing import Iterator, List, Optional, Set
 
 from gdbext.heap.facts import Fault, HeapFacts, Rule
 from gdbext.heap.freertos.layout import FreeRtosLayout, LinkedBlocks
@@ -75,6 +75,8 @@ def check_chain(facts: HeapFacts) -> Iterator[Fault]:
     """Yields the free blocks whose next pointer does not lead to the next free block in memory."""
     layout, wrong = narrowed(facts.layout, FreeRtosLayout), wrong_flags(facts)
     free = [payload for payload in facts.walk.payloads if facts.is_free(payload) != (payload in wrong)]
+    if _mask_unknown(facts, free):
+        return
     for one, other in zip(free, [*free[1:], None]):
         value = next_of(facts, one)
         if value is None or facts.is_free(one) is False:
@@ -92,6 +94,12 @@ def check_chain(facts: HeapFacts) -> Iterator[Fault]:
         touched = touching(one, other, target if target is not None and not layout.is_end(target) else None)
         want = None if len(wanted) != 1 else (max(wanted) - layout.header) ^ layout.canary
         yield Fault("list-link", place, layout.word, one, text, touched, True, "next-free", want, value)
+
+
+def _mask_unknown(facts: HeapFacts, free: List[int]) -> bool:
+    """True if pointers may be masked by a word that nothing tells, because the blocks that they lead to are missing."""
+    layout, unread = narrowed(facts.layout, FreeRtosLayout), any(broken.word is None for broken in facts.walk.breaks)
+    return unread and not layout.canary and not any(layout.target_of(next_of(facts, payload)) for payload in free)
 
 
 def in_gap(facts: HeapFacts, target: int) -> bool:

@@ -120,6 +120,7 @@ class _Pools:
             pool = self._pool(first, limit)
             if pool is None:
                 return
+            pool = self._through_hole(pool, limit)
             self.pools = sorted((*self.pools, pool), key=lambda pool: pool.first)
             behind = None if pool.open else self._begin_behind(pool.end)
             if behind is None:
@@ -330,6 +331,15 @@ class _Pools:
             known = min(self._range_around(stop - layout.word)[1], limit)
             end = known - known % layout.word if known - stop <= FAR_BYTES else stop + FAR_BYTES
         return Pool(first, end) if end > first else None
+
+    def _through_hole(self, pool: Pool, limit: int) -> Pool:
+        """Returns the pool, open up to the end of the hole behind it, if lists lead there and no marker ends it, or if
+        they do and the chain from its first block leads there, too.
+        """
+        behind, (stop, word, _) = min(limit, self._next_begin(pool.end)), self._follow(pool.first)
+        leads_on = not is_marker(self._header(pool.end)) or (word is None and pool.end < stop < behind)
+        listed = any(pool.end <= payload < behind for payload in self.absent)
+        return Pool(pool.first, behind, True) if listed and leads_on else pool
 
     def _is_end(
         self, first: int, stop: int, marker: Optional[int], last: Optional[int], following: Optional[int]

@@ -26,7 +26,7 @@ def _end_marker(facts: HeapFacts) -> Iterator[Fault]:
     for pool in facts.layout.pools:
         address = pool.end - facts.layout.word
         word = facts.read(address)
-        if word is not None and word & ~PREV_FREE_BIT:
+        if word is not None and word & ~PREV_FREE_BIT and not pool.open:
             text = said("end-marker", place=address, stored=word)
             yield Fault(
                 "end-marker", address, facts.layout.word, pool.end, text, touching(pool.end), False,
@@ -125,8 +125,9 @@ def _listed_blocks(facts: HeapFacts) -> Iterator[Fault]:
         if not facts.is_block(payload):
             if not any(gap.start <= payload < gap.end + facts.layout.word for gap in gaps):
                 text, role = said("listed-inside", place=node.pointer, target=facts.user(payload)), "next-free"
+                around = touched | touching(facts.holder(payload))
                 yield Fault(
-                    "listed-not-free", node.pointer, facts.layout.word, node.previous or payload, text, touched, True,
+                    "listed-not-free", node.pointer, facts.layout.word, node.previous or payload, text, around, True,
                     role if node.previous is not None else "list-head", None, facts.read(node.pointer),
                 )  # fmt: skip
         elif not facts.is_free(payload):

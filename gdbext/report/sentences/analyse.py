@@ -143,7 +143,10 @@ SENTENCES = {
     # what the target was doing
     "stopped-in": "the target stopped in {function}",
     "stopped-in-allocator": "the target stopped in the allocator",
-    "in-progress": "{finding} (operation in progress: {operation})",
+    "excused": "{finding} ({excuse})",
+    "in-progress": "operation in progress: {operation}",
+    "block-guessed": "a guess: the bytes in front of this block are missing",
+    "layout-guessed": "a guess: a part of the control block is missing",
     # what was not checked
     "unread-from": "memory from {place:#x} on could not be read",
     "more-places": "not listed: {places:more place}",

@@ -15,6 +15,7 @@ from gdbext.target.target import Target
 from tests.docs.sentences.world import Distant, Link, Symbols, ask, case, changed, check, option, word, world
 from tests.image import overrun as overrun_heap
 from tests.image.broken import BY_HAND, CONTROL, HEAP, SOUND, Heap
+from tests.image.test_cut import without
 from tests.support import fixtures
 from tests.support.nuttx_image import STATICS, NuttX
 from tests.support.tlsf_image import Shape, heap_image, payloads, shaped_image
@@ -237,8 +238,15 @@ def holed() -> Any:
     return check([(base, data[:low]), (base + high, data[high:])], SOUND.heap.option)
 
 
+def beside(name: str, low: int, high: int) -> Callable[[], Any]:
+    """A sound image with a hole that makes what lies beside it a guess."""
+    return lambda: check(without(case(name), (low, high)), option(name))
+
+
 RECIPES: dict[str, Callable[[], Any]] = {
     "headers that are not there": holed,
+    "a block behind a hole": beside("a008", 0x4FF419B2, 0x4FF425D7),
+    "a control block with a hole": beside("a013", 0x4FF402C3, 0x4FF40A39),
     "overrun before its free": overrun(b"\xbb" * 120),
     "words overrun": overrun(b"\xde\xad\xbe\xef" * 30),
     **{f"break {rule}": broken(break_it) for rule, break_it in BY_HAND.items()},
