@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from types import MappingProxyType
 from typing import Callable, Iterable, List, Mapping, NamedTuple, Optional, Sequence, Tuple, Union
+from weakref import WeakKeyDictionary
 
 from gdbext.heap.cover import Evidence, Proven
 from gdbext.heap.facts import Counters, HeapFacts, Invariants
@@ -60,6 +61,21 @@ class Recognised(NamedTuple):
     weight: int  # the number of blocks that fit, or DECISIVE
     certain: bool = False  # no other kind of heap can be there
     usual: bool = True  # of two kinds with the same weight, the usual one is taken
+
+
+# What was recognised in files, which do not change.
+_IN_FILES: WeakKeyDictionary[Memory, List[Tuple[Region, Union[Recognised, Unreadable]]]] = WeakKeyDictionary()
+
+
+def remember(memory: Memory, region: Region, found: Union[Recognised, Unreadable]) -> None:
+    """Keeps what was recognised in a file. Does nothing for a target, which may change."""
+    if memory.ranges():
+        _IN_FILES.setdefault(memory, []).append((region, found))
+
+
+def remembered(memory: Memory, region: Region) -> Optional[Union[Recognised, Unreadable]]:
+    """Returns what was recognised for a region before; None if nothing was kept."""
+    return next((found for other, found in _IN_FILES.get(memory, ()) if other == region), None)
 
 
 class Named(NamedTuple):

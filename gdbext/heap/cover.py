@@ -16,7 +16,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left, bisect_right
 from types import MappingProxyType
-from typing import Callable, FrozenSet, Iterator, Mapping, NamedTuple, Optional, Tuple
+from typing import Callable, FrozenSet, Iterator, List, Mapping, NamedTuple, Optional, Tuple
 
 from gdbext.heap.geometry import FLAG_BITS, FREE_BIT, Geometry, Pool
 from gdbext.model.said import Said, said
@@ -100,6 +100,7 @@ class Cover:
         self._listed = listed
         self._evidence = evidence
         self._proven, self._marked, self._snapshot, self._whole = evidence
+        self._holes: Optional[List[Tuple[int, int]]] = None  # what was not read of the range, if that is known
         # Of each candidate, of which there may be millions, the bytes from it to the pool's end, which ascend, and the
         # points of its chain. Then the same of those at which a new best chain begins.
         self._places, self._gains = array("Q"), array("q")
@@ -118,6 +119,8 @@ class Cover:
         high = end - self._layout.smallest - step
         if self._whole is not None and self._snapshot is None:
             self._snapshot = self._whole(max(low, self._pool.first) - step, end)
+        if self._snapshot is not None:
+            self._holes = self._snapshot.missing(max(low, self._pool.first) - step, end)
         sizes = sizes_in(self._layout, self._pool, self._read, self._snapshot, max(low, self._pool.first), high)
         for payload, word in sizes:
             following = payload + (word & ~FLAG_BITS) + step
@@ -151,8 +154,15 @@ class Cover:
             return after + own + (0 if self._agrees(payload, word, following) else _CONTRADICTED)
         if own > _PLAIN:
             return own + self.weight_from(following)
-        unread = self._read(following - self._layout.header) is None and following < self._pool.end
-        return own + self.weight_from(following) - _UNREAD_POINTS if unread else None
+        return own + self.weight_from(following) - _UNREAD_POINTS if self._is_unread(following) else None
+
+    def _is_unread(self, payload: int) -> bool:
+        """True if the header at `payload` was not read, and lies in the pool."""
+        if self._holes is None:
+            return payload < self._pool.end and self._read(payload - self._layout.header) is None
+        place = self._layout.place_of_size(payload)
+        index = bisect_right(self._holes, (place + self._layout.word - 1, place << 1)) - 1
+        return payload < self._pool.end and index >= 0 and self._holes[index][1] > place
 
     def _gain(self, payload: int) -> Optional[int]:
         """Returns the points of the chain that begins at a candidate; None if it is none."""
@@ -180,4 +190,4 @@ class Cover:
         if self._marked is not None and payload in self._marked:
             return said("proven-by-canaries")
         lacks = self._snapshot is not None and self._snapshot.missing(self._pool.first, self._pool.end)
-        return said("proven-by-chain-to-unread" if lacks else "proven-by-chain")
+        return said("proven-by-chain-to-unread") if lacks else said("proven-by-chain")

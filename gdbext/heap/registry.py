@@ -8,10 +8,19 @@ never guessed.
 
 from __future__ import annotations
 
-from typing import Dict, List, Mapping, Tuple, Union
-from weakref import WeakKeyDictionary
+from typing import Dict, Mapping, Tuple, Union
 
-from gdbext.heap.allocator import DECISIVE, Allocator, Family, Named, Recognised, Unreadable, spans_of
+from gdbext.heap.allocator import (
+    DECISIVE,
+    Allocator,
+    Family,
+    Named,
+    Recognised,
+    Unreadable,
+    remember,
+    remembered,
+    spans_of,
+)
 from gdbext.heap.cover import Evidence, Proven
 from gdbext.heap.facts import HeapFacts
 from gdbext.loading import load
@@ -66,19 +75,12 @@ def read_heap(memory: Memory, region: Region, proven: Mapping[int, Proven]) -> U
     return HeapFacts(region, allocator, layout, found.counters, walk, snapshot, guards, absent, memory.interrupted)
 
 
-# What was recognised in files, which do not change.
-_IN_FILES: WeakKeyDictionary[Memory, List[Tuple[Region, Union[Recognised, Unreadable]]]] = WeakKeyDictionary()
-
-
 def recognise(memory: Memory, region: Region) -> Union[Recognised, Unreadable]:
     """Recognises the heap at a region's address. It reads no more than that needs, and looks into a file only once."""
-    if not memory.ranges():
-        return _recognised(memory, region)
-    known = _IN_FILES.setdefault(memory, [])
-    found = next((found for other, found in known if other == region), None)
+    found = remembered(memory, region)
     if found is None:
         found = _recognised(memory, region)
-        known.append((region, found))
+        remember(memory, region, found)
     return found
 
 

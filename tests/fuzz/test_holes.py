@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from tests.fuzz.subjects import subjects
-from tests.image.ask import check
-from tests.image.test_cut import without
+from tests.image.ask import check, without
 
 HOLED = (
     ("a004", "0x3fca0054-0x3fca032c 0x3fca151f-0x3fca1cf7 0x3fca2fee-0x3fca38a2 0x3fca3bee-0x3fca3f2c"),

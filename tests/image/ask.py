@@ -48,3 +48,13 @@ def search(images: Iterable[tuple[int, bytes]], width: int = 4, order: ByteOrder
 def places(found: Named) -> set[tuple[str, int]]:
     """Kind and address of each heap that was found."""
     return {(region.kind, region.address) for region in found.regions}
+
+
+def without(images: list[tuple[int, bytes]], hole: tuple[int, int]) -> list[tuple[int, bytes]]:
+    """What is left of images that lack a part."""
+    low, high = hole
+    parts = []
+    for base, data in images:
+        before, behind = max(0, low - base), max(0, high - base)
+        parts += [(base, data[:before]), (base + behind, data[behind:])] if base < high else [(base, data)]
+    return [(base, data) for base, data in parts if data]

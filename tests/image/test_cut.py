@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.image.ask import check
+from tests.image.ask import check, without
 from tests.support import judge
 from tests.support.fixtures import Case, load_cases
 
@@ -27,16 +27,6 @@ DAMAGED = [case for case in SMALL if case.truth.primary_status == "damaged" and 
 
 def name(case: Case) -> str:
     return f"{case.id}-{case.layout}-{case.damage_kind}"
-
-
-def without(images: Images, hole: Hole) -> Images:
-    """What is left of images that lack a part."""
-    low, high = hole
-    parts = []
-    for base, data in images:
-        before, behind = max(0, low - base), max(0, high - base)
-        parts += [(base, data[:before]), (base + behind, data[behind:])] if base < high else [(base, data)]
-    return [(base, data) for base, data in parts if data]
 
 
 def behind_control(case: Case) -> int:

@@ -6,12 +6,15 @@ from __future__ import annotations
 import random
 import struct
 import sys
+from collections.abc import Callable
 from typing import Any
 from unittest.mock import patch
 
 import pytest
 
+from gdbext.heap.allocator import Named
 from gdbext.heap.registry import read_heap
+from gdbext.heap.search import search_file
 from gdbext.model.region import Region
 from gdbext.model.said import said
 from gdbext.target.files import image_target
@@ -72,8 +75,31 @@ def test_variables_in_many_ranges_take_a_bounded_number_of_steps() -> None:
     assert steps(images, Region("freertos_heap_2", BASE)) <= 1_600_000
 
 
+def test_words_that_lead_on_like_headers_take_a_bounded_number_of_steps() -> None:
+    """The same page again and again: its sizes lead from each to the next, and many more of its words may be sizes."""
+    free = struct.pack("<2I", 0x1234_5678, 32) + struct.pack("<2I", 16, 24) * 3
+    page = free * 7 + struct.pack("<2I", 0, 0xF20 | 1 << 31) + struct.pack("<4I", 16, 24, 2048, 96) * 241 + bytes(8)
+    images = [(BASE, page * 95 + page[:-16])]
+    assert steps_of(lambda: search_file(image_target(images).bytes.memory())) <= 15 * len(images[0][1])
+
+
+def test_many_ranges_that_may_be_heaps_take_a_bounded_number_of_steps() -> None:
+    """Each of 300 ranges begins like a heap; the search looks into some of them, and says so."""
+    some = b"".join(struct.pack("<2I8x", 0, 16 | 1 << 31) for _ in range(5)) + struct.pack("<2I", 0x1234_5678, 0)
+    images = [(BASE + (at << 16), some + bytes(64)) for at in range(300)]
+    found: list[Named] = []
+    used = steps_of(lambda: found.append(search_file(image_target(images).bytes.memory())))
+    assert used <= 130 * sum(len(data) for _, data in images)
+    assert said("freertos-candidates", places=32) in found[0].problems
+
+
 def steps(images: list[tuple[int, bytes]], region: Region) -> int:
-    """The calls of functions, those of iterators included, that reading one heap takes."""
+    """What reading one heap takes."""
+    return steps_of(lambda: read_heap(image_target(images, [region]).bytes.memory(), region, {}))
+
+
+def steps_of(work: Callable[[], object]) -> int:
+    """The calls of functions, those of iterators included, that some work takes."""
     calls = [0]
 
     def count(frame: Any, event: str, argument: Any) -> None:
@@ -82,7 +108,7 @@ def steps(images: list[tuple[int, bytes]], region: Region) -> int:
     before = sys.getprofile()
     sys.setprofile(count)
     try:
-        read_heap(image_target(images, [region]).bytes.memory(), region, {})
+        work()
     finally:
         sys.setprofile(before)
     return calls[0]

@@ -44,7 +44,7 @@ from gdbext.source.snapshot import WordReader
 _ALIGNMENTS = {4: (8, 16, 4, 32), 8: (16, 8, 32)}
 _MOST_STARTS = 256  # a core may have thousands of ranges
 _MOST_REGIONS = 32
-_MOST_HOLES = 64  # holes in the memory at hand that a heap may go across
+_MOST_HOLES = 16  # holes in the memory at hand that a heap may go across
 _FEWEST_BEFORE_MARKER = 2  # blocks before an end marker that is the last word of its memory
 _FEWEST_UNENDED = 8  # blocks that a region without an end marker must have
 _STATICS_SCORE = 8.0  # points for an end that a variable points to
@@ -74,6 +74,8 @@ def recognise_heap_4(memory: Memory, region: Region, version: int) -> Optional[F
         if one is not None and one.whole:
             return _or_coarser(memory, region, version, one)
         found += [one] if one is not None else []
+        if found and is_searched_out(memory):
+            break
     # An alignment below a header's size is rare. In a damaged heap it finds a few blocks more than the true one.
     best = max(
         found,
@@ -145,6 +147,8 @@ def _settled(memory: Memory, layout: FreeRtosLayout, last: int, version: int) ->
         return _masked(layout, read, Pool(first, _stop(layout, read, last)))
     last = _reach(memory, layout, read, last, version)
     stop = _stop(layout, read, last)
+    if _is_chance(layout, read, stop):
+        return None
     look_ahead(memory, stop, last)
     outside = _outside(memory, layout, read, last, stop)
     if outside and _is_confirmed_free(outside[0], layout, read, stop):
@@ -176,6 +180,15 @@ def _opened(memory: Memory, layout: FreeRtosLayout, read: WordReader) -> FreeRto
     return replace(layout, pools=(Pool(pool.first, ends[0], True),)) if ends else layout
 
 
+def _is_chance(layout: FreeRtosLayout, read: WordReader, stop: int) -> bool:
+    """True if many sizes lead on up to `stop`, but next pointers disagree with most: words that look like headers."""
+    one = _masked(layout, read, Pool(layout.first, stop))
+    walk, agrees = Walk(one), chain_agrees(one, read)
+    walk_pools(walk, read, lambda *_: True)
+    good = sum(1 for payload, word in zip(walk.payloads, walk.words) if agrees(payload, word, 0))
+    return len(walk.payloads) >= BLOCKS_BEYOND_CHANCE and 4 * good < len(walk.payloads)
+
+
 def _stop(layout: FreeRtosLayout, read: WordReader, last: int) -> int:
     """Returns the payload at which the chain from the first block stops."""
     return follow(layout, layout.header_reader(read), layout.first, last)[0]
@@ -196,7 +209,7 @@ def _reach(memory: Memory, layout: FreeRtosLayout, read: WordReader, last: int, 
         return last
     before: Optional[int] = None
     for low, high in spans:
-        if _is_searched_out(memory):
+        if is_searched_out(memory):
             break
         if before != last:
             before, masked = last, _masked(layout, read, Pool(layout.first, _last_in(layout, high), True))
@@ -236,23 +249,25 @@ def _goes_on(
 
 def _outside(memory: Memory, layout: FreeRtosLayout, read: WordReader, last: int, stop: int) -> List[Pool]:
     """Returns pools that lead out of the memory at hand, open at their ends. Such a pool is proven by the chain from
-    the first block, or by a chain behind the place where that one stops. Pointers may lead still further.
+    the first block, or by a chain behind the place where that one stops, if the end of the memory is less than 1 MiB
+    away. Pointers may lead still further.
     """
     if not memory.ranges():
         return []
-    whole = _masked(layout, read, Pool(layout.first, last, True))
     beyond = _stop(layout, read, layout.first + REACH_BYTES)
     ends = [beyond] if beyond > last and read(layout.place_of_size(beyond)) is None else []
-    found = chains(
-        whole,
-        whole.header_reader(read),
-        _leads_on(whole, read),
-        max(stop + layout.align, last - WINDOW_BYTES),
-        last,
-        lambda payload: payload if last < payload < last + REACH_BYTES else None,
-    )
-    blocks, behind = max(found.values(), default=(0, 0))
-    ends += [behind] if blocks >= CONVINCING_BLOCKS else []
+    if last - stop <= FAR_BYTES:
+        whole = _masked(layout, read, Pool(layout.first, last, True))
+        found = chains(
+            whole,
+            whole.header_reader(read),
+            _leads_on(whole, read),
+            max(stop + layout.align, last - WINDOW_BYTES),
+            last,
+            lambda payload: payload if last < payload < last + REACH_BYTES else None,
+        )
+        blocks, behind = max(found.values(), default=(0, 0))
+        ends += [behind] if blocks >= CONVINCING_BLOCKS else []
     pools = [Pool(layout.first, end, True) for end in ends]
     for number, pool in enumerate(pools):
         # Each pool goes on up to the highest target of its pointers.
@@ -475,16 +490,20 @@ def _with_more_regions(memory: Memory, layout: FreeRtosLayout, given: List[Pool]
     """
     layout = replace(layout, pools=tuple(sorted((*layout.pools, *given), key=lambda pool: pool.first)))
     layout, before = replace(layout, control=min(layout.control, layout.first - layout.header)), 0
+    tried: Set[Tuple[int, bool]] = set()
     while before < len(layout.pools):
         before = len(layout.pools)
         values = _chain(layout, PagedReader(memory, layout.first))
         leads = sorted({value ^ layout.canary for value in values if value is not None})
         for start in _region_starts(memory, layout, leads):
             first = start + layout.header
-            if _is_searched_out(memory):
+            if is_searched_out(memory):
                 return layout
             if len(layout.pools) >= _MOST_REGIONS or layout.pool_of(first) is not None or layout.is_end(first):
                 continue
+            if (start, start in leads) in tried:
+                continue
+            tried.add((start, start in leads))
             pool = _region_at(memory, layout, start, start in leads)
             if pool and not any(pool.first < other.end and other.first < pool.end for other in layout.pools):
                 pools = tuple(sorted((*layout.pools, pool), key=lambda pool: pool.first))
@@ -492,8 +511,8 @@ def _with_more_regions(memory: Memory, layout: FreeRtosLayout, given: List[Pool]
     return layout
 
 
-def _is_searched_out(memory: Memory) -> bool:
-    """True if so many bytes were searched behind damage that no further parts of a heap may be looked for."""
+def is_searched_out(memory: Memory) -> bool:
+    """True if so many bytes were searched behind damage that no further heaps or parts of heaps may be looked for."""
     if memory.searched <= _MOST_SEARCHED:
         return False
     memory.remark_always(said("freertos-parts", most=_MOST_SEARCHED))  # heaps are found before a report begins

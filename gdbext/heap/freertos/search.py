@@ -21,9 +21,10 @@ from functools import lru_cache
 from typing import Counter as Counts
 from typing import Dict, Iterator, List, NamedTuple, Optional, Pattern, Sequence, Tuple
 
-from gdbext.heap.allocator import BY_SIGNATURE, FoundHeap, Recognised, spans_of
+from gdbext.heap.allocator import BY_SIGNATURE, FoundHeap, Recognised, remember, spans_of
 from gdbext.heap.freertos.allocators import HEAP_2, HEAP_4, HEAP_5
 from gdbext.heap.freertos.heap_2 import Heap2Layout, first_header
+from gdbext.heap.freertos.heap_4 import is_searched_out
 from gdbext.heap.freertos.layout import FreeRtosLayout
 from gdbext.heap.geometry import narrowed
 from gdbext.model.region import Region, Span
@@ -33,7 +34,7 @@ from gdbext.source.snapshot import ByteOrder, Snapshot
 
 _FEWEST_BLOCKS = 4
 _MOST_HEADERS = 1 << 20
-_MOST_CANDIDATES = 64
+_MOST_CANDIDATES = 32
 _FURTHEST_DAMAGE = 64 << 10
 _MOST_FRAGMENTS = 3
 _SOME_BASE = 0x1000
@@ -56,7 +57,8 @@ def find_freertos(memory: Memory, snapshot: Snapshot, taken: Sequence[Span], lef
         pieces.append(Snapshot(snapshot.pointer_size, snapshot.byte_order))
         pieces[-1].add(start, snapshot.get(start, end - start) or b"")
     for plain in (True, False):
-        found = [heap for piece in pieces for heap in _heaps_of(memory, piece, plain, taken, left_out)]
+        tries = iter(range(_MOST_CANDIDATES))
+        found = [heap for piece in pieces for heap in _heaps_of(memory, piece, plain, taken, tries, left_out)]
         if found:
             return found
     return []
@@ -95,9 +97,9 @@ def _lies_elsewhere(piece: Snapshot, chain: _Chain) -> bool:
 
 
 def _heaps_of(
-    memory: Memory, piece: Snapshot, plain: bool, taken: List[Span], left_out: List[Text]
+    memory: Memory, piece: Snapshot, plain: bool, taken: List[Span], tries: Iterator[int], left_out: List[Text]
 ) -> Iterator[FoundHeap]:
-    tried, fragments = 0, []
+    fragments: List[_Chain] = []
     for chain in _chains(piece, plain, left_out):
         if any(low <= chain.first < high for low, high in taken):
             continue
@@ -107,9 +109,9 @@ def _heaps_of(
             continue
         if not piece.word(chain.first) and _lies_elsewhere(piece, chain):
             continue
-        tried += 1
-        if tried > _MOST_CANDIDATES:
-            left_out.append(said("freertos-candidates", places=_MOST_CANDIDATES))
+        if next(tries, None) is None:
+            text = said("freertos-candidates", places=_MOST_CANDIDATES)
+            left_out += [] if text in left_out else [text]
             return
         near = [one for one in fragments if chain.first - one.first <= _FURTHEST_DAMAGE]
         longest = sorted(near, key=lambda one: -one.blocks)[:_MOST_FRAGMENTS]  # damage may have cut these off
@@ -121,8 +123,10 @@ def _heaps_of(
 
 def _heap_of(memory: Memory, piece: Snapshot, chains: List[_Chain]) -> Optional[FoundHeap]:
     """Returns the heap that begins with one of these chains or with a free block before it; None if there is none."""
-    tried = ((chain, _recognised(memory, chain.first)) for chain in chains)
-    read = [(chain, found) for chain, found in tried if found]
+    read: List[Tuple[_Chain, Recognised]] = []
+    for chain in chains:
+        found = None if read and is_searched_out(memory) else _recognised(memory, chain.first)
+        read += [(chain, found)] if found is not None else []
     # Of two readings with equal weight, the one with fewer regions is better.
     best = max(read, key=lambda pair: (pair[1].weight, -len(pair[1].layout.pools)), default=None)
     if best is None:
@@ -139,6 +143,7 @@ def _heap_of(memory: Memory, piece: Snapshot, chains: List[_Chain]) -> Optional[
     if found.allocator is HEAP_2 and not found.certain:
         return None  # without heap_2's variables it may be a damaged heap_4 instead
     region = Region(found.allocator.kind, first, origin=BY_SIGNATURE)
+    remember(memory, region, found)
     return region, spans_of(region, found.layout)
 
 
@@ -151,6 +156,8 @@ def _recognised(memory: Memory, address: int) -> Optional[Recognised]:
         if isinstance(one, Recognised) and one.certain:
             return one
         tried += [one] if isinstance(one, Recognised) else []
+        if tried and is_searched_out(memory):
+            break
     likely = [one for one in sorted(tried, key=lambda one: not one.usual) if one.weight >= _FEWEST_BLOCKS]
     return max(likely, key=lambda one: one.weight, default=None)
 

@@ -115,7 +115,7 @@ def find_poison(walk: Walk, read: WordReader, snapshot: Snapshot) -> Poison:
         # A block that nobody has written to still begins with its old free-list link, mostly to the null block.
         tracked = are_owners([0 if word == walk.layout.control else word for word in firsts], walk.layout.word)
         return Poison(owner=walk.layout.word if tracked else 0)
-    head = max((8, _HEAD_WITH_OWNER), key=lambda head: (_tails(read32, walk, head), _lengths(read32, walk, head)))
+    head = max((8, _HEAD_WITH_OWNER), key=lambda head: (_tails(read32, walk, head), -_too_long(read32, walk, head)))
     # With task tracking the owner word may lie behind the head. Then the requested length includes it.
     owners = [read(raw + 8) for raw, _ in walk.used() if (read(raw + 4) or 0) >= _WIDTH] if head == 8 else []
     tracked = head == 8 and all((read(raw + 4) or _WIDTH) >= _WIDTH for raw, _ in walk.used())
@@ -134,10 +134,10 @@ def _tails(read32: WordReader, walk: Walk, head: int) -> int:
     return found
 
 
-def _lengths(read32: WordReader, walk: Walk, head: int) -> int:
-    """Returns the number of used blocks that can hold the requested length that a head of `head` bytes has."""
+def _too_long(read32: WordReader, walk: Walk, head: int) -> int:
+    """Returns the number of used blocks that cannot hold the requested length that a head of `head` bytes has."""
     lengths = ((read32(raw + head - _WIDTH), size - head - _WIDTH) for raw, size in walk.used())
-    return sum(1 for length, room in lengths if length is not None and length <= room)
+    return sum(1 for length, room in lengths if length is not None and length > room)
 
 
 def _is_filled(walk: Walk, snapshot: Snapshot, poison: Poison) -> bool:

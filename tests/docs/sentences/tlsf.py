@@ -14,8 +14,8 @@ from gdbext.source.snapshot import snapshot_of
 from gdbext.target.target import Target
 from tests.docs.sentences.world import Distant, Link, Symbols, ask, case, changed, check, option, word, world
 from tests.image import overrun as overrun_heap
+from tests.image.ask import without
 from tests.image.broken import BY_HAND, CONTROL, HEAP, SOUND, Heap
-from tests.image.test_cut import without
 from tests.support import fixtures
 from tests.support.nuttx_image import STATICS, NuttX
 from tests.support.tlsf_image import Shape, heap_image, payloads, shaped_image
