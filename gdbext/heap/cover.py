@@ -100,6 +100,7 @@ class Cover:
         self._listed = listed
         self._evidence = evidence
         self._proven, self._marked, self._snapshot, self._whole = evidence
+        self._leads_out = False  # True if a chain leads to bytes that were not read
         self._holes: Optional[List[Tuple[int, int]]] = None  # what was not read of the range, if that is known
         # Of each candidate, of which there may be millions, the bytes from it to the pool's end, which ascend, and the
         # points of its chain. Then the same of those at which a new best chain begins.
@@ -154,7 +155,10 @@ class Cover:
             return after + own + (0 if self._agrees(payload, word, following) else _CONTRADICTED)
         if own > _PLAIN:
             return own + self.weight_from(following)
-        return own + self.weight_from(following) - _UNREAD_POINTS if self._is_unread(following) else None
+        if not self._is_unread(following):
+            return None
+        self._leads_out = True
+        return own + self.weight_from(following) - _UNREAD_POINTS
 
     def _is_unread(self, payload: int) -> bool:
         """True if the header at `payload` was not read, and lies in the pool."""
@@ -189,5 +193,4 @@ class Cover:
             return said("proven-by-list")
         if self._marked is not None and payload in self._marked:
             return said("proven-by-canaries")
-        lacks = self._snapshot is not None and self._snapshot.missing(self._pool.first, self._pool.end)
-        return said("proven-by-chain-to-unread") if lacks else said("proven-by-chain")
+        return said("proven-by-chain-to-unread") if self._leads_out else said("proven-by-chain")

@@ -17,7 +17,7 @@ SENTENCES = {
     "proven-by-list": "it is on a free list",
     "proven-by-canaries": "its canaries stand around it",
     "proven-by-chain": "its chain of size words ends exactly at the heap's end",
-    "proven-by-chain-to-unread": "its chain of size words ends at the heap's end or leads on to bytes that are missing",
+    "proven-by-chain-to-unread": "its chain of size words leads to the heap's end, or on to bytes that were not read",
     # how a heap was found, or why not
     "named-by-user": "named by the user",
     "found-by-signature": "found by its signature",

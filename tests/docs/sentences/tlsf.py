@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import reduce
 from typing import Any
 
 from gdbext.analyse.recognised import evidence_of
@@ -238,15 +239,16 @@ def holed() -> Any:
     return check([(base, data[:low]), (base + high, data[high:])], SOUND.heap.option)
 
 
-def beside(name: str, low: int, high: int) -> Callable[[], Any]:
-    """A sound image with a hole that makes what lies beside it a guess."""
-    return lambda: check(without(case(name), (low, high)), option(name))
+def beside(name: str, *holes: tuple[int, int]) -> Callable[[], Any]:
+    """A sound image with holes that make what lies beside them a guess."""
+    return lambda: check(reduce(without, holes, case(name)), option(name))
 
 
 RECIPES: dict[str, Callable[[], Any]] = {
     "headers that are not there": holed,
-    "a block behind a hole": beside("a008", 0x4FF419B2, 0x4FF425D7),
-    "a control block with a hole": beside("a013", 0x4FF402C3, 0x4FF40A39),
+    "a block behind a hole": beside("a008", (0x4FF419B2, 0x4FF425D7)),
+    "a control block with a hole": beside("a013", (0x4FF402C3, 0x4FF40A39)),
+    "blocks between two holes": beside("a009", (0x3F811389, 0x3F811F79), (0x3F81218F, 0x3F8126BC)),
     "overrun before its free": overrun(b"\xbb" * 120),
     "words overrun": overrun(b"\xde\xad\xbe\xef" * 30),
     **{f"break {rule}": broken(break_it) for rule, break_it in BY_HAND.items()},
