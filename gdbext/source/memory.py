@@ -26,7 +26,8 @@ from gdbext.source.snapshot import Buffer, ByteOrder, Snapshot
 # A hole is narrowed down to this many bytes by halves. Then smaller and smaller steps find its two ends, to a word.
 _SMALLEST_READ = 64
 _STEPS = (32, 16, 8, 4)
-
+_LARGEST_BULK = 1 << 20  # bytes; in a larger heap headers are followed first, however fast the link seems
+_BULK_SECONDS = 1.0
 # Failed reads that one fetch may cost: enough for some holes, and few if there is no memory in the whole range.
 _MOST_FAILURES = 48
 
@@ -130,6 +131,12 @@ class Memory:
         except KeyboardInterrupt:  # whenever it comes, the bytes that were read stay
             self.interrupted = True
             self.remark(said("interrupted"))
+
+    def reads_whole(self, size: int) -> bool:
+        """True if a heap of so many bytes is to be read in one piece; False: its headers first."""
+        if self.plan != "auto":
+            return self.plan == "bulk"
+        return size <= _LARGEST_BULK and (self.link.seconds(size) or 0.0) <= _BULK_SECONDS
 
     def require_whole(self) -> None:
         """Raises KeyboardInterrupt if Ctrl-C has ended the reading: a part of the bytes proves nothing."""

@@ -16,28 +16,12 @@ from gdbext.heap.facts import HeapFacts
 from gdbext.heap.registry import read_heap
 from gdbext.model.region import Region
 from gdbext.source.memory import Memory
-from gdbext.source.snapshot import ByteOrder
 from tests.support.tlsf_image import Shape, payloads, shaped_image
+from tests.unit.live import Live
 
 BASE, SIZE = 0x8010_0000, 8 << 20
 SHAPE = Shape()
 Blocks = list[tuple[int, bool]]
-
-
-class Live:
-    """A target that counts what it is asked for."""
-
-    pointer_size = 4
-    byte_order: ByteOrder = "little"
-
-    def __init__(self, data: bytearray) -> None:
-        self._data, self.reads, self.bytes = data, 0, 0
-
-    def read(self, address: int, length: int) -> bytes | None:
-        self.reads += 1
-        self.bytes += length
-        inside = address >= BASE and address + length <= BASE + len(self._data)
-        return bytes(self._data[address - BASE : address - BASE + length]) if inside else None
 
 
 @pytest.fixture(autouse=True)
@@ -94,7 +78,7 @@ def damage(data: bytearray, header: int, kind: str) -> None:
 
 
 def judged(data: bytearray, plan: str) -> tuple[Live, Any]:
-    source = Live(data)
+    source = Live(BASE, data)
     memory = Memory(source, plan=plan)
     heap = read_heap(memory, Region("multi_heap", BASE, start=BASE, end=BASE + SIZE), {})
     assert isinstance(heap, HeapFacts)
@@ -137,7 +121,7 @@ def test_progress_tells_what_is_and_foretells_nothing(monkeypatch: pytest.Monkey
     data, places = heap_of(few(choose), choose)
     damage(data, places[3] - 4 - BASE, "zero")
     monkeypatch.setattr("gdbext.source.memory.time.monotonic", lambda: next(now) / 30)
-    memory = Memory(Live(data), said.append)
+    memory = Memory(Live(BASE, data), said.append)
     region = Region("multi_heap", BASE, start=BASE, end=BASE + SIZE)
     read_heap(memory, region, {})
     assert said and not any("headers" in line for line in said)

@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
-from typing import Iterator, Union
+from typing import Iterator, Mapping, Union
 
 from gdbext.heap.allocator import Allocator, Recognised, Unreadable
-from gdbext.heap.cover import Evidence
+from gdbext.heap.cover import Evidence, Proven
+from gdbext.heap.ends import PagedReader
 from gdbext.heap.facts import HeapFacts
 from gdbext.heap.freertos.heap_1 import Heap1
 from gdbext.heap.freertos.heap_2 import Heap2Layout, recognise_heap_2, walk_heap_2
@@ -85,6 +86,13 @@ class _Heap4(Allocator):
         if "link_size" in region.hints:
             return region
         return replace(region, hints={**region.hints, **link_hints(program, memory.source.pointer_size)})
+
+    def fetch(self, memory: Memory, region: Region, layout: Geometry, proven: Mapping[int, Proven]) -> None:
+        """Reads the whole heap. If that takes long, its headers are enough, which have been read, unless one is bad."""
+        whole = bool(memory.ranges()) or memory.reads_whole(sum(pool.end - pool.first for pool in layout.pools))
+        four, read = narrowed(layout, FreeRtosLayout), PagedReader(memory, layout.first)
+        if whole or walk_heap_4(four, read).breaks:
+            super().fetch(memory, region, layout, proven)
 
     def walk(self, layout: Geometry, read: WordReader, evidence: Evidence) -> Walk:
         """Returns the blocks, and the chain through the free ones."""

@@ -51,7 +51,7 @@ _STATICS_SCORE = 8.0  # points for an end that a variable points to
 _STATICS_BYTES = 4 << 20  # bytes of memory in which that variable is looked for
 _ROUND = 512  # a heap whose length is a multiple of it may end where an image does
 _REGION = "region"  # name of a further region's layout while it is built; its canary is known
-_MOST_SEARCHED = 16 << 20  # bytes behind damage; after so many in one report no further parts of a heap are looked for
+_MOST_SEARCHED = 8 << 20  # bytes behind damage; after so many in one report no further parts of a heap are looked for
 
 
 class FreeRtos(NamedTuple):

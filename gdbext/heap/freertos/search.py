@@ -109,8 +109,8 @@ def _heaps_of(
             continue
         if not piece.word(chain.first) and _lies_elsewhere(piece, chain):
             continue
-        if next(tries, None) is None:
-            text = said("freertos-candidates", places=_MOST_CANDIDATES)
+        if is_searched_out(memory) or next(tries, None) is None:
+            text = said("freertos-candidates", places=_MOST_CANDIDATES - len(list(tries)))
             left_out += [] if text in left_out else [text]
             return
         near = [one for one in fragments if chain.first - one.first <= _FURTHEST_DAMAGE]
@@ -125,7 +125,9 @@ def _heap_of(memory: Memory, piece: Snapshot, chains: List[_Chain]) -> Optional[
     """Returns the heap that begins with one of these chains or with a free block before it; None if there is none."""
     read: List[Tuple[_Chain, Recognised]] = []
     for chain in chains:
-        found = None if read and is_searched_out(memory) else _recognised(memory, chain.first)
+        if chain is not chains[0] and is_searched_out(memory):
+            break
+        found = _recognised(memory, chain.first)
         read += [(chain, found)] if found is not None else []
     # Of two readings with equal weight, the one with fewer regions is better.
     best = max(read, key=lambda pair: (pair[1].weight, -len(pair[1].layout.pools)), default=None)
@@ -156,7 +158,7 @@ def _recognised(memory: Memory, address: int) -> Optional[Recognised]:
         if isinstance(one, Recognised) and one.certain:
             return one
         tried += [one] if isinstance(one, Recognised) else []
-        if tried and is_searched_out(memory):
+        if allocator is HEAP_4 and tried and is_searched_out(memory):
             break
     likely = [one for one in sorted(tried, key=lambda one: not one.usual) if one.weight >= _FEWEST_BLOCKS]
     return max(likely, key=lambda one: one.weight, default=None)

@@ -30,8 +30,6 @@ from gdbext.source.memory import Memory, joined
 
 PLANS = ("auto", "bulk", "headers")
 
-_LARGEST_BULK = 1 << 20  # bytes; `auto` follows headers first in a larger heap, however fast the link seems
-_BULK_SECONDS = 1.0
 _SCAN_SECONDS = 20.0  # the bytes behind damage are read if that takes no longer
 _SCAN_BYTES = 4096  # bytes behind damage that are read in any case
 _SLOW_WINDOW, _WINDOW = 16 << 10, 1 << 20  # the largest windows that are searched behind damage
@@ -46,10 +44,7 @@ _LEAST_AHEAD = 4096  # bytes that are read ahead first
 def fetch_heap(memory: Memory, start: int, layout: TlsfLayout, proven: Iterable[int]) -> None:
     """Fetches the bytes that the walk and the checks of one heap need. `proven`: payloads that the trace knows."""
     memory.fetch(start, layout.control_end - start)  # also tells how fast the link is
-    size, whole = sum(pool.end - pool.first for pool in layout.pools), memory.plan == "bulk"
-    if memory.plan == "auto":
-        whole = size <= _LARGEST_BULK and (memory.link.seconds(size) or 0.0) <= _BULK_SECONDS
-    if whole:
+    if memory.reads_whole(sum(pool.end - pool.first for pool in layout.pools)):
         spans = sorted([(start, layout.control_end), *((pool.first - layout.word, pool.end) for pool in layout.pools)])
         for low, high in joined(spans):
             memory.fetch(low, high - low)

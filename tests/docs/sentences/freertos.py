@@ -184,7 +184,7 @@ def many_heaps() -> Any:
 
 
 def many_parts() -> Any:
-    """More bytes were searched behind damage than may be: the bound is lowered, it is 16 MiB."""
+    """More bytes were searched behind damage than may be: the bound is lowered, it is 8 MiB."""
     with patch("gdbext.heap.freertos.heap_4._MOST_SEARCHED", 64):
         return check(changed([(BASE, IMAGE)], {USED[1] - 4: b"\xff" * 4}), f"freertos_heap_5@{BASE:#x}")
 
