@@ -125,7 +125,8 @@ def _own_notes(found: Collected) -> List[Note]:
         ring = memory.snapshot.prefix(header.address, header.total_size)
     heaps = [heap.region for heap in found.heaps] + [heap.region for heap in found.unreadable]
     missing = [(item.check, words(item.why)) for item in found.skipped if item.check == "heaps"]
-    operation = target.debugger.operation() if found.trace.assertion is None else Operation()
+    told = target.debugger.operation()
+    operation = told if found.trace.assertion is None else Operation()
     assertion = found.trace.assertion or operation.assertion
     saved = Saved(
         tuple(replace(region, origin=words(region.origin)) for region in heaps),
@@ -135,6 +136,7 @@ def _own_notes(found: Collected) -> List[Note]:
         None if assertion is None else (assertion.text, assertion.function, assertion.seq, assertion.fault),
         target.program.build_id(),
         tuple(part for heap in found.heaps for part in _left_out(heap, memory)),
+        told.given if target.debugger.looks_dead else None,
     )
     return saved_notes(saved, ring, memory.source.byte_order)
 

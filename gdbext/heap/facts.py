@@ -137,8 +137,8 @@ class HeapFacts:
 
     def word_of(self, payload: int) -> int:
         """Returns the size word of a proven block. Raises KeyError if none begins there."""
-        index = self.walk.index_of(payload)
-        if index is None:
+        index = bisect_left(self.walk.payloads, payload)
+        if index == len(self.walk.payloads) or self.walk.payloads[index] != payload:
             raise KeyError(payload)
         return self.walk.words[index]
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
+from gdbext.model.diagnosis import Given
 from gdbext.model.region import Region
 from gdbext.source.core import Core, CoreSource, Note
 from gdbext.source.known import Range
@@ -24,6 +25,7 @@ _MOST_HEAPS = 1024
 _MOST_LEFT_OUT, _LARGEST_LEFT_OUT = 1 << 16, 64 << 20
 _MOST_HINTS = 64
 _MOST_POOLS = 32
+_MOST_CALLS = 256
 _HIGHEST = (1 << 64) - 1
 
 
@@ -38,12 +40,14 @@ class Saved(NamedTuple):
     assertion: Optional[Tuple[str, str, Optional[int], bool]]
     build_id: Optional[str]
     left_out: Tuple[Range, ...] = ()  # insides of free blocks that were not read
+    given: Optional[Given] = None  # the pointer that the calls at the stop gave to the allocator
 
 
 def saved_notes(known: Saved, ring: Optional[bytes], order: ByteOrder) -> List[Note]:
     """Returns the notes to write. The ring has a note if its address and its bytes are given."""
     heaps = [{**vars(heap), "hints": dict(heap.hints)} for heap in known.heaps]
-    text = json.dumps({"version": _VERSION, **known._asdict(), "heaps": heaps}).encode()
+    given = None if known.given is None else {**vars(known.given), "place": None}
+    text = json.dumps({"version": _VERSION, **known._asdict(), "heaps": heaps, "given": given}).encode()
     notes = [Note(OWNER, KNOWLEDGE, text)]
     if known.ring is not None and ring is not None:
         notes.append(Note(OWNER, RING, known.ring.to_bytes(_ADDRESS_BYTES, order) + ring))
@@ -69,7 +73,7 @@ def read_saved(core: Core) -> Optional[Saved]:
         told = [(_address(low), _address(high)) for low, high in fields.get("left_out", ())[:_MOST_LEFT_OUT]]
         left_out = tuple((low, high) for low, high in told if low < high <= low + _LARGEST_LEFT_OUT)
         known = None if build_id is None else str(build_id)
-        return Saved(heaps, skipped, ring, operation, assertion, known, left_out)
+        return Saved(heaps, skipped, ring, operation, assertion, known, left_out, _given(fields.get("given")))
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
         return None
 
@@ -89,6 +93,14 @@ def _heap(entry: Dict[str, Any]) -> Region:
         pools,
         entry.get("told") is True,
     )
+
+
+def _given(entry: Optional[Dict[str, Any]]) -> Optional[Given]:
+    if entry is None:
+        return None
+    heaps, stack = (tuple(_address(one) for one in entry[name][:_MOST_CALLS]) for name in ("heaps", "stack"))
+    pointer, function = _address(entry["pointer"]), str(entry["function"])
+    return Given(pointer, function, heaps, stack, _address(entry["frame"]), entry["handed_out"] is True)
 
 
 def _address(value: Any) -> int:

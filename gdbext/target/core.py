@@ -115,7 +115,8 @@ class CoreDebugger(Debugger):
     def __init__(self, dump: Dump, program: Optional[ElfSymbols]) -> None:
         super().__init__()
         self._dump, self._core, self._program = dump, dump.source.core, program
-        self.at_death = panic_of(dump) is not None
+        asserted = dump.saved is not None and dump.saved.operation[2]
+        self.at_death = asserted or panic_of(dump) is not None
 
     def machine(self) -> Optional[Machine]:
         """Returns the core's machine, or None if it is unknown."""
@@ -129,7 +130,8 @@ class CoreDebugger(Debugger):
         """Returns the operation under way: from the note of `memtrace save`, the panic, or the threads' stacks."""
         saved, panic = self._dump.saved, panic_of(self._dump)
         if saved is not None:
-            return Operation(*saved.operation, None if not saved.assertion else Assertion(*saved.assertion))
+            asserted = None if not saved.assertion else Assertion(*saved.assertion)
+            return Operation(*saved.operation, asserted, saved.given)
         if panic is not None:
             in_allocator = is_allocator(panic.function)
             return Operation(True, said("allocator-asserted"), True, panic) if in_allocator else Operation()

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.cli.shell import memtrace
 from tests.support import firmware
 from tests.support.culprits import Party, assert_party
 from tests.support.gdb import NATIVE_GDB, SOURCE, Capture, run_gdb
@@ -156,6 +157,9 @@ def test_a_core_in_gdb_names_the_pointer_too(tmp_path: Path) -> None:
     (finding,) = findings(report, "double-free")
     assert best(finding)[0] == "double-free"
     assert [one["state"] for one in finding["suspects"]] == ["freed", "freeing"]
+    in_shell = memtrace("check", core, "--elf", firmware.build("idf-dies"), "--json").json()
+    (again,) = findings(in_shell, "double-free")
+    assert again == finding and in_shell["assertion"] == report["assertion"]
 
 
 def test_a_sound_free_that_dies_of_other_damage_is_not_blamed() -> None:

@@ -8,6 +8,7 @@ import re
 
 import pytest
 
+from gdbext.model.diagnosis import Given
 from gdbext.model.machine import MACHINES, Machine
 from gdbext.model.region import Region
 from gdbext.source.core import CoreSource, parse_core
@@ -22,8 +23,9 @@ HEAPS = (
     Region("tlsf", 0x2000, None, None, "DRAM", "", {"xEnd": 1}, ((8192, 9216),)),
 )
 KNOWN = Saved(
-    HEAPS, (("heaps", "the list is broken"),), 0x3000, (True, "in free", True), ("text", "free", 7, False), "ab12"
-)
+    HEAPS, (("heaps", "the list is broken"),), 0x3000, (True, "in free", True), ("text", "free", 7, False), "ab12", (),
+    Given(0x120, "free", (0x100, 0x140), (0x8000, 0x8010), 0x7000),
+)  # fmt: skip
 ORDERS: list[ByteOrder] = ["little", "big"]
 
 
