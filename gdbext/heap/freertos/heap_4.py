@@ -165,18 +165,21 @@ def _settled(memory: Memory, layout: FreeRtosLayout, last: int, version: int) ->
 
 def _opened(memory: Memory, layout: FreeRtosLayout, read: WordReader) -> FreeRtosLayout:
     """Returns the layout with a pool that goes on through a hole in the memory at hand, if no marker ends it before, or
-    its last block leads into the hole.
+    its last block leads into the hole. It also goes on if the memory ends on the header of a further block.
     """
     pool, align = layout.pools[0], layout.align
     if pool.open or (pool.end - layout.control) % _ROUND == 0 or memory.may_read(pool.end, pool.end + align):
         return layout
     last = (broken for broken in walk_heap_4(layout, read).breaks if broken.next == pool.end)
-    leads = (broken.payload + (broken.word & ~FREE_BIT) for broken in last if broken.word is not None)
-    leads_on = any(pool.end <= end < pool.end + REACH_BYTES and end % align == 0 for end in leads)
+    leads = [broken.payload + (broken.word & ~FREE_BIT) for broken in last if broken.word is not None]
+    word = layout.header_reader(read)(pool.end - layout.header) or 0
+    headed = [pool.end + (word & ~FREE_BIT)] if word else []
+    places = range(pool.end, pool.end + REACH_BYTES)
+    leads_on = any(end in places and end % align == 0 for end in leads)
     if read(layout.place_of_size(pool.end)) == 0 and not leads_on:
         return layout
-    starts = (start for start in memory.starts() if pool.end <= start < pool.end + REACH_BYTES)
-    ends = [start // align * align + layout.header for start in starts][:1]
+    ends = [start // align * align for start in memory.starts() if start in places][:1]
+    ends = [end + layout.header for end in ends or headed if end in places]
     return replace(layout, pools=(Pool(pool.first, ends[0], True),)) if ends else layout
 
 
