@@ -165,7 +165,7 @@ class Cover:
         if self._holes is None:
             return payload < self._pool.end and self._read(payload - self._layout.header) is None
         place = self._layout.place_of_size(payload)
-        index = bisect_right(self._holes, (place + self._layout.word - 1, place << 1)) - 1
+        index = bisect_left(self._holes, (place + self._layout.word,)) - 1  # the last hole that begins before its end
         return payload < self._pool.end and index >= 0 and self._holes[index][1] > place
 
     def _gain(self, payload: int) -> Optional[int]:

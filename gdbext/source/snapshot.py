@@ -25,7 +25,7 @@ _SPARE = 4  # an end that grows gets a quarter of the extent as spare room
 WordReader = Callable[[int], Optional[int]]
 ByteOrder = Literal["little", "big"]
 Buffer = Union[bytes, memoryview]
-# Gives bytes of a file once more, without a copy: all from an address on of such a length, or None.
+# Returns bytes of a file again, without a copy, by address and length; None if they do not lie in one piece.
 View = Callable[[int, int], Optional[memoryview]]
 # A buffer with spare room, and the place in it at which the known bytes begin.
 _Room = Tuple[bytearray, int]

@@ -46,7 +46,7 @@ SENTENCES = {
     "no-heap-2": "no blocks of FreeRTOS's heap_2 begin at {place:#x}",
     "no-chain": "no chain of FreeRTOS blocks leads from {place:#x} to an end marker",
     "heap-1-symbols": "heap_1 keeps no headers; xNextFreeByte tells how much is in use: give the program with --elf",
-    "freertos-parts": "more of FreeRTOS's heaps was not looked for: {most:size} were searched behind damage",
+    "freertos-parts": "no more FreeRTOS heaps or parts were looked for: {most:size} were searched behind damage",
     "freertos-candidates": "the search has stopped after {places:place} that may be a FreeRTOS heap",
     "freertos-headers": "FreeRTOS heaps behind {place:#x} were not looked for: too much looks like them",
     # evidence for a kind of heap
