@@ -57,8 +57,8 @@ def find_freertos(memory: Memory, snapshot: Snapshot, taken: Sequence[Span], lef
         pieces.append(Snapshot(snapshot.pointer_size, snapshot.byte_order))
         pieces[-1].add(start, snapshot.get(start, end - start) or b"")
     for plain in (True, False):
-        tries = iter(range(_MOST_CANDIDATES))
-        found = [heap for piece in pieces for heap in _heaps_of(memory, piece, plain, taken, tries, left_out)]
+        tried: List[_Chain] = []
+        found = [heap for piece in pieces for heap in _heaps_of(memory, piece, plain, taken, tried, left_out)]
         if found:
             return found
     return []
@@ -97,7 +97,7 @@ def _lies_elsewhere(piece: Snapshot, chain: _Chain) -> bool:
 
 
 def _heaps_of(
-    memory: Memory, piece: Snapshot, plain: bool, taken: List[Span], tries: Iterator[int], left_out: List[Text]
+    memory: Memory, piece: Snapshot, plain: bool, taken: List[Span], tried: List[_Chain], left_out: List[Text]
 ) -> Iterator[FoundHeap]:
     fragments: List[_Chain] = []
     for chain in _chains(piece, plain, left_out):
@@ -109,10 +109,11 @@ def _heaps_of(
             continue
         if not piece.word(chain.first) and _lies_elsewhere(piece, chain):
             continue
-        if is_searched_out(memory) or next(tries, None) is None:
-            text = said("freertos-candidates", places=_MOST_CANDIDATES - len(list(tries)))
+        if is_searched_out(memory) or len(tried) == _MOST_CANDIDATES:
+            text = said("freertos-candidates", places=len(tried))
             left_out += [] if text in left_out else [text]
             return
+        tried.append(chain)
         near = [one for one in fragments if chain.first - one.first <= _FURTHEST_DAMAGE]
         longest = sorted(near, key=lambda one: -one.blocks)[:_MOST_FRAGMENTS]  # damage may have cut these off
         heap = _heap_of(memory, piece, [chain, *longest])
