@@ -46,8 +46,8 @@ enum memtrace_abi {
     MEMTRACE_ABI_XTENSA_CALL0 = 3
 };
 
-/* What an event says. The first group needs no payload; the second (a log's definitions) is followed by `size` payload
- * bytes in whole event units. */
+/* What an event says. Kinds below 16 need no payload; the others, in logs only, are followed by `size` payload bytes in whole
+ * event units. */
 enum memtrace_kind {
     MEMTRACE_EMPTY = 0,         /* never written */
     MEMTRACE_ALLOC = 1,         /* address and size of a block that the allocator has just given */
@@ -66,9 +66,19 @@ enum memtrace_kind {
     MEMTRACE_TIME = 11,    /* words[0], words[1]: full time, as SYNC's, of an event before it that no SYNC tells; stack:
                                    low bits of that event's slot */
 
-    MEMTRACE_DEF_STACK = 16,  /* address: number; payload: PCs, innermost first */
-    MEMTRACE_DEF_NAME = 17,   /* address: number, heap field: enum memtrace_name_kind; payload: UTF-8, NUL-padded */
+    /* in logs only */
+    MEMTRACE_MAP = 12,   /* a range of addresses that was given: address, size; it replaces what was mapped there */
+    MEMTRACE_UNMAP = 13, /* a range that was given back: address, size; any part of what was mapped */
+    MEMTRACE_LIVE = 14,  /* a block that lives and was allocated before the log begins; has no number and no time */
+
+    MEMTRACE_DEF_STACK = 16, /* address: number; payload: PCs, innermost first; 1..255 */
+    MEMTRACE_DEF_NAME = 17,  /* address: number, heap field: enum memtrace_name_kind; payload: struct memtrace_heap_name
+                                 for a heap, else UTF-8 */
     MEMTRACE_DEF_MODULE = 18, /* address: load base; payload: build-id length, build-id, path */
+    MEMTRACE_PACK = 19,       /* address: its events; payload: struct memtrace_pack, then columns */
+    MEMTRACE_STREAM = 20,     /* address: number of the stream; payload: struct memtrace_stream; its records follow */
+    MEMTRACE_COUNTS = 21,     /* payload: struct memtrace_counts: what was lost so far; the last one counts */
+    MEMTRACE_FAILURE = 22,    /* the text of the ASSERT event before it; payload: function, NUL, text, UTF-8 */
 
     MEMTRACE_BUSY = 31 /* claimed by a writer that has not finished: the word is all ones */
 };
@@ -88,6 +98,26 @@ enum memtrace_context {
     MEMTRACE_CONTEXT_ISR = 1,
     MEMTRACE_CONTEXT_OTHER = 2, /* a task, or a mark, that found the table of names full */
     MEMTRACE_CONTEXT_FIRST_TASK = 3
+};
+
+/* What a heap's memory is. */
+enum memtrace_memory {
+    MEMTRACE_MEMORY_UNKNOWN = 0,
+    MEMTRACE_MEMORY_INTERNAL = 1, /* RAM of the chip */
+    MEMTRACE_MEMORY_EXTERNAL = 2, /* RAM beside the chip */
+    MEMTRACE_MEMORY_RETAINED = 3, /* RAM that outlives a reset or sleep */
+    MEMTRACE_MEMORY_HOST = 4,     /* of an allocator in a process */
+    MEMTRACE_MEMORY_MAPPED = 5,   /* pages of a process */
+    MEMTRACE_MEMORY_DEVICE = 6    /* buffers of a device */
+};
+
+/* What a reader must know to read on. */
+enum memtrace_required {
+    MEMTRACE_REQUIRED_PACKS = 1,    /* events stand in PACK records, too */
+    MEMTRACE_REQUIRED_STREAMS = 2,  /* there are STREAM records, and so events out of order */
+    MEMTRACE_REQUIRED_RANGES = 4,   /* there are MAP and UNMAP events */
+    MEMTRACE_REQUIRED_UNSORTED = 8, /* the least times of STREAM records may fall within the file */
+    MEMTRACE_REQUIRED_KNOWN = 15    /* all that this version defines */
 };
 
 enum memtrace_state {
@@ -181,6 +211,36 @@ struct memtrace_live64 {
  * first, then a word 0. Word 0 is never used: stack 0 means none.
  * stack_index: 32-bit words, for each hash value the number of its first stack. A reader needs only the arena. */
 
+/* Payloads of a log's records. */
+struct memtrace_stream {
+    uint64_t bytes;      /* of the records that follow and are this stream's; 0: all up to the next STREAM or header */
+    uint64_t least_time; /* no event in them has an earlier time */
+};
+
+/* Followed by the columns: for each of planes 0.. its `count` bytes if its bit in `present` is set, else one byte, the same for all
+ * events. Planes of a word with W bytes, lowest byte first: address 0..W-1, size and heap W..2W-1, context, tag and stack
+ * 2W..3W-1; then kind and core (as in word 3's lowest byte); then four of the time since the event before in the pack, or since `time`. */
+struct memtrace_pack {
+    uint64_t first;       /* number of the first event; the others follow without a gap */
+    uint64_t time;        /* from which the first event's time is counted */
+    uint64_t present;     /* bit n: plane n stands here in full */
+    uint32_t compression; /* enum memtrace_compression of the columns */
+    uint32_t bytes;       /* of the columns before compression */
+};
+
+enum memtrace_compression { MEMTRACE_PLAIN = 0, MEMTRACE_ZSTD = 1 };
+
+/* The header's counters of these names, and what a sink could not take. */
+struct memtrace_counts {
+    uint32_t lost_busy, lost_stopped, filtered, stacks_full, names_full, live_full, size_capped;
+    uint32_t dropped; /* events that the sink had no room for */
+};
+
+struct memtrace_heap_name { /* UTF-8 follows */
+    uint32_t memory;        /* enum memtrace_memory */
+    uint32_t capabilities;  /* as the framework numbers them; 0: none, or unknown */
+};
+
 struct memtrace_header {
     uint8_t magic[8];     /* written last by memtrace_init */
     uint8_t byte_order;   /* enum memtrace_byte_order */
@@ -231,6 +291,11 @@ struct memtrace_header {
     char assert_function[MEMTRACE_ASSERT_FUNCTION_BYTES];
     uint32_t sync_low;    /* lower half of sync_high's time */
     uint32_t code_region; /* XTENSA_WINDOWED: the top two bits of addresses of code, which PCs do not hold; else 0 */
+    uint32_t required;    /* enum memtrace_required: who does not know a bit that is set cannot read on */
+    uint32_t run;         /* number of this start of the program, from 1 on; 0: nobody counts them */
+    uint64_t started;     /* when it started, in seconds since 1970; 0: unknown */
+    uint32_t process;     /* its number in an operating system; 0: there is none */
+    uint32_t unused[3];   /* 0; they make the header a whole number of events */
 };
 
 MEMTRACE_STATIC_ASSERT(sizeof(struct memtrace_event32) == 16, "an event of a 32-bit target is 16 bytes");
@@ -256,6 +321,9 @@ MEMTRACE_STATIC_ASSERT(offsetof(struct memtrace_header, time_low) == 232, "heade
 MEMTRACE_STATIC_ASSERT(offsetof(struct memtrace_header, assert_text) == 248, "header");
 MEMTRACE_STATIC_ASSERT(offsetof(struct memtrace_header, assert_function) == 344, "header");
 MEMTRACE_STATIC_ASSERT(offsetof(struct memtrace_header, sync_low) == 376, "header");
-MEMTRACE_STATIC_ASSERT(sizeof(struct memtrace_header) == 384, "header");
+MEMTRACE_STATIC_ASSERT(offsetof(struct memtrace_header, required) == 384, "header");
+MEMTRACE_STATIC_ASSERT(offsetof(struct memtrace_header, started) == 392, "header");
+MEMTRACE_STATIC_ASSERT(sizeof(struct memtrace_header) == 416, "header");
+MEMTRACE_STATIC_ASSERT(sizeof(struct memtrace_header) % sizeof(struct memtrace_event64) == 0, "records are aligned");
 
 #endif

@@ -36,7 +36,7 @@ HEADER_FIELDS: Dict[str, str] = dict(
         " stack_words_used:I head:I laps_high:I state:I request:I request_done:I request_name:20s"
         " lost_busy:I lost_stopped:I filtered:I stacks_full:I names_full:I live_full:I size_capped:I"
         " min_size:I heap_mask:I context_mask:8I time_low:I sync_high:I assert_head:I assert_line:I"
-        " assert_text:96s assert_function:32s sync_low:I code_region:I"
+        " assert_text:96s assert_function:32s sync_low:I code_region:I required:I run:I started:Q process:I unused:3I"
     ).split()
 )
 HEADER_OFFSETS: Dict[str, int] = {}
@@ -59,13 +59,25 @@ KINDS: Dict[int, str] = {
     9: "caller",
     10: "control",
     11: "time",
+    12: "map",
+    13: "unmap",
+    14: "live",
     16: "def-stack",
     17: "def-name",
     18: "def-module",
+    19: "pack",
+    20: "stream",
+    21: "counts",
+    22: "failure",
     31: "busy",
 }
 
 EVENT_KINDS = ["alloc", "free", "realloc-begin", "realloc-end", "alloc-failed", "mark", "assert", "control"]
+
+MEMORIES = {0: "unknown", 1: "internal", 2: "external", 3: "retained", 4: "host", 5: "mapped", 6: "device"}
+REQUIRED_PACKS, REQUIRED_STREAMS, REQUIRED_RANGES, REQUIRED_UNSORTED = 1, 2, 4, 8
+REQUIRED_KNOWN = 15
+PLAIN, ZSTD = 0, 1  # the compression of a pack's columns
 
 _TABLES = ("events", "stacks", "stack_index", "live", "names")
 _XTENSA_WINDOWED = 2
@@ -148,6 +160,10 @@ class Header(Record):
     assert_text: str
     assert_function: str
     code_region: int  # the top two bits of code addresses where recorded PCs hold other bits; else 0
+    required: int  # bits of what a reader must know
+    run: int  # number of this start of the program; 0 if nobody counts them
+    started: int  # seconds since 1970; 0: unknown
+    process: int  # its number in an operating system; 0: there is none
 
     def code_address(self, pc: int) -> int:
         """Returns the code address that a recorded PC stands for."""
@@ -242,6 +258,8 @@ def _problem(header: Header) -> Optional[Said]:
         return said("event-size", pointer=header.pointer_size, event=header.event_size)
     if header.header_size < HEADER_BYTES:
         return said("header-size", stored=header.header_size, least=HEADER_BYTES)
+    if header.required & ~REQUIRED_KNOWN:
+        return said("features-unknown", bits=header.required & ~REQUIRED_KNOWN)
     bits, widths = 8 * header.pointer_size, header.widths
     kind = bits - widths.time - widths.seq - widths.core
     if min(widths) <= 0 or widths.size >= bits or widths.stack + widths.context >= bits or kind < 5:

@@ -10,6 +10,7 @@ _RING = {
     "ring-copy": "its header says that it lies at {home:#x}: a copy",
     "event-size": "pointers of {pointer:byte} with events of {event:byte}",
     "header-size": "a header of {stored:byte}, of which there must be {least:,}",
+    "features-unknown": "it needs features {bits:#x} that this memtrace does not know: update memtrace",
     "field-widths": "the widths of the event's fields do not fill its words",
     "table-entries": "the table of {table} has entries of {entry:byte}",
     "table-outside": "the table of {table} lies outside the ring",

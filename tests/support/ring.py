@@ -10,7 +10,7 @@ import struct
 from dataclasses import dataclass, field
 
 MAGIC = b"\x89MEMTRC\n"
-HEADER = 384
+HEADER = 416
 KINDS = {"alloc": 1, "free": 2, "realloc-begin": 3, "realloc-end": 4, "alloc-failed": 5, "mark": 6, "assert": 7}
 KINDS |= {"sync": 8, "caller": 9, "control": 10, "time": 11}
 
@@ -34,6 +34,7 @@ class Ring:
     arch: int = 1
     abi: int = 1
     code_region: int = 0
+    required: int = 0
 
     def __post_init__(self) -> None:
         self.moment = self.time  # of the last sync record
@@ -149,4 +150,5 @@ class Ring:
         parts.append(struct.pack(mark + "4I", self.moment & 0xFFFFFFFF, self.moment >> 32, max(0, reservation), line))
         parts.append(struct.pack("96s32s", text.encode(), function.encode()))
         parts.append(struct.pack(mark + "II", self.moment & 0xFFFFFFFF, self.code_region))
+        parts.append(struct.pack(mark + "2IQ4I", self.required, 0, 0, 0, 0, 0, 0))
         return b"".join(parts)

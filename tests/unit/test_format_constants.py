@@ -21,6 +21,7 @@ from tests.support.paths import ROOT
 
 HEADER = ROOT / "c_helpers" / "include" / "memtrace_format.h"
 STRUCTS = ("event32", "event64", "table", "name", "live32", "live64", "header")
+STRUCTS += ("stream", "pack", "counts", "heap_name")
 # What the reader of rings has no use for: the recorder's own words, what only logs have, what a port says for a human.
 C_ONLY = {
     *("MEMTRACE_EMPTY", "MEMTRACE_REQUEST_NONE", "MEMTRACE_REQUEST_LOOK"),
@@ -94,9 +95,8 @@ def python_numbers(module: Any) -> dict[str, int]:
 
 def test_every_struct_and_enum_is_known_here() -> None:
     assert set(re.findall(r"struct memtrace_(\w+) \{", bare_header())) == set(STRUCTS)
-    assert set(enums()) == {
-        f"memtrace_{name}" for name in "byte_order arch abi kind name_kind context state request flags".split()
-    }
+    known = "byte_order arch abi kind name_kind context state request flags memory required compression"
+    assert set(enums()) == {f"memtrace_{name}" for name in known.split()}
     assert not C_ONLY - set(compiled()), "a list of this test names what is gone"
 
 
@@ -107,6 +107,7 @@ def test_tables_of_words() -> None:
     requests = {name: number for number, name in words(kinds["memtrace_request"], "MEMTRACE_REQUEST_", "-").items()}
     assert requests == python.REQUESTS
     assert words(kinds["memtrace_byte_order"], "MEMTRACE_", "-") == python._BYTE_ORDERS
+    assert words(kinds["memtrace_memory"], "MEMTRACE_MEMORY_", "-") == python.MEMORIES
 
 
 def test_numbers_of_the_reader_are_the_compilers() -> None:
@@ -126,7 +127,7 @@ def test_numbers_that_the_ring_repeats_are_the_compilers() -> None:
 
 
 def test_every_number_of_the_compilers_is_the_readers() -> None:
-    tables = "kind state request byte_order".split()
+    tables = "kind state request byte_order memory".split()
     in_tables = {name for table in tables for name in enums()[f"memtrace_{table}"]}
     in_names = {SPELLED.get(name, "MEMTRACE_" + name.lstrip("_")) for name in python_numbers(python)}
     in_fields = {f"MEMTRACE_{name}_BYTES" for name in ("BUILD_ID", "ASSERT_TEXT", "ASSERT_FUNCTION")}

@@ -267,7 +267,7 @@ def test_no_bytes_make_it_raise_anything_else(pointer_size: int, byte_order: str
         for _ in range(chance.randrange(1, 8)):
             data[chance.randrange(8, len(data))] = chance.randrange(256)
         try:
-            trace = read(ring, bytes(data[: chance.randrange(384, len(data) + 1)]))
+            trace = read(ring, bytes(data[: chance.randrange(416, len(data) + 1)]))
         except Trouble:
             continue
         assert trace.info.kept + trace.info.lost >= trace.info.kept >= 0
@@ -277,7 +277,7 @@ def test_every_truncation_is_said() -> None:
     ring = Ring()
     ring.event("alloc", 1, 2)
     data = ring.data()
-    for length in range(384):
+    for length in range(416):
         with pytest.raises(Trouble):
             read(ring, data[:length])
 

@@ -372,6 +372,7 @@ RECIPES: dict[str, Callable[[], Any]] = {
     "a table's entries": header(64, 7),
     "a table outside": header(60, 0x00FF_0000),
     "capacity": header(68, 0),
+    "features of a later writer": header(384, 1 << 20),
     "records, overflowed": records(has_overflowed=1, total_allocations=10),
     "records, off": records(tracing=1),
     "records, paused": paused,
