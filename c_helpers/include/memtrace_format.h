@@ -69,7 +69,7 @@ enum memtrace_kind {
     /* in logs only */
     MEMTRACE_MAP = 12,   /* a range of addresses that was given: address, size; it replaces what was mapped there */
     MEMTRACE_UNMAP = 13, /* a range that was given back: address, size; any part of what was mapped */
-    MEMTRACE_LIVE = 14,  /* a block that lives and was allocated before the log begins; has no number and no time */
+    MEMTRACE_LIVE_BLOCK = 14, /* a block that lives and is older than the log; has no number and no time */
 
     MEMTRACE_DEF_STACK = 16, /* address: number; payload: PCs, innermost first; 1..255 */
     MEMTRACE_DEF_NAME = 17,  /* address: number, heap field: enum memtrace_name_kind; payload: struct memtrace_heap_name
@@ -162,6 +162,11 @@ enum memtrace_flags { MEMTRACE_FLAG_LOG = 1 /* a log: events follow the header, 
 #define MEMTRACE_INDEX_BITS 20u
 #define MEMTRACE_LAP_BITS 12u
 
+/* The key of a tag's or heap's name: the number in the low 8 bits; a heap's enum memtrace_memory in the next 8, and the framework's
+ * capabilities in the upper 32. */
+#define MEMTRACE_KEY_MEMORY_SHIFT 8u
+#define MEMTRACE_KEY_CAPABILITIES_SHIFT 32u
+
 #define MEMTRACE_NAME_BYTES 20u
 #define MEMTRACE_BUILD_ID_BYTES 20u
 #define MEMTRACE_ASSERT_TEXT_BYTES 96u
@@ -184,7 +189,9 @@ struct memtrace_table {
 
 struct memtrace_name {
     union {
-        uint64_t key; /* a task's handle; 0: not a task; all ones of a pointer: its task was deleted */
+        uint64_t
+            key; /* a task's handle; all ones of a pointer: its task was deleted; a mark's is 0; a tag's and a heap's
+                         tell what the text is the name of: MEMTRACE_KEY_ */
         uint32_t key_halves[2];
     };
     uint32_t kind;                  /* enum memtrace_name_kind; 0: free entry, and so are all behind it */
@@ -295,7 +302,9 @@ struct memtrace_header {
     uint32_t run;         /* number of this start of the program, from 1 on; 0: nobody counts them */
     uint64_t started;     /* when it started, in seconds since 1970; 0: unknown */
     uint32_t process;     /* its number in an operating system; 0: there is none */
-    uint32_t unused[3];   /* 0; they make the header a whole number of events */
+    uint32_t unused;      /* 0 */
+    uint64_t
+        previous; /* address of the header of the run before, which outlived the reset; 0: none is kept, or a log */
 };
 
 MEMTRACE_STATIC_ASSERT(sizeof(struct memtrace_event32) == 16, "an event of a 32-bit target is 16 bytes");
@@ -323,6 +332,7 @@ MEMTRACE_STATIC_ASSERT(offsetof(struct memtrace_header, assert_function) == 344,
 MEMTRACE_STATIC_ASSERT(offsetof(struct memtrace_header, sync_low) == 376, "header");
 MEMTRACE_STATIC_ASSERT(offsetof(struct memtrace_header, required) == 384, "header");
 MEMTRACE_STATIC_ASSERT(offsetof(struct memtrace_header, started) == 392, "header");
+MEMTRACE_STATIC_ASSERT(offsetof(struct memtrace_header, previous) == 408, "header");
 MEMTRACE_STATIC_ASSERT(sizeof(struct memtrace_header) == 416, "header");
 MEMTRACE_STATIC_ASSERT(sizeof(struct memtrace_header) % sizeof(struct memtrace_event64) == 0, "records are aligned");
 

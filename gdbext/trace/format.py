@@ -24,6 +24,7 @@ FROZEN = 3
 STATES = {0: "recording", 1: "frees only", 2: "stopped", 3: "frozen"}
 REQUESTS = {"start": 0x101, "frees-only": 0x102, "stop": 0x103, "mark": 0x104}
 NAME_BYTES = 20
+KEY_MEMORY_SHIFT, KEY_CAPABILITIES_SHIFT = 8, 32  # of the key of a heap's name
 
 # The header's fields, in order and without gaps: name and struct code. tests/unit/test_format_constants.py compares
 # these and all other constants of this file with the compiler's.
@@ -36,7 +37,8 @@ HEADER_FIELDS: Dict[str, str] = dict(
         " stack_words_used:I head:I laps_high:I state:I request:I request_done:I request_name:20s"
         " lost_busy:I lost_stopped:I filtered:I stacks_full:I names_full:I live_full:I size_capped:I"
         " min_size:I heap_mask:I context_mask:8I time_low:I sync_high:I assert_head:I assert_line:I"
-        " assert_text:96s assert_function:32s sync_low:I code_region:I required:I run:I started:Q process:I unused:3I"
+        " assert_text:96s assert_function:32s sync_low:I code_region:I required:I run:I started:Q process:I"
+        " unused:I previous:Q"
     ).split()
 )
 HEADER_OFFSETS: Dict[str, int] = {}
@@ -61,7 +63,7 @@ KINDS: Dict[int, str] = {
     11: "time",
     12: "map",
     13: "unmap",
-    14: "live",
+    14: "live-block",
     16: "def-stack",
     17: "def-name",
     18: "def-module",
@@ -164,6 +166,7 @@ class Header(Record):
     run: int  # number of this start of the program; 0 if nobody counts them
     started: int  # seconds since 1970; 0: unknown
     process: int  # its number in an operating system; 0: there is none
+    previous: int  # address of the header of the run before, where that outlived a reset; else 0
 
     def code_address(self, pc: int) -> int:
         """Returns the code address that a recorded PC stands for."""
