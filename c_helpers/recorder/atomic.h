@@ -17,13 +17,7 @@
 
 #include "memtrace.h"
 #include "memtrace_port.h"
-
-/* A word of an event: as wide as a pointer. */
-#if UINTPTR_MAX > 0xffffffffu
-typedef uint64_t memtrace_word;
-#else
-typedef uint32_t memtrace_word;
-#endif
+#include "memtrace_words.h"
 
 /* 1: the port's critical section stands around the steps. */
 #if defined(MEMTRACE_TEST_PLAIN_ATOMICS) || defined(MEMTRACE_ATOMICS_BY_LOCK)

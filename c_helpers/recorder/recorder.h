@@ -9,6 +9,7 @@
 #define MEMTRACE_RECORDER 1 /* arch/arch.h: with what walks frames */
 
 #include "memtrace.h"
+#include "memtrace_words.h"
 
 #include "atomic.h"
 
@@ -17,36 +18,6 @@
 #define memtrace_port_time() ((uint32_t)0)
 #define memtrace_port_time_full() ((uint64_t)0)
 #endif
-
-#if UINTPTR_MAX > 0xffffffffu
-typedef struct memtrace_event64 memtrace_event;
-typedef struct memtrace_live64 memtrace_live;
-#define TIME_BITS MEMTRACE_TIME_BITS_64
-#define SEQ_BITS MEMTRACE_SEQ_BITS_64
-#define STACK_BITS MEMTRACE_STACK_BITS_64
-#define CONTEXT_BITS MEMTRACE_CONTEXT_BITS_64
-#else
-typedef struct memtrace_event32 memtrace_event;
-typedef struct memtrace_live32 memtrace_live;
-#define TIME_BITS MEMTRACE_TIME_BITS_32
-#define SEQ_BITS MEMTRACE_SEQ_BITS_32
-#define STACK_BITS MEMTRACE_STACK_BITS_32
-#define CONTEXT_BITS MEMTRACE_CONTEXT_BITS_32
-#endif
-
-#define WORD_BITS (8u * (unsigned)sizeof(memtrace_word))
-#define WORD_ONES ((memtrace_word)-1)
-#define SIZE_BITS (WORD_BITS - MEMTRACE_HEAP_BITS)
-#define SIZE_MAX_RECORDED (WORD_ONES >> MEMTRACE_HEAP_BITS)
-#define LAP_SHIFT (MEMTRACE_KIND_BITS + MEMTRACE_CORE_BITS)
-#define TIME_SHIFT (LAP_SHIFT + SEQ_BITS)
-#define STACK_MASK (WORD_ONES >> STACK_SHIFT)
-#define STACK_SHIFT (CONTEXT_BITS + MEMTRACE_TAG_BITS)
-#define OWNER_MASK (((memtrace_word)1 << STACK_SHIFT) - 1u)
-/* An event says the low bits of its time. They tell all of it if it lies less than this behind the SYNC's, and before it by no more
- * than the clocks of two cores may differ. */
-#define TIME_SKEW ((memtrace_word)1 << (TIME_BITS - 2u))
-#define TIME_NEAR ((memtrace_word)1 << (TIME_BITS - 1u))
 
 #define LAP_UNIT ((uint32_t)1 << MEMTRACE_INDEX_BITS)
 #define INDEX_MASK (LAP_UNIT - 1u)
