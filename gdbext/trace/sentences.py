@@ -17,6 +17,10 @@ _RING = {
     "total-size": "a ring of {total:byte} has tables of {tables:byte}",
     "ring-capacity": "room for {events:event}",
 }
+_LOG = {
+    "no-log": "this is a ring in a file, not a log: give it with --image BASE=FILE",
+    "streams-many": "more than {most:,} streams: this is no log of memtrace's",
+}
 _IDF_HEAP_TRACE = {
     "variable-unread": "its variable at {place:#x} cannot be read",
     "record-unknown": "its records are of a kind that is not known",
@@ -47,4 +51,4 @@ _IDF_TASK_STATS = {
     "owner-list-broken": "one of its lists breaks off at {place:#x}",
     "owner-node-unread": "a node of its lists at {place:#x} cannot be read",
 }
-SENTENCES = {**_RING, **_IDF_HEAP_TRACE, **_IDF_TASK_STATS}
+SENTENCES = {**_RING, **_LOG, **_IDF_HEAP_TRACE, **_IDF_TASK_STATS}

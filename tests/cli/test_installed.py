@@ -19,6 +19,7 @@ from pathlib import Path
 
 import elftools
 import pytest
+import zstandard
 
 import gdbext
 from gdbext import package
@@ -29,6 +30,7 @@ from tests.support.rsp_stub import stub_of
 
 PIP = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
 OFFLINE = ["--no-index", "--no-deps"]
+NEEDED = ["pyelftools>=0.29", "zstandard>=0.21"]
 RISCV = b"\x7fELF\1\1\1" + bytes(11) + (243).to_bytes(2, "little") + bytes(32)
 
 
@@ -97,8 +99,10 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(environment)], check=True)
     done = Installed(wheel, commit, environment)
     subprocess.run([*PIP, "--python", str(environment), "install", *OFFLINE, str(wheel)], check=True)
-    # What an index would give: the one thing that the distribution depends on.
-    (done.packages / "elftools").symlink_to(Path(elftools.__file__).parent)
+    # What an index would give: all that the distribution depends on.
+    for needed in (elftools, zstandard):
+        folder = Path(str(needed.__file__)).parent
+        (done.packages / folder.name).symlink_to(folder)
     return done
 
 
@@ -125,7 +129,7 @@ def test_its_name_and_what_it_depends_on(installed: Installed) -> None:
         (name,) = [name for name in wheel.namelist() if name.endswith(".dist-info/METADATA")]
         fields = wheel.read(name).decode().partition("\n\n")[0].splitlines()
     assert {"Name: memtrace-heap", f"Version: {gdbext.__version__}"} <= set(fields)
-    assert [field for field in fields if field.startswith("Requires-Dist")] == ["Requires-Dist: pyelftools>=0.29"]
+    assert [field.partition(": ")[2] for field in fields if field.startswith("Requires-Dist")] == NEEDED
 
 
 @pytest.mark.parametrize(("case_id", "status"), [("a005", 0), ("a030", 1)])

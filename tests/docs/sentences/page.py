@@ -16,13 +16,13 @@ from gdbext.heap.registry import FAMILIES
 from gdbext.loading import load
 from gdbext.report.sentences import BLANK
 from gdbext.trace.importers import NAMES, importers
-from tests.docs.sentences import commands, freertos, given, in_gdb, targets, tlsf, traces
+from tests.docs.sentences import commands, freertos, given, in_gdb, logs, targets, tlsf, traces
 from tests.docs.sentences.harvest import Example, harvest
 
 NAME = "sentences.md"
 RECIPES: Mapping[str, Callable[[], Any]] = {
     **tlsf.RECIPES, **freertos.RECIPES, **traces.RECIPES, **given.RECIPES,
-    **commands.RECIPES, **targets.RECIPES, **in_gdb.RECIPES,
+    **commands.RECIPES, **targets.RECIPES, **in_gdb.RECIPES, **logs.RECIPES,
 }  # fmt: skip
 TITLES = {
     "heap.sentences": "Of every heap",
