@@ -42,6 +42,9 @@
 #ifndef MEMTRACE_LIVE
 #define MEMTRACE_LIVE 1 /* the live table: owners outlive the ring */
 #endif
+#ifndef MEMTRACE_TAGS
+#define MEMTRACE_TAGS 0 /* memtrace_tag: events say which module's they are; the same in every file */
+#endif
 #ifndef MEMTRACE_QUICK /* a second, quick way for events whose stack was seen lately; the same in every file */
 #ifdef __OPTIMIZE_SIZE__
 #define MEMTRACE_QUICK 0
@@ -117,6 +120,31 @@ static inline void memtrace_mark(const char *name)
 {
     memtrace_control(MEMTRACE_REQUEST_MARK, name);
 }
+
+/* Names for the numbers of heaps and tags: what a report says in place of "heap 1" or "tag 7". Call them after memtrace_init, once
+ * for each number; another name for a number counts from then on, and takes another entry of the table of names. `capabilities` are the
+ * framework's own bits (0: none). false: there is no ring yet, or no room for the name. */
+bool memtrace_name_heap(unsigned heap, const char *name, enum memtrace_memory memory, uint32_t capabilities);
+bool memtrace_name_tag(unsigned tag, const char *name);
+
+/* From now on what the calling task allocates and frees is recorded with this tag, 1..255, its module's number; 0: with none. Returns the
+ * tag that it had, to be set again where the module is left:
+ *
+ *     unsigned before = memtrace_tag(TAG_NETWORK);
+ *     network_poll();
+ *     memtrace_tag(before);
+ *
+ * Each task has its own, and so has what runs before the scheduler. In an interrupt, and in a task that found no entry among the names,
+ * it does nothing and returns 0: other ones run under the same number. Without MEMTRACE_TAGS, and before memtrace_init, too. */
+#if MEMTRACE_TAGS
+unsigned memtrace_tag(unsigned tag);
+#else
+static inline unsigned memtrace_tag(unsigned tag)
+{
+    (void)tag;
+    return 0;
+}
+#endif
 
 /* A port calls it when a task ends, so that its handle can be another task's without taking over its name. */
 void memtrace_task_deleted(uintptr_t handle);

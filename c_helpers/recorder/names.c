@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Names of tasks and marks: an event carries a number, the table its text, so a task may be gone when its blocks are found.
+ * Names of tasks, marks, heaps and tags: an event carries a number, the table its text, so a task may be gone when its blocks are found.
  *
  * Approach: one pass over the table finds the entry or claims the first free one. An entry never gets another text, because
  * old events carry its number; a task that is created again under the name of a deleted one gets that one's entry back.
@@ -81,11 +81,15 @@ uint32_t context_number(struct recorder *ring)
 void memtrace_task_deleted(uintptr_t handle)
 {
     struct recorder *ring = recorder_get();
-    if (ring == NULL || handle <= MEMTRACE_CONTEXT_ISR) /* no task: marks, free entries, fixed contexts */
+    if (ring == NULL || handle <= MEMTRACE_CONTEXT_ISR) /* no task: free entries, fixed contexts */
         return;
     struct memtrace_name *name = ring->names;
     for (uint32_t left = ring->header.names.count; left > 0; left--, name++) {
-        if (word_peek(name_key(name)) == handle)
-            word_store(name_key(name), KEY_DELETED);
+        if (word_peek(name_key(name)) != handle || u32_load(&name->kind) != MEMTRACE_NAME_CONTEXT)
+            continue;
+        word_store(name_key(name), KEY_DELETED);
+#if MEMTRACE_TAGS
+        ring->tags[name - ring->names] = 0; /* who gets its entry begins without one */
+#endif
     }
 }

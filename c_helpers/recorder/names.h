@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The table of names: tasks and marks by number. names.c tells the approach.
+ * The table of names: tasks and marks by number, and the names of numbers. names.c tells the approach.
  */
 #ifndef MEMTRACE_NAMES_H
 #define MEMTRACE_NAMES_H
@@ -12,7 +12,7 @@ static inline struct memtrace_name *name_at(struct recorder *ring, uint32_t numb
     return &ring->names[number];
 }
 
-/* The half of the key that a handle fills; the other stays 0. A name's key is touched in no other way. */
+/* The half of the key that a handle fills: the low one. The other is 0, but a heap's. */
 static inline memtrace_word *name_key(struct memtrace_name *name)
 {
 #if UINTPTR_MAX > 0xffffffffu

@@ -76,6 +76,8 @@ __attribute__((cold)) struct put event_slow(struct memtrace_caller caller, uintp
             __atomic_store_n(guess_at(ring, caller), owner, __ATOMIC_RELEASE);
 #endif
     }
+    if (kind != MEMTRACE_REALLOC_END)
+        owner = owner_tagged(ring, owner);
     uint32_t reservation = event_put(ring, owner, address, size_heap, kind);
     if (caller.pc != 0 && owner <= OWNER_MASK)
         (void)event_put(ring, owner | slot_link(reservation), caller.pc, 0, MEMTRACE_CALLER);
@@ -94,6 +96,7 @@ static inline __attribute__((always_inline)) bool event_quick(struct memtrace_ca
     memtrace_word owner = __atomic_load_n(guess_at(ring, caller), ORDER_BY_ADDRESS);
     if (!guess_is_true(ring, owner, caller))
         return false;
+    owner = owner_tagged(ring, owner);
     memtrace_word moment = word_peek(moment_at(ring));
     uint32_t reservation = head_reserve(ring);
     memtrace_word now = time_now();

@@ -31,6 +31,9 @@
 /* Entries of the table of guesses: which owner the last event from this place had. */
 #define GUESSES 64u
 
+/* A context's number is an index into the names, of which there are fewer. */
+#define CONTEXTS_MAX 256u
+
 /* The header, then what only the recorder reads. The table of names follows. */
 struct recorder {
     struct memtrace_header header;
@@ -46,8 +49,22 @@ struct recorder {
 #if MEMTRACE_QUICK
     memtrace_word guesses[GUESSES]; /* stack and context, to be verified */
 #endif
+#if MEMTRACE_TAGS
+    uint8_t tags[CONTEXTS_MAX]; /* of each context, which alone writes its own */
+#endif
     _Alignas(8) struct memtrace_name names[];
 };
+
+/* An event's owner word, with the tag that its context has now. */
+static inline memtrace_word owner_tagged(const struct recorder *ring, memtrace_word owner)
+{
+#if MEMTRACE_TAGS
+    owner |= (memtrace_word)ring->tags[(uint8_t)owner] << CONTEXT_BITS;
+#else
+    (void)ring;
+#endif
+    return owner;
+}
 
 static inline struct recorder *recorder_get(void)
 {

@@ -36,5 +36,5 @@ def life_of(life: Generation, frames: Frames) -> Life:
     freed = None if life.freed is None else frames(life.freed)
     return Life(
         life.payload, life.size, life.task, life.seq, frames(life.allocated),
-        life.freed_seq, life.freed_task, freed, life.in_flight,
+        life.freed_seq, life.freed_task, freed, life.in_flight, life.module,
     )  # fmt: skip

@@ -34,7 +34,7 @@ class Owners:
         if task is None and facts is not None:
             task = self.task_of(facts, facts.raw(payload))
         if life is not None and known:
-            return Owner(life.seq, task, self._found.target.frames(life.allocated))
+            return Owner(life.seq, task, self._found.target.frames(life.allocated), life.module)
         return None if task is None else Owner(None, task, ())
 
     def task_of(self, facts: HeapFacts, raw: int) -> Optional[str]:

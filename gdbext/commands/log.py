@@ -35,6 +35,7 @@ _SEQ = Argument(
     "sequence numbers: FIRST:LAST, FIRST:, :LAST",
     {"metavar": "RANGE", "type": partial(parse_range, "--seq", number=decimal)},
 )
+_OF_HEAPS = ("alloc", "free", "realloc-begin", "realloc-end", "alloc-failed")
 Wanted = Tuple[Collected, Optional[Bounds]]  # the trace, and the addresses that were asked for
 _KIND = Argument("--kind", "events of this kind only", {"metavar": "KIND", "choices": EVENT_KINDS})
 
@@ -54,14 +55,18 @@ def analyse(wanted: Wanted, options: Namespace) -> LogReport:
     kept = [event for event in found.trace.events if _matches(found.target, options, where, event)]
     limit = limit_of(options, found.target.settings.limit)
     shown = kept if limit is None else kept[-limit:]
-    frames = found.target.frames
-    entries = tuple(
-        LogEntry(one.seq, one.kind, one.address, one.size, one.task, one.core, one.time, frames(one.stack))
-        for one in shown
-    )
+    entries = tuple(_entry(found, event) for event in shown)
     tasks = [event.task for event in found.trace.events]
     empty = why_empty(options, said("events-in-trace", events=len(tasks)), tasks) if tasks else (said("no-events"),)
     return LogReport(*found.closing(), entries, len(kept), () if kept else empty)
+
+
+def _entry(found: Collected, event: Event) -> LogEntry:
+    heap = found.trace.heap_names.get(event.heap) if event.kind in _OF_HEAPS else None
+    return LogEntry(
+        event.seq, event.kind, event.address, event.size, event.task, event.core, event.time,
+        found.target.frames(event.stack), event.module, None if heap is None else heap.name,
+    )  # fmt: skip
 
 
 def _matches(target: Target, options: Namespace, where: Optional[Bounds], event: Event) -> bool:

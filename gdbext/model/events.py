@@ -36,6 +36,7 @@ class Event(Record):
     time: Optional[int]  # in the trace's units
     stack: Tuple[int, ...]  # PCs as recorded, innermost first
     link: Optional[int] = None  # of a "realloc-end": the sequence number of its "realloc-begin"
+    module: Optional[str] = None  # name of the tag, the user's named part that the code belongs to
 
 
 class Generation(Record):
@@ -52,6 +53,7 @@ class Generation(Record):
     in_flight: bool = False  # the free was the last event of its task
     refused: bool = False  # the free was the last event of its task, and an assertion followed
     heap: int = 0  # the recorder's number of its heap; 0 if not known
+    module: Optional[str] = None  # of who allocated it
 
     @property
     def is_freed(self) -> bool:
@@ -107,6 +109,15 @@ class Owner(Record):
     seq: Optional[int]
     task: Optional[str]
     allocated: Stack
+    module: Optional[str] = None  # the user's named part that the code belongs to
+
+
+class HeapName(Record):
+    """What the program says of a heap that the recorder knows by number."""
+
+    name: str
+    memory: str  # "unknown", "internal", "external", "retained", "host", "mapped" or "device"
+    capabilities: int  # as the framework numbers them
 
 
 class Life(Record):
@@ -121,3 +132,4 @@ class Life(Record):
     freed_task: Optional[str]
     freed: Optional[Stack]
     in_flight: bool = False
+    module: Optional[str] = None  # of who allocated it

@@ -56,7 +56,8 @@ class History:
         lives = self._by_payload.setdefault(event.address, [])
         if lives and lives[-1].seq is not None and lives[-1].seq >= event.seq:
             lives.pop()
-        lives.append(Generation(event.address, event.size, event.task, event.seq, stack))
+        address, heap, module = event.address, event.heap, event.module
+        lives.append(Generation(address, event.size, event.task, event.seq, stack, heap=heap, module=module))
 
     def _freed(self, event: Event) -> None:
         lives = self._by_payload.setdefault(event.address, [])

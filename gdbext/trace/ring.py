@@ -19,15 +19,18 @@ import struct
 from itertools import islice
 from typing import Dict, Iterator, List, Optional, Tuple
 
-from gdbext.model.events import Assertion, Event, Generation, TraceInfo
+from gdbext.model.events import Assertion, Event, Generation, HeapName, TraceInfo
 from gdbext.model.said import Trouble, said
 from gdbext.source.memory import Memory
 from gdbext.source.snapshot import Snapshot
 from gdbext.trace.format import (
     FROZEN,
     HEADER_BYTES,
+    KEY_CAPABILITIES_SHIFT,
+    KEY_MEMORY_SHIFT,
     KINDS,
     MAGIC,
+    MEMORIES,
     STATES,
     Header,
     RawEvent,
@@ -42,6 +45,7 @@ _TIME = 11
 _RECORDS = (_SYNC, _CALLER, _TIME)  # of other events, and none themselves
 _REALLOC_BEGIN = 3
 _REALLOC_END = 4
+_TAG_NAME, _HEAP_NAME = 3, 4
 _MOST_FRAMES = 64
 _MOST_RINGS = 64
 _PIECE_BYTES = 1 << 20
@@ -129,8 +133,11 @@ class _Ring:
         self.header = header
         order, width = "<" if header.byte_order == "little" else ">", header.pointer_size
         names, stacks = self._table("names"), self._table("stacks")
-        texts = (text for _, _, text in struct.iter_unpack(f"{order}QI20s", names[: len(names) // 32 * 32]))
-        self.names = [text.split(b"\0")[0].decode("utf-8", "replace") for text in texts]
+        rows = list(struct.iter_unpack(f"{order}QI20s", names[: len(names) // 32 * 32]))
+        self.names = [text.split(b"\0")[0].decode("utf-8", "replace") for _, _, text in rows]
+        told = [(key, kind, name) for (key, kind, _), name in zip(rows, self.names)]
+        self.modules = {key & 0xFF: name for key, kind, name in told if kind == _TAG_NAME and name}
+        self.heaps = {key & 0xFF: _heap_name(key, name) for key, kind, name in told if kind == _HEAP_NAME}
         count = min(len(stacks) // width, header.stack_words_used)
         self.arena: Tuple[int, ...] = struct.unpack_from(f"{order}{count}{'I' if width == 4 else 'Q'}", stacks)
         self.half_written = 0
@@ -146,7 +153,9 @@ class _Ring:
         if header.state == FROZEN and (header.assert_line or header.assert_function):
             seq = header.seq_of(header.assert_head)
             assertion = Assertion(message_of(header.assert_text), header.assert_function, seq)
-        return Trace(self._info(), events, self._live(), marks, assertion, own=own, header=header)
+        return Trace(
+            self._info(), events, self._live(), marks, assertion, own=own, header=header, heap_names=self.heaps
+        )
 
     def _table(self, name: str) -> bytes:
         """Returns the bytes of a table from its start up to the first hole."""
@@ -201,6 +210,7 @@ class _Ring:
                     moment,
                     stack,
                     link,
+                    self._module(raw.tag),
                 )
             )
         return tuple(events)
@@ -251,6 +261,9 @@ class _Ring:
             return fixed[context]
         return self.names[context] or None if context < len(self.names) else None
 
+    def _module(self, tag: int) -> Optional[str]:
+        return self.modules.get(tag, f"tag {tag}") if tag else None
+
     def _stack(self, number: int) -> Tuple[int, ...]:
         if not 0 < number < len(self.arena):
             return ()
@@ -269,7 +282,8 @@ class _Ring:
                 span = 1 << 8 * header.pointer_size
                 seq = max(0, header.issued - (header.issued - words[3]) % span)
                 task, stack = self._task(raw.context), self._stack(raw.stack)
-                found.append(Generation(raw.address, raw.size, task, seq, stack, heap=raw.heap))
+                module = self._module(raw.tag)
+                found.append(Generation(raw.address, raw.size, task, seq, stack, heap=raw.heap, module=module))
         return tuple(sorted(found, key=lambda life: life.seq or 0))
 
     def _info(self) -> TraceInfo:
@@ -298,6 +312,11 @@ def message_of(text: str) -> str:
     """Returns the message of an assertion: from `condition && "message"`, else the condition itself."""
     parts = text.split('"')
     return parts[-2] if len(parts) > 2 and parts[-2] else text
+
+
+def _heap_name(key: int, name: str) -> HeapName:
+    memory = MEMORIES.get(key >> KEY_MEMORY_SHIFT & 0xFF, MEMORIES[0])
+    return HeapName(name, memory, key >> KEY_CAPABILITIES_SHIFT)
 
 
 def _belong(event: RawEvent, later: RawEvent) -> bool:

@@ -12,7 +12,7 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import Mapping, Optional, Tuple
 
-from gdbext.model.events import Assertion, Event, Generation, TraceInfo
+from gdbext.model.events import Assertion, Event, Generation, HeapName, TraceInfo
 from gdbext.model.record import Record, replace
 from gdbext.model.said import Said
 from gdbext.trace.format import Header
@@ -32,6 +32,7 @@ class Trace(Record):
     problems: Tuple[Said, ...] = ()  # what it cannot tell, and why
     own: Tuple[Tuple[int, int], ...] = ()  # memory of the trace itself; its addresses are no pointers
     owners: Mapping[int, str] = MappingProxyType({})  # task by payload, from ESP-IDF's task tracking
+    heap_names: Mapping[int, HeapName] = MappingProxyType({})  # by the recorder's number of the heap
     header: Optional[Header] = None  # the ring's header, if our recorder made the trace
 
     @cached_property

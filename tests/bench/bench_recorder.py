@@ -36,6 +36,8 @@ FLAGS = [
 FOLDERS = ("c_helpers/include", "c_helpers", "tests/target/rv32_virt", "tests/target", "tests/target/rtos")
 BASE = ["-DMEMTRACE_FILTERS=0", "-DMEMTRACE_LIVE=0"]
 SMALL = ["-msave-restore"]  # what docs/how-to/porting.md recommends with -Os
+# What a program gets only if it calls it: the linker leaves the others out.
+OPTIONAL = {"labels": "names of heaps and tags"}
 DEEPEST = 16
 # An instruction with the relocation of a call; a far call is a pair, whose second half says whether it links.
 CALL = re.compile(
@@ -48,6 +50,7 @@ def rows() -> Iterable[Row]:
     """Every number of the recorder that has a bound, and the worst cases beside them."""
     yield from _instruction_rows("bench", "base features", bound=True)
     yield from _instruction_rows("bench-full", "all features", bound=False)
+    yield from _instruction_rows("bench-tags", "base features and tags", bound=False)
     yield from _instruction_rows("bench-rtos", "base features, port like FreeRTOS's", bound=False)
     yield from _instruction_rows("bench-rtos-full", "all features, port like FreeRTOS's", bound=False)
     for chip in ("de212", "lx106"):
@@ -60,6 +63,10 @@ def rows() -> Iterable[Row]:
     yield Row("the same, all", _text_bytes(full), None, "bytes", f"without {' '.join(SMALL)}")
     yield Row("recorder text, -O2, base", _text_bytes(BASE, "-O2"), None, "bytes", "as measured above")
     yield Row("recorder text, -O2, all", _text_bytes([], "-O2"), None, "bytes", "as measured above")
+    for stem, name in OPTIONAL.items():
+        yield Row(
+            f"the same, {name}", _text_bytes([*full, *SMALL], only=stem), None, "bytes", f"{stem}.c, all features"
+        )
     for flags in (["-O2"], ["-Os"], ["-Os", *SMALL]):
         name = " ".join(flags)
         yield Row(f"recorder stack, {name}, depth 16", _stack_bytes(*flags), 160, "bytes", "deepest path")
@@ -111,11 +118,16 @@ def _compile(folder: Path, defines: list[str], optimise: str) -> list[Path]:
     return objects
 
 
-def _text_bytes(defines: list[str], optimise: str = "-Os") -> int:
-    """Code and constants of the recorder as they end in a firmware: linked, so calls have the length that they need."""
+def _text_bytes(defines: list[str], optimise: str = "-Os", only: str | None = None) -> int:
+    """Code and constants of the recorder as they end in a firmware: linked, so calls have the length that they need.
+
+    Those of all files that every firmware has, or of one.
+    """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        objects = [str(path) for path in _compile(folder, defines, optimise)]
+        made = _compile(folder, defines, optimise)
+        objects = [str(path) for path in made]
+        counted = [str(path) for path in made if path.stem == only or (only is None and path.stem not in OPTIONAL)]
         elf = str(folder / "linked.elf")
         script = [
             "-T",
@@ -124,7 +136,7 @@ def _text_bytes(defines: list[str], optimise: str = "-Os") -> int:
         ]
         symbols = [f"-Wl,--defsym={name}=0x80080000" for name in ("board_running", "memtrace_port_build_id")]
         subprocess.run([CC, *FLAGS, "-nostartfiles", *script, *symbols, *objects, "-o", elf], check=True)
-        own = {words[-1] for words in _symbols(objects) if words[-2] in "TtRrWw"}
+        own = {words[-1] for words in _symbols(counted) if words[-2] in "TtRrWw"}
         sizes = [int(words[1]) for words in _symbols([elf, "--print-size"]) if len(words) == 4 and words[3] in own]
     return sum(sizes)
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from gdbext.model.events import Event
+from gdbext.model.events import Event, HeapName
 from gdbext.trace.trace import Trace
 from tests.unit.recorder import Expected, Run, run
 
@@ -235,6 +235,25 @@ def test_without_its_options() -> None:
         ran = run(32, (*ADDRESS, *flags), "live")
         assert bool(ran.trace().lives) == (flags[1] == "-DMEMTRACE_LIVE=1")
         assert len(ran.trace().events) == len(ran.expected)
+
+
+@pytest.mark.parametrize("bits", [32, 64])
+@pytest.mark.parametrize("quick", [0, 1])
+def test_modules_and_heaps_have_their_names(bits: int, quick: int) -> None:
+    ran = run(bits, (*ADDRESS, f"-DMEMTRACE_QUICK={quick}", "-DMEMTRACE_TAGS=1"), "modules")
+    trace = ran.trace()
+    names = [None, *["network"] * 4, "tag 9", None]
+    assert [event.module for event in trace.events] == names and len(names) == len(ran.expected)
+    assert [event.tag for event in trace.events] == [0, 7, 7, 7, 7, 9, 0]
+    assert trace.heap_names == {1: HeapName("PSRAM", "external", 0x80000400)}
+    lives = {life.payload: (life.module, life.heap) for life in trace.lives}
+    assert lives == {0x20000100: ("network", 1), 0x20000300: ("network", 2), 0x20000400: (None, 0)}
+    assert {life.payload: (life.module, life.heap) for life in trace.history.live()} == lives
+
+
+def test_without_tags_no_event_has_a_module() -> None:
+    trace = run(32, (*ADDRESS, "-DMEMTRACE_QUICK=1"), "modules").trace()
+    assert {event.module for event in trace.events} == {None} and trace.heap_names
 
 
 def torn(event: Event) -> bool:

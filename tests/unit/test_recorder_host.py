@@ -31,8 +31,8 @@ class Build:
 
 
 BUILDS = (
-    Build("32-bit", ("-m32", "-O1", CHECKED)),
-    Build("64-bit", ("-m64", "-O1", CHECKED)),
+    Build("32-bit", ("-m32", "-O1", "-DMEMTRACE_TAGS=1", CHECKED)),
+    Build("64-bit", ("-m64", "-O1", "-DMEMTRACE_TAGS=1", CHECKED)),
     Build("small", ("-m32", "-Os", "-DMEMTRACE_QUICK=0", CHECKED)),
     Build("base", ("-m32", "-O2", "-DMEMTRACE_FILTERS=0", "-DMEMTRACE_LIVE=0", "-fsanitize=undefined")),
     Build("lock", ("-m32", "-O1", "-DMEMTRACE_ATOMICS_BY_LOCK", "-DEVENTS_A_THREAD=30000")),

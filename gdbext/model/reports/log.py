@@ -22,6 +22,8 @@ class LogEntry(Record):
     core: int
     time: Optional[int]
     stack: Stack
+    module: Optional[str] = None  # the user's named part whose code ran
+    heap: Optional[str] = None  # name that the program gave to the heap
 
 
 class LogReport(Report):

@@ -9,7 +9,7 @@ from gdbext.model.reports.blocks import BlocksReport
 from gdbext.report.numbers import counted
 from gdbext.report.sentences import words
 from gdbext.report.text.closing import closing_line, damaged_lines, more_line, skipped_lines
-from gdbext.report.text.words import stack_words
+from gdbext.report.text.words import module_words, stack_words
 
 
 def blocks_lines(report: BlocksReport) -> Iterator[str]:
@@ -20,7 +20,9 @@ def blocks_lines(report: BlocksReport) -> Iterator[str]:
         requested = f"{entry.requested:,}" if entry.requested is not None else "-"
         owner = entry.owner
         seq = f"{owner.seq}" if owner is not None and owner.seq is not None else "-"
-        who = f"{owner.task or '?'}: {stack_words(owner.allocated, owner.seq)}" if owner is not None else ""
+        who = ""
+        if owner is not None:
+            who = f"{module_words(owner.task or '?', owner.module)}: {stack_words(owner.allocated, owner.seq)}"
         yield f"{entry.payload:#12x} {entry.size:>10,} {requested:>10}  {entry.state:<5}  {seq:>8}  {who}".rstrip()
     yield from more_line(len(report.blocks), report.total.blocks)
     of_what = " in what had been read" if report.cost.interrupted else ""

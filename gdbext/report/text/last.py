@@ -7,7 +7,7 @@ from typing import Iterator
 
 from gdbext.model.reports.last import LastReport
 from gdbext.report.text.closing import closing_line, skipped_lines
-from gdbext.report.text.words import owner_words, place_words, stack_words
+from gdbext.report.text.words import module_words, owner_words, place_words, stack_words
 
 
 def last_lines(report: LastReport) -> Iterator[str]:
@@ -18,7 +18,8 @@ def last_lines(report: LastReport) -> Iterator[str]:
         size = f"{life.size:,} bytes" if life.size is not None else "size not in the trace"
         label = "newest owner" if number == 0 else f"{number} before"
         yield f"  {label}: {life.payload:#x}, {size}"
-        yield f"    allocated  {stack_words(life.allocated, life.seq)}   {owner_words(life.task, life.seq)}".rstrip()
+        task = life.task if life.module is None else module_words(life.task or "?", life.module)
+        yield f"    allocated  {stack_words(life.allocated, life.seq)}   {owner_words(task, life.seq)}".rstrip()
         if life.freed is not None:
             verb = "freeing  " if life.in_flight else "freed    "
             owner = owner_words(life.freed_task, life.freed_seq)

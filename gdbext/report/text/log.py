@@ -8,7 +8,7 @@ from typing import Iterator
 from gdbext.model.reports.log import LogReport
 from gdbext.report.sentences import words
 from gdbext.report.text.closing import closing_line, more_line, skipped_lines
-from gdbext.report.text.words import stack_words
+from gdbext.report.text.words import module_words, stack_words
 
 
 def log_lines(report: LogReport) -> Iterator[str]:
@@ -17,7 +17,9 @@ def log_lines(report: LogReport) -> Iterator[str]:
     for entry in report.events:
         size = f"{entry.size:,}" if entry.size else ""
         where = stack_words(entry.stack) if entry.stack else ""
-        what = f"{entry.seq:>8} {entry.kind:<13} {entry.payload:#12x} {size:>9}  {entry.task or '?':<14} {where}"
+        heap = f"{entry.heap}: " if entry.heap else ""
+        who = module_words(entry.task or "?", entry.module)
+        what = f"{entry.seq:>8} {entry.kind:<13} {entry.payload:#12x} {size:>9}  {who:<14} {heap}{where}"
         yield what.rstrip()
     yield from map(words, report.empty)
     yield from skipped_lines(report.skipped)

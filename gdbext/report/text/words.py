@@ -48,6 +48,11 @@ def owner_words(task: Optional[str], seq: Optional[int]) -> str:
     return "  ".join(part for part in parts if part)
 
 
+def module_words(task: str, module: Optional[str]) -> str:
+    """Returns a task, and in brackets the module whose code ran in it."""
+    return task if module is None else f"{task} [{module}]"
+
+
 def trace_words(trace: Optional[TraceInfo]) -> str:
     """Returns one line about what the trace holds and what it has lost."""
     if trace is None:

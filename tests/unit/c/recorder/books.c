@@ -126,6 +126,25 @@ static void run_kinds(void)
     say("assert", 0, 812, 0, 0x6000, 2, 16);
 }
 
+/* Two modules, of which one has a name, and heaps, of which one has. */
+static void run_modules(void)
+{
+    books_start(16384, 0, 0, 64);
+    here.context = (uintptr_t) "main";
+    assert(memtrace_name_tag(7, "network") && memtrace_name_tag(8, ""));
+    assert(memtrace_name_heap(1, "first", MEMTRACE_MEMORY_UNKNOWN, 0));
+    assert(memtrace_name_heap(1, "PSRAM", MEMTRACE_MEMORY_EXTERNAL, 0x80000400));
+    alloc(0x20000010, 100, 1, 0x4000, 3, 16);
+    unsigned before = memtrace_tag(7);
+    alloc(0x20000100, 200, 1, 0x4000, 3, 16);
+    alloc(0x20000200, 300, 2, 0x4000, 3, 16);
+    resize(0x20000200, 0x20000300, 400, 2, 0x4100, 1);
+    (void)memtrace_tag(9);
+    release(0x20000010, 1, 0x5000, 2, 16);
+    (void)memtrace_tag(before);
+    alloc(0x20000400, 500, 0, 0x4000, 3, 16);
+}
+
 /* Everything at random over many laps, times in small and long steps. */
 static void run_random(void)
 {
@@ -617,6 +636,7 @@ int main(int count, char **arguments)
         {"requests", run_requests},
         {"live", run_live},
         {"names", run_names},
+        {"modules", run_modules},
         {"init", run_init},
         {"threads", run_threads},
         {"threads-tiny", run_threads_tiny},

@@ -67,6 +67,15 @@ void test_live_realloc(void);
 void test_live_full(void);
 void test_live_while_stopped(void);
 
+/* labels.c */
+void test_heap_names(void);
+void test_tag_names(void);
+void test_names_of_numbers_full(void);
+void test_no_task_is_a_number(void);
+void test_tags(void);
+void test_tags_of_tasks(void);
+void test_tags_in_interrupts(void);
+
 /* concurrent.c */
 void test_threads(void);
 void test_threads_tiny_ring(void);

@@ -72,6 +72,15 @@ static const struct {
     CASE(live_full),
     CASE(live_while_stopped),
 #endif
+    CASE(heap_names),
+    CASE(tag_names),
+    CASE(names_of_numbers_full),
+    CASE(no_task_is_a_number),
+#if MEMTRACE_TAGS
+    CASE(tags),
+    CASE(tags_of_tasks),
+    CASE(tags_in_interrupts),
+#endif
     CASE(threads),
     CASE(threads_tiny_ring),
     CASE(threads_new_stacks),
