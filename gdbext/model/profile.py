@@ -84,7 +84,7 @@ class Totals(Record):
     peak_seq: Optional[int]
     peak_time: Optional[int]
     lost: int  # numbers that no event has
-    unread: int  # records that make no sense
+    unread: int  # records that make no sense, or for which there was no room
     first_seq: Optional[int]
     last_seq: Optional[int]
     first_time: Optional[int]
@@ -163,10 +163,10 @@ class Profile(Record):
     modules: Tuple[Tuple[int, str, str], ...]  # load base, build-id, path
     marks: Tuple[Mark, ...]  # the first 4,096
     marks_left: int
-    by_mark: Windows  # at most 64 windows
+    by_mark: Windows  # at most 65 windows
     by_time: Windows  # at most 65 windows of as many events each
     timeline: Tuple[Bucket, ...]  # at most 1,024
     counts: Tuple[int, ...]  # the last COUNTS record's eight numbers, or ()
-    failure: Optional[Tuple[int, int, str, str]]  # the last ASSERT: number, line, function, text
+    failure: Optional[Tuple[int, int, str, str]]  # the last ASSERT: number, line, function, text (empty: not told)
     oddities: Tuple[Oddity, ...]  # the first 64
     runs: int  # in the log
