@@ -24,15 +24,36 @@ from __future__ import annotations
 
 import struct
 from heapq import heappop, heappush
-from typing import Generator, Iterator, List, NamedTuple, Optional, OrderedDict, Sequence, Tuple, Union
+from typing import Generator, Iterable, Iterator, List, Optional, OrderedDict, Tuple, Union
 
 from gdbext.model.said import Trouble, said
-from gdbext.trace.format import HEADER_BYTES, MAGIC, REQUIRED_STREAMS, Header, parse_header
+from gdbext.trace.format import HEADER_BYTES, MAGIC, Header, parse_header
 from gdbext.trace.log_definitions import DEF_STACK, FAILURE, MOST_FRAMES, PACK, STREAM, Definitions
+from gdbext.trace.log_event import (
+    ALLOC,
+    ALLOC_FAILED,
+    ASSERT,
+    CALLER,
+    CONTROL,
+    FREE,
+    LIVE,
+    MAP,
+    MARK,
+    REALLOC_BEGIN,
+    REALLOC_END,
+    SYNC,
+    TIME,
+    UNMAP,
+    Layout,
+    LogEvent,
+)
 from gdbext.trace.log_pack import unpacked
 
-ALLOC, FREE, REALLOC_BEGIN, REALLOC_END, ALLOC_FAILED, MARK, ASSERT, SYNC = range(1, 9)
-CALLER, CONTROL, TIME, MAP, UNMAP, LIVE = range(9, 15)
+__all__ = [
+    "ALLOC", "ALLOC_FAILED", "ASSERT", "CONTROL", "FREE", "LIVE", "MAP", "MARK", "REALLOC_BEGIN", "REALLOC_END",
+    "UNMAP", "LogEvent", "LogReader", "items_of",
+]  # fmt: skip
+
 _FIRST_PAYLOAD, _BUSY = 16, 31
 _EVENTS = frozenset((ALLOC, FREE, REALLOC_BEGIN, REALLOC_END, ALLOC_FAILED, MARK, ASSERT, CONTROL, MAP, UNMAP))
 _NUMBERED = _EVENTS | {CALLER, TIME}
@@ -47,24 +68,6 @@ _ALL_ONES = (1 << 64) - 1
 _REGION_BYTES = 16
 _REALLOCATION = (REALLOC_BEGIN, REALLOC_END)
 _REFUSALS = ("features-unknown", "format-version")  # a header that says so ends the reading, wherever it stands
-
-
-class LogEvent(NamedTuple):
-    """An event of a log, with its whole number and time."""
-
-    kind: int
-    address: int
-    size: int
-    heap: int
-    stack: int  # its number; 0: none, as of every realloc-end
-    context: int
-    tag: int
-    core: int
-    seq: Optional[int]  # None: a LIVE block has no number
-    time: Optional[int]  # None: there is no clock
-    link: Optional[int] = None  # of a realloc-end: the number of its begin, if it is told
-
-
 Item = Union[LogEvent, Header]
 
 
@@ -80,6 +83,13 @@ class _Stream:
         self.top = 0  # the latest time so far, by which its events wait
 
 
+def items_of(reader: LogReader, chunks: Iterable[bytes]) -> Iterator[Item]:
+    """Yields all that a reader makes of a log."""
+    for chunk in chunks:
+        yield from reader.feed(chunk)
+    yield from reader.finish()
+
+
 class LogReader(Definitions):
     """Takes the bytes of a log and gives its events; its definitions are those of the run that is being read.
 
@@ -91,10 +101,11 @@ class LogReader(Definitions):
         self.header: Optional[Header] = None  # of the run that is being read
         self.lost = 0  # numbers without an event, of all runs
         self.unread = 0  # records that make no sense, of all runs
+        self.ended = Definitions()  # of the run before
         self._parts: List[bytes] = []
         self._have, self._need = 0, HEADER_BYTES  # bytes that wait, and how many there must be to read on
         self._magic_at = -1  # where the next header begins, in the bytes that are being read
-        self._layout: _Layout
+        self._layout: Layout
         self._start()
 
     def feed(self, data: bytes) -> Iterator[Item]:
@@ -115,7 +126,8 @@ class LogReader(Definitions):
         yield from self._earlier(None)
 
     def _start(self) -> None:
-        """Forgets the run before."""
+        """Begins a run."""
+        self.ended = self.copy()
         self.forget()
         self._streams = {0: _Stream(0)}
         self._stream = self._streams[0]
@@ -163,7 +175,7 @@ class LogReader(Definitions):
             self._need = size
             return at
         yield from self._earlier(None)
-        self.header, self._layout, self._magic_at = header, _Layout(header), -1
+        self.header, self._layout, self._magic_at = header, Layout(header), -1
         self._start()
         yield header
         return at + size
@@ -318,51 +330,6 @@ class LogReader(Definitions):
         _, _, stream, event = heappop(self._waiting)
         self._place += 1
         return self._placed(stream, event, self._place - 1)
-
-
-class _Layout:
-    """How the events of a run are laid out in their words."""
-
-    def __init__(self, header: Header) -> None:
-        widths, bits = header.widths, 8 * header.pointer_size
-        self.mark = "<" if header.byte_order == "little" else ">"
-        self.byte_order, self.width, self.size = header.byte_order, header.pointer_size, header.event_size
-        self.words = struct.Struct(self.mark + ("4I" if self.width == 4 else "4Q"))
-        self.word_mask = (1 << bits) - 1
-        self.time_at, self.time_mask = bits - widths.time, (1 << widths.time) - 1
-        self.seq_at, self.seq_mask = bits - widths.time - widths.seq, (1 << widths.seq) - 1
-        self._core_at, self._core_mask = self.seq_at - widths.core, (1 << widths.core) - 1
-        self.kind_mask = (1 << self._core_at) - 1
-        self._heap_at, self._size_mask = widths.size, (1 << widths.size) - 1
-        self._stack_at, self.stack_mask = bits - widths.stack, (1 << widths.stack) - 1
-        self._tag_at, self._context_mask = widths.context, (1 << widths.context) - 1
-        self._tag_mask = (1 << self._stack_at - widths.context) - 1
-        self._has_clock = header.tick_hz != 0
-        self.has_streams = bool(header.required & REQUIRED_STREAMS)
-
-    def size_heap(self, word: int) -> Tuple[int, int]:
-        """Returns size and heap of an event's second word."""
-        return word & self._size_mask, word >> self._heap_at
-
-    def event(self, kind: int, words: Sequence[int], seq: Optional[int], time: Optional[int]) -> LogEvent:
-        """Returns an event. The link of a realloc-end is what its stack field has."""
-        address, sizes, whose, last = words
-        stack, link = whose >> self._stack_at, None
-        if kind == REALLOC_END:
-            stack, link = 0, stack
-        return LogEvent(
-            kind,
-            address,
-            sizes & self._size_mask,
-            sizes >> self._heap_at,
-            stack,
-            whose & self._context_mask,
-            whose >> self._tag_at & self._tag_mask,
-            last >> self._core_at & self._core_mask,
-            seq,
-            time if self._has_clock else None,
-            link,
-        )
 
 
 def _padded(length: int, size: int) -> int:

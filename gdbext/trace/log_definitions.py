@@ -33,12 +33,19 @@ class Definitions:
     def forget(self) -> None:
         """Drops all definitions: the next run has its own."""
         self.stacks: Dict[int, Tuple[int, ...]] = {}  # PCs as recorded, by number
-        self.names: Dict[int, Tuple[int, str]] = {}  # of contexts, marks and tags: the kind of name, and the name
+        self.names: Dict[int, Tuple[int, str]] = {}  # of contexts and marks: the kind of name, and the name
+        self.tags: Dict[int, Tuple[int, str]] = {}  # the same of tags, which have numbers of their own
         self.heaps: Dict[int, Tuple[str, int, int]] = {}  # name, kind of memory, capabilities
         self.modules: List[Tuple[int, str, str]] = []  # load base, build-id, path
         self.counts: Tuple[int, ...] = ()
         self.failure: Optional[Tuple[str, str]] = None  # function and text of the last assertion
         self._pcs = 0
+
+    def copy(self) -> Definitions:
+        """Returns these definitions, for whoever needs them when the next run has begun."""
+        same = Definitions()
+        same.__dict__.update((name, vars(self)[name]) for name in vars(same))
+        return same
 
     def define(self, header: Header, kind: int, number: int, heap: int, payload: bytes) -> bool:
         """Takes a record. Returns False if it makes no sense, or if there is no room for it."""
@@ -67,11 +74,10 @@ class Definitions:
             memory, capabilities = struct.unpack_from(mark + "2I", payload)
             self.heaps[number] = (_text(payload[8:]), memory if memory in MEMORIES else 0, capabilities)
             return True
-        if kind not in (NAME_CONTEXT, NAME_MARK, NAME_TAG):
+        known = self.tags if kind == NAME_TAG else self.names
+        if kind not in (NAME_CONTEXT, NAME_MARK, NAME_TAG) or (len(known) >= MOST_NAMES and number not in known):
             return False
-        if len(self.names) >= MOST_NAMES and number not in self.names:
-            return False
-        self.names[number] = (kind, _text(payload))
+        known[number] = (kind, _text(payload))
         return True
 
     def _take_module(self, base: int, payload: bytes) -> bool:

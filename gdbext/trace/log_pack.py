@@ -12,14 +12,14 @@ from __future__ import annotations
 import struct
 import sys
 from array import array
-from typing import List, NamedTuple, Optional, Sequence, Tuple, Union
+from typing import List, NamedTuple, Optional, Sequence, Union
 
 from gdbext.source.snapshot import ByteOrder
 from gdbext.source.zstd import zstd
 from gdbext.trace.format import PLAIN, ZSTD
+from gdbext.trace.log_event import Words
 
 MOST_EVENTS = 65_536
-Words = Tuple[int, int, int, int]  # of an event: its last one has kind and core alone
 
 
 class Pack(NamedTuple):
@@ -27,7 +27,7 @@ class Pack(NamedTuple):
 
     first: int
     time: int
-    words: Sequence[Words]
+    words: Sequence[Words]  # the last ones have kind and core alone
     deltas: Sequence[int]
 
 

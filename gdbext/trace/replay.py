@@ -118,6 +118,7 @@ class Told(Record):
 
     stacks: Mapping[int, Stack] = MappingProxyType({})
     names: Mapping[int, Tuple[int, str]] = MappingProxyType({})
+    tags: Mapping[int, Tuple[int, str]] = MappingProxyType({})
     heaps: Mapping[int, Tuple[str, int, int]] = MappingProxyType({})
     modules: Sequence[Tuple[int, str, str]] = ()
     counts: Tuple[int, ...] = ()
@@ -357,7 +358,7 @@ class Replay:
         return Owner(
             self._stacks.number(event.stack, self._told.stacks.get(event.stack)),
             self._names.number(event.context, names.get(event.context)),
-            self._names.number(event.tag, names.get(event.tag)),
+            self._names.number(event.tag, self._told.tags.get(event.tag)),
             event.heap,
         )
 

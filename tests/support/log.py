@@ -81,7 +81,8 @@ class Log:
         wide = self.pointer_size == 8
         stack_bits, part = (32, 28) if wide else (16, 12)
         last = KINDS[kind] | core << 5 | self.seq % (1 << part) << 8 | self.time % (1 << part) << (self.bits - part)
-        return address, size | heap << (self.bits - 5), context | stack << (self.bits - stack_bits), last
+        place = stack % (1 << stack_bits) << (self.bits - stack_bits)
+        return address, size | heap << (self.bits - 5), context | place, last
 
     def sync(self, time: int, seq: int | None = None, own: int | None = None) -> None:
         """Adds a SYNC: the time, the number of the event behind it, and its own number if it has one."""

@@ -327,3 +327,15 @@ def test_events_of_anything_else() -> None:
     replay.event(first.tail()[0])
     found = replay.finish()
     assert (found.stacks, found.totals.lost, found.totals.live_bytes) == ({1: (0x400,)}, 3, 10)
+
+
+def test_a_tag_and_a_task_of_one_number_have_names_of_their_own() -> None:
+    log = Log(8)
+    log.name(3, "main")
+    log.name(3, "network", kind=3)
+    log.row(A, 100, 3 | 3 << 24, 1)
+    found = profile(log)
+    assert [found.names[number] for number in (found.owners[0].context, found.owners[0].tag)] == [
+        (1, "main"),
+        (3, "network"),
+    ]
