@@ -55,6 +55,8 @@ def obey(name: str, words: List[str]) -> int:
     if isinstance(command, Tool):
         return command.start(parsed_in_shell(command, words[:cut]), words[cut + 1 :])
     options = parsed_in_shell(command, words, SOURCES)
+    if getattr(options, "older", None) is not None and options.core is None and options.rsp is None:
+        options.older, options.core = None, options.older  # one file: it is the target
     if any(argument.name == "address" for argument in command.arguments):
         _sort_words(name, options)
     if command.writes and options.rsp is None:

@@ -25,6 +25,15 @@ for _family in FAMILIES:
     _FREES.update(_family.frees)
     _HANDS_OUT.update(_family.hands_out)
 _WRAPPED = re.compile(r"^(__wrap_|__real_)")
+# Functions that allocate for their callers and belong to no allocator: of C libraries, C++'s library, frameworks.
+_WRAPPERS = re.compile(
+    r"(?:[^(]*\s)?operator\snew\b.*|(?:[^(<]*\s)?(?:std|__gnu_cxx|__cxxabiv1)::.*|_Zn[aw][jmy].*"
+    r"|(?:__)?(?:v?asprintf|strn?dup|reallocarray|getline|getdelim|realpath)(?:_r)?|posix_memalign|p?valloc"
+    r"|(?:x|g_|os_|k_|ps_|lv_|lv_mem_|cJSON_|media_lib_|audio_|esp_gmf_oal_|mbedtls_|esp_mbedtls_mem_|wifi_|nm_)"
+    r"(?:m|c|z|re)?alloc\w*|(?:x|g_|lv_|media_lib_|audio_)strn?dup|tx_byte_allocate|rt_(?:m|c|re)alloc\w*"
+)
+_WRAPPER_FILES = re.compile(r"media_lib_\w+\.c|(?:audio|codec)_mem\.c|msg_q\.c|linear_buffer\.c")
+_LIBRARY_FOLDER = re.compile(r"/(?:include|include/\w+)/c\+\+/")
 _FILES = frozenset(name for family in FAMILIES for name in family.files)
 
 
@@ -74,6 +83,17 @@ def without_allocator(frames: Stack) -> Stack:
     while first < len(frames) and is_allocator(frames[first].function or ""):
         first += 1
     return frames[first:] or frames
+
+
+def is_wrapper(frame: Frame) -> bool:
+    """True if a call allocates for its caller: an allocator, or one of the wrappers around it that are known."""
+    function, file = frame.function or "", (frame.file or "").replace("\\", "/")
+    return (
+        is_allocator(function)
+        or _WRAPPERS.fullmatch(function) is not None
+        or _WRAPPER_FILES.fullmatch(_file(frame)) is not None
+        or _LIBRARY_FOLDER.search(file) is not None
+    )
 
 
 def operation_in(calls: Stack, faulted: bool = False) -> Operation:

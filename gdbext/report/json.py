@@ -36,7 +36,7 @@ def _object(value: Record) -> Dict[str, Any]:
     found: Dict[str, Any] = {}
     for name in fields_of(type(value)):
         one = getattr(value, name)
-        found[name] = _plain(one)
+        found[spelled(name)] = _plain(one)
         if isinstance(one, Said) or (isinstance(one, tuple) and any(isinstance(part, Said) for part in one)):
             found[f"{name}_facts"] = _facts(one)
     if isinstance(value, HeapReport):
@@ -47,6 +47,11 @@ def _object(value: Record) -> Dict[str, Any]:
         if value.blocks is None:
             del found["blocks"]
     return found
+
+
+def spelled(name: str) -> str:
+    """Returns the name of a field in JSON. Where Python needs the word for itself, the record's has a `_` behind it."""
+    return name.rstrip("_")
 
 
 def _plain(value: Any) -> Any:

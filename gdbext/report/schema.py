@@ -16,7 +16,7 @@ from typing import Any, Dict, List, Sequence, Type, Union, get_type_hints
 from gdbext.model.record import Record, fields_of
 from gdbext.model.reports.base import Report
 from gdbext.model.said import Said, Text
-from gdbext.report.json import OPTIONAL, SHAPED, VERSION
+from gdbext.report.json import OPTIONAL, SHAPED, VERSION, spelled
 
 _PLAIN = {int: "integer", float: "number", str: "string", bool: "boolean", type(None): "null"}
 _COMMENT = re.compile(r"^    (\w+): .*?  # (.*)$", re.MULTILINE)
@@ -49,7 +49,7 @@ def _define(kind: Type[Record], definitions: Dict[str, _Schema]) -> None:
     properties: Dict[str, _Schema] = {}
     for name, hint in {**{name: hints[name] for name in fields_of(kind)}, **shaped}.items():
         described = {"description": comments[name]} if name in comments else {}
-        properties[name] = {**_shape(hint, definitions), **described}
+        properties[spelled(name)] = {**_shape(hint, definitions), **described}
         if _is_sentence(hint):
             properties[f"{name}_facts"] = _shape_of_facts(hint)
     optional = [*OPTIONAL.get(kind, ()), *(name for name in properties if name.endswith("_facts"))]

@@ -34,6 +34,7 @@ from typing import (
     Mapping,
     NamedTuple,
     Optional,
+    Protocol,
     Sequence,
     Tuple,
     TypeVar,
@@ -125,6 +126,17 @@ class Told(Record):
     failure: Optional[Tuple[str, str]] = None
     lost: int = 0
     unread: int = 0
+
+
+class Start(Protocol):
+    """What a replay must know of the beginning of a run. A Header does."""
+
+    @property
+    def tick_hz(self) -> int:
+        """Time units a second; 0: there is no clock."""
+
+    def code_address(self, pc: int) -> int:
+        """Returns the code address that a recorded PC stands for."""
 
 
 class _Block(NamedTuple):
@@ -253,7 +265,7 @@ class Replay:
         self._newest = 0
         self._moment = self._in_run = 0
 
-    def begin(self, header: Header) -> None:
+    def begin(self, header: Start) -> None:
         """Begins a run. A ring is one."""
         self._runs += 1
         wanted = self._wish.run

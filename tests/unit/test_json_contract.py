@@ -34,6 +34,16 @@ PROMISED = {
     "BlockEntry": "heap payload raw size requested state owner",
     "Owner": "seq task allocated",
     "BlocksTotal": "blocks bytes",
+    "UsageReport": "source totals sites tree timeline tasks modules marks trace skipped cost",
+    "LogSource": "format file build_id complete unread",
+    "UsageTotals": "allocations frees bytes_allocated peak_bytes peak_blocks live_blocks live_bytes temporary "
+    "invalid_frees failed",
+    "Site": "function file line path task module allocations bytes live_blocks live_bytes peak_bytes at_peak_bytes "
+    "temporary windows_grown class stacks",
+    "SiteStack": "frames live_bytes live_blocks allocations",
+    "TreeNode": "name max_use leak children",
+    "DiffReport": "from to sites vanished skipped cost",
+    "SiteChange": "function file line path bytes_change blocks_change frames",
     "LogReport": "events trace skipped cost",
     "LogEntry": "seq kind payload size task core time stack",
 }

@@ -32,6 +32,7 @@ ROOMS = (
     "report.sentences.analyse",
     "report.sentences.commands",
     "report.sentences.targets",
+    "report.sentences.profile",
     "source.sentences",
     "heap.sentences",
     "trace.sentences",

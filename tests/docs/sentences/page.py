@@ -16,13 +16,13 @@ from gdbext.heap.registry import FAMILIES
 from gdbext.loading import load
 from gdbext.report.sentences import BLANK
 from gdbext.trace.importers import NAMES, importers
-from tests.docs.sentences import commands, freertos, given, in_gdb, logs, targets, tlsf, traces
+from tests.docs.sentences import commands, freertos, given, in_gdb, logs, profiles, targets, tlsf, traces
 from tests.docs.sentences.harvest import Example, harvest
 
 NAME = "sentences.md"
 RECIPES: Mapping[str, Callable[[], Any]] = {
     **tlsf.RECIPES, **freertos.RECIPES, **traces.RECIPES, **given.RECIPES,
-    **commands.RECIPES, **targets.RECIPES, **in_gdb.RECIPES, **logs.RECIPES,
+    **commands.RECIPES, **targets.RECIPES, **in_gdb.RECIPES, **logs.RECIPES, **profiles.RECIPES,
 }  # fmt: skip
 TITLES = {
     "heap.sentences": "Of every heap",
@@ -31,6 +31,7 @@ TITLES = {
     "kernel.sentences": "Of a kernel's tasks",
     "report.sentences.commands": "Of what could not be collected, and of what was asked of the recorder",
     "report.sentences.targets": "Of a target's parts: program, link, debugger, core",
+    "report.sentences.profile": "Of what leaks, what a peak is made of, what stays",
     "source.sentences": "Of memory and files that could not be read in full",
 }
 PLACES = {
@@ -45,6 +46,8 @@ PLACES = {
     "HeapStatus.origin": "status",
     "StatusReport.facts": "status",
     "ControlReport.text": "answer",
+    "Conclusion.text": "answer",
+    "Site.looks_like": "looks like",
 }
 ELSEWHERE = "not checked"  # in `skipped`, or in the line that says why a command could not
 HEAD = """\

@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Recognises well-known reasons for memory that stays, by the functions of a stack.
+
+What a stack looks like proves nothing: each is said with the function that made it look so, and as "looks like".
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Callable, Iterable, Tuple
+
+from gdbext.model.events import Stack
+from gdbext.model.said import Said, said
+
+_CAUSES: Tuple[Tuple[str, Callable[[str], Said]], ...] = (
+    (
+        r"_Sp_counted|__shared_count|__shared_ptr|\bmake_shared\b|\ballocate_shared\b",
+        lambda function: said("cause-shared-ptr", function=function),
+    ),
+    (
+        r"_Function_base|_Function_handler|\bstd::function<",
+        lambda function: said("cause-function", function=function),
+    ),
+    (
+        r"\bpthread_(mutex|cond|rwlock|key)_\w+|__gthread_\w*mutex\w*|\bstd::(\w+_)?mutex\b|condition_variable"
+        r"|\b_*(retarget_)?lock_(init|acquire)\w*",
+        lambda function: said("cause-mutex", function=function),
+    ),
+    (
+        r"\b_?v?(f|s|sn|d|as)?i?printf(_r)?\b|\b(__smakebuf_r|__swsetup_r|__sinit|__sfp|_IO_file_doallocate|_?_Balloc"
+        r"|_dtoa_r|__dtoa)\b",
+        lambda function: said("cause-printf", function=function),
+    ),
+    (
+        r"\b(setlocale|newlocale|duplocale|uselocale|__get_locale\w*|nl_langinfo)\b|\bstd::locale\b",
+        lambda function: said("cause-locale", function=function),
+    ),
+)
+
+
+def causes_of(stacks: Iterable[Stack]) -> Tuple[Said, ...]:
+    """Returns what the stacks look like, each cause once, with the function that is its evidence."""
+    functions = list(dict.fromkeys(frame.function for stack in stacks for frame in stack if frame.function))
+    found = []
+    for pattern, cause in _CAUSES:
+        evidence = next((function for function in functions if re.search(pattern, function)), None)
+        found += [] if evidence is None else [cause(evidence)]
+    return tuple(found)

@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Answers the three questions of a report: what leaks, what the peak is made of, where fragmentation is.
+
+Each answer has a number and a certainty: "shown" by the log, "likely", "possible", or "unknown".
+A log shows who allocated and who freed. It does not show free lists: of fragmentation it tells no more than the holes
+between live blocks.
+"""
+
+from __future__ import annotations
+
+from typing import Optional, Sequence, Tuple
+
+from gdbext.analyse.profile.growth import FREED, GROWS, ONCE
+from gdbext.analyse.profile.holes import Holes
+from gdbext.model.reports.report import Conclusion, Site, UsageTotals
+from gdbext.model.said import Said, said
+
+_MOST_NAMED = 3
+_LIKELY_WINDOWS = 3
+
+
+def conclude(
+    sites: Sequence[Site],
+    totals: UsageTotals,
+    windows: int,
+    complete: bool,
+    holes: Optional[Sequence[Holes]],
+    pin: Optional[Site],
+) -> Tuple[Conclusion, ...]:
+    """Returns the three answers. `holes` is None if the live blocks were not looked at; `pin` is the first one's."""
+    return (_leak(sites, totals, windows, complete), _peak(sites, totals, complete), _fragmentation(totals, holes, pin))
+
+
+def site_said(site: Site) -> Said:
+    """Returns the name of a site."""
+    if site.file is None or site.line is None:
+        return said("site-named", function=site.function or "?")
+    return said("site-at", function=site.function or "?", file=site.file.rpartition("/")[2], line=site.line)
+
+
+def _leak(sites: Sequence[Site], totals: UsageTotals, windows: int, complete: bool) -> Conclusion:
+    growing = sorted((one for one in sites if one.class_ == GROWS), key=lambda one: one.windows[0] - one.windows[-1])
+    if growing:
+        size = sum(one.windows[-1] - one.windows[0] for one in growing)
+        named = tuple(map(site_said, growing[:_MOST_NAMED]))
+        text = said("leak-grows", bytes=size, windows=windows, sites=len(growing), named=named)
+        return Conclusion("leak", "likely" if windows >= _LIKELY_WINDOWS and complete else "possible", text)
+    if not totals.allocations:
+        return Conclusion("leak", "unknown", said("leak-nothing"))
+    if not totals.live_bytes:
+        return Conclusion("leak", "shown" if complete else "likely", said("leak-none", blocks=totals.allocations))
+    named = tuple(map(site_said, [one for one in sites if one.live_bytes][:_MOST_NAMED]))
+    held = said("leak-held", bytes=totals.live_bytes, blocks=totals.live_blocks, named=named)
+    if not windows:
+        return Conclusion("leak", "unknown", said("leak-untold", held=held))
+    once = sum(one.live_bytes for one in sites if one.class_ in (ONCE, FREED))
+    return Conclusion("leak", "possible", said("leak-not-growing", held=held, windows=windows, once=once))
+
+
+def _peak(sites: Sequence[Site], totals: UsageTotals, complete: bool) -> Conclusion:
+    if not totals.peak_bytes:
+        return Conclusion("peak", "unknown", said("peak-none"))
+    largest = sorted((one for one in sites if one.at_peak_bytes), key=lambda one: -one.at_peak_bytes)
+    parts = tuple(
+        said("peak-part", bytes=one.at_peak_bytes, percent=round(100 * one.at_peak_bytes / totals.peak_bytes),
+             site=site_said(one))
+        for one in largest[:_MOST_NAMED]
+    )  # fmt: skip
+    rest = said("peak-rest", sites=len(largest) - _MOST_NAMED) if len(largest) > _MOST_NAMED else ""
+    at = "" if totals.peak_seq is None else said("peak-at", seq=totals.peak_seq)
+    text = said("peak-made-of", bytes=totals.peak_bytes, at=at, parts=parts, rest=rest)
+    return Conclusion("peak", "shown" if complete else "likely", text)
+
+
+def _fragmentation(totals: UsageTotals, holes: Optional[Sequence[Holes]], pin: Optional[Site]) -> Conclusion:
+    failed = said("fragmentation-failed", failed=totals.failed) if totals.failed else ""
+    if holes is None:
+        return Conclusion("fragmentation", "unknown", said("fragmentation-too-many", failed=failed))
+    if not holes or not holes[0].holes:
+        return Conclusion("fragmentation", "unknown", said("fragmentation-untold", failed=failed))
+    worst = holes[0]
+    pinned = "" if pin is None else said("fragmentation-pinned", bytes=worst.pinned, site=site_said(pin))
+    text = said(
+        "fragmentation-holes", holes=worst.holes, bytes=worst.hole_bytes, largest=worst.largest, live=worst.live_bytes,
+        span=worst.span, pinned=pinned, failed=failed,
+    )  # fmt: skip
+    return Conclusion("fragmentation", "possible", text)

@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Makes the sites, shares and totals of a report from a profile and the grouping that it was replayed with.
+
+Approach: sums over owners are exact, and are made here. Peaks of groups are not, and are those of the replay's nodes.
+"""
+
+from __future__ import annotations
+
+from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
+
+from gdbext.analyse.profile.causes import causes_of
+from gdbext.analyse.profile.grouping import Grouping, Key, Member
+from gdbext.analyse.profile.growth import Ends, class_of, grown
+from gdbext.model.events import Stack
+from gdbext.model.profile import Oddity, Profile, Use
+from gdbext.model.reports.report import OddFree, Share, Site, SiteStack, UsageTotals
+
+
+class Held(NamedTuple):
+    """An owner that was counted: its names, its use, and its live bytes at the ends of windows."""
+
+    member: Member
+    use: Use
+    live: Tuple[int, ...]
+
+
+def totals_of(profile: Profile, invalid: bool = True) -> UsageTotals:
+    """Returns the totals. `invalid`: whether the log can tell which frees are invalid."""
+    one = profile.totals
+    wrong = one.double_frees + one.interior_frees + one.unknown_frees
+    return UsageTotals(
+        one.allocations, one.frees, one.bytes_allocated, one.peak_bytes, one.at_peak_blocks, one.live_blocks,
+        one.live_bytes, one.temporary, wrong if invalid else None, one.failed, one.events, one.peak_seq,
+        one.peak_blocks, one.older, one.replaced,
+    )  # fmt: skip
+
+
+def sites_of(profile: Profile, grouping: Grouping, ends: Ends) -> Tuple[Site, ...]:
+    """Returns the sites, those with the most live bytes first."""
+    sites: Dict[Key, List[Held]] = {}
+    for number, owner in enumerate(profile.owners):
+        member, live = grouping.members.get(owner), ends.live[number] if number < len(ends.live) else ()
+        if member is not None:
+            sites.setdefault(member.site, []).append(Held(member, profile.uses[number], live))
+    found = [_site(owners, profile.nodes[grouping.nodes[key]].peak_bytes, ends) for key, owners in sites.items()]
+    return tuple(sorted(found, key=lambda site: (-site.live_bytes, -site.bytes, site.function or "", site.line or 0)))
+
+
+def _site(owners: List[Held], peak: int, ends: Ends) -> Site:
+    stacks = _stacks(owners)
+    first = owners[0].member.frames[0] if owners[0].member.frames else None
+    row = tuple(map(sum, zip(*(owner.live for owner in owners)))) if ends.windows else ()
+    uses = [owner.use for owner in owners]
+    allocations, size = sum(use.allocations for use in uses), sum(use.bytes for use in uses)
+    live = sum(use.live_bytes for use in uses)
+    return Site(
+        function=None if first is None else first.function,
+        file=None if first is None else first.file,
+        line=None if first is None else first.line,
+        path=stacks[0].path,
+        task=_only([owner.member.task for owner in owners]),
+        module=_only([owner.member.module for owner in owners]),
+        library=_only([owner.member.library for owner in owners]),
+        allocations=allocations,
+        bytes=size,
+        live_blocks=sum(use.live_blocks for use in uses),
+        live_bytes=live,
+        peak_bytes=peak,
+        at_peak_bytes=sum(use.at_peak_bytes for use in uses),
+        temporary=sum(use.temporary for use in uses),
+        windows_grown=grown(row) if row else None,
+        class_=class_of(row, size / allocations if allocations else 0, allocations, live),
+        windows=row,
+        looks_like=causes_of(owner.member.whole for owner in owners) if live else (),
+        stacks=stacks,
+    )
+
+
+def _only(names: Sequence[Optional[str]]) -> Optional[str]:
+    """Returns the name that all have; None if they have several."""
+    return names[0] if len(set(names)) == 1 else None
+
+
+def _stacks(owners: List[Held]) -> Tuple[SiteStack, ...]:
+    """Returns the stacks of a site, those with the most live bytes first."""
+    uses: Dict[Tuple[str, Stack], List[Use]] = {}
+    for owner in owners:
+        uses.setdefault((owner.member.path, owner.member.frames), []).append(owner.use)
+    found = [
+        SiteStack(
+            frames, path, sum(use.live_bytes for use in all_uses), sum(use.live_blocks for use in all_uses),
+            sum(use.allocations for use in all_uses),
+        )
+        for (path, frames), all_uses in uses.items()
+    ]  # fmt: skip
+    return tuple(sorted(found, key=lambda stack: (-stack.live_bytes, -stack.allocations, stack.path)))
+
+
+def shares_of(profile: Profile, grouping: Grouping, kind: str) -> Tuple[Share, ...]:
+    """Returns what each task, module, library or heap has used, the one with the highest peak first."""
+    found = []
+    for key, number in grouping.nodes.items():
+        if key[0] == kind:
+            use = profile.nodes[number]
+            found.append(
+                Share(key[1], use.allocations, use.bytes, use.live_blocks, use.live_bytes, use.peak_bytes,
+                      use.at_peak_bytes, use.temporary)
+            )  # fmt: skip
+    return tuple(sorted(found, key=lambda share: (-share.peak_bytes, share.name)))
+
+
+def odd_frees_of(profile: Profile, grouping: Grouping) -> Tuple[OddFree, ...]:
+    """Returns the wrong frees with their names."""
+    return tuple(_odd_free(profile, grouping, oddity) for oddity in profile.oddities)
+
+
+def _odd_free(profile: Profile, grouping: Grouping, oddity: Oddity) -> OddFree:
+    task, frames = grouping.named(oddity.owner, profile.stacks.get(oddity.owner.stack, ()))
+    known = oddity.block is not None and 0 <= oddity.block < len(profile.owners)
+    block = grouping.members.get(profile.owners[oddity.block or 0]) if known else None
+    return OddFree(oddity.kind, oddity.seq, oddity.address, task, frames, () if block is None else block.frames)

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The arguments of the commands that add up what was recorded: report, tree and diff."""
+
+from __future__ import annotations
+
+from typing import Union
+
+from gdbext.commands.arguments import ALL, LIMIT, RSP, SIZE, TASK, TRACE
+from gdbext.commands.command import Argument
+from gdbext.model.errors import UserError
+
+
+def _run(text: str) -> Union[str, int]:
+    """Parses the number of a run."""
+    if text in ("last", "all"):
+        return text
+    if not text.isdigit() or not int(text):
+        raise UserError(f"--run {text}: give last, all, or a number from 1 on")
+    return int(text)
+
+
+FILTERS = (
+    Argument("--func", "only where a frame's function contains TEXT", {"metavar": "TEXT"}),
+    Argument("--file", "only where a frame's file contains TEXT", {"metavar": "TEXT"}),
+    TASK,
+    Argument("--module", "only with this tag: the part of the program that it names", {"metavar": "NAME"}),
+    SIZE,
+    Argument("--heap", "of this heap only, by its name or number in the log", {"metavar": "NAME", "dest": "in_heap"}),
+)
+SKIP = Argument(
+    "--skip",
+    "pass over this function, file or line where a site is looked for, as over allocators and wrappers that are known; "
+    "repeatable",
+    {"action": "append", "default": [], "metavar": "FUNC|FILE:LINE|FILE"},
+)
+RUN = Argument(
+    "--run", "which start of the program, if the log has several: the last one", {"metavar": "N|last|all", "type": _run,
+    "default": "last"},
+)  # fmt: skip
+SPAN = (
+    Argument("--since", "only what was allocated after this mark, or seq:N or time:N", {"metavar": "MARK"}),
+    Argument("--until", "nothing behind this mark, or seq:N or time:N", {"metavar": "MARK"}),
+    Argument("--at", "what is live at this mark: short for --until", {"metavar": "MARK"}),
+)
+COMMON = (*FILTERS, SKIP, RUN, *TRACE, RSP, LIMIT, ALL)

@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+"""memtrace report: Say what leaks, what the peak is made of, where fragmentation is; list who allocated, and when."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from typing import Dict, List, Optional, Sequence, Tuple
+
+from gdbext.analyse.profile.conclusions import conclude
+from gdbext.analyse.profile.grouping import HEAP, LIBRARY, MODULE, TASK
+from gdbext.analyse.profile.growth import Ends, ends_of
+from gdbext.analyse.profile.holes import holes_of
+from gdbext.analyse.profile.tree import tree_of
+from gdbext.analyse.profile.usage import odd_frees_of, shares_of, sites_of, totals_of
+from gdbext.collect.profiles import Profiled, profiled
+from gdbext.commands.command import Argument, Command
+from gdbext.commands.filters import limit_of, why_empty
+from gdbext.commands.profile_arguments import COMMON, SPAN
+from gdbext.model.profile import Mark, Profile
+from gdbext.model.reports.report import GrowthWindows, LogMark, Site, Timeline, UsageReport
+from gdbext.model.said import Said, said
+from gdbext.report.text.report import report_lines
+from gdbext.target.target import Target
+
+_SECTIONS = (
+    ("leaks", "the sites that hold memory at the end, with their growth, their stacks, and what they look like"),
+    ("top", "the sites that allocated the most bytes"),
+    ("peak", "the sites that held the most when most was live"),
+    ("timeline", "live bytes over time"),
+    ("tasks", "what each task has used"),
+    ("modules", "what each tag has used: the parts of the program that are named so"),
+    ("libraries", "what each loaded file has used"),
+    ("heaps", "what each heap has used"),
+    ("temporary", "the sites whose blocks are freed before anyone allocates again"),
+    ("flat", "the sites by their own peaks, without a tree"),
+)
+_CHOICES = tuple(Argument(f"--{name}", what, {"action": "store_true"}) for name, what in _SECTIONS)
+
+
+def collect_profile(target: Target, options: Namespace) -> Profiled:
+    """Replays the log or the trace."""
+    options.limit = limit_of(options, target.settings.limit) or 0
+    return profiled(target, options)
+
+
+def analyse(found: Profiled, options: Namespace) -> UsageReport:
+    """Makes the report."""
+    profile, grouping = found.profile, found.grouping
+    ends = ends_of(profile)
+    sites, totals = sites_of(profile, grouping, ends), totals_of(profile)
+    holes = None if found.live is None else holes_of(profile.owners, found.live)
+    pin = None if not holes else _site_of(found, sites, holes[0].pin)
+    failure = profile.failure
+    return UsageReport(
+        *found.closing,
+        source=found.source,
+        conclusions=conclude(sites, totals, ends.windows, found.source.complete, holes, pin),
+        totals=totals,
+        sites=sites,
+        tree=tree_of(profile, grouping),
+        timeline=Timeline("time" if found.hz else "events", found.hz, profile.timeline),
+        tasks=shares_of(profile, grouping, TASK),
+        modules=shares_of(profile, grouping, MODULE),
+        libraries=shares_of(profile, grouping, LIBRARY),
+        heaps=shares_of(profile, grouping, HEAP),
+        marks=tuple(_mark(profile, mark) for mark in profile.marks),
+        marks_left=profile.marks_left,
+        windows=_windows(profile, ends),
+        odd_frees=odd_frees_of(profile, grouping),
+        assertion=None if failure is None else f"{failure[3]} in {failure[2]}, line {failure[1]}, seq {failure[0]}",
+        runs=profile.runs,
+        sections=tuple(name for name, _ in _SECTIONS if getattr(options, name)) or ("tree",),
+        limit=options.limit,
+        empty=why_nothing(found, options),
+    )
+
+
+def _site_of(found: Profiled, sites: Sequence[Site], owner: Optional[int]) -> Optional[Site]:
+    """Returns the site of an owner by its number."""
+    member = None if owner is None else found.grouping.members.get(found.profile.owners[owner])
+    paths = set() if member is None else {member.path}
+    return next((site for site in sites if not paths.isdisjoint(stack.path for stack in site.stacks)), None)
+
+
+def _mark(profile: Profile, mark: Mark) -> LogMark:
+    return LogMark(mark.seq, mark.time, profile.names.get(mark.name, (0, ""))[1])
+
+
+def _windows(profile: Profile, ends: Ends) -> GrowthWindows:
+    return GrowthWindows(ends.kind, tuple(_mark(profile, mark) for mark in ends.marks))
+
+
+def why_nothing(found: Profiled, options: Namespace) -> Tuple[Said, ...]:
+    """Returns why nothing is listed; () if something is."""
+    if found.grouping.nodes:
+        return ()
+    events = said("events-in-trace", events=found.profile.totals.events)
+    filters: Dict[str, object] = vars(options)
+    tasks: List[Optional[str]] = found.grouping.tasks
+    return why_empty(Namespace(**filters), events, tasks) if tasks else (said("profile-empty"),)
+
+
+COMMAND = Command(__name__, __doc__, (*_CHOICES, *COMMON, *SPAN), collect_profile, analyse, report_lines, UsageReport)

@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The data of `memtrace report`: who allocated, when, and what is left."""
+
+from __future__ import annotations
+
+from typing import Optional, Tuple
+
+from gdbext.model.events import Stack
+from gdbext.model.profile import Bucket
+from gdbext.model.record import Record
+from gdbext.model.reports.base import Report
+from gdbext.model.reports.tree import TreeNode
+from gdbext.model.said import Said, Text
+
+
+class LogSource(Record):
+    """What the events were read from."""
+
+    format: str  # "memtrace", or the tool that wrote the log
+    file: Optional[str]  # None: a target's memory
+    build_id: Optional[str]  # of the program that recorded
+    complete: bool  # true if every event from the first on is there
+    unread: int  # lines or records that make no sense
+
+
+class UsageTotals(Record):
+    """Sums over the events that pass the filters. A reallocation is a free and an allocation."""
+
+    allocations: int
+    frees: int
+    bytes_allocated: int
+    peak_bytes: int
+    peak_blocks: int  # live when there were the most bytes
+    live_blocks: int
+    live_bytes: int
+    temporary: int  # blocks that were freed before anyone allocated again
+    invalid_frees: Optional[int]  # None if the data cannot tell
+    failed: int  # allocations that failed
+    events: int
+    peak_seq: Optional[int]  # number of the event that reached the peak
+    most_blocks: int  # live at any time
+    older: int  # frees of blocks that are not counted: older than the log, or left out by a filter
+    replaced: int  # allocations of addresses that were live
+
+
+class SiteStack(Record):
+    """One way of calls that leads to a site."""
+
+    frames: Stack  # innermost first, without the allocator's own and what --skip names
+    path: str  # names this way across builds: a hash of its functions
+    live_bytes: int
+    live_blocks: int
+    allocations: int
+
+
+class Site(Record):
+    """A place that allocates: the innermost function outside of allocators and their wrappers."""
+
+    function: Optional[str]
+    file: Optional[str]
+    line: Optional[int]
+    path: str  # of the first of its stacks
+    task: Optional[str]  # None if there are several, or if the data cannot tell
+    module: Optional[str]  # the part of the program that a tag names; None as for `task`
+    library: Optional[str]  # the loaded file that it is in; None if the data cannot tell
+    allocations: int
+    bytes: int  # allocated in all
+    live_blocks: int
+    live_bytes: int
+    peak_bytes: int  # its own, whenever that was
+    at_peak_bytes: int  # when the global peak was
+    temporary: int
+    windows_grown: Optional[int]  # windows in which its live bytes rose; None without windows
+    class_: str  # "grows", "once", "freed" or "unknown"
+    windows: Tuple[int, ...]  # its live bytes at the ends of the windows
+    looks_like: Tuple[Said, ...]  # known causes that its stacks fit
+    stacks: Tuple[SiteStack, ...]
+
+
+class Share(Record):
+    """What a task, a module, a library or a heap has used."""
+
+    name: str
+    allocations: int
+    bytes: int
+    live_blocks: int
+    live_bytes: int
+    peak_bytes: int
+    at_peak_bytes: int
+    temporary: int
+
+
+class Timeline(Record):
+    """Live bytes over time. A bucket has the least and the most of its time, so that no peak is lost."""
+
+    unit: str  # of a bucket's end: "time" in the log's units, or "events"
+    hz: Optional[int]  # time units a second; None if there is no clock
+    buckets: Tuple[Bucket, ...]
+
+
+class LogMark(Record):
+    """A mark in the log."""
+
+    seq: int
+    time: Optional[int]
+    name: str
+
+
+class GrowthWindows(Record):
+    """The windows over which growth is judged. There is one less than there are ends."""
+
+    kind: str  # "marks", "parts": of as many events each, or "none"
+    ends: Tuple[LogMark, ...]
+
+
+class Conclusion(Record):
+    """The answer to one of the three questions of a report."""
+
+    question: str  # "leak", "peak" or "fragmentation"
+    certainty: str  # "shown", "likely", "possible" or "unknown"
+    text: Text
+
+
+class OddFree(Record):
+    """A free that cannot be right, or an allocation of what is live."""
+
+    kind: str  # "double", "interior", "unknown" or "replaced"
+    seq: int
+    address: int
+    task: Optional[str]
+    frames: Stack  # of the free
+    allocated: Stack  # of the block that it is about; empty if that is not known
+
+
+class UsageReport(Report):
+    """The report of `memtrace report`."""
+
+    source: LogSource
+    conclusions: Tuple[Conclusion, ...]
+    totals: UsageTotals
+    sites: Tuple[Site, ...]  # those with the most live bytes first
+    tree: TreeNode
+    timeline: Timeline
+    tasks: Tuple[Share, ...]
+    modules: Tuple[Share, ...]
+    libraries: Tuple[Share, ...]
+    heaps: Tuple[Share, ...]
+    marks: Tuple[LogMark, ...]
+    marks_left: int  # marks that are not listed
+    windows: GrowthWindows
+    odd_frees: Tuple[OddFree, ...]
+    assertion: Optional[str]  # the last one in the log
+    runs: int  # starts of the program in the log
+    sections: Tuple[str, ...]  # that the text shows
+    limit: int  # entries that the text lists of each; 0: all
+    empty: Tuple[Said, ...]  # if nothing is listed, why

@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`memtrace report` as text: the three answers, the totals, then the sections that were asked for."""
+
+from __future__ import annotations
+
+from typing import Callable, Dict, Iterator, Tuple
+
+from gdbext.model.reports.report import Share, Site, UsageReport
+from gdbext.report.numbers import counted, size_words
+from gdbext.report.sentences import words
+from gdbext.report.text.closing import closing_line, skipped_lines
+from gdbext.report.text.tree import node_lines
+from gdbext.report.text.words import stack_words
+
+_CLASSES = {"grows": "grows", "once": "grew once", "freed": "freed", "unknown": "-"}
+_STACKS = 3  # of one site
+_BAR = 50
+_ROWS = 24  # of the timeline
+
+
+def report_lines(report: UsageReport) -> Iterator[str]:
+    """Yields the lines of the whole report."""
+    for conclusion in report.conclusions:
+        yield f"{conclusion.question + ':':<14} {words(conclusion.text)} ({conclusion.certainty})"
+    yield from _totals(report)
+    yield from _odd_frees(report)
+    for name in report.sections:
+        yield from _SECTIONS[name](report)
+    yield from map(words, report.empty)
+    yield from skipped_lines(report.skipped)
+    yield closing_line(report)
+
+
+def _totals(report: UsageReport) -> Iterator[str]:
+    totals, source = report.totals, report.source
+    parts = [source.format, "" if source.file is None else source.file]
+    runs = f", run {report.runs} of {report.runs}" if report.runs > 1 else ""
+    yield f"log:           {' '.join(filter(None, parts))}{runs}, {'whole' if source.complete else 'not whole'}"
+    freed = f"{counted(totals.allocations, 'allocation')} of {size_words(totals.bytes_allocated)}, "
+    yield f"totals:        {freed}{counted(totals.frees, 'free')}, {totals.temporary:,} temporary"
+    yield f"live:          {counted(totals.live_bytes, 'byte')} in {counted(totals.live_blocks, 'block')} at the end"
+    yield f"peak:          {counted(totals.peak_bytes, 'byte')}, in {counted(totals.peak_blocks, 'block')}"
+    wrong = [
+        f"{totals.invalid_frees:,} wrong frees" if totals.invalid_frees else "",
+        f"{totals.failed:,} failed allocations" if totals.failed else "",
+        f"{totals.replaced:,} allocations of what was live" if totals.replaced else "",
+    ]
+    if any(wrong):
+        yield f"wrong:         {', '.join(filter(None, wrong))}"
+    if report.assertion is not None:
+        yield f"assertion:     {report.assertion}"
+
+
+def _odd_frees(report: UsageReport) -> Iterator[str]:
+    for odd in report.odd_frees[: report.limit or None]:
+        told = "allocated while it was live" if odd.kind == "replaced" else f"{odd.kind} free"
+        who = f"{odd.task}: " if odd.task else ""
+        by = f"; allocated by {stack_words(odd.allocated)}" if odd.allocated else ""
+        yield f"  {told} of {odd.address:#x} at seq {odd.seq}: {who}{stack_words(odd.frames, odd.seq)}{by}"
+    yield from _left(report, len(report.odd_frees))
+
+
+def _left(report: UsageReport, total: int) -> Iterator[str]:
+    if report.limit and total > report.limit:
+        yield f"  ... {total - report.limit:,} more (--all)"
+
+
+def _tree(report: UsageReport) -> Iterator[str]:
+    yield ""
+    yield from node_lines(report.tree, report.limit)
+
+
+def _sites(title: str, column: str, value: Callable[[Site], int]) -> Callable[[UsageReport], Iterator[str]]:
+    """Returns a section: the sites with the most of one thing. Sites with nothing of it are left out."""
+
+    def lines(report: UsageReport) -> Iterator[str]:
+        found = sorted((one for one in report.sites if value(one)), key=lambda one: -value(one))
+        yield ""
+        yield f"{title}: {counted(len(found), 'site')}"
+        if found:
+            yield f"{column:>14} {'live blocks':>12} {'allocations':>12}  {'class':<9}  site"
+        for site in found[: report.limit or None]:
+            count = f"{value(site):>14,} {site.live_blocks:>12,} {site.allocations:>12,}"
+            yield f"{count}  {_CLASSES[site.class_]:<9}  {_site(site)}"
+        yield from _left(report, len(found))
+
+    return lines
+
+
+def _site(site: Site) -> str:
+    stack = site.stacks[0].frames
+    more = f" and {len(site.stacks) - 1:,} more ways" if len(site.stacks) > 1 else ""
+    who = [f"task {site.task}" if site.task else "", f"module {site.module}" if site.module else ""]
+    return "  ".join(filter(None, (f"{stack_words(stack, 0)}{more}", *who)))
+
+
+def _leaks(report: UsageReport) -> Iterator[str]:
+    """Yields the sites that hold memory, those that grow first, with what they look like and how they are reached."""
+    order = {"grows": 0, "unknown": 1, "once": 2, "freed": 3}
+    found = sorted((one for one in report.sites if one.live_bytes), key=lambda one: order[one.class_])
+    yield ""
+    yield f"live at the end: {counted(len(found), 'site')}; growth is judged over {_windows(report)}"
+    for site in found[: report.limit or None]:
+        name = site.function or f"{site.stacks[0].frames[0].pc:#x}" if site.stacks[0].frames else "(no stack)"
+        where = f" {site.file}:{site.line}" if site.file else ""
+        grew = f", rose in {site.windows_grown} of {len(site.windows) - 1}" if site.windows else ""
+        told = f"{_CLASSES[site.class_]}{grew}".lstrip("-, ") or "growth not told"
+        held = f"{site.live_bytes:>12,} bytes {counted(site.live_blocks, 'block'):>12}"
+        yield f"{held}  {name}{where}  ({told})"
+        for cause in site.looks_like:
+            yield f"{'':>12} looks like {words(cause)}"
+        for stack in site.stacks[:_STACKS]:
+            if stack.live_bytes:
+                yield f"{'':>12} {stack.live_bytes:,} by {stack_words(stack.frames, 0)}   path {stack.path}"
+    yield from _left(report, len(found))
+
+
+def _windows(report: UsageReport) -> str:
+    number, kind = len(report.windows.ends) - 1, report.windows.kind
+    if kind == "none":
+        return "nothing: the log is too short, and has not three marks"
+    between = "between marks" if kind == "marks" else "of as many events each"
+    return f"{counted(number, 'window')} {between}"
+
+
+def _shares(title: str, shares: Callable[[UsageReport], Tuple[Share, ...]]) -> Callable[[UsageReport], Iterator[str]]:
+    def lines(report: UsageReport) -> Iterator[str]:
+        found = shares(report)
+        yield ""
+        yield f"{title}: {len(found):,}" if found else f"{title}: the log names none"
+        if found:
+            yield f"{'peak':>12} {'live':>12} {'at the peak':>12} {'allocations':>12}  name"
+        for share in found[: report.limit or None]:
+            numbers = (share.peak_bytes, share.live_bytes, share.at_peak_bytes, share.allocations)
+            yield f"{' '.join(f'{number:>12,}' for number in numbers)}  {share.name}"
+        yield from _left(report, len(found))
+
+    return lines
+
+
+def _timeline(report: UsageReport) -> Iterator[str]:
+    """Yields a bar for each part of the log, as long as the most bytes that were live in it."""
+    buckets, most = report.timeline.buckets, max((one.most_bytes for one in report.timeline.buckets), default=0)
+    yield ""
+    yield f"live bytes over {report.timeline.unit}: least, most of each part" if buckets else "timeline: no event"
+    step = -(-len(buckets) // _ROWS) or 1
+    for start in range(0, len(buckets), step):
+        part = buckets[start : start + step]
+        least, top = min(one.least_bytes for one in part), max(one.most_bytes for one in part)
+        bar = "#" * (_BAR * top // most if most else 0)
+        yield f"{part[-1].end:>14,} {least:>12,} {top:>12,}  {bar}".rstrip()
+    for mark in report.marks[: report.limit or None]:
+        yield f"  mark {mark.name} at seq {mark.seq}"
+    yield from _left(report, len(report.marks) + report.marks_left)
+
+
+_SECTIONS: Dict[str, Callable[[UsageReport], Iterator[str]]] = {
+    "tree": _tree,
+    "leaks": _leaks,
+    "top": _sites("most bytes allocated", "bytes", lambda site: site.bytes),
+    "peak": _sites("held at the peak", "at the peak", lambda site: site.at_peak_bytes),
+    "timeline": _timeline,
+    "tasks": _shares("tasks", lambda report: report.tasks),
+    "modules": _shares("modules", lambda report: report.modules),
+    "libraries": _shares("libraries", lambda report: report.libraries),
+    "heaps": _shares("heaps", lambda report: report.heaps),
+    "temporary": _sites("freed before the next allocation", "temporary", lambda site: site.temporary),
+    "flat": _sites("sites by their own peak", "peak", lambda site: site.peak_bytes),
+}
