@@ -45,6 +45,7 @@ NOT_QUICK = (
     "unit/test_recorder_books.py",
     "unit/test_recorder_host.py",
     "unit/test_target_heap.py",
+    "unit/test_uart_frames.py",
     # Ctrl-C at each of thousands of reads.
     "unit/test_interrupted.py::test_ctrl_c_at_any_read_concludes_nothing",
     "unit/test_port_selftest.py",
