@@ -137,7 +137,10 @@ def traced(target: Target, options: Namespace, until: Optional[str] = None) -> P
     grouping = grouping_of(options, LogNames(told), target.program.frames)
     wish = wish_of(options, grouping, until)
     check_marks(wish, told.names)
-    replay, header, imported = Replay(wish, told), found.trace.header, found.trace.info.imported
+    replay, header, info = Replay(wish, told), found.trace.header, found.trace.info
+    imported = info.imported
+    # What is lost came before the mark, if nothing else is lost than what was overwritten.
+    whole_since = wish.since is not None and wish.since[0] == "mark" and info.lost == info.overwritten
     replay.begin(header or NoHeader())
     for event in events:
         replay.event(event)
@@ -146,10 +149,10 @@ def traced(target: Target, options: Namespace, until: Optional[str] = None) -> P
         "ring" if imported is None else imported.source,
         None,
         None if header is None else header.build_id,
-        found.trace.is_whole or (imported is not None and not found.trace.problems),
+        found.trace.is_whole or whole_since or (imported is not None and not found.trace.problems),
         sum(value for one in found.trace.problems for _, value in one.values if isinstance(value, int)),
     )
-    found.skipped += missing(profile)
+    found.skipped += [one for one in missing(profile) if not whole_since]
     hz = None if header is None else header.tick_hz or None
     return Profiled(profile, grouping, replay.live(), source, hz, found.closing())
 

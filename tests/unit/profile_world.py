@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from gdbext.commands import command_named
 from gdbext.commands.parsing import parsed_in_shell
@@ -35,6 +35,16 @@ def _frame(pc: int, call: str) -> Frame:
     function, _, place = call.rpartition(" ") if ":" in call.rpartition(" ")[2] else (call, "", "")
     file, _, line = place.rpartition(":")
     return Frame(pc, function or None, file or None, int(line) if line else None)
+
+
+class _Held:
+    """What was recorded, as a log gives it."""
+
+    def __init__(self, trace: Trace) -> None:
+        self._trace = trace
+
+    def trace(self, wish: object) -> Trace:
+        return self._trace
 
 
 class Running:
@@ -71,7 +81,9 @@ class Running:
         info = TraceInfo(len(self.events), self.lost, first, last, True)
         heaps = {1: HeapName("internal", "internal", 0)}
         trace = Trace(info, tuple(self.events), marks=tuple(self.marks), heap_names=heaps)
-        return Target(FileBytes(Memory(snapshot_of(())), what="a trace"), self.names, trace=trace)
+        target: Any = Target(FileBytes(Memory(snapshot_of(())), what="a trace"), self.names)
+        target.trace, target.log = trace, _Held(trace)
+        return cast(Target, target)
 
     def ask(self, name: str, *words: str) -> Any:
         command = command_named(name)

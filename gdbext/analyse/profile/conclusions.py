@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Optional, Sequence, Tuple
 
-from gdbext.analyse.profile.growth import FREED, GROWS, ONCE
+from gdbext.analyse.profile.growth import GROWS, ONCE
 from gdbext.analyse.profile.holes import Holes
 from gdbext.model.reports.report import Conclusion, Site, UsageTotals
 from gdbext.model.said import Said, said
@@ -53,7 +53,8 @@ def _leak(sites: Sequence[Site], totals: UsageTotals, windows: int, complete: bo
     held = said("leak-held", bytes=totals.live_bytes, blocks=totals.live_blocks, named=named)
     if not windows:
         return Conclusion("leak", "unknown", said("leak-untold", held=held))
-    once = sum(one.live_bytes for one in sites if one.class_ in (ONCE, FREED))
+    size = sum(one.live_bytes for one in sites if one.class_ == ONCE)
+    once = said("leak-once", bytes=size) if size else ""
     return Conclusion("leak", "possible", said("leak-not-growing", held=held, windows=windows, once=once))
 
 

@@ -10,7 +10,8 @@ SENTENCES = {
     "leak-nothing": "nothing was allocated",
     "leak-held": "{bytes:byte} in {blocks:block} are live at the end, most by {named}",
     "leak-untold": "{held}; whether they leak, growth between three marks or over a longer log would tell",
-    "leak-not-growing": "{held}; no site grew in each of {windows:window}; {once:byte} of it grew once and stayed",
+    "leak-not-growing": "{held}; no site grew in each of {windows:window}{once}",
+    "leak-once": "; {bytes:byte} of it grew once and stayed",
     # what the peak is made of
     "peak-made-of": "{bytes:byte}{at}: {parts}{rest}",
     "peak-at": " at seq {seq}",
