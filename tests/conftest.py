@@ -30,6 +30,14 @@ def build_firmware() -> Callable[[str], Path]:
     return firmware.build
 
 
+@pytest.fixture(scope="session", autouse=True)
+def no_cache_of_the_user(tmp_path_factory: pytest.TempPathFactory) -> Generator[None]:
+    """Names of addresses are kept in another folder than the user's, and not from one run of the tests to the next."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 def pytest_itemcollected(item: pytest.Item) -> None:
     """`-m quick` and `-m "not long"` choose by the names of the tests."""
     for marker, applies in (("quick", selection.is_quick), ("long", selection.is_long)):

@@ -19,7 +19,7 @@ _SMALLEST_PIECE = 4 << 10
 _LARGEST_PIECE = 32 << 10  # if a read meets a hole, GDB drops the bytes before it: so many may be read twice
 _NOTICED_SECONDS = 1.0
 _FIRST_PROGRESS_SECONDS = 1.0
-_COUNTED = {"read": "bytes", "heap": "bytes of the heap"}  # what a task counts
+_COUNTED = {"read": "bytes", "heap": "bytes of the heap", "names": "addresses named"}  # what a task counts
 
 
 class Task(NamedTuple):

@@ -11,6 +11,7 @@ from __future__ import annotations
 from itertools import islice
 from typing import Any, Iterator, List, Optional, Sequence, Tuple
 
+from gdbext.symbols.demangle import readable
 from gdbext.symbols.elf_bounds import children_of
 from gdbext.symbols.shapes import DEEPEST, MOST_MEMBERS, Member, Shape, Variable, inside, members_by_name
 
@@ -46,6 +47,16 @@ def name_of(entry: Any) -> Optional[str]:
     """Returns the name of an entry. An inlined function has its name at its declaration or definition."""
     entry = _with("DW_AT_name", entry)
     return None if entry is None else entry.attributes["DW_AT_name"].value.decode("utf-8", "replace")
+
+
+def readable_name_of(entry: Any) -> Optional[str]:
+    """Returns the name of a function, of C++ with its namespaces and classes."""
+    for attribute in ("DW_AT_linkage_name", "DW_AT_MIPS_linkage_name"):
+        named = _with(attribute, entry)
+        mangled = b"" if named is None else named.attributes[attribute].value
+        if mangled.startswith(b"_Z"):
+            return readable(mangled.decode("utf-8", "replace"))
+    return name_of(entry)
 
 
 def _with(attribute: str, entry: Any) -> Any:

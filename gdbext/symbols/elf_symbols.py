@@ -15,10 +15,12 @@ from bisect import bisect_right
 from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
 from gdbext.model.events import Frame, Stack
+from gdbext.model.record import replace
 from gdbext.model.said import Text, said
+from gdbext.symbols.demangle import is_mangled, readable
 from gdbext.symbols.elf_bounds import Budget, Damaged, children_of, dwarf_of, few_calls
 from gdbext.symbols.elf_file import ElfFile
-from gdbext.symbols.elf_shapes import name_of, variable_in
+from gdbext.symbols.elf_shapes import readable_name_of, variable_in
 from gdbext.symbols.shapes import Variable
 
 _FUNCTIONS = ("DW_TAG_subprogram", "DW_TAG_inlined_subroutine")
@@ -29,8 +31,9 @@ _MOST_ROWS = 32  # for one address
 class _Unit:
     """One compilation unit, with its decoded line table."""
 
-    def __init__(self, dwarf: Any, unit: Any) -> None:
+    def __init__(self, dwarf: Any, unit: Any, by_statement: bool) -> None:
         self.unit = unit
+        self._by_statement = by_statement
         with few_calls():
             self.program = dwarf.line_program_for_CU(unit)
         entries = () if self.program is None else self.program.get_entries()
@@ -47,7 +50,8 @@ class _Unit:
         # If several rows have one address, the last that begins a statement counts, as in debuggers. The others are
         # parts of statements that the compiler moved.
         same = (row for row in self.rows[index : max(0, index - _MOST_ROWS) : -1] if row.address == last.address)
-        row = next((row for row in same if row.is_stmt and not row.end_sequence), last)
+        statement = next((row for row in same if row.is_stmt and not row.end_sequence), last)
+        row = statement if self._by_statement else last
         return self.file_name(row.file), row.line or None
 
     def file_name(self, number: int) -> Optional[str]:
@@ -70,10 +74,13 @@ def _text(name: Any) -> str:
 
 
 class ElfSymbols(ElfFile):
-    """The symbols, types and stack frames of a program. Each PC is looked up once."""
+    """The symbols, types and stack frames of a program. Each PC is looked up once. Of several lines at an address, the
+    one counts that debuggers show, or without `by_statement` the one that symbolisers tell.
+    """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, by_statement: bool = True) -> None:
         super().__init__(path)
+        self._by_statement = by_statement
         self._dwarf, self._budget = self._debug_information()
         self._aranges: Any = None
         self._ranges: Optional[List[Tuple[int, int, Any]]] = None
@@ -117,7 +124,7 @@ class ElfSymbols(ElfFile):
                 around = list(_functions_at(unit.unit.get_top_DIE(), place))
                 for entry in reversed(around):
                     inlined = entry.tag == "DW_TAG_inlined_subroutine"
-                    frames.append(Frame(pc, name_of(entry), *where, inlined and entry is not around[0]))
+                    frames.append(Frame(pc, readable_name_of(entry), *where, inlined and entry is not around[0]))
                     if inlined:  # the next frame is at the place of this call
                         called = entry.attributes.get("DW_AT_call_file"), entry.attributes.get("DW_AT_call_line")
                         name = None if called[0] is None else unit.file_name(called[0].value)
@@ -126,7 +133,12 @@ class ElfSymbols(ElfFile):
             self._dwarf, frames = None, []
         except Exception:  # damaged debug information: the symbol table must do
             frames = []
-        return frames or [Frame(pc, self.function_at(address), file, line)]
+        symbol = self.function_at(address)
+        if not frames:
+            return [Frame(pc, None if symbol is None else readable(symbol), file, line)]
+        if symbol is not None and is_mangled(symbol):
+            frames[-1] = replace(frames[-1], function=readable(symbol))
+        return frames
 
     def variable_of(self, function: str, name: str, follow: Sequence[str] = ()) -> Optional[Variable]:
         """Returns a variable of the function's source, with the shapes that the members in `follow` lead to."""
@@ -155,7 +167,7 @@ class ElfSymbols(ElfFile):
         if offset is None:
             return None
         if offset not in self._units:
-            self._units[offset] = _Unit(self._dwarf, self._dwarf.get_CU_at(offset))
+            self._units[offset] = _Unit(self._dwarf, self._dwarf.get_CU_at(offset), self._by_statement)
         return self._units[offset]
 
 

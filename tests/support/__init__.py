@@ -20,6 +20,7 @@ terminal    what a terminal may be given
 gdb         GDB run in batch, and GDB kept open as a session
 mutate      changes to bytes that parsers fall over
 heap_oracle what is true of every sound multi_heap, said a second time
+cpp_program a program of C++ whose names are hard, for any compiler
 named_program small programs that lead to heap images by their symbols
 documents   the documents, and when what they show is what is printed
 schema      holds every report that a test looks at against its JSON Schema

@@ -16,6 +16,17 @@ SENTENCES = {
     "symbols-stripped": (
         "symbols {file} has no symbols: heaps and functions are not found by name; load the ELF that was not stripped"
     ),
+    "symbols-of-other-build": (
+        "{file} is not the program of this log: its build-id is {has}, the log's is {told}: addresses are shown "
+        "without names; give the right --elf"
+    ),
+    "symbols-none-in": (
+        "{file} has no symbols: addresses are shown without names; give the ELF that was not stripped, or "
+        "--symbols DIR with what was split off it"
+    ),
+    "symbols-of-nothing": (
+        "no address of this log lies in the code of {file}: addresses are shown without names; give the right --elf"
+    ),
     "link-to": "link   {whom}",
     "link-fragile": (
         "link   a small stub, as in a chip's panic handler: nothing runs or breaks there; "

@@ -16,6 +16,7 @@ from gdbext.model.machine import Machine, machine_of
 from gdbext.source.known import Known
 from gdbext.source.memory import Memory
 from gdbext.source.snapshot import snapshot_of
+from gdbext.symbols.outside import Outside
 from gdbext.target.files import file_target
 from gdbext.target.rsp import RspBytes
 from gdbext.target.rsp_shell import rsp_target
@@ -145,6 +146,18 @@ def program(*flags: str, of: bytes = b"") -> Callable[[], Any]:
     return report
 
 
+def beside_a_log(build_id: str, *flags: str) -> Callable[[], Any]:
+    """What is said of a program whose log has its addresses in another place, or another build-id."""
+
+    def report() -> Any:
+        with in_a_folder():
+            program = Outside(named_program.build(EMPTY, Path(), *flags).name, build_id=build_id)
+            program.frames_of([BASE])
+            return program.problem
+
+    return report
+
+
 def damaged_program(name: str) -> Callable[[], Any]:
     """A program of which one section claims 2 GiB."""
 
@@ -204,6 +217,9 @@ RECIPES: dict[str, Callable[[], Any]] = {
     "a core of ESP-IDF without heaps": core((BASE, bytes(64)), notes=[ESP_NOTE]),
     "a saved core": saved,
     "another program than the core's": program(of=core_bytes([(BASE, IMAGE)], notes=[ESP_NOTE])),
+    "a log of another build": beside_a_log("0123456789abcdef", "-Wl,--build-id=0xfedcba9876543210"),
+    "a log and a stripped program": beside_a_log("", "-s"),
+    "a log of another program": beside_a_log("", "-g"),
     "a program": program("-g"),
     "a program without lines": program(),
     "a program whose symbols are damaged": damaged_program(".symtab"),

@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Finds the names of files as the compiler was told them: addr2line puts the compiler's folder before each.
+
+Approach: the first entry of each unit of the debug information has the folder in which the compiler ran. A file below
+such a folder gets its name back, unless the line tables have the longer name, too.
+Rejected: pyelftools (its reading of a unit's abbreviations costs some milliseconds, and firmware has 1,000 units).
+Cost: some 10 microseconds a unit.
+Limits: a file in the folder of one unit that another unit, which ran above it, names with that folder loses it.
+"""
+
+from __future__ import annotations
+
+from typing import Dict, Iterable, List, Optional, Tuple
+
+from gdbext.symbols.elf_bounds import bytes_of
+from gdbext.symbols.elf_file import ElfFile
+
+_MOST_UNITS, _MOST_FOLDERS = 1 << 14, 1 << 8
+_MOST_ATTRIBUTES, _LONGEST_NAME = 64, 1 << 12
+_COMPILED_IN, _OFFSETS_BASE = 0x1B, 0x72  # attributes
+_TYPE_UNITS, _SKELETONS = (2, 6), (4, 5)
+# The size of an attribute's value by its form. Others are read by name.
+_SIZES = {
+    0x05: 2, 0x06: 4, 0x07: 8, 0x0B: 1, 0x0C: 1, 0x11: 1, 0x12: 2, 0x13: 4, 0x14: 8, 0x19: 0, 0x21: 0, 0x25: 1,
+    0x26: 2, 0x27: 3, 0x28: 4,
+}  # fmt: skip
+_ADDRESS, _STRING, _UNSIGNED, _INDEX, _LINE_STRING, _CONSTANT = 0x01, 0x08, 0x0F, 0x1A, 0x1F, 0x21
+_OF_OFFSETS = (0x0E, 0x17, _LINE_STRING)  # .debug_str, a section's offset, .debug_line_str
+_INDEXES = (_INDEX, 0x25, 0x26, 0x27, 0x28)
+
+
+def as_compiled(files: Iterable[str], program: ElfFile) -> Dict[str, str]:
+    """Returns for each file below a folder of the compiler its name without the folder."""
+    try:
+        sections = _Sections(program)
+        folders = sorted(sections.folders(), key=len, reverse=True)
+    except Exception:  # on a damaged file pyelftools raises any kind of exception
+        return {}
+    found = {}
+    for file in files:
+        folder = next((one for one in folders if file.startswith(one)), None)
+        if folder is not None and not sections.has_name(file, folder):
+            found[file] = file[len(folder) :]
+    return found
+
+
+class _Sections:
+    """The sections of a program's debug information that have names."""
+
+    def __init__(self, program: ElfFile) -> None:
+        by_name = {section.name: section for section in program.all_sections}
+
+        def data(name: str) -> bytes:
+            return bytes_of(by_name[name], program.file_size * 16) if name in by_name else b""
+
+        self._info, self._abbreviations, self._strings, self._lines, self._line_strings, self._offsets = map(
+            data, (".debug_info", ".debug_abbrev", ".debug_str", ".debug_line", ".debug_line_str", ".debug_str_offsets")
+        )
+        self._mark = "<" if program.byte_order == "little" else ">"
+
+    def has_name(self, file: str, folder: str) -> bool:
+        """Tells whether the line tables have a file, or its folder, by the long name."""
+        above = file.rpartition("/")[0]
+        names = [file] + ([above] if len(above) >= len(folder) else [])
+        return any(self._holds(name.encode("utf-8", "replace") + b"\0") for name in names)
+
+    def _holds(self, name: bytes) -> bool:
+        return name in self._line_strings or name in self._lines
+
+    def folders(self) -> List[str]:
+        """Returns the folders in which the compiler ran, each with a slash at its end."""
+        found: Dict[str, None] = {}
+        at = 0
+        for _ in range(_MOST_UNITS):
+            if at + 4 > len(self._info) or len(found) > _MOST_FOLDERS:
+                break
+            length, start, wide = self._number(at, 4), at + 4, False
+            if length == 0xFFFFFFFF:
+                length, start, wide = self._number(at + 4, 8), at + 12, True
+            try:
+                folder = self._folder(start, wide)
+            except (IndexError, ValueError):
+                folder = None
+            if folder:
+                found[folder.rstrip("/") + "/"] = None
+            at = start + length
+        return list(found)
+
+    def _number(self, at: int, size: int) -> int:
+        if at + size > len(self._info):
+            raise IndexError
+        return int.from_bytes(self._info[at : at + size], "little" if self._mark == "<" else "big")
+
+    def _folder(self, at: int, wide: bool) -> Optional[str]:
+        """Reads the head of a unit and its first entry."""
+        version, word = self._number(at, 2), 8 if wide else 4
+        if version >= 5:
+            kind, address, table, at = self._info[at + 2], self._info[at + 3], self._number(at + 4, word), at + 4 + word
+            if kind in _TYPE_UNITS:
+                return None
+            at += 8 if kind in _SKELETONS else 0
+        else:
+            table, address, at = self._number(at + 2, word), self._info[at + 2 + word], at + 3 + word
+        code, at = _leb(self._info, at)
+        base = 2 * word
+        for name, form in self._attributes(table, code):
+            value, at = self._value(form, at, word, address)
+            if name == _OFFSETS_BASE:
+                base = value
+            elif name == _COMPILED_IN:
+                return self._text(form, value, base, word)
+        return None
+
+    def _attributes(self, at: int, code: int) -> List[Tuple[int, int]]:
+        """Returns names and forms of the attributes of an abbreviation."""
+        data = self._abbreviations
+        for _ in range(_MOST_UNITS):
+            number, at = _leb(data, at)
+            _, at = _leb(data, at)
+            at += 1
+            found: List[Tuple[int, int]] = []
+            while len(found) < _MOST_ATTRIBUTES:
+                name, at = _leb(data, at)
+                form, at = _leb(data, at)
+                if form == _CONSTANT:
+                    _, at = _leb(data, at)
+                if not name and not form:
+                    break
+                found.append((name, form))
+            if number == code or not number:
+                return found
+        return []
+
+    def _value(self, form: int, at: int, word: int, address: int) -> Tuple[int, int]:
+        """Returns the number in an attribute, of a text in its place the place, and where the next attribute is."""
+        if form in (_UNSIGNED, _INDEX):
+            return _leb(self._info, at)
+        if form == _STRING:
+            return at, self._info.index(b"\0", at) + 1
+        size = word if form in _OF_OFFSETS else address if form == _ADDRESS else _SIZES.get(form)
+        if size is None:
+            raise IndexError
+        return self._number(at, size), at + size
+
+    def _text(self, form: int, value: int, base: int, word: int) -> str:
+        if form == _STRING:
+            data = self._info
+        elif form == _LINE_STRING:
+            data = self._line_strings
+        else:
+            data = self._strings
+        if form in _INDEXES:
+            place = base + value * word
+            value = int.from_bytes(self._offsets[place : place + word], "little" if self._mark == "<" else "big")
+        end = data.find(b"\0", value, value + _LONGEST_NAME)
+        return data[value : max(value, end)].decode("utf-8", "replace")
+
+
+def _leb(data: bytes, at: int) -> Tuple[int, int]:
+    """Reads a number of 7 bits a byte. Returns it, and where it ends."""
+    value, shift = 0, 0
+    while shift < 70:
+        value |= (data[at] & 0x7F) << shift
+        at, shift = at + 1, shift + 7
+        if not data[at - 1] & 0x80:
+            break
+    return value, at
