@@ -85,6 +85,16 @@ extern struct memtrace_header *memtrace_ring;
  * a ring that was there goes on. */
 bool memtrace_init(void *memory, size_t bytes, const struct memtrace_config *config);
 
+/* As memtrace_init, in memory that outlives a reset and that the start-up code leaves alone: the ring of the run before stays. The
+ * memory has two halves, which runs use in turn, so each ring gets half of it; header.run counts the starts. What stands there may be
+ * anything: of another build, cut short by the reset, or what RAM holds after power was off. Nothing outside of `memory` is written. */
+bool memtrace_init_retained(void *memory, size_t bytes, const struct memtrace_config *config);
+
+/* The ring of the run before, or NULL: there is none. Its header says of which kind of machine it is, and where its tables are: both were
+ * checked, and each table lies within total_size bytes. What the tables hold may be damaged: a reader bounds each number that it takes
+ * from them. It stays until the next but one start. */
+const struct memtrace_header *memtrace_previous(void);
+
 /* `block` NULL records a failed allocation of `size`, of 0 nothing. `heap` is the number of the heap or capability, 0..31. A caller
  * whose `pc` is 0 is not known. */
 void memtrace_alloc(struct memtrace_caller caller, void *block, size_t size, unsigned heap);

@@ -7,6 +7,8 @@
  * Rejected: fixed arrays sized at compile time (the user knows his memory, not we his tables).
  * Assumptions: nobody else records while it runs.
  */
+#include "init.h"
+
 #include <string.h>
 
 #include "frames.h"
@@ -14,30 +16,20 @@
 #include "names.h"
 
 #define NAMES_DEFAULT 32u
-#define NAMES_MAX 250u
 #define STACK_BYTES_MIN (64u * (uint32_t)sizeof(memtrace_word))
-#define EVEN (sizeof(memtrace_word) == 8 ? ~1u : ~0u)            /* tables of 32-bit words in front of wider ones */
-#define INDEX_WORDS 16u                                          /* of the arena, for each word of its index */
-#define MEMORY_MAX ((size_t)EVENTS_MAX * sizeof(memtrace_event)) /* what is more stays unused */
+#define EVEN (sizeof(memtrace_word) == 8 ? ~1u : ~0u) /* tables of 32-bit words in front of wider ones */
+#define INDEX_WORDS 16u                               /* of the arena, for each word of its index */
 #define STACK_BYTES_MAX \
     (sizeof(memtrace_word) == 8 ? MEMORY_MAX : (STACK_MASK & ~(memtrace_word)1) * sizeof(memtrace_word))
 
-/* The start of struct memtrace_header but for the magic's first byte: an image of the program is no ring. */
-struct description {
-    uint8_t magic[8];
-    uint8_t byte_order, pointer_size, arch, abi;
-    uint16_t version, header_size;
-    uint8_t event_size, flags, size_bits, stack_bits, context_bits, time_bits, seq_bits, core_bits;
-};
-
-_Static_assert(sizeof(struct description) == offsetof(struct memtrace_header, self), "the header's start");
-_Static_assert(offsetof(struct description, event_size) == offsetof(struct memtrace_header, event_size),
+_Static_assert(sizeof(struct ring_description) == offsetof(struct memtrace_header, self), "the header's start");
+_Static_assert(offsetof(struct ring_description, event_size) == offsetof(struct memtrace_header, event_size),
                "and its order");
 _Static_assert(offsetof(struct recorder, names) % 8u == 0, "tables are aligned to 8 bytes");
 _Static_assert(MEMTRACE_PORT_CORES <= 1u << MEMTRACE_CORE_BITS, "cores that an event can name");
 _Static_assert(STACK_BYTES_MIN / sizeof(memtrace_word) > MEMTRACE_DEPTH + 2u, "any stack fits an empty arena");
 
-static const struct description description = {
+const struct ring_description ring_description = {
     .magic = {0, MEMTRACE_MAGIC_REST},
     .byte_order = __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? MEMTRACE_LITTLE : MEMTRACE_BIG,
     .pointer_size = sizeof(uintptr_t),
@@ -94,7 +86,7 @@ static void recorder_fill(struct recorder *ring, const struct tables *tables)
 {
     struct memtrace_header *header = &ring->header;
     char *base = (char *)ring;
-    memcpy(header, &description, sizeof description);
+    memcpy(header, &ring_description, sizeof ring_description);
     header->self = (uintptr_t)header;
     header->total_size = tables->events.offset + tables->events.count * (uint32_t)sizeof(memtrace_event);
     header->tick_hz = MEMTRACE_PORT_TICK_HZ;

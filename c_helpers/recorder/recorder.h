@@ -21,7 +21,6 @@
 
 #define LAP_UNIT ((uint32_t)1 << MEMTRACE_INDEX_BITS)
 #define INDEX_MASK (LAP_UNIT - 1u)
-#define EVENTS_MIN 8u
 #define EVENTS_MAX ((uint32_t)1 << 19)
 #define RESERVATION_NONE UINT32_MAX
 

@@ -13,7 +13,7 @@ from typing import Callable, Iterator, List, Optional, Sequence, Tuple
 
 from gdbext.collect.absent import no_heap, why_no_heap, wrong_files
 from gdbext.collect.collected import Collected
-from gdbext.collect.traces import NoRing, read_trace, with_task_lists
+from gdbext.collect.traces import NoRing, read_trace, read_trace_before, with_task_lists
 from gdbext.heap.allocator import LARGEST_HEAP, Named
 from gdbext.heap.facts import HeapFacts
 from gdbext.heap.registry import ALLOCATORS, AUTO, KINDS, complete, find_named, read_heap
@@ -33,7 +33,8 @@ _MOST_HOLES_SHOWN = 8
 def collect_trace(target: Target, wanted: Namespace) -> Collected:
     """Reads the trace alone, by the options TRACE of arguments.py. If there is none, the reason is in `skipped`."""
     found = Collected(target)
-    read_trace(found, wanted, span_of(target, wanted), lru_cache(lambda: find_heaps(target)))
+    read = read_trace_before if _of_run_before(wanted) else read_trace
+    read(found, wanted, span_of(target, wanted), lru_cache(lambda: find_heaps(target)))
     target.bytes.memory().require_whole()  # a free that was not read would make a block look live
     return found
 
@@ -41,7 +42,8 @@ def collect_trace(target: Target, wanted: Namespace) -> Collected:
 def collect(target: Target, wanted: Namespace, needed: bool = True) -> Collected:
     """Reads the trace, then the heaps with the blocks that the trace proves, by the options SOURCES of arguments.py.
 
-    The range of --search may hold a ring, heaps, or both. Raises UserError if a heap is needed and none is found.
+    The range of --search may hold a ring, heaps, or both. With --previous the trace is that of the run before, and no
+    heap is read. Raises UserError if a heap is needed and none is found.
     Raises KeyboardInterrupt if Ctrl-C came before the trace was read or a heap was found.
     """
     memory = target.bytes.memory()
@@ -50,6 +52,13 @@ def collect(target: Target, wanted: Namespace, needed: bool = True) -> Collected
     asked = [region_named(text, target.bytes.address) for text in dict.fromkeys(wanted.heap)]
     pools = [_pair(target, f"--pool {text}", text) for text in dict.fromkeys(wanted.pool)]
     named = lru_cache(lambda: find_heaps(target))
+    if _of_run_before(wanted):
+        if asked or pools:
+            raise UserError("--previous reads the trace of the run before: the heaps that are here now are not its")
+        read_trace_before(found, wanted, span, named)
+        memory.require_whole()
+        found.skipped.append(Skipped("heaps", said("heaps-of-this-run")))
+        return found
     try:
         read_trace(found, wanted, span, named)
         memory.require_whole()
@@ -77,6 +86,11 @@ def collect(target: Target, wanted: Namespace, needed: bool = True) -> Collected
     if found.heaps and wanted.ring is None and wanted.search is None:
         with_task_lists(found)
     return found
+
+
+def _of_run_before(wanted: Namespace) -> bool:
+    """Tells whether --previous is given. Not every command has it."""
+    return bool(getattr(wanted, "previous", False))
 
 
 def find_heaps(target: Target) -> Named:

@@ -20,7 +20,7 @@ from gdbext.target.target import Target
 from gdbext.trace.format import HEADER_BYTES
 from gdbext.trace.idf_heap_trace import HEAP_TRACING, SOURCE, STATICS, books_of, read_records
 from gdbext.trace.idf_task_stats import TASK_TRACKING, lists_of, read_owners
-from gdbext.trace.ring import find_rings, read_ring, search_rings
+from gdbext.trace.ring import find_rings, read_before, read_ring, search_rings
 
 _FIRST_LOOK = 4096
 _SYMBOL = "memtrace_ring"
@@ -50,6 +50,24 @@ def read_trace(found: Collected, wanted: Namespace, span: Optional[Span], named:
         found.skipped.append(Skipped("trace", problem.why))
     if found.trace.header is None and unasked and target.program.address_of(HEAP_TRACING) is not None:
         _read_records(found, named)
+
+
+def read_trace_before(found: Collected, wanted: Namespace, span: Optional[Span], named: Callable[[], Named]) -> None:
+    """Reads the trace of the run before, which outlived a reset. UserError if there is none."""
+    if found.target.trace is not None:
+        raise UserError("--previous asks the ring of a target for the run before; this is a log")
+    address = ring_address(found.target, wanted, span, named)
+    if not address:
+        raise NoRing(_no_ring(address))
+    try:
+        found.trace = read_before(found.memory, address)
+    except Trouble as problem:
+        raise NoRing(problem.why) from None
+    _compare_builds(found)
+
+
+def _no_ring(address: Optional[int]) -> Said:
+    return said("no-ring-symbol") if address is None else said("ring-not-started")
 
 
 def ring_address(target: Target, wanted: Namespace, span: Optional[Span], named: Callable[[], Named]) -> Optional[int]:
@@ -113,15 +131,19 @@ def _newest_ring(memory: Memory) -> Optional[int]:
 def _read_ring(found: Collected, address: Optional[int]) -> None:
     """Reads the ring at an address as the trace. If it cannot, adds the reason to `skipped`."""
     if not address:
-        why = said("no-ring-symbol") if address is None else said("ring-not-started")
-        found.skipped.append(Skipped("trace", why))
+        found.skipped.append(Skipped("trace", _no_ring(address)))
         return
     try:
-        found.trace = trace = read_ring(found.memory, address)
+        found.trace = read_ring(found.memory, address)
     except Trouble as problem:
         found.skipped.append(Skipped("trace", said("no-ring", place=address, why=problem.why)))
         return
-    recorded = "" if trace.header is None else trace.header.build_id
+    _compare_builds(found)
+
+
+def _compare_builds(found: Collected) -> None:
+    """Adds to `skipped` that the program loaded here is not the one that recorded, if that is so."""
+    recorded = "" if found.trace.header is None else found.trace.header.build_id
     loaded = found.target.program.build_id()
     if loaded and recorded.strip("0") and loaded != recorded:
         found.skipped.append(Skipped("symbols", said("wrong-program")))

@@ -70,4 +70,9 @@ SCAN = Argument(
     {"action": "append", "default": [], "metavar": "START,END", "type": _scan},
 )
 TRACE = (RING, SEARCH)
+PREVIOUS = Argument(
+    "--previous",
+    "read the trace of the run before, which the recorder kept over the reset, in place of this run's; no heap is read",
+    {"action": "store_true"},
+)
 SOURCES = (HEAP, POOL, *TRACE, RSP)

@@ -4,16 +4,17 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from typing import List, Optional, Tuple
+from typing import Iterator, List, Optional, Tuple
 
 from gdbext.analyse.check import list_blocks
 from gdbext.collect.collect import collect
 from gdbext.collect.collected import Collected
 from gdbext.collect.owners import Owners
-from gdbext.commands.arguments import ALL, CALLER, LIMIT, SIZE, SOURCES, TASK, WHERE
+from gdbext.commands.arguments import ALL, CALLER, LIMIT, PREVIOUS, SIZE, SOURCES, TASK, WHERE
 from gdbext.commands.check import damaged_heaps
 from gdbext.commands.command import Argument, Command
 from gdbext.commands.filters import Bounds, called_by, is_named, limit_of, where_asked, why_empty, within
+from gdbext.model.events import Owner
 from gdbext.model.reports.blocks import BlockEntry, BlocksReport, BlocksTotal
 from gdbext.model.said import said
 from gdbext.report.text.blocks import blocks_lines
@@ -46,6 +47,9 @@ def analyse(wanted: Wanted, options: Namespace) -> BlocksReport:
             entry = BlockEntry(heap, block.payload, block.raw, block.size, block.requested, block.state, owner)
             tasks.append(None if owner is None else owner.task)
             kept += [entry] if _matches(options, where, entry) else []
+    if found.trace.is_past:
+        kept = [entry for entry in _left_by(found) if _matches(options, where, entry)]
+        tasks = [life.task for life in found.trace.history.live()]
     total = BlocksTotal(len(kept), sum(entry.size for entry in kept))
     shown = kept[: limit_of(options, target.settings.limit)]
     empty = why_empty(options, said("blocks-found", blocks=len(tasks)), tasks) if tasks else (said("no-blocks"),)
@@ -56,7 +60,18 @@ def analyse(wanted: Wanted, options: Namespace) -> BlocksReport:
 
 def lacking(report: BlocksReport) -> str:
     """Returns what could not be read at all."""
-    return "" if report.heaps else "heap"
+    past = report.trace is not None and report.trace.past
+    return "" if report.heaps or past else "heap"
+
+
+def _left_by(found: Collected) -> Iterator[BlockEntry]:
+    """Yields the blocks that the run before had not freed, as far as its trace tells, each in the size that was asked
+    for. The address of their heap is not known.
+    """
+    for life in sorted(found.trace.history.live(), key=lambda life: life.payload):
+        size = life.size or 0
+        owner = Owner(life.seq, life.task, found.target.frames(life.allocated), life.module)
+        yield BlockEntry(0, life.payload, life.payload, size, life.size, "used", owner)
 
 
 def _matches(options: Namespace, where: Optional[Bounds], entry: BlockEntry) -> bool:
@@ -71,6 +86,6 @@ def _matches(options: Namespace, where: Optional[Bounds], entry: BlockEntry) -> 
 
 
 COMMAND = Command(
-    __name__, __doc__, (*SOURCES, SIZE, _STATE, TASK, WHERE, CALLER, LIMIT, ALL), collect_blocks, analyse, blocks_lines,
-    BlocksReport, lacking=lacking,
+    __name__, __doc__, (*SOURCES, PREVIOUS, SIZE, _STATE, TASK, WHERE, CALLER, LIMIT, ALL), collect_blocks, analyse,
+    blocks_lines, BlocksReport, lacking=lacking,
 )  # fmt: skip

@@ -18,7 +18,7 @@ from gdbext.collect.collected import Collected
 from gdbext.collect.given import given_at_stop
 from gdbext.collect.owners import Owners
 from gdbext.collect.stacks import full_stacks
-from gdbext.commands.arguments import SOURCES
+from gdbext.commands.arguments import PREVIOUS, SOURCES
 from gdbext.commands.command import Argument, Command
 from gdbext.heap.allocator import Unreadable
 from gdbext.heap.around import fetch_around
@@ -54,7 +54,8 @@ def collect_broken(target: Target, options: Namespace) -> Broken:
             places = [(fault.address, fault.length) for fault in broken]
             fetch_around(found.memory, places, facts.start, facts.layout.behind)
     damaged = [fault.address for _, broken in faults for fault in broken]
-    return Broken(found, faults, given_at_stop(found), full_stacks(found, damaged))
+    given = None if found.trace.is_past else given_at_stop(found)  # the stop is of this run
+    return Broken(found, faults, given, full_stacks(found, damaged))
 
 
 def analyse(broken: Broken, options: Namespace) -> CheckReport:
@@ -70,7 +71,8 @@ def analyse(broken: Broken, options: Namespace) -> CheckReport:
     plan = plan_damage(heaps, found.trace, found.memory.source.pointer_size)
     if plan is not None:
         target.debugger.last_damage = plan  # `memtrace watch` needs it after a restart, when the trace is gone
-    asserted = operation().assertion if damaged or target.debugger.at_death else found.trace.assertion
+    dies = damaged or (target.debugger.at_death and not found.trace.is_past)
+    asserted = operation().assertion if dies else found.trace.assertion
     return CheckReport(*found.closing(), asserted, tuple(heaps), answer(heaps))
 
 
@@ -135,5 +137,5 @@ def exit_status(report: CheckReport) -> int:
 
 
 COMMAND = Command(
-    __name__, __doc__, (*SOURCES, _BLOCKS), collect_broken, analyse, check_lines, CheckReport, exit_status
+    __name__, __doc__, (*SOURCES, PREVIOUS, _BLOCKS), collect_broken, analyse, check_lines, CheckReport, exit_status
 )

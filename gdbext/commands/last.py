@@ -10,7 +10,7 @@ from gdbext.analyse.last import find_place, life_of
 from gdbext.collect.collect import collect
 from gdbext.collect.collected import Collected
 from gdbext.collect.owners import Owners
-from gdbext.commands.arguments import ADDRESS, ALL, LIMIT, SOURCES
+from gdbext.commands.arguments import ADDRESS, ALL, LIMIT, PREVIOUS, SOURCES
 from gdbext.commands.command import Command
 from gdbext.commands.filters import limit_of
 from gdbext.model.events import Generation
@@ -59,4 +59,6 @@ def _owned(owners: Owners, place: Optional[Place], lives: Tuple[Generation, ...]
     )
 
 
-COMMAND = Command(__name__, __doc__, (ADDRESS, *SOURCES, LIMIT, ALL), collect_asked, analyse, last_lines, LastReport)
+COMMAND = Command(
+    __name__, __doc__, (ADDRESS, *SOURCES, PREVIOUS, LIMIT, ALL), collect_asked, analyse, last_lines, LastReport
+)

@@ -11,7 +11,7 @@ from gdbext.collect.collect import collect
 from gdbext.collect.collected import Collected
 from gdbext.collect.owners import Owners
 from gdbext.collect.roots import Scan, collect_scan
-from gdbext.commands.arguments import ALL, LIMIT, SCAN, SOURCES
+from gdbext.commands.arguments import ALL, LIMIT, PREVIOUS, SCAN, SOURCES
 from gdbext.commands.check import damaged_heaps
 from gdbext.commands.command import Argument, Command
 from gdbext.commands.filters import is_named, limit_of
@@ -34,6 +34,8 @@ Lost = Tuple[Collected, Optional[Scan]]  # heaps and trace, and the scan for poi
 
 def collect_lost(target: Target, options: Namespace) -> Lost:
     """Reads the heaps and the trace. With --unreachable, also reads all memory that may hold pointers."""
+    if options.previous and options.unreachable:
+        raise UserError("--unreachable looks at memory as it is now: of the run before only the trace is left")
     found = collect(target, options, needed=options.unreachable)
     return found, collect_scan(found, chain(*options.scan)) if options.unreachable else None
 
@@ -117,6 +119,6 @@ def lacking(report: LeaksReport) -> str:
 
 
 COMMAND = Command(
-    __name__, __doc__, (_UNREACHABLE, _SINCE, SCAN, *SOURCES, LIMIT, ALL), collect_lost, analyse, leaks_lines,
+    __name__, __doc__, (_UNREACHABLE, _SINCE, SCAN, *SOURCES, PREVIOUS, LIMIT, ALL), collect_lost, analyse, leaks_lines,
     LeaksReport, lacking=lacking,
 )  # fmt: skip

@@ -9,7 +9,7 @@ from typing import Optional, Tuple
 
 from gdbext.collect.collect import collect_trace
 from gdbext.collect.collected import Collected
-from gdbext.commands.arguments import ALL, CALLER, LIMIT, RSP, SIZE, TASK, TRACE, WHERE
+from gdbext.commands.arguments import ALL, CALLER, LIMIT, PREVIOUS, RSP, SIZE, TASK, TRACE, WHERE
 from gdbext.commands.command import Argument, Command
 from gdbext.commands.filters import (
     Bounds,
@@ -86,6 +86,6 @@ def lacking(report: LogReport) -> str:
 
 
 COMMAND = Command(
-    __name__, __doc__, (*TRACE, RSP, _KIND, SIZE, TASK, WHERE, CALLER, _SEQ, LIMIT, ALL), collect_events, analyse,
-    log_lines, LogReport, lacking=lacking,
+    __name__, __doc__, (*TRACE, PREVIOUS, RSP, _KIND, SIZE, TASK, WHERE, CALLER, _SEQ, LIMIT, ALL), collect_events,
+    analyse, log_lines, LogReport, lacking=lacking,
 )  # fmt: skip

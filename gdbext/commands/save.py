@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import os
 from argparse import Namespace
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Iterator, List, Sequence, Tuple
 
 from gdbext.collect.collect import collect
@@ -27,7 +27,7 @@ from gdbext.model.errors import UserError
 from gdbext.model.record import replace
 from gdbext.model.reports.base import Skipped
 from gdbext.model.reports.save import SaveReport
-from gdbext.model.said import said
+from gdbext.model.said import Trouble, said
 from gdbext.report.sentences import words
 from gdbext.report.text.save import save_lines
 from gdbext.source.core import Note
@@ -38,6 +38,7 @@ from gdbext.source.registers import auxiliary_note, prstatus, stack_pointer
 from gdbext.source.replace import CORES, place_of, write_file
 from gdbext.source.saved import Saved, saved_notes
 from gdbext.target.target import Live, Registers, Target
+from gdbext.trace.ring import header_before
 
 _FILE = Argument("file", "the file to write; a core that is there is replaced", {"metavar": "FILE"})
 _LARGEST_SECTION = 1 << 20
@@ -123,6 +124,10 @@ def _own_notes(found: Collected) -> List[Note]:
     if header is not None:
         memory.fetch(header.address, header.total_size)
         ring = memory.snapshot.prefix(header.address, header.total_size)
+        if header.previous:
+            with suppress(Trouble):  # the file says as much as the target did
+                before = header_before(memory, header)
+                memory.fetch(before.address, before.total_size)
     heaps = [heap.region for heap in found.heaps] + [heap.region for heap in found.unreadable]
     missing = [(item.check, words(item.why)) for item in found.skipped if item.check == "heaps"]
     told = target.debugger.operation()

@@ -10,15 +10,17 @@ from gdbext.analyse.recognised import evidence_of
 from gdbext.collect.collect import collect
 from gdbext.collect.collected import Collected
 from gdbext.collect.requests import REQUESTED
-from gdbext.commands.arguments import SOURCES
+from gdbext.commands.arguments import PREVIOUS, SOURCES
 from gdbext.commands.command import Command
 from gdbext.kernel.freertos import Tasks, read_tasks
 from gdbext.model.reports.base import Skipped
 from gdbext.model.reports.status import HeapStatus, RingStatus, StatusReport
-from gdbext.model.said import Text, said
+from gdbext.model.said import Said, Text, Trouble, said
 from gdbext.report.text.status import status_lines
+from gdbext.source.memory import Memory
 from gdbext.target.target import Target
-from gdbext.trace.format import Header
+from gdbext.trace.format import FROZEN, STATES, Header
+from gdbext.trace.ring import header_before, message_of
 
 _MOST_TASKS = 16
 
@@ -49,7 +51,8 @@ def analyse(seen: Tuple[Collected, Tasks], options: Namespace) -> StatusReport:
     parts = (*target.bytes.facts(), *target.program.facts(), *target.debugger.facts())
     lines = (*parts, *known, *_kernel(tasks))
     found.skipped += [Skipped("tasks", problem) for problem in tasks.problems]
-    return StatusReport(*found.closing(), tuple(heaps), _ring(found.trace.header), lines)
+    ring = _ring(found.memory, found.trace.header)
+    return StatusReport(*found.closing(), tuple(heaps), ring, lines)
 
 
 def _kernel(tasks: Tasks) -> Tuple[Text, ...]:
@@ -62,12 +65,28 @@ def _kernel(tasks: Tasks) -> Tuple[Text, ...]:
     return (said("kernel-tasks", count=len(tasks.tasks), sure=sure, tasks=shown, more=more),)
 
 
-def _ring(header: Optional[Header]) -> Optional[RingStatus]:
+def _ring(memory: Memory, header: Optional[Header]) -> Optional[RingStatus]:
     if header is None:
         return None
     used, size = header.stack_words_used, header.tables["stacks"].entries
     pending, obeyed = REQUESTED.get(header.request), header.request_done
-    return RingStatus(header.address, header.capacity, min(used, size), size, header.build_id, pending, obeyed)
+    return RingStatus(
+        header.address, header.capacity, min(used, size), size, header.build_id, pending, obeyed,
+        header.run, header.previous or None, _before(memory, header) if header.previous else None,
+    )  # fmt: skip
+
+
+def _before(memory: Memory, header: Header) -> Said:
+    """Says what the run before left: its assertion, if it ended in one."""
+    try:
+        before = header_before(memory, header)
+    except Trouble as problem:
+        return said("no-run-kept", why=problem.why)
+    if before.state == FROZEN:
+        text, function = message_of(before.assert_text), before.assert_function
+        return said("run-before-asserted", run=before.run, function=function, text=text)
+    state = STATES.get(before.state, f"state {before.state}")
+    return said("run-before", run=before.run, events=before.issued, state=state)
 
 
 def lacking(report: StatusReport) -> str:
@@ -76,4 +95,6 @@ def lacking(report: StatusReport) -> str:
     return "" if read else "heap and no trace"
 
 
-COMMAND = Command(__name__, __doc__, SOURCES, collect_seen, analyse, status_lines, StatusReport, lacking=lacking)
+COMMAND = Command(
+    __name__, __doc__, (*SOURCES, PREVIOUS), collect_seen, analyse, status_lines, StatusReport, lacking=lacking
+)

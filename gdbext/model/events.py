@@ -92,6 +92,8 @@ class TraceInfo(Record):
     names_full: int = 0
     live_full: int = 0
     imported: Optional[Imported] = None
+    run: int = 0  # number of this start of the program; 0 if nobody counts them
+    past: bool = False  # true if it is the trace of the run before, of which no heap is left
 
 
 class Assertion(Record):

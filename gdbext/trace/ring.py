@@ -20,6 +20,7 @@ from itertools import islice
 from typing import Dict, Iterator, List, Optional, Tuple
 
 from gdbext.model.events import Assertion, Event, Generation, HeapName, TraceInfo
+from gdbext.model.record import replace
 from gdbext.model.said import Trouble, said
 from gdbext.source.memory import Memory
 from gdbext.source.snapshot import Snapshot
@@ -63,6 +64,25 @@ def read_ring(memory: Memory, address: int) -> Trace:
             entries = min(table.entries, written.get(name, table.entries))
             memory.fetch(header.address + table.offset, entries * table.entry_size)
     return _Ring(memory, header).trace()
+
+
+def read_before(memory: Memory, address: int) -> Trace:
+    """Returns the trace of the run before that of the ring at `address`, or raises Trouble."""
+    trace = read_ring(memory, header_before(memory, _read_header(memory, address)).address)
+    return trace if trace.info is None else replace(trace, info=replace(trace.info, running=False, past=True))
+
+
+def header_before(memory: Memory, header: Header) -> Header:
+    """Returns the header of the run before, or raises Trouble. It must lie right beside this ring: runs take turns in
+    two halves of one memory, and nothing else is read because a header says so.
+    """
+    if not header.previous:
+        raise Trouble(said("none-kept-before", place=header.address))
+    unused = abs(header.previous - header.address) - header.total_size
+    if not 0 <= unused < 2 * header.event_size:
+        raise Trouble(said("run-before-elsewhere", place=header.previous))
+    memory.allow_named(header.previous, header.previous + HEADER_BYTES)
+    return _read_header(memory, header.previous)
 
 
 def read_newest(memory: Memory, address: int, count: int) -> Tuple[Event, ...]:
@@ -122,7 +142,7 @@ def search_rings(memory: Memory) -> Tuple[List[Header], List[Tuple[int, int]]]:
         headers.update(islice(_headers_in(data, low, 0, len(data)), _MOST_RINGS - len(headers)))
     home = [header for address, header in headers.items() if header.address == address and not header.is_log]
     copies = [(address, header.address) for address, header in headers.items() if header.address != address]
-    return sorted(home, key=lambda header: (header.time or 0, header.issued), reverse=True), copies
+    return sorted(home, key=lambda header: (header.run, header.time or 0, header.issued), reverse=True), copies
 
 
 class _Ring:
@@ -305,6 +325,7 @@ class _Ring:
             stacks_full=header.stacks_full,
             names_full=header.names_full,
             live_full=header.live_full,
+            run=header.run,
         )
 
 

@@ -15,6 +15,11 @@ _RING = {
     "table-entries": "the table of {table} has entries of {entry:byte}",
     "table-outside": "the table of {table} lies outside the ring",
     "total-size": "a ring of {total:byte} has tables of {tables:byte}",
+    "none-kept-before": (
+        "the ring at {place:#x} keeps no run before it: start the recorder with memtrace_init_retained, "
+        "in memory that outlives a reset"
+    ),
+    "run-before-elsewhere": "the run before would lie at {place:#x}, which is not beside this ring",
     "ring-capacity": "room for {events:event}",
 }
 _LOG = {

@@ -52,6 +52,11 @@ class Trace(Record):
         return History(lives=lives)
 
     @property
+    def is_past(self) -> bool:
+        """Tells whether it is of the run before: no heap that is here now is one of its heaps."""
+        return self.info is not None and self.info.past
+
+    @property
     def is_whole(self) -> bool:
         """Tells whether it holds every event since the recorder began."""
         return self.header is not None and self.info is not None and self.info.lost == self.info.half_written == 0

@@ -37,7 +37,7 @@ FOLDERS = ("c_helpers/include", "c_helpers", "tests/target/rv32_virt", "tests/ta
 BASE = ["-DMEMTRACE_FILTERS=0", "-DMEMTRACE_LIVE=0"]
 SMALL = ["-msave-restore"]  # what docs/how-to/porting.md recommends with -Os
 # What a program gets only if it calls it: the linker leaves the others out.
-OPTIONAL = {"labels": "names of heaps and tags"}
+OPTIONAL = {"labels": "names of heaps and tags", "retained": "the run before"}
 DEEPEST = 16
 # An instruction with the relocation of a call; a far call is a pair, whose second half says whether it links.
 CALL = re.compile(
@@ -126,8 +126,9 @@ def _text_bytes(defines: list[str], optimise: str = "-Os", only: str | None = No
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         made = _compile(folder, defines, optimise)
-        objects = [str(path) for path in made]
-        counted = [str(path) for path in made if path.stem == only or (only is None and path.stem not in OPTIONAL)]
+        linked = [path for path in made if only is not None or path.stem not in OPTIONAL]  # as the linker leaves it
+        objects = [str(path) for path in linked]
+        counted = [str(path) for path in linked if only in (None, path.stem)]
         elf = str(folder / "linked.elf")
         script = [
             "-T",

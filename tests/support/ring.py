@@ -35,6 +35,8 @@ class Ring:
     abi: int = 1
     code_region: int = 0
     required: int = 0
+    run: int = 0
+    previous: int = 0
 
     def __post_init__(self) -> None:
         self.moment = self.time  # of the last sync record
@@ -150,5 +152,5 @@ class Ring:
         parts.append(struct.pack(mark + "4I", self.moment & 0xFFFFFFFF, self.moment >> 32, max(0, reservation), line))
         parts.append(struct.pack("96s32s", text.encode(), function.encode()))
         parts.append(struct.pack(mark + "II", self.moment & 0xFFFFFFFF, self.code_region))
-        parts.append(struct.pack(mark + "2IQ4I", self.required, 0, 0, 0, 0, 0, 0))
+        parts.append(struct.pack(mark + "2IQ2IQ", self.required, self.run, 0, 0, 0, self.previous))
         return b"".join(parts)

@@ -126,6 +126,10 @@ VARIANTS = {
     "base": Variant("no filters, no live table", defines=BASE_FEATURES),
     "bench": Variant("base features; counts instructions per event", defines=(*BASE_FEATURES, "-DMEMTRACE_TEST_BENCH")),
     "bench-full": Variant("all features; counts instructions per event", defines=("-DMEMTRACE_TEST_BENCH",)),
+    "retained": Variant(
+        "starts again after an assertion, and keeps the ring of the run before; tags",
+        defines=("-DMEMTRACE_TEST_RETAINED", "-DMEMTRACE_TAGS=1"),
+    ),
     "bench-tags": Variant("the same with tags", defines=(*BASE_FEATURES, "-DMEMTRACE_TEST_BENCH", "-DMEMTRACE_TAGS=1")),
     "bench-rtos": Variant(
         "the same with the wrapper around the allocator, and a port like FreeRTOS's",

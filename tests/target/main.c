@@ -15,7 +15,14 @@
 #define HEAP_SECOND_BYTES (48u * 1024)
 #define RING_BYTES (32u * 1024)
 #define RING_BYTES_BENCH (128u * 1024)
+#ifdef MEMTRACE_TEST_RETAINED
+#define RING_SECTION ".noinit"
+#define RING_BYTES_MAX (1024u * 1024) /* two halves */
+#else
+#define RING_SECTION ".bss.ring"
 #define RING_BYTES_MAX (10u * 1024 * 1024)
+#endif
+#define TAG_SCENARIO 7u
 #define MAIN_STACK_BYTES 16384u
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -24,7 +31,7 @@ struct ring_setup ring_setup = {0, 5120, 0, 0};
 
 static char heap_main[HEAP_MAIN_BYTES] __attribute__((section(".bss.heap_main"), aligned(16)));
 static char heap_second[HEAP_SECOND_BYTES] __attribute__((section(".bss.heap_second"), aligned(16)));
-static char ring_memory[RING_BYTES_MAX] __attribute__((section(".bss.ring"), aligned(16)));
+static char ring_memory[RING_BYTES_MAX] __attribute__((section(RING_SECTION), aligned(16)));
 static struct task main_task;
 static char main_stack[MAIN_STACK_BYTES] __attribute__((aligned(16)));
 
@@ -159,8 +166,15 @@ static void ring_init(const struct scenario *scenario)
     uint32_t bytes = ring_bytes_wanted(scenario);
     size_t stack_bytes = bytes == RING_BYTES ? ring_setup.stack_bytes : 0;
     struct memtrace_config config = {stack_bytes, ring_setup.names, ring_setup.live};
+#ifdef MEMTRACE_TEST_RETAINED
+    bool started = memtrace_init_retained(ring_memory, 2 * bytes, &config) &&
+                   memtrace_name_heap(0, "RAM", MEMTRACE_MEMORY_INTERNAL, soc_memory_types[0].caps[0]) &&
+                   memtrace_name_tag(TAG_SCENARIO, scenario_name);
+#else
     memset(ring_memory, 0xA5, bytes);
-    if (!memtrace_init(ring_memory, bytes, &config)) {
+    bool started = memtrace_init(ring_memory, bytes, &config);
+#endif
+    if (!started) {
         print_phase(": no ring\n");
     }
 }
@@ -172,7 +186,11 @@ __attribute__((noipa)) void app_main(void)
     const struct scenario *scenario = scenario_find(scenario_name);
     traffic_run();
     print_phase(": start\n");
-    scenario->run();
+#ifdef MEMTRACE_TEST_RETAINED
+    memtrace_tag(TAG_SCENARIO);
+    if (memtrace_previous() == NULL) /* the run behind one that the scenario ended does nothing more */
+#endif
+        scenario->run();
     print_phase(": done\n");
     scenario_done();
     board_exit(BOARD_PASSED);

@@ -7,7 +7,7 @@ from typing import Optional, Tuple
 
 from gdbext.model.record import Record
 from gdbext.model.reports.base import Report
-from gdbext.model.said import Text
+from gdbext.model.said import Said, Text
 
 
 class HeapStatus(Record):
@@ -33,6 +33,9 @@ class RingStatus(Record):
     build_id: str
     pending: Optional[str]
     requests_obeyed: int
+    run: int  # number of this start of the program; 0 if nobody counts them
+    previous: Optional[int]  # address of the ring of the run before, which outlived the reset; None if none is kept
+    before: Optional[Said]  # what that run left
 
 
 class StatusReport(Report):

@@ -4,6 +4,10 @@
 SENTENCES = {
     # the trace
     "no-ring": "no ring at {place:#x}: {why}",
+    "heaps-of-this-run": "the run before is over, and the heaps that are here now are not its heaps",
+    "run-before": "run {run} is kept, too: {events:event}, {state} when it ended; --previous reads it",
+    "run-before-asserted": "run {run} is kept, too: it ended in {function}: {text}; --previous reads it",
+    "no-run-kept": "the run before cannot be read: {why}",
     "no-ring-symbol": "no symbol memtrace_ring: link the recorder, or name the ring with --ring",
     "no-ring-found": "no ring was found by its magic; has memtrace_init run? name it with --ring",
     "no-ring-between": "no ring between {start:#x} and {end:#x}: has memtrace_init run? is the ring in there?",

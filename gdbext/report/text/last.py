@@ -13,7 +13,8 @@ from gdbext.report.text.words import module_words, owner_words, place_words, sta
 def last_lines(report: LastReport) -> Iterator[str]:
     """Yields the lines of the whole report."""
     trace = report.trace
-    yield f"{report.address:#x}: {place_words(report.block, report.cost)}"
+    past = trace is not None and trace.past
+    yield f"{report.address:#x}: {'in the run before' if past else place_words(report.block, report.cost)}"
     for number, life in enumerate(report.generations):
         size = f"{life.size:,} bytes" if life.size is not None else "size not in the trace"
         label = "newest owner" if number == 0 else f"{number} before"

@@ -11,7 +11,7 @@ from gdbext.model.reports.leaks import LeaksReport
 from gdbext.model.reports.refs import RefsReport, Scanned
 from gdbext.report.numbers import counted, size_words
 from gdbext.report.text.closing import skipped_lines
-from gdbext.report.text.words import stack_words
+from gdbext.report.text.words import module_words, stack_words
 
 _MOST_STACKS = 16
 _MOST_NAMES = 4  # names of unscanned memory in the first line of a report
@@ -47,4 +47,4 @@ def owner_end(owner: Optional[Owner]) -> str:
     """Returns the end of a line: the task and the stack that allocated a block. Empty if nobody is known."""
     if owner is None:
         return ""
-    return f"   {owner.task or '?'}: {stack_words(owner.allocated, owner.seq)}"
+    return f"   {module_words(owner.task or '?', owner.module)}: {stack_words(owner.allocated, owner.seq)}"

@@ -24,8 +24,11 @@ def status_lines(report: StatusReport) -> Iterator[str]:
         yield "ring   none"
     else:
         room = f"{ring.capacity:,} events, stacks {ring.stacks_used:,} of {ring.stacks_size:,} words"
-        yield f"ring   {ring.address:#x}: room for {room}"
+        run = f"run {ring.run:,}, " if ring.run else ""
+        yield f"ring   {ring.address:#x}: {run}room for {room}"
         yield f"       {trace_words(trace)}"
+        if ring.before is not None:
+            yield f"       {words(ring.before)}"
         if ring.pending is not None:
             yield f"       pending: `{ring.pending}` was asked and not yet obeyed: let the target run"
     if trace is not None and trace.imported is not None:

@@ -73,7 +73,8 @@ def trace_words(trace: Optional[TraceInfo]) -> str:
         f"{trace.stacks_full:,} with their caller alone" if trace.stacks_full else "",
     ]
     span = f" (seq {trace.first}..{trace.last})" if trace.first is not None else ""
-    return ", ".join([f"trace: {trace.kept:,} events kept{span}", *filter(None, lost)]) + f"; {trace.state}"
+    ended = " when it ended: the run before" if trace.past else ""
+    return ", ".join([f"trace: {trace.kept:,} events kept{span}", *filter(None, lost)]) + f"; {trace.state}{ended}"
 
 
 def place_words(place: Optional[Place], cost: Cost) -> str:

@@ -28,7 +28,7 @@ from gdbext.trace.format import parse_header
 from gdbext.trace.history import History
 from gdbext.trace.idf_heap_trace import HEAP_TRACING, Books, read_records
 from gdbext.trace.idf_task_stats import TASK_TRACKING, read_owners
-from gdbext.trace.ring import read_ring
+from gdbext.trace.ring import read_before, read_ring
 from tests.docs.sentences.world import Distant, Symbols, ask, changed, check, refused, word, world
 from tests.support import tlsf_image
 from tests.support.kernel_image import LISTS
@@ -59,7 +59,7 @@ Deed = tuple[str, int, int]
 
 def ring_of(deeds: Sequence[Deed], **form: Any) -> Ring:
     """A ring with these events of one task, at an assertion if the last is one."""
-    made = Ring(RING, **{"capacity": 64, **form}, names=[(1, ""), (1, ""), (1, ""), (1, "main")])
+    made = Ring(**{"address": RING, "capacity": 64, **form}, names=[(1, ""), (1, ""), (1, ""), (1, "main")])
     for kind, address, size in deeds:
         made.event(kind, address, size, stack=made.stack(CODE + 16 * made.issued, CODE))
     if deeds and deeds[-1][0] == "assert":
@@ -203,6 +203,20 @@ def records(**words: int) -> Callable[[], Any]:
         return image.read()
 
     return report
+
+
+def two_runs(command: str, *words: str, previous: int = RING, died: bool = False) -> Any:
+    """A run, and the ring of the one before it."""
+    deeds: list[Deed] = [("alloc", USED[0], 64), ("assert", 0, 1)]
+    older = ring_of(deeds[: 1 + died], run=6)
+    newer = ring_of(deeds[: 1 + died], run=7, address=RING + len(older.data()), previous=previous)
+    images = [(BASE, IMAGE), (older.address, older.data()), (newer.address, newer.data())]
+    return ask(world(images, [HEAP] if command == "status" else []), command, f"--ring={newer.address:#x}", *words)
+
+
+def no_run_before(previous: int) -> Callable[[], Any]:
+    made = Ring(previous=previous).data()
+    return lambda: refused(lambda: read_before(Memory(snapshot_of([(Ring().address, made)])), Ring().address))
 
 
 def no_records(**words: int) -> Callable[[], Any]:
@@ -360,6 +374,12 @@ RECIPES: dict[str, Callable[[], Any]] = {
     "many problems": lambda: kernel(many_problems),
     "a long list": long_list,
     "no ring": no_ring,
+    "the run before": lambda: two_runs("status"),
+    "a run before that asserted": lambda: two_runs("status", died=True),
+    "a run before that is nowhere": lambda: two_runs("status", previous=0x6000_0000),
+    "heaps of the run before": lambda: two_runs("check", "--previous"),
+    "no run before": no_run_before(0),
+    "a run before elsewhere": no_run_before(0x6000_0000),
     "a header that is not there": lambda: refused(lambda: read_ring(Memory(snapshot_of([(0, bytes(4))])), 0x100)),
     "a short header": lambda: refused(lambda: parse_header(b"\x89MEMTRC\n")),
     "byte order": header(8, 9, form="<B"),

@@ -10,6 +10,7 @@
 
 #define UART_BASE 0x10000000u
 #define FINISHER 0x100000u
+#define FINISHER_RESET 0x7777u
 #define CLINT_MTIMECMP 0x2004000u
 #define STACK_BYTES 8192u
 
@@ -65,6 +66,11 @@ void board_print(const char *text)
 _Noreturn void board_exit(enum board_status status)
 {
     volatile uint32_t *finisher = (volatile uint32_t *)(uintptr_t)FINISHER;
+#ifdef MEMTRACE_TEST_RETAINED
+    if (status == BOARD_ABORTED) { /* as firmware in the field: it starts again */
+        *finisher = FINISHER_RESET;
+    }
+#endif
     *finisher = status == BOARD_PASSED ? 0x5555u : (uint32_t)status << 16 | 0x3333u;
     for (;;) {
     }

@@ -145,6 +145,29 @@ static void run_modules(void)
     alloc(0x20000400, 500, 0, 0x4000, 3, 16);
 }
 
+/* A run that ends in an assertion, and the one behind it: the memory outlives the reset. */
+static void run_retained(void)
+{
+    ring_bytes = 16384;
+    assert(posix_memalign((void **)&ring_memory, 16, ring_bytes) == 0);
+    memset(ring_memory, 0xa5, ring_bytes);
+    here.context = (uintptr_t) "main";
+    assert(memtrace_init_retained(ring_memory, ring_bytes, NULL));
+    (void)memtrace_name_tag(7, "network");
+    alloc(0x20000010, 100, 1, 0x4000, 3, 16);
+    alloc(0x20000100, 200, 1, 0x4000, 3, 16);
+    release(0x20000010, 1, 0x5000, 2, 16);
+    memtrace_mark("before");
+    say("mark", MEMTRACE_CONTEXT_FIRST_TASK + 2, 0, 0, 0, 0, 0);
+    alloc(0x20000200, 300, 1, 0x4000, 3, 16);
+    memtrace_assert_failed(chain(0x6000, 2, 16), "!block_is_free(block)", 812, "tlsf_free");
+    say("assert", 0, 812, 0, 0x6000, 2, 16);
+    memtrace_ring = NULL;
+    assert(memtrace_init_retained(ring_memory, ring_bytes, NULL));
+    memtrace_alloc(chain(0x7000, 2, 16), (void *)0x20000010, 55, 1);
+    printf("current %" PRIuPTR "\n", (uintptr_t)memtrace_ring);
+}
+
 /* Everything at random over many laps, times in small and long steps. */
 static void run_random(void)
 {
@@ -637,6 +660,7 @@ int main(int count, char **arguments)
         {"live", run_live},
         {"names", run_names},
         {"modules", run_modules},
+        {"retained", run_retained},
         {"init", run_init},
         {"threads", run_threads},
         {"threads-tiny", run_threads_tiny},

@@ -76,6 +76,15 @@ void test_tags(void);
 void test_tags_of_tasks(void);
 void test_tags_in_interrupts(void);
 
+/* retained.c */
+void test_retained(void);
+void test_retained_runs_wrap(void);
+void test_retained_refused(void);
+void test_retained_of_another_build(void);
+void test_retained_damaged(void);
+void test_retained_random(void);
+void test_retained_init_cut_short(void);
+
 /* concurrent.c */
 void test_threads(void);
 void test_threads_tiny_ring(void);

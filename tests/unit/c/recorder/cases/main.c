@@ -81,6 +81,13 @@ static const struct {
     CASE(tags_of_tasks),
     CASE(tags_in_interrupts),
 #endif
+    CASE(retained),
+    CASE(retained_runs_wrap),
+    CASE(retained_refused),
+    CASE(retained_of_another_build),
+    CASE(retained_damaged),
+    CASE(retained_random),
+    CASE(retained_init_cut_short),
     CASE(threads),
     CASE(threads_tiny_ring),
     CASE(threads_new_stacks),
