@@ -173,6 +173,10 @@ void memtrace_assert_failed(struct memtrace_caller caller, const char *text, uns
 /* Empty; the host puts its breakpoint here. Weak: a port may override it to trap. */
 void memtrace_assert_stop(void);
 
+/* Called before it, when the ring is frozen. Empty and weak: a sink (c_helpers/sinks) has its own, which lets an output that needs
+ * neither libc nor interrupts write the rest. */
+void memtrace_assert_drain(void);
+
 #ifdef __cplusplus
 }
 #endif

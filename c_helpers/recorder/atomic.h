@@ -135,6 +135,14 @@ static inline void stores_order(void)
 #endif
 }
 
+/* Keeps the loads before it in front of those after it, for who looks again whether what he has read was written over meanwhile. */
+static inline void loads_order(void)
+{
+#ifndef __SANITIZE_THREAD__
+    __atomic_thread_fence(__ATOMIC_ACQUIRE);
+#endif
+}
+
 /* Keeps a store before it in front of a load after it, for two who each store and then look at what the other one stored. */
 static inline void memory_order(void)
 {

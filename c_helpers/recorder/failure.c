@@ -12,6 +12,12 @@ __attribute__((weak, noinline)) void memtrace_assert_stop(void)
     __asm__ volatile("");
 }
 
+/* A sink has its own. */
+__attribute__((weak, noinline)) void memtrace_assert_drain(void)
+{
+    __asm__ volatile("");
+}
+
 void memtrace_assert_failed(struct memtrace_caller caller, const char *text, unsigned line, const char *function)
 {
     struct recorder *ring = recorder_get();
@@ -22,8 +28,9 @@ void memtrace_assert_failed(struct memtrace_caller caller, const char *text, uns
         header->assert_head = event_slow(caller, 0, line, 0, MEMTRACE_ASSERT).reservation;
         text_copy(header->assert_text, sizeof header->assert_text, text);
         text_copy(header->assert_function, sizeof header->assert_function, function);
-        u32_store(&header->state, MEMTRACE_FROZEN);
+        u32_publish(&header->state, MEMTRACE_FROZEN);
         gate_update(ring);
+        memtrace_assert_drain();
     }
     memtrace_assert_stop();
 }

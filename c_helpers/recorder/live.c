@@ -69,9 +69,10 @@ void live_insert(struct recorder *ring, uintptr_t block, size_t size, unsigned h
             counter_add(&ring->header.live_full);
         return;
     }
-    entry->size_heap = (size < SIZE_MAX_RECORDED ? size : SIZE_MAX_RECORDED) | (memtrace_word)heap << SIZE_BITS;
-    entry->stack_context_tag = put.owner;
-    entry->seq = sequence_of(ring, put.reservation);
+    memtrace_word size_heap = (size < SIZE_MAX_RECORDED ? size : SIZE_MAX_RECORDED) | (memtrace_word)heap << SIZE_BITS;
+    PLACE_WRITE(&entry->size_heap, size_heap); /* who makes a log may be reading the entry before it */
+    PLACE_WRITE(&entry->stack_context_tag, put.owner);
+    PLACE_WRITE(&entry->seq, sequence_of(ring, put.reservation));
     word_publish(&entry->address, block);
 }
 

@@ -114,9 +114,9 @@ static inline __attribute__((always_inline)) bool slot_write(uint32_t reservatio
         return false;
     }
     stores_order();
-    slot[-3] = address;
-    slot[-2] = size_heap;
-    slot[-1] = owner;
+    PLACE_WRITE(&slot[-3], address); /* who drains the ring may be reading the event before it */
+    PLACE_WRITE(&slot[-2], size_heap);
+    PLACE_WRITE(&slot[-1], owner);
     word_publish(slot, state | lap);
     return true;
 }
