@@ -10,6 +10,7 @@ Cost: some 10 ms for 30,000 symbols.
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import struct
 from bisect import bisect_right
@@ -46,12 +47,12 @@ class Symbol(NamedTuple):
 
 
 class ElfFile:
-    """The program that `--elf` names."""
+    """The program that `--elf` names. `data` is what to read in its place, such as a table that is packed in it."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, data: Optional[bytes] = None) -> None:
         self.path = path
         self.bias = 0
-        self.elf = _open(path)
+        self.elf = _open(path, data)
         self.file_size = self.elf.stream.seek(0, os.SEEK_END)
         self.remarks: List[Text] = []  # about the damage in it
         self.entry = int(self.elf.header.e_entry)  # without the bias
@@ -218,7 +219,7 @@ def _bytes_in(section: Any, most: int) -> bytes:
         return b""
 
 
-def _open(path: str) -> Any:
+def _open(path: str, data: Optional[bytes]) -> Any:
     """Opens a program with pyelftools. Raises FileError if it is none."""
     try:
         from elftools.common.exceptions import ELFError
@@ -226,7 +227,8 @@ def _open(path: str) -> Any:
     except ImportError:
         raise FileError("--elf needs pyelftools: pip install pyelftools") from None
     try:
-        file: BinaryIO = open(path, "rb")  # noqa: SIM115 (pyelftools keeps reading from it)
+        # pyelftools keeps reading from it
+        file: BinaryIO = open(path, "rb") if data is None else io.BytesIO(data)  # noqa: SIM115
     except OSError as problem:
         raise FileError(f"{path}: {problem.strerror}") from None
     try:

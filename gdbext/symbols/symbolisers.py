@@ -66,7 +66,7 @@ def stacks_at(
         if tool.kind == "gnu":
             _complete(answer, head.path)
         return {place: _stack(place, raw) for place, raw in answer.items()}
-    return _by_pyelftools(head, asked, progress)
+    return (_by_pyelftools if head.has_lines else _by_symbols)(head, asked, progress)
 
 
 def _stack(place: int, raw: Sequence[Raw]) -> Stack:
@@ -199,4 +199,24 @@ def _by_pyelftools(head: Head, places: Sequence[int], progress: Progress) -> Dic
         progress.tell(Task("names", number, len(places), began))
         frames = program.frames_at(place)
         found[place] = _stack(place, [(frame.function, frame.file, frame.line) for frame in frames])
+    return found
+
+
+def _by_symbols(head: Head, places: Sequence[int], _: Progress) -> Dict[int, Stack]:
+    """Names functions by the tables of symbols: the one that is packed in .gnu_debugdata has more than that of a
+    stripped file.
+    """
+    try:
+        tables: List[ElfFile] = [load("symbols.elf_file", "ElfFile")(head.path)]
+    except FileError:
+        return {}
+    try:
+        packed: bytes = load("symbols.packed_symbols", "packed_symbols")(head)
+        tables.insert(0, load("symbols.elf_file", "ElfFile")(head.path, packed))
+    except (FileError, ImportError):
+        pass  # there is none
+    found = {}
+    for place in places:
+        names = (table.function_at(place) for table in tables)
+        found[place] = _stack(place, [(next(filter(None, names), None), None, None)])
     return found

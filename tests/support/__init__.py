@@ -10,6 +10,7 @@ culprits    the bugs of the scenarios, and what a report must say of each
 damages     seeded damage to intact heaps, and what a report must say of it
 heap_oracle what every image of a sound heap obeys, said a second time
 core        writes ELF core files
+elf_ids     build-ids and return addresses, by binutils
 ring, log   build rings and logs from the format's document alone
 selection   which tests are quick and which are long
 barred      what a quick test is refused

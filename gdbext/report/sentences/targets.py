@@ -27,6 +27,10 @@ SENTENCES = {
     "symbols-of-nothing": (
         "no address of this log lies in the code of {file}: addresses are shown without names; give the right --elf"
     ),
+    "symbols-of-modules": (
+        "no file with the right build-id was found for {files}: their addresses are shown as FILE+OFFSET; "
+        "--symbols DIR names a folder with these files"
+    ),
     "link-to": "link   {whom}",
     "link-fragile": (
         "link   a small stub, as in a chip's panic handler: nothing runs or breaks there; "

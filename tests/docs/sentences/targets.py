@@ -16,6 +16,7 @@ from gdbext.model.machine import Machine, machine_of
 from gdbext.source.known import Known
 from gdbext.source.memory import Memory
 from gdbext.source.snapshot import snapshot_of
+from gdbext.symbols.modules import Modules
 from gdbext.symbols.outside import Outside
 from gdbext.target.files import file_target
 from gdbext.target.rsp import RspBytes
@@ -158,6 +159,13 @@ def beside_a_log(build_id: str, *flags: str) -> Callable[[], Any]:
     return report
 
 
+def without_its_files() -> Any:
+    """The log of a process whose library is not on this machine."""
+    modules = Modules([(0x7000_0000_0000, "0123456789abcdef", "/usr/lib/libpool.so.1")])
+    modules.frames_of([0x7000_0000_1234])
+    return modules.problem
+
+
 def damaged_program(name: str) -> Callable[[], Any]:
     """A program of which one section claims 2 GiB."""
 
@@ -220,6 +228,7 @@ RECIPES: dict[str, Callable[[], Any]] = {
     "a log of another build": beside_a_log("0123456789abcdef", "-Wl,--build-id=0xfedcba9876543210"),
     "a log and a stripped program": beside_a_log("", "-s"),
     "a log of another program": beside_a_log("", "-g"),
+    "a log of a process whose files are missing": without_its_files,
     "a program": program("-g"),
     "a program without lines": program(),
     "a program whose symbols are damaged": damaged_program(".symtab"),

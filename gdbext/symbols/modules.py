@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Names addresses of a process that has loaded several files: each address by the file that it lies in.
+
+Approach: the log tells where each file was loaded, its build-id and its path. The file is taken from there, or from
+--symbols, and only if its build-id is the log's: an update of a library would give wrong names. What has no name is
+shown as FILE+0xOFFSET, which `addr2line -e FILE 0xOFFSET` understands later.
+Rejected: the file at the path, whatever its build-id; asking a server of debug information (it would learn what runs).
+Cost: that of Outside for each file that has addresses.
+Assumptions: a log is hostile. Its paths are only read from, and nothing but the names in an ELF file comes of it.
+"""
+
+from __future__ import annotations
+
+import os
+from bisect import bisect_right
+from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+
+from gdbext.model.events import Frame, Stack
+from gdbext.model.record import replace
+from gdbext.model.said import Said, said
+from gdbext.source.files import FileError
+from gdbext.source.link import Say
+from gdbext.symbols.debug_files import by_build_id
+from gdbext.symbols.elf_head import head_of
+from gdbext.symbols.outside import Outside
+
+_MOST_NAMED = 8  # of the files that were not found
+
+
+class Module(NamedTuple):
+    """A loaded file."""
+
+    base: int  # the distance of its addresses from those that it was linked for
+    build_id: str  # as hex, "" if not known
+    path: str
+
+    @property
+    def name(self) -> str:
+        """The file's name without folders."""
+        return os.path.basename(self.path) or "(unnamed file)"
+
+
+class Modules:
+    """The names of a process's addresses. `problem` says of which files there are none.
+
+    `programs` are files that the user names, `folders` those of --symbols, `say` writes a line of progress.
+    """
+
+    def __init__(
+        self,
+        modules: Sequence[Tuple[int, str, str]],
+        folders: Sequence[str] = (),
+        programs: Sequence[str] = (),
+        say: Optional[Say] = None,
+    ) -> None:
+        self._modules = sorted({Module(*one) for one in modules})
+        self._bases = [module.base for module in self._modules]
+        self._folders, self._programs, self._say = folders, programs, say
+        self._files: Dict[Module, Optional[Outside]] = {}
+        self._missing: Dict[str, None] = {}
+
+    @property
+    def problem(self) -> Optional[Said]:
+        """The files that addresses lie in and that were not found, None if all were."""
+        names = list(self._missing)
+        shown = [*names[:_MOST_NAMED], *(["..."] if len(names) > _MOST_NAMED else [])]
+        return said("symbols-of-modules", files=tuple(shown)) if names else None
+
+    def library(self, pc: int) -> Optional[str]:
+        """Returns the name of the file that an address lies in, or None."""
+        module = self._module_of(pc)
+        return None if module is None else module.name
+
+    def frames_of(self, pcs: Sequence[int]) -> Dict[int, Stack]:
+        """Returns the functions around each recorded PC, innermost first."""
+        by_module: Dict[Optional[Module], List[int]] = {}
+        for pc in pcs:
+            by_module.setdefault(self._module_of(pc), []).append(pc)
+        found: Dict[int, Stack] = {}
+        for module, inside in by_module.items():
+            if module is None:
+                found.update({pc: (Frame(pc),) for pc in inside})
+                continue
+            file = self._file_of(module)
+            if file is None:
+                self._missing[module.name] = None
+            stacks = {pc: (Frame(pc),) for pc in inside} if file is None else file.frames_of(inside)
+            found.update({pc: _named(stack, module) for pc, stack in stacks.items()})
+        return found
+
+    def _module_of(self, pc: int) -> Optional[Module]:
+        """Returns the module that an address lies in: the one that begins nearest before it, or a program that was
+        linked for where it runs, and so is at distance 0.
+        """
+        nearest = bisect_right(self._bases, pc) - 1
+        if nearest < 0:
+            return None
+        for module in (self._modules[nearest], self._modules[0]):
+            file = self._file_of(module)
+            if file is not None and file.holds(pc):
+                return module
+        module = self._modules[nearest]
+        return module if self._file_of(module) is None else None
+
+    def _file_of(self, module: Module) -> Optional[Outside]:
+        """Returns the file of a module; None if it is not there."""
+        if module not in self._files:
+            path = next((path for path in self._candidates(module) if _is_of(path, module.build_id)), None)
+            file = None if path is None else Outside(path, self._folders, base=module.base, say=self._say)
+            self._files[module] = file
+        return self._files[module]
+
+    def _candidates(self, module: Module) -> Iterator[str]:
+        """Yields where the file of a module may be."""
+        for program in self._programs:
+            if module.build_id or os.path.basename(program) == module.name:
+                yield program
+        if os.path.isabs(module.path):  # others, such as the system's own page, are no files
+            yield module.path
+        for folder in self._folders:
+            if module.build_id:
+                yield from by_build_id(module.build_id, folder)
+            if ".." not in module.path.split("/"):
+                yield os.path.join(folder, module.path.lstrip("/"))
+            yield os.path.join(folder, module.name)
+
+
+def _is_of(path: str, build_id: str) -> bool:
+    """Tells whether a file is an ELF file with this build-id, if there is one to compare."""
+    try:
+        return build_id in ("", head_of(path).build_id)
+    except FileError:
+        return False
+
+
+def _named(stack: Stack, module: Module) -> Stack:
+    """Returns a stack with a place in the file where its function is not known."""
+    if stack[-1].function is not None:
+        return stack
+    return (*stack[:-1], replace(stack[-1], function=f"{module.name}+{stack[-1].pc - module.base:#x}"))
