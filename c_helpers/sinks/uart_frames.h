@@ -11,7 +11,7 @@
  * Rejected: COBS or SLIP (an eighth less on the line, but one character of text in a frame breaks it, and so does a driver's "\r");
  * asking for lost frames again (needs a receiver in the firmware); definitions by turns in each frame (the sink would have to
  * know what a line loses).
- * Cost: a seventh for the bits, 14 bytes a frame before that, an event for its SYNC; a header and definitions a part. RAM: this
+ * Cost: a seventh for the bits, 12 bytes a frame before that, an event for its SYNC; a header and definitions a part. RAM: this
  * struct, and 150 bytes of stack. docs/how-to/log-over-uart.md has numbers.
  * Assumptions: no text has the byte 1e; text with other bytes above 7f is broken only where it comes in the middle of a frame.
  *

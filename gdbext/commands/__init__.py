@@ -30,6 +30,7 @@ NAMES = (
     "stop",
     "frees-only",
     "mark",
+    "monitor",
     "gdb",
 )
 HELP = ("--help", "-h")  # in the shell, of any command

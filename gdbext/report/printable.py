@@ -43,14 +43,14 @@ def encodable(text: str, encoding: Optional[str]) -> str:
     return text if encoding is None else text.encode(encoding, "backslashreplace").decode(encoding)
 
 
-def put(text: str, stream: Optional[TextIO]) -> None:
+def put(text: str, stream: Optional[TextIO], end: str = "\n") -> None:
     """Prints text, already filtered by `printable`, and flushes the stream. UserError if it cannot be written: the disk
     is full, or nobody opened the stream. BrokenPipeError if its reader has had enough.
     """
     if stream is None:
         raise UserError("the output is closed: nothing can be printed")
     try:
-        print(encodable(text, stream.encoding), file=stream, flush=True)
+        print(encodable(text, stream.encoding), file=stream, flush=True, end=end)
     except OSError as problem:
         # What is left in its buffer must not fail once more at the end of the process.
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -24,7 +24,7 @@ FLOORS = [
     {"faces"},
     {"memtrace", "__main__"},
 ]
-ABSENT_AT_TIMES = {"elftools", "zstandard"}  # packages that a user may not have: imported where they are used
+ABSENT_AT_TIMES = {"elftools", "serial", "zstandard"}  # packages that a user may not have: imported where they are used
 FOR_CHECKERS_ALONE = "typing_extensions"
 
 
