@@ -76,6 +76,20 @@ struct memtrace_realloc {
     uint32_t reservation; /* of the BEGIN event; all ones: it was not recorded */
 };
 
+/* The recorder in numbers, as they are now. Those that end in `room` are what there is room for; the counts of what was lost, kept out,
+ * or kept without a part are the header's. */
+struct memtrace_stats {
+    enum memtrace_state state;
+    uint32_t run;      /* header.run */
+    uint64_t recorded; /* events that got a number, lost ones too */
+    uint32_t events, events_room;
+    uint32_t stack_words, stack_words_room;
+    uint32_t names, names_room;      /* with the three fixed contexts */
+    uint32_t live_blocks, live_room; /* 0, 0: there is no live table */
+    size_t live_bytes;               /* as asked for, of the blocks in the table */
+    uint32_t lost_busy, lost_stopped, filtered, stacks_full, names_full, live_full, size_capped;
+};
+
 /* Where a host finds the ring: the header at the start of the memory given to memtrace_init, NULL before. */
 extern struct memtrace_header *memtrace_ring;
 
@@ -155,6 +169,14 @@ static inline unsigned memtrace_tag(unsigned tag)
     return 0;
 }
 #endif
+
+/* false before memtrace_init. Looks at each entry of the live table. What others record meanwhile may be counted or not. */
+bool memtrace_stats(struct memtrace_stats *stats);
+
+/* Forgets what was recorded and begins anew, in any state, a frozen one too: events, live blocks and counts. Others may record
+ * meanwhile, so the tables of stacks and names keep what an event under way may name, and numbers go on; memtrace_init alone
+ * empties them. Blocks that live have no owner from then on, until they are allocated again. */
+void memtrace_reset(void);
 
 /* A port calls it when a task ends, so that its handle can be another task's without taking over its name. */
 void memtrace_task_deleted(uintptr_t handle);

@@ -62,7 +62,7 @@ enum memtrace_kind {
                                    ones: unknown), in a log: low 32 bits of its sequence */
     MEMTRACE_CALLER = 9,   /* address: the PC that called for an event before it, whose stack found no room in the
                                    table; stack: low bits of that event's slot */
-    MEMTRACE_CONTROL = 10, /* address: the new enum memtrace_state */
+    MEMTRACE_CONTROL = 10, /* address: the new enum memtrace_state, or MEMTRACE_ANEW */
     MEMTRACE_TIME = 11,    /* words[0], words[1]: full time, as SYNC's, of an event before it that no SYNC tells; stack:
                                    low bits of that event's slot */
 
@@ -126,6 +126,9 @@ enum memtrace_state {
     MEMTRACE_STOPPED = 2,
     MEMTRACE_FROZEN = 3 /* an assertion failed: nothing is recorded until a start */
 };
+
+/* In a CONTROL event: memtrace_reset. What came before is forgotten. */
+#define MEMTRACE_ANEW 4u
 
 /* What a host may ask by writing header.request; obeyed at the next event, counted in header.request_done. The first three
  * have the order of enum memtrace_state. All lie above 31, so that the recorder's quick way compares this word with the

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Union
 
-from gdbext.commands.arguments import ALL, LIMIT, RSP, SIZE, TASK, TRACE
+from gdbext.commands.arguments import ALL, LIMIT, PREVIOUS, RSP, SIZE, TASK, TRACE
 from gdbext.commands.command import Argument
 from gdbext.model.errors import UserError
 
@@ -41,5 +41,6 @@ SPAN = (
     Argument("--since", "only what was allocated after this mark, or seq:N or time:N", {"metavar": "MARK"}),
     Argument("--until", "nothing behind this mark, or seq:N or time:N", {"metavar": "MARK"}),
     Argument("--at", "what is live at this mark: short for --until", {"metavar": "MARK"}),
+    PREVIOUS,
 )
 COMMON = (*FILTERS, SKIP, RUN, *TRACE, RSP, LIMIT, ALL)

@@ -21,6 +21,7 @@ MAGIC = b"\x89MEMTRC\n"
 VERSION = 1
 FLAG_LOG = 1
 FROZEN = 3
+ANEW = 4  # in a control event: what came before it is forgotten
 STATES = {0: "recording", 1: "frees only", 2: "stopped", 3: "frozen"}
 REQUESTS = {"start": 0x101, "frees-only": 0x102, "stop": 0x103, "mark": 0x104}
 NAME_BYTES = 20

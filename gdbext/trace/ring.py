@@ -4,9 +4,9 @@
 Approach: the head tells which sequence number each slot must hold. A slot with another one (of another lap, being
 written, empty) is counted as lost, never guessed. Sequence numbers order the events of all cores. The sync record
 before an event tells its time; before the first one that is left, what that one says of the one before it does, and
-without any the header. A record that belongs to an earlier event (a reallocation's end, a caller, a time) names its
-slot, or several slots where the ring has more than the field can name. It is the newest earlier event in one of them
-that can be meant.
+without any the header. Events before the last reset still tell the times of those behind it, and are not listed. A
+record that belongs to an earlier event (a reallocation's end, a caller, a time) names its slot, or several slots
+where the ring has more than the field can name. It is the newest earlier event in one of them that can be meant.
 Rejected: trusting the order of slots (two cores and interrupts finish out of order); times by the distance between
 neighbours (one lost event, or an interrupt at the wrong place, made all others wrong).
 Cost: one bulk read of the ring, and about 3 microseconds for each event.
@@ -25,6 +25,7 @@ from gdbext.model.said import Trouble, said
 from gdbext.source.memory import Memory
 from gdbext.source.snapshot import Snapshot
 from gdbext.trace.format import (
+    ANEW,
     FROZEN,
     HEADER_BYTES,
     KEY_CAPABILITIES_SHIFT,
@@ -41,6 +42,7 @@ from gdbext.trace.trace import Trace
 
 _BUSY = 31
 _CALLER = 9
+_CONTROL = 10
 _SYNC = 8
 _TIME = 11
 _RECORDS = (_SYNC, _CALLER, _TIME)  # of other events, and none themselves
@@ -160,8 +162,10 @@ class _Ring:
         self.heaps = {key & 0xFF: _heap_name(key, name) for key, kind, name in told if kind == _HEAP_NAME}
         count = min(len(stacks) // width, header.stack_words_used)
         self.arena: Tuple[int, ...] = struct.unpack_from(f"{order}{count}{'I' if width == 4 else 'Q'}", stacks)
-        self.half_written = 0
+        self.half_written: List[int] = []
         self.raw = self._slots(max(0, header.issued - header.capacity) if first is None else first)
+        resets = (seq for seq, raw in self.raw if raw.kind == _CONTROL and raw.address == ANEW)
+        self.begun = max(resets, default=0)  # the first number that counts; those before it still tell times
         self.by_seq: Dict[int, RawEvent] = dict(self.raw)
 
     def trace(self) -> Trace:
@@ -197,7 +201,7 @@ class _Ring:
                 continue
             raw = header.event(header.words(entry, offset))
             if raw.kind == _BUSY:
-                self.half_written += 1
+                self.half_written.append(seq)
             elif raw.kind in KINDS and raw.seq & lap_mask == seq // header.capacity & lap_mask:
                 found.append((seq, raw))
         return found
@@ -208,7 +212,7 @@ class _Ring:
         callers = {self._linked(seq, raw): code(raw.address) for seq, raw in records}
         events = []
         for (seq, raw), moment in zip(self.raw, self._times()):
-            if raw.kind in _RECORDS:
+            if raw.kind in _RECORDS or seq < self.begun:
                 continue
             link, stack = None, self._stack(raw.stack)
             if raw.kind == _REALLOC_END:
@@ -307,19 +311,21 @@ class _Ring:
         return tuple(sorted(found, key=lambda life: life.seq or 0))
 
     def _info(self) -> TraceInfo:
-        header, kept = self.header, len(self.raw)
-        overwritten = max(0, header.issued - header.capacity)
+        header, kept = self.header, [seq for seq, _ in self.raw if seq >= self.begun]
+        half_written = sum(seq >= self.begun for seq in self.half_written)
+        overwritten = 0 if self.begun else max(0, header.issued - header.capacity)
+        lost = header.issued - self.begun - len(kept)
         return TraceInfo(
-            kept=kept,
-            lost=header.issued - kept,
-            first=self.raw[0][0] if kept else None,
-            last=self.raw[-1][0] if kept else None,
+            kept=len(kept),
+            lost=lost,
+            first=kept[0] if kept else None,
+            last=kept[-1] if kept else None,
             running=header.state < 2,
             address=header.address,
             state=STATES.get(header.state, f"state {header.state}"),
             overwritten=overwritten,
-            dropped=header.issued - overwritten - kept - self.half_written,
-            half_written=self.half_written,
+            dropped=lost - overwritten - half_written,
+            half_written=half_written,
             stopped=header.lost_stopped,
             filtered=header.filtered,
             stacks_full=header.stacks_full,

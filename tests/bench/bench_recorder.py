@@ -37,7 +37,12 @@ FOLDERS = ("c_helpers/include", "c_helpers", "tests/target/rv32_virt", "tests/ta
 BASE = ["-DMEMTRACE_FILTERS=0", "-DMEMTRACE_LIVE=0"]
 SMALL = ["-msave-restore"]  # what docs/how-to/porting.md recommends with -Os
 # What a program gets only if it calls it: the linker leaves the others out.
-OPTIONAL = {"labels": "names of heaps and tags", "retained": "the run before"}
+OPTIONAL = {
+    "labels": "names of heaps and tags",
+    "retained": "the run before",
+    "stats": "memtrace_stats",
+    "reset": "memtrace_reset",
+}
 DEEPEST = 16
 # An instruction with the relocation of a call; a far call is a pair, whose second half says whether it links.
 CALL = re.compile(

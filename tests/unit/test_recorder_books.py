@@ -256,6 +256,21 @@ def test_without_tags_no_event_has_a_module() -> None:
     assert {event.module for event in trace.events} == {None} and trace.heap_names
 
 
+@builds
+def test_what_a_reset_forgets_is_not_told(bits: int, flags: Sequence[str]) -> None:
+    ran = run(bits, flags, "reset")
+    trace = ran.trace()
+    control, *events = trace.events
+    assert (control.kind, control.address) == ("control", 4)
+    assert [(one.kind, one.address, one.size, one.time) for one in events] == [
+        (kind, address, size, time) for kind, address, size, _, _, _, time, _ in ran.expected
+    ]
+    info = trace.info
+    assert info.kept == 4 and info.first == control.seq > 1000 and info.last == events[-1].seq
+    assert (info.lost, info.overwritten, info.dropped, info.stopped, info.live_full) == (0, 0, 0, 0, 0)
+    assert {life.payload for life in trace.history.live()} == {0x20000200} and trace.assertion is None
+
+
 def torn(event: Event) -> bool:
     """Whether a field of a thread's event does not follow from its address (books.c)."""
     core, interrupt, number = event.address >> 27 & 3, event.address >> 26 & 1, event.address >> 4 & 0xFFFFF

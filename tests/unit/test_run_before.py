@@ -88,6 +88,11 @@ def test_blocks_and_leaks_are_what_the_trace_had_not_seen_freed() -> None:
         ask(target(), "leaks", "--previous", "--unreachable")
 
 
+def test_what_it_used() -> None:
+    assert ask(target(), "report", "--previous").totals.live_bytes == 500
+    assert ask(target(), "tree", "--previous").tree.leak == 500
+
+
 def test_the_assertion_of_the_run_before() -> None:
     report = ask(target(), "check", "--previous")
     assert report.assertion is not None and report.assertion.text == "!block_is_free(block)" and report.heaps == ()

@@ -168,6 +168,22 @@ static void run_retained(void)
     printf("current %" PRIuPTR "\n", (uintptr_t)memtrace_ring);
 }
 
+/* Laps of events that are forgotten, at a time that only they tell in full; then what counts. */
+static void run_reset(void)
+{
+    books_start(8192, 1024, 5, 16);
+    here.context = (uintptr_t) "main";
+    world_time = 70000;
+    for (unsigned i = 0; i < 1000; i++)
+        memtrace_alloc(chain(0x4000, 3, 16), (void *)(uintptr_t)(0x20000010 + 16 * (i % 30)), i, 1);
+    memtrace_assert_failed(chain(0x6000, 2, 16), "!block_is_free(block)", 812, "tlsf_free");
+    memtrace_reset();
+    world_time += 9;
+    alloc(0x20000100, 200, 1, 0x4000, 3, 16);
+    release(0x20000100, 1, 0x5000, 2, 16);
+    alloc(0x20000200, 300, 1, 0x4000, 3, 16);
+}
+
 /* Everything at random over many laps, times in small and long steps. */
 static void run_random(void)
 {
@@ -661,6 +677,7 @@ int main(int count, char **arguments)
         {"names", run_names},
         {"modules", run_modules},
         {"retained", run_retained},
+        {"reset", run_reset},
         {"init", run_init},
         {"threads", run_threads},
         {"threads-tiny", run_threads_tiny},

@@ -85,6 +85,13 @@ void test_retained_damaged(void);
 void test_retained_random(void);
 void test_retained_init_cut_short(void);
 
+/* stats.c */
+void test_stats(void);
+void test_stats_of_many_laps(void);
+void test_reset(void);
+void test_reset_of_a_frozen_ring(void);
+void test_reset_while_others_record(void);
+
 /* concurrent.c */
 void test_threads(void);
 void test_threads_tiny_ring(void);
