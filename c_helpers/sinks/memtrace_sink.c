@@ -36,7 +36,7 @@ bool memtrace_sink_start(void *memory, size_t bytes, struct memtrace_output *out
     const struct recorder *ring = recorder_get();
     if (ring == NULL || !u32_replace(&entered, 0, 1))
         return false;
-    const struct memtrace_header *before = (const struct memtrace_header *)(uintptr_t)ring->header.previous;
+    const struct memtrace_header *before = memtrace_previous();
     __atomic_store_n(&the_sink, NULL, __ATOMIC_RELAXED);
     if (before != NULL) {
         struct sink *rest = sink_resume(memory, bytes, before, output);

@@ -43,7 +43,7 @@ struct memtrace_output {
 
 /* Begins the log of the ring that memtrace_init has made, into `output`. `memory`, aligned to 8 bytes, holds what the sink must
  * remember and its buffer; at least MEMTRACE_SINK_BYTES(stack_bytes, 1024). Both must stay. If the ring of the run before outlived a
- * reset (memtrace_config.keep), what the log lacks of it is written now; if `memory` and the output lie in memory that a
+ * reset (memtrace_init_retained), what the log lacks of it is written now; if `memory` and the output lie in memory that a
  * reset leaves alone, too, it goes on where that run's log ended. false: there is no ring, or too little memory. */
 bool memtrace_sink_start(void *memory, size_t bytes, struct memtrace_output *output);
 

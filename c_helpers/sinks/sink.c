@@ -441,10 +441,9 @@ static enum slot next_take(struct sink *sink, uint64_t *issued, bool force)
 /* Begins the next part if this one is full; false: there is no room even in a new one. */
 static bool part_ready(struct sink *sink, bool fits)
 {
-    uint32_t limit = sink->output->part_bytes;
-    if (!fits || !part_has(sink, RECORDS_BYTES, limit))
+    if (!fits || !part_has(sink, RECORDS_BYTES, sink->output->part_bytes))
         part_begin(sink);
-    if (!part_has(sink, RECORDS_BYTES, limit))
+    if (!part_has(sink, RECORDS_BYTES, sink->output->part_bytes)) /* which the output may have changed */
         sink->ended = 1;
     return sink->ended == 0;
 }
