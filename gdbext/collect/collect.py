@@ -26,24 +26,31 @@ from gdbext.model.said import said
 from gdbext.report.sentences import words
 from gdbext.target.formats import region_named
 from gdbext.target.target import Target
+from gdbext.trace.wish import Wish
 
 _MOST_HOLES_SHOWN = 8
 
 
-def collect_trace(target: Target, wanted: Namespace) -> Collected:
-    """Reads the trace alone, by the options TRACE of arguments.py. If there is none, the reason is in `skipped`."""
+def collect_trace(target: Target, wanted: Namespace, wish: Optional[Wish] = None) -> Collected:
+    """Reads the trace alone, by the options TRACE of arguments.py. If there is none, the reason is in `skipped`.
+
+    `wish` says what is needed of a log.
+    """
     found = Collected(target)
-    read = read_trace_before if _of_run_before(wanted) else read_trace
-    read(found, wanted, span_of(target, wanted), lru_cache(lambda: find_heaps(target)))
+    if _of_run_before(wanted):
+        read_trace_before(found, wanted, span_of(target, wanted), lru_cache(lambda: find_heaps(target)))
+    else:
+        read_trace(found, wanted, span_of(target, wanted), lru_cache(lambda: find_heaps(target)), wish or Wish())
     target.bytes.memory().require_whole()  # a free that was not read would make a block look live
     return found
 
 
-def collect(target: Target, wanted: Namespace, needed: bool = True) -> Collected:
+def collect(target: Target, wanted: Namespace, needed: bool = True, wish: Optional[Wish] = None) -> Collected:
     """Reads the trace, then the heaps with the blocks that the trace proves, by the options SOURCES of arguments.py.
 
     The range of --search may hold a ring, heaps, or both. With --previous the trace is that of the run before, and no
-    heap is read. Raises UserError if a heap is needed and none is found.
+    heap is read. `wish` says what is needed of a log, if that is not every live block.
+    Raises UserError if a heap is needed and none is found.
     Raises KeyboardInterrupt if Ctrl-C came before the trace was read or a heap was found.
     """
     memory = target.bytes.memory()
@@ -60,14 +67,14 @@ def collect(target: Target, wanted: Namespace, needed: bool = True) -> Collected
         found.skipped.append(Skipped("heaps", said("heaps-of-this-run")))
         return found
     try:
-        read_trace(found, wanted, span, named)
+        read_trace(found, wanted, span, named, wish or Wish())
         memory.require_whole()
     except NoRing as problem:
         found.skipped.append(Skipped("trace", problem.why))
     regions = _with_pools(target, _regions(found, asked, span, named), pools)
     if not regions:
         memory.require_whole()
-    if not regions and target.trace is None:
+    if not regions and target.log is None:
         why = wrong_files(target) if found.heaps_missing else why_no_heap(target)
         if needed and not found.heaps_missing:
             raise UserError(words(no_heap(target, why)))

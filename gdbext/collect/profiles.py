@@ -25,6 +25,7 @@ from gdbext.trace.log_definitions import NAME_CONTEXT, NAME_MARK, NAME_TAG
 from gdbext.trace.replay import Moment, Replay, Wish
 from gdbext.trace.trace_events import NoHeader, events_of
 
+_MOST_OF_LOG = 1 << 22  # events
 _FIXED = {0: "(start-up)", 1: "(interrupt)", 2: "(unnamed task)"}
 
 
@@ -130,7 +131,7 @@ def check_marks(wish: Wish, names: Mapping[int, Tuple[int, str]]) -> None:
 
 def traced(target: Target, options: Namespace, until: Optional[str] = None) -> Profiled:
     """Returns the profile of a target's trace."""
-    found = collect_trace(target, options)
+    found = collect_trace(target, options, None if target.log is None else Wish(tail=_MOST_OF_LOG))
     if found.trace.info is None:
         raise UserError("no trace tells what was allocated: link the recorder, or give a log")
     events, told = events_of(found.trace)
@@ -150,7 +151,7 @@ def traced(target: Target, options: Namespace, until: Optional[str] = None) -> P
         None,
         None if header is None else header.build_id,
         found.trace.is_whole or whole_since or (imported is not None and not found.trace.problems),
-        sum(value for one in found.trace.problems for _, value in one.values if isinstance(value, int)),
+        0 if info.log is None else info.log.unread,
     )
     found.skipped += [one for one in missing(profile) if not whole_since]
     hz = None if header is None else header.tick_hz or None

@@ -21,6 +21,7 @@ from gdbext.trace.format import HEADER_BYTES
 from gdbext.trace.idf_heap_trace import HEAP_TRACING, SOURCE, STATICS, books_of, read_records
 from gdbext.trace.idf_task_stats import TASK_TRACKING, lists_of, read_owners
 from gdbext.trace.ring import find_rings, read_before, read_ring, search_rings
+from gdbext.trace.wish import Wish
 
 _FIRST_LOOK = 4096
 _SYMBOL = "memtrace_ring"
@@ -34,12 +35,17 @@ class NoRing(UserError):
         self.why = why
 
 
-def read_trace(found: Collected, wanted: Namespace, span: Optional[Span], named: Callable[[], Named]) -> None:
-    """Reads the trace, or adds to `skipped` why there is none. `named` finds the heaps: the trace may lie in one."""
+def read_trace(
+    found: Collected, wanted: Namespace, span: Optional[Span], named: Callable[[], Named], wish: Wish
+) -> None:
+    """Reads the trace, or adds to `skipped` why there is none. `named` finds the heaps: the trace may lie in one.
+
+    `wish` says what is needed of a log.
+    """
     target = found.target
-    if target.trace is not None:
-        found.trace = target.trace
-        found.skipped += [Skipped("trace", problem) for problem in target.trace.problems]
+    if target.log is not None:
+        found.trace = target.log.trace(wish)
+        found.skipped += [Skipped("trace", problem) for problem in found.trace.problems]
         return
     unasked = wanted.ring is None and span is None
     try:
@@ -54,7 +60,7 @@ def read_trace(found: Collected, wanted: Namespace, span: Optional[Span], named:
 
 def read_trace_before(found: Collected, wanted: Namespace, span: Optional[Span], named: Callable[[], Named]) -> None:
     """Reads the trace of the run before, which outlived a reset. UserError if there is none."""
-    if found.target.trace is not None:
+    if found.target.log is not None:
         raise UserError("--previous asks the ring of a target for the run before; this is a log")
     address = ring_address(found.target, wanted, span, named)
     if not address:
@@ -173,7 +179,7 @@ def _read_records(found: Collected, named: Callable[[], Named]) -> None:
 def with_task_lists(found: Collected) -> None:
     """Adds the owners in the lists of ESP-IDF's task tracking if there is no ring. They have no call stacks."""
     target = found.target
-    if found.trace.header is not None or target.trace is not None:
+    if found.trace.header is not None or target.log is not None:
         return
     if target.program.address_of(TASK_TRACKING) is None or target.bytes.memory().fragile:
         return

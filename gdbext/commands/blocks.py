@@ -37,41 +37,44 @@ def collect_blocks(target: Target, options: Namespace) -> Wanted:
 def analyse(wanted: Wanted, options: Namespace) -> BlocksReport:
     """Makes the report: all blocks that pass the filters."""
     found, where = wanted
-    target, owners = found.target, Owners(found)
     kept: List[BlockEntry] = []
     tasks: List[Optional[str]] = []  # of every block
-    for facts in found.heaps:
-        heap = facts.region.address
-        for block in list_blocks(facts, found.trace.history):
-            owner = owners.of(heap, block.payload) if block.state == "used" else None
-            entry = BlockEntry(heap, block.payload, block.raw, block.size, block.requested, block.state, owner)
-            tasks.append(None if owner is None else owner.task)
-            kept += [entry] if _matches(options, where, entry) else []
-    if found.trace.is_past:
-        kept = [entry for entry in _left_by(found) if _matches(options, where, entry)]
-        tasks = [life.task for life in found.trace.history.live()]
+    has_memory = found.target.log is None and not found.trace.is_past
+    for entry in _in_heaps(found) if has_memory else _in_trace(found):
+        tasks.append(None if entry.owner is None else entry.owner.task)
+        kept += [entry] if _matches(options, where, entry) else []
     total = BlocksTotal(len(kept), sum(entry.size for entry in kept))
-    shown = kept[: limit_of(options, target.settings.limit)]
+    shown = kept[: limit_of(options, found.target.settings.limit)]
     empty = why_empty(options, said("blocks-found", blocks=len(tasks)), tasks) if tasks else (said("no-blocks"),)
     damaged = damaged_heaps(found)
     read = tuple(facts.region.address for facts in found.heaps)
     return BlocksReport(*found.closing(), tuple(shown), total, read, () if kept else empty, damaged)
 
 
-def lacking(report: BlocksReport) -> str:
-    """Returns what could not be read at all."""
-    past = report.trace is not None and report.trace.past
-    return "" if report.heaps or past else "heap"
+def _in_heaps(found: Collected) -> Iterator[BlockEntry]:
+    """Yields the blocks of every heap."""
+    owners = Owners(found)
+    for facts in found.heaps:
+        heap = facts.region.address
+        for block in list_blocks(facts, found.trace.history):
+            owner = owners.of(heap, block.payload) if block.state == "used" else None
+            yield BlockEntry(heap, block.payload, block.raw, block.size, block.requested, block.state, owner)
 
 
-def _left_by(found: Collected) -> Iterator[BlockEntry]:
-    """Yields the blocks that the run before had not freed, as far as its trace tells, each in the size that was asked
-    for. The address of their heap is not known.
+def _in_trace(found: Collected) -> Iterator[BlockEntry]:
+    """Yields the blocks that a log, or the trace of the run before, has not seen freed, each in the size that was asked
+    for. They have no heap.
     """
     for life in sorted(found.trace.history.live(), key=lambda life: life.payload):
         size = life.size or 0
         owner = Owner(life.seq, life.task, found.target.frames(life.allocated), life.module)
-        yield BlockEntry(0, life.payload, life.payload, size, life.size, "used", owner)
+        yield BlockEntry(None, life.payload, life.payload, size, life.size, "used", owner)
+
+
+def lacking(report: BlocksReport) -> str:
+    """Returns what could not be read at all."""
+    trace = report.trace
+    return "" if report.heaps or (trace is not None and (trace.past or trace.log is not None)) else "heap"
 
 
 def _matches(options: Namespace, where: Optional[Bounds], entry: BlockEntry) -> bool:

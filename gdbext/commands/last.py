@@ -19,6 +19,7 @@ from gdbext.model.record import replace
 from gdbext.model.reports.last import LastReport
 from gdbext.report.text.last import last_lines
 from gdbext.target.target import Target
+from gdbext.trace.wish import Wish
 
 _LIVES_SHOWN = 5  # the newest owners; a busy address has had hundreds
 
@@ -26,7 +27,7 @@ _LIVES_SHOWN = 5  # the newest owners; a busy address has had hundreds
 def collect_asked(target: Target, options: Namespace) -> Tuple[Collected, int]:
     """Reads the heaps, the trace, and the address that the user asked for."""
     address = target.bytes.address(options.address)
-    return collect(target, options), address
+    return collect(target, options, wish=Wish(track=address)), address
 
 
 def analyse(asked: Tuple[Collected, int], options: Namespace) -> LastReport:
@@ -39,9 +40,20 @@ def analyse(asked: Tuple[Collected, int], options: Namespace) -> LastReport:
         return next((size for size in sizes if size is not None), None)
 
     lives = _owned(Owners(found), place, found.trace.history.holding(address, size_of))
+    if found.target.log is not None:
+        place = _place_in_log(lives, address)
     shown = lives[: limit_of(options, _LIVES_SHOWN)]
     generations = tuple(life_of(life, found.target.frames) for life in shown)
     return LastReport(*found.closing(), address, place, generations, len(lives) - len(shown))
+
+
+def _place_in_log(lives: Tuple[Generation, ...], address: int) -> Optional[Place]:
+    """Returns where an address lies in the block that had it last. A log knows no more of blocks than was asked for."""
+    for life in lives:  # newest first; a free of nothing is one without a size
+        if life.size is not None:
+            state = "free" if life.is_freed else "used"
+            return Place(life.payload, life.payload, life.size, life.size, address - life.payload, state, None)
+    return None
 
 
 def _owned(owners: Owners, place: Optional[Place], lives: Tuple[Generation, ...]) -> Tuple[Generation, ...]:

@@ -66,7 +66,7 @@ def _leaks(found: Collected, scan: Optional[Scan], since: Optional[int]) -> Iter
     if scan is None:
         if found.trace.info is None:
             raise UserError("no trace tells what was allocated: link the recorder, or give --unreachable")
-        for live in _live_since(found, since or 0):
+        for live in _live_since(found, since):
             yield Leak(live.payload, live.size or 0, live.size, None, owners.of(0, live.payload))
         return
     lost = scan.reach.unreachable(scan.roots, scan.registers)
@@ -86,15 +86,18 @@ def _order(leak: Leak) -> Tuple[bool, int, int]:
     return leak.held_by is not None, -leak.size, (leak.owner.seq or 0) if leak.owner is not None else 0
 
 
-def _live_since(found: Collected, since: int) -> List[Generation]:
-    """Returns the allocations after `since` that the trace has not seen freed.
+def _live_since(found: Collected, since: Optional[int]) -> List[Generation]:
+    """Returns the allocations after `since` that the trace has not seen freed; None: all, with a log's older blocks.
 
     Leaves out a block if its heap was read there and has no used block at its address.
     """
     heaps = [range(heap.start, heap.end) for heap in found.heaps]
     gaps = [range(gap.start, gap.end) for heap in found.heaps for gap in heap.walk.gaps()]
 
-    live = [life for life in found.trace.history.live() if life.seq and life.seq > since]
+    def counts(seq: Optional[int]) -> bool:
+        return (since is None and found.target.log is not None) if seq is None else since is None or seq > since
+
+    live = [life for life in found.trace.history.live() if counts(life.seq)]
     return [
         life
         for life in live

@@ -28,7 +28,8 @@ from gdbext.model.reports.log import LogEntry, LogReport
 from gdbext.model.said import said
 from gdbext.report.text.log import log_lines
 from gdbext.target.target import Target
-from gdbext.trace.format import EVENT_KINDS
+from gdbext.trace.format import EVENT_KINDS, KINDS
+from gdbext.trace.wish import TailFilter, Wish
 
 _SEQ = Argument(
     "--seq",
@@ -36,6 +37,7 @@ _SEQ = Argument(
     {"metavar": "RANGE", "type": partial(parse_range, "--seq", number=decimal)},
 )
 _OF_HEAPS = ("alloc", "free", "realloc-begin", "realloc-end", "alloc-failed")
+MOST_OF_LOG = 1 << 20  # events that are kept of a log
 Wanted = Tuple[Collected, Optional[Bounds]]  # the trace, and the addresses that were asked for
 _KIND = Argument("--kind", "events of this kind only", {"metavar": "KIND", "choices": EVENT_KINDS})
 
@@ -43,7 +45,9 @@ _KIND = Argument("--kind", "events of this kind only", {"metavar": "KIND", "choi
 def collect_events(target: Target, options: Namespace) -> Wanted:
     """Reads the trace."""
     where = where_asked(target, options)
-    found = collect_trace(target, options)
+    found = collect_trace(target, options, _wish(options, where, target.settings.limit))
+    if target.log is not None and len(found.trace.events) == MOST_OF_LOG:
+        found.skipped.append(Skipped("events", said("last-events-alone", events=MOST_OF_LOG)))
     if not found.trace.lists_frees:
         found.skipped.append(Skipped("events", said("frees-not-listed")))
     return found, where
@@ -56,9 +60,26 @@ def analyse(wanted: Wanted, options: Namespace) -> LogReport:
     limit = limit_of(options, found.target.settings.limit)
     shown = kept if limit is None else kept[-limit:]
     entries = tuple(_entry(found, event) for event in shown)
-    tasks = [event.task for event in found.trace.events]
-    empty = why_empty(options, said("events-in-trace", events=len(tasks)), tasks) if tasks else (said("no-events"),)
-    return LogReport(*found.closing(), entries, len(kept), () if kept else empty)
+    events, tasks = _count(found), [event.task for event in found.trace.events]
+    empty = why_empty(options, said("events-in-trace", events=events), tasks) if events else (said("no-events"),)
+    return LogReport(*found.closing(), entries, _matching(found, options, len(kept)), () if kept else empty)
+
+
+def _count(found: Collected) -> int:
+    """Returns the events in the trace. Of a log only the last ones are at hand."""
+    info = found.trace.info
+    return info.kept if info is not None and info.log is not None else len(found.trace.events)
+
+
+def _matching(found: Collected, options: Namespace, kept: int) -> Optional[int]:
+    """Returns how many events pass the filters. None: more than are at hand of a log."""
+    if found.target.log is None:
+        return kept
+    tail, filters = _wish(options, None, found.target.settings.limit).tail, (options.kind, options.size, options.seq)
+    if len(found.trace.events) < tail:
+        return kept
+    is_filtered = any(one is not None for one in (*filters, options.address, options.task, options.caller))
+    return None if is_filtered else _count(found)
 
 
 def _entry(found: Collected, event: Event) -> LogEntry:
@@ -67,6 +88,21 @@ def _entry(found: Collected, event: Event) -> LogEntry:
         event.seq, event.kind, event.address, event.size, event.task, event.core, event.time,
         found.target.frames(event.stack), event.module, None if heap is None else heap.name,
     )  # fmt: skip
+
+
+def _wish(options: Namespace, where: Optional[Bounds], default: int) -> Wish:
+    """Returns what is needed of a log: the last events, and one more, which shows that they are not all.
+
+    Tasks and callers have names only when the log has been read: for these filters, a million events are kept.
+    """
+    limit = limit_of(options, default)
+    least, most = options.size or (0, None)
+    low, high = where or (0, None)
+    first, last = options.seq or (0, None)
+    kinds = None if options.kind is None else frozenset(n for n, kind in KINDS.items() if kind == options.kind)
+    is_late = options.task is not None or options.caller is not None
+    tail = MOST_OF_LOG if limit is None or is_late else min(limit + 1, MOST_OF_LOG)
+    return Wish(tail=tail, tail_filter=TailFilter(kinds, least, most, low, high, first, last))
 
 
 def _matches(target: Target, options: Namespace, where: Optional[Bounds], event: Event) -> bool:

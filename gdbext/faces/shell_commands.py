@@ -14,15 +14,18 @@ from gdbext.commands.command import Argument, Tool
 from gdbext.commands.parsing import Declared, help_of, parsed_in_shell
 from gdbext.loading import load
 from gdbext.model.errors import UserError
+from gdbext.model.said import Trouble
 from gdbext.report.destination import told, writes_text
 from gdbext.report.printable import put, say
+from gdbext.report.sentences import words as words_of
 from gdbext.report.style import fitted
+from gdbext.source.files import FileError
 from gdbext.target.target import NEEDS_GDB, Target
 
 CORE = Argument(
     "core",
-    "an ELF core: of Linux, of an emulator, saved by memtrace; of ESP-IDF also as flash image or as log text; or the "
-    "log of another tool",
+    "an ELF core: of Linux, of an emulator, saved by memtrace; of ESP-IDF also as flash image or as log text; or a "
+    "log, of memtrace or of another tool, packed or not; `-` is standard input",
     {"nargs": "?", "metavar": "CORE"},
 )
 _IMAGE = Argument(
@@ -36,7 +39,12 @@ _MEMORY = Argument(
     "with --rsp: further memory that may be read; repeatable",
     {"action": "append", "default": [], "metavar": "START,END"},
 )
-SOURCES = (CORE, _IMAGE, _ELF, _MEMORY)
+_RUN = Argument(
+    "--run",
+    "of a log: this start of the program, as a number from 1 on, `last` (the default) or `all`",
+    {"metavar": "N", "type": lambda text: load("target.log", "run_of")(text)},
+)
+SOURCES = (CORE, _IMAGE, _ELF, _MEMORY, _RUN)
 
 
 def obey(name: str, words: List[str]) -> int:
@@ -61,8 +69,13 @@ def obey(name: str, words: List[str]) -> int:
         _sort_words(name, options)
     if command.writes and options.rsp is None:
         raise UserError(f"{name} asks a live target, which files are not: use it in GDB, or give --rsp HOST:PORT")
-    with _target(options) as target:
-        report = command.run(target, options)
+    try:
+        with _target(options) as target:
+            report = command.run(target, options)
+    except Trouble as problem:  # a log cannot be read; whoever reads memory catches its own
+        raise UserError(f"{options.core}: {words_of(problem.why)}") from None
+    except FileError as problem:
+        raise UserError(str(problem)) from None
     printed = told(report, command.text, options)
     if printed is not None:
         put(fitted(printed, sys.stdout) if writes_text(options) else printed, sys.stdout)
@@ -92,7 +105,7 @@ def _target(options: Namespace) -> Iterator[Target]:
     if options.rsp is None:
         if options.memory:
             raise UserError("--memory names memory behind --rsp: leave it out, or add a file with --image BASE=FILE")
-        yield load("target.files", "file_target")(options.core, options.image, options.elf, heaps)
+        yield load("target.files", "file_target")(options.core, options.image, options.elf, heaps, options.run)
         return
     if options.image or options.core is not None:
         raise UserError("--rsp is a live target, and a core or --image a file: give one of them")

@@ -73,6 +73,15 @@ class Imported(Record):
     frees_told: bool  # true if a record shows that its block was freed
 
 
+class LogInfo(Record):
+    """What a log is, and which part of it a trace is of."""
+
+    format: str  # "memtrace", or the name of another tool's
+    runs: int  # starts of the program in it
+    run: str  # "last", "all" or a number
+    unread: int  # lines or records that made no sense
+
+
 class TraceInfo(Record):
     """The numbers of events that a trace holds and lost."""
 
@@ -94,6 +103,7 @@ class TraceInfo(Record):
     imported: Optional[Imported] = None
     run: int = 0  # number of this start of the program; 0 if nobody counts them
     past: bool = False  # true if it is the trace of the run before, of which no heap is left
+    log: Optional[LogInfo] = None
 
 
 class Assertion(Record):

@@ -62,7 +62,7 @@ def load_file(path: str) -> Loaded:
                 return Loaded(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
             if size:
                 file.seek(0)
-            return Loaded(_whole(chain([file.read(size) if size else head], _pieces(file, _PIECE_BYTES))))
+            return Loaded(whole_of(chain([file.read(size) if size else head], _pieces(file, _PIECE_BYTES))))
     except (OSError, ValueError) as problem:
         reason = problem.strerror if isinstance(problem, OSError) and problem.strerror else str(problem)
         raise FileError(f"{path}: {reason}") from None
@@ -80,7 +80,8 @@ def in_memory(data: Bytes, name: str = "", others: int = 0) -> bytes:
     return data[:]
 
 
-def _whole(pieces: Iterator[bytes]) -> bytes:
+def whole_of(pieces: Iterator[bytes]) -> bytes:
+    """Returns all pieces as one. Raises FileError if they are too many."""
     parts, size = [], 0
     for piece in pieces:
         parts.append(piece)

@@ -26,6 +26,8 @@ SENTENCES = {
     ),
     "gzip-cut": "the gzip file is cut off: only its first {read:byte} could be read",
     "gzip-damaged": "the gzip file is damaged: only its first {read:byte} could be read",
+    "zstd-cut": "the zstd file is cut off: only its first {read:byte} could be read",
+    "zstd-damaged": "the zstd file is damaged: only its first {read:byte} could be read",
     "zstd-missing": "it is packed with zstd, which needs the Python package zstandard: pip install zstandard",
     "dump-header": "the header in front of the core dump is damaged: it was not used",
     "dump-cut": "the core dump is cut off: {there:,} of {all:byte} are there",

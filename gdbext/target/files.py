@@ -3,23 +3,27 @@
 
 from __future__ import annotations
 
-from typing import Iterator, List, Optional, Sequence, Tuple
+from typing import Callable, List, Optional, Sequence, Tuple, TypeVar
 
 from gdbext.loading import load
 from gdbext.model.errors import UserError
 from gdbext.model.region import Region
 from gdbext.model.said import Said, Text, said
-from gdbext.source.files import FileError, Loaded, in_memory, load_file
+from gdbext.source.files import FileError, in_memory, load_file
+from gdbext.source.log_file import LogFile, open_log
 from gdbext.source.memory import Memory
-from gdbext.source.overlaps import Bytes, Piece, first_difference
+from gdbext.source.overlaps import Piece, first_difference
 from gdbext.source.saved import Saved
 from gdbext.source.snapshot import snapshot_of
 from gdbext.target.addresses import address_in, number_of
 from gdbext.target.formats import best_format, region_named
+from gdbext.target.log import GivenLog, Run
 from gdbext.target.target import Code, NoProgram, Target
-from gdbext.trace.importers import HEAD_BYTES, importer_of
+from gdbext.trace.opened import log_in
 
-_LONGEST_LINE = 1 << 20  # of a log
+_ELF_ORDER, _MACHINE = 5, 18  # where an ELF file says them
+_Asked = TypeVar("_Asked")
+_Given = TypeVar("_Given")
 
 
 class FileBytes:
@@ -69,16 +73,21 @@ def image_target(images: Sequence[Tuple[int, bytes]], regions: Sequence[Region] 
     return Target(FileBytes(best_format(lambda width, order: Memory(snapshot_of(data, width, order)), regions)))
 
 
-def file_target(core: Optional[str], images: Sequence[str], elf: Optional[str], heaps: Sequence[str]) -> Target:
+def file_target(
+    core: Optional[str], images: Sequence[str], elf: Optional[str], heaps: Sequence[str], run: Optional[Run] = None
+) -> Target:
     """Makes a target of the files on a command line. UserError says why it cannot."""
     if core is None and not images:
         raise UserError("no memory to look at: give a core, --image BASE=FILE or --rsp HOST:PORT")
-    given = None if core is None else _loaded(core)
-    log = None if given is None else _log_target(given, elf)
+    file = None if core is None else _asked(open_log, core)
+    log = None if file is None else log_in(file, 0 if elf is None else _machine(elf))
     if log is not None:
         if images or heaps:
             raise UserError(f"{core} is a log, which has no memory: leave --image and --heap out, or the log")
-        return log
+        return _log_target(GivenLog(log, run or "last"), elf)
+    if run is not None:
+        raise UserError("--run chooses a run of a log, and there is none here: leave it out")
+    given = None if file is None else _asked(LogFile.whole, file)
     loaded = load_images(images)
     if core is None and elf is None:
         regions = [region_named(text, number_of) for text in heaps]
@@ -90,33 +99,30 @@ def file_target(core: Optional[str], images: Sequence[str], elf: Optional[str], 
     return target
 
 
-def _loaded(path: str) -> Loaded:
-    """Loads a file. Call it once for each file, for it may be a pipe."""
+def _asked(what: Callable[[_Asked], _Given], of: _Asked) -> _Given:
+    """Returns what a file gives. UserError if it cannot be read."""
     try:
-        return load_file(path)
+        return what(of)
     except FileError as problem:
         raise UserError(str(problem)) from None
 
 
-def _log_target(file: Loaded, elf: Optional[str]) -> Optional[Target]:
-    """Makes a target with a trace and no memory of another tool's log. None if the file is no such log."""
-    data = file.data
-    importer = importer_of(data[:HEAD_BYTES])
-    if importer is None:
-        return None
+def _machine(elf: str) -> int:
+    """Returns the machine of a program, as ELF numbers it. 0: it is none."""
+    try:
+        with open(elf, "rb") as file:
+            head = file.read(_MACHINE + 2)
+    except OSError:
+        return 0  # whoever opens the program says why
+    return int.from_bytes(head[_MACHINE:], "big" if head[_ELF_ORDER : _ELF_ORDER + 1] == b"\2" else "little")
+
+
+def _log_target(log: GivenLog, elf: Optional[str]) -> Target:
+    """Makes a target of a log: it has a trace and no memory."""
     program: Optional[Code] = None if elf is None else load("target.core", "program_symbols")(elf)
     nothing = FileBytes(Memory(snapshot_of(())), what="a trace", program=program)
     nothing.why_no_heaps = said("trace-alone")
-    return Target(nothing, program, trace=importer.read(_lines(data)))
-
-
-def _lines(data: Bytes) -> Iterator[bytes]:
-    start = 0
-    while start < len(data):
-        end = data.find(b"\n", start)
-        end = len(data) if end < 0 else end
-        yield data[start : min(end, start + _LONGEST_LINE)]
-        start = end + 1
+    return Target(nothing, program, log=log)
 
 
 def load_images(texts: Sequence[str]) -> List[Image]:

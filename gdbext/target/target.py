@@ -23,6 +23,7 @@ from gdbext.symbols.code import Sample
 from gdbext.symbols.shapes import Program, Variable
 from gdbext.target.settings import Settings
 from gdbext.trace.trace import Trace
+from gdbext.trace.wish import Wish
 
 NEVER_RUNS = "this is a small stub, as in a chip's panic handler: nothing runs there any more that could obey"
 UNKNOWN_OPERATION = said("operation-unknown")
@@ -93,6 +94,13 @@ class Watcher(Protocol):
 
     def watched(self) -> Watched:
         """Returns the state of the watch."""
+
+
+class Log(Protocol):
+    """A log in place of memory."""
+
+    def trace(self, wish: Wish) -> Trace:
+        """Reads the log, once, and returns what is wished for of it."""
 
 
 class NoProgram:
@@ -205,13 +213,13 @@ class Target:
         program: Optional[Code] = None,
         debugger: Optional[Debugger] = None,
         settings: Optional[Settings] = None,
-        trace: Optional[Trace] = None,
+        log: Optional[Log] = None,
     ) -> None:
         self.bytes = data
         self.program: Code = program or NoProgram()
         self.debugger = debugger or Debugger()
         self.settings = settings or Settings()
-        self.trace = trace  # a given trace, as from a log; None: the trace is searched for in memory
+        self.log = log  # None: the trace is searched for in memory
 
     def frames(self, pcs: Tuple[int, ...]) -> Stack:
         """Returns the frames of a recorded stack, innermost first, without the allocator's own."""

@@ -24,10 +24,8 @@ from __future__ import annotations
 from collections import deque
 from types import MappingProxyType
 from typing import (
-    Callable,
     Deque,
     Dict,
-    FrozenSet,
     Generic,
     Iterable,
     List,
@@ -60,10 +58,11 @@ from gdbext.trace.log import (
 )
 from gdbext.trace.ranges import END_OF_MEMORY, MOST_RANGES, Range, Ranges
 from gdbext.trace.sums import Ends, Sums, Timeline
+from gdbext.trace.wish import Moment as Moment
+from gdbext.trace.wish import Stack as Stack
+from gdbext.trace.wish import TailFilter as TailFilter
+from gdbext.trace.wish import Wish as Wish
 
-Stack = Tuple[int, ...]  # PCs
-Moment = Tuple[str, Union[int, str]]  # ("mark", name), ("seq", number), ("time", units)
-Group = Callable[[Owner, Stack], Optional[Sequence[int]]]
 _Meaning = TypeVar("_Meaning")
 
 _NAMED_MARK = 2  # the kind of a mark's name
@@ -81,37 +80,6 @@ _EVENTS_IN_WINDOW = 64
 _LATEST = (1 << 64) - 1
 _KEPT = ("heaps", "modules", "counts", "failure", "lost", "unread")
 _COUNTED = ("events", "failed", "double_frees", "interior_frees", "unknown_frees", "older", "replaced", "marks_left")
-
-
-class TailFilter(Record):
-    """Which events the tail keeps. `most`, `high` and `last` are the greatest that pass; None: no limit."""
-
-    kinds: Optional[FrozenSet[int]] = None
-    least: int = 0
-    most: Optional[int] = None
-    low: int = 0
-    high: Optional[int] = None
-    first: int = 0
-    last: Optional[int] = None
-    owner: Optional[Callable[[Owner, Stack], bool]] = None  # asked once for each owner of an event
-
-
-class Wish(Record):
-    """What a replay is asked for.
-
-    `group` is called once for each new owner, with its stack as code addresses, innermost first. It returns the numbers
-    of the nodes that the owner belongs to, each once. None leaves the owner out.
-    """
-
-    group: Optional[Group] = None
-    since: Optional[Moment] = None
-    until: Optional[Moment] = None
-    least: int = 0
-    most: Optional[int] = None
-    run: Union[str, int] = "last"  # "all", or a number from 1 on
-    track: Optional[int] = None  # an address whose history is wanted
-    tail: int = 0  # how many of the last events to keep
-    tail_filter: TailFilter = TailFilter()
 
 
 class Told(Record):

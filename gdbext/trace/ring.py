@@ -26,6 +26,7 @@ from gdbext.source.memory import Memory
 from gdbext.source.snapshot import Snapshot
 from gdbext.trace.format import (
     ANEW,
+    FIXED_CONTEXTS,
     FROZEN,
     HEADER_BYTES,
     KEY_CAPABILITIES_SHIFT,
@@ -280,9 +281,8 @@ class _Ring:
         return self._moment(raw) - gap if gap != (1 << bits) - 1 else None
 
     def _task(self, context: int) -> Optional[str]:
-        fixed = {0: "(start-up)", 1: "(interrupt)", 2: "(unnamed task)"}
-        if context in fixed:
-            return fixed[context]
+        if context in FIXED_CONTEXTS:
+            return FIXED_CONTEXTS[context]
         return self.names[context] or None if context < len(self.names) else None
 
     def _module(self, tag: int) -> Optional[str]:

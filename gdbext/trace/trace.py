@@ -14,7 +14,7 @@ from typing import Mapping, Optional, Tuple
 
 from gdbext.model.events import Assertion, Event, Generation, HeapName, TraceInfo
 from gdbext.model.record import Record, replace
-from gdbext.model.said import Said
+from gdbext.model.said import Text
 from gdbext.trace.format import Header
 from gdbext.trace.history import History
 
@@ -29,7 +29,7 @@ class Trace(Record):
     assertion: Optional[Assertion] = None  # the assertion that ended the trace
     lists_frees: bool = True  # whether frees are among the events; else only `lives` show them
     proves_live: bool = True  # whether a block that is live in the trace must be in the heap
-    problems: Tuple[Said, ...] = ()  # what it cannot tell, and why
+    problems: Tuple[Text, ...] = ()  # what it cannot tell, and why
     own: Tuple[Tuple[int, int], ...] = ()  # memory of the trace itself; its addresses are no pointers
     owners: Mapping[int, str] = MappingProxyType({})  # task by payload, from ESP-IDF's task tracking
     heap_names: Mapping[int, HeapName] = MappingProxyType({})  # by the recorder's number of the heap

@@ -13,11 +13,22 @@ from gdbext.model.said import said
 from gdbext.target.files import image_target
 from gdbext.target.target import Debugger, Target
 from gdbext.trace.trace import Trace
+from gdbext.trace.wish import Wish
 from tests.support import fixtures
 
 CALLER = 0x4200_0100
 PLAIN = next(one for one in fixtures.select(poisoning="none") if one.truth.status == "clean")
 FILLED = next(one for one in fixtures.select(poisoning="comprehensive") if one.truth.status == "clean")
+
+
+class Told:
+    """A trace that is given beside memory."""
+
+    def __init__(self, trace: Trace) -> None:
+        self._trace = trace
+
+    def trace(self, wish: Wish) -> Trace:
+        return self._trace
 
 
 class Dead(Debugger):
@@ -44,10 +55,8 @@ def dead(case: fixtures.Case, with_: Given, *lives: Generation, flipped: int | N
     for base, data in images:
         if flipped is not None and base <= flipped < base + len(data):
             data[flipped - base] ^= 1
-    trace = Trace(None, lives=lives) if lives else None
-    target = Target(
-        image_target([(base, bytes(data)) for base, data in images]).bytes, debugger=Dead(with_), trace=trace
-    )
+    trace = Told(Trace(None, lives=lives)) if lives else None
+    target = Target(image_target([(base, bytes(data)) for base, data in images]).bytes, debugger=Dead(with_), log=trace)
     command = command_named("check")
     return command.run(target, parsed_in_gdb(command, ["--heap", case.heap.option]))
 

@@ -77,8 +77,8 @@ def test_owners_of_an_address_are_that_runs() -> None:
 def test_blocks_and_leaks_are_what_the_trace_had_not_seen_freed() -> None:
     blocks = ask(target(), "blocks", "--previous")
     assert [(one.payload, one.size, one.owner.task, one.heap) for one in blocks.blocks] == [
-        (KEPT, 200, "main", 0),
-        (LAST, 300, "main", 0),
+        (KEPT, 200, "main", None),
+        (LAST, 300, "main", None),
     ]
     assert (blocks.total.blocks, blocks.total.bytes) == (2, 500) and command_named("blocks").lacking(blocks) == ""
     assert [one.payload for one in ask(target(), "blocks", "--previous", "--size", "250:").blocks] == [LAST]

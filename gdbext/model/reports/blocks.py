@@ -14,7 +14,7 @@ from gdbext.model.said import Said
 class BlockEntry(Record):
     """One block, with its owner."""
 
-    heap: int
+    heap: Optional[int]  # None: of a log, which has none
     payload: int
     raw: int
     size: int

@@ -27,8 +27,10 @@ class LogEntry(Record):
 
 
 class LogReport(Report):
-    """The report of `malloc-log`: the newest events that pass the filters, oldest first. `matching` counts all."""
+    """The report of `malloc-log`: the newest events that pass the filters, oldest first. `matching` counts all; None:
+    of a log, with filters, and there are more than are listed.
+    """
 
     events: Tuple[LogEntry, ...]
-    matching: int
+    matching: Optional[int]
     empty: Tuple[Said, ...]  # if nothing is listed, why

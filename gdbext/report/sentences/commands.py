@@ -53,6 +53,7 @@ SENTENCES = {
     # lists that are empty
     "no-events": "nothing is listed: no event was found",
     "nothing-passes": "nothing is listed: none of {entries} passes {filters: }",
+    "last-events-alone": "only the last {events:event} of the log that pass the other filters were looked at",
     "events-in-trace": "the {events:event} in the trace",
     "blocks-found": "the {blocks:block} that were found",
     "no-blocks": "nothing is listed: no block was found",

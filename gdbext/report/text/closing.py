@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections import Counter
 from typing import Counter as Counts
-from typing import Iterator, Tuple, Union
+from typing import Iterator, Optional, Tuple, Union
 
 from gdbext.model.reports.base import Report, Skipped
 from gdbext.model.reports.check import HeapReport
@@ -17,9 +17,13 @@ from gdbext.report.text.words import cost_words, trace_words
 _MOST_REASONS = 5  # for one check
 
 
-def more_line(shown: int, total: int) -> Iterator[str]:
-    """Yields a line with the number of entries that a list leaves out. Yields nothing if the list is complete."""
-    if total > shown:
+def more_line(shown: int, total: Optional[int]) -> Iterator[str]:
+    """Yields a line with the number of entries that a list leaves out, None: nobody has counted them. Yields nothing if
+    the list is complete.
+    """
+    if total is None:
+        yield "... more (--all)"
+    elif total > shown:
         yield f"... {total - shown:,} more (--all)"
 
 

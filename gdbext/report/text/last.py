@@ -13,8 +13,12 @@ from gdbext.report.text.words import module_words, owner_words, place_words, sta
 def last_lines(report: LastReport) -> Iterator[str]:
     """Yields the lines of the whole report."""
     trace = report.trace
-    past = trace is not None and trace.past
-    yield f"{report.address:#x}: {'in the run before' if past else place_words(report.block, report.cost)}"
+    where = place_words(report.block, report.cost)
+    if trace is not None and trace.past:
+        where = "in the run before"
+    elif trace is not None and trace.log is not None and report.block is None:
+        where = "in no block of the log"
+    yield f"{report.address:#x}: {where}"
     for number, life in enumerate(report.generations):
         size = f"{life.size:,} bytes" if life.size is not None else "size not in the trace"
         label = "newest owner" if number == 0 else f"{number} before"

@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 from typing import Optional
 
-from gdbext.model.events import Frame, Stack, TraceInfo
+from gdbext.model.events import Frame, LogInfo, Stack, TraceInfo
 from gdbext.model.memory import Place
 from gdbext.model.reports.base import Cost
 from gdbext.report.numbers import counted, size_words
@@ -64,6 +64,8 @@ def trace_words(trace: Optional[TraceInfo]) -> str:
             before = ", nobody knows how many overwritten before them"
         room = f"mode {source.mode}" + (f", room for {source.capacity:,}" if source.capacity is not None else "")
         return f"trace: {counted(trace.kept, 'record')} of {source.source} ({room}){before}; {trace.state}"
+    if trace.log is not None:
+        return f"trace: {counted(trace.kept, 'event')} of a log{_log_words(trace, trace.log)}"
     lost = [
         f"{trace.overwritten:,} overwritten before them" if trace.overwritten else "",
         f"{trace.dropped:,} dropped" if trace.dropped else "",
@@ -75,6 +77,15 @@ def trace_words(trace: Optional[TraceInfo]) -> str:
     span = f" (seq {trace.first}..{trace.last})" if trace.first is not None else ""
     ended = " when it ended: the run before" if trace.past else ""
     return ", ".join([f"trace: {trace.kept:,} events kept{span}", *filter(None, lost)]) + f"; {trace.state}{ended}"
+
+
+def _log_words(trace: TraceInfo, log: LogInfo) -> str:
+    span = f" (seq {trace.first}..{trace.last})" if trace.first is not None else ""
+    lost = f", {trace.lost:,} lost" if trace.lost else ""
+    unread = f", {counted(log.unread, 'record')} not understood" if log.unread else ""
+    runs = {"all": f"; all {log.runs:,} runs", "last": f"; the last of {log.runs:,} runs"}
+    which = runs.get(log.run, f"; run {log.run} of {log.runs:,}") if log.runs > 1 else ""
+    return f"{span}{lost}{unread}{which}"
 
 
 def place_words(place: Optional[Place], cost: Cost) -> str:

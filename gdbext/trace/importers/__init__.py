@@ -1,30 +1,52 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Imports the logs of other tools as traces, one file for each tool. They are loaded when a file must be recognised.
+"""Imports the logs of other tools, one file for each tool. They are loaded when a file must be recognised.
 
+Approach: an importer tells the calls of the allocator, one by one; they become a log of ours, so that all that works on
+a log works on them, in the same memory. A record that makes no sense becomes a row that makes none: both are counted.
 To add a log (docs/how-to/add-a-foreign-log.md has an example): write a file with an IMPORTER, and add its name here.
-A log is as hostile as a heap: lines that make no sense are left out and counted, and its bytes bound every loop.
+A log is as hostile as a heap: records that make no sense are passed over, and its bytes bound every loop.
+Rejected: a trace in memory of each log (it would have to fit).
 """
 
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import Callable, Iterable, Iterator, Mapping, NamedTuple, Optional
+from typing import Callable, Dict, Iterable, Iterator, List, Mapping, NamedTuple, Optional, Tuple, Union
 
 from gdbext.loading import load
-from gdbext.trace.trace import Trace
+from gdbext.model.said import Said, Text
+from gdbext.trace.log_definitions import MOST_FRAMES, MOST_PCS, Definitions
+from gdbext.trace.log_event import ALLOC, FREE, LogEvent
+from gdbext.trace.log_writer import LogWriter, wide_header
 
 NAMES = (
     "py_malloc",
+    "media_lib",
 )  # fmt: skip
-HEAD_BYTES = 4096  # the start of a file, by which an importer recognises its logs
+LONGEST_LINE = 1 << 16
+RISCV, XTENSA = 243, 94  # machines, as ELF numbers them
+_PIECE_BYTES = 1 << 18
+_HIGHEST = 1 << 64
+
+
+class Call(NamedTuple):
+    """A block that was allocated, or with `freed` one that was freed. PCs are return addresses, the innermost first."""
+
+    address: int
+    size: int = 0
+    stack: Tuple[int, ...] = ()
+    freed: bool = False
 
 
 class Importer(NamedTuple):
     """One kind of log."""
 
-    recognises: Callable[[bytes], bool]  # given the file's first HEAD_BYTES
-    read: Callable[[Iterable[bytes]], Trace]  # given the file's lines, unchanged
-    sentences: Mapping[str, str] = MappingProxyType({})  # the messages it adds, by key
+    source: str  # the tool's name
+    recognises: Callable[[bytes], bool]  # given the first bytes of a file, 4,096 of them or all
+    # Given the log's bytes in pieces, and the machine of the program as ELF numbers it, 0 if nobody knows. None is a
+    # record that makes no sense, a sentence one of which there is more to say.
+    calls: Callable[[Iterable[bytes], int], Iterator[Union[Call, Said, None]]]
+    sentences: Mapping[str, str] = MappingProxyType({})  # those that it adds, by key
 
 
 def importer_of(head: bytes) -> Optional[Importer]:
@@ -35,3 +57,51 @@ def importer_of(head: bytes) -> Optional[Importer]:
 def importers() -> Iterator[Importer]:
     """Yields every importer."""
     yield from (load(f"trace.importers.{name}", "IMPORTER") for name in NAMES)
+
+
+def logged(calls: Iterable[Union[Call, Said, None]], remarks: List[Text]) -> Iterator[bytes]:
+    """Yields the bytes of a log with these calls. There is no clock; numbers follow each other. Adds to `remarks`."""
+    writer, told, numbers, seq = LogWriter(), Definitions(), _StackNumbers(), 0
+    writer.begin(wide_header())
+    for call in calls:
+        if isinstance(call, Said):
+            remarks.append(call)
+            call = None
+        if call is None or not (0 < call.address < _HIGHEST and 0 <= call.size < _HIGHEST):
+            writer.nonsense()
+            continue
+        stack = numbers.number(call.stack, told)
+        kind, size = (FREE, 0) if call.freed else (ALLOC, call.size)
+        writer.event(LogEvent(kind, call.address, size, 0, stack, 0, 0, 0, seq, None), told)
+        seq += 1
+        if len(writer) >= _PIECE_BYTES:
+            yield writer.taken()
+    writer.end(told)
+    yield writer.taken()
+
+
+def lines_of(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Yields the lines of a text, without their ends. Of a line that is too long, its start."""
+    rest = b""
+    for chunk in chunks:
+        *lines, rest = (rest + chunk).split(b"\n")
+        yield from lines
+        rest = rest[:LONGEST_LINE]
+    if rest:
+        yield rest
+
+
+class _StackNumbers:
+    """Gives each stack a number of its own, as long as there is room."""
+
+    def __init__(self) -> None:
+        self._known: Dict[Tuple[int, ...], int] = {(): 0}
+        self._pcs = 0
+
+    def number(self, stack: Tuple[int, ...], told: Definitions) -> int:
+        stack = tuple([pc for pc in stack[:MOST_FRAMES] if 0 < pc < _HIGHEST])
+        if stack not in self._known and self._pcs + len(stack) <= MOST_PCS:
+            self._pcs += len(stack)
+            self._known[stack] = len(self._known)
+            told.stacks[self._known[stack]] = stack
+        return self._known.get(stack, 0)

@@ -2,8 +2,7 @@
 """Imports the log of py_malloc_trace, which has a line of JSON for each call of the allocator.
 
 Approach: a line has the operation (1: allocated, 2: freed, 3: reallocated), the block, its size and the caller. A
-reallocation always becomes a free and an allocation, as in logs that lack the third operation. The number of a line,
-from 1 on, is the sequence number of its events.
+reallocation always becomes a free and an allocation, as in logs that lack the third operation.
 Limits: one frame for each call, no times, no threads. For calloc the tool logs the size of one element only.
 """
 
@@ -11,48 +10,38 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any, Dict, Iterable, Iterator, List
+from typing import Any, Dict, Iterable, Iterator, Union
 
-from gdbext.model.events import Event, Imported, TraceInfo
-from gdbext.model.said import said
-from gdbext.trace.importers import Importer
-from gdbext.trace.trace import Trace
+from gdbext.model.said import Said
+from gdbext.trace.importers import Call, Importer, lines_of
 
-_SOURCE = "py_malloc_trace"
 _FIRST = re.compile(rb'\s*\{\s*"op"\s*:\s*[123]\s*,\s*"p"\s*:')
-_LONGEST_LINE = 1 << 16
 _MOST_FRAMES = 64
 _HIGHEST = 1 << 64
 _ALLOCATED, _FREED, _REALLOCATED = 1, 2, 3
 
 
-def read_log(lines: Iterable[bytes]) -> Trace:
-    """Returns the trace of all lines that make sense. The others are counted."""
-    events: List[Event] = []
-    unread = 0
-    for number, line in enumerate(lines, 1):
+def calls_of(chunks: Iterable[bytes], machine: int) -> Iterator[Union[Call, Said, None]]:
+    """Yields the calls of all lines."""
+    for line in lines_of(chunks):
         try:
-            events += _events(number, json.loads(line[:_LONGEST_LINE]))
+            yield from tuple(_calls(json.loads(line)))
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-            unread += bool(line.strip())
-    imported = Imported(_SOURCE, 0, "all", None, 1, False, True)
-    last = events[-1].seq if events else None
-    info = TraceInfo(len(events), 0, events[0].seq if events else None, last, True, imported=imported)
-    problems = (said("lines-unread", lines=unread),) if unread else ()
-    return Trace(info, tuple(events), problems=problems)
+            if line.strip():
+                yield None
 
 
-def _events(number: int, call: Dict[str, Any]) -> Iterator[Event]:
-    """Yields the events of one call. There is none for free(NULL) and for a failed allocation."""
+def _calls(call: Dict[str, Any]) -> Iterator[Call]:
+    """Yields the free and the allocation of one call. There is none for free(NULL) and for a failed allocation."""
     kind, block = int(call["op"]), _address(call["p"])
     stack = tuple(map(_address, list(call["return_addr"])[:_MOST_FRAMES]))
     if kind not in (_ALLOCATED, _FREED, _REALLOCATED):
         raise ValueError(kind)
     new = block if kind == _ALLOCATED else _address(call["p2"]) if kind == _REALLOCATED else 0
     if block and kind != _ALLOCATED:
-        yield Event(number, "free", block, 0, 0, 0, None, 0, 0, None, stack)
+        yield Call(block, 0, stack, freed=True)
     if new:
-        yield Event(number, "alloc", new, _size(call["size"]), 0, 0, None, 0, 0, None, stack)
+        yield Call(new, _size(call["size"]), stack)
 
 
 def _address(text: Any) -> int:
@@ -65,5 +54,4 @@ def _size(number: Any) -> int:
     return int(number)
 
 
-SENTENCES = {"lines-unread": "the log has {lines:line} that memtrace cannot read"}
-IMPORTER = Importer(lambda head: _FIRST.match(head) is not None, read_log, SENTENCES)
+IMPORTER = Importer("py_malloc_trace", lambda head: _FIRST.match(head) is not None, calls_of)

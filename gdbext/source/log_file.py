@@ -1,0 +1,231 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Opens a file that may be a log of any size: plain, gzip or zstd, a pipe or standard input, in constant memory.
+
+Approach: the first bytes tell what packs the file, never its name. A thread of its own unpacks, and waits when a few
+pieces are ready: zlib and zstd do their work while the interpreter does its own. The start of the unpacked
+bytes is kept, so that a file can be recognised before it is read on. A packed file that is cut off or damaged gives all
+that it has; a remark says so.
+Rejected: unpacking into a file first (a log may be larger than the disk); mapping (a pipe has no pages).
+Cost: some 10 MB. Bytes are handed to zstd in small portions, as each may unpack to a thousand times as much.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+import zlib
+from itertools import chain
+from queue import Full, Queue
+from threading import Event, Thread
+from typing import Any, BinaryIO, Iterable, Iterator, List, Union
+
+from gdbext.model.said import Text, said
+from gdbext.source.files import FileError, Loaded, load_file, whole_of
+from gdbext.source.zstd import zstd
+
+HEAD_BYTES = 4096
+_PIECE_BYTES = 1 << 18
+_GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
+_GZIP_BITS = zlib.MAX_WBITS | 16
+_GZIP_REMARKS = {"cut off": "gzip-cut", "damaged": "gzip-damaged"}
+_ZSTD_REMARKS = {"cut off": "zstd-cut", "damaged": "zstd-damaged"}
+_PORTION_BYTES = 1 << 10
+_PIECES_READY = 8
+_PATIENCE_SECONDS = 0.1  # until a thread looks whether anybody still wants its pieces
+
+
+class _Broken(Exception):
+    """The packed bytes are "damaged" or "cut off"."""
+
+
+class LogFile:
+    """A file that was opened: its unpacked bytes, once, from the start."""
+
+    def __init__(self, path: str, file: BinaryIO) -> None:
+        self.path = path
+        self.remarks: List[Text] = []  # complete when all pieces were taken
+        self._file = file
+        self._is_regular = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
+        start = _start_of(file, len(_ZSTD))
+        self.packed_by = "gzip" if start[:2] == _GZIP else "zstd" if start == _ZSTD else ""
+        self._count = 0
+        raw = chain([start], _pieces(file))
+        unpack = {"gzip": _ungzipped, "zstd": _unzstd}.get(self.packed_by)
+        self._rest = raw if unpack is None else _in_thread(unpack(raw))
+        self.head = b""  # the first HEAD_BYTES, or all there are
+        for piece in self._counted():
+            self.head += piece
+            if len(self.head) >= HEAD_BYTES:
+                break
+
+    @property
+    def can_seek(self) -> bool:
+        """Tells whether at() works."""
+        return self._is_regular and not self.packed_by
+
+    @property
+    def size(self) -> int:
+        """The bytes of the file, if it can seek."""
+        return os.fstat(self._file.fileno()).st_size
+
+    def at(self, place: int, size: int) -> bytes:
+        """Returns `size` bytes from a place on, or as many as there are. Nobody must take chunks of it then."""
+        self._file.seek(place)
+        return self._file.read(size)
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yields all bytes, once."""
+        return chain([self.head], self._counted())
+
+    def whole(self) -> Loaded:
+        """Returns all bytes, of a file that is no log: such are as small as memory."""
+        if self._is_regular:
+            return load_file(self.path)
+        if not self.head:
+            raise FileError(f"{self.path}: is empty")
+        try:
+            return Loaded(whole_of(self.chunks()), tuple(self.remarks))
+        except FileError as problem:
+            raise FileError(f"{self.path}: {problem}") from None
+
+    def _counted(self) -> Iterator[bytes]:
+        """Yields the pieces behind those that were taken. A problem of the packing ends them with a remark."""
+        try:
+            for piece in self._rest:
+                self._count += len(piece)
+                yield piece
+        except _Broken as problem:
+            if not self._count:
+                raise FileError(
+                    f"{self.path}: the {self.packed_by} file is {problem}, and nothing of it can be read"
+                ) from None
+            remarks = _GZIP_REMARKS if self.packed_by == "gzip" else _ZSTD_REMARKS
+            self.remarks.append(said(remarks[str(problem)], read=self._count))
+        except OSError as problem:
+            raise FileError(f"{self.path}: {problem.strerror or problem}") from None
+
+
+def open_log(path: str) -> LogFile:
+    """Opens a file; `-` is standard input. Raises FileError, or Trouble if a package is missing that unpacks it."""
+    try:
+        return LogFile(path, sys.stdin.buffer if path == "-" else open(path, "rb"))
+    except OSError as problem:
+        raise FileError(f"{path}: {problem.strerror or problem}") from None
+
+
+def _start_of(file: BinaryIO, size: int) -> bytes:
+    start = b""
+    while len(start) < size:
+        piece = file.read(size - len(start))
+        if not piece:
+            break
+        start += piece
+    return start
+
+
+def _pieces(file: BinaryIO) -> Iterator[bytes]:
+    """Yields what a file has. Of a pipe whatever is there: its writer may take a long time to fill a piece."""
+    read = getattr(file, "read1", file.read)
+    return iter(lambda: read(_PIECE_BYTES), b"")
+
+
+def _portions(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    for piece in pieces:
+        yield from (piece[at : at + _PORTION_BYTES] for at in range(0, len(piece), _PORTION_BYTES))
+
+
+def _ungzipped(raw: Iterable[bytes]) -> Iterator[bytes]:
+    """Yields what the members of a gzip file unpack to. Zeros behind a member are no damage."""
+    unpacker, begun = zlib.decompressobj(_GZIP_BITS), False
+    for piece in raw:
+        while piece:
+            if unpacker.eof:
+                unpacker, begun = zlib.decompressobj(_GZIP_BITS), False
+                piece = piece.lstrip(b"\0")
+                continue
+            try:
+                data = unpacker.decompress(piece, _PIECE_BYTES)
+            except zlib.error:
+                raise _Broken("damaged") from None
+            begun = True
+            if data:
+                yield data
+            piece = unpacker.unconsumed_tail or unpacker.unused_data
+    if begun and not unpacker.eof:
+        yield unpacker.flush()
+        raise _Broken("cut off")
+
+
+def _unzstd(raw: Iterable[bytes]) -> Iterator[bytes]:
+    """Yields what the frames of a zstd file unpack to."""
+    module = zstd()
+    unpacker, begun = module.ZstdDecompressor().decompressobj(), False
+    for portion in _portions(raw):
+        while portion:
+            if unpacker.eof:
+                unpacker, begun = module.ZstdDecompressor().decompressobj(), False
+            try:
+                data = unpacker.decompress(portion)
+            except module.ZstdError:
+                raise _Broken("damaged") from None
+            begun = True
+            if data:
+                yield data
+            portion = unpacker.unused_data
+    if begun and not unpacker.eof:
+        raise _Broken("cut off")
+
+
+def _in_thread(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """Yields pieces that a thread makes ahead of time. It ends when nobody takes them any more."""
+    ready: Any = Queue(_PIECES_READY)  # of pieces; what ended them comes last
+    is_over = Event()
+
+    def put(piece: Union[bytes, BaseException, None]) -> None:
+        while not is_over.is_set():
+            try:
+                ready.put(piece, timeout=_PATIENCE_SECONDS)
+                return
+            except Full:
+                pass
+
+    def work() -> None:
+        try:
+            for piece in _joined(pieces, is_over):
+                put(piece)
+            put(None)
+        except BaseException as problem:  # it is raised again where the pieces are taken
+            put(problem)
+
+    Thread(target=work, daemon=True).start()
+    try:
+        while True:
+            piece = ready.get()
+            if piece is None:
+                return
+            if isinstance(piece, BaseException):
+                raise piece
+            yield piece
+    finally:
+        is_over.set()
+
+
+def _joined(pieces: Iterator[bytes], is_over: Event) -> Iterator[bytes]:
+    """Yields pieces of a good size, and what there is when they end or break."""
+    parts: List[bytes] = []
+    size = 0
+    try:
+        for piece in pieces:
+            parts.append(piece)
+            size += len(piece)
+            if size >= _PIECE_BYTES:
+                yield b"".join(parts)
+                parts, size = [], 0
+            if is_over.is_set():
+                return
+    except _Broken:
+        yield b"".join(parts)
+        raise
+    if parts:
+        yield b"".join(parts)

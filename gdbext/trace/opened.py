@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Opens any log, of memtrace or of another tool, as the bytes of a log of memtrace.
+
+Approach: the head of the file tells what it is, never its name. What it is packed with is taken off, another tool's
+calls are written as our events, and regions out of order are sorted, all while the bytes are read.
+Rejected: a reader for each kind of log in each command.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Iterator, List, Optional, Tuple
+
+from gdbext.model.said import Text, Trouble, said
+from gdbext.source.log_file import LogFile, open_log
+from gdbext.trace.format import FLAG_LOG, HEADER_OFFSETS, MAGIC, REQUIRED_UNSORTED, Header, parse_header
+from gdbext.trace.importers import Importer, importer_of, logged
+from gdbext.trace.log_regions import sorted_regions
+
+OURS = "memtrace"
+
+
+class OpenedLog:
+    """A log that can be read, once."""
+
+    def __init__(self, file: LogFile, importer: Optional[Importer], machine: int) -> None:
+        """`machine` is that of the program, as ELF numbers it; 0: unknown."""
+        self._file, self._importer, self._machine = file, importer, machine
+        self._remarks: List[Text] = []
+        self.path = file.path
+        self.format = OURS if importer is None else importer.source
+
+    @cached_property
+    def header(self) -> Optional[Header]:
+        """Its first header. None: it is another tool's. Raises Trouble if it cannot be read."""
+        return parse_header(self._file.head) if self._importer is None else None
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yields the bytes of a log of memtrace. Raises Trouble or FileError if they cannot be read."""
+        file = self._file
+        if self._importer is not None:
+            return logged(self._importer.calls(file.chunks(), self._machine), self._remarks)
+        if self.header is None or not self.header.required & REQUIRED_UNSORTED:
+            return file.chunks()
+        if not file.can_seek:
+            raise Trouble(said("regions-unsorted"))
+        return sorted_regions(file.at, file.size)
+
+    def remarks(self) -> Tuple[Text, ...]:
+        """Returns what there is to say of the file. It is complete when all chunks were taken."""
+        return (*self._file.remarks, *self._remarks)
+
+
+def log_in(file: LogFile, machine: int = 0) -> Optional[OpenedLog]:
+    """Returns the log that a file is. None if it is none."""
+    importer = None if is_log(file.head) else importer_of(file.head)
+    return OpenedLog(file, importer, machine) if importer is not None or is_log(file.head) else None
+
+
+def is_log(head: bytes) -> bool:
+    """Tells whether a file begins as a log of memtrace does. A ring in a file does not."""
+    return head[:8] == MAGIC and len(head) > HEADER_OFFSETS["flags"] and bool(head[HEADER_OFFSETS["flags"]] & FLAG_LOG)
+
+
+def open_trace(path: str, machine: int = 0) -> Optional[OpenedLog]:
+    """Opens a file as a log. None if it is none. Raises FileError or Trouble if it cannot be read."""
+    return log_in(open_log(path), machine)
