@@ -163,6 +163,16 @@ static inline uint32_t u32_add(uint32_t *place, uint32_t amount)
     return old;
 }
 
+static inline memtrace_word word_add(memtrace_word *place, memtrace_word amount)
+{
+    uintptr_t saved = section_enter();
+    memtrace_word old = __atomic_load_n(place, __ATOMIC_RELAXED);
+    MEMTRACE_TEST_BETWEEN();
+    PLACE_WRITE(place, old + amount);
+    section_leave(saved);
+    return old;
+}
+
 static inline memtrace_word word_swap(memtrace_word *place, memtrace_word value)
 {
     uintptr_t saved = section_enter();
@@ -202,6 +212,11 @@ static inline uint32_t u32_next(uint32_t *place)
 #else
 
 static inline uint32_t u32_add(uint32_t *place, uint32_t amount)
+{
+    return __atomic_fetch_add(place, amount, __ATOMIC_RELAXED);
+}
+
+static inline memtrace_word word_add(memtrace_word *place, memtrace_word amount)
 {
     return __atomic_fetch_add(place, amount, __ATOMIC_RELAXED);
 }

@@ -20,6 +20,7 @@ _RING = {
         "in memory that outlives a reset"
     ),
     "run-before-elsewhere": "the run before would lie at {place:#x}, which is not beside this ring",
+    "usage-unread": "the counters of modules at {place:#x} cannot be read",
     "ring-capacity": "room for {events:event}",
 }
 _LOG = {

@@ -72,6 +72,7 @@ def rows() -> Iterable[Row]:
         yield Row(
             f"the same, {name}", _text_bytes([*full, *SMALL], only=stem), None, "bytes", f"{stem}.c, all features"
         )
+    yield Row("counters of modules, -Os", _usage_bytes(), None, "bytes", f"c_helpers/usage, {' '.join(SMALL)}")
     for flags in (["-O2"], ["-Os"], ["-Os", *SMALL]):
         name = " ".join(flags)
         yield Row(f"recorder stack, {name}, depth 16", _stack_bytes(*flags), 160, "bytes", "deepest path")
@@ -145,6 +146,16 @@ def _text_bytes(defines: list[str], optimise: str = "-Os", only: str | None = No
         own = {words[-1] for words in _symbols(counted) if words[-2] in "TtRrWw"}
         sizes = [int(words[1]) for words in _symbols([elf, "--print-size"]) if len(words) == 4 and words[3] in own]
     return sum(sizes)
+
+
+def _usage_bytes() -> int:
+    """Code of the counters of modules, before it is linked: it calls nothing."""
+    with tempfile.TemporaryDirectory() as name:
+        made = Path(name) / "usage.o"
+        includes = [f"-I{ROOT / folder}" for folder in FOLDERS]
+        source = ROOT / "c_helpers" / "usage" / "memtrace_usage.c"
+        subprocess.run([CC, *FLAGS, "-Os", *SMALL, *includes, "-c", str(source), "-o", str(made)], check=True)
+        return sum(int(words[1]) for words in _symbols([str(made), "--print-size"]) if words[-2] in "TtRr")
 
 
 def _symbols(arguments: list[str]) -> list[list[str]]:

@@ -40,9 +40,23 @@ class TaskStackUse(Record):
     never_used: Optional[int]  # bytes that still hold the kernel's fill; None if not known
 
 
+class ModuleUse(Record):
+    """The counters of one module. What is counted in all wraps as a word of the target does."""
+
+    number: int
+    name: Optional[str]
+    bytes: int  # in use now
+    blocks: int  # in use now
+    peak_bytes: int  # the most that was in use at once
+    allocated_bytes: int  # in all
+    allocations: int  # in all
+    unmatched: int  # frees of more than was in use: of blocks older than the counting, or of another module
+
+
 class FreeReport(Report):
     """The report of `heap-free`."""
 
     heaps: Tuple[HeapTotals, ...]
     tasks: Tuple[TaskStackUse, ...]
     damaged: Tuple[int, ...]  # addresses of the heaps that heap-check calls damaged
+    modules: Tuple[ModuleUse, ...]  # that the program itself counts (c_helpers/usage)

@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
-from typing import Iterator
+from typing import Iterator, Sequence
 
-from gdbext.model.reports.free import FreeReport, HeapTotals
+from gdbext.model.reports.free import FreeReport, HeapTotals, ModuleUse
 from gdbext.report.numbers import counted, size_words
 from gdbext.report.text.closing import damaged_lines, missing_line, skipped_lines
 from gdbext.report.text.words import cost_words
@@ -30,9 +30,20 @@ def free_lines(report: FreeReport) -> Iterator[str]:
         used = f"{task.in_use:,} in use" if task.in_use is not None else "running"
         never = f", {task.never_used:,} never used" if task.never_used is not None else ""
         yield f"  {task.task:<16} {task.size:>8,} bytes: {used}{never}"
+    yield from _modules(report.modules)
     yield from damaged_lines(report.damaged)
     yield from skipped_lines(report.skipped)
     yield f"read {cost_words(report.cost)}"
+
+
+def _modules(modules: Sequence[ModuleUse]) -> Iterator[str]:
+    if modules:
+        yield f"memory of {counted(len(modules), 'module')}, as the program counts it"
+    for use in modules:
+        name, blocks = use.name or f"module {use.number}", counted(use.blocks, "block")
+        now = f"{use.bytes:>12,} bytes in {blocks}, {use.peak_bytes:,} at most"
+        unmatched = f"; {counted(use.unmatched, 'free')} of what was not in use" if use.unmatched else ""
+        yield f"  {name:<20} {now}; {use.allocated_bytes:,} in {use.allocations:,} allocations in all{unmatched}"
 
 
 def _free(heap: HeapTotals) -> Iterator[str]:

@@ -205,6 +205,10 @@ def records(**words: int) -> Callable[[], Any]:
     return report
 
 
+def no_counters() -> Any:
+    return ask(world([(BASE, IMAGE)], [HEAP], Symbols(memtrace_usage_modules=(0x9000_0000, 44))), "free", heap=HEAP)
+
+
 def two_runs(command: str, *words: str, previous: int = RING, died: bool = False) -> Any:
     """A run, and the ring of the one before it."""
     deeds: list[Deed] = [("alloc", USED[0], 64), ("assert", 0, 1)]
@@ -374,6 +378,7 @@ RECIPES: dict[str, Callable[[], Any]] = {
     "many problems": lambda: kernel(many_problems),
     "a long list": long_list,
     "no ring": no_ring,
+    "counters that are not there": no_counters,
     "the run before": lambda: two_runs("status"),
     "a run before that asserted": lambda: two_runs("status", died=True),
     "a run before that is nowhere": lambda: two_runs("status", previous=0x6000_0000),
