@@ -512,7 +512,7 @@ bool sink_make(void *memory, size_t bytes, const struct memtrace_header *ring, s
     sink->now.next = place_of(&sink->view, first);
     sink->now.moment = moment_before(&sink->view, sink->now.next);
     sink_keep(sink);
-    __atomic_store_n(&sink->magic, SINK_MAGIC, __ATOMIC_RELEASE);
+    u32_publish(&sink->magic, SINK_MAGIC);
     return true;
 }
 

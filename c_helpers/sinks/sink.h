@@ -10,7 +10,7 @@
 #include "memtrace_sink.h"
 #include "ring_view.h"
 
-#define SINK_MAGIC 0x6d656d7472736e6bu /* "memtrsnk" */
+#define SINK_MAGIC 0x6d74736bu /* "mtsk" */
 #define SINK_AHEAD 16u
 #define SINK_NAMES 256u
 
@@ -40,7 +40,7 @@ struct ahead {
 };
 
 struct sink {
-    uint64_t magic; /* SINK_MAGIC, when all below is in place */
+    uint32_t magic; /* SINK_MAGIC, when all below is in place */
     struct memtrace_output *output;
     struct view view;
     uint64_t run;    /* of the ring: it was made anew if this is another one */

@@ -10,6 +10,7 @@ that was not asked for (-nodefaults): no network, no monitor; the console goes t
 from __future__ import annotations
 
 import contextlib
+import re
 import subprocess
 import tempfile
 import time
@@ -30,7 +31,7 @@ class Qemu:
     `append` is the kernel command line (our firmware reads "scenario=NAME" from it), `smp` the number of harts,
     `icount` as QEMU takes it (None: free-running), `cpu` such as "rv32,a=false" (None: the chip's), `memory` in MiB;
     `paused` waits at reset for GDB; `tcp` listens on a port instead of a UNIX socket; `extra` is added to the command
-    line; `chip` is one of tests.support.chips.
+    line; `chip` is one of tests.support.chips; with `pty` the UART is a `terminal` in place of the console's file.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class Qemu:
         tcp: bool = False,
         extra: Sequence[str] = (),
         chip: Chip = RV32,
+        pty: bool = False,
     ) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="memtrace-qemu-")
         self._console = Path(self._folder.name) / "console"
@@ -54,7 +56,8 @@ class Qemu:
         self._nodelay = ",nodelay=on" if tcp else ""  # else 40 ms a packet
         self.remote = self._listener.address
         self.machine = [*chip.machine, "-cpu", cpu or chip.cpu, "-smp", str(smp)]
-        self.machine += ["-m", f"{memory}M", "-display", "none", "-nodefaults", "-serial", f"file:{self._console}"]
+        self.machine += ["-m", f"{memory}M", "-display", "none", "-nodefaults"]
+        self.machine += ["-serial", "pty" if pty else f"file:{self._console}"]
         self.machine += chip.kernel(kernel) if kernel else []
         self.machine += ["-append", append] if append else []
         self.machine += ["-icount", icount] if icount else []
@@ -65,11 +68,12 @@ class Qemu:
         """Start the machine; `remote` answers from now on."""
         server = self._listener.socket.fileno()
         stub = ["-chardev", f"socket,id=gdb,fd={server},server=on,wait=off{self._nodelay}", "-gdb", "chardev:gdb"]
-        with (Path(self._folder.name) / "errors").open("wb") as errors:
+        folder = Path(self._folder.name)
+        with (folder / "errors").open("wb") as errors, (folder / "words").open("wb") as words:
             self._process = subprocess.Popen(
                 ["setpriv", "--pdeathsig", "KILL", *self.machine, *stub],
                 stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
+                stdout=words,
                 stderr=errors,
                 pass_fds=[server],
             )
@@ -88,6 +92,28 @@ class Qemu:
     def console(self) -> str:
         """What the firmware has printed on its UART so far."""
         return self._console.read_text(errors="replace") if self._console.exists() else ""
+
+    @property
+    def raw_console(self) -> bytes:
+        """What has come over the UART so far, as bytes."""
+        return self._console.read_bytes() if self._console.exists() else b""
+
+    @property
+    def terminal(self) -> str:
+        """The terminal that is the UART's other end."""
+        words = Path(self._folder.name) / "words"
+        limit = time.monotonic() + STOP_SECONDS
+        while not (found := re.search(r"redirected to (/dev/\S+) ", words.read_text())):
+            if time.monotonic() > limit:
+                raise TimeoutError(f"QEMU names no terminal: {words.read_text()!r}, {self.errors}")
+            time.sleep(0.02)
+        return found[1]
+
+    def kill(self) -> None:
+        """End the machine as a power cut does, between two of its writes."""
+        if self._process:
+            self._process.kill()
+            self._process.wait()
 
     @property
     def errors(self) -> str:

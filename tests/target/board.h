@@ -38,6 +38,7 @@ extern struct board_running board_running[BOARD_CORES];
 typedef void (*board_entry)(void);
 
 void board_print(const char *text);
+void board_send(const uint8_t *bytes, size_t count); /* on the same line */
 _Noreturn void board_exit(enum board_status status);
 
 unsigned board_core(void);

@@ -102,6 +102,7 @@ class Variant:
     recorder: bool = True
     selftest: bool = False
     deaths: str = "newlib"  # how it dies: a file of deaths/
+    sink: str = ""  # where its log goes: a file of sinks/
 
 
 def idf(about: str, *defines: str, deaths: str = "newlib") -> Variant:
@@ -109,6 +110,8 @@ def idf(about: str, *defines: str, deaths: str = "newlib") -> Variant:
     return Variant(f"ESP-IDF's heap tracing: {about}", hook=False, defines=defines, recorder=False, deaths=deaths)
 
 
+WITH_SINK = ("-DMEMTRACE_TEST_SINK", f"-I{HELPERS / 'sinks'}", f"-I{HELPERS / 'log'}")
+CARRIERS = {"flash": "flash_ring.c", "uart": "uart_frames.c"}
 BASE_FEATURES = ("-DMEMTRACE_FILTERS=0", "-DMEMTRACE_LIVE=0")
 VARIANTS = {
     "default": Variant("-O2 with frame pointers, all features"),
@@ -151,6 +154,8 @@ VARIANTS = {
     "dies-in-idf": Variant("our recorder, and ESP-IDF's panic handler", defines=UNWOUND, deaths="esp_idf"),
     "dies-in-nuttx": Variant("our recorder, and NuttX's assertions", defines=UNWOUND, deaths="nuttx"),
     "nuttx": idf("NuttX's assertions, too", "-DIDF_FORM=54", *UNWOUND, deaths="nuttx"),
+    "log-flash": Variant("its log goes into the emulator's flash", defines=WITH_SINK, sink="flash"),
+    "log-uart": Variant("its log goes over the console's line", defines=WITH_SINK, sink="uart"),
     "selftest": Variant("the self-test of the board's port, in place of heaps and scenarios", selftest=True),
     "de212": Variant("Xtensa with register windows, like an ESP32", DE212),
     "de212-64": Variant("de212 with the spill for 64 registers", DE212, ("-UMEMTRACE_XTENSA_REGISTERS",)),
@@ -203,6 +208,10 @@ def sources(variant: Variant) -> list[Path]:
     found = [path for folder in folders for pattern in ("*.c", "*.S") for path in sorted((ROOT / folder).glob(pattern))]
     if not variant.recorder:
         found.append(ROOT / TARGET / "rtos" / "tasks.c")
+    if variant.sink:
+        names = ("memtrace_sink.c", "sink.c", "ring_view.c", "checksum.c", CARRIERS[variant.sink])
+        found += [ROOT / HELPERS / "sinks" / name for name in names]
+        found += [ROOT / HELPERS / "log" / "memtrace_log.c", ROOT / TARGET / "sinks" / f"{variant.sink}.c"]
     if not variant.selftest:
         found.append(ROOT / DEATHS / f"{variant.deaths}.c")
     return [path.relative_to(ROOT) for path in found]

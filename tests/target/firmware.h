@@ -5,6 +5,7 @@
 #ifndef FIRMWARE_H
 #define FIRMWARE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -28,6 +29,9 @@ void argument_number(const char *name, uint32_t *number);
 void scenario_done(void);
 
 void app_main(void);
+
+/* Sends the recorder's events to where this build has its log: a file of sinks/. */
+bool sink_begin(void);
 
 #ifdef MEMTRACE_TEST_BENCH
 /* Instructions that one call of the recorder took, and how many frames its stack had. */

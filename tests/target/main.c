@@ -201,6 +201,10 @@ int main(void)
     arguments_read();
     heaps_init();
     ring_init(scenario_find(scenario_name));
+#ifdef MEMTRACE_TEST_SINK
+    if (!sink_begin())
+        print_phase(": no log\n");
+#endif
     print_phase(": boot\n");
     task_create(&main_task, "main", app_main, main_stack, sizeof main_stack);
     scheduler_run();

@@ -54,13 +54,18 @@ static volatile uint8_t *uart_register(unsigned number)
     return (volatile uint8_t *)(uintptr_t)(UART_BASE + number);
 }
 
-void board_print(const char *text)
+void board_send(const uint8_t *bytes, size_t count)
 {
-    for (; *text != '\0'; text++) {
+    for (; count > 0; count--) {
         while ((*uart_register(UART_LINE_STATUS) & UART_SEND_READY) == 0) {
         }
-        *uart_register(0) = (uint8_t)*text;
+        *uart_register(0) = *bytes++;
     }
+}
+
+void board_print(const char *text)
+{
+    board_send((const uint8_t *)text, strlen(text));
 }
 
 _Noreturn void board_exit(enum board_status status)
