@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Build script: what pyproject.toml cannot say. The C engine will be declared here.
+"""Build script: what pyproject.toml cannot say.
 
 Approach: the C sources and OpenOCD's files stand at the top of a checkout, where people look for them. A wheel takes
 them inside the package, with the commit it is made of; gdbext/package.py finds them in either place. An sdist keeps
 the places of the checkout and has the commit in the same file.
+The engine in C is optional: where it does not compile, gdbext/trace/replay.py does the same, slower.
 Rejected: `package_dir` for each folder (turns the editable install into a table of links); links in gdbext/ (git on
 Windows makes text files of them).
 """
@@ -13,8 +14,9 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from glob import glob
 
-from setuptools import setup
+from setuptools import Extension, setup
 from setuptools.command.build_py import build_py
 from setuptools.command.sdist import sdist
 
@@ -56,7 +58,24 @@ class SdistWithCommit(sdist):  # type: ignore[misc]
         write_commit(os.path.join(base_dir, "gdbext"))
 
 
+def engine() -> Extension:
+    """The engine and what binds it to Python."""
+    folder = os.path.join("c_helpers", "engine")
+    return Extension(
+        "gdbext._engine",
+        sorted(
+            glob(os.path.join(folder, "*.c"), root_dir=ROOT)
+            + glob(os.path.join(folder, "python", "*.c"), root_dir=ROOT)
+        ),
+        include_dirs=[os.path.join("c_helpers", "include")],
+        depends=glob(os.path.join(folder, "**", "*.h"), root_dir=ROOT, recursive=True),
+        extra_compile_args=["-std=c11", "-O3"],
+        optional=True,
+    )
+
+
 setup(
+    ext_modules=[engine()],
     cmdclass={"build_py": BuildWithData, "sdist": SdistWithCommit},
     # Beside the test firmware in build/, never mixed with it.
     options={"build": {"build_base": os.path.join("build", "wheel")}},

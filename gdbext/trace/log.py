@@ -50,8 +50,8 @@ from gdbext.trace.log_event import (
 from gdbext.trace.log_pack import unpacked
 
 __all__ = [
-    "ALLOC", "ALLOC_FAILED", "ASSERT", "CONTROL", "FREE", "LIVE", "MAP", "MARK", "REALLOC_BEGIN", "REALLOC_END",
-    "UNMAP", "LogEvent", "LogReader", "items_of",
+    "ALLOC", "ALLOC_FAILED", "ASSERT", "CONTROL", "FREE", "LIVE", "MAP", "MARK", "MOST_STREAMS", "REALLOC_BEGIN",
+    "REALLOC_END", "UNMAP", "LogEvent", "LogReader", "items_of",
 ]  # fmt: skip
 
 _FIRST_PAYLOAD, _BUSY = 16, 31
@@ -60,7 +60,7 @@ _NUMBERED = _EVENTS | {CALLER, TIME}
 _LONGEST_DEFINITION = 1 << 16
 _LONGEST_PAYLOAD = 1 << 21  # of a pack, and of records that are not known
 _MOST_ROWS = 8192  # taken apart before their events are given out
-_MOST_STREAMS = 1 << 16
+MOST_STREAMS = 1 << 16
 _MOST_WAITING = 1 << 20  # events
 _MOST_BEGUN = 4096  # reallocations
 _HIGHEST = 1 << 62  # number
@@ -315,8 +315,8 @@ class LogReader(Definitions):
         if count % layout.size or not layout.has_streams:
             self.unread += 1
             return
-        if number not in self._streams and len(self._streams) >= _MOST_STREAMS:
-            raise Trouble(said("streams-many", most=_MOST_STREAMS))
+        if number not in self._streams and len(self._streams) >= MOST_STREAMS:
+            raise Trouble(said("streams-many", most=MOST_STREAMS))
         self._stream = self._streams.setdefault(number, _Stream(number))
         self._left = count or None
         yield from self._earlier(least)

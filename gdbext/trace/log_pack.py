@@ -40,7 +40,7 @@ def unpacked(payload: bytes, count: int, width: int, order: ByteOrder) -> Option
     lengths = [count if present >> plane & 1 else 1 for plane in range(planes)]
     if present >> planes or size != sum(lengths):
         return None
-    columns = _columns(payload[head.size :], compression, size)
+    columns = columns_of(payload[head.size :], compression, size)
     if columns is None:
         return None
     rows, deltas, at = bytearray(4 * width * count), bytearray(4 * count), 0
@@ -90,7 +90,7 @@ def _little(data: Union[bytes, bytearray]) -> array[int]:
     return words
 
 
-def _columns(data: bytes, compression: int, size: int) -> Optional[bytes]:
+def columns_of(data: bytes, compression: int, size: int) -> Optional[bytes]:
     """Returns the columns, which must have `size` bytes. None if they have not."""
     if compression == PLAIN:
         return data if len(data) == size else None

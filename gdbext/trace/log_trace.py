@@ -14,11 +14,10 @@ from typing import Callable, Mapping, Optional, Tuple
 from gdbext.model.events import Assertion, Event, Generation, HeapName, Imported, LogInfo, TraceInfo
 from gdbext.model.profile import Owner, Profile
 from gdbext.model.said import Said, said
-from gdbext.trace.engine import replay_of
+from gdbext.trace.engine import AnyReplay, replay_of
 from gdbext.trace.format import FIXED_CONTEXTS, KINDS, MEMORIES
 from gdbext.trace.log import LogEvent
 from gdbext.trace.opened import OURS, OpenedLog
-from gdbext.trace.replay import Replay
 from gdbext.trace.ring import message_of
 from gdbext.trace.trace import Trace
 from gdbext.trace.wish import Wish
@@ -88,11 +87,11 @@ class _Told:
         return Generation(address, size, task, seq, stack, heap=owner.heap, module=module)
 
 
-def _live(replay: Replay, told: _Told) -> Tuple[Generation, ...]:
+def _live(replay: AnyReplay, told: _Told) -> Tuple[Generation, ...]:
     return tuple([told.begun(one.address, one.size, one.seq, told.owners[one.owner]) for one in replay.live()])
 
 
-def _followed(replay: Replay, told: _Told) -> Tuple[Generation, ...]:
+def _followed(replay: AnyReplay, told: _Told) -> Tuple[Generation, ...]:
     """Returns all that held the address that was followed, oldest first."""
     lives = []
     for past in reversed(replay.past()):

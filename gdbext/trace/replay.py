@@ -72,13 +72,12 @@ _HASH = 0x9E3779B97F4A7C15
 _MOST_BEGUN = 4096
 _MOST_SIZE = 1 << 42  # of a block
 _MOST_OWNERS = (1 << 22) - 1
-_MOST_ODDITIES = 64
+MOST_ODDITIES = 64
 _MOST_SEARCHES = 64
 _MOST_MARKS = 4096
 _MOST_PAST = 1000
 _EVENTS_IN_WINDOW = 64
 _LATEST = (1 << 64) - 1
-_KEPT = ("heaps", "modules", "counts", "failure", "lost", "unread")
 _COUNTED = ("events", "failed", "double_frees", "interior_frees", "unknown_frees", "older", "replaced", "marks_left")
 
 
@@ -138,16 +137,6 @@ class _Life:
         self.past, self.mapped, self.is_open = past, mapped, past.freed_seq is None
 
 
-class _Reader(LogReader):
-    """Keeps what the run before has defined, when the next one begins."""
-
-    def forget(self) -> None:
-        """Drops the definitions, but for a copy of what a profile has of them."""
-        known = self.__dict__
-        self.former = Told(**{name: known[name] for name in _KEPT if name in known})
-        super().forget()
-
-
 class _Meanings(Generic[_Meaning]):
     """Numbers that stand for one thing each, made of numbers whose meaning changes."""
 
@@ -174,10 +163,10 @@ class Replay:
 
     def __init__(self, wish: Wish, told: Optional[Told] = None) -> None:
         self._wish = wish
-        self._reader = _Reader()
-        self._told: Union[Told, _Reader] = self._reader if told is None else told
+        self._reader = LogReader()
+        self._told: Union[Told, LogReader] = self._reader if told is None else told
         self._runs = 0
-        self._ended: Optional[Told] = None
+        self._ended = Told()  # what the wanted run has told, when another one follows
         self._is_wanted = False
         self._handlers = {
             ALLOC: self._allocate,
@@ -238,11 +227,11 @@ class Replay:
         self._runs += 1
         wanted = self._wish.run
         if self._is_wanted and wanted != "all":
-            self._ended = self._reader.former
+            kept = {name: getattr(self._reader.ended, name) for name in ("heaps", "modules", "counts", "failure")}
+            self._ended = Told(lost=self._reader.lost, unread=self._reader.unread, **kept)
         self._is_wanted = wanted in ("last", "all", self._runs)
         if not self._is_wanted:
             return
-        self._ended = None
         if wanted == "all" and self._runs > 1:
             self._sums.forget_live()
         else:
@@ -454,7 +443,7 @@ class Replay:
     def _note_oddity(self, kind: str, event: LogEvent, block: Optional[int]) -> None:
         """Keeps the first 64 of unknown frees, and of all others: at the end it may turn out that none is unknown."""
         same = sum((oddity.kind == "unknown") == (kind == "unknown") for oddity in self._oddities)
-        if same < _MOST_ODDITIES:
+        if same < MOST_ODDITIES:
             self._oddities.append(Oddity(kind, event.seq or 0, event.address, self._owner_named(event), block))
 
     def _begin_realloc(self, event: LogEvent) -> None:
@@ -559,7 +548,7 @@ class Replay:
         """Returns the profile, when the log or the events are at their end."""
         if self._told is self._reader:
             self._take(self._reader.finish())
-        told = self._ended or self._told
+        told = self._told if self._is_wanted else self._ended
         lost = told.lost - self._lost_before
         last = _moment_of(self._last) if self._last is not None else Mark(0, None, 0)
         events = self._counts["events"]
@@ -580,7 +569,7 @@ class Replay:
             timeline=self._timeline.buckets(),
             counts=told.counts,
             failure=self._failure(told.failure),
-            oddities=tuple([one for one in self._oddities if not (lost and one.kind == "unknown")][:_MOST_ODDITIES]),
+            oddities=tuple([one for one in self._oddities if not (lost and one.kind == "unknown")][:MOST_ODDITIES]),
             runs=self._runs,
         )
 

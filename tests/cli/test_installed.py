@@ -53,6 +53,13 @@ class Installed:
         line = [str(self.environment / "bin" / "memtrace"), *map(str, words)]
         return subprocess.run(line, cwd=self.environment, env=env, capture_output=True, text=True, timeout=600)
 
+    def replays_with(self) -> str:
+        """The class that replays a log."""
+        code = "from gdbext.trace import engine, replay; print(type(engine.replay_of(replay.Wish())).__name__)"
+        line = [str(self.environment / "bin" / "python"), "-c", code]
+        done = subprocess.run(line, cwd=self.environment, capture_output=True, text=True, timeout=600)
+        return done.stdout.strip() or done.stderr
+
     def path(self, name: str) -> Path:
         return Path(self.run("--paths", name).stdout.strip())
 
@@ -82,19 +89,19 @@ def copy_of_the_repository(folder: Path) -> str:
     return git(folder, "rev-parse", "--short=12", "HEAD").strip()
 
 
-def build(sources: Path, into: Path) -> Path:
-    subprocess.run([*PIP, "wheel", *OFFLINE, "--no-build-isolation", "-w", str(into), str(sources)], check=True)
+def build(sources: Path, into: Path, **env: str) -> Path:
+    line = [*PIP, "wheel", *OFFLINE, "--no-build-isolation", "-w", str(into), str(sources)]
+    subprocess.run(line, check=True, env={**os.environ, **env})
     (wheel,) = into.glob("*.whl")
     return wheel
 
 
-@pytest.fixture(scope="module")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
-    folder = tmp_path_factory.mktemp("installed")
+def install(folder: Path, **env: str) -> Installed:
+    """A wheel, made with these variables, in an environment of its own."""
     sources, environment = folder / "sources", folder / "environment"
     sources.mkdir()
     commit = copy_of_the_repository(sources)
-    wheel = build(sources, folder)
+    wheel = build(sources, folder, **env)
     shutil.rmtree(sources)
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(environment)], check=True)
     done = Installed(wheel, commit, environment)
@@ -104,6 +111,19 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
         folder = Path(str(needed.__file__)).parent
         (done.packages / folder.name).symlink_to(folder)
     return done
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
+    return install(tmp_path_factory.mktemp("installed"))
+
+
+def test_the_engine_is_in_it(installed: Installed) -> None:
+    assert installed.replays_with() == "EngineReplay"
+
+
+def test_without_a_compiler_the_reference_replays(tmp_path: Path) -> None:
+    assert install(tmp_path, CC="false").replays_with() == "Replay"
 
 
 def test_it_says_its_version_and_its_commit(installed: Installed) -> None:

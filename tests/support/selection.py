@@ -41,6 +41,8 @@ NOT_QUICK = (
     "image/test_search.py::test_there_is_nothing_in",
     # A compiler with sanitizers for each build of the recorder, or threads for seconds.
     "unit/test_flash_ring.py",
+    "unit/test_engine.py",
+    "unit/test_engine_fuzz.py",
     "unit/test_format_doc.py::test_the_ring_is_what_the_recorder_writes_today",
     "unit/test_recorder_books.py",
     "unit/test_recorder_host.py",

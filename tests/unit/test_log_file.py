@@ -21,7 +21,7 @@ from gdbext.source.files import FileError
 from gdbext.source.log_file import LogFile, open_log
 
 DATA = random.Random(1).randbytes(700_000) + bytes(400_000)
-PACKED = {"plain": DATA, "gzip": gzip.compress(DATA, 1), "zstd": zstandard.compress(DATA)}
+PACKED = {"plain": DATA, "gzip": gzip.compress(DATA, 1, mtime=0), "zstd": zstandard.compress(DATA)}
 LARGEST_PIECE = 40 << 20
 
 
