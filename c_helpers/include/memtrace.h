@@ -23,7 +23,7 @@
  * asserts in is in the ring, and no other core can be recorded as the address's new owner before its old one let go. Hooks of
  * allocators that come after the free (ESP-IDF's) are too late for that; docs/how-to/porting.md lists them.
  *
- * Every function but memtrace_init may be called from tasks, interrupts and both cores, with interrupts off, and before
+ * Every function but memtrace_init and memtrace_init_retained may be called from tasks, interrupts and both cores, with interrupts off, and before
  * memtrace_init (then it does nothing). None allocates, blocks or recurses. A text may be NULL, and is an empty one then.
  */
 #ifndef MEMTRACE_H
@@ -78,7 +78,7 @@ struct memtrace_realloc {
 
 /* The recorder in numbers, as they are now. Those that end in `room` are what there is room for; the counts of what was lost, kept out,
  * or kept without a part are the header's. */
-struct memtrace_stats {
+struct memtrace_statistics {
     enum memtrace_state state;
     uint32_t run;      /* header.run */
     uint64_t recorded; /* events that got a number, lost ones too */
@@ -171,7 +171,7 @@ static inline unsigned memtrace_tag(unsigned tag)
 #endif
 
 /* false before memtrace_init. Looks at each entry of the live table. What others record meanwhile may be counted or not. */
-bool memtrace_stats(struct memtrace_stats *stats);
+bool memtrace_stats(struct memtrace_statistics *stats);
 
 /* Forgets what was recorded and begins anew, in any state, a frozen one too: events, live blocks and counts. Others may record
  * meanwhile, so the tables of stacks and names keep what an event under way may name, and numbers go on; memtrace_init alone

@@ -25,7 +25,7 @@ static uint32_t names_used(const struct recorder *ring)
     return number;
 }
 
-static void live_count(const struct recorder *ring, struct memtrace_stats *stats)
+static void live_count(const struct recorder *ring, struct memtrace_statistics *stats)
 {
     const memtrace_live *entry = (const memtrace_live *)(const void *)((const char *)ring + ring->header.live.offset);
     for (uint32_t left = ring->header.live.count; left > 0; left--, entry++) {
@@ -41,7 +41,7 @@ static uint32_t at_most(uint64_t value, uint32_t most)
     return value < most ? (uint32_t)value : most;
 }
 
-bool memtrace_stats(struct memtrace_stats *stats)
+bool memtrace_stats(struct memtrace_statistics *stats)
 {
     const struct recorder *ring = recorder_get();
     if (ring == NULL)
@@ -49,7 +49,7 @@ bool memtrace_stats(struct memtrace_stats *stats)
     const struct memtrace_header *header = &ring->header;
     uint32_t head = u32_load(&header->head);
     uint64_t recorded = laps_of(header, head) * header->events.count + (head & INDEX_MASK);
-    *stats = (struct memtrace_stats){
+    *stats = (struct memtrace_statistics){
         .state = (enum memtrace_state)u32_load(&header->state),
         .run = header->run,
         .recorded = recorded,

@@ -46,6 +46,7 @@ def test_a_program_in_cpp_records(compiler: str, standard: str, parts: list[str]
 def test_the_headers_are_taken_on_32_bits(compiler: tuple[str, ...], standard: str, tmp_path: Path) -> None:
     source = tmp_path / "all.cpp"
     headers = sorted(path.name for path in (HELPERS / "include").glob("*.h"))
+    headers.append(str(HELPERS / "usage" / "memtrace_usage.h"))
     source.write_text("".join(f'#include "{name}"\n' for name in headers))
     words = (*compiler, f"-std=c++{standard}", "-ffreestanding", "-DMEMTRACE_ASSERT_ABORT=__builtin_trap")
     objects(tmp_path, [source], (*words, *WARNINGS, *MORE))

@@ -9,9 +9,9 @@
 #include "reader.h"
 #include "world.h"
 
-static struct memtrace_stats stats_now(void)
+static struct memtrace_statistics stats_now(void)
 {
-    struct memtrace_stats stats;
+    struct memtrace_statistics stats;
     memset(&stats, 0xa5, sizeof stats);
     CHECK(memtrace_stats(&stats));
     return stats;
@@ -25,7 +25,7 @@ static void alloc_number(uintptr_t number)
 void test_stats(void)
 {
     struct memtrace_config config = {.names = 6, .live = 32, .stack_bytes = 1024};
-    struct memtrace_stats stats;
+    struct memtrace_statistics stats;
     CHECK(!memtrace_stats(&stats) && ring_start(RING_BYTES, &config) != NULL);
     stats = stats_now();
     CHECK(stats.state == MEMTRACE_RECORDING && stats.run == 0 && stats.recorded == 0 && stats.events == 0);
@@ -54,7 +54,7 @@ void test_stats_of_many_laps(void)
     for (uintptr_t i = 1; i <= 18000; i++) {
         alloc_number(i);
         struct reader reader = reader_open(memtrace_ring);
-        struct memtrace_stats stats = stats_now();
+        struct memtrace_statistics stats = stats_now();
         CHECK(stats.recorded == reader.issued && stats.events == (i < 8 ? i : 8));
         reader_close(&reader);
     }
@@ -75,7 +75,7 @@ void test_reset(void)
     memtrace_stop();
     alloc_number(6);
     memtrace_reset();
-    struct memtrace_stats stats = stats_now();
+    struct memtrace_statistics stats = stats_now();
     CHECK(stats.state == MEMTRACE_RECORDING && stats.live_blocks == 0 && stats.live_bytes == 0);
     CHECK((stats.lost_stopped | stats.names_full | stats.size_capped | stats.lost_busy | stats.live_full) == 0);
     alloc_number(7);
@@ -126,7 +126,7 @@ void test_reset_while_others_record(void)
         CHECK(pthread_create(&threads[i], NULL, pairs_run, (void *)(i + 1)) == 0);
     for (unsigned i = 0; i < RESETS; i++) {
         memtrace_reset();
-        struct memtrace_stats stats = stats_now();
+        struct memtrace_statistics stats = stats_now();
         CHECK(stats.live_blocks <= 64 && stats.state == MEMTRACE_RECORDING);
     }
     for (unsigned i = 0; i < 3; i++)
