@@ -23,6 +23,7 @@ NAMES = (
     "report",
     "tree",
     "diff",
+    "convert",
     "status",
     "watch",
     "save",

@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import Callable, Tuple
+from contextlib import contextmanager
+from typing import BinaryIO, Callable, Iterator, Tuple
 
 from gdbext.source.core import is_core
 
@@ -78,11 +79,18 @@ def refuse_to_replace(place: str, policy: Policy) -> None:
 
 def write_file(place: str, data: bytes, policy: Policy) -> None:
     """Writes a file as a whole."""
+    with new_file(place, policy) as file:
+        file.write(data)
+
+
+@contextmanager
+def new_file(place: str, policy: Policy) -> Iterator[BinaryIO]:
+    """Yields a file that takes its place when all has been written without an error."""
     name = f"{place}.{os.getpid()}.part"
     handle = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _FLAGS, 0o666)  # never somebody else's file
     try:
         with open(handle, "wb") as file:
-            file.write(data)
+            yield file
             file.flush()
             os.fsync(handle)
         refuse_to_replace(place, policy)

@@ -80,7 +80,7 @@ def file_target(
     if core is None and not images:
         raise UserError("no memory to look at: give a core, --image BASE=FILE or --rsp HOST:PORT")
     file = None if core is None else _asked(open_log, core)
-    log = None if file is None else log_in(file, 0 if elf is None else _machine(elf))
+    log = None if file is None else log_in(file, 0 if elf is None else machine_in(elf))
     if log is not None:
         if images or heaps:
             raise UserError(f"{core} is a log, which has no memory: leave --image and --heap out, or the log")
@@ -107,7 +107,7 @@ def _asked(what: Callable[[_Asked], _Given], of: _Asked) -> _Given:
         raise UserError(str(problem)) from None
 
 
-def _machine(elf: str) -> int:
+def machine_in(elf: str) -> int:
     """Returns the machine of a program, as ELF numbers it. 0: it is none."""
     try:
         with open(elf, "rb") as file:

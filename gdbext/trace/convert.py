@@ -20,33 +20,50 @@ _PIECE_BYTES = 1 << 18
 Run = Union[int, str]  # a number from 1 on, "last" or "all"
 
 
-def converted(chunks: Iterable[bytes], writer: LogWriter, run: Run) -> Iterator[Optional[bytes]]:
-    """Yields the bytes of a log written again. None: what came so far is of a run that is not the last.
+class Conversion:
+    """A log that is written again. It has its counts when all pieces were taken."""
 
-    Raises Trouble if the chunks are no log.
-    """
-    reader, runs, lost, unread, is_wanted = LogReader(), 0, 0, 0, False
+    def __init__(self, writer: LogWriter, run: Run) -> None:
+        self._writer, self._run = writer, run
+        self._reader = LogReader()
+        self._lost, self._unread = 0, 0  # up to the run that is being read
+        self._is_wanted = False
+        self.runs = 0  # of the log
+        self.events = self.lost = self.unread = 0  # of what was written
 
-    def end_run(told: Definitions) -> None:
-        if is_wanted:
-            for _ in range(reader.unread - unread):
-                writer.nonsense()
-            writer.end(told, reader.lost - lost)
+    def pieces(self, chunks: Iterable[bytes]) -> Iterator[Optional[bytes]]:
+        """Yields the bytes of the new log. None: what came so far is of a run that is not the last.
 
-    for item in items_of(reader, chunks):
-        if not isinstance(item, Header):
-            if is_wanted:
+        Raises Trouble if the chunks are no log.
+        """
+        reader, writer = self._reader, self._writer
+        for item in items_of(reader, chunks):
+            if isinstance(item, Header):
+                self._end_run(reader.ended)
+                if self.runs and self._run == "last":
+                    writer.restart()
+                    self.events = self.lost = self.unread = 0
+                    yield None
+                self._begin_run(item)
+            elif self._is_wanted:
                 writer.event(item, reader)
+                self.events += 1
             if len(writer) >= _PIECE_BYTES:
                 yield writer.taken()
-            continue
-        end_run(reader.ended)
-        runs, lost, unread = runs + 1, reader.lost, reader.unread
-        if runs > 1 and run == "last":
-            writer.restart()
-            yield None
-        is_wanted = run in ("last", "all", runs)
-        if is_wanted:
-            writer.begin(item)
-    end_run(reader)
-    yield writer.taken()
+        self._end_run(reader)
+        yield writer.taken()
+
+    def _begin_run(self, header: Header) -> None:
+        self.runs += 1
+        self._lost, self._unread = self._reader.lost, self._reader.unread
+        self._is_wanted = self._run in ("last", "all", self.runs)
+        if self._is_wanted:
+            self._writer.begin(header)
+
+    def _end_run(self, told: Definitions) -> None:
+        if self._is_wanted:
+            lost, unread = self._reader.lost - self._lost, self._reader.unread - self._unread
+            for _ in range(unread):
+                self._writer.nonsense()
+            self._writer.end(told, lost)
+            self.lost, self.unread = self.lost + lost, self.unread + unread

@@ -17,6 +17,7 @@ from gdbext.model.said import Said, said
 from gdbext.trace.engine import AnyReplay, replay_of
 from gdbext.trace.format import FIXED_CONTEXTS, KINDS, MEMORIES
 from gdbext.trace.log import LogEvent
+from gdbext.trace.log_definitions import NAME_CONTEXT
 from gdbext.trace.opened import OURS, OpenedLog
 from gdbext.trace.ring import message_of
 from gdbext.trace.trace import Trace
@@ -48,7 +49,8 @@ class _Told:
 
     def __init__(self, log: OpenedLog, profile: Profile) -> None:
         self._names = profile.names
-        self._fixed: Mapping[int, str] = FIXED_CONTEXTS if log.format == OURS else {}
+        knows_contexts = any(kind == NAME_CONTEXT for kind, _ in profile.names.values())
+        self._fixed: Mapping[int, str] = FIXED_CONTEXTS if knows_contexts else {}
         self._code: Callable[[int], int] = (lambda pc: pc) if log.header is None else log.header.code_address
         self._stacks = profile.stacks
         self.owners = profile.owners

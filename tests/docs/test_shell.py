@@ -2,7 +2,8 @@
 """Lines typed into a shell in the documents: blocks tagged `shell-session SCENARIO`.
 
 `$ memtrace ...` is run on what `memtrace save` writes of that scenario at its stop; `build/SCENARIO.core` and `app.elf`
-stand for that core and the firmware. `ram.bin` is the image that the scenario `pools` is.
+stand for that core and the firmware. `ram.bin` is the image that the scenario `pools` is, `TRACE.LOG` the log of
+`player.elf`, the program of `player`.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ from types import TracebackType
 
 from tests.support import firmware
 from tests.support.gdb import AT_ONCE, WITH_PARENT, GdbSession
-from tests.support.paths import ROOT
+from tests.support.paths import ROOT, SHARED, require
 from tests.support.scenario import run_scenario
 from tests.support.tlsf_pools import FULL, LOADED, PLAIN, Pools
 
@@ -42,6 +42,10 @@ def files_of(scenario: str, folder: Path) -> dict[str, Path]:
         image = folder / "ram.bin"
         image.write_bytes(Pools(PLAIN, [[*LOADED, (400, False)], FULL], 600).data)
         return {"ram.bin": image}
+    if scenario == "player":
+        logs = require(SHARED / "fixtures" / "logs")
+        files = {"TRACE.LOG": logs / "media_lib" / "ml-leaky-rv.log", "player.elf": logs / "elf" / "player.rv.elf"}
+        return {**files, "packs.log": folder / "packs.log"}
     run_scenario(scenario, [f"memtrace save {folder / 'core'}"])
     return {f"build/{scenario}.core": folder / "core", "app.elf": firmware.build("default")}
 

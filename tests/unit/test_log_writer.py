@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from gdbext.trace.convert import converted
+from gdbext.trace.convert import Conversion
 from gdbext.trace.format import Header, parse_header
 from gdbext.trace.log import LogEvent, LogReader, items_of
 from gdbext.trace.log_definitions import Definitions
@@ -20,7 +20,7 @@ shapes = pytest.mark.parametrize(("pointer_size", "byte_order"), [(4, "little"),
 
 def convert(data: bytes, packs: bool = False, level: int | None = None) -> bytes:
     """The same log, written again."""
-    return b"".join(piece or b"" for piece in converted([data], LogWriter(packs, level), "all"))
+    return b"".join(piece or b"" for piece in Conversion(LogWriter(packs, level), "all").pieces([data]))
 
 
 def told(data: bytes) -> list[Any]:
