@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping
 from itertools import chain
 from pathlib import Path
 from statistics import mean, median
+from typing import Any
 
 from tests.support import firmware
 from tests.support.bench import Row
@@ -80,11 +81,11 @@ def rows() -> Iterable[Row]:
 
 
 def _instruction_rows(variant: str, name: str, *, bound: bool) -> Iterable[Row]:
-    samples = _samples(variant)
-    typical = {depth: median(values) for depth, values in samples.items()}
+    measured = samples(variant)
+    typical = {depth: median(values) for depth, values in measured.items()}
     further = (typical[DEEPEST] - typical[1]) / (DEEPEST - 1)
-    every = sorted(chain.from_iterable(samples.values()))
-    note = f"median of {len(samples[1]):,} events; worst at depth 1: {max(samples[1]):,}"
+    every = sorted(chain.from_iterable(measured.values()))
+    note = f"median of {len(measured[1]):,} events; worst at depth 1: {max(measured[1]):,}"
     yield Row(f"an event with one PC, {name}", typical[1], 80 if bound else None, "instructions", note)
     yield Row(
         f"each further frame, {name}", further, 20 if bound else None, "instructions", f"worst event: {every[-1]:,}"
@@ -94,29 +95,28 @@ def _instruction_rows(variant: str, name: str, *, bound: bool) -> Iterable[Row]:
     yield Row(f"all {len(every):,} events, {name}", mean(every), None, "instructions", note)
 
 
-def _samples(variant: str) -> Mapping[int, list[int]]:
+def samples(variant: str, **machine: Any) -> Mapping[int, list[int]]:
     """Instructions of each event by the depth of its stack, without what the counting itself costs."""
     chip = chip_of(variant)
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        Qemu(firmware.build(variant), append="scenario=bench", icount=chip.icount, chip=chip) as target,
-    ):
+    machine = {"append": "scenario=bench", "icount": chip.icount, "chip": chip, **machine}
+    with tempfile.TemporaryDirectory() as folder, Qemu(firmware.build(variant), **machine) as target:
         dump = Path(folder) / "samples"
         commands = [remote(target.remote), "break scenario_done", "continue", "p bench_count", "p bench_overhead"]
         commands.append(f"dump binary memory {dump} &bench_samples[0] &bench_samples[bench_count]")
         done = run_gdb(commands, elf=firmware.build(variant), program=chip.gdb)
         overhead = int(re.findall(r"\$2 = (\d+)", done.stdout)[0])
         data = dump.read_bytes()
-    samples: dict[int, list[int]] = {}
+    found: dict[int, list[int]] = {}
     for instructions, _, depth in struct.iter_unpack("<HBB", data):
-        samples.setdefault(depth, []).append(round((instructions - overhead) / chip.ticks_per_instruction))
-    return samples
+        found.setdefault(depth, []).append(round((instructions - overhead) / chip.ticks_per_instruction))
+    return found
 
 
-def _compile(folder: Path, defines: list[str], optimise: str) -> list[Path]:
+def compiled(folder: Path, defines: list[str], optimise: str, sources: Iterable[Path] = ()) -> list[Path]:
+    """The recorder's objects, or those of `sources`, with lists of their functions' stack."""
     includes = [f"-I{ROOT / name}" for name in FOLDERS]
     objects = []
-    for source in sorted(RECORDER.glob("*.c")):
+    for source in sources or sorted(RECORDER.glob("*.c")):
         made = folder / f"{source.stem}.o"
         command = [CC, *FLAGS, optimise, *defines, *includes, "-fstack-usage", "-c", str(source), "-o", str(made)]
         subprocess.run(command, check=True, cwd=folder)
@@ -131,7 +131,7 @@ def _text_bytes(defines: list[str], optimise: str = "-Os", only: str | None = No
     """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        made = _compile(folder, defines, optimise)
+        made = compiled(folder, defines, optimise)
         linked = [path for path in made if only is not None or path.stem not in OPTIONAL]  # as the linker leaves it
         objects = [str(path) for path in linked]
         counted = [str(path) for path in linked if only in (None, path.stem)]
@@ -166,12 +166,18 @@ def _symbols(arguments: list[str]) -> list[list[str]]:
 
 def _stack_bytes(optimise: str, *flags: str) -> int:
     """The deepest sum of frames from any entry, by -fstack-usage and the calls in the objects."""
+    return stack_bytes(
+        ("memtrace_alloc", "memtrace_free", "memtrace_realloc_begin", "memtrace_realloc_end"), [*flags], optimise
+    )
+
+
+def stack_bytes(entries: Iterable[str], defines: list[str], optimise: str, sources: Iterable[Path] = ()) -> int:
+    """The deepest sum of frames from any of the entries into the recorder, or into `sources`."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        objects = _compile(folder, [*flags], optimise)
+        objects = compiled(folder, defines, optimise, sources)
         frames = _frames(folder)
         calls = _calls(objects)
-    entries = ("memtrace_alloc", "memtrace_free", "memtrace_realloc_begin", "memtrace_realloc_end")
     return max(_deepest(entry, frames, calls, ()) for entry in entries)
 
 

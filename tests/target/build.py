@@ -111,7 +111,7 @@ def idf(about: str, *defines: str, deaths: str = "newlib") -> Variant:
 
 
 WITH_SINK = ("-DMEMTRACE_TEST_SINK", f"-I{HELPERS / 'sinks'}", f"-I{HELPERS / 'log'}")
-CARRIERS = {"flash": "flash_ring.c", "uart": "uart_frames.c"}
+CARRIERS = {"file": "memtrace_file.c", "flash": "flash_ring.c", "uart": "uart_frames.c"}
 BASE_FEATURES = ("-DMEMTRACE_FILTERS=0", "-DMEMTRACE_LIVE=0")
 VARIANTS = {
     "default": Variant("-O2 with frame pointers, all features"),
@@ -129,6 +129,11 @@ VARIANTS = {
     "base": Variant("no filters, no live table", defines=BASE_FEATURES),
     "bench": Variant("base features; counts instructions per event", defines=(*BASE_FEATURES, "-DMEMTRACE_TEST_BENCH")),
     "bench-full": Variant("all features; counts instructions per event", defines=("-DMEMTRACE_TEST_BENCH",)),
+    "bench-log": Variant(
+        "base features; counts instructions per event while its log goes into a file",
+        defines=(*BASE_FEATURES, *WITH_SINK, "-DMEMTRACE_TEST_BENCH"),
+        sink="file",
+    ),
     "retained": Variant(
         "starts again after an assertion, and keeps the ring of the run before; tags",
         defines=("-DMEMTRACE_TEST_RETAINED", "-DMEMTRACE_TAGS=1"),
@@ -154,6 +159,11 @@ VARIANTS = {
     "dies-in-idf": Variant("our recorder, and ESP-IDF's panic handler", defines=UNWOUND, deaths="esp_idf"),
     "dies-in-nuttx": Variant("our recorder, and NuttX's assertions", defines=UNWOUND, deaths="nuttx"),
     "nuttx": idf("NuttX's assertions, too", "-DIDF_FORM=54", *UNWOUND, deaths="nuttx"),
+    "log-file": Variant(
+        "its log goes into a file of the host, by semihosting; it starts again after an assertion",
+        defines=(*WITH_SINK, "-DMEMTRACE_TEST_RETAINED"),
+        sink="file",
+    ),
     "log-flash": Variant("its log goes into the emulator's flash", defines=WITH_SINK, sink="flash"),
     "log-uart": Variant("its log goes over the console's line", defines=WITH_SINK, sink="uart"),
     "selftest": Variant("the self-test of the board's port, in place of heaps and scenarios", selftest=True),

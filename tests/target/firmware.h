@@ -22,6 +22,9 @@ struct ring_setup {
 };
 extern struct ring_setup ring_setup;
 
+/* Reads the emulator's `name` (with its '='), up to the next blank, into `text`, if it was given and fits. */
+void argument_text(const char *name, char *text, size_t bytes);
+
 /* Reads the emulator's `name` (with its '=') into `number`, if it was given. */
 void argument_number(const char *name, uint32_t *number);
 

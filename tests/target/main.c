@@ -115,7 +115,7 @@ static void print_phase(const char *phase)
 
 /* ---- arguments ---- */
 
-static void argument_text(const char *name, char *text, size_t bytes)
+void argument_text(const char *name, char *text, size_t bytes)
 {
     const char *value = board_argument(name);
     size_t length = value != NULL ? strcspn(value, " ") : 0;
