@@ -14,11 +14,11 @@ Limits: a name with expressions in it stays as it is. So does one that would be 
 from __future__ import annotations
 
 import re
-from contextlib import contextmanager
 from functools import lru_cache
-from typing import Iterator, List, Optional, Pattern, Tuple
+from typing import Callable, List, Optional, Pattern, Tuple
 
-_LONGEST, _DEEPEST = 1 << 14, 64
+_LONGEST = 1 << 14
+_END = "\0\0"  # behind a name, so that two letters can always be looked at
 _CLONE = re.compile(r"\.(isra|constprop|part|cold|lto_priv|llvm)(\.\d+)*(?=\.|$)")
 _DIGITS = re.compile(r"\d{1,5}")
 _OFFSET = re.compile(r"n?\d+_")
@@ -65,7 +65,7 @@ def readable(name: str) -> str:
         return plain
     try:
         return _Reader(plain).function()
-    except (_Unknown, IndexError):
+    except (_Unknown, IndexError, RecursionError):
         return plain
 
 
@@ -78,7 +78,7 @@ class _Reader:
     """A mangled name, and how far it is read."""
 
     def __init__(self, text: str) -> None:
-        self._text, self._at, self._depth = text, 2, 0
+        self._text, self._at = text + _END, 2
         self._known: List[Tuple[Type, str]] = []  # what S_, S0_ ... stand for, each with its last plain name
         self._arguments: List[str] = []  # what T_, T0_ ... stand for
         self._in_lambda = False
@@ -92,10 +92,10 @@ class _Reader:
             self._match(_OFFSET)
         return _SPECIAL[special] + self._name(True)[0]
 
-    def _take(self, text: str) -> bool:
-        """Passes over a text if it comes next."""
-        found = self._text.startswith(text, self._at)
-        self._at += len(text) if found else 0
+    def _take(self, letter: str) -> bool:
+        """Passes over a letter if it comes next."""
+        found = self._text[self._at] == letter
+        self._at += found
         return found
 
     def _match(self, pattern: Pattern[str]) -> str:
@@ -105,13 +105,16 @@ class _Reader:
         self._at = found.end()
         return found.group()
 
-    @contextmanager
-    def _deeper(self) -> Iterator[None]:
-        self._depth += 1
-        if self._depth > _DEEPEST:
-            raise _Unknown
-        yield
-        self._depth -= 1
+    def _up_to_the_end(self, read: Callable[[], str]) -> List[str]:
+        """Reads parts up to the letter that ends them."""
+        found, size = [], 0
+        while not self._take("E"):
+            part = read()
+            size += len(part)
+            if size > _LONGEST:
+                raise _Unknown
+            found.append(part)
+        return found
 
     def _number(self) -> int:
         """Reads the number of a substitution or of a parameter: _ is 0, 0_ is 1."""
@@ -125,20 +128,20 @@ class _Reader:
 
     def _name(self, of_function: bool = False) -> Tuple[str, str]:
         """Reads a name. Returns it, and its last part without template arguments."""
-        with self._deeper():
-            if self._take("N"):
-                return self._nested(of_function)
-            if self._take("Z"):
-                return self._local()
-            standard = self._take("St")
-            if not standard and self._text[self._at] == "S":
-                (name, _), plain = self._substitution()
-            else:
-                plain = self._unqualified("")
-                name = ("std::" if standard else "") + plain + self._tags()
-                if self._text.startswith("I", self._at):
-                    self._remember((name, ""), plain)
-            return name + self._template(name, of_function), plain
+        if self._take("N"):
+            return self._nested(of_function)
+        if self._take("Z"):
+            return self._local()
+        standard = self._text.startswith("St", self._at)
+        self._at += 2 if standard else 0
+        if not standard and self._text[self._at] == "S":
+            (name, _), plain = self._substitution()
+        else:
+            plain = self._unqualified("")
+            name = ("std::" if standard else "") + plain + self._tags()
+            if self._text.startswith("I", self._at):
+                self._remember((name, ""), plain)
+        return name + self._template(name, of_function), plain
 
     def _nested(self, of_function: bool) -> Tuple[str, str]:
         while self._text[self._at] in "rVKRO":
@@ -149,7 +152,8 @@ class _Reader:
             if next_ == "S" and self._text[self._at + 1] != "t":
                 (name, _), plain = self._substitution()
                 fresh = False
-            elif self._take("St"):
+            elif next_ == "S":
+                self._at += 2
                 name, fresh = "std", False
             elif next_ == "T":
                 name, fresh = self._parameter(), False
@@ -209,7 +213,7 @@ class _Reader:
             name = f"~{around}" if two[0] == "D" else around
         elif two == "cv":
             self._at += 2
-            name = f"operator {''.join(self._type())}"
+            name = f"operator {self._whole_type()}"
         elif two == "li":
             self._at += 2
             name = f'operator"" {self._identifier()}'
@@ -233,68 +237,64 @@ class _Reader:
         length = int(self._match(_DIGITS))
         name = self._text[self._at : self._at + length]
         self._at += length
-        if len(name) < length:
+        if self._at > len(self._text) - len(_END):
             raise _Unknown
         return "(anonymous namespace)" if name.startswith("_GLOBAL__N") else name
 
     def _unnamed(self, kind: str) -> str:
         """Reads the name of a type that has none in the source."""
         self._at += 2
-        parameters: List[str] = []
-        if kind == "Ul":
-            before, self._in_lambda = self._in_lambda, True
-            while not self._take("E"):
-                parameters.append("".join(self._type()))
-            self._in_lambda = before
-        number = self._number() + 1
-        listed = ", ".join(one for one in parameters if one != "void")
-        return f"{{lambda({listed})#{number}}}" if kind == "Ul" else f"{{unnamed type#{number}}}"
+        if kind == "Ut":
+            return f"{{unnamed type#{self._number() + 1}}}"
+        before, self._in_lambda = self._in_lambda, True
+        parameters = self._up_to_the_end(self._whole_type)
+        self._in_lambda = before
+        return f"{{lambda({_listed(parameters)})#{self._number() + 1}}}"
 
     def _template(self, name: str, of_function: bool = False) -> str:
         """Reads the template arguments behind a name, if there are any. T_ stands for those of the function."""
         if not self._take("I"):
             return ""
-        found: List[str] = []
-        while not self._take("E"):
-            found.append(self._argument())
+        found = self._up_to_the_end(self._argument)
         if of_function:
             self._arguments = found
         listed = ", ".join(filter(None, found))
         return f"{' ' if name.endswith('<') else ''}<{listed}{' ' if listed.endswith('>') else ''}>"
 
     def _argument(self) -> str:
-        with self._deeper():
-            if self._take("J"):
-                pack: List[str] = []
-                while not self._take("E"):
-                    pack.append(self._argument())
-                return ", ".join(filter(None, pack))
-            if not self._take("L"):
-                return "".join(self._type())
-            if self._take("_Z"):
-                name = self.function()
-                while not self._take("E"):
-                    self._type()
-                return name
-            code = self._text[self._at]
-            kind = "".join(self._type())
-            end = self._text.index("E", self._at) if "E" in self._text[self._at :] else len(self._text)
-            value, self._at = self._text[self._at : end].replace("n", "-"), end + 1
-            if code == "b":
-                return "true" if value == "1" else "false"
-            return f"{value}{_SUFFIX[code]}" if code in _SUFFIX else f"({kind}){value}"
+        if self._take("J"):
+            return ", ".join(filter(None, self._up_to_the_end(self._argument)))
+        if not self._take("L"):
+            return self._whole_type()
+        if self._text.startswith("_Z", self._at):
+            self._at += 2
+            name = self.function()
+            while not self._take("E"):
+                self._type()
+            return name
+        code = self._text[self._at]
+        kind = self._whole_type()
+        end = self._text.find("E", self._at)
+        if end < 0:
+            raise _Unknown
+        value, self._at = self._text[self._at : end].replace("n", "-"), end + 1
+        if code == "b":
+            return "true" if value == "1" else "false"
+        return f"{value}{_SUFFIX[code]}" if code in _SUFFIX else f"({kind}){value}"
+
+    def _whole_type(self) -> str:
+        return "".join(self._type())
 
     def _type(self) -> Type:
-        with self._deeper():
-            letter, two = self._text[self._at], self._text[self._at : self._at + 2]
-            code = two if two in _BUILTIN else letter
-            if code in _BUILTIN:
-                self._at += len(code)
-                return _BUILTIN[code], ""
-            if two == "Dp":  # a pack is shown as what it consists of
-                self._at += 2
-                return self._type()
-            return self._compound(letter) if letter in "rVKPROFAM" else self._class(letter)
+        letter, two = self._text[self._at], self._text[self._at : self._at + 2]
+        code = two if two in _BUILTIN else letter
+        if code in _BUILTIN:
+            self._at += len(code)
+            return _BUILTIN[code], ""
+        if two == "Dp":  # a pack is shown as what it consists of
+            self._at += 2
+            return self._type()
+        return self._compound(letter) if letter in "rVKPROFAM" else self._class(letter)
 
     def _compound(self, letter: str) -> Type:
         """Reads a type that is made of others, and remembers it."""
@@ -304,7 +304,7 @@ class _Reader:
         elif letter in _POINTERS:
             kind = _pointer(self._type(), _POINTERS[letter])
         elif letter == "M":
-            owner = "".join(self._type())
+            owner = self._whole_type()
             kind = _pointer(self._type(), f"{owner}::*")
         elif letter == "A":
             size = "" if self._text[self._at] == "_" else self._match(_DIGITS)
@@ -327,14 +327,7 @@ class _Reader:
     def _function_type(self) -> Type:
         self._take("Y")
         left, right = self._type()
-        parameters: List[str] = []
-        while not self._take("E"):
-            if self._text[self._at] in "RO" and self._text.startswith("E", self._at + 1):
-                self._at += 1
-                continue
-            parameters.append("".join(self._type()))
-        listed = ", ".join(one for one in parameters if one not in ("", "void"))
-        return f"{left} ", f"({listed}){right}"
+        return f"{left} ", f"({_listed(self._up_to_the_end(self._whole_type))}){right}"
 
     def _class(self, letter: str) -> Type:
         """Reads the name of a class, or what stands for a type, and remembers it."""
@@ -356,6 +349,11 @@ class _Reader:
             arguments = ""
         self._remember((f"{name}{arguments}", ""), "" if letter == "T" else plain)
         return f"{name}{arguments}", ""
+
+
+def _listed(parameters: List[str]) -> str:
+    """Returns parameters as a source has them. An empty one is a pack of none."""
+    return ", ".join(one for one in parameters if one not in ("", "void"))
 
 
 def _pointer(to: Type, mark: str) -> Type:

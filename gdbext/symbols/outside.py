@@ -69,8 +69,9 @@ class Outside:
         inside = {pc: place for pc, place in places.items() if self._head.holds(place) and not self._is_other}
         found = _looked_up(self._debug, list(inside.values()), self._say) if inside else {}
         for pc in places:
-            frames = found.get(places[pc], ())
-            self._known[pc] = tuple(replace(frame, pc=pc) for frame in frames) or (Frame(pc),)
+            frames = found.get(places[pc]) or (Frame(pc),)
+            moved = frames[0].pc != pc
+            self._known[pc] = tuple(replace(frame, pc=pc) for frame in frames) if moved else frames
         if pcs and self.problem is None and not any(self.holds(pc) for pc in self._known):
             self.problem = said("symbols-of-nothing", file=self._head.path)
         return {pc: self._known[pc] for pc in pcs}

@@ -46,8 +46,9 @@ class SymbolCache:
             if len(body) > _LARGEST or first != _first_line(body):
                 return
             found = json.loads(body)
-            if set(self._tools) <= set(found["tools"]):
-                self._words, self._stacks = list(found["words"]), dict(found["stacks"])
+            words, stacks = list(found["words"]), dict(found["stacks"])
+            if set(self._tools) <= set(found["tools"]) and set(map(type, words)) <= {str, type(None)}:
+                self._words, self._stacks = words, stacks
         except (OSError, ValueError, TypeError, LookupError, RecursionError):
             return
 
@@ -62,12 +63,12 @@ class SymbolCache:
     def _stack(self, place: int) -> Stack:
         row, words = self._stacks[str(place)], self._words
         frames = []
+        last = len(row) - _FIELDS
         for start in range(0, len(row), _FIELDS):
             function, file, line = row[start : start + _FIELDS]
-            names = words[function], words[file]
-            if not all(name is None or type(name) is str for name in names) or type(line) not in (int, type(None)):
+            if line is not None and type(line) is not int:
                 raise TypeError
-            frames.append(Frame(place + 1, *names, line, start + _FIELDS < len(row)))
+            frames.append(Frame(place + 1, words[function], words[file], line, start < last))
         return tuple(frames)
 
     def keep(self, stacks: Mapping[int, Stack]) -> None:

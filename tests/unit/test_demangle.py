@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+import tracemalloc
 from random import Random
 
 import pytest
@@ -71,8 +72,15 @@ def test_a_name(mangled: str, name: str) -> None:
 
 def test_a_name_that_doubles_with_each_letter_stays_short() -> None:
     """Each pair has the one before it twice."""
-    bomb = "_Z1aI" + "St4pairIiiE" + "".join(f"St4pairI{s}{s}E" for s in ("S0_", *(f"S{n:X}_" for n in range(1, 35))))
-    assert len(readable(f"{bomb}Evv")) <= 1 << 14
+    pairs = "".join(f"St4pairIS{digit}_S{digit}_E" for digit in "13579BDFHJLNPRTVXZ")
+    bombs = [f"_Z1aISt4pairIiiE{pairs}Evv"]
+    long = "A" * 3000
+    bombs += [f"_Z1aI3000{long}" + "S0_" * 4000 + end for end in ("Evv", "")]
+    bombs += [f"_Z1aI3000{long}{opened}{'S0_' * 4000}EEvv" for opened in ("J", "F", "Z1bvEUl")]
+    tracemalloc.start()
+    assert [readable(bomb) for bomb in bombs] == bombs
+    assert tracemalloc.get_traced_memory()[1] < 1 << 21
+    tracemalloc.stop()
     deep = "_Z1a" + "I1b" * 5000
     assert readable(deep) == deep
 
