@@ -111,7 +111,11 @@ def idf(about: str, *defines: str, deaths: str = "newlib") -> Variant:
 
 
 WITH_SINK = ("-DMEMTRACE_TEST_SINK", f"-I{HELPERS / 'sinks'}", f"-I{HELPERS / 'log'}")
-CARRIERS = {"file": "memtrace_file.c", "flash": "flash_ring.c", "uart": "uart_frames.c"}
+CARRIERS = {
+    "file": ("memtrace_file.c", "memtrace_dump.c"),
+    "flash": ("flash_ring.c", "checksum.c"),
+    "uart": ("uart_frames.c", "checksum.c"),
+}
 BASE_FEATURES = ("-DMEMTRACE_FILTERS=0", "-DMEMTRACE_LIVE=0")
 VARIANTS = {
     "default": Variant("-O2 with frame pointers, all features"),
@@ -219,7 +223,7 @@ def sources(variant: Variant) -> list[Path]:
     if not variant.recorder:
         found.append(ROOT / TARGET / "rtos" / "tasks.c")
     if variant.sink:
-        names = ("memtrace_sink.c", "sink.c", "ring_view.c", "checksum.c", CARRIERS[variant.sink])
+        names = ("memtrace_sink.c", "sink.c", "ring_view.c", *CARRIERS[variant.sink])
         found += [ROOT / HELPERS / "sinks" / name for name in names]
         found += [ROOT / HELPERS / "log" / "memtrace_log.c", ROOT / TARGET / "sinks" / f"{variant.sink}.c"]
     if not variant.selftest:

@@ -35,6 +35,7 @@ void app_main(void);
 
 /* Sends the recorder's events to where this build has its log: a file of sinks/. */
 bool sink_begin(void);
+void sink_poll(void);
 
 #ifdef MEMTRACE_TEST_BENCH
 /* Instructions that one call of the recorder took, and how many frames its stack had. */

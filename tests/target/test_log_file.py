@@ -40,13 +40,15 @@ class Death:
         asked = [Capture("malloc-log --all --json"), Capture(f"last-malloc {BLOCK} --json")]
         copy = f"shell cp {self.log} {at_death} || touch {at_death}"
         to_the_end = ["break scenario_done", "continue", "continue", "continue"]  # by abort, and through the reset
-        append = f"scenario={scenario} polled={DRAINED} log={self.log}"
+        dump = folder / "dump"
+        append = f"scenario={scenario} polled={DRAINED} log={self.log} dump={dump}"
         with Qemu(elf, append=append, extra=SEMIHOSTING) as target:
             head = [AT_ONCE, SOURCE, remote(target.remote), "continue"]
             done = run_gdb([*head, *asked, copy, *to_the_end], elf=elf, timeout=600)
         self.events: list[Json] = done.json(0)["events"]
+        self.overwritten: int = done.json(0)["trace"]["lost"]
         self.last: Json = done.json(1)
-        self.then, self.now = at_death.read_bytes(), self.log.read_bytes()
+        self.then, self.now, self.dump = (path.read_bytes() for path in (at_death, self.log, dump))
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +64,7 @@ def death(folder: Path, request: pytest.FixtureRequest) -> Death:
     return Death(request.param, folder)
 
 
-def runs(data: bytes) -> list[list[LogEvent]]:
+def runs(data: bytes, lost: int = 0) -> list[list[LogEvent]]:
     reader, found = LogReader(), list[list[LogEvent]]()
     for items in (reader.feed(data), reader.finish()):
         for item in items:
@@ -70,7 +72,7 @@ def runs(data: bytes) -> list[list[LogEvent]]:
                 found.append([])
             else:
                 found[-1].append(item)
-    assert reader.unread == reader.lost == 0
+    assert (reader.unread, reader.lost) == (0, lost)
     return found
 
 
@@ -85,6 +87,46 @@ def test_what_no_poll_had_seen_is_in_the_log_after_the_reset(death: Death) -> No
         assert (KINDS[event.kind], event.address, event.time) == (shown["kind"], shown["payload"], shown["time"])
     assert died[-1].seq == death.events[-1]["seq"]
     assert len(started) > 1000 and KINDS[started[-1].kind] != "assert"
+
+
+def test_a_dump_is_what_the_debugger_read(death: Death) -> None:
+    (events,) = runs(death.dump, lost=death.overwritten)
+    assert [(KINDS[event.kind], event.address, event.seq, event.time) for event in events] == [
+        (shown["kind"], shown["payload"], shown["seq"], shown["time"]) for shown in death.events
+    ]
+
+
+PAIRS = 6000  # of each core's tasks
+
+
+def is_whole(event: LogEvent) -> bool:
+    """Whether the fields of an event of the scenario `smp` follow from its address."""
+    core, interrupt, task = event.address >> 27 & 1, event.address >> 26 & 1, event.address >> 24 & 3
+    size = ((event.address >> 4) * 2654435761 & 0xFFFFFFFF) >> 8
+    return (event.core, event.heap, event.size) == (
+        core,
+        core << 3 | interrupt << 2 | task,
+        size if KINDS[event.kind] == "alloc" else 0,
+    )
+
+
+def test_two_cores_and_their_interrupts_record_while_one_of_them_drains(folder: Path) -> None:
+    log = folder / "smp"
+    append = f"scenario=smp ring=262144 pairs={PAIRS} log={log}"
+    with Qemu(firmware.build(VARIANT), append=append, smp=2, memory=32, paused=False, extra=SEMIHOSTING) as target:
+        assert target.wait(600) == 0, target.console
+    reader = LogReader()
+    items = [*reader.feed(log.read_bytes()), *reader.finish()]
+    events = [
+        item
+        for item in items
+        if isinstance(item, LogEvent) and item.address >= 0x40000000 and item.address < 0x50000000
+    ]
+    assert all(is_whole(event) for event in events) and reader.unread == 0
+    numbers = [item.seq or 0 for item in items if isinstance(item, LogEvent)]
+    assert numbers == sorted(set(numbers))
+    assert 4 * PAIRS - reader.lost - 4096 <= len(events), "what is not there is lost, or was not drained at the end"
+    assert len(events) > PAIRS and {event.core for event in events} == {0, 1}
 
 
 def say(capsys: pytest.CaptureFixture[str], *words: str) -> Json:

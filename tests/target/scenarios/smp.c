@@ -81,6 +81,10 @@ SCENARIO static void core_run(void)
         unsigned task = i / 64 % TASKS;
         task_pretend(&smp_tasks[core][task]);
         pair_issue(core, 0, task);
+#ifdef MEMTRACE_TEST_SINK
+        if (core == 0 && i % 64 == 0)
+            sink_poll();
+#endif
         for (uint32_t start = board_time(); i % PAIRS_TO_PAUSE == core && board_time() - start < PAUSE;) {
         }
     }

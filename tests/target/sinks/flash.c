@@ -68,6 +68,11 @@ static bool flash_erase(struct memtrace_flash_ring *of, uint32_t offset)
     return flash_wait(word);
 }
 
+void sink_poll(void)
+{
+    memtrace_sink_poll();
+}
+
 bool sink_begin(void)
 {
     ring = (struct memtrace_flash_ring){
@@ -80,6 +85,6 @@ bool sink_begin(void)
     };
     if (!memtrace_flash_ring_open(&ring) || !memtrace_sink_start(sink_memory, sizeof sink_memory, &ring.output))
         return false;
-    board_timer_start(POLL_TICKS, memtrace_sink_poll);
+    board_timer_start(POLL_TICKS, sink_poll);
     return true;
 }

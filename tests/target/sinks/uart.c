@@ -20,12 +20,17 @@ static bool line_send(struct memtrace_uart *of, const uint8_t *bytes, size_t cou
     return true;
 }
 
+void sink_poll(void)
+{
+    memtrace_sink_poll();
+}
+
 bool sink_begin(void)
 {
     uart.send = line_send;
     memtrace_uart_open(&uart);
     if (!memtrace_sink_start(sink_memory, sizeof sink_memory, &uart.output))
         return false;
-    board_timer_start(POLL_TICKS, memtrace_sink_poll);
+    board_timer_start(POLL_TICKS, sink_poll);
     return true;
 }
