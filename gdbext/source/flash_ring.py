@@ -78,22 +78,23 @@ class FlashRing:
         """Yields what was written of a part, as far as it goes on. A write that was cut may have been made again."""
         start = end = 0  # of what is held of a write, in the part
         held: List[bytes] = []
+        is_cut = True  # is it known already? Not in a part whose beginning was overwritten, which is no loss
         for sector in sectors:
             for frame in _frames_in(self._data[sector.place : sector.place + (1 << sector.bits)], sector):
                 if frame is None:
-                    self.torn += 1
+                    self.torn, is_cut = self.torn + 1, True
                     break
                 if frame.offset == start:
                     self.torn += bool(held)
                     held, end = [], start
                 elif frame.offset != end:
-                    self.torn += sector is not sectors[0]  # else the part's beginning has been overwritten
+                    self.torn += not is_cut
                     return
                 held.append(frame.data)
                 end += len(frame.data)
                 if not frame.goes_on:
                     yield b"".join(held)
-                    held, start = [], end
+                    held, start, is_cut = [], end, False
         self.torn += bool(held)
 
 

@@ -33,4 +33,6 @@ SENTENCES = {
     "dump-cut": "the core dump is cut off: {there:,} of {all:byte} are there",
     "dump-checksum": "the checksum of the core dump is wrong: some of its bytes were changed or lost",
     "dump-last": "the log holds {dumps:core dump}: this is the last",
+    "flash-torn": "the flash has {writes:write} that cannot be read: cut short by a reset, or damaged since",
+    "uart-lost": "the serial line broke {broken:frame}, and {lost:byte} of the log did not come",
 }

@@ -78,6 +78,11 @@ class UartFrames:
             if log:
                 yield log
 
+    def holds_a_frame(self, data: bytes) -> bool:
+        """Tells whether there is a frame in these bytes that is whole and right, whatever it is of."""
+        self.feed(data)
+        return bool(self._last)
+
     def _give_up(self) -> None:
         self.broken += bool(self._packed)
         self._packed = None

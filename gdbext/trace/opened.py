@@ -2,16 +2,18 @@
 """Opens any log, of memtrace or of another tool, as the bytes of a log of memtrace.
 
 Approach: the head of the file tells what it is, never its name. What it is packed with is taken off, another tool's
-calls are written as our events, and regions out of order are sorted, all while the bytes are read.
+calls are written as our events, and regions out of order are sorted, all while the bytes are read. A flash image and
+what came over a serial line carry a log.
 Rejected: a reader for each kind of log in each command.
 """
 
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Iterator, List, Optional, Tuple
+from typing import Iterator, List, Optional, Tuple, Union
 
 from gdbext.model.said import Text, Trouble, said
+from gdbext.source.log_carriers import CarriedLog, log_carried_by
 from gdbext.source.log_file import LogFile, open_log
 from gdbext.trace.format import FLAG_LOG, HEADER_OFFSETS, MAGIC, REQUIRED_UNSORTED, Header, parse_header
 from gdbext.trace.importers import Importer, importer_of, logged
@@ -23,7 +25,7 @@ OURS = "memtrace"
 class OpenedLog:
     """A log that can be read, once."""
 
-    def __init__(self, file: LogFile, importer: Optional[Importer], machine: int) -> None:
+    def __init__(self, file: Union[LogFile, CarriedLog], importer: Optional[Importer], machine: int) -> None:
         """`machine` is that of the program, as ELF numbers it; 0: unknown."""
         self._file, self._importer, self._machine = file, importer, machine
         self._remarks: List[Text] = []
@@ -42,7 +44,7 @@ class OpenedLog:
             return logged(self._importer.calls(file.chunks(), self._machine), self._remarks)
         if self.header is None or not self.header.required & REQUIRED_UNSORTED:
             return file.chunks()
-        if not file.can_seek:
+        if isinstance(file, CarriedLog) or not file.can_seek:
             raise Trouble(said("regions-unsorted"))
         return sorted_regions(file.at, file.size)
 
@@ -54,7 +56,10 @@ class OpenedLog:
 def log_in(file: LogFile, machine: int = 0) -> Optional[OpenedLog]:
     """Returns the log that a file is. None if it is none."""
     importer = None if is_log(file.head) else importer_of(file.head)
-    return OpenedLog(file, importer, machine) if importer is not None or is_log(file.head) else None
+    if importer is not None or is_log(file.head):
+        return OpenedLog(file, importer, machine)
+    carried = log_carried_by(file)
+    return None if carried is None else OpenedLog(carried, None, machine)
 
 
 def is_log(head: bytes) -> bool:

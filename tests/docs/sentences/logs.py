@@ -16,7 +16,8 @@ import zstandard
 from gdbext.target.files import file_target
 from gdbext.trace.log import LogReader
 from tests.docs.sentences.world import ask, refused
-from tests.support.log import Log
+from tests.support import flash, uart
+from tests.support.log import HEADER, Log
 from tests.support.ring import Ring
 
 
@@ -82,6 +83,25 @@ def damaged(data: bytes) -> bytes:
     return data[:half] + bytes(byte ^ 0xFF for byte in data[half:])
 
 
+def carried(carry: Callable[[bytes], bytes]) -> Any:
+    """A report on a log that something carries, of which some is broken."""
+    log = Log()
+    for number in range(300):
+        log.event("alloc", 16 * number + 16, 8)
+    return of_file(carry(bytes(log.data)), "leaks")()
+
+
+def torn_flash(log: bytes) -> bytes:
+    data = bytearray(flash.partition(log, HEADER))
+    data[5000] ^= 0xFF
+    return bytes(data)
+
+
+def broken_line(log: bytes) -> bytes:
+    frames = uart.framed(log, HEADER)
+    return b"".join([*frames[:3], frames[3][1:90], *frames[4:]])
+
+
 RECIPES: dict[str, Callable[[], Any]] = {
     "a ring as a log": lambda: refused(lambda: read(Ring().data())),
     "many streams": many_streams,
@@ -91,5 +111,7 @@ RECIPES: dict[str, Callable[[], Any]] = {
     "many events of a log": few_events,
     "a torn TRACE.LOG": of_file(b"+\0\0\0" + bytes([0, 0, 0, 32, 8, 0, 0, 0]) + b"-\0", "leaks"),
     "a cut zstd file": lambda: of_file(packed_log(zstandard.compress)[:-5], "leaks")(),
+    "a torn flash partition": lambda: carried(torn_flash),
+    "a broken frame": lambda: carried(broken_line),
     "a damaged zstd file": lambda: of_file(damaged(packed_log(zstandard.compress)), "leaks")(),
 }
