@@ -128,9 +128,11 @@ def _newest_ring(memory: Memory) -> Optional[int]:
         for place, told in copies[:1]:
             memory.remark(said("ring-elsewhere", place=place, told=told))
         return None
-    chosen, others = rings[0].address, [header.address for header in rings[1:]]
+    chosen = rings[0].address
+    before = rings[0].previous  # --previous tells of it
+    others = [header.address for header in rings[1:] if header.address != before]
     if others:
-        memory.remark(said("newest-ring", rings=len(rings), place=chosen, others=tuple(map(hex, others))))
+        memory.remark(said("newest-ring", rings=1 + len(others), place=chosen, others=tuple(map(hex, others))))
     return chosen
 
 

@@ -29,6 +29,9 @@ from tests.support.terminal import HOSTILE
 COMMANDS = ("check", "check", "check", "last", "blocks", "free", "log", "status", "refs", "leaks")
 
 
+OF_RUN_BEFORE = ("check", "last", "blocks", "log", "status", "leaks")
+
+
 class Case(NamedTuple):
     """The words of a command, and what must hold of it beside what holds of all."""
 
@@ -52,6 +55,8 @@ def command_of(subject: Subject, random: Random, command: str = "") -> list[str]
     heap = ["--heap", f"{kind}@{at}"] if command != "log" and random.random() < 0.8 else []
     option = {"check": "--blocks", "leaks": "--unreachable"}.get(command)
     more = [option] if option is not None and random.random() < 0.7 else []
+    if command in OF_RUN_BEFORE and random.random() < 0.15:
+        return [command, *address, "--previous", *(["--json"] if random.random() < 0.8 else [])]
     return [command, *address, *heap, *more, *(["--json"] if random.random() < 0.8 else [])]
 
 

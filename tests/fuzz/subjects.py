@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import cache
 from random import Random
@@ -22,7 +23,9 @@ Ranges = list[tuple[int, bytes]]
 
 @dataclass(frozen=True)
 class Subject:
-    """Ranges of memory, the heap in them, and addresses worth pointing at. The last range is the ring."""
+    """Ranges of memory, the heap in them, and addresses worth pointing at. The last range is the ring, and behind it
+    that of the run before.
+    """
 
     name: str
     ranges: tuple[tuple[int, bytes], ...]
@@ -42,7 +45,7 @@ def subjects() -> tuple[Subject, ...]:
             blocks = case.truth.blocks[:40]
             targets = (case.heap.address, *(block.raw for block in blocks), *(block.raw - 8 for block in blocks))
             ring = ring_of(case.pointer_size, [(block.payload, block.requested) for block in blocks])
-            all_of_it = (*ranges, (ring.address, ring.data()))
+            all_of_it = (*ranges, (ring.address, both_runs(ring)))
             is_clean = case.truth.status == "clean" and not case.truth.incomplete
             found.append(Subject(case.id, all_of_it, case.heap.option, case.pointer_size, is_clean, targets))
     return (*found, *(_older(marked) for marked in (True, False)))
@@ -54,8 +57,16 @@ def _older(marked: bool) -> Subject:
     load(heap, Random(marked), 150)
     ring = ring_of(4, [(payload, size) for payload, size in heap.used.items()][:40])
     targets = (heap.start, heap.end, *(payload - 8 for payload, _, _ in heap.blocks()))
-    ranges = (*heap.images(), (ring.address, ring.data()))
+    ranges = (*heap.images(), (ring.address, both_runs(ring)))
     return Subject(f"heap-2-{marked}", ranges, f"freertos_heap_2@{heap.first:#x}", 4, True, targets)
+
+
+def both_runs(ring: Ring) -> bytes:
+    """The bytes of a ring, and behind it of one like it that a reset has left."""
+    ring.run, ring.previous = 2, ring.address + len(ring.data())
+    before = deepcopy(ring)
+    before.address, before.run, before.previous = ring.previous, 1, 0
+    return ring.data() + before.data()
 
 
 def ring_of(width: int, blocks: list[tuple[int, int]], random: Random | None = None) -> Ring:

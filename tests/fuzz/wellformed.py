@@ -45,6 +45,8 @@ def problems(command: str, report: Report, status: int) -> Iterator[str]:
 
 def _could(command: str, report: Report) -> bool:
     """Whether anything was read of what a command is about."""
+    if command == "blocks" and report["trace"] is not None and report["trace"]["past"]:
+        return True
     if command in ("blocks", "free"):
         return bool(report["heaps"])
     if command == "leaks" and report["kind"] != "not freed":

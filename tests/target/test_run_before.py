@@ -9,7 +9,10 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
+from tests.cli.shell import memtrace
+from tests.support import firmware
 from tests.support.gdb import Capture
+from tests.support.paths import BUILD
 from tests.support.scenario import run_scenario
 
 BLOCK = 0x801017F4  # freed twice
@@ -22,6 +25,7 @@ ASKED = (
     "malloc-log --all",
     "heap-check",
 )
+SAVED = BUILD / "run_before.core"
 Report = dict[str, Any]
 
 
@@ -30,7 +34,8 @@ def reports() -> list[Report]:
     """The report at the assertion, then what is said after the reset, at the end of the run behind it."""
     captures = [Capture(f"{command} --json") for command in ("malloc-log --all", *ASKED)]
     to_the_next_run = ["continue", "continue"]  # from the assertion to abort, and from there through the reset
-    commands = [captures[0], *to_the_next_run, *captures[1:]]
+    commands = [captures[0], *to_the_next_run, *captures[1:], f"memtrace save {SAVED}"]
+    SAVED.unlink(missing_ok=True)
     done = run_scenario("double-free", commands, variant="retained", before=["break scenario_done"])
     return [done.json(position) for position in range(len(captures))]
 
@@ -44,6 +49,13 @@ def test_every_event_outlives_the_reset() -> None:
     ring = status["ring"]
     assert (ring["run"], ring["before_facts"]["sentence"]) == (2, "run-before-asserted")
     assert ring["before_facts"]["text"] == "block already marked as free"
+
+
+def test_a_saved_target_has_both_runs() -> None:
+    previous, now = reports()[3], reports()[6]
+    for command, kept in ((["log", "--previous"], previous), (["log"], now)):
+        said = memtrace(*command, "--all", "--json", str(SAVED), "--elf", str(firmware.build("retained")))
+        assert said.status == 0 and said.json()["events"] == kept["events"]
 
 
 def test_the_owners_are_those_of_the_run_that_died() -> None:

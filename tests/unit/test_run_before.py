@@ -156,4 +156,4 @@ def test_any_byte_of_the_header_before_may_be_wrong() -> None:
 def test_in_an_image_without_symbols_the_newest_run_is_found() -> None:
     made = ran(32)
     report = ask(world([(made.address, made.data)]), "log", "--previous")
-    assert report.trace.run == 1 and len(report.events) == len(made.expected)
+    assert report.trace.run == 1 and len(report.events) == len(made.expected) and report.skipped == ()
