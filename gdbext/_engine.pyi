@@ -24,6 +24,10 @@ class Replay:
         """Takes the next bytes of a log, and returns a status."""
     def finish(self) -> int:
         """Takes the end of the log, and returns a status."""
+    def pause(self) -> int:
+        """Settles what was counted so far, and returns a status."""
+    def name_of(self, number: int) -> Optional[Tuple[int, str]]:
+        """Returns what the number of a context or tag means, or None."""
     def header(self) -> bytes:
         """Returns the header that was refused."""
     def profile(self) -> Dict[str, Any]:

@@ -109,6 +109,13 @@ enum engine_status engine_feed(struct engine *engine, const unsigned char *bytes
     return engine->status;
 }
 
+enum engine_status engine_pause(struct engine *engine)
+{
+    replay_end(engine);
+    sums_add_up(engine);
+    return engine->status;
+}
+
 enum engine_status engine_finish(struct engine *engine)
 {
     if (engine->status == ENGINE_GOOD && engine->parser.have != 0) {
@@ -118,9 +125,7 @@ enum engine_status engine_finish(struct engine *engine)
         engine->status = ENGINE_TOO_SHORT;
     }
     streams_rest(engine);
-    replay_end(engine);
-    sums_add_up(engine);
-    return engine->status;
+    return engine_pause(engine);
 }
 
 void engine_delete(struct engine *engine)

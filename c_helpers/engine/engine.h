@@ -344,6 +344,9 @@ enum engine_status engine_feed(struct engine *engine, const unsigned char *bytes
 /* Takes the end of the log. What there is then may be read from the fields above. */
 enum engine_status engine_finish(struct engine *engine);
 
+/* Settles what has been counted so far, and more may be fed. Events of streams that wait for others are not in it. */
+enum engine_status engine_pause(struct engine *engine);
+
 /* Adds a node to those of the owner that is asked for. Each may come once. */
 enum engine_answer engine_add_node(struct engine *engine, uint64_t node);
 

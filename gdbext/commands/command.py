@@ -7,7 +7,7 @@ A command's file passes `__name__` and `__doc__`: the command's name and summary
 from __future__ import annotations
 
 from argparse import Namespace
-from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple, Type
+from typing import Any, Callable, Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Tuple, Type
 
 from gdbext.commands import heading_of
 from gdbext.model.reports.base import Report
@@ -50,9 +50,11 @@ class Command:
         status: Callable[[Any], int] = lambda report: 2 if report.cost.interrupted else 0,
         writes: bool = False,
         lacking: Callable[[Any], str] = lambda report: "",
+        follow: Optional[Callable[[Target, Namespace], Iterator[Any]]] = None,
     ) -> None:
         """`status` gives the shell's exit status for a report. `writes` is true if the command writes to the target.
 
+        `follow` collects again and again, where the user asks for it with --follow.
         `lacking` returns what the command needs and could not read, such as "heap". The shell's exit status is 2 then.
         """
         self.name, self.heading = _named(module, doc)
@@ -62,10 +64,19 @@ class Command:
         self.status = status
         self.writes = writes
         self.lacking = lacking
+        self._follow = follow
 
     def run(self, target: Target, options: Namespace) -> Report:
         """Reads the target and returns the report's data."""
         return self.analyse(self.collect(target, options), options)
+
+    def reports(self, target: Target, options: Namespace) -> Iterator[Report]:
+        """Yields the report, and with --follow a newer one whenever there is more. The last one is of all."""
+        if self._follow is None or not options.follow:
+            yield self.run(target, options)
+            return
+        for found in self._follow(target, options):
+            yield self.analyse(found, options)
 
 
 class Tool:

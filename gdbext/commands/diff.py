@@ -8,7 +8,8 @@ from argparse import Namespace
 from typing import NamedTuple, Optional
 
 from gdbext.analyse.profile.differences import changes
-from gdbext.collect.profiles import Profiled, profiled
+from gdbext.collect.profiled import profiled
+from gdbext.collect.profiles import Profiled
 from gdbext.commands.command import Argument, Command
 from gdbext.commands.filters import limit_of
 from gdbext.commands.profile_arguments import COMMON

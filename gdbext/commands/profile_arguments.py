@@ -3,21 +3,8 @@
 
 from __future__ import annotations
 
-from typing import Union
-
 from gdbext.commands.arguments import ALL, LIMIT, PREVIOUS, RSP, SIZE, TASK, TRACE
 from gdbext.commands.command import Argument
-from gdbext.model.errors import UserError
-
-
-def _run(text: str) -> Union[str, int]:
-    """Parses the number of a run."""
-    if text in ("last", "all"):
-        return text
-    if not text.isdigit() or not int(text):
-        raise UserError(f"--run {text}: give last, all, or a number from 1 on")
-    return int(text)
-
 
 FILTERS = (
     Argument("--func", "only where a frame's function contains TEXT", {"metavar": "TEXT"}),
@@ -33,14 +20,10 @@ SKIP = Argument(
     "repeatable",
     {"action": "append", "default": [], "metavar": "FUNC|FILE:LINE|FILE"},
 )
-RUN = Argument(
-    "--run", "which start of the program, if the log has several: the last one", {"metavar": "N|last|all", "type": _run,
-    "default": "last"},
-)  # fmt: skip
 SPAN = (
     Argument("--since", "only what was allocated after this mark, or seq:N or time:N", {"metavar": "MARK"}),
     Argument("--until", "nothing behind this mark, or seq:N or time:N", {"metavar": "MARK"}),
     Argument("--at", "what is live at this mark: short for --until", {"metavar": "MARK"}),
     PREVIOUS,
 )
-COMMON = (*FILTERS, SKIP, RUN, *TRACE, RSP, LIMIT, ALL)
+COMMON = (*FILTERS, SKIP, *TRACE, RSP, LIMIT, ALL)

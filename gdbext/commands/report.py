@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from typing import Dict, List, Optional, Sequence, Tuple
+from typing import Dict, Iterator, List, Optional, Sequence, Tuple
 
 from gdbext.analyse.profile.conclusions import conclude
 from gdbext.analyse.profile.grouping import HEAP, LIBRARY, MODULE, TASK
@@ -12,7 +12,8 @@ from gdbext.analyse.profile.growth import Ends, ends_of
 from gdbext.analyse.profile.holes import holes_of
 from gdbext.analyse.profile.tree import tree_of
 from gdbext.analyse.profile.usage import odd_frees_of, shares_of, sites_of, totals_of
-from gdbext.collect.profiles import Profiled, profiled
+from gdbext.collect.profiled import followed, profiled
+from gdbext.collect.profiles import Profiled
 from gdbext.commands.command import Argument, Command
 from gdbext.commands.filters import limit_of, why_empty
 from gdbext.commands.profile_arguments import COMMON, SPAN
@@ -34,6 +35,11 @@ _SECTIONS = (
     ("temporary", "the sites whose blocks are freed before anyone allocates again"),
     ("flat", "the sites by their own peaks, without a tree"),
 )
+_FOLLOW = Argument(
+    "--follow",
+    "report again whenever the log has grown, until Ctrl-C: only what is new is read",
+    {"action": "store_true"},
+)
 _CHOICES = tuple(Argument(f"--{name}", what, {"action": "store_true"}) for name, what in _SECTIONS)
 
 
@@ -41,6 +47,12 @@ def collect_profile(target: Target, options: Namespace) -> Profiled:
     """Replays the log or the trace."""
     options.limit = limit_of(options, target.settings.limit) or 0
     return profiled(target, options)
+
+
+def follow(target: Target, options: Namespace) -> Iterator[Profiled]:
+    """Replays a log that is still being written."""
+    options.limit = limit_of(options, target.settings.limit) or 0
+    return followed(target, options)
 
 
 def analyse(found: Profiled, options: Namespace) -> UsageReport:
@@ -92,7 +104,7 @@ def _windows(profile: Profile, ends: Ends) -> GrowthWindows:
 
 def why_nothing(found: Profiled, options: Namespace) -> Tuple[Said, ...]:
     """Returns why nothing is listed; () if something is."""
-    if found.grouping.nodes:
+    if found.profile.owners:
         return ()
     events = said("events-in-trace", events=found.profile.totals.events)
     filters: Dict[str, object] = vars(options)
@@ -100,4 +112,7 @@ def why_nothing(found: Profiled, options: Namespace) -> Tuple[Said, ...]:
     return why_empty(Namespace(**filters), events, tasks) if tasks else (said("profile-empty"),)
 
 
-COMMAND = Command(__name__, __doc__, (*_CHOICES, *COMMON, *SPAN), collect_profile, analyse, report_lines, UsageReport)
+COMMAND = Command(
+    __name__, __doc__, (*_CHOICES, _FOLLOW, *COMMON, *SPAN), collect_profile, analyse, report_lines, UsageReport,
+    follow=follow,
+)  # fmt: skip

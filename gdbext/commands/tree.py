@@ -6,7 +6,8 @@ from __future__ import annotations
 from argparse import Namespace
 
 from gdbext.analyse.profile.tree import tree_of
-from gdbext.collect.profiles import Profiled, profiled
+from gdbext.collect.profiled import profiled
+from gdbext.collect.profiles import Profiled
 from gdbext.commands.command import Command
 from gdbext.commands.filters import limit_of
 from gdbext.commands.profile_arguments import COMMON, SPAN

@@ -10,10 +10,11 @@ from contextlib import contextmanager
 from typing import Iterator, List
 
 from gdbext.commands import HELP, command_named
-from gdbext.commands.command import Argument, Tool
+from gdbext.commands.command import Argument, Command, Tool
 from gdbext.commands.parsing import Declared, help_of, parsed_in_shell
 from gdbext.loading import load
 from gdbext.model.errors import UserError
+from gdbext.model.reports.base import Report
 from gdbext.model.said import Trouble
 from gdbext.report.destination import told, writes_text
 from gdbext.report.printable import put, say
@@ -44,7 +45,12 @@ _RUN = Argument(
     "of a log: this start of the program, as a number from 1 on, `last` (the default) or `all`",
     {"metavar": "N", "type": lambda text: load("target.log", "run_of")(text)},
 )
-SOURCES = (CORE, _IMAGE, _ELF, _MEMORY, _RUN)
+_SYMBOLS = Argument(
+    "--symbols",
+    "of a log: a folder with programs, libraries and their debug information, by name or build-id; repeatable",
+    {"action": "append", "default": [], "metavar": "DIR"},
+)
+SOURCES = (CORE, _IMAGE, _ELF, _MEMORY, _RUN, _SYMBOLS)
 
 
 def obey(name: str, words: List[str]) -> int:
@@ -71,19 +77,25 @@ def obey(name: str, words: List[str]) -> int:
         raise UserError(f"{name} asks a live target, which files are not: use it in GDB, or give --rsp HOST:PORT")
     try:
         with _target(options) as target:
-            report = command.run(target, options)
+            for report in command.reports(target, options):
+                _show(command, report, options)
     except Trouble as problem:  # a log cannot be read; whoever reads memory catches its own
         raise UserError(f"{options.core}: {words_of(problem.why)}") from None
     except FileError as problem:
         raise UserError(str(problem)) from None
-    printed = told(report, command.text, options)
-    if printed is not None:
-        put(fitted(printed, sys.stdout) if writes_text(options) else printed, sys.stdout)
     lacking = command.lacking(report)
     if lacking:
         say(f"{name}: no {lacking} could be read; the report says why")
         return 2
     return command.status(report)
+
+
+def _show(command: Command, report: Report, options: Namespace) -> None:
+    """Prints a report, or writes it to the file that the options name, which the next one may replace."""
+    printed = told(report, command.text, options)
+    if printed is not None:
+        put(fitted(printed, sys.stdout) if writes_text(options) else printed, sys.stdout)
+    options.overwrite = True
 
 
 def _sort_words(name: str, options: Namespace) -> None:
@@ -105,7 +117,9 @@ def _target(options: Namespace) -> Iterator[Target]:
     if options.rsp is None:
         if options.memory:
             raise UserError("--memory names memory behind --rsp: leave it out, or add a file with --image BASE=FILE")
-        yield load("target.files", "file_target")(options.core, options.image, options.elf, heaps, options.run)
+        yield load("target.files", "file_target")(
+            options.core, options.image, options.elf, heaps, options.run, options.symbols, say
+        )
         return
     if options.image or options.core is not None:
         raise UserError("--rsp is a live target, and a core or --image a file: give one of them")

@@ -18,9 +18,9 @@ import zlib
 from itertools import chain
 from queue import Full, Queue
 from threading import Event, Thread
-from typing import Any, BinaryIO, Iterable, Iterator, List, Union
+from typing import Any, BinaryIO, Callable, Dict, Iterable, Iterator, List, Union
 
-from gdbext.model.said import Text, said
+from gdbext.model.said import Said, Text, said
 from gdbext.source.files import FileError, Loaded, load_file, whole_of
 from gdbext.source.zstd import zstd
 
@@ -28,8 +28,12 @@ HEAD_BYTES = 4096
 _PIECE_BYTES = 1 << 18
 _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 _GZIP_BITS = zlib.MAX_WBITS | 16
-_GZIP_REMARKS = {"cut off": "gzip-cut", "damaged": "gzip-damaged"}
-_ZSTD_REMARKS = {"cut off": "zstd-cut", "damaged": "zstd-damaged"}
+_REMARKS: Dict[str, Callable[[int], Said]] = {
+    "gzip cut off": lambda read: said("gzip-cut", read=read),
+    "gzip damaged": lambda read: said("gzip-damaged", read=read),
+    "zstd cut off": lambda read: said("zstd-cut", read=read),
+    "zstd damaged": lambda read: said("zstd-damaged", read=read),
+}
 _PORTION_BYTES = 1 << 10
 _PIECES_READY = 8
 _PATIENCE_SECONDS = 0.1  # until a thread looks whether anybody still wants its pieces
@@ -46,7 +50,7 @@ class LogFile:
         self.path = path
         self.remarks: List[Text] = []  # complete when all pieces were taken
         self._file = file
-        self._is_regular = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
+        self.is_regular = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
         start = _start_of(file, len(_ZSTD))
         self.packed_by = "gzip" if start[:2] == _GZIP else "zstd" if start == _ZSTD else ""
         self._count = 0
@@ -62,7 +66,7 @@ class LogFile:
     @property
     def can_seek(self) -> bool:
         """Tells whether at() works."""
-        return self._is_regular and not self.packed_by
+        return self.is_regular and not self.packed_by
 
     @property
     def size(self) -> int:
@@ -78,9 +82,13 @@ class LogFile:
         """Yields all bytes, once."""
         return chain([self.head], self._counted())
 
+    def later(self) -> Iterator[bytes]:
+        """Yields what has come to a file since all of it was taken. Nothing comes to one that cannot seek."""
+        return _pieces(self._file) if self.can_seek else iter(())
+
     def whole(self) -> Loaded:
         """Returns all bytes, of a file that is no log: such are as small as memory."""
-        if self._is_regular:
+        if self.is_regular:
             return load_file(self.path)
         if not self.head:
             raise FileError(f"{self.path}: is empty")
@@ -100,8 +108,7 @@ class LogFile:
                 raise FileError(
                     f"{self.path}: the {self.packed_by} file is {problem}, and nothing of it can be read"
                 ) from None
-            remarks = _GZIP_REMARKS if self.packed_by == "gzip" else _ZSTD_REMARKS
-            self.remarks.append(said(remarks[str(problem)], read=self._count))
+            self.remarks.append(_REMARKS[f"{self.packed_by} {problem}"](self._count))
         except OSError as problem:
             raise FileError(f"{self.path}: {problem.strerror or problem}") from None
 

@@ -10,14 +10,17 @@ from gdbext.model.errors import UserError
 from gdbext.model.region import Region
 from gdbext.model.said import Said, Text, said
 from gdbext.source.files import FileError, in_memory, load_file
+from gdbext.source.link import Say
 from gdbext.source.log_file import LogFile, open_log
 from gdbext.source.memory import Memory
 from gdbext.source.overlaps import Piece, first_difference
 from gdbext.source.saved import Saved
 from gdbext.source.snapshot import snapshot_of
+from gdbext.symbols.log_symbols import LogSymbols
 from gdbext.target.addresses import address_in, number_of
 from gdbext.target.formats import best_format, region_named
 from gdbext.target.log import GivenLog, Run
+from gdbext.target.log_program import LogProgram
 from gdbext.target.target import Code, NoProgram, Target
 from gdbext.trace.opened import log_in
 
@@ -74,9 +77,18 @@ def image_target(images: Sequence[Tuple[int, bytes]], regions: Sequence[Region] 
 
 
 def file_target(
-    core: Optional[str], images: Sequence[str], elf: Optional[str], heaps: Sequence[str], run: Optional[Run] = None
+    core: Optional[str],
+    images: Sequence[str],
+    elf: Optional[str],
+    heaps: Sequence[str],
+    run: Optional[Run] = None,
+    symbols: Sequence[str] = (),
+    say: Optional[Say] = None,
 ) -> Target:
-    """Makes a target of the files on a command line. UserError says why it cannot."""
+    """Makes a target of the files on a command line. UserError says why it cannot.
+
+    `symbols` are folders with debug information, `say` prints a line of progress.
+    """
     if core is None and not images:
         raise UserError("no memory to look at: give a core, --image BASE=FILE or --rsp HOST:PORT")
     file = None if core is None else _asked(open_log, core)
@@ -84,7 +96,7 @@ def file_target(
     if log is not None:
         if images or heaps:
             raise UserError(f"{core} is a log, which has no memory: leave --image and --heap out, or the log")
-        return _log_target(GivenLog(log, run or "last"), elf)
+        return _log_target(GivenLog(log, run or "last", LogSymbols(elf, symbols, say)), elf)
     if run is not None:
         raise UserError("--run chooses a run of a log, and there is none here: leave it out")
     given = None if file is None else _asked(LogFile.whole, file)
@@ -119,7 +131,7 @@ def machine_in(elf: str) -> int:
 
 def _log_target(log: GivenLog, elf: Optional[str]) -> Target:
     """Makes a target of a log: it has a trace and no memory."""
-    program: Optional[Code] = None if elf is None else load("target.core", "program_symbols")(elf)
+    program = LogProgram(log.symbols, elf)
     nothing = FileBytes(Memory(snapshot_of(())), what="a trace", program=program)
     nothing.why_no_heaps = said("trace-alone")
     return Target(nothing, program, log=log)

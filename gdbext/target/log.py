@@ -8,6 +8,7 @@ from typing import Union
 from gdbext.loading import load
 from gdbext.model.errors import UserError
 from gdbext.model.record import replace
+from gdbext.symbols.log_symbols import LogSymbols
 from gdbext.trace.opened import OpenedLog
 from gdbext.trace.trace import Trace
 from gdbext.trace.wish import Wish
@@ -16,20 +17,23 @@ Run = Union[str, int]
 
 
 class GivenLog:
-    """A log, and which of its runs is meant. It can be read once: a command asks for one trace of it."""
+    """A log, which of its runs is meant, and the names of its addresses. It can be read once."""
 
-    def __init__(self, opened: OpenedLog, run: Run) -> None:
-        self.opened = opened
-        self._run = run
+    def __init__(self, opened: OpenedLog, run: Run, symbols: LogSymbols) -> None:
+        self.opened, self.run, self.symbols = opened, run, symbols
 
     def trace(self, wish: Wish) -> Trace:
         """Returns what is wished for of the log. UserError if it has no such run."""
-        trace: Trace = load("trace.log_trace", "trace_of")(self.opened, replace(wish, run=self._run))
-        log = None if trace.info is None else trace.info.log
-        if log is not None and isinstance(self._run, int) and self._run > log.runs:
-            runs = "one run" if log.runs == 1 else f"{log.runs:,} runs"
-            raise UserError(f"--run {self._run}: {self.opened.path} has {runs}")
+        trace: Trace = load("trace.log_trace", "trace_of")(self.opened, replace(wish, run=self.run))
+        if trace.info is not None and trace.info.log is not None:
+            self.require_run(trace.info.log.runs)
         return trace
+
+    def require_run(self, runs: int) -> None:
+        """Raises UserError if the log has fewer runs than the one that is meant."""
+        if isinstance(self.run, int) and self.run > runs:
+            there = "one run" if runs == 1 else f"{runs:,} runs"
+            raise UserError(f"--run {self.run}: {self.opened.path} has {there}")
 
 
 def run_of(text: str) -> Run:

@@ -70,6 +70,16 @@ class EngineReplay:
         self._see(self._replay.finish())
         return _profile(self._replay.profile())
 
+    def so_far(self) -> Profile:
+        """Returns the profile of what has been taken, without the events of streams that wait for others."""
+        self._see(self._replay.pause())
+        return _profile(self._replay.profile())
+
+    def name_of(self, number: int) -> Optional[Tuple[int, str]]:
+        """Returns what a number of an owner's context or tag means, with its kind, also while `group` is asked."""
+        found: Optional[Tuple[int, str]] = self._replay.name_of(number)
+        return found
+
     def _see(self, status: int) -> None:
         """Raises what the reference raises."""
         if status == _NO_LOG:

@@ -39,7 +39,7 @@ def trace_of(log: OpenedLog, wish: Wish) -> Trace:
         seq, _, function, text = profile.failure
         assertion = Assertion(message_of(text), function, seq)
     heaps = {number: HeapName(name, MEMORIES[memory], more) for number, (name, memory, more) in profile.heaps.items()}
-    info = _info(log, profile, wish)
+    info = info_of(log.format, profile, wish)
     problems = (*log.remarks(), *_lacks(profile))
     return Trace(info, events, lives, marks, assertion, problems=problems, heap_names=heaps)
 
@@ -105,11 +105,12 @@ def _followed(replay: AnyReplay, told: _Told) -> Tuple[Generation, ...]:
     return tuple(lives)
 
 
-def _info(log: OpenedLog, profile: Profile, wish: Wish) -> TraceInfo:
+def info_of(source: str, profile: Profile, wish: Wish) -> TraceInfo:
+    """Returns what a log of this format holds and lost."""
     totals, imported = profile.totals, None
-    if log.format != OURS:
+    if source != OURS:
         depth = max(map(len, profile.stacks.values()), default=0)
-        imported = Imported(log.format, 0, "all", None, depth, False, True)
+        imported = Imported(source, 0, "all", None, depth, False, True)
     return TraceInfo(
         totals.events,
         totals.lost,
@@ -117,7 +118,7 @@ def _info(log: OpenedLog, profile: Profile, wish: Wish) -> TraceInfo:
         totals.last_seq,
         running=profile.failure is None,
         imported=imported,
-        log=LogInfo(log.format, profile.runs, str(wish.run), totals.unread),
+        log=LogInfo(source, profile.runs, str(wish.run), totals.unread),
     )
 
 

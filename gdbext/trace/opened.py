@@ -48,6 +48,20 @@ class OpenedLog:
             raise Trouble(said("regions-unsorted"))
         return sorted_regions(file.at, file.size)
 
+    @property
+    def can_grow(self) -> bool:
+        """Tells whether later() may yield anything: it is a plain file of memtrace's, in order."""
+        is_ours = self.header is not None and not self.header.required & REQUIRED_UNSORTED
+        return is_ours and self._file.can_seek
+
+    def later(self) -> Iterator[bytes]:
+        """Yields what has come since all chunks were taken."""
+        return self._file.later() if self.can_grow else iter(())
+
+    def again(self) -> Optional[OpenedLog]:
+        """Returns the same log, to be read from its start once more. None if it can be read only once."""
+        return OpenedLog(open_log(self.path), self._importer, self._machine) if self._file.is_regular else None
+
     def remarks(self) -> Tuple[Text, ...]:
         """Returns what there is to say of the file. It is complete when all chunks were taken."""
         return (*self._file.remarks, *self._remarks)

@@ -548,6 +548,10 @@ class Replay:
         """Returns the profile, when the log or the events are at their end."""
         if self._told is self._reader:
             self._take(self._reader.finish())
+        return self.so_far()
+
+    def so_far(self) -> Profile:
+        """Returns the profile of what has been taken, without the events of streams that wait for others."""
         told = self._told if self._is_wanted else self._ended
         lost = told.lost - self._lost_before
         last = _moment_of(self._last) if self._last is not None else Mark(0, None, 0)
@@ -617,6 +621,10 @@ class Replay:
             if one.owner is not None
         ]
         return sorted(blocks, key=lambda block: (block.address, block.mapped))
+
+    def name_of(self, number: int) -> Optional[Tuple[int, str]]:
+        """Returns what a number of an owner's context or tag means, with its kind, also while `group` is asked."""
+        return self._names.meant.get(number)
 
     def past(self) -> List[Past]:
         """Returns the lives of the address that was followed, newest first."""

@@ -98,7 +98,8 @@ class Sums:
         """Returns the uses of all nodes. The owners' must have been asked for before."""
         found = [Counter() for _ in range(max(self._nodes, default=-1) + 1)]
         for number, node in self._nodes.items():
-            found[number] = node
+            found[number].change(node.live_bytes, node.live_blocks)
+            found[number].peak_bytes, found[number].peak_blocks = node.peak_bytes, node.peak_blocks
         for counter in self.counters:
             for number in counter.nodes:
                 found[number].add(counter)

@@ -33,17 +33,19 @@ class NoHeader(NamedTuple):
 
 
 class _Numbers:
-    """Gives numbers to stacks, tasks and marks."""
+    """Gives numbers to stacks, tasks, marks and tags."""
 
     def __init__(self) -> None:
         self.stacks: Dict[Tuple[int, ...], int] = {(): _UNKNOWN}
         self.names: Dict[Tuple[int, str], int] = {}
+        self.tags: Dict[Tuple[int, str], int] = {}
 
     def stack(self, pcs: Tuple[int, ...]) -> int:
         return self.stacks.setdefault(pcs, len(self.stacks))
 
     def name(self, kind: int, name: Optional[str]) -> int:
-        return _UNKNOWN if name is None else self.names.setdefault((kind, name), len(self.names) + 1)
+        names = self.tags if kind == NAME_TAG else self.names
+        return _UNKNOWN if name is None else names.setdefault((kind, name), len(names) + 1)
 
 
 def events_of(trace: Trace) -> Tuple[List[LogEvent], Told]:
@@ -68,6 +70,7 @@ def events_of(trace: Trace) -> Tuple[List[LogEvent], Told]:
     return events, Told(
         stacks={number: pcs for pcs, number in numbers.stacks.items() if pcs},
         names={number: name for name, number in numbers.names.items()},
+        tags={number: name for name, number in numbers.tags.items()},
         heaps={
             number: (heap.name, _MEMORY_NUMBERS.get(heap.memory, 0), heap.capabilities)
             for number, heap in trace.heap_names.items()

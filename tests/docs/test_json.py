@@ -13,7 +13,22 @@ from tests.support.paths import ROOT
 
 TEXT = examples.PAGE.read_text(encoding="utf-8")
 SHOWN = examples.BLOCK.findall(TEXT)
-COMMANDS = ("check", "last", "blocks", "free", "leaks", "refs", "log", "status", "watch", "save", "mark")
+COMMANDS = (
+    "check",
+    "last",
+    "blocks",
+    "free",
+    "leaks",
+    "refs",
+    "log",
+    "report",
+    "tree",
+    "diff",
+    "status",
+    "watch",
+    "save",
+    "mark",
+)
 
 
 @pytest.mark.parametrize(("scenario", "stop", "command", "text"), SHOWN, ids=[f"{one[0]}-{one[2]}" for one in SHOWN])

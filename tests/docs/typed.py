@@ -45,6 +45,7 @@ def files_of(scenario: str, folder: Path) -> dict[str, Path]:
     if scenario == "player":
         logs = require(SHARED / "fixtures" / "logs")
         files = {"TRACE.LOG": logs / "media_lib" / "ml-leaky-rv.log", "player.elf": logs / "elf" / "player.rv.elf"}
+        files["STEADY.LOG"] = logs / "media_lib" / "ml-steady-rv.log"
         return {**files, "packs.log": folder / "packs.log"}
     run_scenario(scenario, [f"memtrace save {folder / 'core'}"])
     return {f"build/{scenario}.core": folder / "core", "app.elf": firmware.build("default")}

@@ -16,7 +16,7 @@ from pathlib import Path
 from random import Random
 from typing import NamedTuple
 
-from tests.fuzz.subjects import HOSTILE_NAME, Ranges, Subject, ring_of, subjects
+from tests.fuzz.subjects import HOSTILE_NAME, Ranges, Subject, log_of, ring_of, subjects
 from tests.support import mutate
 from tests.support.core import core_bytes, esp_log, esp_partition
 from tests.support.mutate import ANY, EXTREMES, STEADY, Mutator, mutated
@@ -366,8 +366,22 @@ def server(manners: Manners) -> Kind:
     return case
 
 
+def logs(folder: Path, random: Random) -> Case:
+    """A broken log, and reports over it; sometimes beside another one, or packed."""
+    files = []
+    for name in ("a.log", "b.log"):
+        data = mutated(log_of(random), random, (0x2000_0000, 0x2000_0040), ANY)
+        files += in_file(folder, gzip.compress(data, 1) if random.random() < 0.2 else data, name)
+    command = random.choice(("report", "report", "report", "tree", "diff"))
+    words = {"diff": files}.get(command, files[:1])
+    more = [["--run", random.choice(("all", "1", "2"))]] if random.random() < 0.3 else []
+    more += [["--json"] if random.random() < 0.8 else ["--leaks", "--timeline", "--all"] if command == "report" else []]
+    return Case([command, *words, *chain(*more)])
+
+
 KINDS: dict[str, Kind] = {
     **{mutator.__name__: bytes_by(mutator) for mutator in dict.fromkeys(STEADY)},
+    "logs": logs,
     "cut": file_by(mutate.cut),
     "drop": file_by(mutate.drop),
     "core_headers": core_headers,

@@ -10,6 +10,7 @@ from random import Random
 
 from tests.support.fixtures import load_cases
 from tests.support.heap_2_image import Build, Heap2, load
+from tests.support.log import Log
 from tests.support.program_elf import TEXT
 from tests.support.ring import Ring
 from tests.support.terminal import HOSTILE
@@ -67,6 +68,34 @@ def both_runs(ring: Ring) -> bytes:
     before = deepcopy(ring)
     before.address, before.run, before.previous = ring.previous, 1, 0
     return ring.data() + before.data()
+
+
+def log_of(random: Random) -> bytes:
+    """A log with all that a log may have: names, streams or packs, ranges, older blocks, several runs."""
+    wide, order = random.choice((4, 8)), random.choice(("little", "big"))
+    log = Log(wide, order, required=random.choice((4, 6)), tick_hz=random.choice((0, 1000)))
+    for run in range(random.choice((1, 1, 2, 3))):
+        if run:
+            log.header()
+            log.seq = log.time = 0
+        log.name(3, "".join(random.choices(("x", *HOSTILE), k=3)))
+        log.name(4, "mark", kind=2)
+        log.heap_name(1, "internal", memory=1)
+        log.module(TEXT, "ab" * 20, "/lib/a.so")
+        stacks = [log.stack(number, *random.choices(PCS, k=number)) for number in range(1, 6)]
+        log.live(0x2000_0000, 64, stack=1)
+        for _ in range(random.choice((5, 60, 400))):
+            kind = random.choice(("alloc", "alloc", "alloc", "free", "free", "map", "unmap", "alloc-failed"))
+            log.event(
+                kind, 0x2000_0000 + 64 * random.randrange(20), random.choice((16, 200)), stack=random.choice(stacks)
+            )
+        log.event("mark", 4)
+        if log.required & 2 and random.random() < 0.5:
+            inside = log.inside()
+            inside.event("alloc", 0x2000_8000, 8, stack=1)
+            log.region(2, log.time, inside.data)
+        log.counts(*range(8))
+    return bytes(log.data)
 
 
 def ring_of(width: int, blocks: list[tuple[int, int]], random: Random | None = None) -> Ring:

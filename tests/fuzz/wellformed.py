@@ -20,6 +20,11 @@ FIELDS = {
     "refs": CLOSING | {"address", "block", "references", "total", "complete", "scanned", "unscanned"},
     "leaks": CLOSING | {"kind", "blocks", "total", "bytes", "complete", "scanned", "unscanned", "damaged"},
 }
+FIELDS |= {
+    "report": CLOSING | {"source", "totals", "sites", "tree", "timeline", "tasks", "modules", "marks"},
+    "tree": CLOSING | {"tree", "empty"},
+    "diff": CLOSING | {"from", "to", "sites", "vanished"},
+}
 STATES = {"clean", "damaged", "unreadable", "uninitialised"}
 EXIT = {"damaged": 1, "unreadable": 2}
 
@@ -33,6 +38,8 @@ def problems(command: str, report: Report, status: int) -> Iterator[str]:
             yield from _heap(heap)
         yield from _status(report, status)
         return
+    if command == "report":
+        yield from _added_up(report)
     if command == "blocks":
         yield from _listed(report["blocks"])
     if command in ("blocks", "log") and bool(report["empty"]) != (
@@ -41,6 +48,23 @@ def problems(command: str, report: Report, status: int) -> Iterator[str]:
         yield f"a list that is empty because {report['empty']}"
     if status != (0 if _could(command, report) else 2):
         yield f"status {status} with a report"
+
+
+def _added_up(report: Report) -> Iterator[str]:
+    """The sums over sites are the totals, and no part has a higher peak than the whole."""
+    totals, sites = report["totals"], report["sites"]
+    sums = {
+        name: sum(site[name] for site in sites) for name in ("allocations", "live_bytes", "live_blocks", "temporary")
+    }
+    if sums != {name: totals[name] for name in sums} or totals["live_bytes"] > totals["peak_bytes"]:
+        yield f"{sums} in {totals}"
+    if sum(site["at_peak_bytes"] for site in sites) != totals["peak_bytes"]:
+        yield "the sites do not make the peak"
+    nodes = [report["tree"]]
+    for node in nodes:
+        nodes += node["children"]
+        if node["leak"] > node["max_use"] or node["max_use"] > totals["peak_bytes"]:
+            yield f"node {node['name']}"
 
 
 def _could(command: str, report: Report) -> bool:

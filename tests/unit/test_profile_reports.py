@@ -5,7 +5,11 @@ from __future__ import annotations
 
 import pytest
 
+from gdbext.analyse.profile.differences import changes
 from gdbext.analyse.profile.sites import from_site, parts_of, path_of, place_named
+from gdbext.collect.profiled import traced
+from gdbext.commands import command_named
+from gdbext.commands.parsing import parsed_in_shell
 from gdbext.model.errors import UserError
 from gdbext.model.events import Frame
 from gdbext.model.reports.tree import TreeNode
@@ -153,7 +157,6 @@ def test_a_filter_that_nothing_passes_says_what_there_is() -> None:
         (("--since", "never"), "no mark never was recorded; there are: half"),
         (("--since", "seq:x"), "seq:x: give a number, as in seq:1000, or the name of a mark"),
         (("--at", "half", "--until", "half"), "--at and --until both say where to end: give one of them"),
-        (("--run", "0"), "--run 0: give last, all, or a number from 1 on"),
     ],
 )
 def test_what_cannot_be_asked_is_one_line(words: tuple[str, ...], said: str) -> None:
@@ -193,6 +196,22 @@ def test_two_marks_are_compared_by_path() -> None:
     assert changes == {"new": (100, 1, 0, 100), "keep": (-16, -1, 48, 32), "gone": (-8, -1, 8, 0)}
     assert [one.function for one in report.sites] == ["new", "gone", "keep"]
     assert (report.from_.live_bytes, report.to.live_bytes, report.vanished) == (56, 132, ())
+
+
+def test_releases_are_compared_by_path() -> None:
+    """Lines and addresses have changed; a function was renamed, another one is new."""
+    older, newer = Running(), Running()
+    older.alloc(10, "get a.c:3", "main m.c:9")
+    older.alloc(20, "old_name a.c:8", "main m.c:10")
+    newer.alloc(5, "new a.c:1", "main m.c:8")
+    newer.alloc(30, "get a.c:13", "main m.c:19")
+    newer.alloc(20, "new_name a.c:18", "main m.c:20")
+    before, after = (traced(one.target(), parsed_in_shell(command_named("tree"), [])) for one in (older, newer))
+    sites, vanished = changes(before.profile, before.grouping, after.profile, after.grouping)
+    assert {(one.function, one.line, one.bytes_change) for one in sites} == {
+        ("get", 13, 20), ("new_name", 18, 20), ("new", 1, 5),
+    }  # fmt: skip
+    assert [(one.function, one.from_bytes, one.to_bytes) for one in vanished] == [("old_name", 20, 0)]
 
 
 def test_the_tree_is_drawn() -> None:

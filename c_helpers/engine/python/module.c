@@ -239,6 +239,29 @@ static PyObject *replay_finish(PyObject *self, PyObject *nothing)
     return status_value(replay, status);
 }
 
+static PyObject *replay_pause(PyObject *self, PyObject *nothing)
+{
+    struct replay *replay = (struct replay *)self;
+    enum engine_status status;
+    (void)nothing;
+    if (!replay_enter(replay)) {
+        return NULL;
+    }
+    status = engine_pause(replay->engine);
+    replay->is_busy = false;
+    return status_value(replay, status);
+}
+
+/* It may be asked while a group is asked for: it only looks. */
+static PyObject *replay_name_of(PyObject *self, PyObject *number)
+{
+    const unsigned long long wanted = PyLong_AsUnsignedLongLong(number);
+    if (PyErr_Occurred() != NULL) {
+        return NULL;
+    }
+    return value_of_name(((struct replay *)self)->engine, wanted);
+}
+
 typedef PyObject *(*value_maker)(const struct engine *engine);
 
 static PyObject *replay_value(PyObject *self, value_maker maker)
@@ -294,6 +317,8 @@ static PyObject *replay_memory(PyObject *self, PyObject *nothing)
 static PyMethodDef METHODS[] = {
     {"feed", replay_feed, METH_O, "Takes the next bytes of a log, and returns a status."},
     {"finish", replay_finish, METH_NOARGS, "Takes the end of the log, and returns a status."},
+    {"pause", replay_pause, METH_NOARGS, "Settles what was counted so far, and returns a status."},
+    {"name_of", replay_name_of, METH_O, "Returns what the number of a context or tag means, or None."},
     {"profile", replay_profile, METH_NOARGS, "Returns what was counted."},
     {"live", replay_live, METH_NOARGS, "Returns the blocks and ranges that are live and count."},
     {"past", replay_past, METH_NOARGS, "Returns the lives of the address that was followed, newest first."},

@@ -150,6 +150,15 @@ static PyObject *name_value(uint64_t number_of, const struct meaning *meaning)
                          text_of(meaning->data, meaning->size));
 }
 
+PyObject *value_of_name(const struct engine *engine, uint64_t number_of)
+{
+    const struct meaning *meaning = numbers_get(&engine->names.used, number_of);
+    if (meaning == NULL) {
+        Py_RETURN_NONE;
+    }
+    return Py_BuildValue("(kN)", (unsigned long)meaning->kind, text_of(meaning->data, meaning->size));
+}
+
 static PyObject *heap_value(uint64_t number_of, const struct meaning *meaning)
 {
     uint32_t capabilities;

@@ -12,6 +12,8 @@
 PyObject *value_of_owner(const struct owner *owner);
 PyObject *value_of_pcs(const uint64_t *pcs, size_t count);
 
+PyObject *value_of_name(const struct engine *engine, uint64_t number); /* None if it means nothing */
+
 PyObject *value_of_profile(const struct engine *engine);
 PyObject *value_of_live(const struct engine *engine);
 PyObject *value_of_past(const struct engine *engine);

@@ -38,9 +38,13 @@ _CAUSES: Tuple[Tuple[str, Callable[[str], Said]], ...] = (
 )
 
 
+_ANY = re.compile("|".join(pattern for pattern, _ in _CAUSES))
+
+
 def causes_of(stacks: Iterable[Stack]) -> Tuple[Said, ...]:
     """Returns what the stacks look like, each cause once, with the function that is its evidence."""
-    functions = list(dict.fromkeys(frame.function for stack in stacks for frame in stack if frame.function))
+    named = dict.fromkeys(frame.function for stack in stacks for frame in stack)
+    functions = [function for function in named if function and _ANY.search(function)]
     found = []
     for pattern, cause in _CAUSES:
         evidence = next((function for function in functions if re.search(pattern, function)), None)

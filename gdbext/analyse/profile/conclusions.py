@@ -33,9 +33,11 @@ def conclude(
 
 def site_said(site: Site) -> Said:
     """Returns the name of a site."""
+    frames = site.stacks[0].frames
+    function = site.function or (f"{frames[0].pc:#x}" if frames else None)
     if site.file is None or site.line is None:
-        return said("site-named", function=site.function or "?")
-    return said("site-at", function=site.function or "?", file=site.file.rpartition("/")[2], line=site.line)
+        return said("site-named", function=function)
+    return said("site-at", function=function, file=site.file.rpartition("/")[2], line=site.line)
 
 
 def _leak(sites: Sequence[Site], totals: UsageTotals, windows: int, complete: bool) -> Conclusion:

@@ -14,7 +14,7 @@ from typing import Callable, Dict, List, NamedTuple, Optional, Protocol, Sequenc
 
 from gdbext.analyse.profile.sites import Place, from_site, parts_of, path_of
 from gdbext.model.events import Stack
-from gdbext.model.profile import Owner
+from gdbext.model.profile import Owner, Profile, Use
 from gdbext.model.record import Record
 
 Key = Tuple[str, ...]  # the kind of a node, then its names
@@ -58,10 +58,14 @@ class Member(NamedTuple):
     library: Optional[str]
     heap: Optional[str]
     site: Key
+    keys: Tuple[Key, ...]  # of all its nodes, the site's too
 
 
 class Grouping:
-    """Names the nodes of each owner. An instance is the `group` of one replay's Wish."""
+    """Names the nodes of each owner. An instance is the `group` of one replay's Wish.
+
+    A replay of the last run asks for the owners of the runs before, too. What was said last of an owner counts.
+    """
 
     def __init__(
         self,
@@ -71,10 +75,11 @@ class Grouping:
         wanted: Optional[Wanted] = None,
     ) -> None:
         self.members: Dict[Owner, Member] = {}
-        self.nodes: Dict[Key, int] = {}
+        self.numbers: Dict[Key, int] = {}  # of nodes
         self.tasks: List[Optional[str]] = []  # of all owners, those that are not asked for too
         self._names, self._frames, self._skip = names, frames, skip
         self._wanted = wanted or Wanted()
+        self._latest: Optional[Tuple[Profile, Dict[Key, Use]]] = None
         self._stacks: Dict[Tuple[int, ...], Tuple[Stack, Stack, str]] = {}
 
     def __call__(self, owner: Owner, pcs: Tuple[int, ...]) -> Optional[Sequence[int]]:
@@ -87,12 +92,25 @@ class Grouping:
         task, module = self._names.task(owner.context), self._names.module(owner.tag)
         heap, library = self._names.heap(owner.heap), None if site is None else self._names.library(site.pc)
         where = ("",) if site is None else (site.function or hex(site.pc), site.file or "", str(site.line))
-        member = Member(whole, frames, path, task, module, library, heap, (SITE, *where))
+        key: Key = (SITE, *where)
+        named = ((TASK, task), (MODULE, module), (LIBRARY, library), (HEAP, heap_name(owner.heap, heap)))
+        parts = parts_of(site)
+        keys = [key, *((TREE, *parts[: number + 1]) for number in range(len(parts)))]
+        keys += [(kind, name) for kind, name in named if name is not None]
+        member = Member(whole, frames, path, task, module, library, heap, key, tuple(keys))
         self.tasks.append(task)
         if not self._is_wanted(owner, member):
             return None
         self.members[owner] = member
-        return [self.nodes.setdefault(key, len(self.nodes)) for key in _keys(owner, member)]
+        return [self.numbers.setdefault(key, len(self.numbers)) for key in keys]
+
+    def nodes(self, profile: Profile) -> Dict[Key, Use]:
+        """Returns the nodes of the owners that were counted."""
+        if self._latest is None or self._latest[0] is not profile:
+            members = [self.members[owner] for owner in profile.owners if owner in self.members]
+            keys = dict.fromkeys(key for member in members for key in member.keys)
+            self._latest = profile, {key: profile.nodes[self.numbers[key]] for key in keys}
+        return self._latest[1]
 
     def named(self, owner: Owner, pcs: Tuple[int, ...]) -> Tuple[Optional[str], Stack]:
         """Returns the task and the frames of an owner that need not have been counted, such as that of a free."""
@@ -107,15 +125,6 @@ class Grouping:
             and (wanted.function is None or any(wanted.function in (frame.function or "") for frame in member.whole))
             and (wanted.file is None or any(wanted.file in (frame.file or "") for frame in member.whole))
         )
-
-
-def _keys(owner: Owner, member: Member) -> List[Key]:
-    """Returns the keys of an owner's nodes. Each is there once."""
-    parts = parts_of(member.frames[0] if member.frames else None)
-    keys: List[Key] = [member.site, *((TREE, *parts[: number + 1]) for number in range(len(parts)))]
-    keys += [(HEAP, heap_name(owner.heap, member.heap))]
-    named = ((TASK, member.task), (MODULE, member.module), (LIBRARY, member.library))
-    return [*keys, *((kind, name) for kind, name in named if name is not None)]
 
 
 def heap_name(number: int, name: Optional[str]) -> str:

@@ -13,9 +13,9 @@ from gdbext.model.reports.tree import TreeNode
 def tree_of(profile: Profile, grouping: Grouping) -> TreeNode:
     """Returns the root, whose use is that of all that was counted."""
     children: Dict[Key, List[TreeNode]] = {}
-    keys = [key for key in grouping.nodes if key[0] == TREE]
-    for key in sorted(keys, key=len, reverse=True):  # what is below a node comes before it
-        use = profile.nodes[grouping.nodes[key]]
+    nodes = {key: use for key, use in grouping.nodes(profile).items() if key[0] == TREE}
+    for key in sorted(nodes, key=len, reverse=True):  # what is below a node comes before it
+        use = nodes[key]
         node = TreeNode(key[-1], use.peak_bytes, use.live_bytes, use.allocations, _sorted(children.get(key, [])))
         children.setdefault(key[:-1], []).append(node)
     totals = profile.totals

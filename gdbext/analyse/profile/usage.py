@@ -42,7 +42,8 @@ def sites_of(profile: Profile, grouping: Grouping, ends: Ends) -> Tuple[Site, ..
         member, live = grouping.members.get(owner), ends.live[number] if number < len(ends.live) else ()
         if member is not None:
             sites.setdefault(member.site, []).append(Held(member, profile.uses[number], live))
-    found = [_site(owners, profile.nodes[grouping.nodes[key]].peak_bytes, ends) for key, owners in sites.items()]
+    nodes = grouping.nodes(profile)
+    found = [_site(owners, nodes[key].peak_bytes, ends) for key, owners in sites.items()]
     return tuple(sorted(found, key=lambda site: (-site.live_bytes, -site.bytes, site.function or "", site.line or 0)))
 
 
@@ -99,9 +100,8 @@ def _stacks(owners: List[Held]) -> Tuple[SiteStack, ...]:
 def shares_of(profile: Profile, grouping: Grouping, kind: str) -> Tuple[Share, ...]:
     """Returns what each task, module, library or heap has used, the one with the highest peak first."""
     found = []
-    for key, number in grouping.nodes.items():
+    for key, use in grouping.nodes(profile).items():
         if key[0] == kind:
-            use = profile.nodes[number]
             found.append(
                 Share(key[1], use.allocations, use.bytes, use.live_blocks, use.live_bytes, use.peak_bytes,
                       use.at_peak_bytes, use.temporary)

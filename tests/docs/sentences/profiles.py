@@ -3,10 +3,14 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable
 from typing import Any
 
 from gdbext.analyse.profile.conclusions import conclude
+from gdbext.target.files import file_target
+from tests.docs.sentences.world import ask
+from tests.support.log import Log
 from tests.unit.profile_world import Running
 
 MAIN = "app_main main.c:9"
@@ -81,6 +85,15 @@ def same() -> Any:
     return program.ask("diff", "--from", "two", "--to", "three")
 
 
+def without_names() -> Any:
+    log = Log()
+    log.event("alloc", 0x2000_0000, 16, stack=log.stack(1, 0x4200_1000))
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(log.data)
+        file.flush()
+        return ask(file_target(file.name, [], None, []), "report")
+
+
 RECIPES: dict[str, Callable[[], Any]] = {
     "a leak": lambda: growing().report(),
     "blocks that stay": lambda: held().report(),
@@ -96,5 +109,6 @@ RECIPES: dict[str, Callable[[], Any]] = {
     "printf": looking_like("__smakebuf_r makebuf.c:57", "printf printf.c:52", "log_line log.c:7"),
     "a locale": looking_like("std::locale::locale locale.cc:70", "format format.cc:4"),
     "a lossy log": lossy,
+    "a log without a program": without_names,
     "the same": same,
 }

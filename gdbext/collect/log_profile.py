@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Replays a log into a profile, also while it is still being written.
+
+Approach: a log goes through three hands, piece by piece: a scan finds what it defines, the stacks get their names in
+one batch, then the replay takes the piece and asks for the nodes of each new owner. Of a file the definitions of the
+first pieces are read before, so that there is one batch and not one a piece; a pipe is read once.
+Rejected: names when the replay asks for them (a question to a symboliser for each stack).
+Cost: the first 256 pieces of a file are unpacked twice. Memory: that of the replay, the definitions, and one piece.
+"""
+
+from __future__ import annotations
+
+import signal
+import time
+from argparse import Namespace
+from itertools import islice
+from typing import Any, Iterator, Optional, Set, Tuple
+
+from gdbext.collect.profiles import LogNames, Profiled, check_marks, grouping_of, missing, wish_of
+from gdbext.model.events import Stack
+from gdbext.model.profile import Profile
+from gdbext.model.reports.base import Cost, Skipped
+from gdbext.model.reports.report import LogSource
+from gdbext.model.said import said
+from gdbext.target.log import GivenLog
+from gdbext.trace.engine import replay_of
+from gdbext.trace.format import FIXED_CONTEXTS
+from gdbext.trace.log_scan import DefinitionScan
+from gdbext.trace.log_trace import info_of
+from gdbext.trace.opened import OURS
+
+_FIRST_PIECES = 256
+_PACE_SECONDS, _PAUSE_SECONDS = 1.0, 0.1  # between reports, and between looks at a file that has not grown
+_MOST_LIVE = 1 << 17  # blocks that are looked at one by one
+
+
+class _Interrupt:
+    """Notes Ctrl-C, so that the last report is a whole one. `raises`: it also ends a read that waits for a pipe."""
+
+    def __init__(self, raises: bool) -> None:
+        self.came, self._raises = False, raises
+        self._before: Any = None
+
+    def __enter__(self) -> _Interrupt:
+        self._before = signal.signal(signal.SIGINT, self._caught)
+        return self
+
+    def _caught(self, number: int, frame: object) -> None:
+        self.came = True
+        if self._raises:
+            raise KeyboardInterrupt
+
+    def __exit__(self, kind: Optional[type], value: object, trace: object) -> bool:
+        signal.signal(signal.SIGINT, self._before)
+        return kind is KeyboardInterrupt
+
+
+class LogProfile:
+    """A log on its way into a profile. What is added to the log later can be read later."""
+
+    def __init__(self, log: GivenLog, options: Namespace, until: Optional[str] = None) -> None:
+        self._log, self._symbols, self._scan = log, log.symbols, DefinitionScan()
+        names = LogNames(self._scan, FIXED_CONTEXTS if log.opened.format == OURS else {}, self._symbols.library)
+        self._grouping = grouping_of(options, names, self._frames)
+        self._wish = wish_of(options, self._grouping, until, log.run)
+        self._replay = replay_of(self._wish)
+        names.name_of = self._replay.name_of
+        self._began = time.monotonic()
+        self._bytes = self._reads = 0
+
+    def read(self) -> None:
+        """Reads the whole log."""
+        self._look_ahead()
+        for piece in self._log.opened.chunks():
+            self._take(piece)
+
+    def follow(self) -> Iterator[Profiled]:
+        """Yields the profile whenever more has come, until Ctrl-C or the end of a pipe; at last that of all."""
+        opened, reported, told = self._log.opened, -_PACE_SECONDS, 0
+        self._look_ahead()
+        pieces = opened.chunks()
+        with _Interrupt(raises=not opened.can_grow) as interrupt:
+            while not interrupt.came:
+                piece = next(pieces, None)
+                if piece is not None:
+                    self._take(piece)
+                elif not opened.can_grow:
+                    break
+                else:
+                    time.sleep(_PAUSE_SECONDS)
+                    pieces = opened.later()
+                if self._bytes > told and time.monotonic() - reported >= _PACE_SECONDS:
+                    yield self._profiled(self._replay.so_far())
+                    reported, told = time.monotonic(), self._bytes
+        for piece in opened.later():
+            self._take(piece)
+        yield self.profiled()
+
+    def _take(self, piece: bytes) -> None:
+        """Names the stacks of a piece, in one batch, and replays it."""
+        self._scan.feed(piece)
+        self._symbols.begin(_build_id(self._scan), self._scan.modules)
+        self._symbols.prepare(self._scan.new_addresses())
+        self._replay.feed(piece)
+        self._bytes, self._reads = self._bytes + len(piece), self._reads + 1
+
+    def _frames(self, pcs: Tuple[int, ...]) -> Stack:
+        """Returns the frames of a stack as recorded, or as addresses of code."""
+        header = self._scan.header
+        return self._symbols.frames(pcs if header is None else tuple(map(header.code_address, pcs)))
+
+    def _look_ahead(self) -> None:
+        """Names the stacks of the first pieces of a file at once."""
+        again, scan = self._log.opened.again(), DefinitionScan()
+        if again is None:
+            return
+        found: Set[int] = set()
+        for piece in islice(again.chunks(), _FIRST_PIECES):
+            scan.feed(piece)
+            found |= scan.new_addresses()
+        self._symbols.begin(_build_id(scan), scan.modules)
+        self._symbols.prepare(found)
+
+    def profiled(self) -> Profiled:
+        """Returns the profile of the log, when all of it has been read."""
+        profile = self._replay.finish()
+        self._log.require_run(profile.runs)
+        check_marks(self._wish, self._scan.names)
+        return self._profiled(profile)
+
+    def _profiled(self, profile: Profile) -> Profiled:
+        opened, told = self._log.opened, _build_id(self._scan)
+        totals, remarks = profile.totals, tuple(Skipped("log", remark) for remark in opened.remarks())
+        whole = not (totals.lost or totals.unread or remarks)
+        symbols = self._symbols.problems if self._symbols.has_names else (said("profile-no-names"),)
+        skipped = (*remarks, *(Skipped("symbols", why) for why in symbols), *missing(profile))
+        return Profiled(
+            profile,
+            self._grouping,
+            self._replay.live() if totals.live_blocks <= _MOST_LIVE else None,
+            LogSource(opened.format, opened.path, told, whole, totals.unread),
+            None if self._scan.header is None else self._scan.header.tick_hz or None,
+            (info_of(opened.format, profile, self._wish), skipped, self._cost(), self._symbols.build_id or told),
+        )
+
+    def _cost(self) -> Cost:
+        return Cost(self._bytes, self._reads, time.monotonic() - self._began)
+
+
+def _build_id(scan: DefinitionScan) -> Optional[str]:
+    """Returns the build-id of the program that recorded; None if the log does not tell."""
+    return None if scan.header is None or not scan.header.build_id.strip("0") else scan.header.build_id

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Names the addresses of a log: those of the files that it says were loaded, else of the program that --elf names.
+
+Approach: what the log tells of programs and files comes with its pieces, and is taken before their addresses are asked.
+Addresses are asked in batches, and each once.
+Cost: that of Outside and of Modules; a dictionary of stacks.
+"""
+
+from __future__ import annotations
+
+from itertools import chain
+from typing import Dict, Iterable, Optional, Sequence, Tuple, Union
+
+from gdbext.model.events import Frame, Stack
+from gdbext.model.said import Said
+from gdbext.source.link import Say
+from gdbext.symbols.modules import Modules
+from gdbext.symbols.outside import Outside
+
+
+class LogSymbols:
+    """The names of one log's addresses. UserError if --elf names no program."""
+
+    def __init__(self, elf: Optional[str], folders: Sequence[str] = (), say: Optional[Say] = None) -> None:
+        self._elf, self._folders, self._say = elf, folders, say
+        self._program = None if elf is None else Outside(elf, folders, say=say)
+        self._modules: Optional[Modules] = None
+        self._told: Tuple[Optional[str], int] = (None, 0)  # build-id of the program, and number of loaded files
+        self._known: Dict[int, Stack] = {}
+
+    @property
+    def build_id(self) -> Optional[str]:
+        """The build-id of the program of --elf."""
+        return None if self._program is None else self._program.build_id
+
+    @property
+    def problems(self) -> Tuple[Said, ...]:
+        """Why there are no names, or only poor ones."""
+        asked: Union[Modules, Outside, None] = self._modules or self._program
+        return () if asked is None or asked.problem is None else (asked.problem,)
+
+    @property
+    def has_names(self) -> bool:
+        """Tells whether there is a file that may have names."""
+        return self._modules is not None or self._program is not None
+
+    def begin(self, build_id: Optional[str], modules: Sequence[Tuple[int, str, str]]) -> None:
+        """Takes what the log has told so far: the build-id of its program, and the files that were loaded."""
+        if (build_id, len(modules)) == self._told:
+            return
+        self._told = build_id, len(modules)
+        self._known.clear()
+        programs = [] if self._elf is None else [self._elf]
+        self._modules = Modules(modules, self._folders, programs, self._say) if modules else None
+        if self._elf is not None and not modules:
+            self._program = Outside(self._elf, self._folders, build_id, say=self._say)
+
+    def prepare(self, addresses: Iterable[int]) -> None:
+        """Names many addresses at once."""
+        asked: Union[Modules, Outside, None] = self._modules or self._program
+        new = [address for address in addresses if address not in self._known]
+        if new and asked is not None:
+            self._known.update(asked.frames_of(new))
+
+    def frames(self, pcs: Tuple[int, ...]) -> Stack:
+        """Returns the frames of a stack, innermost first."""
+        self.prepare(pcs)
+        return tuple(chain.from_iterable(self._known.get(pc) or (Frame(pc),) for pc in pcs))
+
+    def library(self, pc: int) -> Optional[str]:
+        """Returns the name of the loaded file that an address is in; None if the log does not tell."""
+        return None if self._modules is None else self._modules.library(pc)
