@@ -52,15 +52,17 @@ class OpenedLog:
     def can_grow(self) -> bool:
         """Tells whether later() may yield anything: it is a plain file of memtrace's, in order."""
         is_ours = self.header is not None and not self.header.required & REQUIRED_UNSORTED
-        return is_ours and self._file.can_seek
+        return is_ours and isinstance(self._file, LogFile) and self._file.can_seek
 
     def later(self) -> Iterator[bytes]:
         """Yields what has come since all chunks were taken."""
-        return self._file.later() if self.can_grow else iter(())
+        return self._file.later() if isinstance(self._file, LogFile) and self.can_grow else iter(())
 
     def again(self) -> Optional[OpenedLog]:
         """Returns the same log, to be read from its start once more. None if it can be read only once."""
-        return OpenedLog(open_log(self.path), self._importer, self._machine) if self._file.is_regular else None
+        if isinstance(self._file, CarriedLog) or not self._file.is_regular:
+            return None
+        return OpenedLog(open_log(self.path), self._importer, self._machine)
 
     def remarks(self) -> Tuple[Text, ...]:
         """Returns what there is to say of the file. It is complete when all chunks were taken."""
