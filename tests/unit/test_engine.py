@@ -6,6 +6,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -70,6 +71,40 @@ def test_engine_and_reference_agree(share: int) -> None:
 def test_they_agree_on_broken_logs(share: int) -> None:
     for seed in range(10_000 + share * LOGS, 10_000 + share * LOGS + LOGS):
         compare(seed, breaking=True)
+
+
+def test_they_agree_while_a_log_is_being_written() -> None:
+    """A profile can be asked for at any time, and changes nothing of the last one."""
+    for seed in range(20_000, 20_020):
+        random = Random(seed)
+        log, wish = random_log(random, 300), random_wish(random)
+        engine, reference, at_once = EngineReplay(wish), Replay(wish), EngineReplay(wish)
+        for start in range(0, len(log), 1000):
+            for replay in (engine, reference):
+                replay.feed(log[start : start + 1000])
+            assert engine.so_far() == wrapped(reference.so_far()), f"seed {seed}, {wish}: {start}"
+        at_once.feed(log)
+        assert engine.finish() == at_once.finish() == wrapped(reference.finish()), f"seed {seed}, {wish}"
+
+
+def test_numbers_have_names_while_a_group_is_asked() -> None:
+    """A tag with the number of a task gets another number, whose name is known at once."""
+    log = Log()
+    log.name(3, "net")
+    log.name(3, "http", kind=3)
+    log.row(0x2000_0000, 16, 3 | 3 << 8, 1)
+    for kind in (EngineReplay, Replay):
+        asked: list[tuple[object, object]] = []
+        replays: list[Replay | EngineReplay] = []
+
+        def group(owner: Owner, _: tuple[int, ...], asked: Any = asked, replays: Any = replays) -> list[int]:
+            asked.append((replays[0].name_of(owner.context), replays[0].name_of(owner.tag)))
+            return []
+
+        replays.append(kind(Wish(group=group)))
+        replays[0].feed(log.data)
+        assert asked == [((1, "net"), (3, "http"))]
+        assert replays[0].name_of(99) is None
 
 
 def churn(width: int, live: int) -> bytes:

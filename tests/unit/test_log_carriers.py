@@ -44,6 +44,7 @@ def test_it_is_read_as_any_other(name: str, tmp_path: Path) -> None:
     (tmp_path / "plain.log").write_bytes(BYTES)
     assert events(path) == events(tmp_path / "plain.log")
     assert len(events(path)) == 300
+    assert shell("report", path)["totals"]["live_blocks"] == 300
     assert shell("last", "0x20000040", path)["generations"][0]["size"] == 24
 
 
