@@ -94,7 +94,7 @@ def test_a_ring_pointer_to_nowhere_is_not_followed() -> None:
         done = run_gdb([SOURCE, remote(proxy.remote), "continue", spoil, Capture("malloc-log")], elf=elf)
         reads = [request.span for request in proxy.log if request.kind == "m"]
     assert [span for span in reads if 0x10000000 <= span.start < 0x20000000] == []
-    assert "set memtrace memory 0x10000000,0x10000180" in done.captured[0].output
+    assert "set memtrace memory 0x10000000,0x100001a0" in done.captured[0].output
 
 
 def test_more_memory_can_be_named() -> None:
