@@ -6,7 +6,7 @@
  * each context and added to the owner word of its events, on the quick way too. Rejected: the number as an argument of each
  * event (the allocator's wrapper does not know whose code called it); a guess for each number (a change of the module would
  * send every caller's next event the slow way).
- * Cost: memtrace_tag looks its task up, ten instructions an entry passed; an event four more, with MEMTRACE_TAGS only.
+ * Cost: memtrace_tag looks its task up, ten instructions an entry passed; an event three more, with MEMTRACE_TAGS only.
  * Assumptions: a context but an interrupt runs on one core at a time.
  */
 #include "names.h"
