@@ -71,9 +71,15 @@ def rows() -> Iterable[Row]:
     yield Row("recorder text, -O2, all", _text_bytes([], "-O2"), None, "bytes", "as measured above")
     for stem, name in OPTIONAL.items():
         yield Row(
-            f"the same, {name}", _text_bytes([*full, *SMALL], only=stem), None, "bytes", f"{stem}.c; -Os, all features"
+            f"only if called: {name}",
+            _text_bytes([*full, *SMALL], only=stem),
+            None,
+            "bytes",
+            f"{stem}.c; -Os, all features",
         )
-    yield Row("only if linked: modules' counters", _usage_bytes(), None, "bytes", f"c_helpers/usage; -Os {' '.join(SMALL)}")
+    yield Row(
+        "only if linked: modules' counters", _usage_bytes(), None, "bytes", f"c_helpers/usage; -Os {' '.join(SMALL)}"
+    )
     for flags in (["-O2"], ["-Os"], ["-Os", *SMALL]):
         name = " ".join(flags)
         yield Row(f"recorder stack, {name}, depth 16", _stack_bytes(*flags), 160, "bytes", "deepest path")

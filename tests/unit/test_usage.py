@@ -52,6 +52,13 @@ def test_counts_are_exact(name: str, case: str) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.mark.parametrize("bits", [32, 64])
+def test_an_interrupt_at_any_instruction_loses_nothing(bits: int) -> None:
+    program = build(f"steps-{bits}", f"-m{bits}", "-O1")
+    done = subprocess.run([str(program), "interrupts"], capture_output=True, text=True, timeout=300)
+    assert (done.returncode, done.stderr) == (0, "") and int(done.stdout) > 50
+
+
 @cache
 def counted(bits: int) -> bytes:
     """The bytes of the counters at the end of the case one-by-one."""

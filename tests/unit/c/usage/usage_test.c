@@ -7,9 +7,11 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <x86intrin.h>
 
 #include "memtrace_usage.h"
 
+enum { TRAP_FLAG = 0x100 }; /* a SIGTRAP behind each instruction */
 enum { THREADS = 4, ROUNDS = 20000, HELD = 16, SIZE = 100 };
 
 void counted_done(void);
@@ -106,6 +108,54 @@ static void threads(void)
     assert(usage.peak_bytes >= 1 && usage.peak_bytes <= THREADS && usage.unmatched >= THREADS * ROUNDS);
 }
 
+static volatile unsigned steps_left;
+
+/* Behind one instruction of what it interrupts. */
+static void step_taken(int number)
+{
+    (void)number;
+    if (steps_left == 0 || --steps_left != 0)
+        return;
+    memtrace_usage_alloc(1, 1000);
+}
+
+static bool interrupted(void (*count)(unsigned, size_t), unsigned step)
+{
+    steps_left = step;
+    __writeeflags(__readeflags() | TRAP_FLAG);
+    count(1, 10);
+    __writeeflags(__readeflags() & ~(unsigned)TRAP_FLAG);
+    return steps_left == 0;
+}
+
+static void usage_clear(void)
+{
+    memset(memtrace_usage_modules, 0, sizeof memtrace_usage_modules);
+}
+
+/* An interrupt that allocates behind each instruction of an allocation, and of a free: nothing of either is lost, nor the peak. */
+static void interrupts(void)
+{
+    unsigned placed = 0;
+    bool came = true;
+    assert(signal(SIGTRAP, step_taken) != SIG_ERR);
+    for (unsigned step = 1; came; step++) {
+        usage_clear();
+        came = interrupted(memtrace_usage_alloc, step);
+        struct memtrace_module usage = usage_of(1);
+        assert(usage.bytes == (came ? 1010 : 10) && usage.blocks == (came ? 2 : 1) && usage.unmatched == 0);
+        assert(usage.peak_bytes == usage.bytes && usage.allocated_bytes == usage.bytes);
+        assert(usage.allocations == usage.blocks);
+        usage_clear();
+        memtrace_usage_alloc(1, 10);
+        bool freed = interrupted(memtrace_usage_free, step);
+        usage = usage_of(1);
+        assert(usage.bytes == (freed ? 1000 : 0) && usage.blocks == (freed ? 1 : 0) && usage.unmatched == 0);
+        placed += came + freed;
+    }
+    printf("%u\n", placed);
+}
+
 /* A debugger stops here. */
 __attribute__((noinline)) void counted_done(void)
 {
@@ -116,6 +166,8 @@ int main(int count, char **arguments)
 {
     if (count > 1 && strcmp(arguments[1], "threads") == 0)
         threads();
+    else if (count > 1 && strcmp(arguments[1], "interrupts") == 0)
+        interrupts();
     else
         one_by_one();
     counted_done();
