@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reads a program's ELF file: symbols by name and by address, the build-id, code and constants.
 
-Approach: the symbol table is decoded in one pass over its bytes, and names only when they are asked for. Functions are
-sorted once by address. A PIE runs at other addresses than it was linked for: `bias` is the distance, from its core.
-Rejected: the symbols of pyelftools. They cost 20 microseconds each, and a program has 30,000.
-Cost: some 10 ms for 30,000 symbols.
+Approach: pyelftools reads the headers, a SymbolTable the symbols. A PIE runs at other addresses than it was linked for:
+`bias` is the distance, from its core.
+Cost: some 70 ms, most of it for pyelftools itself.
 """
 
 from __future__ import annotations
@@ -13,37 +12,22 @@ import hashlib
 import io
 import os
 import struct
-from bisect import bisect_right
 from itertools import islice
-from typing import Any, BinaryIO, Dict, Iterator, List, NamedTuple, Optional, Tuple
+from typing import Any, BinaryIO, Dict, Iterator, List, Optional, Tuple
 
 from gdbext.model.said import Text, said
 from gdbext.source.files import LARGEST_FILE, FileError
-from gdbext.source.known import clipped
 from gdbext.source.memory import joined
 from gdbext.source.snapshot import ByteOrder
 from gdbext.symbols.code import Sample, code_samples
 from gdbext.symbols.elf_bounds import bytes_of, sections_of
+from gdbext.symbols.symbol_table import FUNCTION, OBJECT, SymbolTable
 
-_FUNCTION, _OBJECT, _NO_TYPE = 2, 1, 0
-_UNDEFINED = 0
 _MOST_LIBRARIES = 256
 _WRITTEN, _ALLOCATED, _CODE = 1, 2, 4  # flags of a section
 _MOST_SECTIONS = 1 << 12  # a linked program has some dozens
-_MOST_SYMBOLS = 1 << 20
-_LONGEST_NAME = 1 << 14
 _PIECE_BYTES = 1 << 20
 _LARGEST_NOTE = 1 << 16
-_MAPPING = ("$", ".L")  # prefixes of symbols that the assembler makes
-
-
-class Symbol(NamedTuple):
-    """A symbol, with the address that it was linked for."""
-
-    address: int
-    size: int
-    kind: int
-    name: int  # its offset in the string table
 
 
 class ElfFile:
@@ -58,42 +42,25 @@ class ElfFile:
         self.entry = int(self.elf.header.e_entry)  # without the bias
         self.pointer_size = self.elf.elfclass // 8
         self.byte_order: ByteOrder = "little" if self.elf.little_endian else "big"
-        self._names = b""
-        self._symbols: List[Symbol] = []
-        self._functions: List[Symbol] = []
+        self.table = SymbolTable()
         self._by_name: Dict[bytes, int] = {}
         self.all_sections: List[Any] = []
         try:
             self.all_sections = sections_of(self.elf, _MOST_SECTIONS)
-            self._read_symbols()
+            self.table = self._symbols()
         except Exception:  # on a damaged file pyelftools raises any kind of exception
             self.remarks.append(said("symbols-damaged", file=path))
-        self._starts = [symbol.address for symbol in self._functions]
 
-    def _read_symbols(self) -> None:
+    def _symbols(self) -> SymbolTable:
         found = (section for name in (".symtab", ".dynsym") for section in self._named(name))
         table = next(found, None)
         if table is None:
-            return
-        self._names = bytes_of(self.elf.get_section(table["sh_link"]), self.file_size)
-        mark = "<" if self.elf.little_endian else ">"
-        shape = mark + ("IIIBBH" if self.pointer_size == 4 else "IBBHQQ")
-        data = bytes_of(table, self.file_size)[: _MOST_SYMBOLS * struct.calcsize(shape)]
-        whole = data[: len(data) // struct.calcsize(shape) * struct.calcsize(shape)]
-        for fields in struct.iter_unpack(shape, whole):
-            name, address, size, info, _, section = (
-                fields if self.pointer_size == 4 else (fields[0], fields[4], fields[5], fields[1], 0, fields[3])
-            )
-            if section != _UNDEFINED and name:
-                self._symbols.append(Symbol(address, size, info & 0xF, name))
+            return SymbolTable()
+        names = bytes_of(self.elf.get_section(table["sh_link"]), self.file_size)
         headers = (section.header for section in self.all_sections)
         code = joined([(one.sh_addr, one.sh_addr + one.sh_size) for one in headers if one.sh_flags & _CODE])
-        functions = [symbol for symbol in self._symbols if symbol.kind == _FUNCTION]
-        for symbol in self._symbols:  # functions of assembler sources may have no type
-            inside = symbol.kind == _NO_TYPE and clipped(code, symbol.address, symbol.address + 1)
-            if inside and not self._name(symbol).startswith(_MAPPING):
-                functions.append(symbol)
-        self._functions = sorted(functions, key=lambda symbol: (symbol.address, symbol.kind == _FUNCTION))
+        mark = "<" if self.elf.little_endian else ">"
+        return SymbolTable(bytes_of(table, self.file_size), names, self.pointer_size == 8, mark, code)
 
     def _named(self, name: str) -> List[Any]:
         return [section for section in self.all_sections if section.name == name]
@@ -103,26 +70,18 @@ class ElfFile:
         """True if the file has a table of symbols. Those of a stripped file name shared libraries' alone."""
         return bool(self._named(".symtab"))
 
-    def _name(self, symbol: Symbol) -> str:
-        return self._bytes(symbol).decode("utf-8", "replace")
-
-    def _bytes(self, symbol: Symbol) -> bytes:
-        last = symbol.name + _LONGEST_NAME
-        end = self._names.find(b"\0", symbol.name, last)
-        return self._names[symbol.name : last if end < 0 else end]
-
     def address_of(self, name: str) -> Optional[int]:
         """Returns the address of a symbol in the running program, or None."""
         if not self._by_name:
-            self._by_name = {self._bytes(one): one.address for one in self._symbols}
+            self._by_name = {self.table.name_bytes(one): one.address for one in self.table.symbols}
         address = self._by_name.get(name.encode())
         return None if address is None else address + self.bias
 
     def objects(self) -> Iterator[Tuple[str, int, int]]:
         """Yields name, address and size of every variable that has a symbol."""
-        for symbol in self._symbols:
-            if symbol.kind == _OBJECT:
-                yield self._name(symbol), symbol.address + self.bias, symbol.size
+        for symbol in self.table.symbols:
+            if symbol.kind == OBJECT:
+                yield self.table.name(symbol), symbol.address + self.bias, symbol.size
 
     def libraries(self) -> List[str]:
         """Returns the names of the shared libraries that the program asks for."""
@@ -142,21 +101,15 @@ class ElfFile:
 
     def function_at(self, address: int) -> Optional[str]:
         """Returns the name of the function that contains an address, or None."""
-        place = address - self.bias
-        index = bisect_right(self._starts, place) - 1
-        if index < 0:
-            return None
-        symbol = self._functions[index]
-        beyond = symbol.size and place >= symbol.address + symbol.size
-        return None if beyond or place < symbol.address else self._name(symbol)
+        return self.table.function_at(address - self.bias)
 
     def name_at(self, address: int) -> Optional[str]:
         """Returns the variable or function that contains an address, as NAME or NAME+OFFSET, or None."""
         place = address - self.bias
-        known = (one for one in self._symbols if one.kind in (_OBJECT, _FUNCTION))
+        known = (one for one in self.table.symbols if one.kind in (OBJECT, FUNCTION))
         found = next((one for one in known if 0 <= place - one.address < one.size), None)
         offset = 0 if found is None else place - found.address
-        return None if found is None else self._name(found) + (f"+{offset}" if offset else "")
+        return None if found is None else self.table.name(found) + (f"+{offset}" if offset else "")
 
     def sections(self) -> List[Tuple[int, int, bool]]:
         """Returns start and end of every section that has memory, and True if the program writes to it."""

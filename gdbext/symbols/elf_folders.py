@@ -4,18 +4,19 @@
 Approach: the first entry of each unit of the debug information has the folder in which the compiler ran. A file below
 such a folder gets its name back, unless the line tables have the longer name, too.
 Rejected: pyelftools (its reading of a unit's abbreviations costs some milliseconds, and firmware has 1,000 units).
-Cost: some 10 microseconds a unit.
+Cost: some 100 microseconds a unit.
 Limits: a file in the folder of one unit that another unit, which ran above it, names with that folder loses it.
 """
 
 from __future__ import annotations
 
+import re
 from typing import Dict, Iterable, List, Optional, Tuple
 
-from gdbext.symbols.elf_bounds import bytes_of
-from gdbext.symbols.elf_file import ElfFile
+from gdbext.source.snapshot import ByteOrder
+from gdbext.symbols.elf_head import Head, section_bytes
 
-_MOST_UNITS, _MOST_FOLDERS = 1 << 14, 1 << 8
+_MOST_UNITS, _MOST_FOLDERS, _MOST_DECLARATIONS = 1 << 14, 1 << 8, 1 << 20
 _MOST_ATTRIBUTES, _LONGEST_NAME = 64, 1 << 12
 _COMPILED_IN, _OFFSETS_BASE = 0x1B, 0x72  # attributes
 _TYPE_UNITS, _SKELETONS = (2, 6), (4, 5)
@@ -26,16 +27,18 @@ _SIZES = {
 }  # fmt: skip
 _ADDRESS, _STRING, _UNSIGNED, _INDEX, _LINE_STRING, _CONSTANT = 0x01, 0x08, 0x0F, 0x1A, 0x1F, 0x21
 _OF_OFFSETS = (0x0E, 0x17, _LINE_STRING)  # .debug_str, a section's offset, .debug_line_str
+# A tag, whether it has children, and pairs of names and forms up to two zeros. Behind a constant's form is its value.
+_LEB = rb"[\x80-\xff]{0,9}[\x00-\x7f]"
+_DECLARATION = re.compile(
+    rb"(?s)%b[\x00\x01](?:(?!\x00\x00)%b(?:\x21%b|(?!\x21)%b)){0,999}\x00\x00" % (_LEB, _LEB, _LEB, _LEB)
+)
 _INDEXES = (_INDEX, 0x25, 0x26, 0x27, 0x28)
 
 
-def as_compiled(files: Iterable[str], program: ElfFile) -> Dict[str, str]:
+def as_compiled(files: Iterable[str], head: Head) -> Dict[str, str]:
     """Returns for each file below a folder of the compiler its name without the folder."""
-    try:
-        sections = _Sections(program)
-        folders = sorted(sections.folders(), key=len, reverse=True)
-    except Exception:  # on a damaged file pyelftools raises any kind of exception
-        return {}
+    sections = _Sections(head)
+    folders = sorted(sections.folders(), key=len, reverse=True)
     found = {}
     for file in files:
         folder = next((one for one in folders if file.startswith(one)), None)
@@ -47,16 +50,13 @@ def as_compiled(files: Iterable[str], program: ElfFile) -> Dict[str, str]:
 class _Sections:
     """The sections of a program's debug information that have names."""
 
-    def __init__(self, program: ElfFile) -> None:
-        by_name = {section.name: section for section in program.all_sections}
-
-        def data(name: str) -> bytes:
-            return bytes_of(by_name[name], program.file_size * 16) if name in by_name else b""
-
-        self._info, self._abbreviations, self._strings, self._lines, self._line_strings, self._offsets = map(
-            data, (".debug_info", ".debug_abbrev", ".debug_str", ".debug_line", ".debug_line_str", ".debug_str_offsets")
+    def __init__(self, head: Head) -> None:
+        names = ("info", "abbrev", "str", "line", "line_str", "str_offsets")
+        self._info, self._abbreviations, self._strings, self._lines, self._line_strings, self._offsets = (
+            section_bytes(head, f".debug_{name}") for name in names
         )
-        self._mark = "<" if program.byte_order == "little" else ">"
+        self._left = _MOST_DECLARATIONS
+        self._order: ByteOrder = "big" if head.big_endian else "little"
 
     def has_name(self, file: str, folder: str) -> bool:
         """Tells whether the line tables have a file, or its folder, by the long name."""
@@ -89,7 +89,7 @@ class _Sections:
     def _number(self, at: int, size: int) -> int:
         if at + size > len(self._info):
             raise IndexError
-        return int.from_bytes(self._info[at : at + size], "little" if self._mark == "<" else "big")
+        return int.from_bytes(self._info[at : at + size], self._order)
 
     def _folder(self, at: int, wide: bool) -> Optional[str]:
         """Reads the head of a unit and its first entry."""
@@ -114,22 +114,26 @@ class _Sections:
     def _attributes(self, at: int, code: int) -> List[Tuple[int, int]]:
         """Returns names and forms of the attributes of an abbreviation."""
         data = self._abbreviations
-        for _ in range(_MOST_UNITS):
-            number, at = _leb(data, at)
-            _, at = _leb(data, at)
-            at += 1
-            found: List[Tuple[int, int]] = []
-            while len(found) < _MOST_ATTRIBUTES:
-                name, at = _leb(data, at)
-                form, at = _leb(data, at)
-                if form == _CONSTANT:
-                    _, at = _leb(data, at)
-                if not name and not form:
-                    break
-                found.append((name, form))
-            if number == code or not number:
-                return found
-        return []
+        while True:
+            number, behind = _leb(data, at)
+            declared = _DECLARATION.match(data, behind)
+            self._left -= 1
+            if declared is None or self._left < 0:
+                raise IndexError
+            if number == code:
+                break
+            at = declared.end()
+        found: List[Tuple[int, int]] = []
+        at = _leb(data, behind)[1] + 1
+        while len(found) < _MOST_ATTRIBUTES:
+            name, at = _leb(data, at)
+            form, at = _leb(data, at)
+            if form == _CONSTANT:
+                at = _leb(data, at)[1]
+            if not name and not form:
+                break
+            found.append((name, form))
+        return found
 
     def _value(self, form: int, at: int, word: int, address: int) -> Tuple[int, int]:
         """Returns the number in an attribute, of a text in its place the place, and where the next attribute is."""
@@ -151,7 +155,7 @@ class _Sections:
             data = self._strings
         if form in _INDEXES:
             place = base + value * word
-            value = int.from_bytes(self._offsets[place : place + word], "little" if self._mark == "<" else "big")
+            value = int.from_bytes(self._offsets[place : place + word], self._order)
         end = data.find(b"\0", value, value + _LONGEST_NAME)
         return data[value : max(value, end)].decode("utf-8", "replace")
 

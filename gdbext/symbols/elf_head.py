@@ -13,15 +13,17 @@ import hashlib
 import os
 import stat
 import struct
+import zlib
 from typing import BinaryIO, Dict, List, NamedTuple, Optional, Tuple
 
-from gdbext.source.files import FileError
+from gdbext.source.files import LARGEST_FILE, FileError
 
 _MOST_SECTIONS, _MOST_SEGMENTS, _LARGEST_ENTRY = 1 << 12, 1 << 8, 1 << 8
 _MOST_NAMES, _LARGEST_NOTE = 1 << 16, 1 << 16
 _LONGEST_ID = 64  # bytes of a build-id
 _LOADED, _NOTES, _CODE = 1, 4, 1  # of a segment
-_NO_BYTES, _IN_MEMORY = 8, 2  # of a section
+_NO_BYTES = 8  # type of a section
+_PACKED = 0x800  # flag of a section
 _BUILD_ID = 3  # type of the note
 _CORE = 4  # type of the file
 
@@ -31,6 +33,8 @@ class Section(NamedTuple):
 
     offset: int
     size: int
+    flags: int = 0
+    address: int = 0
 
 
 class Head(NamedTuple):
@@ -39,6 +43,7 @@ class Head(NamedTuple):
     path: str
     machine: int
     big_endian: bool
+    wide: bool  # of 64 bits
     build_id: Optional[str]
     code: Tuple[Tuple[int, int], ...]  # the addresses of executable segments: first, and behind the last
     sections: Dict[str, Section]
@@ -74,14 +79,20 @@ def head_of(path: str) -> Head:
         raise FileError(f"{path} is no ELF file: its header is cut off") from None
 
 
-def section_bytes(head: Head, name: str, most: int) -> bytes:
-    """Returns the bytes of a section of the file as they stand there; none if it has none, or more than `most`."""
+def section_bytes(head: Head, name: str, most: int = LARGEST_FILE) -> bytes:
+    """Returns the bytes of a section, unpacked; none if it has none, or more than `most`, or is packed otherwise."""
     section = head.sections.get(name)
     if section is None or section.size > most:
         return b""
     with open(head.path, "rb") as file:
         file.seek(section.offset)
-        return file.read(section.size)
+        data = file.read(min(section.size, os.fstat(file.fileno()).st_size))
+    if not section.flags & _PACKED:
+        return data
+    try:
+        return zlib.decompressobj().decompress(data[24 if head.wide else 12 :], most)
+    except zlib.error:
+        return b""
 
 
 class _Reader:
@@ -119,7 +130,14 @@ class _Reader:
         notes += [found[".note.gnu.build-id"]] if ".note.gnu.build-id" in found else []
         build_id = next(filter(None, map(self._build_id, notes)), None)
         return Head(
-            self._path, self._machine, self._mark == ">", build_id, tuple(code), found, self._identity(table, build_id)
+            self._path,
+            self._machine,
+            self._mark == ">",
+            self._wide,
+            build_id,
+            tuple(code),
+            found,
+            self._identity(table, build_id),
         )
 
     def _identity(self, table: bytes, build_id: Optional[str]) -> str:
@@ -155,9 +173,9 @@ class _Reader:
             return {}
         texts = self._read(rows[names][4], min(rows[names][5], _MOST_NAMES))
         found: Dict[str, Section] = {}
-        for name, kind, _, _, offset, length, _, _ in rows:
+        for name, kind, flags, address, offset, length, _, _ in rows:
             if kind != _NO_BYTES and length:
-                found.setdefault(_text_at(texts, name), Section(offset, length))
+                found.setdefault(_text_at(texts, name), Section(offset, length, flags, address))
         return found
 
     def _build_id(self, section: Section) -> Optional[str]:

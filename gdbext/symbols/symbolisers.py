@@ -27,9 +27,10 @@ from gdbext.model.events import Frame, Stack
 from gdbext.source.files import FileError
 from gdbext.source.link import Progress, Say, Task
 from gdbext.symbols.demangle import is_mangled, readable
-from gdbext.symbols.elf_file import ElfFile
+from gdbext.symbols.elf_folders import as_compiled
 from gdbext.symbols.elf_head import Head
 from gdbext.symbols.elf_symbols import ElfSymbols
+from gdbext.symbols.symbol_table import table_of
 from gdbext.symbols.symbol_tools import Tool
 
 _PATIENCE = 60.0  # seconds without a word, before a program counts as hung
@@ -64,7 +65,7 @@ def stacks_at(
         except (_Failed, OSError, ValueError, LookupError, TypeError, RecursionError):
             continue
         if tool.kind == "gnu":
-            _complete(answer, head.path)
+            _complete(answer, head)
         return {place: _stack(place, raw) for place, raw in answer.items()}
     return (_by_pyelftools if head.has_lines else _by_symbols)(head, asked, progress)
 
@@ -167,22 +168,19 @@ def _word(text: str) -> Optional[str]:
     return None if text in ("", "??", "<invalid>") else text[:_LONGEST_NAME]
 
 
-def _complete(answer: Answer, path: str) -> None:
+def _complete(answer: Answer, head: Head) -> None:
     """Makes the answers of addr2line those of the others: by the symbol table where the debug information names no
     function, or one of C++ without its namespace; and with files as the compiler was told them. An inlined function of
     C++ that the linker does not know gets the name of the function around it from addr2line: it is not known.
     """
-    try:
-        program: ElfFile = load("symbols.elf_file", "ElfFile")(path)
-    except FileError:  # without pyelftools
-        return
+    table = table_of(head)
     mangled = any(function and function.startswith("_Z") for frames in answer.values() for function, _, _ in frames)
     files = {file for frames in answer.values() for _, file, _ in frames if file is not None}
-    relative = load("symbols.elf_folders", "as_compiled")(files, program)
+    relative = as_compiled(files, head)
     for place, frames in answer.items():
-        frames[:] = [(function, relative.get(file, file), line) for function, file, line in frames]
+        frames[:] = [(function, relative.get(file or "", file), line) for function, file, line in frames]
         function, file, line = frames[-1]
-        symbol = program.function_at(place) if file is None or mangled else function
+        symbol = table.function_at(place) if file is None or mangled else function
         if file is None or function is None or is_mangled(symbol):
             frames[-1] = (symbol, file, line)
         if mangled and len(frames) > 1 and frames[0][0] == symbol:
@@ -206,13 +204,10 @@ def _by_symbols(head: Head, places: Sequence[int], _: Progress) -> Dict[int, Sta
     """Names functions by the tables of symbols: the one that is packed in .gnu_debugdata has more than that of a
     stripped file.
     """
-    try:
-        tables: List[ElfFile] = [load("symbols.elf_file", "ElfFile")(head.path)]
-    except FileError:
-        return {}
+    tables = [table_of(head)]
     try:
         packed: bytes = load("symbols.packed_symbols", "packed_symbols")(head)
-        tables.insert(0, load("symbols.elf_file", "ElfFile")(head.path, packed))
+        tables.insert(0, load("symbols.elf_file", "ElfFile")(head.path, packed).table)
     except (FileError, ImportError):
         pass  # there is none
     found = {}

@@ -41,7 +41,9 @@ def program() -> ElfSymbols:
 
 def places(program: ElfSymbols) -> list[int]:
     """Some addresses in every function that has a size."""
-    sized = [one for one in program._functions if one.size > 4 and not program._name(one).startswith(ASSEMBLY)]
+    sized = [
+        one for one in program.table.functions if one.size > 4 and not program.table.name(one).startswith(ASSEMBLY)
+    ]
     return [pc for one in sized for pc in range(one.address + 4, one.address + one.size, max(4, one.size // 4 & ~1))]
 
 

@@ -17,7 +17,9 @@ import pytest
 from gdbext.model.events import Frame, Stack
 from gdbext.model.said import Said
 from gdbext.source.files import FileError
-from gdbext.symbols import symbol_cache, symbolisers
+from gdbext.symbols import elf_folders, symbol_cache, symbolisers
+from gdbext.symbols.elf_folders import _leb as real
+from gdbext.symbols.elf_folders import as_compiled
 from gdbext.symbols.elf_head import head_of
 from gdbext.symbols.outside import Outside
 from gdbext.symbols.symbol_tools import Tool, tools_for
@@ -393,3 +395,32 @@ def test_a_damaged_program_is_an_elf_file_or_none(tmp_path: Path) -> None:
     for place in ("/dev/zero", str(tmp_path)):
         with pytest.raises(FileError):
             head_of(place)
+
+
+def test_damaged_debug_information_costs_names_of_files_alone(tmp_path: Path) -> None:
+    """Nothing is raised, and nothing goes on for long: units that all begin anew in one long list of abbreviations."""
+    elf = build(tmp_path, "-g", "-gdwarf-4")
+    data, random, path = elf.read_bytes(), Random(4), tmp_path / "damaged.elf"
+    sections = [one for name, one in head_of(str(elf)).sections.items() if name.startswith(".debug")]
+    file = str(tmp_path / "program.c")
+    assert as_compiled([file], head_of(str(elf))) == {file: "program.c"}
+    for _ in range(400):
+        broken = bytearray(data)
+        for _ in range(3):
+            section = random.choice(sections)
+            broken[section.offset + random.randrange(min(section.size, 40))] = random.choice(
+                (0, 1, 0x7F, 0x80, 0xFF, 0x21)
+            )
+        path.write_bytes(broken)
+        assert set(as_compiled([file], head_of(str(path)))) <= {file}
+    declarations = b"".join(b"%c%c\x24\0\x03\x08\0\0" % (0x80 | n & 0x7F, n >> 7) for n in range(2, 9000))
+    unit = (8).to_bytes(4, "little") + b"\4\0" + bytes(4) + b"\x08\x01"
+    for name, content in {"info": unit * 9000, "abbrev": declarations + b"\0"}.items():
+        (tmp_path / name).write_bytes(content)
+        subprocess.run(["objcopy", "--update-section", f".debug_{name}={tmp_path / name}", elf, path], check=True)
+        shutil.copy(path, elf)
+    looked: list[int] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(elf_folders, "_leb", lambda *at: (looked.append(1), real(*at))[1])
+        assert as_compiled([file], head_of(str(elf))) == {}
+    assert len(looked) < 3 << 20
