@@ -24,13 +24,6 @@ static void sink_leave(void)
     u32_publish(&entered, 0);
 }
 
-/* All that the log lacks of a ring that nobody writes any more. */
-static void run_finish(struct sink *sink)
-{
-    sink_drain(sink, true);
-    sink_flush(sink);
-}
-
 bool memtrace_sink_start(void *memory, size_t bytes, struct memtrace_output *output)
 {
     const struct recorder *ring = recorder_get();
@@ -41,7 +34,7 @@ bool memtrace_sink_start(void *memory, size_t bytes, struct memtrace_output *out
     if (before != NULL) {
         struct sink *rest = sink_resume(memory, bytes, before, output);
         if (rest != NULL || sink_make(memory, bytes, before, output))
-            run_finish(memory);
+            sink_finish(memory);
     }
     bool made = sink_make(memory, bytes, &ring->header, output);
     if (made)
@@ -72,14 +65,14 @@ void memtrace_sink_flush(void)
     struct sink *sink = sink_enter();
     if (sink == NULL)
         return;
-    run_finish(sink);
+    sink_finish(sink);
     sink_leave();
 }
 
 uint64_t memtrace_sink_dropped(void)
 {
     const struct sink *sink = __atomic_load_n(&the_sink, __ATOMIC_ACQUIRE);
-    return sink != NULL && sink->ended != 0 ? view_issued(&sink->view) - sink->now.next.number : 0;
+    return sink != NULL && sink->ended != 0 ? view_issued(&sink->view) - sink->now.safe : 0;
 }
 
 /* In place of the recorder's, at an assertion: an output that needs nobody takes the rest now; that of any other waits for the next
@@ -90,6 +83,6 @@ void memtrace_assert_drain(void)
     if (sink == NULL)
         return;
     if (sink->output->polled)
-        run_finish(sink);
+        sink_finish(sink);
     sink_leave();
 }

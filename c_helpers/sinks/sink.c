@@ -20,7 +20,7 @@
 #define FRAMES_MAX 32u
 #define CALLER_STACK 1u   /* a number that no stack of the table has: those begin at 2 */
 #define CALLER_WITHIN 64u /* events behind its own in which a caller's record is looked for */
-#define PATIENCE 16u      /* drains that end at the same event */
+#define PATIENCE 16u      /* drains that end at the same event, where there is no clock; else a second */
 #define LEAPS_MAX 4u      /* over what was overwritten, in one drain: each looks at the whole ring */
 #define STACK_WORDS 3u    /* of the smallest one in the table */
 #define TEXTS_BYTES (MEMTRACE_ASSERT_FUNCTION_BYTES + MEMTRACE_ASSERT_TEXT_BYTES)
@@ -73,6 +73,8 @@ void sink_write(struct sink *sink)
         sink->output->taken = now->part;
         sink->ended = !sink->output->write(sink->output, sink->buffer, now->used);
         now->part += now->used;
+        if (sink->ended == 0)
+            now->safe = now->next.number;
     }
     now->used = 0;
     sink_keep(sink);
@@ -272,7 +274,10 @@ static void part_begin(struct sink *sink)
 /* Whether to go on without what has not come. */
 static bool is_given_up(const struct sink *sink, uint64_t issued, bool force)
 {
-    return force || sink->waited >= PATIENCE || issued - sink->now.next.number > sink->view.header->events.count / 2u;
+    uint32_t second = sink->view.header->tick_hz;
+    bool late =
+        second == 0 ? sink->waited >= PATIENCE : sink->waited != 0 && memtrace_port_time_full() - sink->since >= second;
+    return force || late || issued - sink->now.next.number > sink->view.header->events.count / 2u;
 }
 
 /* Looks at the slots that were issued since, and notes those that may tell an event's time. */
@@ -448,6 +453,12 @@ static bool part_ready(struct sink *sink, bool fits)
     return sink->ended == 0;
 }
 
+static void wait_note(struct sink *sink)
+{
+    if (sink->waited++ == 0)
+        sink->since = memtrace_port_time_full();
+}
+
 /* Each slot of the ring once, at most, and few leaps: who drains returns, however fast others write. */
 void sink_drain(struct sink *sink, bool force)
 {
@@ -462,12 +473,22 @@ void sink_drain(struct sink *sink, bool force)
         if (sink->now.next.number >= issued)
             break;
         enum slot slot = next_take(sink, &issued, force);
-        leaps += slot == SLOT_OVERWRITTEN;
-        if (slot == SLOT_NOT_YET) {
-            sink->waited++;
+        if (slot == SLOT_OVERWRITTEN) { /* events up to a later one are read now, which may have new names */
+            leaps++;
+            fits = names_put(sink, sink->output->part_bytes);
+        } else if (slot == SLOT_NOT_YET) {
+            wait_note(sink);
             break;
         }
     }
+}
+
+void sink_finish(struct sink *sink)
+{
+    for (unsigned looks = 0; looks < PATIENCE; looks++)
+        sink_drain(sink, false);
+    sink_drain(sink, true);
+    sink_flush(sink);
 }
 
 void sink_flush(struct sink *sink)
@@ -510,6 +531,7 @@ bool sink_make(void *memory, size_t bytes, const struct memtrace_header *ring, s
     sink->output = output;
     sink->run = ring->run;
     sink->now.next = place_of(&sink->view, first);
+    sink->now.safe = first;
     sink->now.moment = moment_before(&sink->view, sink->now.next);
     sink_keep(sink);
     u32_publish(&sink->magic, SINK_MAGIC);

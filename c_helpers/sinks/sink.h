@@ -22,9 +22,10 @@ enum part {
 
 /* How far the log has come. */
 struct progress {
-    struct place next;             /* event to be written */
-    struct memtrace_log log;       /* what its reader knows */
-    uint64_t moment;               /* from which the ring's events are told */
+    struct place next;       /* event to be written */
+    uint64_t safe;           /* number of the first event that the output has not taken, or not all of what it needs */
+    struct memtrace_log log; /* what its reader knows */
+    uint64_t moment;         /* from which the ring's events are told */
     struct memtrace_counts counts; /* as last written */
     memtrace_word caller;          /* the PC that stack CALLER_STACK stands for now; 0: none */
     uint32_t used;                 /* bytes of the buffer that hold records */
@@ -50,7 +51,8 @@ struct sink {
     struct progress now;
     struct progress kept[2]; /* what the next start goes on from: a whole one, whenever a reset comes */
     uint32_t which;          /* of the two */
-    uint32_t waited;         /* times that the drain ended at the same event, which had not come */
+    uint32_t waited;         /* drains that ended at the same event, which had not come */
+    uint64_t since;          /* when the first of them was */
     uint32_t polls;          /* since the output was closed */
     uint32_t open;           /* 1: something was written since */
     uint32_t ended;          /* 1: the output takes no more */
@@ -69,6 +71,9 @@ struct sink *sink_resume(void *memory, size_t bytes, const struct memtrace_heade
 
 /* Takes what the ring has into the buffer, and writes that when it is full. `force`: waits for no event that has not come. */
 void sink_drain(struct sink *sink, bool force);
+
+/* All that the log lacks. An event that is being written has time for a few looks. */
+void sink_finish(struct sink *sink);
 
 /* Notes how far the log has come, for the next start. */
 void sink_keep(struct sink *sink);

@@ -319,6 +319,40 @@ static void assertion(void)
     say("assert", 0, 812, 0, 0x60000, 2);
 }
 
+/* The last word of the slot that the next event gets: all ones are a task's that was deleted in the middle of its event. */
+static void slot_kill(void)
+{
+    uint32_t index = memtrace_ring->head & 0xfffffu;
+    char *slot = ring_memory + memtrace_ring->events.offset + index * memtrace_ring->event_size;
+    uintptr_t *state = (uintptr_t *)(void *)slot + 3;
+    counted_alloc(0);
+    *state = (uintptr_t)-1;
+}
+
+/* An event that never comes is waited for: a second, or until half of the ring stands behind it. */
+static void run_stuck(void)
+{
+    start(16384, 4096, 0);
+    uint32_t capacity = memtrace_ring->events.count;
+    for (unsigned round = 0; round < 2; round++) {
+        counted_alloc(7);
+        memtrace_sink_flush();
+        slot_kill();
+        uint64_t before = log_file.length;
+        for (unsigned i = 0; i < capacity / 2; i++) {
+            memtrace_sink_poll();
+            assert(log_file.length == before);
+            if (round == 0 || i < 20)
+                counted_alloc(i + 1);
+        }
+        world_time += round == 0 ? 0 : 1000;
+        counted_alloc(capacity);
+        memtrace_sink_poll();
+        memtrace_sink_poll();
+        assert(log_file.length > before);
+    }
+}
+
 /* An output that may be called at an assertion has all of it at once. */
 static void run_polled(void)
 {
@@ -561,14 +595,12 @@ int main(int count, char **arguments)
         const char *name;
         void (*run)(void);
     } scenarios[] = {
-        {"steady", run_steady},       {"callers", run_callers},
-        {"overrun", run_overrun},     {"busy", run_busy},
-        {"full", run_full},           {"parts", run_parts},
-        {"limit", run_limit},         {"stops", run_stops},
-        {"polled", run_polled},       {"restart", run_restart},
-        {"forgotten", run_forgotten}, {"resets", run_resets},
-        {"threads", run_threads},     {"interrupts", run_interrupts},
-        {"dump", run_dump},           {"refusals", run_refusals},
+        {"steady", run_steady}, {"callers", run_callers},   {"overrun", run_overrun},
+        {"busy", run_busy},     {"full", run_full},         {"parts", run_parts},
+        {"limit", run_limit},   {"stops", run_stops},       {"stuck", run_stuck},
+        {"polled", run_polled}, {"restart", run_restart},   {"forgotten", run_forgotten},
+        {"resets", run_resets}, {"threads", run_threads},   {"interrupts", run_interrupts},
+        {"dump", run_dump},     {"refusals", run_refusals},
     };
     assert(count == 4);
     world_time = 5;
