@@ -90,7 +90,7 @@ def file_target(
     `symbols` are folders with debug information, `say` prints a line of progress.
     """
     if core is None and not images:
-        raise UserError("no memory to look at: give a core, --image BASE=FILE or --rsp HOST:PORT")
+        raise UserError("nothing to look at: give a core or a log, --image BASE=FILE or --rsp HOST:PORT")
     file = None if core is None else _asked(open_log, core)
     log = None if file is None else log_in(file, 0 if elf is None else machine_in(elf))
     if log is not None:

@@ -34,7 +34,7 @@ def test_an_image_cannot_be_asked(command: str) -> None:
 @pytest.mark.parametrize(
     ("words", "line"),
     [
-        (("check",), "no memory to look at: give a core, --image BASE=FILE or --rsp HOST:PORT"),
+        (("check",), "nothing to look at: give a core or a log, --image BASE=FILE or --rsp HOST:PORT"),
         (("check", "--image", "here"), "--image here: give BASE=FILE, the base as 0x... or a decimal number"),
         (("last", IMAGE), "the following arguments are required: ADDRESS; see `memtrace last --help`"),
         (("log", IMAGE, "--search", "0"), "--search 0: give START,END"),

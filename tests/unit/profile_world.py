@@ -13,6 +13,7 @@ from gdbext.source.snapshot import snapshot_of
 from gdbext.target.files import FileBytes
 from gdbext.target.target import NoProgram, Target
 from gdbext.trace.trace import Trace
+from tests.support.log import Log
 
 FIRST_BLOCK, FIRST_PC = 0x2000_0000, 0x4000_0000
 
@@ -75,6 +76,22 @@ class Running:
     def mark(self, name: str) -> None:
         self.marks.append((self.lost + len(self.events), name))
         self.event("mark", 0, 0, ())
+
+    def log(self) -> bytes:
+        """The same events, as a log."""
+        log, numbers = (
+            Log(tick_hz=0),
+            {stack: number for number, stack in enumerate({one.stack for one in self.events}, 1)},
+        )
+        for stack, number in numbers.items():
+            if stack:
+                log.stack(number, *stack)
+        for number, (_, name) in enumerate(self.marks, 3):
+            log.name(number, name, kind=2)
+        marks = {seq: number for number, (seq, _) in enumerate(self.marks, 3)}
+        for one in self.events:
+            log.event(one.kind, marks.get(one.seq, one.address), one.size, stack=numbers[one.stack] if one.stack else 0)
+        return bytes(log.data)
 
     def target(self) -> Target:
         first, last = (self.events[0].seq, self.events[-1].seq) if self.events else (None, None)

@@ -4,10 +4,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from gdbext.analyse.profile.growth import class_of
+from tests.cli.shell import shell
 from tests.unit.profile_world import Running, site
 
 ROUNDS = 60
@@ -105,6 +107,20 @@ def test_what_a_site_does_is_told(act: Callable[[Running, int], None], wanted: s
     assert growing == (["get"] if wanted == "grows" else [])
     (answer,) = [one for one in report.conclusions if one.question == "leak"]
     assert (answer.text.key == "leak-grows") == (wanted == "grows")
+
+
+@pytest.mark.parametrize("act", [leak, slow_leak, warm_up, given_back()], ids=["leak", "slow", "warm-up", "given back"])
+def test_a_log_tells_the_same(act: Callable[[Running, int], None], tmp_path: Path) -> None:
+    """The engine replays the same events from a log: the windows are the same, and so are the classes."""
+    program = running(act, marks=True)
+    path = tmp_path / "a.log"
+    path.write_bytes(program.log())
+    told = shell("report", path)
+    expected = program.report()
+    assert [end["name"] for end in told["windows"]["ends"]] == [end.name for end in expected.windows.ends]
+    assert [(one["class"], one["windows"], one["peak_bytes"]) for one in told["sites"]] == [
+        (one.class_, list(one.windows), one.peak_bytes) for one in expected.sites
+    ]
 
 
 def test_windows_are_counted() -> None:
