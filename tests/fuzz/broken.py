@@ -16,6 +16,7 @@ from pathlib import Path
 from random import Random
 from typing import NamedTuple
 
+from tests.fuzz import carriers
 from tests.fuzz.subjects import HOSTILE_NAME, Ranges, Subject, log_of, ring_of, subjects
 from tests.support import mutate
 from tests.support.core import core_bytes, esp_log, esp_partition
@@ -379,6 +380,18 @@ def logs(folder: Path, random: Random) -> Case:
     return Case([command, *words, *chain(*more)])
 
 
+def carried(carry: Callable[[Random], bytes]) -> Kind:
+    """A command on a file that carries a log."""
+
+    def case(folder: Path, random: Random) -> Case:
+        command = random.choice((["log"], ["last", "0x1010"], ["leaks"]))
+        packed = gzip.compress if random.random() < 0.2 else bytes
+        json = ["--json"] if random.random() < 0.8 else []
+        return Case([*command, *json, *in_file(folder, packed(carry(random)), "carrier")])
+
+    return case
+
+
 KINDS: dict[str, Kind] = {
     **{mutator.__name__: bytes_by(mutator) for mutator in dict.fromkeys(STEADY)},
     "logs": logs,
@@ -396,6 +409,8 @@ KINDS: dict[str, Kind] = {
     "escapes": escapes,
     "server_misbehaves": server(_misbehaves),
     "server_drips": server(_drips),
+    "flash_partition": carried(carriers.partition),
+    "serial_line": carried(carriers.line),
 }
 
 

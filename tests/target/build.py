@@ -169,7 +169,11 @@ VARIANTS = {
         sink="file",
     ),
     "log-flash": Variant("its log goes into the emulator's flash", defines=WITH_SINK, sink="flash"),
-    "log-uart": Variant("its log goes over the console's line", defines=WITH_SINK, sink="uart"),
+    "log-uart": Variant(
+        "its log goes over the console's line; it starts again after an assertion",
+        defines=(*WITH_SINK, "-DMEMTRACE_TEST_RETAINED"),
+        sink="uart",
+    ),
     "selftest": Variant("the self-test of the board's port, in place of heaps and scenarios", selftest=True),
     "de212": Variant("Xtensa with register windows, like an ESP32", DE212),
     "de212-64": Variant("de212 with the spill for 64 registers", DE212, ("-UMEMTRACE_XTENSA_REGISTERS",)),

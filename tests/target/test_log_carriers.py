@@ -12,19 +12,24 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
+from typing import Any
 
 from gdbext.source.flash_ring import FlashRing
 from gdbext.source.uart_frames import UartFrames
-from gdbext.trace.format import Header
+from gdbext.trace.format import KINDS, Header
 from gdbext.trace.log import LogReader
 from gdbext.trace.log_event import ASSERT, LogEvent
+from tests.cli.shell import shell
 from tests.support import firmware
+from tests.support.gdb import AT_ONCE, SOURCE, Capture, remote, run_gdb
 from tests.support.paths import ROOT
 from tests.support.qemu import Qemu
 from tests.support.rsp_traffic import wait_until
 
 FLASH_BYTES = 32 << 20
 JUMP = bytes.fromhex("b702008067800200")  # the emulator starts in its flash: lui t0, 0x80000; jr t0
+DRAINED = 1500  # events, after which the firmware polls no more
+BLOCK = "0x801017f4"  # freed twice
 RING, SECTOR, SECTORS = 256 << 10, 256 << 10, 4
 
 
@@ -74,13 +79,13 @@ def flash_image(folder: Path) -> Path:
     return image
 
 
-def machine(image: Path, scenario: str) -> Qemu:
+def machine(image: Path, scenario: str, *, paused: bool = False) -> Qemu:
     drive = ["-drive", f"if=pflash,unit=0,format=raw,file={image}"]
-    return Qemu(firmware.build("log-flash"), append=f"scenario={scenario}", paused=False, extra=drive)
+    return Qemu(firmware.build("log-flash"), append=f"scenario={scenario}", paused=paused, extra=drive)
 
 
 def asserted(image: Path) -> None:
-    with machine(image, "double-free") as chip:
+    with machine(image, f"double-free polled={DRAINED}") as chip:
         assert chip.wait(120) == 3, chip.console
 
 
@@ -93,9 +98,30 @@ def test_the_assertion_is_in_flash_with_all_before_it(tmp_path: Path) -> None:
         assert len(runs) == count and ring.torn == 0
     for run in runs:
         check(run)
-        last = run.events[-1]
-        assert last.kind == ASSERT and run.lost == 0 and len(run.events) > 1000
+        assert run.events[-1].kind == ASSERT and run.lost == 0 and len(run.events) > DRAINED + 200
     assert run.failure is not None and "block already marked as free" in run.failure[1]
+
+
+def test_the_flash_says_what_gdb_says(tmp_path: Path) -> None:
+    """The same events, and the same lines for the owners of the block that was freed twice."""
+    image, elf = flash_image(tmp_path), firmware.build("log-flash")
+    asked = [Capture("malloc-log --all --json"), Capture(f"last-malloc {BLOCK} --json")]
+    with machine(image, f"double-free polled={DRAINED}", paused=True) as chip:
+        done = run_gdb([AT_ONCE, SOURCE, remote(chip.remote), "continue", *asked], elf=elf, timeout=600)
+    (run,) = runs_of(b"".join(FlashRing(image.read_bytes()).chunks()))
+    logged = {event.seq: (KINDS[event.kind], event.address, event.time) for event in run.events}
+    shown = done.json(0)["events"]
+    assert len(shown) > 1000
+    assert [logged[one["seq"]] for one in shown] == [(one["kind"], one["payload"], one["time"]) for one in shown]
+    in_gdb, on_desk = done.json(1)["generations"], shell("last", BLOCK, image, "--elf", elf)["generations"]
+    assert len(in_gdb) >= 2
+    for mine, theirs in zip(on_desk, in_gdb, strict=False):
+        for stack in ("allocated", "freed"):
+            assert lines(mine[stack]) == lines(theirs[stack])
+
+
+def lines(stack: list[dict[str, Any]] | None) -> list[tuple[str, int]]:
+    return [(frame["function"], frame["line"]) for frame in stack or ()]
 
 
 def read(image: Path, place: int, size: int) -> bytes:
@@ -131,16 +157,19 @@ def test_killed_at_any_write_it_keeps_what_was_written(tmp_path: Path) -> None:
     assert len(runs[-2].events) > 10_000, "the run that was killed is still there"
 
 
-def test_console_and_log_share_a_line() -> None:
-    with Qemu(firmware.build("log-uart"), append="scenario=double-free", paused=False) as chip:
-        assert chip.wait(120) == 3
+def test_console_and_log_share_a_line_over_an_assertion_and_a_reset() -> None:
+    with Qemu(firmware.build("log-uart"), append=f"scenario=double-free polled={DRAINED}", paused=False) as chip:
+        assert chip.wait(120) == 0
         line = chip.raw_console
     arrived = UartFrames().feed(line)
-    assert arrived.text.decode() == "double-free: boot\ndouble-free: start\nabort\n"
-    assert b"\x1e" in line and any(byte >= 0x80 for byte in line)
-    (run,) = runs_of(arrived.log)
-    check(run)
-    assert run.lost == 0 and len(run.events) > 100
+    boot = "double-free: boot\ndouble-free: start\n"
+    assert arrived.text.decode() == f"{boot}abort\n{boot}double-free: done\n"
+    died, started = runs_of(arrived.log)
+    for run in (died, started):
+        check(run)
+        assert run.lost == 0
+    assert died.events[-1].kind == ASSERT and len(died.events) > DRAINED + 200
+    assert len(started.events) > 100  # up to its last poll
 
 
 def test_a_monitor_that_comes_late_keeps_a_log(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@
 #include "board.h"
 #include "firmware.h"
 #include "flash_ring.h"
+#include "memtrace.h"
 
 #define FLASH_BASE 0x20040000u
 #define SECTOR_BITS 18u
@@ -18,6 +19,7 @@ enum { BUFFER = 0xe8, ERASE = 0x20, CONFIRM = 0xd0, CLEAR = 0x50, STATUS = 0x70,
 
 static struct memtrace_flash_ring ring;
 static uint64_t sink_memory[SINK_BYTES / 8];
+static uint32_t polled = UINT32_MAX; /* events, after which only an assertion drains */
 
 static volatile uint32_t *flash_word(uint32_t offset)
 {
@@ -70,11 +72,14 @@ static bool flash_erase(struct memtrace_flash_ring *of, uint32_t offset)
 
 void sink_poll(void)
 {
-    memtrace_sink_poll();
+    struct memtrace_statistics numbers;
+    if (memtrace_stats(&numbers) && numbers.recorded < polled)
+        memtrace_sink_poll();
 }
 
 bool sink_begin(void)
 {
+    argument_number("polled=", &polled);
     ring = (struct memtrace_flash_ring){
         .read = flash_read,
         .program = flash_program,
