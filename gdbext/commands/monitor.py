@@ -60,7 +60,7 @@ def start(options: Namespace, _: List[str]) -> int:
     finally:
         port.close()
         console.finish()
-        say(_summary(frames, options.log))
+        say(summary(frames, options.log))
     return 0
 
 
@@ -81,7 +81,8 @@ def _log_file(path: str, overwrite: bool) -> BinaryIO:
         raise UserError(f"{path} cannot be written: {problem.strerror or problem}") from None
 
 
-def _summary(frames: UartFrames, log: Optional[str]) -> str:
+def summary(frames: UartFrames, log: Optional[str]) -> str:
+    """Says what came, what was lost, and where it is."""
     if not frames.frames:
         found = f"{frames.broken:,} frames began and none was whole" if frames.broken else "no log came in frames"
         return f"{found}: docs/how-to/log-over-uart.md says how the program sends one"

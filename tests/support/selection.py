@@ -40,6 +40,7 @@ NOT_QUICK = (
     "image/test_search.py::test_a_heap_in_the_middle",
     "image/test_search.py::test_there_is_nothing_in",
     # A compiler with sanitizers for each build of the recorder, or threads for seconds.
+    "unit/test_carriers_doc.py",
     "unit/test_flash_ring.py",
     "unit/test_engine.py",
     "unit/test_engine_fuzz.py",
