@@ -56,7 +56,7 @@ def traced(target: Target, options: Namespace, until: Optional[str] = None) -> P
 def followed(target: Target, options: Namespace) -> Iterator[Profiled]:
     """Yields the profile of a log that is still being written, again and again."""
     if not isinstance(target.log, GivenLog):
-        raise UserError("--follow goes on with a log: in GDB, or of a core, ask again instead")
+        raise UserError("--follow goes on with a log: of a core or a live target, ask again instead")
     return LogProfile(target.log, options).follow()
 
 

@@ -17,6 +17,7 @@ from gdbext.collect.profiles import Profiled
 from gdbext.commands.command import Argument, Command
 from gdbext.commands.filters import limit_of, why_empty
 from gdbext.commands.profile_arguments import COMMON, SPAN
+from gdbext.model.errors import UserError
 from gdbext.model.profile import Mark, Profile
 from gdbext.model.reports.report import GrowthWindows, LogMark, Site, Timeline, UsageReport
 from gdbext.model.said import Said, said
@@ -45,6 +46,8 @@ _CHOICES = tuple(Argument(f"--{name}", what, {"action": "store_true"}) for name,
 
 def collect_profile(target: Target, options: Namespace) -> Profiled:
     """Replays the log or the trace."""
+    if options.follow:
+        raise UserError("--follow goes on with a log, in the shell: of a target, ask again instead")
     options.limit = limit_of(options, target.settings.limit) or 0
     return profiled(target, options)
 

@@ -39,7 +39,7 @@ def complete(
     # The lower-case words of a metavar are values themselves: last-damage and off in ADDRESS|last-damage|off.
     values = [*argument.settings.get("choices", ()), *filter(str.islower, parts)]
     named = {"--heap": list(heaps) or [f"{kind}@" for kind in KINDS], "--task": list(tasks)}
-    if argument.name in named:
+    if argument.name in named and "dest" not in argument.settings:  # that of a report is a heap's name in a log
         return _after_break(named[argument.name], typed)
     return _after_break(values, typed) or next((_BY_GDB[part] for part in parts if part in _BY_GDB), [])
 

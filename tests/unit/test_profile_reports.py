@@ -156,6 +156,7 @@ def test_a_filter_that_nothing_passes_says_what_there_is() -> None:
     [
         (("--since", "never"), "no mark never was recorded; there are: half"),
         (("--since", "seq:x"), "seq:x: give a number, as in seq:1000, or the name of a mark"),
+        (("--follow",), "--follow goes on with a log, in the shell: of a target, ask again instead"),
         (("--at", "half", "--until", "half"), "--at and --until both say where to end: give one of them"),
     ],
 )
