@@ -14,7 +14,8 @@ import pytest
 from gdbext.model.record import replace
 from gdbext.source.memory import Memory
 from gdbext.source.snapshot import snapshot_of
-from gdbext.trace.format import Widths
+from gdbext.trace.format import KINDS, Header, Widths
+from gdbext.trace.log import LogEvent, LogReader, items_of
 from gdbext.trace.ring import read_ring
 from gdbext.trace.trace import Trace
 from tests.support.paths import ROOT
@@ -55,7 +56,7 @@ def test_every_hex_block_has_its_parse_and_all_forms_are_shown() -> None:
     assert len(PAIRS) == TEXT.count("```hex") == TEXT.count("```json")
     shapes = {(e["pointer_size"], e["byte_order"]) for _, e in EXAMPLES if e["form"] == "event"}
     assert {(4, "little"), (4, "big"), (8, "little")} <= shapes
-    assert len(example("ring")) == 1
+    assert (len(example("ring")), len(example("log"))) == (1, 3)
 
 
 @pytest.mark.parametrize(("data", "expected"), example("event"))
@@ -66,6 +67,23 @@ def test_events(data: bytes, expected: dict[str, Any]) -> None:
     header = replace(read(*example("ring")[0]).header, pointer_size=size, byte_order=order, widths=WIDTHS[size])
     assert len(data) == 4 * size
     assert header.event(header.words(data, 0))._asdict() == wanted
+
+
+@pytest.mark.parametrize(("data", "expected"), example("log"))
+def test_logs(data: bytes, expected: dict[str, Any]) -> None:
+    reader = LogReader()
+    header, *events = items_of(reader, [data])
+    assert isinstance(header, Header)
+    assert {name: getattr(header, name) for name in ("pointer_size", "byte_order", "required")} == {
+        name: expected[name] for name in ("pointer_size", "byte_order", "required")
+    }
+    assert (reader.lost, reader.unread) == (expected["lost"], expected["unread"])
+    assert {str(number): list(pcs) for number, pcs in reader.stacks.items()} == expected["stacks"]
+    assert {str(number): list(name) for number, name in reader.names.items()} == expected["names"]
+    for event, wanted in zip(events, expected["events"], strict=True):
+        assert isinstance(event, LogEvent)
+        told = {**event._asdict(), "kind": KINDS[event.kind]}
+        assert {name: told[name] for name in wanted} == wanted
 
 
 @pytest.mark.parametrize(("data", "expected"), example("ring"))

@@ -511,3 +511,41 @@ def test_a_longer_header_is_passed_over() -> None:
 def test_no_log(data: bytes) -> None:
     with pytest.raises(Trouble):
         read(data)
+
+
+def in_order(pointer_size: int, byte_order: str, form: str) -> tuple[bytes, list[tuple[int, int]]]:
+    """A log of numbered events, and for each of them where it is whole in the file, and its address."""
+    log = Log(pointer_size, byte_order, required=2 if form == "streams" else 1)
+    ends, chosen, number = [], random.Random(11), 0
+    while number < 600:
+        count = chosen.randrange(1, 30)
+        if chosen.randrange(3) == 0:
+            log.stack(number + 1, *range(1, chosen.randrange(2, 40)))
+        if form == "packs":
+            words = [log.words("alloc", 64 * (number + one), 8, 0, 3, 0, 0) for one in range(count)]
+            log.pack(number, 5 * number, words, [5] * count, 1, zstandard.ZstdCompressor().compress)
+            ends += [(len(log.data), 64 * (number + one)) for one in range(count)]
+        else:
+            inside = log.inside() if form == "streams" else log
+            inside.time = number
+            start = len(log.data) + 4 * pointer_size * 2 if form == "streams" else 0
+            for one in range(count):
+                inside.seq = one + (0 if form == "streams" else number)
+                inside.event("alloc", 64 * (number + one), 8)
+                ends.append((start + len(inside.data), 64 * (number + one)))
+            if form == "streams":
+                log.region(number, number, inside.data)
+        number += count
+    return bytes(log.data), ends
+
+
+@shapes
+@pytest.mark.parametrize("form", ["rows", "packs", "streams"])
+def test_cuts_lose_nothing_before_them(form: str, pointer_size: int, byte_order: str) -> None:
+    """84 cuts each of twelve logs: a thousand."""
+    data, ends = in_order(pointer_size, byte_order, form)
+    chosen = random.Random(form)
+    for cut in chosen.sample(range(HEADER, len(data)), 84):
+        reader, events = read(data[:cut])
+        assert [event.address for event in events] == [address for end, address in ends if end <= cut]
+        assert (reader.lost, reader.unread) == (0, 0)
