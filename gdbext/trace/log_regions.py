@@ -22,6 +22,7 @@ ReadAt = Callable[[int, int], bytes]
 _PIECE_BYTES = 1 << 18
 _LONGEST_PAYLOAD = 1 << 21
 _FIRST_PAYLOAD, _BUSY = 16, 31
+_REGION_BYTES = 16
 
 
 class _Region(NamedTuple):
@@ -36,7 +37,7 @@ class _Region(NamedTuple):
 def sorted_regions(read_at: ReadAt, size: int) -> Iterator[bytes]:
     """Yields the bytes of a log with the regions of each run in order. Raises Trouble if it is no log."""
     start = 0
-    while start < size:
+    while start == 0 or start + HEADER_BYTES <= size:
         header = parse_header(read_at(start, HEADER_BYTES))
         layout = Layout(header)
         first = start + -(-header.header_size // layout.size) * layout.size
@@ -54,25 +55,32 @@ def sorted_regions(read_at: ReadAt, size: int) -> Iterator[bytes]:
 def _regions(read_at: ReadAt, size: int, layout: Layout, at: int) -> Tuple[List[_Region], int]:
     """Returns what lies before the first region of a run, its regions, and where the run ends."""
     found: List[_Region] = []
-    start, number, least, piece, piece_at = at, 0, 0, b"", at
+    start, number, least, piece, piece_at, end = at, 0, 0, b"", at, size
     while at + layout.size <= size:
         if at + layout.size > piece_at + len(piece):
             piece, piece_at = read_at(at, _PIECE_BYTES), at
-        if piece.startswith(MAGIC, at - piece_at) and _is_header(read_at(at, HEADER_BYTES)):
-            break
+        if piece.startswith(MAGIC, at - piece_at):
+            header = read_at(at, HEADER_BYTES)
+            if len(header) < HEADER_BYTES:
+                break
+            if _is_header(header):
+                end = at
+                break
         word, sizes, _, kind = layout.words.unpack_from(piece, at - piece_at)
         length = layout.size_heap(sizes)[0] if _FIRST_PAYLOAD <= kind < _BUSY else 0
         behind = at + layout.size + (-(-length // layout.size) * layout.size if length <= _LONGEST_PAYLOAD else 0)
-        if kind == STREAM and length >= 16:
-            count, next_least = struct.unpack(layout.mark + "2Q", read_at(at + layout.size, 16))
+        if behind > size:
+            break  # a record that is not whole
+        if kind == STREAM and length >= _REGION_BYTES:
+            count, next_least = struct.unpack(layout.mark + "2Q", read_at(at + layout.size, _REGION_BYTES))
             found += [_Region(least, start, at, number)] if at > start or not found else []
             start, number, least = behind, word, next_least
-            if count:
-                behind = min(behind + count // layout.size * layout.size, size)
+            if 0 < count <= size - behind:
+                behind += count // layout.size * layout.size
                 found.append(_Region(least, start, behind, number))
                 start, number = behind, 0
-        at = min(behind, size)
-    return [*found, _Region(least, start, at, number)] if at > start or not found else found, at
+        at = behind
+    return [*found, _Region(least, start, at, number)] if at > start or not found else found, end
 
 
 def _is_header(data: bytes) -> bool:

@@ -182,3 +182,15 @@ def test_regions_are_sorted(tmp_path: Path) -> None:
     (tmp_path / "log").write_bytes(gzip.compress(data))
     said = memtrace("log", tmp_path / "log")
     assert said.err.endswith("its regions are not in order, and only a plain file can be sorted: unpack it into one\n")
+
+
+def test_regions_are_sorted_wherever_the_log_is_cut() -> None:
+    data = bytes(unsorted().data + small(2).data)
+    known = {item.address for item in items_of(LogReader(), [data]) if isinstance(item, LogEvent)}
+    for cut in range(416, len(data), 3):
+        part, reader = data[:cut], LogReader()
+        pieces = sorted_regions(lambda at, size, part=part: part[at : at + size], cut)  # type: ignore[misc]
+        found = {item.address for item in items_of(reader, pieces) if isinstance(item, LogEvent)}
+        plain = {item.address for item in items_of(LogReader(), [part]) if isinstance(item, LogEvent)}
+        assert plain == found <= known
+        assert (reader.lost, reader.unread) == (0, 0)

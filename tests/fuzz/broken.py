@@ -16,10 +16,13 @@ from pathlib import Path
 from random import Random
 from typing import NamedTuple
 
+from gdbext.trace.convert import Conversion
+from gdbext.trace.log_writer import LogWriter
 from tests.fuzz import carriers
 from tests.fuzz.subjects import HOSTILE_NAME, Ranges, Subject, log_of, ring_of, subjects
 from tests.support import mutate
 from tests.support.core import core_bytes, esp_log, esp_partition
+from tests.support.log import Log
 from tests.support.mutate import ANY, EXTREMES, STEADY, Mutator, mutated
 from tests.support.program_elf import FORMS, program_elf, sections
 from tests.support.rsp_target import Memory
@@ -367,14 +370,36 @@ def server(manners: Manners) -> Kind:
     return case
 
 
+def log_of_any_form(random: Random) -> bytes:
+    """A log: in rows or packs, with streams in or out of order, or of another tool."""
+    form = random.choice(("rows", "rows", "packs", "zstd", "streams", "unsorted", "media_lib", "py_malloc"))
+    if form in ("packs", "zstd"):
+        writer = LogWriter(True, 3 if form == "zstd" else None)
+        return b"".join(piece or b"" for piece in Conversion(writer, "all").pieces([log_of(random)]))
+    if form in ("streams", "unsorted"):
+        log = Log(random.choice((4, 8)), random.choice(("little", "big")), 2 if form == "streams" else 10)
+        for number in range(random.randrange(1, 12)):
+            inside = log.inside()
+            for inside.time in range(number, number + random.randrange(1, 20)):
+                inside.event(random.choice(("alloc", "free")), 64 * random.randrange(9), 24)
+            log.region(random.randrange(3), random.choice((number, 20 - number, 0)), inside.data)
+        return bytes(log.data)
+    calls = [(random.randrange(1, 1 << 28), random.randrange(200)) for _ in range(80)]
+    if form == "py_malloc":
+        line = '{{"op":{op},"p":"{p:#x}","p2":"{p:#x}","size":{size},"return_addr":["0x401000"]}}\n'
+        return "".join(line.format(op=random.randrange(1, 4), p=p, size=size) for p, size in calls).encode()
+    taken = [b"+\2\0\0" + struct.pack("<4I", place, size, 0x4200_0000, 0x4200_0100) for place, size in calls]
+    return b"".join(chain(taken, (b"-\0" + struct.pack("<I", place) for place, _ in calls[::2])))
+
+
 def logs(folder: Path, random: Random) -> Case:
     """A broken log, and reports over it; sometimes beside another one, or packed."""
     files = []
     for name in ("a.log", "b.log"):
-        data = mutated(log_of(random), random, (0x2000_0000, 0x2000_0040), ANY)
+        data = mutated(log_of_any_form(random), random, (0x2000_0000, 0x2000_0040), ANY)
         files += in_file(folder, gzip.compress(data, 1) if random.random() < 0.2 else data, name)
-    command = random.choice(("report", "report", "report", "tree", "diff"))
-    words = {"diff": files}.get(command, files[:1])
+    command = random.choice(("report", "report", "tree", "diff", "last", "blocks", "log", "leaks", "status"))
+    words = {"diff": files, "last": [random.choice(("0x20000040", "0x40", "100")), files[0]]}.get(command, files[:1])
     more = [["--run", random.choice(("all", "1", "2"))]] if random.random() < 0.3 else []
     more += [["--json"] if random.random() < 0.8 else ["--leaks", "--timeline", "--all"] if command == "report" else []]
     return Case([command, *words, *chain(*more)])

@@ -69,7 +69,7 @@ def _added_up(report: Report) -> Iterator[str]:
 
 def _could(command: str, report: Report) -> bool:
     """Whether anything was read of what a command is about."""
-    if command == "blocks" and report["trace"] is not None and report["trace"]["past"]:
+    if command == "blocks" and report["trace"] is not None and (report["trace"]["past"] or report["trace"]["log"]):
         return True
     if command in ("blocks", "free"):
         return bool(report["heaps"])
@@ -113,8 +113,11 @@ def _blocks(heap: Report) -> Iterator[str]:
 
 
 def _listed(blocks: list[Report]) -> Iterator[str]:
-    """Blocks have sizes, and do not overlap."""
-    ordered = sorted(blocks, key=lambda block: (block.get("heap", 0), block["raw"]))
+    """Blocks have sizes, and do not overlap but in a log, which has no heap and may say so."""
+    ordered = sorted(
+        (block for block in blocks if block.get("heap", 0) is not None),
+        key=lambda block: (block.get("heap", 0), block["raw"]),
+    )
     for one, other in pairwise(ordered):
         if one.get("heap") == other.get("heap") and one["raw"] + one["size"] > other["raw"]:
             yield f"{one} reaches into {other}"

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import random
+import tracemalloc
 from collections.abc import Sequence
 
 import pytest
@@ -271,6 +272,28 @@ def test_a_pack_that_makes_no_sense_is_passed_over(squeeze: object, compression:
     log.event("alloc", 0x10, 8)
     reader, events = read(log.data)
     assert (numbers(events), reader.unread, reader.lost) == ([0], 1, 0)
+
+
+def test_a_bomb_takes_no_memory() -> None:
+    log = Log()
+    for bomb in (BOMB, zstandard.compress(bytes(1 << 24))):
+        log.pack(0, 0, ROWS, [0, 0], 1, lambda columns, bomb=bomb: bomb)  # type: ignore[misc]
+    tracemalloc.start()
+    try:
+        read(log.data)
+        assert tracemalloc.get_traced_memory()[1] < 1 << 22
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_pack_says_how_long_its_columns_are() -> None:
+    log = Log()
+    log.pack(0, 0, ROWS, [0, 0])
+    place = HEADER + 16 + 28
+    log.data[place] += 1
+    log.data[HEADER + 4] += 1
+    reader, events = read(log.data)
+    assert (events, reader.unread) == ([], 1)
 
 
 def test_kinds_that_a_pack_does_not_have() -> None:
