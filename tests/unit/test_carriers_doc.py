@@ -7,10 +7,10 @@ import re
 import subprocess
 from pathlib import Path
 
-import pytest
-
 from gdbext.commands.monitor import summary
 from gdbext.source.uart_frames import UartFrames
+from gdbext.trace.log import LogReader
+from gdbext.trace.log_event import LogEvent
 from tests.cli.shell import shell
 from tests.support.paths import ROOT
 
@@ -77,28 +77,48 @@ int main(void)
     return 0;
 }
 """
-USED = ("memtrace_sink.c", "sink.c", "ring_view.c", "checksum.c")
+USED = ("memtrace_sink.c", "sink.c", "ring_view.c", "checksum.c", "flash_ring.c", "uart_frames.c")
 
 
-@pytest.mark.parametrize(
-    ("page", "carrier", "harness", "lost"),
-    [("log-to-flash", "flash_ring.c", FLASH, True), ("log-over-uart", "uart_frames.c", LINE, False)],
-)
-def test_the_documents_code_logs(page: str, carrier: str, harness: str, lost: bool, tmp_path: Path) -> None:
+def typed_in(page: str, harness: str, main: str, folder: Path) -> Path:
+    """What the page's program leaves: a partition, or what came over a line."""
     (code,) = CODE.findall((PAGES / f"{page}.md").read_text())
-    source, made, log = tmp_path / "firmware.c", tmp_path / "firmware", tmp_path / "carrier"
-    source.write_text(code + harness + MAIN)
+    source, made, log = folder / "firmware.c", folder / "firmware", folder / "carrier"
+    source.write_text(code + harness + main)
     flags = ["-std=gnu11", "-O1", "-fno-omit-frame-pointer", "-Wall", "-Wextra", "-Werror"]
     places = [f"-I{HELPERS / name}" for name in ("include", "sinks", "ports/template")]
-    sources = [*sorted((HELPERS / "recorder").glob("*.c")), *(HELPERS / "sinks" / name for name in (*USED, carrier))]
+    sources = [*sorted((HELPERS / "recorder").glob("*.c")), *(HELPERS / "sinks" / name for name in USED)]
     sources += [HELPERS / "log" / "memtrace_log.c", source]
-    subprocess.run(["gcc", *flags, *places, *map(str, sources), "-o", str(made)], check=True)
+    command = ["gcc", *flags, *places, "-ffunction-sections", "-Wl,--gc-sections", *map(str, sources), "-o", str(made)]
+    subprocess.run(command, check=True)
     log.write_bytes(subprocess.run([str(made)], stdout=subprocess.PIPE, check=True, timeout=600).stdout)
-    events = shell("log", "--all", log)["events"]
-    sizes = [event["size"] for event in events if event["kind"] == "alloc"]
+    return log
+
+
+def sizes_in(log: Path) -> list[int]:
+    return [event["size"] for event in shell("log", "--all", log)["events"] if event["kind"] == "alloc"]
+
+
+def test_the_flash_has_the_newest_events(tmp_path: Path) -> None:
+    """A partition of 256 KiB has the newest seven eighths at least, in events of 32 bytes."""
+    sizes = sizes_in(typed_in("log-to-flash", FLASH, MAIN, tmp_path))
     assert sizes == list(range(20_001 - len(sizes), 20_001))
-    # A partition of 256 KiB has the newest 7/8, in events of 32 bytes; a line has all of them.
-    assert 3000 < len(sizes) < 4200 if lost else len(sizes) == 20_000
+    assert 3000 < len(sizes) < 4096
+
+
+def test_the_line_has_all_events(tmp_path: Path) -> None:
+    assert sizes_in(typed_in("log-over-uart", LINE, MAIN, tmp_path)) == list(range(1, 20_001))
+
+
+def test_what_a_line_that_is_too_slow_had_no_time_for_is_counted(tmp_path: Path) -> None:
+    """It is drained so seldom that the ring is written over in between."""
+    log = typed_in("log-over-uart", LINE, MAIN.replace("i % 50 == 0", "i % 4999 == 0"), tmp_path)
+    reader = LogReader()
+    events = [*reader.feed(UartFrames().feed(log.read_bytes()).log), *reader.finish()][1:]
+    assert all(isinstance(event, LogEvent) for event in events) and reader.unread == 0
+    assert len(events) + reader.lost >= 40_001 and reader.lost > 30_000
+    numbers = [event.seq for event in events if isinstance(event, LogEvent) and event.seq is not None]
+    assert numbers == sorted(set(numbers)) and reader.lost == numbers[-1] + 1 - len(numbers)
 
 
 def test_the_monitors_words_are_those_of_the_page() -> None:
