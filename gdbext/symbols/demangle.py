@@ -20,6 +20,7 @@ from typing import Callable, List, Optional, Pattern, Tuple
 _LONGEST = 1 << 14
 _END = "\0\0"  # behind a name, so that two letters can always be looked at
 _CLONE = re.compile(r"\.(isra|constprop|part|cold|lto_priv|llvm)(\.\d+)*(?=\.|$)")
+_FIRST_DIGITS = frozenset("123456789")
 _DIGITS = re.compile(r"\d{1,5}")
 _OFFSET = re.compile(r"n?\d+_")
 _NUMBER = re.compile(r"[0-9A-Z]{0,6}_")
@@ -108,12 +109,13 @@ class _Reader:
     def _up_to_the_end(self, read: Callable[[], str]) -> List[str]:
         """Reads parts up to the letter that ends them."""
         found, size = [], 0
-        while not self._take("E"):
+        while self._text[self._at] != "E":
             part = read()
             size += len(part)
             if size > _LONGEST:
                 raise _Unknown
             found.append(part)
+        self._at += 1
         return found
 
     def _number(self) -> int:
@@ -147,8 +149,11 @@ class _Reader:
         while self._text[self._at] in "rVKRO":
             self._at += 1
         name, plain = "", ""
-        while not self._take("E"):
+        while True:
             next_, fresh = self._text[self._at], True
+            if next_ == "E":
+                self._at += 1
+                return name, plain
             if next_ == "S" and self._text[self._at + 1] != "t":
                 (name, _), plain = self._substitution()
                 fresh = False
@@ -162,9 +167,8 @@ class _Reader:
             else:
                 plain = self._unqualified(plain)
                 name += ("::" if name else "") + plain + self._tags()
-            if fresh and not self._text.startswith("E", self._at):
+            if fresh and self._text[self._at] != "E":
                 self._remember((name, ""), plain)
-        return name, plain
 
     def _local(self) -> Tuple[str, str]:
         """Reads the name of something in a function."""
@@ -204,6 +208,8 @@ class _Reader:
 
     def _unqualified(self, around: str) -> str:
         """Reads one part of a name. `around` is the part before it, which is the name of constructors."""
+        if self._text[self._at] in _FIRST_DIGITS:  # nearly always
+            return self._identifier()
         self._take("L")  # it has internal linkage
         two = self._text[self._at : self._at + 2]
         if two[:1].isdigit():
@@ -229,14 +235,18 @@ class _Reader:
     def _tags(self) -> str:
         """Reads the tags of a part of a name, if it has some. Constructors do not repeat those of their class."""
         found = ""
-        while self._take("B"):
+        while self._text[self._at] == "B":
+            self._at += 1
             found += f"[abi:{self._identifier()}]"
         return found
 
     def _identifier(self) -> str:
-        length = int(self._match(_DIGITS))
-        name = self._text[self._at : self._at + length]
-        self._at += length
+        digits = _DIGITS.match(self._text, self._at)
+        if digits is None:
+            raise _Unknown
+        start = digits.end()
+        self._at = start + int(digits.group())
+        name = self._text[start : self._at]
         if self._at > len(self._text) - len(_END):
             raise _Unknown
         return "(anonymous namespace)" if name.startswith("_GLOBAL__N") else name
@@ -262,10 +272,12 @@ class _Reader:
         return f"{' ' if name.endswith('<') else ''}<{listed}{' ' if listed.endswith('>') else ''}>"
 
     def _argument(self) -> str:
-        if self._take("J"):
-            return ", ".join(filter(None, self._up_to_the_end(self._argument)))
-        if not self._take("L"):
+        letter = self._text[self._at]
+        if letter not in "JL":
             return self._whole_type()
+        self._at += 1
+        if letter == "J":
+            return ", ".join(filter(None, self._up_to_the_end(self._argument)))
         if self._text.startswith("_Z", self._at):
             self._at += 2
             name = self.function()
@@ -283,14 +295,18 @@ class _Reader:
         return f"{value}{_SUFFIX[code]}" if code in _SUFFIX else f"({kind}){value}"
 
     def _whole_type(self) -> str:
-        return "".join(self._type())
+        left, right = self._type()
+        return left + right if right else left
 
     def _type(self) -> Type:
-        letter, two = self._text[self._at], self._text[self._at : self._at + 2]
-        code = two if two in _BUILTIN else letter
-        if code in _BUILTIN:
-            self._at += len(code)
-            return _BUILTIN[code], ""
+        letter = self._text[self._at]
+        if letter in _BUILTIN:
+            self._at += 1
+            return _BUILTIN[letter], ""
+        two = self._text[self._at : self._at + 2]
+        if two in _BUILTIN:
+            self._at += 2
+            return _BUILTIN[two], ""
         if two == "Dp":  # a pack is shown as what it consists of
             self._at += 2
             return self._type()

@@ -11,10 +11,10 @@ Limits: a file in the folder of one unit that another unit, which ran above it, 
 from __future__ import annotations
 
 import re
-from typing import Dict, Iterable, List, Optional, Tuple
+from typing import Dict, Iterable, List, Optional, Tuple, Union
 
 from gdbext.source.snapshot import ByteOrder
-from gdbext.symbols.elf_head import Head, section_bytes
+from gdbext.symbols.elf_head import Head, section_bytes, section_view
 
 _MOST_UNITS, _MOST_FOLDERS, _MOST_DECLARATIONS = 1 << 14, 1 << 8, 1 << 20
 _MOST_ATTRIBUTES, _LONGEST_NAME = 64, 1 << 12
@@ -51,9 +51,9 @@ class _Sections:
     """The sections of a program's debug information that have names."""
 
     def __init__(self, head: Head) -> None:
-        names = ("info", "abbrev", "str", "line", "line_str", "str_offsets")
-        self._info, self._abbreviations, self._strings, self._lines, self._line_strings, self._offsets = (
-            section_bytes(head, f".debug_{name}") for name in names
+        self._info, self._strings = section_view(head, ".debug_info"), section_view(head, ".debug_str")
+        self._abbreviations, self._lines, self._line_strings, self._offsets = (
+            section_bytes(head, f".debug_{name}") for name in ("abbrev", "line", "line_str", "str_offsets")
         )
         self._left = _MOST_DECLARATIONS
         self._order: ByteOrder = "big" if head.big_endian else "little"
@@ -140,27 +140,21 @@ class _Sections:
         if form in (_UNSIGNED, _INDEX):
             return _leb(self._info, at)
         if form == _STRING:
-            return at, self._info.index(b"\0", at) + 1
+            return at, at + bytes(self._info[at : at + _LONGEST_NAME]).index(b"\0") + 1
         size = word if form in _OF_OFFSETS else address if form == _ADDRESS else _SIZES.get(form)
         if size is None:
             raise IndexError
         return self._number(at, size), at + size
 
     def _text(self, form: int, value: int, base: int, word: int) -> str:
-        if form == _STRING:
-            data = self._info
-        elif form == _LINE_STRING:
-            data = self._line_strings
-        else:
-            data = self._strings
+        data = {_STRING: self._info, _LINE_STRING: memoryview(self._line_strings)}.get(form, self._strings)
         if form in _INDEXES:
             place = base + value * word
             value = int.from_bytes(self._offsets[place : place + word], self._order)
-        end = data.find(b"\0", value, value + _LONGEST_NAME)
-        return data[value : max(value, end)].decode("utf-8", "replace")
+        return bytes(data[value : value + _LONGEST_NAME]).partition(b"\0")[0].decode("utf-8", "replace")
 
 
-def _leb(data: bytes, at: int) -> Tuple[int, int]:
+def _leb(data: Union[bytes, memoryview], at: int) -> Tuple[int, int]:
     """Reads a number of 7 bits a byte. Returns it, and where it ends."""
     value, shift = 0, 0
     while shift < 70:

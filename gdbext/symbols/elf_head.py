@@ -10,6 +10,7 @@ Assumptions: nothing that the file says is true. Counts and sizes are bounded be
 from __future__ import annotations
 
 import hashlib
+import mmap
 import os
 import stat
 import struct
@@ -93,6 +94,16 @@ def section_bytes(head: Head, name: str, most: int = LARGEST_FILE) -> bytes:
         return zlib.decompressobj().decompress(data[24 if head.wide else 12 :], most)
     except zlib.error:
         return b""
+
+
+def section_view(head: Head, name: str) -> memoryview:
+    """Returns the bytes of a section of which few will be looked at: they are mapped, if they are not packed."""
+    section = head.sections.get(name)
+    if section is None or section.flags & _PACKED:
+        return memoryview(section_bytes(head, name))
+    with open(head.path, "rb") as file:
+        whole = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+    return whole[section.offset : section.offset + section.size]
 
 
 class _Reader:

@@ -18,8 +18,9 @@ import re
 import select
 import signal
 import subprocess
-import tempfile
+import threading
 import time
+from contextlib import suppress
 from typing import Dict, List, Optional, Sequence, Tuple
 
 from gdbext.loading import load
@@ -29,7 +30,6 @@ from gdbext.source.link import Progress, Say, Task
 from gdbext.symbols.demangle import is_mangled, readable
 from gdbext.symbols.elf_folders import as_compiled
 from gdbext.symbols.elf_head import Head
-from gdbext.symbols.elf_symbols import ElfSymbols
 from gdbext.symbols.symbol_table import table_of
 from gdbext.symbols.symbol_tools import Tool
 
@@ -84,17 +84,16 @@ def _ask(tool: Tool, path: str, places: Sequence[int], progress: Progress, patie
     file = os.path.abspath(path)
     line = [tool.path, *llvm, f"--obj={file}"] if tool.kind == "llvm" else [tool.path, "-afi", "-e", file]
     environment = {name: value for name, value in os.environ.items() if name not in _NOT_FOR_TOOLS}
-    with tempfile.TemporaryFile() as questions:
-        questions.write("".join(f"{place:#x}\n" for place in places).encode())
-        questions.seek(0)
-        process = subprocess.Popen(
-            line,
-            stdin=questions,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env={**environment, "LC_ALL": "C"},
-            start_new_session=True,
-        )
+    process = subprocess.Popen(
+        line,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env={**environment, "LC_ALL": "C"},
+        start_new_session=True,
+    )
+    questions = "".join(f"{place:#x}\n" for place in places).encode()
+    threading.Thread(target=_hand_over, args=(process, questions), daemon=True).start()
     try:
         most = min(_LEAST_OUTPUT + _OUTPUT_EACH * len(places), _MOST_OUTPUT)
         told = _output(process, most, len(places), progress, patience)
@@ -107,6 +106,13 @@ def _ask(tool: Tool, path: str, places: Sequence[int], progress: Progress, patie
             os.killpg(process.pid, signal.SIGKILL)  # with what it has started
             process.wait()
     return (_from_json if tool.kind == "llvm" else _from_lines)(told.split(b"\n"), places)
+
+
+def _hand_over(process: subprocess.Popen[bytes], questions: bytes) -> None:
+    """Writes to a program, which may have ended before it has read all."""
+    assert process.stdin is not None
+    with suppress(OSError), process.stdin as pipe:
+        pipe.write(questions)
 
 
 def _output(process: subprocess.Popen[bytes], most: int, total: int, progress: Progress, patience: float) -> bytes:
@@ -149,7 +155,7 @@ def _from_lines(lines: Sequence[bytes], places: Sequence[int]) -> Answer:
     left, frames = list(reversed(places)), []
     texts = iter([line.decode("utf-8", "replace") for line in lines[:-1]])
     for text in texts:
-        if _ADDRESS.fullmatch(text):
+        if text.startswith("0x") and _ADDRESS.fullmatch(text):
             frames = answer[left.pop()] = []
             if int(text, 16) != places[len(answer) - 1]:
                 raise _Failed
@@ -190,7 +196,7 @@ def _complete(answer: Answer, head: Head) -> None:
 def _by_pyelftools(head: Head, places: Sequence[int], progress: Progress) -> Dict[int, Stack]:
     began, found = progress.clock(), {}
     try:
-        program: ElfSymbols = load("symbols.elf_symbols", "ElfSymbols")(head.path, by_statement=False)
+        program = load("symbols.elf_symbols", "ElfSymbols")(head.path, by_statement=False)
     except FileError:
         return {}
     for number, place in enumerate(places):
