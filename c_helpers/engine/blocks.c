@@ -42,10 +42,17 @@ static bool blocks_add_places(struct blocks *blocks, struct memory *memory)
 
 bool blocks_widen(struct blocks *blocks, struct memory *memory)
 {
-    if (blocks->count * 10 >= blocks->capacity * 3 && !blocks_add_places(blocks, memory)) {
+    size_t entries;
+    if (blocks->count >= blocks->capacity * 3 / 10 && !blocks_add_places(blocks, memory)) {
         return false;
     }
-    return blocks_have_room(blocks) || blocks_add_chunk(blocks, memory);
+    if (blocks->count == blocks->chunk_count * BLOCK_CHUNK && !blocks_add_chunk(blocks, memory)) {
+        return false;
+    }
+    entries = blocks->chunk_count * BLOCK_CHUNK;
+    blocks->room = blocks->capacity * 3 / 10;
+    blocks->room = blocks->room < entries ? blocks->room : entries;
+    return true;
 }
 
 void blocks_clear(struct blocks *blocks, struct memory *memory)

@@ -35,6 +35,7 @@ struct blocks {
     uint32_t *places; /* number of a block + 1; 0: a free place */
     size_t capacity;  /* places */
     size_t count;     /* live blocks */
+    size_t room;      /* for so many live blocks */
     struct block **chunks;
     size_t chunk_capacity, chunk_count;
     uint64_t unused;     /* number + 1 of an entry that was used before */
@@ -90,8 +91,7 @@ static inline size_t blocks_find(const struct blocks *blocks, uint64_t address)
 
 static inline bool blocks_have_room(const struct blocks *blocks)
 {
-    return blocks->count * 10 < blocks->capacity * 3 &&
-           (blocks->unused || blocks->fresh < blocks->chunk_count * BLOCK_CHUNK);
+    return blocks->count < blocks->room;
 }
 
 /* Returns a new block at a free place, to be filled in. There must be room. */

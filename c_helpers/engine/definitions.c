@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "definitions.h"
 
+#include "owners.h"
+
 #include <string.h>
 
 enum { HEAP_HEAD = sizeof(struct memtrace_heap_name) };
@@ -33,7 +35,9 @@ static bool take_stack(struct engine *engine, uint64_t number, const unsigned ch
     for (at = 0; at < count; at++) {
         pcs[at] = layout_number(payload + at * layout->width, layout->width, layout->is_big);
     }
-    engine->owners.generation += before != NULL || engine->has_unknown_stack;
+    if (before != NULL || engine->has_unknown_stack) {
+        owners_renew(engine);
+    }
     return meanings_define(&engine->defined_stacks, &engine->memory, number, 0, pcs, count * sizeof *pcs) ||
            out_of_memory(engine);
 }
@@ -79,7 +83,7 @@ static bool take_name(struct engine *engine, uint64_t number, uint64_t kind, con
         (defined->count >= ENGINE_MOST_NAMES && numbers_get(defined, number) == NULL)) {
         return false;
     }
-    engine->owners.generation++;
+    owners_renew(engine);
     return meanings_define(defined, &engine->memory, number, (uint32_t)kind, payload, text_bytes(count)) ||
            out_of_memory(engine);
 }

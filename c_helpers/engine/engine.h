@@ -122,18 +122,24 @@ struct named {
 #define MOST_NAMED (NO_OWNER - 1)
 #define OVERFLOWN UINT32_MAX /* there was no room for its name */
 
-/* A place in the table that leads from an event's third word and heap to its owner. */
+/* A place in a table that leads from an event's third word and heap to what is known of its owner. */
 struct seen {
-    uint64_t whose, heap;
-    uint32_t name, use;  /* as in struct named */
-    uint64_t generation; /* 0: a free entry */
+    uint64_t whose;
+    uint32_t value;
+    uint16_t heap;       /* a larger one is not in the table */
+    uint16_t generation; /* 0: a free place */
+};
+
+struct seen_table {
+    struct seen *entries;
+    size_t capacity, count;
+    unsigned shift;
 };
 
 struct owners {
-    struct seen *seen;
-    size_t seen_capacity, seen_count;
-    unsigned seen_shift;
-    uint64_t generation; /* of definitions, from 1 on: entries of older ones must be looked up again */
+    struct seen_table used;  /* index into `uses`, or NO_OWNER */
+    struct seen_table known; /* index into `named` */
+    uint16_t generation;     /* of definitions, from 1 on: places of older ones must be looked up again */
     struct named *named;
     size_t named_capacity, named_count;
     uint32_t *index; /* of named: index + 1 */
@@ -157,8 +163,11 @@ struct end {
 };
 
 struct ends {
-    uint64_t every; /* a power of two */
-    uint64_t counted, newest;
+    uint64_t every;   /* a power of two */
+    uint64_t left;    /* to be counted before the next end is noted */
+    uint64_t counted; /* when `left` was set to `step` */
+    uint64_t step;
+    uint64_t newest; /* event of the newest end that is kept */
     size_t count;
     struct end noted[ENGINE_MOST_ENDS];
     struct end first;
@@ -171,9 +180,12 @@ struct bucket {
 };
 
 struct timeline {
+    uint64_t end; /* the last moment of the bucket that is open */
+    struct bucket now;
+    bool is_open;
     unsigned shift; /* width: 1 << shift */
     size_t count;
-    struct bucket buckets[ENGINE_MOST_BUCKETS + 1];
+    struct bucket buckets[ENGINE_MOST_BUCKETS]; /* those before it */
 };
 
 struct totals {

@@ -35,13 +35,26 @@ INLINE uint64_t word_read(const unsigned char *bytes, unsigned width, bool is_bi
     return is_other ? __builtin_bswap64(wide) : wide;
 }
 
-static void sync_take(struct engine *engine, struct stream *stream, const struct layout *layout, const uint64_t *words)
+/* Reads the words of a row. */
+INLINE void row_words(const unsigned char *row, const struct layout *layout, uint64_t *words)
+{
+    size_t word;
+    for (word = 0; word < 4; word++) {
+        words[word] = word_read(row + word * layout->width, layout->width, layout->is_big);
+    }
+}
+
+static void sync_take(struct engine *engine, struct stream *stream, const struct layout *layout,
+                      const unsigned char *row)
 {
     const uint64_t word_mask = layout->width == 4 ? UINT32_MAX : UINT64_MAX;
-    const uint64_t behind = stream->due + ((words[2] - stream->due) & word_mask);
-    const uint64_t moment = (words[0] & UINT32_MAX) | words[1] << 32;
     const uint64_t early = (layout->time_mask + 1) / 4;
-    const bool is_numbered = (words[3] >> layout->seq_shift & layout->seq_mask) != (words[2] & layout->seq_mask);
+    uint64_t words[4], behind, moment;
+    bool is_numbered;
+    row_words(row, layout, words);
+    behind = stream->due + ((words[2] - stream->due) & word_mask);
+    moment = (words[0] & UINT32_MAX) | words[1] << 32;
+    is_numbered = (words[3] >> layout->seq_shift & layout->seq_mask) != (words[2] & layout->seq_mask);
     if (behind >= LOG_HIGHEST || behind < stream->due) {
         engine->parser.unread++;
         return;
@@ -51,40 +64,55 @@ static void sync_take(struct engine *engine, struct stream *stream, const struct
     stream->least = moment > early ? moment - early : 0;
 }
 
-/* Takes an event of a row. */
-INLINE void row_take(struct engine *engine, struct stream *stream, const struct layout *layout, uint64_t kind,
-                     const uint64_t *words, bool is_plain)
+/* Takes an event of a row which is not a plain one. */
+static void event_take(struct engine *engine, const struct layout *layout, const unsigned char *row, uint64_t own,
+                       uint64_t time)
 {
-    const uint64_t step = ((words[3] >> layout->seq_shift) - stream->due) & layout->seq_mask;
     struct event event;
-    event.own = stream->due + step;
-    engine->parser.lost += step;
-    stream->due = event.own + 1;
-    if (!(LOG_EVENTS >> kind & 1)) {
-        return;
-    }
-    event.time = stream->least + (((words[3] >> layout->time_shift) - stream->least) & layout->time_mask);
-    event.time = engine->parser.layout.has_clock ? event.time : NO_NUMBER;
-    event_fill(&event, layout, kind, words);
-    event.seq = event.own;
-    event.stream = 0;
-    if (is_plain && (kind == MEMTRACE_ALLOC || kind == MEMTRACE_FREE)) {
-        step_plain(engine, &event);
-    } else if (layout->has_streams) {
-        struct event copy = event;
-        streams_take(engine, engine->parser.stream, &copy);
-    } else {
-        struct event copy = event;
-        replay_event(engine, &copy);
-    }
+    uint64_t words[4];
+    row_words(row, layout, words);
+    event_fill(&event, layout, words[3] & layout->kind_mask, words);
+    event.own = event.seq = own;
+    event.time = time;
+    streams_take(engine, engine->parser.stream, &event);
 }
 
-static void older_take(struct engine *engine, const struct layout *layout, const uint64_t *words)
+static void older_take(struct engine *engine, const struct layout *layout, const unsigned char *row)
 {
     struct event event = {0};
+    uint64_t words[4];
+    row_words(row, layout, words);
     event_fill(&event, layout, MEMTRACE_LIVE_BLOCK, words);
     event.seq = event.time = NO_NUMBER;
     replay_event(engine, &event);
+}
+
+/* Takes a row that has a number. Of its stream `due` and `least` are told apart, as every row needs them. */
+INLINE void row_take(struct engine *engine, uint64_t *due, uint64_t least, const struct layout *layout,
+                     const unsigned char *row, const uint64_t *words, bool is_plain)
+{
+    const uint64_t kind = words[3] & layout->kind_mask;
+    const uint64_t step = ((words[3] >> layout->seq_shift) - *due) & layout->seq_mask;
+    const uint64_t own = *due + step;
+    const uint64_t whole = least + (((words[3] >> layout->time_shift) - least) & layout->time_mask);
+    const uint64_t time = engine->parser.layout.has_clock ? whole : NO_NUMBER;
+    if (step != 0) {
+        engine->parser.lost += step;
+    }
+    *due = own + 1;
+    if (is_plain && (kind == MEMTRACE_ALLOC || kind == MEMTRACE_FREE)) {
+        const struct event event = {.address = words[0],
+                                    .size = words[1] & layout->size_mask,
+                                    .heap = words[1] >> layout->heap_shift,
+                                    .whose = words[2],
+                                    .own = own,
+                                    .seq = own,
+                                    .time = time,
+                                    .kind = (uint32_t)kind};
+        step_plain(engine, &event);
+    } else if (LOG_EVENTS >> kind & 1) {
+        event_take(engine, layout, row, own, time);
+    }
 }
 
 /* Asks for the place of a row's block, and for the block of a nearer row, before they are needed. */
@@ -100,14 +128,33 @@ INLINE void rows_prefetch(const struct engine *engine, const unsigned char *row,
     }
 }
 
+/* Takes a row that has no number. Returns false if it is a record with a payload. */
+static bool row_take_other(struct engine *engine, struct stream *stream, const struct layout *layout,
+                           const unsigned char *row)
+{
+    uint64_t words[4], kind;
+    row_words(row, layout, words);
+    kind = words[3] & layout->kind_mask;
+    if (kind == MEMTRACE_SYNC) {
+        sync_take(engine, stream, layout, row);
+    } else if (words[3] == MEMTRACE_LIVE_BLOCK) {
+        older_take(engine, layout, row);
+    } else if (words[3] == kind && kind >= FIRST_PAYLOAD && kind < MEMTRACE_BUSY) {
+        return false;
+    } else {
+        engine->parser.unread += (words[0] | words[1] | words[2] | words[3]) != 0;
+    }
+    return true;
+}
+
 /* Takes rows up to a header or a record with a payload. Returns how many. */
 INLINE size_t rows_take(struct engine *engine, const unsigned char *bytes, size_t rows, const struct layout *layout,
                         bool is_plain)
 {
     struct stream *stream = &engine->streams.all[engine->parser.stream];
     const unsigned char *row = bytes;
-    uint64_t words[4], kind;
-    size_t at, word;
+    uint64_t words[4], due = stream->due, least = stream->least;
+    size_t at;
     for (at = 0; at < rows && engine->status == ENGINE_GOOD; at++, row += layout->event_size) {
         if (memcmp(row, MAGIC, sizeof MAGIC) == 0) {
             break;
@@ -115,22 +162,19 @@ INLINE size_t rows_take(struct engine *engine, const unsigned char *bytes, size_
         if (engine->blocks.count > MANY_BLOCKS && at + PREFETCH_ROWS < rows) {
             rows_prefetch(engine, row, layout);
         }
-        for (word = 0; word < 4; word++) {
-            words[word] = word_read(row + word * layout->width, layout->width, layout->is_big);
+        row_words(row, layout, words);
+        if ((words[3] & layout->kind_mask) < 32 && (LOG_NUMBERED >> (words[3] & layout->kind_mask) & 1)) {
+            row_take(engine, &due, least, layout, row, words, is_plain);
+            continue;
         }
-        kind = words[3] & layout->kind_mask;
-        if (kind < 32 && (LOG_NUMBERED >> kind & 1)) {
-            row_take(engine, stream, layout, kind, words, is_plain);
-        } else if (kind == MEMTRACE_SYNC) {
-            sync_take(engine, stream, layout, words);
-        } else if (words[3] == MEMTRACE_LIVE_BLOCK) {
-            older_take(engine, layout, words);
-        } else if (words[3] == kind && kind >= FIRST_PAYLOAD && kind < MEMTRACE_BUSY) {
+        stream->due = due;
+        if (!row_take_other(engine, stream, layout, row)) {
             break;
-        } else {
-            engine->parser.unread += (words[0] | words[1] | words[2] | words[3]) != 0;
         }
+        due = stream->due;
+        least = stream->least;
     }
+    stream->due = due;
     return at;
 }
 

@@ -97,57 +97,72 @@ static bool owners_intern(struct engine *engine, const struct owner *owner, uint
     return true;
 }
 
-static struct seen *owners_seen(struct engine *engine, uint64_t whose, uint64_t heap)
+/* Returns the place of an owner, of whatever generation, or the free one where it would be. */
+static struct seen *seen_of(const struct engine *engine, const struct seen_table *table, uint64_t whose, uint64_t heap)
 {
-    struct owners *owners = &engine->owners;
-    size_t at = owners_place(engine, whose, heap);
-    while (owners->seen[at].generation != 0 && (owners->seen[at].whose != whose || owners->seen[at].heap != heap)) {
-        at = (at + 1) & (owners->seen_capacity - 1);
+    size_t at = seen_place(table, engine->wish.multiplier, whose, heap);
+    while (table->entries[at].generation != 0 &&
+           (table->entries[at].whose != whose || table->entries[at].heap != heap)) {
+        at = (at + 1) & (table->capacity - 1);
     }
-    return &owners->seen[at];
+    return &table->entries[at];
 }
 
-/* Makes room for one more entry. A table of the largest size begins anew: it only saves time. */
-static bool owners_widen_seen(struct engine *engine)
+/* Makes room for one more place. A table of the largest size begins anew: it only saves time. */
+static bool seen_widen(struct engine *engine, struct seen_table *table)
 {
-    struct owners *owners = &engine->owners;
-    struct seen *before = owners->seen, *made;
-    const size_t capacity = owners->seen_capacity;
-    const bool is_full = capacity >= MOST_SEEN;
-    const size_t wider = is_full ? capacity : capacity ? capacity * 2 : FIRST_CAPACITY;
+    const struct seen_table before = *table;
+    const bool is_full = before.capacity >= MOST_SEEN;
     size_t at;
-    if (owners->seen_count * 4 < capacity) {
+    if (table->count * 4 < table->capacity) {
         return true;
     }
-    made = memory_new(&engine->memory, wider * sizeof *made);
-    if (made == NULL) {
+    table->capacity = is_full ? before.capacity : before.capacity ? before.capacity * 2 : FIRST_CAPACITY;
+    table->shift = is_full ? before.shift : before.capacity ? before.shift - 1 : FIRST_SHIFT;
+    table->entries = memory_new(&engine->memory, table->capacity * sizeof *table->entries);
+    if (table->entries == NULL) {
+        *table = before;
         return false;
     }
-    owners->seen = made;
-    owners->seen_shift = capacity == wider ? owners->seen_shift : capacity ? owners->seen_shift - 1 : FIRST_SHIFT;
-    owners->seen_capacity = wider;
-    owners->seen_count = is_full ? 0 : owners->seen_count;
-    for (at = 0; at < capacity && !is_full; at++) {
-        if (before[at].generation != 0) {
-            *owners_seen(engine, before[at].whose, before[at].heap) = before[at];
+    table->count = is_full ? 0 : before.count;
+    for (at = 0; at < before.capacity && !is_full; at++) {
+        if (before.entries[at].generation != 0) {
+            *seen_of(engine, table, before.entries[at].whose, before.entries[at].heap) = before.entries[at];
         }
     }
-    memory_release(&engine->memory, before, capacity * sizeof *before);
+    memory_release(&engine->memory, before.entries, before.capacity * sizeof *before.entries);
     return true;
 }
 
 /* Notes what is known of an event's owner. */
-static void owners_note(struct engine *engine, uint64_t whose, uint64_t heap, uint32_t name)
+static void seen_note(struct engine *engine, struct seen_table *table, uint64_t whose, uint64_t heap, uint32_t value)
 {
-    struct owners *owners = &engine->owners;
     struct seen *seen;
-    if (!owners_widen_seen(engine)) {
+    if (heap > UINT16_MAX) {
+        return;
+    }
+    if (!seen_widen(engine, table)) {
         engine->status = ENGINE_NO_MEMORY;
         return;
     }
-    seen = owners_seen(engine, whose, heap);
-    owners->seen_count += seen->generation == 0;
-    *seen = (struct seen){whose, heap, name, owners->named[name].use, owners->generation};
+    seen = seen_of(engine, table, whose, heap);
+    table->count += seen->generation == 0;
+    *seen = (struct seen){whose, value, (uint16_t)heap, engine->owners.generation};
+}
+
+static void seen_clear(struct engine *engine, struct seen_table *table)
+{
+    memory_release(&engine->memory, table->entries, table->capacity * sizeof *table->entries);
+    *table = (struct seen_table){0};
+}
+
+void owners_renew(struct engine *engine)
+{
+    if (engine->owners.generation++ == UINT16_MAX) {
+        seen_clear(engine, &engine->owners.used);
+        seen_clear(engine, &engine->owners.known);
+        engine->owners.generation = 1;
+    }
 }
 
 uint32_t owners_resolve(struct engine *engine, uint64_t whose, uint64_t heap)
@@ -159,7 +174,7 @@ uint32_t owners_resolve(struct engine *engine, uint64_t whose, uint64_t heap)
         return OVERFLOWN;
     }
     if (name != OVERFLOWN) {
-        owners_note(engine, whose, heap, name);
+        seen_note(engine, &engine->owners.known, whose, heap, name);
     }
     return name;
 }
@@ -223,7 +238,7 @@ uint32_t owners_ask(struct engine *engine, uint64_t whose, uint64_t heap)
         engine->owners.named[name].use = NO_OWNER;
         owners_add(engine, name);
     }
-    owners_note(engine, whose, heap, name);
+    seen_note(engine, &engine->owners.used, whose, heap, engine->owners.named[name].use);
     return engine->owners.named[name].use;
 }
 
@@ -283,7 +298,8 @@ void owners_clear(struct engine *engine)
 {
     struct owners *owners = &engine->owners;
     struct memory *memory = &engine->memory;
-    memory_release(memory, owners->seen, owners->seen_capacity * sizeof *owners->seen);
+    seen_clear(engine, &owners->used);
+    seen_clear(engine, &owners->known);
     memory_release(memory, owners->named, owners->named_capacity * sizeof *owners->named);
     memory_release(memory, owners->index, owners->index_capacity * sizeof *owners->index);
     memory_release(memory, owners->uses, owners->use_capacity * sizeof *owners->uses);

@@ -5,6 +5,7 @@
  * Approach: a few hundred events at a time, so that their words stay in the nearest cache; one loop for each plane, which a
  * compiler turns into vectors. */
 #include "log.h"
+#include "step.h"
 #include "streams.h"
 
 #include <string.h>
@@ -97,6 +98,7 @@ static void batch_fill(struct batch *batch, const struct layout *layout, const s
 static void batch_take(struct engine *engine, size_t stream, struct pack *pack, const struct batch *batch, size_t count)
 {
     const struct layout *layout = &engine->parser.layout;
+    const bool is_plain = !layout->has_streams && replay_is_plain(engine);
     uint64_t words[WORDS + 1], kind;
     struct event event;
     size_t row, word;
@@ -111,9 +113,13 @@ static void batch_take(struct engine *engine, size_t stream, struct pack *pack, 
             continue;
         }
         event_fill(&event, layout, kind, words);
-        event.own = pack->first;
+        event.own = event.seq = pack->first;
         event.time = layout->has_clock ? pack->time : NO_NUMBER;
-        streams_take(engine, stream, &event);
+        if (is_plain && (kind == MEMTRACE_ALLOC || kind == MEMTRACE_FREE)) {
+            step_plain(engine, &event);
+        } else {
+            streams_take(engine, stream, &event);
+        }
     }
 }
 

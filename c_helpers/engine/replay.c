@@ -332,6 +332,7 @@ static void begin_counting(struct engine *engine, const struct event *event)
     engine->totals.first = *event;
     ends_begin(engine, &engine->by_mark, &mark);
     ends_begin(engine, &engine->by_time, &mark);
+    timeline_turn(&engine->timeline, engine->latest);
 }
 
 /* Finds the begin of a realloc-end, whose stack the end gets. */
@@ -460,8 +461,8 @@ static void start_profile(struct engine *engine)
     memset(&engine->totals, 0, sizeof engine->totals);
     memset(&engine->timeline, 0, sizeof engine->timeline);
     memset(engine->oddity_count, 0, sizeof engine->oddity_count);
-    engine->by_mark.every = 1;
-    engine->by_time.every = EVENTS_IN_WINDOW;
+    ends_start(&engine->by_mark, 1);
+    ends_start(&engine->by_time, EVENTS_IN_WINDOW);
     engine->tail_count = 0;
     engine->life_count = engine->searches = 0;
     engine->is_counting = engine->wish.since.kind == MOMENT_NONE;
@@ -493,7 +494,7 @@ void replay_begin(struct engine *engine)
         sums_forget_live(engine);
         forget_run(engine);
         forget_definitions(engine);
-        engine->owners.generation++;
+        owners_renew(engine);
     } else {
         start_profile(engine);
     }

@@ -13,7 +13,6 @@
 #include "replay.h"
 #include "sums.h"
 
-#define INLINE static inline __attribute__((always_inline))
 #define GOLDEN UINT64_C(0x9E3779B97F4A7C15) /* of the table of places, which the profile's contract names */
 #define PLACE_SHIFT 52
 
@@ -32,12 +31,17 @@ INLINE struct place *place_of(const struct engine *engine, uint64_t address)
 
 INLINE void pass_time(struct engine *engine, const struct event *event)
 {
-    uint64_t moment;
-    engine->in_run++;
-    engine->moment = engine->has_clock ? event->time : engine->in_run;
-    moment = engine->base + engine->moment;
-    moment = moment < engine->base ? UINT64_MAX : moment;
-    engine->latest = moment > engine->latest ? moment : engine->latest;
+    uint64_t moment = event->time;
+    if (!engine->has_clock) {
+        moment = ++engine->in_run;
+    }
+    engine->moment = moment;
+    if (engine->base != 0) {
+        moment = moment > UINT64_MAX - engine->base ? UINT64_MAX : moment + engine->base;
+    }
+    if (moment > engine->latest) {
+        engine->latest = moment;
+    }
 }
 
 /* The owner of an event, if it counts. */
@@ -71,8 +75,11 @@ INLINE bool block_place(struct engine *engine, uint64_t address, size_t *place)
 /* An address that is no block's, or a size that nothing has. */
 INLINE bool is_no_block(struct engine *engine, const struct event *event)
 {
-    engine->unread += event->size >= BLOCK_MOST_SIZE;
-    return event->address == 0 || event->size >= BLOCK_MOST_SIZE;
+    if (event->size >= BLOCK_MOST_SIZE) {
+        engine->unread++;
+        return true;
+    }
+    return event->address == 0;
 }
 
 INLINE void fill_block(struct block *block, const struct event *event, uint32_t owner, uint64_t moment)
@@ -161,13 +168,16 @@ INLINE void count_event(struct engine *engine, const struct event *event)
     totals->events++;
     totals->last_seq = event->seq;
     totals->last_time = event->time;
+    if (engine->latest > engine->timeline.end) {
+        timeline_turn(&engine->timeline, engine->latest);
+    }
 }
 
 /* Notes what there is after an event. */
 INLINE void note_event(struct engine *engine, const struct event *event, bool is_plain)
 {
     ends_count(engine, &engine->by_time, event->seq, event->time, 0);
-    timeline_count(&engine->timeline, engine->latest, &engine->totals);
+    timeline_count(&engine->timeline, &engine->totals);
     if (!is_plain && engine->wish.tail != 0) {
         note_tail(engine, event);
     }

@@ -83,13 +83,20 @@ static void ends_thin(struct engine *engine, struct ends *ends)
     ends->newest = 0;
 }
 
+void ends_start(struct ends *ends, uint64_t every)
+{
+    ends->every = ends->left = ends->step = every;
+}
+
 void ends_note(struct engine *engine, struct ends *ends, struct mark mark)
 {
     end_fill(engine, &ends->noted[ends->count++], &mark);
     ends->newest = engine->totals.events;
+    ends->counted += ends->step;
     if (ends->count == ENGINE_MOST_ENDS) {
         ends_thin(engine, ends);
     }
+    ends->left = ends->step = ends->every - (ends->counted & (ends->every - 1));
 }
 
 void ends_clear(struct engine *engine, struct ends *ends)
@@ -127,13 +134,21 @@ static void timeline_widen(struct timeline *timeline)
     timeline->count = count;
 }
 
-void timeline_begin(struct timeline *timeline, uint64_t moment, const struct totals *totals)
+void timeline_turn(struct timeline *timeline, uint64_t moment)
 {
-    struct bucket *bucket = &timeline->buckets[timeline->count++];
-    bucket->number = moment >> timeline->shift;
-    bucket->least_bytes = bucket->most_bytes = bucket->last_bytes = totals->live_bytes;
-    bucket->most_blocks = bucket->last_blocks = totals->live_blocks;
-    while (timeline->count > ENGINE_MOST_BUCKETS) {
+    static const struct bucket empty = {0, INT64_MAX, INT64_MIN, 0, INT64_MIN, 0};
+    if (timeline->is_open) {
+        timeline->buckets[timeline->count++] = timeline->now;
+    }
+    while (timeline->count == ENGINE_MOST_BUCKETS &&
+           timeline->buckets[timeline->count - 1].number != moment >> timeline->shift) {
         timeline_widen(timeline);
     }
+    timeline->now = empty;
+    timeline->now.number = moment >> timeline->shift;
+    if (timeline->count != 0 && timeline->buckets[timeline->count - 1].number == timeline->now.number) {
+        timeline->now = timeline->buckets[--timeline->count];
+    }
+    timeline->end = moment | ((UINT64_C(1) << timeline->shift) - 1);
+    timeline->is_open = true;
 }

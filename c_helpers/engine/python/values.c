@@ -260,8 +260,9 @@ static PyObject *value_of_ends(const struct engine *engine, const struct ends *e
 
 static PyObject *bucket_item(const struct engine *engine, size_t index)
 {
-    const struct bucket *bucket = &engine->timeline.buckets[index];
-    const unsigned shift = engine->timeline.shift;
+    const struct timeline *timeline = &engine->timeline;
+    const struct bucket *bucket = index < timeline->count ? &timeline->buckets[index] : &timeline->now;
+    const unsigned shift = timeline->shift;
     const uint64_t end = bucket->number << shift | ((UINT64_C(1) << shift) - 1);
     return Py_BuildValue("(KLLLLL)", (number)end, (long long)bucket->least_bytes, (long long)bucket->most_bytes,
                          (long long)bucket->last_bytes, (long long)bucket->most_blocks, (long long)bucket->last_blocks);
@@ -323,7 +324,7 @@ PyObject *value_of_profile(const struct engine *engine)
         tuple_of(engine, engine->others.module_count, module_item), "marks",
         tuple_of(engine, engine->mark_count, mark_item), "marks_left", (number)engine->totals.marks_left, "by_mark",
         value_of_ends(engine, &engine->by_mark), "by_time", value_of_ends(engine, &engine->by_time), "timeline",
-        tuple_of(engine, engine->timeline.count, bucket_item), "counts",
+        tuple_of(engine, engine->timeline.count + engine->timeline.is_open, bucket_item), "counts",
         tuple_of(engine, engine->others.has_counts ? ENGINE_COUNTERS : 0, count_item), "failure",
         value_of_failure(engine), "oddities",
         tuple_of(engine, engine->oddity_count[0] + engine->oddity_count[1], oddity_item), "runs", (number)engine->runs);

@@ -4,7 +4,7 @@
  *
  *     churn FORM EVENTS LIVE STACKS
  *
- * FORM is rows32, rows64 or heaptrack: the same events in each. About LIVE blocks are live. The size is fixed by the
+ * FORM is rows32, rows64, packs32 or heaptrack: the same events in each. About LIVE blocks are live. The size is fixed by the
  * stack: heaptrack_interpret 1.4 needs gigabytes otherwise. Stacks are eight frames deep and share the outer ones. */
 #include "memtrace_format.h"
 
@@ -40,6 +40,11 @@ static uint32_t size_of(uint32_t stack)
 
 static unsigned width; /* bytes of a word; 0: heaptrack */
 
+/* A pack that fills: all planes in full. */
+enum { PACKED = 65536, PLANES = 17 };
+static unsigned char columns[PLANES][PACKED];
+static uint32_t packed;
+
 static void write_row(uint64_t w0, uint64_t w1, uint64_t w2, uint64_t w3)
 {
     const uint64_t wide[4] = {w0, w1, w2, w3};
@@ -55,6 +60,7 @@ static void write_header(void)
                                      .header_size = sizeof header,
                                      .flags = MEMTRACE_FLAG_LOG,
                                      .core_bits = MEMTRACE_CORE_BITS,
+                                     .required = MEMTRACE_REQUIRED_PACKS,
                                      .tick_hz = 1000000};
     header.pointer_size = (uint8_t)width;
     header.event_size = (uint8_t)(4 * width);
@@ -87,6 +93,36 @@ static void write_event(uint64_t seq, uint32_t kind, uint64_t address, uint64_t 
     }
     write_row(address, size, (stack % TASKS + FIRST_CONTEXT) | (uint64_t)stack << stack_at,
               kind | (seq & mask) << 8 | (seq & mask) << (8 + seq_bits));
+}
+
+static void write_pack(uint64_t first)
+{
+    const struct memtrace_pack head = {first, first ? first - 1 : 0, (1u << PLANES) - 1, MEMTRACE_PLAIN,
+                                       PLANES * packed};
+    const uint32_t bytes = (uint32_t)sizeof head + PLANES * packed;
+    uint32_t plane;
+    write_row(packed, bytes, 0, MEMTRACE_PACK);
+    fwrite(&head, sizeof head, 1, stdout);
+    for (plane = 0; plane < PLANES; plane++) {
+        fwrite(columns[plane], 1, packed, stdout);
+    }
+    fwrite((const char[16]){0}, 1, -bytes % 16, stdout);
+    packed = 0;
+}
+
+/* Adds an event to the pack. Its time is one after that of the event before. */
+static void pack_event(uint64_t seq, uint32_t kind, uint64_t address, uint64_t size, uint32_t stack)
+{
+    const uint32_t words[3] = {(uint32_t)address, (uint32_t)size, (stack % TASKS + FIRST_CONTEXT) | stack << 16};
+    uint32_t plane;
+    for (plane = 0; plane < 12; plane++) {
+        columns[plane][packed] = (unsigned char)(words[plane / 4] >> plane % 4 * 8);
+    }
+    columns[12][packed] = (unsigned char)kind;
+    columns[13][packed] = 1;
+    if (++packed == PACKED) {
+        write_pack(seq + 1 - PACKED);
+    }
 }
 
 /* heaptrack's own form: an exe, then numbered traces of (instruction, caller's trace), innermost last. */
@@ -126,7 +162,7 @@ int main(int count, char **words)
     if (owner == NULL || trace == NULL || slots == 0 || stacks == 0) {
         return 2;
     }
-    width = strcmp(words[1], "rows64") == 0 ? 8 : strcmp(words[1], "rows32") == 0 ? 4 : 0;
+    width = strcmp(words[1], "rows64") == 0 ? 8 : strcmp(words[1], "heaptrack") == 0 ? 0 : 4;
     setvbuf(stdout, NULL, _IOFBF, 1 << 20);
     if (width != 0) {
         write_header();
@@ -138,13 +174,19 @@ int main(int count, char **words)
         slot = random_below(slots);
         kind = owner[slot] ? MEMTRACE_FREE : MEMTRACE_ALLOC;
         owner[slot] = owner[slot] ? 0 : 1 + random_below(stacks);
-        if (width != 0) {
+        if (strcmp(words[1], "packs32") == 0) {
+            pack_event(seq, kind, HEAP + (uint64_t)slot * 80, owner[slot] ? size_of(owner[slot]) : 0,
+                       owner[slot] ? owner[slot] : 1);
+        } else if (width != 0) {
             write_event(seq, kind, HEAP + (uint64_t)slot * 80, owner[slot] ? size_of(owner[slot]) : 0,
                         owner[slot] ? owner[slot] : 1);
         } else {
             write_text(kind, HEAP + (uint64_t)slot * 80, owner[slot] ? size_of(owner[slot]) : 0,
                        owner[slot] ? trace[owner[slot] - 1] : 0, seq);
         }
+    }
+    if (packed != 0) {
+        write_pack(events - packed);
     }
     free(owner);
     free(trace);
