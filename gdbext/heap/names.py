@@ -27,7 +27,7 @@ for _family in FAMILIES:
 _WRAPPED = re.compile(r"^(__wrap_|__real_)")
 # Functions that allocate for their callers and belong to no allocator: of C libraries, C++'s library, frameworks.
 _WRAPPERS = re.compile(
-    r"(?:[^(]*\s)?operator\snew\b.*|(?:[^(<]*\s)?(?:std|__gnu_cxx|__cxxabiv1)::.*|_Zn[aw][jmy].*"
+    r"operator\snew\b.*|(?:std|__gnu_cxx|__cxxabiv1)::.*|_Zn[aw][jmy].*"
     r"|(?:__)?(?:v?asprintf|strn?dup|reallocarray|getline|getdelim|realpath)(?:_r)?|posix_memalign|p?valloc"
     r"|(?:x|g_|os_|k_|ps_|lv_|lv_mem_|cJSON_|media_lib_|audio_|esp_gmf_oal_|mbedtls_|esp_mbedtls_mem_|wifi_|nm_)"
     r"(?:m|c|z|re)?alloc\w*|(?:x|g_|lv_|media_lib_|audio_)strn?dup|tx_byte_allocate|rt_(?:m|c|re)alloc\w*"

@@ -74,6 +74,19 @@ def test_what_a_log_says(log: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("lost", "certainties"), [(0, ["shown", "shown"]), (5, ["likely", "likely"])], ids=["whole", "lossy"]
+)
+def test_what_is_missing_makes_answers_less_certain(tmp_path: Path, lost: int, certainties: list[str]) -> None:
+    log = numbered(Log())
+    log.seq = lost
+    log.event("alloc", BASE, 40, stack=1)
+    log.event("free", BASE)
+    report = shell("report", written(tmp_path / "a.log", log))
+    assert [one["certainty"] for one in report["conclusions"] if one["question"] != "fragmentation"] == certainties
+    assert (report["source"]["complete"], report["trace"]["lost"]) == (not lost, lost)
+
+
+@pytest.mark.parametrize(
     ("words", "live"),
     [(("--task", "net"), 4000), (("--task", "ui"), 0), (("--heap", "internal"), 4000), (("--size", "400"), 0)],
 )

@@ -6,12 +6,14 @@ from __future__ import annotations
 import pytest
 
 from gdbext.analyse.profile.differences import changes
+from gdbext.analyse.profile.holes import holes_of
 from gdbext.analyse.profile.sites import from_site, parts_of, path_of, place_named
 from gdbext.collect.profiled import traced
 from gdbext.commands import command_named
 from gdbext.commands.parsing import parsed_in_shell
 from gdbext.model.errors import UserError
 from gdbext.model.events import Frame
+from gdbext.model.profile import Live, Owner
 from gdbext.model.reports.tree import TreeNode
 from tests.unit.profile_world import Running, site
 
@@ -30,6 +32,11 @@ def frames(*calls: str) -> tuple[Frame, ...]:
         (("__wrap_malloc w.c:1", "strdup s.c:4", "get a.c:3"), (), "get"),
         (("operator new(unsigned int) new.cc:5", "std::vector<int>::push_back v.h:9", "get a.c:3"), (), "get"),
         (("media_lib_calloc media_lib_os.c:15", "audio_calloc audio_mem.c:14", "get a.c:3"), (), "get"),
+        (
+            ("std::make_shared<app::Session> shared_ptr.h:9", "app::make<std::string> a.cc:3"),
+            (),
+            "app::make<std::string>",
+        ),
         (("_M_allocate /usr/include/c++/12/bits/v.h:9", "get a.c:3"), (), "get"),
         (("pool_get pool.c:7", "get a.c:3"), (), "pool_get"),
         (("pool_get pool.c:7", "get a.c:3"), ("pool_get",), "get"),
@@ -178,6 +185,30 @@ def test_wrong_frees_are_listed_with_both_stacks() -> None:
         "double", "net", "drop_again", "get",
     )  # fmt: skip
     assert (unknown.kind, unknown.address, report.totals.invalid_frees) == ("unknown", 0x1234, 2)
+
+
+def test_holes_between_live_blocks_are_an_upper_bound() -> None:
+    """Blocks lie 16 bytes apart at least, which may be headers. What pins the largest hole is named."""
+    program = Running()
+    blocks = [program.alloc(240, f"step_{number} a.c:{number}", MAIN) for number in range(8)]
+    for number in (1, 2, 4, 6):
+        program.free(blocks[number])
+    (answer,) = [one for one in program.report().conclusions if one.question == "fragmentation"]
+    facts = dict(answer.text.values)
+    step = blocks[1] - blocks[0]
+    assert answer.certainty == "possible"
+    assert (facts["holes"], facts["largest"], facts["live"]) == (3, 3 * step - 240, 4 * 240)
+    assert (facts["span"], facts["bytes"]) == (7 * step + 240, 7 * step - 3 * 240)
+    assert dict(facts["pinned"].values)["site"].values[0] == ("function", "step_3")
+
+
+def test_holes_end_where_nothing_lives_for_long() -> None:
+    owners = (Owner(1, 0, 0, 0), Owner(1, 0, 0, 1))
+    places = ((0x1000, 0), (0x1200, 0), (0x20_0000, 0), (0x1100, 1))
+    live = [Live(place, 64, owner, None, None) for place, owner in places]
+    first, other = holes_of(owners, [*live, Live(0x1080, 16, 0, None, None, True)])
+    assert (first.heap, first.holes, first.largest, first.live_bytes, first.pin) == (0, 1, 0x1C0, 192, None)
+    assert (other.heap, other.holes, other.span) == (1, 0, 64)
 
 
 def test_two_marks_are_compared_by_path() -> None:
