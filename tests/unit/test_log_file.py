@@ -96,7 +96,11 @@ def test_what_is_damaged_gives_what_was_before(packing: str, tmp_path: Path) -> 
     assert isinstance(remark, Said) and remark.key in (f"{packing}-damaged", f"{packing}-cut")
 
 
-@pytest.mark.parametrize("data", [PACKED["gzip"][:12], PACKED["zstd"][:6], b"\x28\xb5\x2f\xfd" + bytes(9)])
+@pytest.mark.parametrize(
+    "data",
+    [PACKED["gzip"][:12], PACKED["zstd"][:6], b"\x28\xb5\x2f\xfd" + bytes(9)],
+    ids=["gzip", "zstd", "zstd-garbage"],
+)
 def test_nothing_can_be_read(data: bytes, tmp_path: Path) -> None:
     with pytest.raises(FileError, match="nothing of it can be read"):
         taken(opened(tmp_path, data))
