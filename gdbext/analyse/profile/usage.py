@@ -22,6 +22,7 @@ class Held(NamedTuple):
     member: Member
     use: Use
     live: Tuple[int, ...]
+    finer: Tuple[int, ...]
 
 
 def totals_of(profile: Profile, invalid: bool = True) -> UsageTotals:
@@ -39,9 +40,10 @@ def sites_of(profile: Profile, grouping: Grouping, ends: Ends) -> Tuple[Site, ..
     """Returns the sites, those with the most live bytes first."""
     sites: Dict[Key, List[Held]] = {}
     for number, owner in enumerate(profile.owners):
-        member, live = grouping.members.get(owner), ends.live[number] if number < len(ends.live) else ()
+        member = grouping.members.get(owner)
         if member is not None:
-            sites.setdefault(member.site, []).append(Held(member, profile.uses[number], live))
+            live, finer = (rows[number] if number < len(rows) else () for rows in (ends.live, ends.finer))
+            sites.setdefault(member.site, []).append(Held(member, profile.uses[number], live, finer))
     nodes = grouping.nodes(profile)
     found = [_site(owners, nodes[key].peak_bytes, ends) for key, owners in sites.items()]
     return tuple(sorted(found, key=lambda site: (-site.live_bytes, -site.bytes, site.function or "", site.line or 0)))
@@ -51,6 +53,7 @@ def _site(owners: List[Held], peak: int, ends: Ends) -> Site:
     stacks = _stacks(owners)
     first = owners[0].member.frames[0] if owners[0].member.frames else None
     row = tuple(map(sum, zip(*(owner.live for owner in owners)))) if ends.windows else ()
+    finer = tuple(map(sum, zip(*(owner.finer for owner in owners))))
     uses = [owner.use for owner in owners]
     allocations, size = sum(use.allocations for use in uses), sum(use.bytes for use in uses)
     live = sum(use.live_bytes for use in uses)
@@ -70,7 +73,7 @@ def _site(owners: List[Held], peak: int, ends: Ends) -> Site:
         at_peak_bytes=sum(use.at_peak_bytes for use in uses),
         temporary=sum(use.temporary for use in uses),
         windows_grown=grown(row) if row else None,
-        class_=class_of(row, size / allocations if allocations else 0, allocations, live),
+        class_=class_of(row, size / allocations if allocations else 0, allocations, live, finer),
         windows=row,
         looks_like=causes_of(owner.member.whole for owner in owners) if live else (),
         stacks=stacks,
