@@ -78,6 +78,7 @@ enum slot slot_read(const struct view *view, struct place place, struct fields *
     uint32_t later = ((uint32_t)bits_of(state, LAP_SHIFT, MEMTRACE_LAP_BITS) - place.lap) & LAPS_MASK;
     if (later != 0)
         return later <= LAPS_MASK >> 1 ? SLOT_OVERWRITTEN : SLOT_NOT_YET;
+    MEMTRACE_TEST_BETWEEN();
     const memtrace_word words[3] = {word_peek(&slot[0]), word_peek(&slot[1]), word_peek(&slot[2])};
     loads_order();
     if (word_peek(&slot[STATE_WORD]) != state)

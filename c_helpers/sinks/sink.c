@@ -552,5 +552,6 @@ struct sink *sink_resume(void *memory, size_t bytes, const struct memtrace_heade
     sink->ahead = (struct ahead){.seen = sink->now.next};
     sink->open = 1;
     defined_nothing(sink); /* what was defined behind the copy is not in the log */
+    sink_write(sink);      /* alone: it may be what the reset has cut short */
     return sink;
 }

@@ -28,6 +28,7 @@ static char *ring_memory;
 static size_t ring_bytes;
 static uint64_t sink_memory[SINK_BYTES / 8];
 static uint32_t random_state = 1;
+static sigjmp_buf reset_vector;
 
 static uint32_t random_below(uint32_t limit)
 {
@@ -47,6 +48,7 @@ static struct {
     uint64_t before; /* the part before it ends here, if there are two in turn */
     uint64_t most;   /* it takes no more than that */
     unsigned writes, closes, begins, turns;
+    bool dies; /* a reset comes in the middle of the next write */
     bool busy; /* it allocates, and polls, as a file system would */
 } log_file;
 
@@ -81,6 +83,13 @@ static void release(uintptr_t address, unsigned heap, uintptr_t first, unsigned 
     say("free", address, 0, heap, first, depth);
 }
 
+/* The last write: after a reset in the middle of it, it is made again, with the same bytes. */
+static struct {
+    volatile uint64_t place;
+    size_t count;
+    char bytes[SINK_BYTES];
+} tried = {.place = UINT64_MAX};
+
 static bool output_write(struct memtrace_output *output, const void *bytes, size_t count)
 {
     assert(output == &log_file.output && count != 0 && count % memtrace_ring->event_size == 0);
@@ -92,6 +101,13 @@ static bool output_write(struct memtrace_output *output, const void *bytes, size
         memtrace_sink_poll();
         release(0x70000000 + log_file.writes * 16, 3, 0x30100, 2);
     }
+    assert(tried.place != place || (tried.count == count && memcmp(tried.bytes, bytes, count) == 0));
+    tried.place = UINT64_MAX;
+    memcpy(tried.bytes, bytes, count);
+    tried.count = count;
+    tried.place = place;
+    if (log_file.dies)
+        siglongjmp(reset_vector, 1);
     memcpy(log_file.bytes + place, bytes, count);
     log_file.length = place + count;
     log_file.writes++;
@@ -417,7 +433,6 @@ static void run_forgotten(void)
 
 enum { TRAP_FLAG = 0x100 };
 static volatile uint32_t steps_left;
-static sigjmp_buf reset_vector;
 
 static void reset_there(int signal_number)
 {
@@ -441,16 +456,20 @@ static void run_resets(void)
         for (unsigned i = 0; i < 8; i++)
             counted_alloc(i);
         memtrace_sink_poll();
-        for (unsigned i = 8; i < 11; i++)
-            counted_alloc(i);
+        unsigned last = round % 5 == 4 ? 70 : 11; /* then the buffer is written in the middle of the poll */
+        for (unsigned i = 8; i < last; i++)
+            alloc(0x20000000 + i * 16, i, 0, 0x28000 + i * 256, 3); /* of a new stack */
         bool cut = sigsetjmp(reset_vector, 1) != 0;
         if (!cut) {
+            log_file.dies = round % 5 == 4;
             steps_left = 1 + round * RESET_STEPS;
-            trap_set(true);
+            trap_set(round % 5 != 4);
+            memtrace_sink_poll();
             memtrace_sink_poll();
         }
         trap_set(false);
-        for (unsigned i = 11; i < 15; i++) /* of another task's */
+        log_file.dies = false;
+        for (unsigned i = last; i < last + 4; i++) /* of another task's */
             counted_alloc(i);
         printf("run %u\n", round + 1);
         printf("cut %u\n", cut);
@@ -489,10 +508,10 @@ static void *thread_run(void *argument)
     return NULL;
 }
 
-static void run_threads(void)
+static void threads_run(size_t bytes)
 {
     pthread_t threads[THREADS];
-    start(1 << 18, 4096, 64);
+    start(bytes, 4096, 64);
     pthread_barrier_init(&barrier, NULL, THREADS);
     working = THREADS;
     for (uintptr_t i = 0; i < THREADS; i++)
@@ -502,6 +521,18 @@ static void run_threads(void)
     for (unsigned i = 0; i < THREADS; i++)
         pthread_join(threads[i], NULL);
     memtrace_sink_flush();
+}
+
+static void run_threads(void)
+{
+    threads_run(1 << 18);
+}
+
+/* So small that events are overwritten while they are read. */
+static void run_threads_tiny(void)
+{
+    world_yields = true;
+    threads_run(8192 * sizeof(void *) / 4);
 }
 
 static volatile uint32_t steps;
@@ -535,6 +566,46 @@ static void run_interrupts(void)
         if (i % 8 == 0)
             memtrace_sink_poll();
         trap_set(false);
+    }
+    memtrace_sink_flush();
+}
+
+static void interrupt_in_between(void)
+{
+    struct here interrupted = here;
+    uintptr_t frame[4] = {0, 0x50000, 0, 0};
+    here.context = 1;
+    here.stack = (struct memtrace_span){(uintptr_t)frame, (uintptr_t)&frame[4]};
+    memtrace_alloc((struct memtrace_caller){0x50000, (uintptr_t)frame}, (void *)0x30000000, 77, 1);
+    here = interrupted;
+}
+
+/* Not when the event asks who runs, but when it asks for its time. */
+static void interrupt_next(void)
+{
+    world_interrupt = interrupt_in_between;
+}
+
+/* After a pause an interrupt comes between an event's number and its time: the interrupt's event has the SYNC, the other one a TIME record
+ * of its own, behind both. */
+static void run_told(void)
+{
+    start(16384, 4096, 0);
+    for (unsigned i = 0; i < 300; i++) {
+        counted_alloc(i);
+        if (i % 7 != 3)
+            continue;
+        world_time += (uint64_t)(5000 + i)
+                      << (memtrace_ring->time_bits - 12); /* what an event's own bits cannot tell */
+        struct memtrace_caller caller = caller_deep(0x20000, 3);
+        world_interrupt = interrupt_next;
+        memtrace_alloc(caller, (void *)0x31000000, 5, 0);
+        say("alloc", 0x31000000, 5, 0, 0x20000, 3);
+        here.context = 1;
+        say("alloc", 0x30000000, 77, 1, 0x50000, 1);
+        here.context = (uintptr_t) "main";
+        if (i % 3 == 0)
+            memtrace_sink_poll();
     }
     memtrace_sink_flush();
 }
@@ -595,12 +666,25 @@ int main(int count, char **arguments)
         const char *name;
         void (*run)(void);
     } scenarios[] = {
-        {"steady", run_steady}, {"callers", run_callers},   {"overrun", run_overrun},
-        {"busy", run_busy},     {"full", run_full},         {"parts", run_parts},
-        {"limit", run_limit},   {"stops", run_stops},       {"stuck", run_stuck},
-        {"polled", run_polled}, {"restart", run_restart},   {"forgotten", run_forgotten},
-        {"resets", run_resets}, {"threads", run_threads},   {"interrupts", run_interrupts},
-        {"dump", run_dump},     {"refusals", run_refusals},
+        {"steady", run_steady},
+        {"callers", run_callers},
+        {"overrun", run_overrun},
+        {"busy", run_busy},
+        {"full", run_full},
+        {"parts", run_parts},
+        {"limit", run_limit},
+        {"stops", run_stops},
+        {"stuck", run_stuck},
+        {"polled", run_polled},
+        {"restart", run_restart},
+        {"forgotten", run_forgotten},
+        {"resets", run_resets},
+        {"threads", run_threads},
+        {"threads-tiny", run_threads_tiny},
+        {"told", run_told},
+        {"interrupts", run_interrupts},
+        {"dump", run_dump},
+        {"refusals", run_refusals},
     };
     assert(count == 4);
     world_time = 5;
