@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,12 @@ Nodes = dict[str, tuple[int, int]]
 
 
 def report(case: dict[str, Any], *words: str) -> Any:
-    return shell("report", LOGS / case["log"], "--elf", LOGS / case["elf"], *words)
+    return reported(case["log"], case["elf"], *words)
+
+
+@cache
+def reported(log: str, elf: str, *words: str) -> Any:
+    return shell("report", LOGS / log, "--elf", LOGS / elf, *words)
 
 
 def nodes(node: Any, above: str = "") -> Iterator[tuple[str, tuple[int, int]]]:
