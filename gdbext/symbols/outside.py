@@ -72,7 +72,7 @@ class Outside:
             frames = found.get(places[pc]) or (Frame(pc),)
             moved = frames[0].pc != pc
             self._known[pc] = tuple(replace(frame, pc=pc) for frame in frames) if moved else frames
-        if pcs and self.problem is None and not any(self.holds(pc) for pc in self._known):
+        if pcs and not self._is_other and not any(self.holds(pc) for pc in self._known):
             self.problem = said("symbols-of-nothing", file=self._head.path)
         return {pc: self._known[pc] for pc in pcs}
 

@@ -335,6 +335,12 @@ def test_why_there_are_no_names(tmp_path: Path) -> None:
     assert elsewhere.problem is None
     assert elsewhere.frames_of([0x10, 0x7000_0000_0000]) == {one: (Frame(one),) for one in (0x10, 0x7000_0000_0000)}
     assert key(elsewhere.problem) == "symbols-of-nothing"
+    subprocess.run(["objcopy", "-g", elf], check=True)
+    bare = Outside(str(elf))
+    assert key(bare.problem) == "symbols-without-lines" and names_of(bare.frames_of([pc])[pc]) == ["grow_list_name"]
+    assert key(bare.problem) == "symbols-without-lines"
+    bare = Outside(str(elf))
+    assert bare.frames_of([0x10]) == {0x10: (Frame(0x10),)} and key(bare.problem) == "symbols-of-nothing"
     subprocess.run(["strip", elf], check=True)
     assert key(Outside(str(elf)).problem) == "symbols-none-in"
 
