@@ -31,7 +31,9 @@ class Collected:
 
     def closing(self) -> Tuple[Optional[TraceInfo], Tuple[Skipped, ...], Cost, Optional[str]]:
         """Returns the fields of every report: the trace, what was skipped and why, the cost, and the build id."""
-        remarks = (Skipped("memory", remark) for remark in self.memory.remarks())
+        remarks = [Skipped("memory", remark) for remark in self.memory.remarks()]
+        log = self.target.log
+        remarks += [] if log is None else [Skipped("symbols", problem) for problem in log.unnamed()]
         build_id = self.target.program.build_id()
         return self.trace.info, (*self.skipped, *remarks), self.memory.cost_since(self._mark), build_id
 

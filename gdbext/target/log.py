@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
-from typing import Union
+from itertools import chain
+from typing import Sequence, Union
 
 from gdbext.loading import load
 from gdbext.model.errors import UserError
 from gdbext.model.record import replace
+from gdbext.model.said import Said
 from gdbext.symbols.log_symbols import LogSymbols
 from gdbext.trace.opened import OpenedLog
 from gdbext.trace.trace import Trace
@@ -27,7 +29,15 @@ class GivenLog:
         trace: Trace = load("trace.log_trace", "trace_of")(self.opened, replace(wish, run=self.run))
         if trace.info is not None and trace.info.log is not None:
             self.require_run(trace.info.log.runs)
+        header = self.opened.header
+        build_id = "" if header is None else header.build_id
+        self.symbols.begin(build_id if build_id.strip("0") else None, trace.modules)
+        self.symbols.prepare(chain.from_iterable(trace.stacks()))
         return trace
+
+    def unnamed(self) -> Sequence[Said]:
+        """Returns why its addresses have no names, or only poor ones."""
+        return self.symbols.problems
 
     def require_run(self, runs: int) -> None:
         """Raises UserError if the log has fewer runs than the one that is meant."""

@@ -102,6 +102,9 @@ class Log(Protocol):
     def trace(self, wish: Wish) -> Trace:
         """Reads the log, once, and returns what is wished for of it."""
 
+    def unnamed(self) -> Sequence[Said]:
+        """Returns why its addresses have no names, or only poor ones."""
+
 
 class NoProgram:
     """Stands for a missing program: nothing has a name."""

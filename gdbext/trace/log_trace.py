@@ -41,7 +41,9 @@ def trace_of(log: OpenedLog, wish: Wish) -> Trace:
     heaps = {number: HeapName(name, MEMORIES[memory], more) for number, (name, memory, more) in profile.heaps.items()}
     info = info_of(log.format, profile, wish)
     problems = (*log.remarks(), *_lacks(profile))
-    return Trace(info, events, lives, marks, assertion, problems=problems, heap_names=heaps)
+    return Trace(
+        info, events, lives, marks, assertion, problems=problems, heap_names=heaps, modules=tuple(profile.modules)
+    )
 
 
 class _Told:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from functools import cached_property
 from types import MappingProxyType
-from typing import Mapping, Optional, Tuple
+from typing import Mapping, Optional, Set, Tuple
 
 from gdbext.model.events import Assertion, Event, Generation, HeapName, TraceInfo
 from gdbext.model.record import Record, replace
@@ -34,6 +34,16 @@ class Trace(Record):
     owners: Mapping[int, str] = MappingProxyType({})  # task by payload, from ESP-IDF's task tracking
     heap_names: Mapping[int, HeapName] = MappingProxyType({})  # by the recorder's number of the heap
     header: Optional[Header] = None  # the ring's header, if our recorder made the trace
+    modules: Tuple[
+        Tuple[int, str, str], ...
+    ] = ()  # loaded files: distance from the addresses as linked, build-id, path
+
+    def stacks(self) -> Set[Tuple[int, ...]]:
+        """Returns all different stacks."""
+        found = {event.stack for event in self.events}
+        for life in self.lives:
+            found.update((life.allocated, life.freed or ()))
+        return found
 
     @cached_property
     def history(self) -> History:

@@ -9,7 +9,7 @@ from gdbext.commands import command_named
 from gdbext.commands.parsing import parsed_in_gdb
 from gdbext.model.diagnosis import Given, Operation
 from gdbext.model.events import Assertion, Generation
-from gdbext.model.said import said
+from gdbext.model.said import Said, said
 from gdbext.target.files import image_target
 from gdbext.target.target import Debugger, Target
 from gdbext.trace.trace import Trace
@@ -29,6 +29,9 @@ class Told:
 
     def trace(self, wish: Wish) -> Trace:
         return self._trace
+
+    def unnamed(self) -> tuple[Said, ...]:
+        return ()
 
 
 class Dead(Debugger):

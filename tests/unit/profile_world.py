@@ -8,6 +8,7 @@ from typing import Any, cast
 from gdbext.commands import command_named
 from gdbext.commands.parsing import parsed_in_shell
 from gdbext.model.events import Event, Frame, HeapName, Stack, TraceInfo
+from gdbext.model.said import Said
 from gdbext.source.memory import Memory
 from gdbext.source.snapshot import snapshot_of
 from gdbext.target.files import FileBytes
@@ -46,6 +47,9 @@ class _Held:
 
     def trace(self, wish: object) -> Trace:
         return self._trace
+
+    def unnamed(self) -> tuple[Said, ...]:
+        return ()
 
 
 class Running:

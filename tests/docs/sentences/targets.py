@@ -147,13 +147,13 @@ def program(*flags: str, of: bytes = b"") -> Callable[[], Any]:
     return report
 
 
-def beside_a_log(build_id: str, *flags: str) -> Callable[[], Any]:
+def beside_a_log(build_id: str, *flags: str, addresses: tuple[int, ...] = (BASE,)) -> Callable[[], Any]:
     """What is said of a program whose log has its addresses in another place, or another build-id."""
 
     def report() -> Any:
         with in_a_folder():
             program = Outside(named_program.build(EMPTY, Path(), *flags).name, build_id=build_id)
-            program.frames_of([BASE])
+            program.frames_of(addresses)
             return program.problem
 
     return report
@@ -226,7 +226,7 @@ RECIPES: dict[str, Callable[[], Any]] = {
     "a saved core": saved,
     "another program than the core's": program(of=core_bytes([(BASE, IMAGE)], notes=[ESP_NOTE])),
     "a log of another build": beside_a_log("0123456789abcdef", "-Wl,--build-id=0xfedcba9876543210"),
-    "a log and a stripped program": beside_a_log("", "-s"),
+    "a log and a stripped program": beside_a_log("", "-s", addresses=()),
     "a log of another program": beside_a_log("", "-g"),
     "a log of a process whose files are missing": without_its_files,
     "a program": program("-g"),
