@@ -149,3 +149,14 @@ def test_the_file_names_the_lines_that_the_debugger_named(death: Death, capsys: 
         if debugger["allocated"]:  # else the ring had it no more
             assert lines(file["allocated"]) == lines(debugger["allocated"])
     assert any(debugger["allocated"] for debugger in wanted)
+
+
+def test_the_report_has_the_site_and_the_assertion(death: Death, capsys: pytest.CaptureFixture[str]) -> None:
+    report = say(capsys, "report", str(death.log), "--run", "1", "--all")
+    allocated = next(life["allocated"] for life in death.last["generations"] if life["allocated"])
+    sites = {(site["function"], site["line"]) for site in report["sites"]}
+    assert sites & set(lines(allocated)), "the owner's innermost function outside of wrappers"
+    (died, _) = runs(death.now)
+    kinds = [KINDS[event.kind] for event in died]
+    assert report["totals"]["allocations"] == kinds.count("alloc") + kinds.count("realloc-end")
+    assert "block already marked as free" in report["assertion"]
