@@ -9,6 +9,7 @@ from gdbext.heap.allocator import Unreadable
 from gdbext.heap.cover import Proven
 from gdbext.heap.facts import HeapFacts
 from gdbext.model.events import TraceInfo
+from gdbext.model.record import replace
 from gdbext.model.reports.base import Cost, Skipped
 from gdbext.model.said import said
 from gdbext.target.target import Target
@@ -35,7 +36,9 @@ class Collected:
         log = self.target.log
         remarks += [] if log is None else [Skipped("symbols", problem) for problem in log.unnamed()]
         build_id = self.target.program.build_id()
-        return self.trace.info, (*self.skipped, *remarks), self.memory.cost_since(self._mark), build_id
+        cost, (size, pieces) = self.memory.cost_since(self._mark), self.trace.read
+        cost = replace(cost, bytes=cost.bytes + size, reads=cost.reads + pieces)
+        return self.trace.info, (*self.skipped, *remarks), cost, build_id
 
     @property
     def proven(self) -> Dict[int, Proven]:

@@ -26,9 +26,10 @@ from gdbext.trace.wish import Wish
 
 def trace_of(log: OpenedLog, wish: Wish) -> Trace:
     """Returns the owners or events that are wished for. Raises Trouble or FileError if the log cannot be read."""
-    replay = replay_of(wish)
+    replay, size, pieces = replay_of(wish), 0, 0
     for chunk in log.chunks():
         replay.feed(chunk)
+        size, pieces = size + len(chunk), pieces + 1
     profile = replay.finish()
     told = _Told(log, profile)
     events = tuple(map(told.event, replay.tail())) if wish.tail else ()
@@ -42,7 +43,15 @@ def trace_of(log: OpenedLog, wish: Wish) -> Trace:
     info = info_of(log.format, profile, wish)
     problems = (*log.remarks(), *_lacks(profile))
     return Trace(
-        info, events, lives, marks, assertion, problems=problems, heap_names=heaps, modules=tuple(profile.modules)
+        info,
+        events,
+        lives,
+        marks,
+        assertion,
+        problems=problems,
+        heap_names=heaps,
+        modules=tuple(profile.modules),
+        read=(size, pieces),
     )
 
 

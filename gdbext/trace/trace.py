@@ -34,9 +34,8 @@ class Trace(Record):
     owners: Mapping[int, str] = MappingProxyType({})  # task by payload, from ESP-IDF's task tracking
     heap_names: Mapping[int, HeapName] = MappingProxyType({})  # by the recorder's number of the heap
     header: Optional[Header] = None  # the ring's header, if our recorder made the trace
-    modules: Tuple[
-        Tuple[int, str, str], ...
-    ] = ()  # loaded files: distance from the addresses as linked, build-id, path
+    modules: Tuple[Tuple[int, str, str], ...] = ()  # loaded files: distance from where they were linked, build-id, path
+    read: Tuple[int, int] = (0, 0)  # bytes of a log, unpacked, and the pieces that they came in
 
     def stacks(self) -> Set[Tuple[int, ...]]:
         """Returns all different stacks."""
