@@ -69,7 +69,7 @@ def engine() -> Extension:
         ),
         include_dirs=[os.path.join("c_helpers", "include")],
         depends=glob(os.path.join(folder, "**", "*.h"), root_dir=ROOT, recursive=True),
-        extra_compile_args=["-std=c11", "-O3", "-fno-tree-slp-vectorize"],  # whose wide loads wait for narrow stores
+        extra_compile_args=["-std=c11", "-O3", "-fno-tree-slp-vectorize", "-fvisibility=hidden"],
         optional=True,
     )
 

@@ -37,24 +37,26 @@ def rows() -> Iterable[Row]:
         wide = churn.write(program, "rows64", EVENTS, LIVE)
         yield from _speed("32-byte rows", lambda: churn.pieces(wide), 1e9 / 20e6)
         wide.unlink()
-        grouped = Wish(group=five_levels_and_task)
-        yield from _speed(
-            "16-byte rows, tree of five levels and tasks", lambda: churn.pieces(plain), 2 * first, grouped
-        )
+        yield from _speed("16-byte rows, tree of five levels and tasks", lambda: churn.pieces(plain), 2 * first, Tree)
         yield from _packed(program, plain)
         yield from _many(program, first, plain)
 
 
-def five_levels_and_task(owner: Owner, stack: tuple[int, ...]) -> list[int]:
-    """A node for each of the outer five frames' paths, and one for the task."""
-    paths = (stack[-depth:] for depth in range(1, 6))
-    return [owner.context, *(16 + hash(path) % 3000 * 5 + depth for depth, path in enumerate(paths))]
+class Tree:
+    """Numbers nodes as they come: the paths of each owner's outer five frames, and its task."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[object, int] = {}
+
+    def __call__(self, owner: Owner, stack: tuple[int, ...]) -> list[int]:
+        nodes = [owner.context, *(stack[-depth:] for depth in range(1, 6))]
+        return [self._numbers.setdefault(node, len(self._numbers)) for node in nodes]
 
 
 def _speed(
-    what: str, log: Callable[[], Iterable[bytes]], bound: float | None, wish: Wish | None = None
+    what: str, log: Callable[[], Iterable[bytes]], bound: float | None, group: type[Tree] | None = None
 ) -> Iterator[Row]:
-    runs = [churn.replayed(log(), wish or Wish()) for _ in range(TIMES)]
+    runs = [churn.replayed(log(), Wish(group=group() if group else None)) for _ in range(TIMES)]
     seconds, profile, _ = min(runs, key=lambda run: run[0])
     assert profile.totals.events == EVENTS and profile.totals.lost == profile.totals.unread == 0
     assert sum(use.at_peak_bytes for use in profile.uses) == profile.totals.peak_bytes
