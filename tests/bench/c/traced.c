@@ -26,7 +26,8 @@ static step *const steps[8];
 STEP(0)
 STEP(1)
 STEP(2)
-STEP(3) STEP(4) STEP(5) STEP(6)
+STEP(3)
+STEP(4) STEP(5) STEP(6)
     STEP(7) static step *const steps[8] = {step_0, step_1, step_2, step_3, step_4, step_5, step_6, step_7};
 
 int main(int argc, char **argv)
