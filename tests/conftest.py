@@ -19,7 +19,7 @@ pytest.register_assert_rewrite("tests.support", "tests.image.ask", "tests.unit.r
 from tests.support import firmware, selection  # noqa: E402
 from tests.support.barred import barred  # noqa: E402
 from tests.support.xtensa import LOG, Tools, needs_tools  # noqa: E402
-from tests.toolchain.where import CPU_MINUTES, locate  # noqa: E402
+from tests.toolchain.where import CPU_MINUTES, locate, users_cache  # noqa: E402
 
 TOOLS = Tools()
 
@@ -34,6 +34,7 @@ def build_firmware() -> Callable[[str], Path]:
 def no_cache_of_the_user(tmp_path_factory: pytest.TempPathFactory) -> Generator[None]:
     """Names of addresses are kept in another folder than the user's, and not from one run of the tests to the next."""
     with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MEMTRACE_TOOLS", str(users_cache()))
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
         yield
 

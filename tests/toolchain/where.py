@@ -113,5 +113,10 @@ def locate() -> Toolchain:
     """The toolchain of this machine, finished or not."""
     content = repr((versions(), CORE, CALL0_CORE, sorted(OPTIONS.items()), sorted(FLAGS.items()), RECIPE))
     key = hashlib.sha256(content.encode()).hexdigest()[:12]
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return Toolchain(cache / "memtrace" / f"xtensa-{key}")
+    return Toolchain(users_cache() / "memtrace" / f"xtensa-{key}")
+
+
+def users_cache() -> Path:
+    """The folder of the user's caches. Tests have another one for what they test, and say here where the tools are."""
+    told = os.environ.get("MEMTRACE_TOOLS") or os.environ.get("XDG_CACHE_HOME")
+    return Path(told) if told else Path.home() / ".cache"
