@@ -21,6 +21,7 @@ from gdbext.report.destination import told
 from gdbext.report.printable import encodable, printable, put
 from gdbext.report.sentences import BLANK, templates
 from gdbext.report.style import for_terminal
+from gdbext.report.text.report import SECTIONS
 from tests.support.terminal import HOSTILE, commanding
 
 # Words of ours among the texts of a report: what stands there is chosen here, never read.
@@ -29,6 +30,8 @@ CHOSEN = {
     ("Finding", "severity"): ("damage", "note"),
     ("Place", "state"): ("used", "free", "outside"),
     ("WatchReport", "state"): ("off", "waiting", "watching", "written"),
+    ("Site", "class_"): ("grows", "once", "freed", "unknown"),
+    ("UsageReport", "sections"): [(name,) for name in SECTIONS],
 }
 ALWAYS = {("Place", "heap"), ("TraceInfo", "address")}  # where the report has what they belong to
 Text = Callable[[], str]
@@ -74,8 +77,12 @@ def fact(random: Random, text: Text, depth: int) -> Fact:
 
 
 def twin(kind: type, random: Random, text: Text) -> Any:
-    hints = typing.get_type_hints(kind)
-    values = {name: made(hint, random, text) for name, hint in hints.items()}
+    values = {}
+    for name, hint in typing.get_type_hints(kind).items():
+        if kind in typing.get_args(hint):  # a tree: deeper, or not
+            values[name] = tuple(twin(kind, random, text) for _ in range(random.randrange(2)))
+        else:
+            values[name] = made(hint, random, text)
     for name in values:
         if (kind.__name__, name) in CHOSEN:
             values[name] = random.choice(CHOSEN[kind.__name__, name])

@@ -25,7 +25,7 @@ def report_lines(report: UsageReport) -> Iterator[str]:
     yield from _totals(report)
     yield from _odd_frees(report)
     for name in report.sections:
-        yield from _SECTIONS[name](report)
+        yield from SECTIONS[name](report)
     yield from map(words, report.empty)
     yield from skipped_lines(report.skipped)
     yield closing_line(report)
@@ -154,7 +154,7 @@ def _timeline(report: UsageReport) -> Iterator[str]:
     yield from _left(report, len(report.marks) + report.marks_left)
 
 
-_SECTIONS: Dict[str, Callable[[UsageReport], Iterator[str]]] = {
+SECTIONS: Dict[str, Callable[[UsageReport], Iterator[str]]] = {
     "tree": _tree,
     "leaks": _leaks,
     "top": _sites("most bytes allocated", "bytes", lambda site: site.bytes),
