@@ -51,7 +51,7 @@ def core_in(path: str, loaded: Loaded) -> Loaded:
         raise FileError(f"{path} is packed: unpack it first, with `{packer} -d`")
     if found is None:
         raise FileError(
-            f"{path} is neither an ELF core nor a core dump of ESP-IDF; raw memory goes behind --image BASE=FILE"
+            f"{path} is neither a log, an ELF core nor a core dump of ESP-IDF; raw memory goes behind --image BASE=FILE"
         )
     return Loaded(found.data, (*loaded.remarks, *found.remarks))
 
