@@ -13,22 +13,29 @@
 #include <string.h>
 
 #define PLACES 10000
+/* A function, and a declaration of it, which takes the semicolon behind the macro. */
 #define STEP(n) \
     __attribute__((noinline)) static void *step_##n(unsigned digits, unsigned left, size_t size) \
     { \
         void *block = left == 0 ? malloc(size) : steps[digits & 7u](digits >> 3, left - 1, size); \
         __asm__ volatile("" ::: "memory"); /* no tail call: the frame stays */ \
         return block; \
-    }
+    } \
+    static step step_##n
 
 typedef void *step(unsigned digits, unsigned left, size_t size);
 static step *const steps[8];
-STEP(0)
-STEP(1)
-STEP(2)
-STEP(3)
-STEP(4) STEP(5) STEP(6)
-    STEP(7) static step *const steps[8] = {step_0, step_1, step_2, step_3, step_4, step_5, step_6, step_7};
+
+STEP(0);
+STEP(1);
+STEP(2);
+STEP(3);
+STEP(4);
+STEP(5);
+STEP(6);
+STEP(7);
+
+static step *const steps[8] = {step_0, step_1, step_2, step_3, step_4, step_5, step_6, step_7};
 
 int main(int argc, char **argv)
 {
