@@ -80,6 +80,7 @@ def interrupted(*_: object) -> None:
 
 
 def test_the_place_follows_from_the_content(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("MEMTRACE_TOOLS")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     here = where.locate()
     assert here.folder.parent == tmp_path / "memtrace"
@@ -91,6 +92,7 @@ def test_the_place_follows_from_the_content(monkeypatch: pytest.MonkeyPatch, tmp
 @pytest.fixture
 def nothing_built(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     """A machine without the tools, seen from a test that may ask for them."""
+    monkeypatch.delenv("MEMTRACE_TOOLS")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setattr(xtensa.Tools, "barred", "")
     xtensa._located.cache_clear()
