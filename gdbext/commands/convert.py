@@ -21,8 +21,8 @@ from gdbext.report.sentences import words
 from gdbext.source.files import FileError
 from gdbext.source.packing import LEVEL, is_packed, packer
 from gdbext.source.replace import ANY_FILE, NEW_FILES, new_file, place_of
-from gdbext.target.files import machine_in
 from gdbext.target.log import run_of
+from gdbext.target.log_files import machine_in
 from gdbext.trace.convert import Conversion
 from gdbext.trace.log_writer import LogWriter
 from gdbext.trace.opened import open_trace

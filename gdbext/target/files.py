@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import Callable, List, Optional, Sequence, Tuple, TypeVar
+from typing import List, Optional, Sequence, Tuple, Union
 
 from gdbext.loading import load
 from gdbext.model.errors import UserError
@@ -11,22 +11,13 @@ from gdbext.model.region import Region
 from gdbext.model.said import Said, Text, said
 from gdbext.source.files import FileError, in_memory, load_file
 from gdbext.source.link import Say
-from gdbext.source.log_file import LogFile, open_log
 from gdbext.source.memory import Memory
 from gdbext.source.overlaps import Piece, first_difference
 from gdbext.source.saved import Saved
 from gdbext.source.snapshot import snapshot_of
-from gdbext.symbols.log_symbols import LogSymbols
 from gdbext.target.addresses import address_in, number_of
 from gdbext.target.formats import best_format, region_named
-from gdbext.target.log import GivenLog, Run
-from gdbext.target.log_program import LogProgram
 from gdbext.target.target import Code, NoProgram, Target
-from gdbext.trace.opened import log_in
-
-_ELF_ORDER, _MACHINE = 5, 18  # where an ELF file says them
-_Asked = TypeVar("_Asked")
-_Given = TypeVar("_Given")
 
 
 class FileBytes:
@@ -81,7 +72,7 @@ def file_target(
     images: Sequence[str],
     elf: Optional[str],
     heaps: Sequence[str],
-    run: Optional[Run] = None,
+    run: Optional[Union[str, int]] = None,
     symbols: Sequence[str] = (),
     say: Optional[Say] = None,
 ) -> Target:
@@ -91,15 +82,13 @@ def file_target(
     """
     if core is None and not images:
         raise UserError("nothing to look at: give a core or a log, --image BASE=FILE or --rsp HOST:PORT")
-    file = None if core is None else _asked(open_log, core)
-    log = None if file is None else log_in(file, 0 if elf is None else machine_in(elf))
-    if log is not None:
+    given = None if core is None else load("target.log_files", "log_or_file")(core, elf, run, symbols, say)
+    if isinstance(given, Target):
         if images or heaps:
             raise UserError(f"{core} is a log, which has no memory: leave --image and --heap out, or the log")
-        return _log_target(GivenLog(log, run or "last", LogSymbols(elf, symbols, say)), elf)
+        return given
     if run is not None:
         raise UserError("--run chooses a run of a log, and there is none here: leave it out")
-    given = None if file is None else _asked(LogFile.whole, file)
     loaded = load_images(images)
     if core is None and elf is None:
         regions = [region_named(text, number_of) for text in heaps]
@@ -109,32 +98,6 @@ def file_target(
         target = opened
     target.bytes.memory().standing += [remark for _, _, _, remarks in loaded for remark in remarks]
     return target
-
-
-def _asked(what: Callable[[_Asked], _Given], of: _Asked) -> _Given:
-    """Returns what a file gives. UserError if it cannot be read."""
-    try:
-        return what(of)
-    except FileError as problem:
-        raise UserError(str(problem)) from None
-
-
-def machine_in(elf: str) -> int:
-    """Returns the machine of a program, as ELF numbers it. 0: it is none."""
-    try:
-        with open(elf, "rb") as file:
-            head = file.read(_MACHINE + 2)
-    except OSError:
-        return 0  # whoever opens the program says why
-    return int.from_bytes(head[_MACHINE:], "big" if head[_ELF_ORDER : _ELF_ORDER + 1] == b"\2" else "little")
-
-
-def _log_target(log: GivenLog, elf: Optional[str]) -> Target:
-    """Makes a target of a log: it has a trace and no memory."""
-    program = LogProgram(log.symbols, elf)
-    nothing = FileBytes(Memory(snapshot_of(())), what="a trace", program=program)
-    nothing.why_no_heaps = said("trace-alone")
-    return Target(nothing, program, log=log)
 
 
 def load_images(texts: Sequence[str]) -> List[Image]:

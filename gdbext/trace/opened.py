@@ -16,8 +16,9 @@ from gdbext.model.said import Text, Trouble, said
 from gdbext.source.log_carriers import CarriedLog, log_carried_by
 from gdbext.source.log_file import LogFile, open_log
 from gdbext.trace.format import FLAG_LOG, HEADER_OFFSETS, MAGIC, REQUIRED_UNSORTED, Header, parse_header
-from gdbext.trace.importers import Importer, importer_of, logged
+from gdbext.trace.importers import Importer, importer_of
 from gdbext.trace.log_regions import sorted_regions
+from gdbext.trace.logged import logged
 
 OURS = "memtrace"
 

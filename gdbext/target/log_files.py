@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Opens a file in the shell that may be a log, apart from files.py, as images need none of it."""
+
+from __future__ import annotations
+
+from typing import Optional, Sequence, Union
+
+from gdbext.model.errors import UserError
+from gdbext.model.said import said
+from gdbext.source.files import FileError, Loaded
+from gdbext.source.link import Say
+from gdbext.source.log_file import open_log
+from gdbext.source.memory import Memory
+from gdbext.source.snapshot import snapshot_of
+from gdbext.symbols.log_symbols import LogSymbols
+from gdbext.target.files import FileBytes
+from gdbext.target.log import GivenLog, Run
+from gdbext.target.log_program import LogProgram
+from gdbext.target.target import Target
+from gdbext.trace.opened import log_in
+
+_ELF_ORDER, _MACHINE = 5, 18  # where an ELF file says them
+
+
+def log_or_file(
+    path: str, elf: Optional[str], run: Optional[Run], symbols: Sequence[str], say: Optional[Say]
+) -> Union[Target, Loaded]:
+    """Returns a target of a log, or the bytes of what is none. UserError says why the file cannot be read."""
+    try:
+        file = open_log(path)
+        log = log_in(file, 0 if elf is None else machine_in(elf))
+        if log is None:
+            return file.whole()
+    except FileError as problem:
+        raise UserError(str(problem)) from None
+    return _log_target(GivenLog(log, run or "last", LogSymbols(elf, symbols, say)), elf)
+
+
+def machine_in(elf: str) -> int:
+    """Returns the machine of a program, as ELF numbers it. 0: it is none."""
+    try:
+        with open(elf, "rb") as file:
+            head = file.read(_MACHINE + 2)
+    except OSError:
+        return 0  # whoever opens the program says why
+    return int.from_bytes(head[_MACHINE:], "big" if head[_ELF_ORDER : _ELF_ORDER + 1] == b"\2" else "little")
+
+
+def _log_target(log: GivenLog, elf: Optional[str]) -> Target:
+    """Makes a target of a log: it has a trace and no memory."""
+    program = LogProgram(log.symbols, elf)
+    nothing = FileBytes(Memory(snapshot_of(())), what="a trace", program=program)
+    nothing.why_no_heaps = said("trace-alone")
+    return Target(nothing, program, log=log)
