@@ -29,6 +29,7 @@ from tests.support.rsp_traffic import wait_until
 FLASH_BYTES = 32 << 20
 JUMP = bytes.fromhex("b702008067800200")  # the emulator starts in its flash: lui t0, 0x80000; jr t0
 DRAINED = 1500  # events, after which the firmware polls no more
+STEADY = "shift=3,sleep=off"  # time by instructions: however busy the machine is, the timer comes as often
 BLOCK = "0x801017f4"  # freed twice
 RING, SECTOR, SECTORS = 256 << 10, 256 << 10, 4
 
@@ -81,7 +82,7 @@ def flash_image(folder: Path) -> Path:
 
 def machine(image: Path, scenario: str, *, paused: bool = False) -> Qemu:
     drive = ["-drive", f"if=pflash,unit=0,format=raw,file={image}"]
-    return Qemu(firmware.build("log-flash"), append=f"scenario={scenario}", paused=paused, extra=drive)
+    return Qemu(firmware.build("log-flash"), append=f"scenario={scenario}", paused=paused, icount=STEADY, extra=drive)
 
 
 def asserted(image: Path) -> None:
@@ -158,7 +159,9 @@ def test_killed_at_any_write_it_keeps_what_was_written(tmp_path: Path) -> None:
 
 
 def test_console_and_log_share_a_line_over_an_assertion_and_a_reset() -> None:
-    with Qemu(firmware.build("log-uart"), append=f"scenario=double-free polled={DRAINED}", paused=False) as chip:
+    with Qemu(
+        firmware.build("log-uart"), append=f"scenario=double-free polled={DRAINED}", paused=False, icount=STEADY
+    ) as chip:
         assert chip.wait(120) == 0
         line = chip.raw_console
     arrived = UartFrames().feed(line)

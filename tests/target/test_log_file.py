@@ -28,6 +28,7 @@ VARIANT = "log-file"
 SEMIHOSTING = ("-semihosting-config", "enable=on,target=native")
 BLOCK = "0x801017f4"  # what each of the scenarios breaks
 DRAINED = 1500  # events, after which the firmware polls no more
+STEADY = "shift=3,sleep=off"  # time by instructions: however busy the machine is, the timer comes as often
 Json = dict[str, Any]
 
 
@@ -42,7 +43,7 @@ class Death:
         to_the_end = ["break scenario_done", "continue", "continue", "continue"]  # by abort, and through the reset
         dump = folder / "dump"
         append = f"scenario={scenario} polled={DRAINED} log={self.log} dump={dump}"
-        with Qemu(elf, append=append, extra=SEMIHOSTING) as target:
+        with Qemu(elf, append=append, icount=STEADY, extra=SEMIHOSTING) as target:
             head = [AT_ONCE, SOURCE, remote(target.remote), "continue"]
             done = run_gdb([*head, *asked, copy, *to_the_end], elf=elf, timeout=600)
         self.events: list[Json] = done.json(0)["events"]
