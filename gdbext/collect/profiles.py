@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from typing import Callable, Iterable, Mapping, NamedTuple, Optional, Protocol, Sequence, Tuple
+from typing import Callable, FrozenSet, Iterable, Mapping, NamedTuple, Optional, Protocol, Sequence, Tuple
 
 from gdbext.analyse.profile.grouping import Grouping, Names, Wanted
 from gdbext.analyse.profile.sites import place_named
@@ -28,6 +28,7 @@ class Profiled(NamedTuple):
     source: LogSource
     hz: Optional[int]  # units of time a second
     closing: Tuple[Optional[TraceInfo], Tuple[Skipped, ...], Cost, Optional[str]]  # the fields of every report
+    untold: FrozenSet[str] = frozenset()  # totals that the log cannot tell
 
 
 class _HasHeaps(Protocol):

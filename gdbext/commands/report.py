@@ -62,7 +62,7 @@ def analyse(found: Profiled, options: Namespace) -> UsageReport:
     """Makes the report."""
     profile, grouping = found.profile, found.grouping
     ends = ends_of(profile)
-    sites, totals = sites_of(profile, grouping, ends), totals_of(profile)
+    sites, totals = sites_of(profile, grouping, ends), totals_of(profile, found.untold)
     holes = None if found.live is None else holes_of(profile.owners, found.live)
     pin = None if not holes else _site_of(found, sites, holes[0].pin)
     failure = profile.failure

@@ -9,7 +9,7 @@ Cost: that of Outside and of Modules; a dictionary of stacks.
 from __future__ import annotations
 
 from itertools import chain
-from typing import Dict, Iterable, Optional, Sequence, Tuple, Union
+from typing import Dict, Iterable, Mapping, Optional, Sequence, Tuple, Union
 
 from gdbext.model.events import Frame, Stack
 from gdbext.model.said import Said
@@ -27,6 +27,7 @@ class LogSymbols:
         self._modules: Optional[Modules] = None
         self._told: Tuple[Optional[str], int] = (None, 0)  # build-id of the program, and number of loaded files
         self._known: Dict[int, Stack] = {}
+        self.named: Mapping[int, Stack] = {}  # what the log itself says of addresses
 
     @property
     def build_id(self) -> Optional[str]:
@@ -42,7 +43,7 @@ class LogSymbols:
     @property
     def has_names(self) -> bool:
         """Tells whether there is a file that may have names."""
-        return self._modules is not None or self._program is not None
+        return self._modules is not None or self._program is not None or bool(self.named)
 
     def begin(self, build_id: Optional[str], modules: Sequence[Tuple[int, str, str]]) -> None:
         """Takes what the log has told so far: the build-id of its program, and the files that were loaded."""
@@ -65,7 +66,15 @@ class LogSymbols:
     def frames(self, pcs: Tuple[int, ...]) -> Stack:
         """Returns the frames of a stack, innermost first."""
         self.prepare(pcs)
-        return tuple(chain.from_iterable(self._known.get(pc) or (Frame(pc),) for pc in pcs))
+        return tuple(chain.from_iterable(map(self._frames_at, pcs)))
+
+    def _frames_at(self, pc: int) -> Stack:
+        """Returns what is known of an address: the log's own words if they have a line or nobody knows more."""
+        found, told = self._known.get(pc), self.named.get(pc)
+        if told is None:
+            return found or (Frame(pc),)
+        knows_more = found is not None and found[0].line is not None and told[0].line is None
+        return found if found is not None and knows_more else told
 
     def library(self, pc: int) -> Optional[str]:
         """Returns the name of the loaded file that an address is in; None if the log does not tell."""

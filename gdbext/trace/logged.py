@@ -1,39 +1,111 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writes the calls that an importer tells as a log of ours. Reports need the importers without it."""
+"""Writes what an importer tells as a log of ours. Reports need the importers without it."""
 
 from __future__ import annotations
 
-from typing import Dict, Iterable, Iterator, List, Tuple, Union
+from typing import Dict, Iterable, Iterator, List, Optional, Sequence, Tuple
 
+from gdbext.model.events import Frame, Stack
 from gdbext.model.said import Said, Text
-from gdbext.trace.importers import Call
-from gdbext.trace.log_definitions import MOST_FRAMES, MOST_PCS, Definitions
-from gdbext.trace.log_event import ALLOC, FREE, LogEvent
+from gdbext.trace.importers import Call, Item, Marked, Module, Named
+from gdbext.trace.log_definitions import (
+    MOST_FRAMES,
+    MOST_HEAPS,
+    MOST_MODULES,
+    MOST_NAMES,
+    MOST_PCS,
+    NAME_CONTEXT,
+    NAME_MARK,
+    Definitions,
+)
+from gdbext.trace.log_event import ALLOC, FREE, LIVE, MARK, LogEvent
 from gdbext.trace.log_writer import LogWriter, wide_header
 
 _PIECE_BYTES = 1 << 18
 _HIGHEST = 1 << 64
+_FIRST_CONTEXT = 16  # smaller numbers mean something in logs of ours
 
 
-def logged(calls: Iterable[Union[Call, Said, None]], remarks: List[Text]) -> Iterator[bytes]:
-    """Yields the bytes of a log with these calls. There is no clock; numbers follow each other. Adds to `remarks`."""
-    writer, told, numbers, seq = LogWriter(), Definitions(), _StackNumbers(), 0
-    writer.begin(wide_header())
-    for call in calls:
-        if isinstance(call, Said):
-            remarks.append(call)
-            call = None
-        if call is None or not (0 < call.address < _HIGHEST and 0 <= call.size < _HIGHEST):
-            writer.nonsense()
-            continue
-        stack = numbers.number(call.stack, told)
-        kind, size = (FREE, 0) if call.freed else (ALLOC, call.size)
-        writer.event(LogEvent(kind, call.address, size, 0, stack, 0, 0, 0, seq, None), told)
-        seq += 1
-        if len(writer) >= _PIECE_BYTES:
-            yield writer.taken()
-    writer.end(told)
-    yield writer.taken()
+def logged(
+    items: Iterable[Item], hz: int, modules: Sequence[Module], remarks: List[Text], named: Dict[int, Stack]
+) -> Iterator[bytes]:
+    """Yields the bytes of a log with these items, and these modules. Numbers follow each other.
+
+    Adds what there is to say to `remarks`, and the frames of PCs that the log names itself to `named`, before the
+    piece that has them.
+    """
+    written = _Logged(hz, modules, named)
+    for item in items:
+        if isinstance(item, Said):
+            remarks.append(item)
+        written.take(item)
+        if len(written.writer) >= _PIECE_BYTES:
+            yield written.writer.taken()
+    written.writer.end(written.told)
+    yield written.writer.taken()
+
+
+class _Logged:
+    """A log that is being written."""
+
+    def __init__(self, hz: int, modules: Sequence[Module], named: Dict[int, Stack]) -> None:
+        self.writer, self.told = LogWriter(), Definitions()
+        self._stacks, self._named, self._seq, self._time = _StackNumbers(), named, 0, 0
+        self._names: Dict[Tuple[int, str], int] = {}
+        self._heaps: Dict[str, int] = {}
+        self._has_clock = hz != 0
+        self.writer.begin(wide_header(hz))
+        for module in modules:
+            self._load(module)
+
+    def take(self, item: Item) -> None:
+        """Takes what an importer tells."""
+        if isinstance(item, Module):
+            self._load(item)
+        elif isinstance(item, Named):
+            if len(self._named) < MOST_PCS:
+                self._named[item.pc] = tuple(Frame(item.pc, *frame) for frame in item.frames)
+        elif isinstance(item, Marked):
+            self._event(LogEvent(MARK, self._name(NAME_MARK, item.name), 0, 0, 0, 0, 0, 0, self._seq, self._now(None)))
+        elif isinstance(item, Call) and 0 < item.address < _HIGHEST and 0 <= item.size < _HIGHEST:
+            self._call(item)
+        else:
+            self.writer.nonsense()
+
+    def _call(self, call: Call) -> None:
+        kind = LIVE if call.listed else FREE if call.freed else ALLOC
+        context = 0 if call.task is None else self._name(NAME_CONTEXT, call.task)
+        stack, heap = self._stacks.number(call.stack, self.told), self._heap(call.heap)
+        size = 0 if call.freed else call.size
+        seq, time = (None, None) if call.listed else (self._seq, self._now(call.time))
+        self._event(LogEvent(kind, call.address, size, heap, stack, context, 0, 0, seq, time))
+
+    def _event(self, event: LogEvent) -> None:
+        self.writer.event(event, self.told)
+        self._seq += event.seq is not None
+
+    def _now(self, time: Optional[int]) -> Optional[int]:
+        """Returns the time of an event: its own if there is a clock and it does not go back, else the one before."""
+        self._time = max(self._time, time or 0)
+        return min(self._time, _HIGHEST - 1) if self._has_clock else None
+
+    def _load(self, module: Module) -> None:
+        if len(self.told.modules) < MOST_MODULES and 0 <= module.base < _HIGHEST:
+            self.told.modules.append((module.base, module.build_id, module.path))
+
+    def _name(self, kind: int, name: str) -> int:
+        if len(self._names) >= MOST_NAMES and (kind, name) not in self._names:
+            return 0
+        number = self._names.setdefault((kind, name), _FIRST_CONTEXT + len(self._names))
+        self.told.names[number] = kind, name
+        return number
+
+    def _heap(self, name: Optional[str]) -> int:
+        if name is None or (len(self._heaps) >= MOST_HEAPS - 1 and name not in self._heaps):
+            return 0
+        number = self._heaps.setdefault(name, 1 + len(self._heaps))
+        self.told.heaps[number] = name, 0, 0
+        return number
 
 
 class _StackNumbers:

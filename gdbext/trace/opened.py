@@ -10,13 +10,14 @@ Rejected: a reader for each kind of log in each command.
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Iterator, List, Optional, Tuple, Union
+from typing import Dict, FrozenSet, Iterator, List, Optional, Sequence, Tuple, Union
 
-from gdbext.model.said import Text, Trouble, said
+from gdbext.model.events import Stack
+from gdbext.model.said import Said, Text, Trouble, said
 from gdbext.source.log_carriers import CarriedLog, log_carried_by
 from gdbext.source.log_file import LogFile, open_log
 from gdbext.trace.format import FLAG_LOG, HEADER_OFFSETS, MAGIC, REQUIRED_UNSORTED, Header, parse_header
-from gdbext.trace.importers import Importer, importer_of
+from gdbext.trace.importers import LACKS, Importer, Module, importer_of, untold
 from gdbext.trace.log_regions import sorted_regions
 from gdbext.trace.logged import logged
 
@@ -26,12 +27,23 @@ OURS = "memtrace"
 class OpenedLog:
     """A log that can be read, once."""
 
-    def __init__(self, file: Union[LogFile, CarriedLog], importer: Optional[Importer], machine: int) -> None:
-        """`machine` is that of the program, as ELF numbers it; 0: unknown."""
-        self._file, self._importer, self._machine = file, importer, machine
+    def __init__(
+        self,
+        file: Union[LogFile, CarriedLog],
+        importer: Optional[Importer],
+        machine: int,
+        modules: Sequence[Module] = (),
+    ) -> None:
+        """`machine` is that of the program, as ELF numbers it; 0: unknown. `modules` are loaded files that are known
+        from elsewhere.
+        """
+        self._file, self._importer, self._machine, self._modules = file, importer, machine, modules
         self._remarks: List[Text] = []
         self.path = file.path
         self.format = OURS if importer is None else importer.source
+        self.sign = None if importer is None else importer.sign
+        self._lacks = () if importer is None else importer.lacks
+        self.named: Dict[int, Stack] = {}  # what the log itself says of PCs; it grows as chunks are taken
 
     @cached_property
     def header(self) -> Optional[Header]:
@@ -42,7 +54,8 @@ class OpenedLog:
         """Yields the bytes of a log of memtrace. Raises Trouble or FileError if they cannot be read."""
         file = self._file
         if self._importer is not None:
-            return logged(self._importer.calls(file.chunks(), self._machine), self._remarks)
+            items = self._importer.calls(file.chunks(), self._machine)
+            return logged(items, self._importer.hz, self._modules, self._remarks, self.named)
         if self.header is None or not self.header.required & REQUIRED_UNSORTED:
             return file.chunks()
         if isinstance(file, CarriedLog) or not file.can_seek:
@@ -63,18 +76,28 @@ class OpenedLog:
         """Returns the same log, to be read from its start once more. None if it can be read only once."""
         if isinstance(self._file, CarriedLog) or not self._file.is_regular:
             return None
-        return OpenedLog(open_log(self.path), self._importer, self._machine)
+        return OpenedLog(open_log(self.path), self._importer, self._machine, self._modules)
+
+    @property
+    def lacks(self) -> Tuple[Said, ...]:
+        """What such a log cannot tell, as sentences."""
+        return tuple(LACKS[one] for one in self._lacks)
+
+    @property
+    def untold(self) -> FrozenSet[str]:
+        """The names of the totals that such a log cannot tell."""
+        return untold(self._lacks)
 
     def remarks(self) -> Tuple[Text, ...]:
         """Returns what there is to say of the file. It is complete when all chunks were taken."""
         return (*self._file.remarks, *self._remarks)
 
 
-def log_in(file: LogFile, machine: int = 0) -> Optional[OpenedLog]:
+def log_in(file: LogFile, machine: int = 0, modules: Sequence[Module] = ()) -> Optional[OpenedLog]:
     """Returns the log that a file is. None if it is none."""
     importer = None if is_log(file.head) else importer_of(file.head)
     if importer is not None or is_log(file.head):
-        return OpenedLog(file, importer, machine)
+        return OpenedLog(file, importer, machine, modules)
     carried = log_carried_by(file)
     return None if carried is None else OpenedLog(carried, None, machine)
 

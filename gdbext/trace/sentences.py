@@ -30,6 +30,16 @@ _LOG = {
     "regions-unsorted": "its regions are not in order, and only a plain file can be sorted: unpack it into one",
     "streams-many": "more than {most:,} streams: this is no log of memtrace's",
 }
+_LACKS = {
+    "lacks-addresses": "the log has no addresses of blocks: who has or had one cannot be told",
+    "lacks-calls": "the log lists what was live: what was allocated and freed before is not in it",
+    "lacks-peak": "the log has no peak",
+    "lacks-counts": "the log does not count blocks",
+    "lacks-free-stacks": "the log does not tell who freed: frees have no stacks",
+    "lacks-tasks": "the log does not tell which task or thread it was",
+    "lacks-times": "the log has no times: its own order of events stands for them",
+    "lacks-wrong-frees": "the log does not tell wrong frees",
+}
 _IDF_HEAP_TRACE = {
     "variable-unread": "its variable at {place:#x} cannot be read",
     "record-unknown": "its records are of a kind that is not known",
@@ -60,4 +70,4 @@ _IDF_TASK_STATS = {
     "owner-list-broken": "one of its lists breaks off at {place:#x}",
     "owner-node-unread": "a node of its lists at {place:#x} cannot be read",
 }
-SENTENCES = {**_RING, **_LOG, **_IDF_HEAP_TRACE, **_IDF_TASK_STATS}
+SENTENCES = {**_RING, **_LOG, **_LACKS, **_IDF_HEAP_TRACE, **_IDF_TASK_STATS}

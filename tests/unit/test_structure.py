@@ -14,8 +14,9 @@ from tests.support.paths import ROOT
 FLOORS = [
     {"model", "loading", "package"},
     {"source"},
-    {"symbols"},
+    {"symbols", "flash"},
     {"heap", "trace", "kernel"},
+    {"console"},
     {"target"},
     {"analyse"},
     {"report"},

@@ -47,8 +47,9 @@ def _leak(sites: Sequence[Site], totals: UsageTotals, windows: int, complete: bo
         named = tuple(map(site_said, growing[:_MOST_NAMED]))
         text = said("leak-grows", bytes=size, windows=windows, sites=len(growing), named=named)
         return Conclusion("leak", "likely" if windows >= _LIKELY_WINDOWS and complete else "possible", text)
-    if not totals.allocations:
-        return Conclusion("leak", "unknown", said("leak-nothing"))
+    if not totals.allocations and not totals.live_bytes:
+        why = said("leak-nothing") if totals.allocations is not None else said("leak-none-listed")
+        return Conclusion("leak", "unknown", why)
     if not totals.live_bytes:
         return Conclusion("leak", "shown" if complete else "likely", said("leak-none", blocks=totals.allocations))
     named = tuple(map(site_said, [one for one in sites if one.live_bytes][:_MOST_NAMED]))
@@ -61,6 +62,8 @@ def _leak(sites: Sequence[Site], totals: UsageTotals, windows: int, complete: bo
 
 
 def _peak(sites: Sequence[Site], totals: UsageTotals, complete: bool) -> Conclusion:
+    if totals.peak_bytes is None:
+        return Conclusion("peak", "unknown", said("peak-untold"))
     if not totals.peak_bytes:
         return Conclusion("peak", "unknown", said("peak-none"))
     largest = sorted((one for one in sites if one.at_peak_bytes), key=lambda one: -one.at_peak_bytes)

@@ -6,13 +6,14 @@ Approach: sums over owners are exact, and are made here. Peaks of groups are not
 
 from __future__ import annotations
 
-from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Dict, FrozenSet, List, NamedTuple, Optional, Sequence, Tuple
 
 from gdbext.analyse.profile.causes import causes_of
 from gdbext.analyse.profile.grouping import Grouping, Key, Member
 from gdbext.analyse.profile.growth import Ends, class_of, grown
 from gdbext.model.events import Stack
 from gdbext.model.profile import Oddity, Profile, Use
+from gdbext.model.record import replace
 from gdbext.model.reports.report import OddFree, Share, Site, SiteStack, UsageTotals
 
 
@@ -25,15 +26,16 @@ class Held(NamedTuple):
     finer: Tuple[int, ...]
 
 
-def totals_of(profile: Profile, invalid: bool = True) -> UsageTotals:
-    """Returns the totals. `invalid`: whether the log can tell which frees are invalid."""
+def totals_of(profile: Profile, untold: FrozenSet[str] = frozenset()) -> UsageTotals:
+    """Returns the totals. `untold` are the names of those that the log cannot tell."""
     one = profile.totals
     wrong = one.double_frees + one.interior_frees + one.unknown_frees
-    return UsageTotals(
+    totals = UsageTotals(
         one.allocations, one.frees, one.bytes_allocated, one.peak_bytes, one.at_peak_blocks, one.live_blocks,
-        one.live_bytes, one.temporary, wrong if invalid else None, one.failed, one.events, one.peak_seq,
-        one.peak_blocks, one.older, one.replaced,
+        one.live_bytes, one.temporary, wrong, one.failed, one.events, one.peak_seq, one.peak_blocks, one.older,
+        one.replaced,
     )  # fmt: skip
+    return replace(totals, **dict.fromkeys(untold, None))
 
 
 def sites_of(profile: Profile, grouping: Grouping, ends: Ends) -> Tuple[Site, ...]:

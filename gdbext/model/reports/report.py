@@ -21,26 +21,29 @@ class LogSource(Record):
     build_id: Optional[str]  # of the program that recorded
     complete: bool  # true if every event from the first on is there
     unread: int  # lines or records that make no sense
+    recognised_by: Optional[Said] = None  # what in another tool's log told its format
 
 
 class UsageTotals(Record):
-    """Sums over the events that pass the filters. A reallocation is a free and an allocation."""
+    """Sums over the events that pass the filters, None where the data cannot tell. A reallocation is a free and an
+    allocation.
+    """
 
-    allocations: int
-    frees: int
-    bytes_allocated: int
-    peak_bytes: int
-    peak_blocks: int  # live when there were the most bytes
-    live_blocks: int
+    allocations: Optional[int]
+    frees: Optional[int]
+    bytes_allocated: Optional[int]
+    peak_bytes: Optional[int]
+    peak_blocks: Optional[int]  # live when there were the most bytes
+    live_blocks: Optional[int]
     live_bytes: int
-    temporary: int  # blocks that were freed before anyone allocated again
-    invalid_frees: Optional[int]  # None if the data cannot tell
-    failed: int  # allocations that failed
+    temporary: Optional[int]  # blocks that were freed before anyone allocated again
+    invalid_frees: Optional[int]
+    failed: Optional[int]  # allocations that failed
     events: int
     peak_seq: Optional[int]  # number of the event that reached the peak
-    most_blocks: int  # live at any time
-    older: int  # frees of blocks that are not counted: older than the log, or left out by a filter
-    replaced: int  # allocations of addresses that were live
+    most_blocks: Optional[int]  # live at any time
+    older: Optional[int]  # frees of blocks that are not counted: older than the log, or left out by a filter
+    replaced: Optional[int]  # allocations of addresses that were live
 
 
 class SiteStack(Record):

@@ -8,6 +8,7 @@ SENTENCES = {
     "leak-grows": "{bytes:byte} more after {windows:window}, from {sites:site} that grew each time: {named}",
     "leak-none": "nothing: whatever was allocated was freed, {blocks:block}",
     "leak-nothing": "nothing was allocated",
+    "leak-none-listed": "no live block is listed",
     "leak-held": "{bytes:byte} in {blocks:block} are live at the end, most by {named}",
     "leak-untold": "{held}; whether they leak, growth between three marks or over a longer log would tell",
     "leak-not-growing": "{held}; no site grew in each of {windows:window}{once}",
@@ -17,6 +18,7 @@ SENTENCES = {
     "peak-at": " at seq {seq}",
     "peak-part": "{percent} % ({bytes:,}) by {site}",
     "peak-rest": ", and {sites:more site}",
+    "peak-untold": "the log has no peak: it lists what was live when it was written",
     "peak-none": "nothing was live at any time",
     # where fragmentation is
     "fragmentation-holes": (

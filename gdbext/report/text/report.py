@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import Callable, Dict, Iterator, Tuple
+from typing import Callable, Dict, Iterator, Optional, Tuple
 
 from gdbext.model.reports.report import Share, Site, UsageReport
 from gdbext.report.numbers import counted, size_words
@@ -36,10 +36,15 @@ def _totals(report: UsageReport) -> Iterator[str]:
     parts = [source.format, "" if source.file is None else source.file]
     runs = f", run {report.runs} of {report.runs}" if report.runs > 1 else ""
     yield f"log:           {' '.join(filter(None, parts))}{runs}, {'whole' if source.complete else 'not whole'}"
-    freed = f"{counted(totals.allocations, 'allocation')} of {size_words(totals.bytes_allocated)}, "
-    yield f"totals:        {freed}{counted(totals.frees, 'free')}, {totals.temporary:,} temporary"
-    yield f"live:          {counted(totals.live_bytes, 'byte')} in {counted(totals.live_blocks, 'block')} at the end"
-    yield f"peak:          {counted(totals.peak_bytes, 'byte')}, in {counted(totals.peak_blocks, 'block')}"
+    if source.recognised_by is not None:
+        yield f"recognised by: {words(source.recognised_by)}"
+    if totals.allocations is not None and totals.frees is not None:
+        made = f"{counted(totals.allocations, 'allocation')} of {size_words(totals.bytes_allocated or 0)}, "
+        temporary = "" if totals.temporary is None else f", {totals.temporary:,} temporary"
+        yield f"totals:        {made}{counted(totals.frees, 'free')}{temporary}"
+    yield f"live:          {counted(totals.live_bytes, 'byte')}{_in_blocks(' in', totals.live_blocks)} at the end"
+    if totals.peak_bytes is not None:
+        yield f"peak:          {counted(totals.peak_bytes, 'byte')}{_in_blocks(', in', totals.peak_blocks)}"
     wrong = [
         f"{totals.invalid_frees:,} wrong frees" if totals.invalid_frees else "",
         f"{totals.failed:,} failed allocations" if totals.failed else "",
@@ -49,6 +54,10 @@ def _totals(report: UsageReport) -> Iterator[str]:
         yield f"wrong:         {', '.join(filter(None, wrong))}"
     if report.assertion is not None:
         yield f"assertion:     {report.assertion}"
+
+
+def _in_blocks(before: str, blocks: Optional[int]) -> str:
+    return "" if blocks is None else f"{before} {counted(blocks, 'block')}"
 
 
 def _odd_frees(report: UsageReport) -> Iterator[str]:

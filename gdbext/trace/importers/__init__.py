@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Imports the logs of other tools, one file for each tool. They are loaded when a file must be recognised.
 
-Approach: an importer tells the calls of the allocator, one by one; they become a log of ours, so that all that works on
-a log works on them, in the same memory. A record that makes no sense becomes a row that makes none: both are counted.
+Approach: an importer tells what its log says, item by item: calls of the allocator, blocks of a listing, loaded files,
+names, marks. They become a log of ours, so that all that works on a log works on them, in the same memory. A record
+that makes no sense becomes a row that makes none: both are counted. What such a log cannot tell at all is in its
+`lacks`: totals that need it are null, and the report says so.
 To add a log (docs/how-to/add-a-foreign-log.md has an example): write a file with an IMPORTER, and add its name here.
 A log is as hostile as a heap: records that make no sense are passed over, and its bytes bound every loop.
 Rejected: a trace in memory of each log (it would have to fit).
@@ -11,10 +13,10 @@ Rejected: a trace in memory of each log (it would have to fit).
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import Callable, Iterable, Iterator, Mapping, NamedTuple, Optional, Tuple, Union
+from typing import Callable, FrozenSet, Iterable, Iterator, Mapping, NamedTuple, Optional, Pattern, Tuple, Union
 
 from gdbext.loading import load
-from gdbext.model.said import Said
+from gdbext.model.said import Said, said
 
 NAMES = (
     "py_malloc",
@@ -23,14 +25,72 @@ NAMES = (
 LONGEST_LINE = 1 << 16
 RISCV, XTENSA = 243, 94  # machines, as ELF numbers them
 
+# What a log may lack, with the sentence that says so, and the totals that nobody can know without it.
+ADDRESSES, CALLS, PEAK, COUNTS = "addresses", "calls", "peak", "counts"
+FREE_STACKS, TASKS, TIMES, WRONG_FREES = "free-stacks", "tasks", "times", "wrong-frees"
+LACKS: Mapping[str, Said] = MappingProxyType(
+    {
+        ADDRESSES: said("lacks-addresses"),
+        CALLS: said("lacks-calls"),
+        PEAK: said("lacks-peak"),
+        COUNTS: said("lacks-counts"),
+        FREE_STACKS: said("lacks-free-stacks"),
+        TASKS: said("lacks-tasks"),
+        TIMES: said("lacks-times"),
+        WRONG_FREES: said("lacks-wrong-frees"),
+    }
+)
+UNTOLD: Mapping[str, FrozenSet[str]] = MappingProxyType(
+    {
+        CALLS: frozenset(
+            ("allocations", "frees", "bytes_allocated", "temporary", "invalid_frees", "failed", "older", "replaced")
+        ),
+        PEAK: frozenset(("peak_bytes", "peak_blocks", "peak_seq", "most_blocks")),
+        COUNTS: frozenset(("live_blocks", "peak_blocks", "most_blocks")),
+        WRONG_FREES: frozenset(("invalid_frees", "replaced")),
+    }
+)
+
 
 class Call(NamedTuple):
-    """A block that was allocated, or with `freed` one that was freed. PCs are return addresses, the innermost first."""
+    """A block that was allocated, or with `freed` one that was freed. PCs are return addresses, the innermost first.
+
+    A `listed` block is one that a listing shows to be live: nobody saw its allocation.
+    """
 
     address: int
     size: int = 0
     stack: Tuple[int, ...] = ()
     freed: bool = False
+    listed: bool = False
+    task: Optional[str] = None
+    heap: Optional[str] = None  # its heap or kind of memory, as the log calls it
+    time: Optional[int] = None
+
+
+class Module(NamedTuple):
+    """A loaded file: PCs from its base on are its own, up to the next one's."""
+
+    base: int  # the distance of its addresses from those that it was linked for
+    path: str
+    build_id: str = ""
+
+
+class Named(NamedTuple):
+    """What the log itself says of a PC: function, file and line of each frame there, innermost (inlined) first."""
+
+    pc: int
+    frames: Tuple[Tuple[Optional[str], Optional[str], Optional[int]], ...]
+
+
+class Marked(NamedTuple):
+    """A mark, as of a checkpoint."""
+
+    name: str
+
+
+# None is a record that makes no sense, a sentence one of which there is more to say.
+Item = Union[Call, Module, Named, Marked, Said, None]
 
 
 class Importer(NamedTuple):
@@ -38,10 +98,13 @@ class Importer(NamedTuple):
 
     source: str  # the tool's name
     recognises: Callable[[bytes], bool]  # given the first bytes of a file, 4,096 of them or all
-    # Given the log's bytes in pieces, and the machine of the program as ELF numbers it, 0 if nobody knows. None is a
-    # record that makes no sense, a sentence one of which there is more to say.
-    calls: Callable[[Iterable[bytes], int], Iterator[Union[Call, Said, None]]]
+    # Given the log's bytes in pieces, and the machine of the program as ELF numbers it, 0 if nobody knows.
+    calls: Callable[[Iterable[bytes], int], Iterator[Item]]
     sentences: Mapping[str, str] = MappingProxyType({})  # those that it adds, by key
+    sign: Optional[Said] = None  # by what it is recognised
+    lacks: Tuple[str, ...] = ()
+    hz: int = 0  # units of its times a second; 0: it has none
+    line: Optional[Pattern[bytes]] = None  # of a log amid other text: what only it has, wherever in the file
 
 
 def importer_of(head: bytes) -> Optional[Importer]:
@@ -52,6 +115,11 @@ def importer_of(head: bytes) -> Optional[Importer]:
 def importers() -> Iterator[Importer]:
     """Yields every importer."""
     yield from (load(f"trace.importers.{name}", "IMPORTER") for name in NAMES)
+
+
+def untold(lacks: Iterable[str]) -> FrozenSet[str]:
+    """Returns the names of the totals that a log which lacks these cannot tell."""
+    return frozenset().union(*(UNTOLD.get(one, frozenset()) for one in lacks))
 
 
 def lines_of(chunks: Iterable[bytes]) -> Iterator[bytes]:

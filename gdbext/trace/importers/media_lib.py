@@ -12,10 +12,10 @@ Limits: no times, no tasks, no stacks of frees.
 from __future__ import annotations
 
 import struct
-from typing import Iterable, Iterator, Union
+from typing import Iterable, Iterator
 
-from gdbext.model.said import Said, said
-from gdbext.trace.importers import RISCV, Call, Importer
+from gdbext.model.said import said
+from gdbext.trace.importers import FREE_STACKS, RISCV, TASKS, TIMES, Call, Importer, Item
 
 _ALLOCATED, _FREED = ord("+"), ord("-")
 _FREE_BYTES, _ALLOCATION_BYTES = 6, 12
@@ -23,7 +23,7 @@ _MOST_FRAMES = 32  # the tool's own limit is 10
 _LONGEST = _ALLOCATION_BYTES + 4 * _MOST_FRAMES
 
 
-def calls_of(chunks: Iterable[bytes], machine: int) -> Iterator[Union[Call, Said, None]]:
+def calls_of(chunks: Iterable[bytes], machine: int) -> Iterator[Item]:
     """Yields the call of each record. What is cut off at the end is told with its place."""
     step = 4 if machine == RISCV else 3
     data, before, is_lost = b"", 0, False
@@ -81,5 +81,15 @@ def _calls(data: bytes, at: int, step: int) -> Iterator[Call]:
     yield Call(address, size, tuple([pc + step for pc in pcs if pc]))
 
 
-SENTENCES = {"media-lib-torn": "the log ends inside the record that begins at byte {place:,}: it was cut off there"}
-IMPORTER = Importer("media_lib_mem_trace", recognises, calls_of, SENTENCES)
+SENTENCES = {
+    "media-lib-sign": "records of + and - that follow each other",
+    "media-lib-torn": "the log ends inside the record that begins at byte {place:,}: it was cut off there",
+}
+IMPORTER = Importer(
+    "media_lib_mem_trace",
+    recognises,
+    calls_of,
+    SENTENCES,
+    sign=said("media-lib-sign"),
+    lacks=(FREE_STACKS, TASKS, TIMES),
+)

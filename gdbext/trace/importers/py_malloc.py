@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any, Dict, Iterable, Iterator, Union
+from typing import Any, Dict, Iterable, Iterator
 
-from gdbext.model.said import Said
-from gdbext.trace.importers import Call, Importer, lines_of
+from gdbext.model.said import said
+from gdbext.trace.importers import TASKS, TIMES, Call, Importer, Item, lines_of
 
 _FIRST = re.compile(rb'\s*\{\s*"op"\s*:\s*[123]\s*,\s*"p"\s*:')
 _MOST_FRAMES = 64
@@ -21,7 +21,7 @@ _HIGHEST = 1 << 64
 _ALLOCATED, _FREED, _REALLOCATED = 1, 2, 3
 
 
-def calls_of(chunks: Iterable[bytes], machine: int) -> Iterator[Union[Call, Said, None]]:
+def calls_of(chunks: Iterable[bytes], machine: int) -> Iterator[Item]:
     """Yields the calls of all lines."""
     for line in lines_of(chunks):
         try:
@@ -54,4 +54,12 @@ def _size(number: Any) -> int:
     return int(number)
 
 
-IMPORTER = Importer("py_malloc_trace", lambda head: _FIRST.match(head) is not None, calls_of)
+SENTENCES = {"py-malloc-sign": "lines of JSON that begin with op and p"}
+IMPORTER = Importer(
+    "py_malloc_trace",
+    lambda head: _FIRST.match(head) is not None,
+    calls_of,
+    SENTENCES,
+    sign=said("py-malloc-sign"),
+    lacks=(TASKS, TIMES),
+)
