@@ -25,6 +25,13 @@ class Entry(NamedTuple):
     length: int
 
 
+class Place(NamedTuple):
+    """Where in a dump something lies."""
+
+    offset: int
+    length: int
+
+
 class Contents(NamedTuple):
     """The bytes of a file, as far as the image has them."""
 
@@ -47,6 +54,7 @@ class FileSystem(NamedTuple):
 
     name: str  # spiffs, littlefs, fat or wl_fat
     mounted: Callable[[Bytes], Optional[Mounted]]  # None: the bytes are not of this kind
+    places: Callable[[Bytes], Iterator[Place]]  # where one lies in a dump without a partition table, by its own signs
 
 
 def file_systems() -> Iterator[FileSystem]:
