@@ -23,7 +23,10 @@ class Crash(Record):
 
     line: int  # number of the first line
     lines: Tuple[Line, ...]  # that may say why, in order: the first 512 of them; no register or memory dumps
-    before: Tuple[Line, ...] = ()  # the last lines before it: the reason often stands there
+    before: Tuple[Line, ...] = ()  # the last 64 lines before it, of the same start: the reason often stands there
+    start: int = 0  # how many starts of a device the text has shown before it
+    heaps: Tuple[Tuple[int, int], ...] = ()  # that this start has named (heap_init: At ... len ...): address, bytes
+    told: Tuple[Tuple[int, str], ...] = ()  # what a monitor's lines (--- 0x...: NAME at ...) call addresses, innermost
     chip: Optional[str] = None  # "esp32", "esp32c3" ...
     framework: Optional[str] = None  # "ESP-IDF 5.2.3", "Zephyr", "NuttX", "Arduino-ESP32" ...
     architecture: Optional[str] = None  # "riscv", "xtensa", "arm"
