@@ -181,11 +181,11 @@ class LogWriter:
         for table, space, number in names:
             name = table.get(number)
             if name is not None and self._is_new(space, number, name):
-                self._record(DEF_NAME, number, name[1].encode()[:LONGEST_TEXT], heap=name[0])
+                self._record(DEF_NAME, number, _bytes_of(name[1]), heap=name[0])
         heap = told.heaps.get(event.heap)
         if heap is not None and self._is_new(NAME_HEAP, event.heap, heap):
             facts = struct.pack(self._layout.mark + "2I", *heap[1:])
-            self._record(DEF_NAME, event.heap, facts + heap[0].encode()[:LONGEST_TEXT], heap=NAME_HEAP)
+            self._record(DEF_NAME, event.heap, facts + _bytes_of(heap[0]), heap=NAME_HEAP)
         self._define_rest(told)
 
     def _is_new(self, kind: int, number: int, meaning: object) -> bool:
@@ -203,12 +203,12 @@ class LogWriter:
         if told.failure is not None and told.failure != self._failure:
             self._flush()
             self._failure = told.failure
-            function, text = (part.encode()[:LONGEST_TEXT] for part in told.failure)
+            function, text = map(_bytes_of, told.failure)
             self._record(FAILURE, 0, function + b"\0" + text)
         for base, build_id, path in told.modules[self._modules :]:
             self._flush()
             name = bytes.fromhex(build_id)
-            self._record(DEF_MODULE, base, bytes([len(name)]) + name + path.encode()[:LONGEST_TEXT])
+            self._record(DEF_MODULE, base, bytes([len(name)]) + name + _bytes_of(path))
         self._modules = len(told.modules)
         if told.counts != self._counts:
             self._counts = told.counts
@@ -218,6 +218,11 @@ class LogWriter:
         layout = self._layout
         self._out += layout.words.pack(number, layout.word_of(len(payload), heap), 0, kind)
         self._out += payload + bytes(-len(payload) % layout.size)
+
+
+def _bytes_of(text: str) -> bytes:
+    """Returns a name or path as it is written. What is no text, such as a lone surrogate, becomes a question mark."""
+    return text.encode("utf-8", "replace")[:LONGEST_TEXT]
 
 
 def _header_bytes(mark: str, widths: Widths, more: Dict[str, object]) -> bytes:

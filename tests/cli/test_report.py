@@ -70,6 +70,7 @@ def test_what_a_log_says(log: Path) -> None:
     assert report["timeline"]["unit"] == "time" and report["timeline"]["hz"] == 1000
     assert report["source"] == {
         "format": "memtrace", "file": str(log), "build_id": None, "complete": True, "unread": 0,
+        "recognised_by": None,
     }  # fmt: skip
 
 

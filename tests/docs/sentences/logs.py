@@ -109,7 +109,6 @@ RECIPES: dict[str, Callable[[], Any]] = {
     "a log that lacks something": of_file(lossy(), "leaks"),
     "regions that are not in order": unsorted,
     "many events of a log": few_events,
-    "a torn TRACE.LOG": of_file(b"+\0\0\0" + bytes([0, 0, 0, 32, 8, 0, 0, 0]) + b"-\0", "leaks"),
     "a cut zstd file": lambda: of_file(packed_log(zstandard.compress)[:-5], "leaks")(),
     "a torn flash partition": lambda: carried(torn_flash),
     "a broken frame": lambda: carried(broken_line),

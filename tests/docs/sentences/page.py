@@ -16,13 +16,14 @@ from gdbext.heap.registry import FAMILIES
 from gdbext.loading import load
 from gdbext.report.sentences import BLANK
 from gdbext.trace.importers import NAMES, importers
-from tests.docs.sentences import commands, freertos, given, in_gdb, logs, profiles, targets, tlsf, traces
+from tests.docs.sentences import commands, freertos, given, imported, in_gdb, logs, profiles, targets, tlsf, traces
 from tests.docs.sentences.harvest import Example, harvest
 
 NAME = "sentences.md"
 RECIPES: Mapping[str, Callable[[], Any]] = {
     **tlsf.RECIPES, **freertos.RECIPES, **traces.RECIPES, **given.RECIPES,
     **commands.RECIPES, **targets.RECIPES, **in_gdb.RECIPES, **logs.RECIPES, **profiles.RECIPES,
+    **imported.RECIPES,
 }  # fmt: skip
 TITLES = {
     "heap.sentences": "Of every heap",
@@ -48,6 +49,7 @@ PLACES = {
     "ControlReport.text": "answer",
     "Conclusion.text": "answer",
     "Site.looks_like": "looks like",
+    "LogSource.recognised_by": "recognised by",
 }
 ELSEWHERE = "not checked"  # in `skipped`, or in the line that says why a command could not
 HEAD = """\
