@@ -131,10 +131,11 @@ class LogProfile:
     def _profiled(self, profile: Profile) -> Profiled:
         opened, told = self._log.opened, _build_id(self._scan)
         totals, remarks = profile.totals, tuple(Skipped("log", remark) for remark in opened.remarks())
+        notes = tuple(Skipped("log", note) for note in opened.beside.notes)
         lacks = tuple(Skipped("log", lack) for lack in opened.lacks)
         whole = not (totals.lost or totals.unread or remarks)
         symbols = self._symbols.problems if self._symbols.has_names else (said("profile-no-names"),)
-        skipped = (*remarks, *lacks, *(Skipped("symbols", why) for why in symbols), *missing(profile))
+        skipped = (*remarks, *notes, *lacks, *(Skipped("symbols", why) for why in symbols), *missing(profile))
         return Profiled(
             profile,
             self._grouping,
@@ -143,6 +144,7 @@ class LogProfile:
             None if self._scan.header is None else self._scan.header.tick_hz or None,
             (info_of(opened.format, profile, self._wish), skipped, self._cost(), self._symbols.build_id or told),
             opened.untold,
+            tuple(opened.beside.wrong_frees),
         )
 
     def _cost(self) -> Cost:

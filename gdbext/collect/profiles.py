@@ -15,6 +15,7 @@ from gdbext.model.reports.base import Cost, Skipped
 from gdbext.model.reports.report import LogSource
 from gdbext.model.said import said
 from gdbext.target.log import Run
+from gdbext.trace.importers import WrongFree
 from gdbext.trace.log_definitions import NAME_CONTEXT, NAME_MARK, NAME_TAG
 from gdbext.trace.replay import Moment, Wish
 
@@ -29,6 +30,7 @@ class Profiled(NamedTuple):
     hz: Optional[int]  # units of time a second
     closing: Tuple[Optional[TraceInfo], Tuple[Skipped, ...], Cost, Optional[str]]  # the fields of every report
     untold: FrozenSet[str] = frozenset()  # totals that the log cannot tell
+    wrong_frees: Sequence[WrongFree] = ()  # that the tool itself has found
 
 
 class _HasHeaps(Protocol):

@@ -62,7 +62,7 @@ def start(options: Namespace, _: List[str]) -> int:
     lost = f", {conversion.lost:,} lost" if conversion.lost else ""
     unread = f", {counted(conversion.unread, 'record')} not understood" if conversion.unread else ""
     lines = [f"{options.out}: {counted(conversion.events, 'event')}{lost}{unread}, {size_words(size)}"]
-    put(text_of([*lines, *map(words, opened.remarks())]), sys.stdout)
+    put(text_of([*lines, *map(words, (*opened.remarks(), *opened.beside.notes))]), sys.stdout)
     return 0
 
 

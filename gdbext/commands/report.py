@@ -62,7 +62,7 @@ def analyse(found: Profiled, options: Namespace) -> UsageReport:
     """Makes the report."""
     profile, grouping = found.profile, found.grouping
     ends = ends_of(profile)
-    sites, totals = sites_of(profile, grouping, ends), totals_of(profile, found.untold)
+    sites, totals = sites_of(profile, grouping, ends), totals_of(profile, found.untold, found.wrong_frees)
     holes = None if found.live is None else holes_of(profile.owners, found.live)
     pin = None if not holes else _site_of(found, sites, holes[0].pin)
     failure = profile.failure
@@ -81,7 +81,7 @@ def analyse(found: Profiled, options: Namespace) -> UsageReport:
         marks=tuple(_mark(profile, mark) for mark in profile.marks),
         marks_left=profile.marks_left,
         windows=_windows(profile, ends),
-        odd_frees=odd_frees_of(profile, grouping),
+        odd_frees=odd_frees_of(profile, grouping, found.wrong_frees),
         assertion=None if failure is None else f"{failure[3]} in {failure[2]}, line {failure[1]}, seq {failure[0]}",
         runs=profile.runs,
         sections=tuple(name for name, _ in _SECTIONS if getattr(options, name)) or ("tree",),

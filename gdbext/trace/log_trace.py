@@ -41,7 +41,7 @@ def trace_of(log: OpenedLog, wish: Wish) -> Trace:
         assertion = Assertion(message_of(text), function, seq)
     heaps = {number: HeapName(name, MEMORIES[memory], more) for number, (name, memory, more) in profile.heaps.items()}
     info = info_of(log.format, profile, wish)
-    problems = (*log.remarks(), *log.lacks, *_lacks(profile))
+    problems = (*log.remarks(), *log.beside.notes, *log.lacks, *_lacks(profile))
     return Trace(
         info,
         events,

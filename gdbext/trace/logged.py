@@ -3,11 +3,11 @@
 
 from __future__ import annotations
 
-from typing import Dict, Iterable, Iterator, List, Optional, Sequence, Tuple
+from typing import Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 from gdbext.model.events import Frame, Stack
 from gdbext.model.said import Said, Text
-from gdbext.trace.importers import Call, Item, Marked, Module, Named
+from gdbext.trace.importers import Call, Item, Marked, Module, Named, Remark, WrongFree
 from gdbext.trace.log_definitions import (
     MOST_FRAMES,
     MOST_HEAPS,
@@ -26,19 +26,30 @@ _HIGHEST = 1 << 64
 _FIRST_CONTEXT = 16  # smaller numbers mean something in logs of ours
 
 
-def logged(
-    items: Iterable[Item], hz: int, modules: Sequence[Module], remarks: List[Text], named: Dict[int, Stack]
-) -> Iterator[bytes]:
+class Beside(NamedTuple):
+    """What an importer tells beside the events. It grows while the log is written."""
+
+    losses: List[Text]  # what is missing
+    notes: List[Text]  # what else there is to say
+    named: Dict[int, Stack]  # what the log itself says of PCs
+    wrong_frees: List[WrongFree]  # those that the tool itself has found
+
+
+def logged(items: Iterable[Item], hz: int, modules: Sequence[Module], beside: Beside) -> Iterator[bytes]:
     """Yields the bytes of a log with these items, and these modules. Numbers follow each other.
 
-    Adds what there is to say to `remarks`, and the frames of PCs that the log names itself to `named`, before the
-    piece that has them.
+    Adds to `beside` what such a log has no place for: the frames of PCs before the piece that has them.
     """
-    written = _Logged(hz, modules, named)
+    written = _Logged(hz, modules, beside.named)
     for item in items:
-        if isinstance(item, Said):
-            remarks.append(item)
-        written.take(item)
+        if isinstance(item, Remark):
+            (beside.losses if item.is_loss else beside.notes).append(item.text)
+        elif isinstance(item, WrongFree):
+            beside.wrong_frees.append(item)
+        else:
+            if isinstance(item, Said):
+                beside.losses.append(item)
+            written.take(item)
         if len(written.writer) >= _PIECE_BYTES:
             yield written.writer.taken()
     written.writer.end(written.told)

@@ -10,16 +10,15 @@ Rejected: a reader for each kind of log in each command.
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Dict, FrozenSet, Iterator, List, Optional, Sequence, Tuple, Union
+from typing import FrozenSet, Iterator, Optional, Sequence, Tuple, Union
 
-from gdbext.model.events import Stack
 from gdbext.model.said import Said, Text, Trouble, said
 from gdbext.source.log_carriers import CarriedLog, log_carried_by
 from gdbext.source.log_file import LogFile, open_log
 from gdbext.trace.format import FLAG_LOG, HEADER_OFFSETS, MAGIC, REQUIRED_UNSORTED, Header, parse_header
 from gdbext.trace.importers import LACKS, Importer, Module, importer_of, untold
 from gdbext.trace.log_regions import sorted_regions
-from gdbext.trace.logged import logged
+from gdbext.trace.logged import Beside, logged
 
 OURS = "memtrace"
 
@@ -38,12 +37,11 @@ class OpenedLog:
         from elsewhere.
         """
         self._file, self._importer, self._machine, self._modules = file, importer, machine, modules
-        self._remarks: List[Text] = []
+        self.beside = Beside([], [], {}, [])  # what another tool tells; it grows as chunks are taken
         self.path = file.path
         self.format = OURS if importer is None else importer.source
         self.sign = None if importer is None else importer.sign
         self._lacks = () if importer is None else importer.lacks
-        self.named: Dict[int, Stack] = {}  # what the log itself says of PCs; it grows as chunks are taken
 
     @cached_property
     def header(self) -> Optional[Header]:
@@ -55,7 +53,7 @@ class OpenedLog:
         file = self._file
         if self._importer is not None:
             items = self._importer.calls(file.chunks(), self._machine)
-            return logged(items, self._importer.hz, self._modules, self._remarks, self.named)
+            return logged(items, self._importer.hz, self._modules, self.beside)
         if self.header is None or not self.header.required & REQUIRED_UNSORTED:
             return file.chunks()
         if isinstance(file, CarriedLog) or not file.can_seek:
@@ -89,8 +87,8 @@ class OpenedLog:
         return untold(self._lacks)
 
     def remarks(self) -> Tuple[Text, ...]:
-        """Returns what there is to say of the file. It is complete when all chunks were taken."""
-        return (*self._file.remarks, *self._remarks)
+        """Returns what the file lacks. It is complete when all chunks were taken."""
+        return (*self._file.remarks, *self.beside.losses)
 
 
 def log_in(file: LogFile, machine: int = 0, modules: Sequence[Module] = ()) -> Optional[OpenedLog]:

@@ -35,6 +35,7 @@ _LACKS = {
     "lacks-calls": "the log lists what was live: what was allocated and freed before is not in it",
     "lacks-peak": "the log has no peak",
     "lacks-counts": "the log does not count blocks",
+    "lacks-stacks": "the log does not tell who allocated: its blocks have no stacks",
     "lacks-free-stacks": "the log does not tell who freed: frees have no stacks",
     "lacks-tasks": "the log does not tell which task or thread it was",
     "lacks-times": "the log has no times: its own order of events stands for them",

@@ -114,7 +114,11 @@ class Grouping:
 
     def named(self, owner: Owner, pcs: Tuple[int, ...]) -> Tuple[Optional[str], Stack]:
         """Returns the task and the frames of an owner that need not have been counted, such as that of a free."""
-        return self._names.task(owner.context), from_site(self._frames(pcs), self._skip)
+        return self._names.task(owner.context), self.frames_of(pcs)
+
+    def frames_of(self, pcs: Tuple[int, ...]) -> Stack:
+        """Returns the frames of a stack from its site on."""
+        return from_site(self._frames(pcs), self._skip)
 
     def _is_wanted(self, owner: Owner, member: Member) -> bool:
         wanted = self._wanted

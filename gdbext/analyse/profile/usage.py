@@ -15,6 +15,7 @@ from gdbext.model.events import Stack
 from gdbext.model.profile import Oddity, Profile, Use
 from gdbext.model.record import replace
 from gdbext.model.reports.report import OddFree, Share, Site, SiteStack, UsageTotals
+from gdbext.trace.importers import WrongFree
 
 
 class Held(NamedTuple):
@@ -26,8 +27,12 @@ class Held(NamedTuple):
     finer: Tuple[int, ...]
 
 
-def totals_of(profile: Profile, untold: FrozenSet[str] = frozenset()) -> UsageTotals:
-    """Returns the totals. `untold` are the names of those that the log cannot tell."""
+def totals_of(
+    profile: Profile, untold: FrozenSet[str] = frozenset(), wrong_frees: Sequence[WrongFree] = ()
+) -> UsageTotals:
+    """Returns the totals. `untold` are the names of those that the log cannot tell. Wrong frees that its tool has found
+    count where it tells of them alone.
+    """
     one = profile.totals
     wrong = one.double_frees + one.interior_frees + one.unknown_frees
     totals = UsageTotals(
@@ -35,7 +40,9 @@ def totals_of(profile: Profile, untold: FrozenSet[str] = frozenset()) -> UsageTo
         one.live_bytes, one.temporary, wrong, one.failed, one.events, one.peak_seq, one.peak_blocks, one.older,
         one.replaced,
     )  # fmt: skip
-    return replace(totals, **dict.fromkeys(untold, None))
+    totals = replace(totals, **dict.fromkeys(untold, None))
+    found = sum(free.kind != "null" for free in wrong_frees)
+    return replace(totals, invalid_frees=found + (totals.invalid_frees or 0)) if found else totals
 
 
 def sites_of(profile: Profile, grouping: Grouping, ends: Ends) -> Tuple[Site, ...]:
@@ -114,9 +121,12 @@ def shares_of(profile: Profile, grouping: Grouping, kind: str) -> Tuple[Share, .
     return tuple(sorted(found, key=lambda share: (-share.peak_bytes, share.name)))
 
 
-def odd_frees_of(profile: Profile, grouping: Grouping) -> Tuple[OddFree, ...]:
-    """Returns the wrong frees with their names."""
-    return tuple(_odd_free(profile, grouping, oddity) for oddity in profile.oddities)
+def odd_frees_of(profile: Profile, grouping: Grouping, wrong_frees: Sequence[WrongFree] = ()) -> Tuple[OddFree, ...]:
+    """Returns the wrong frees with their names: those that the log's own tool has found, then those that were found
+    here.
+    """
+    told = [OddFree(one.kind, None, None, one.task, grouping.frames_of(one.stack), ()) for one in wrong_frees]
+    return (*told, *(_odd_free(profile, grouping, oddity) for oddity in profile.oddities))
 
 
 def _odd_free(profile: Profile, grouping: Grouping, oddity: Oddity) -> OddFree:

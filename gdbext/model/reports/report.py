@@ -127,9 +127,9 @@ class Conclusion(Record):
 class OddFree(Record):
     """A free that cannot be right, or an allocation of what is live."""
 
-    kind: str  # "double", "interior", "unknown" or "replaced"
-    seq: int
-    address: int
+    kind: str  # "double", "interior", "unknown" or "replaced"; "null": free(NULL), of a tool that reports it
+    seq: Optional[int]  # None as for `address`
+    address: Optional[int]  # None: the log's own tool has found the free, and does not tell
     task: Optional[str]
     frames: Stack  # of the free
     allocated: Stack  # of the block that it is about; empty if that is not known

@@ -65,7 +65,8 @@ def _odd_frees(report: UsageReport) -> Iterator[str]:
         told = "allocated while it was live" if odd.kind == "replaced" else f"{odd.kind} free"
         who = f"{odd.task}: " if odd.task else ""
         by = f"; allocated by {stack_words(odd.allocated)}" if odd.allocated else ""
-        yield f"  {told} of {odd.address:#x} at seq {odd.seq}: {who}{stack_words(odd.frames, odd.seq)}{by}"
+        where = "" if odd.address is None else f" of {odd.address:#x} at seq {odd.seq}"
+        yield f"  {told}{where}: {who}{stack_words(odd.frames, 0)}{by}"
     yield from _left(report, len(report.odd_frees))
 
 

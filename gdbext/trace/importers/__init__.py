@@ -26,7 +26,7 @@ LONGEST_LINE = 1 << 16
 RISCV, XTENSA = 243, 94  # machines, as ELF numbers them
 
 # What a log may lack, with the sentence that says so, and the totals that nobody can know without it.
-ADDRESSES, CALLS, PEAK, COUNTS = "addresses", "calls", "peak", "counts"
+ADDRESSES, CALLS, PEAK, COUNTS, STACKS = "addresses", "calls", "peak", "counts", "stacks"
 FREE_STACKS, TASKS, TIMES, WRONG_FREES = "free-stacks", "tasks", "times", "wrong-frees"
 LACKS: Mapping[str, Said] = MappingProxyType(
     {
@@ -34,6 +34,7 @@ LACKS: Mapping[str, Said] = MappingProxyType(
         CALLS: said("lacks-calls"),
         PEAK: said("lacks-peak"),
         COUNTS: said("lacks-counts"),
+        STACKS: said("lacks-stacks"),
         FREE_STACKS: said("lacks-free-stacks"),
         TASKS: said("lacks-tasks"),
         TIMES: said("lacks-times"),
@@ -89,8 +90,23 @@ class Marked(NamedTuple):
     name: str
 
 
+class WrongFree(NamedTuple):
+    """A wrong free that the tool itself has found, or with the kind "null" a free(NULL) that it reports."""
+
+    kind: str  # "double" or "null"
+    stack: Tuple[int, ...]
+    task: Optional[str] = None
+
+
+class Remark(NamedTuple):
+    """A sentence to say of the log, beside its records. With `is_loss` it says that something is missing."""
+
+    text: Said
+    is_loss: bool = False
+
+
 # None is a record that makes no sense, a sentence one of which there is more to say.
-Item = Union[Call, Module, Named, Marked, Said, None]
+Item = Union[Call, Module, Named, Marked, WrongFree, Remark, Said, None]
 
 
 class Importer(NamedTuple):
