@@ -35,6 +35,7 @@ class Crash(Record):
     registers: Tuple[Tuple[str, int], ...] = ()
     pc: Optional[int] = None  # where it stopped: the address itself, not a return address
     backtrace: Tuple[int, ...] = ()  # as return addresses, innermost first: the call is at the byte before
+    is_corrupted: bool = False  # the text itself says so of its backtrace: |<-CORRUPTED
     stack: Tuple[Tuple[int, bytes], ...] = ()  # pieces of memory that the text shows: address, bytes
     elf_sha256: Optional[str] = None  # as far as the text has it
     build_id: Optional[str] = None
