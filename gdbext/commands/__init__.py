@@ -24,6 +24,7 @@ NAMES = (
     "tree",
     "diff",
     "convert",
+    "extract",
     "status",
     "watch",
     "save",

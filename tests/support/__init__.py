@@ -11,6 +11,7 @@ damages     seeded damage to intact heaps, and what a report must say of it
 heap_oracle what every image of a sound heap obeys, said a second time
 core        writes ELF core files
 elf_ids     build-ids and return addresses, by binutils
+flash_cases flash images with their truth
 ring, log   build rings and logs from the format's document alone
 selection   which tests are quick and which are long
 barred      what a quick test is refused

@@ -37,6 +37,7 @@ ROOMS = (
     "heap.sentences",
     "trace.sentences",
     "kernel.sentences",
+    "flash.sentences",
 )
 UNKNOWN = "?"
 BLANK = re.compile(r"\{(\w+)(?::([^{}]*))?\}")

@@ -16,14 +16,26 @@ from gdbext.heap.registry import FAMILIES
 from gdbext.loading import load
 from gdbext.report.sentences import BLANK
 from gdbext.trace.importers import NAMES, importers
-from tests.docs.sentences import commands, freertos, given, imported, in_gdb, logs, profiles, targets, tlsf, traces
+from tests.docs.sentences import (
+    commands,
+    flash_images,
+    freertos,
+    given,
+    imported,
+    in_gdb,
+    logs,
+    profiles,
+    targets,
+    tlsf,
+    traces,
+)
 from tests.docs.sentences.harvest import Example, harvest
 
 NAME = "sentences.md"
 RECIPES: Mapping[str, Callable[[], Any]] = {
     **tlsf.RECIPES, **freertos.RECIPES, **traces.RECIPES, **given.RECIPES,
     **commands.RECIPES, **targets.RECIPES, **in_gdb.RECIPES, **logs.RECIPES, **profiles.RECIPES,
-    **imported.RECIPES,
+    **imported.RECIPES, **flash_images.RECIPES,
 }  # fmt: skip
 TITLES = {
     "heap.sentences": "Of every heap",
@@ -34,6 +46,7 @@ TITLES = {
     "report.sentences.targets": "Of a target's parts: program, link, debugger, core",
     "report.sentences.profile": "Of what leaks, what a peak is made of, what stays",
     "source.sentences": "Of memory and files that could not be read in full",
+    "flash.sentences": "Of files in flash that are not whole",
 }
 PLACES = {
     "Finding.text (damage)": "finding",

@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: Apache-2.0
+"""memtrace extract, in the shell: Take a file or a partition out of a flash image, or list what is in it.
+
+Approach: what the image does not have is not made up. A file whose end is lost is written as far as it is there, and
+the exit status is 1; if nothing of it is there, nothing is written, and it is 2.
+Limits: without --path a partition is taken as it is, with all its bytes.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from argparse import Namespace
+from typing import Any, Dict, Iterator, List, Sequence, Tuple
+
+from gdbext.commands.command import Argument, Tool
+from gdbext.flash import Contents
+from gdbext.flash.image import Area, areas_of
+from gdbext.model.errors import UserError
+from gdbext.model.said import Trouble
+from gdbext.report.numbers import counted
+from gdbext.report.printable import put, say, text_of
+from gdbext.report.sentences import words
+from gdbext.source.files import FileError, load_file
+from gdbext.source.replace import ANY_FILE, NEW_FILES, place_of, write_file
+
+_ARGUMENTS = (
+    Argument("image", "a whole flash, or one partition; gzip or plain", {"metavar": "IMAGE"}),
+    Argument("--partition", "look in this partition only; without --path: take the whole of it", {"metavar": "NAME"}),
+    Argument("--path", "take this file", {"metavar": "FILE"}),
+    Argument("--output", "write what is taken to OUT", {"metavar": "OUT"}),
+    Argument("--overwrite", "replace OUT if it is there", {"action": "store_true"}),
+    Argument("--list", "list the partitions and their files", {"action": "store_true"}),
+    Argument("--json", "with --list: as JSON", {"action": "store_true"}),
+)
+_MOST_NAMED = 12  # names in a refusal
+_WHOLE, _PARTLY = 0, 1
+
+
+def start(options: Namespace, _: List[str]) -> int:
+    """Lists, or writes the file. UserError says why it cannot."""
+    if bool(options.output) == options.list:
+        raise UserError("give either --list, or --output OUT to take something out; see `memtrace extract --help`")
+    try:
+        areas = areas_of(load_file(options.image).data)
+        if options.list:
+            put(json.dumps(_told(areas), indent=1) if options.json else text_of(_lines(areas)), sys.stdout)
+            return _WHOLE
+        return _write(_taken(areas, options), options)
+    except Trouble as problem:
+        raise UserError(f"{options.path}: {words(problem.why)}") from None
+    except FileError as problem:
+        raise UserError(str(problem)) from None
+
+
+def _write(found: Contents, options: Namespace) -> int:
+    """Writes what was found. Returns the exit status."""
+    if found.missing is not None and not found.data:
+        raise UserError(f"nothing can be taken out: {words(found.missing)}")
+    policy = ANY_FILE if options.overwrite else NEW_FILES
+    try:
+        write_file(place_of(options.output, policy), found.data, policy)
+    except OSError as problem:
+        raise UserError(f"{options.output} cannot be written: {problem.strerror or problem}") from None
+    if found.missing is None:
+        return _WHOLE
+    say(words(found.missing))
+    return _PARTLY
+
+
+def _taken(areas: Sequence[Area], options: Namespace) -> Contents:
+    """Returns the file or the partition that the options name."""
+    chosen = [area for area in areas if options.partition in (None, area.name)]
+    if not chosen:
+        raise UserError(f"no partition {options.partition}: there is {_some([area.name for area in areas])}")
+    if options.path is not None:
+        return _file(chosen, options.path)
+    if options.partition is None or len(chosen) > 1:
+        raise UserError("say what to take: --path FILE, or --partition NAME; --list lists both")
+    return chosen[0].contents()
+
+
+def _file(areas: Sequence[Area], path: str) -> Contents:
+    """Returns the file of this path, which only one of the partitions may have."""
+    tried = ((area, None if area.files is None else area.files.contents(path)) for area in areas)
+    found = [(area.name, contents) for area, contents in tried if contents is not None]
+    if not found:
+        raise UserError(f"no file {path}: {_why_not(areas)}")
+    if len(found) > 1:
+        raise UserError(f"{path} is in {_some([name for name, _ in found])}: --partition says which is meant")
+    return found[0][1]
+
+
+def _why_not(areas: Sequence[Area]) -> str:
+    paths = [entry.path for area in areas if area.files is not None for entry in area.files.entries()]
+    if paths:
+        return f"there is {_some(paths)}"
+    cut = [area for area in areas if len(area.data) < area.size]
+    if cut:
+        return f"the image ends before partition {cut[0].name} does"
+    return "nothing here is a file system that memtrace knows" if all(area.files is None for area in areas) else "none"
+
+
+def _some(names: Sequence[str]) -> str:
+    more = len(names) - _MOST_NAMED
+    return ", ".join(names[:_MOST_NAMED]) + (f" and {more:,} more" if more > 0 else "")
+
+
+def _told(areas: Sequence[Area]) -> Dict[str, Any]:
+    return {
+        "partitions": [
+            {
+                "name": area.name,
+                "offset": area.offset,
+                "size": area.size,
+                "filesystem": area.kind,
+                "files": [{"path": path, "length": length} for path, length in _entries(area)],
+            }
+            for area in areas
+        ]
+    }
+
+
+def _entries(area: Area) -> Sequence[Tuple[str, int]]:
+    return () if area.files is None else [(entry.path, entry.length) for entry in area.files.entries()]
+
+
+def _lines(areas: Sequence[Area]) -> Iterator[str]:
+    """Yields a line for each partition, and one for each of its files."""
+    width = max(len(area.name) for area in areas)
+    for area in areas:
+        files = counted(len(_entries(area)), "file") if area.files is not None else ""
+        line = f"{area.name:<{width}}  {area.offset:#10x}  {area.size:>13,} bytes  {area.kind or '':<8}  {files}"
+        yield line.rstrip()
+        yield from (f"  {length:>13,}  {path}" for path, length in _entries(area))
+
+
+COMMAND = Tool(__name__, __doc__, _ARGUMENTS, start)
