@@ -17,6 +17,7 @@ from itertools import islice
 from typing import Any, Iterator, Optional, Set, Tuple
 
 from gdbext.collect.profiles import LogNames, Profiled, check_marks, grouping_of, missing, wish_of
+from gdbext.model.errors import UserError
 from gdbext.model.events import Stack
 from gdbext.model.profile import Profile
 from gdbext.model.reports.base import Cost, Skipped
@@ -130,6 +131,9 @@ class LogProfile:
 
     def _profiled(self, profile: Profile) -> Profiled:
         opened, told = self._log.opened, _build_id(self._scan)
+        if opened.beside.sums:
+            self._refuse_moments()
+            profile = opened.beside.sums.of(profile, self._grouping.numbers_of)
         totals, remarks = profile.totals, tuple(Skipped("log", remark) for remark in opened.remarks())
         notes = tuple(Skipped("log", note) for note in opened.beside.notes)
         lacks = tuple(Skipped("log", lack) for lack in opened.lacks)
@@ -139,13 +143,22 @@ class LogProfile:
         return Profiled(
             profile,
             self._grouping,
-            self._replay.live() if totals.live_blocks <= _MOST_LIVE else None,
+            () if not opened.has_addresses else self._replay.live() if totals.live_blocks <= _MOST_LIVE else None,
             LogSource(opened.format, opened.path, told, whole, totals.unread, opened.sign),
             None if self._scan.header is None else self._scan.header.tick_hz or None,
             (info_of(opened.format, profile, self._wish), skipped, self._cost(), self._symbols.build_id or told),
             opened.untold,
             tuple(opened.beside.wrong_frees),
+            opened.beside.sums.unit,
         )
+
+    def _refuse_moments(self) -> None:
+        """Raises UserError if the options choose among events, of a log that has none."""
+        wish = self._wish
+        if wish.since or wish.until or wish.least or wish.most is not None:
+            raise UserError(
+                f"{self._log.opened.path} has sums in place of calls: --since, --until, --at and --size cannot choose"
+            )
 
     def _cost(self) -> Cost:
         return Cost(self._bytes, self._reads, time.monotonic() - self._began)

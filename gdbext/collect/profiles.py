@@ -31,6 +31,7 @@ class Profiled(NamedTuple):
     closing: Tuple[Optional[TraceInfo], Tuple[Skipped, ...], Cost, Optional[str]]  # the fields of every report
     untold: FrozenSet[str] = frozenset()  # totals that the log cannot tell
     wrong_frees: Sequence[WrongFree] = ()  # that the tool itself has found
+    unit: str = ""  # of its times, where they are no parts of a second
 
 
 class _HasHeaps(Protocol):

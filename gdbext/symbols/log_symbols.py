@@ -38,7 +38,9 @@ class LogSymbols:
     def problems(self) -> Tuple[Said, ...]:
         """Why there are no names, or only poor ones."""
         asked: Union[Modules, Outside, None] = self._modules or self._program
-        return () if asked is None or asked.problem is None else (asked.problem,)
+        if asked is None or asked.problem is None or (self._known and self._known.keys() <= self.named.keys()):
+            return ()
+        return (asked.problem,)
 
     @property
     def has_names(self) -> bool:
@@ -69,12 +71,14 @@ class LogSymbols:
         return tuple(chain.from_iterable(map(self._frames_at, pcs)))
 
     def _frames_at(self, pc: int) -> Stack:
-        """Returns what is known of an address: the log's own words if they have a line or nobody knows more."""
+        """Returns what is known of an address: the log's own words, if nobody knows the line or the file's folder."""
         found, told = self._known.get(pc), self.named.get(pc)
         if told is None:
             return found or (Frame(pc),)
-        knows_more = found is not None and found[0].line is not None and told[0].line is None
-        return found if found is not None and knows_more else told
+        if found is None or found[0].line is None or found[0].file is None:
+            return told
+        is_same = found[0].file.rpartition("/")[2] == told[0].file
+        return found if told[0].line is None or is_same else told
 
     def library(self, pc: int) -> Optional[str]:
         """Returns the name of the loaded file that an address is in; None if the log does not tell."""

@@ -24,6 +24,7 @@ from gdbext.symbols.debug_files import by_build_id
 from gdbext.symbols.elf_head import head_of
 from gdbext.symbols.outside import Outside
 
+_LIBRARY = ".so"
 _MOST_NAMED = 8  # of the files that were not found
 
 
@@ -82,7 +83,7 @@ class Modules:
                 found.update({pc: (Frame(pc),) for pc in inside})
                 continue
             file = self._file_of(module)
-            if file is None:
+            if file is None and module.path[:1] != "[":  # such as the system's own page, which is no file
                 self._missing[module.name] = None
             stacks = {pc: (Frame(pc),) for pc in inside} if file is None else file.frames_of(inside)
             found.update({pc: _named(stack, module) for pc, stack in stacks.items()})
@@ -110,10 +111,19 @@ class Modules:
             self._files[module] = file
         return self._files[module]
 
+    def _may_be(self, program: str, module: Module) -> bool:
+        """Tells whether a program that the user names may be this file, of which the log tells only its path: by its
+        name, with or without an ending, or as there is no other that is no library.
+        """
+        name, mains = os.path.basename(program), {one.path for one in self._modules if _is_program(one)}
+        if module.name in (name, os.path.splitext(name)[0]):
+            return True
+        return mains == {module.path} and _LIBRARY not in name
+
     def _candidates(self, module: Module) -> Iterator[str]:
         """Yields where the file of a module may be."""
         for program in self._programs:
-            if module.build_id or os.path.basename(program) == module.name:
+            if module.build_id or self._may_be(program, module):
                 yield program
         if os.path.isabs(module.path):  # others, such as the system's own page, are no files
             yield module.path
@@ -123,6 +133,11 @@ class Modules:
             if ".." not in module.path.split("/"):
                 yield os.path.join(folder, module.path.lstrip("/"))
             yield os.path.join(folder, module.name)
+
+
+def _is_program(module: Module) -> bool:
+    """Tells whether a loaded file may be the program, by its name."""
+    return module.path[:1] not in ("", "[", "<") and _LIBRARY not in module.name
 
 
 def _is_of(path: str, build_id: str) -> bool:

@@ -7,7 +7,7 @@ from typing import Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequenc
 
 from gdbext.model.events import Frame, Stack
 from gdbext.model.said import Said, Text
-from gdbext.trace.importers import Call, Item, Marked, Module, Named, Remark, WrongFree
+from gdbext.trace.importers import Call, Item, Level, Marked, Module, Named, Remark, Summed, WrongFree
 from gdbext.trace.log_definitions import (
     MOST_FRAMES,
     MOST_HEAPS,
@@ -20,10 +20,13 @@ from gdbext.trace.log_definitions import (
 )
 from gdbext.trace.log_event import ALLOC, FREE, LIVE, MARK, LogEvent
 from gdbext.trace.log_writer import LogWriter, wide_header
+from gdbext.trace.summed import ToldSums
 
 _PIECE_BYTES = 1 << 18
 _HIGHEST = 1 << 64
 _FIRST_CONTEXT = 16  # smaller numbers mean something in logs of ours
+_LARGEST_BLOCK = (1 << 42) - 1
+_MOST_SUMMED = 1 << 16  # blocks that stand for sums
 
 
 class Beside(NamedTuple):
@@ -33,6 +36,7 @@ class Beside(NamedTuple):
     notes: List[Text]  # what else there is to say
     named: Dict[int, Stack]  # what the log itself says of PCs
     wrong_frees: List[WrongFree]  # those that the tool itself has found
+    sums: ToldSums  # what it has in place of calls
 
 
 def logged(items: Iterable[Item], hz: int, modules: Sequence[Module], beside: Beside) -> Iterator[bytes]:
@@ -40,7 +44,7 @@ def logged(items: Iterable[Item], hz: int, modules: Sequence[Module], beside: Be
 
     Adds to `beside` what such a log has no place for: the frames of PCs before the piece that has them.
     """
-    written = _Logged(hz, modules, beside.named)
+    written = _Logged(hz, modules, beside.named, beside.sums)
     for item in items:
         if isinstance(item, Remark):
             (beside.losses if item.is_loss else beside.notes).append(item.text)
@@ -59,8 +63,9 @@ def logged(items: Iterable[Item], hz: int, modules: Sequence[Module], beside: Be
 class _Logged:
     """A log that is being written."""
 
-    def __init__(self, hz: int, modules: Sequence[Module], named: Dict[int, Stack]) -> None:
+    def __init__(self, hz: int, modules: Sequence[Module], named: Dict[int, Stack], sums: ToldSums) -> None:
         self.writer, self.told = LogWriter(), Definitions()
+        self._sums, self._summed = sums, 0
         self._stacks, self._named, self._seq, self._time = _StackNumbers(), named, 0, 0
         self._names: Dict[Tuple[int, str], int] = {}
         self._heaps: Dict[str, int] = {}
@@ -80,8 +85,24 @@ class _Logged:
             self._event(LogEvent(MARK, self._name(NAME_MARK, item.name), 0, 0, 0, 0, 0, 0, self._seq, self._now(None)))
         elif isinstance(item, Call) and 0 < item.address < _HIGHEST and 0 <= item.size < _HIGHEST:
             self._call(item)
+        elif isinstance(item, Summed):
+            self._sum(item)
+        elif isinstance(item, Level):
+            self._sums.level(item)
         else:
             self.writer.nonsense()
+
+    def _sum(self, one: Summed) -> None:
+        """Takes sums. Blocks of a mean size stand for what is live of them, a block that is freed for nothing."""
+        self._sums.add(self._stacks.number(one.stack, self.told), one)
+        blocks, size = one.use.live_blocks or bool(one.use.live_bytes), one.use.live_bytes
+        blocks = blocks if self._summed + blocks <= _MOST_SUMMED else 1
+        for number in range(blocks or 1):
+            self._summed += 1
+            part = size // blocks + (number < size % blocks) if blocks else 0
+            self._call(Call(self._summed, min(part, _LARGEST_BLOCK), one.stack, listed=blocks > 0))
+        if not blocks:
+            self._call(Call(self._summed, freed=True))
 
     def _call(self, call: Call) -> None:
         kind = LIVE if call.listed else FREE if call.freed else ALLOC

@@ -16,9 +16,10 @@ from gdbext.model.said import Said, Text, Trouble, said
 from gdbext.source.log_carriers import CarriedLog, log_carried_by
 from gdbext.source.log_file import LogFile, open_log
 from gdbext.trace.format import FLAG_LOG, HEADER_OFFSETS, MAGIC, REQUIRED_UNSORTED, Header, parse_header
-from gdbext.trace.importers import LACKS, Importer, Module, importer_of, untold
+from gdbext.trace.importers import ADDRESSES, LACKS, Importer, Module, importer_of, untold
 from gdbext.trace.log_regions import sorted_regions
 from gdbext.trace.logged import Beside, logged
+from gdbext.trace.summed import ToldSums
 
 OURS = "memtrace"
 
@@ -37,7 +38,7 @@ class OpenedLog:
         from elsewhere.
         """
         self._file, self._importer, self._machine, self._modules = file, importer, machine, modules
-        self.beside = Beside([], [], {}, [])  # what another tool tells; it grows as chunks are taken
+        self.beside = Beside([], [], {}, [], ToldSums())  # what another tool tells; it grows as chunks are taken
         self.path = file.path
         self.format = OURS if importer is None else importer.source
         self.sign = None if importer is None else importer.sign
@@ -80,6 +81,11 @@ class OpenedLog:
     def lacks(self) -> Tuple[Said, ...]:
         """What such a log cannot tell, as sentences."""
         return tuple(LACKS[one] for one in self._lacks)
+
+    @property
+    def has_addresses(self) -> bool:
+        """Tells whether it names blocks by their addresses. If not, those that a replay shows are made up."""
+        return ADDRESSES not in self._lacks
 
     @property
     def untold(self) -> FrozenSet[str]:

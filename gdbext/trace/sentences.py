@@ -40,6 +40,8 @@ _LACKS = {
     "lacks-tasks": "the log does not tell which task or thread it was",
     "lacks-times": "the log has no times: its own order of events stands for them",
     "lacks-wrong-frees": "the log does not tell wrong frees",
+    "lacks-events": "the log has sums, not calls: what was short-lived, failed or freed wrongly is not in it",
+    "lacks-own-peaks": "of a site's own peak the log tells what it shows of it: there may have been more in between",
 }
 _IDF_HEAP_TRACE = {
     "variable-unread": "its variable at {place:#x} cannot be read",

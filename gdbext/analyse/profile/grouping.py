@@ -104,6 +104,10 @@ class Grouping:
         self.members[owner] = member
         return [self.numbers.setdefault(key, len(self.numbers)) for key in keys]
 
+    def numbers_of(self, owner: Owner) -> Sequence[int]:
+        """Returns the numbers of the nodes of an owner that was asked for."""
+        return [self.numbers[key] for key in self.members[owner].keys]
+
     def nodes(self, profile: Profile) -> Dict[Key, Use]:
         """Returns the nodes of the owners that were counted."""
         if self._latest is None or self._latest[0] is not profile:

@@ -96,7 +96,7 @@ class Share(Record):
 class Timeline(Record):
     """Live bytes over time. A bucket has the least and the most of its time, so that no peak is lost."""
 
-    unit: str  # of a bucket's end: "time" in the log's units, or "events"
+    unit: str  # of a bucket's end: "time" in the log's units, "events", or what another tool counts
     hz: Optional[int]  # time units a second; None if there is no clock
     buckets: Tuple[Bucket, ...]
 
@@ -112,7 +112,7 @@ class LogMark(Record):
 class GrowthWindows(Record):
     """The windows over which growth is judged. There is one less than there are ends."""
 
-    kind: str  # "marks", "parts": of as many events each, or "none"
+    kind: str  # "marks", "parts": of as many events each, "snapshots" or "none"
     ends: Tuple[LogMark, ...]
 
 

@@ -13,6 +13,7 @@ from gdbext.report.text.tree import node_lines
 from gdbext.report.text.words import stack_words
 
 _CLASSES = {"grows": "grows", "once": "grew once", "freed": "freed", "unknown": "-"}
+_BETWEEN = {"marks": "between marks", "snapshots": "between snapshots", "parts": "of as many events each"}
 _STACKS = 3  # of one site
 _BAR = 50
 _ROWS = 24  # of the timeline
@@ -129,8 +130,7 @@ def _windows(report: UsageReport) -> str:
     number, kind = len(report.windows.ends) - 1, report.windows.kind
     if kind == "none":
         return "nothing: the log is too short, and has not three marks"
-    between = "between marks" if kind == "marks" else "of as many events each"
-    return f"{counted(number, 'window')} {between}"
+    return f"{counted(number, 'window')} {_BETWEEN[kind]}"
 
 
 def _shares(title: str, shares: Callable[[UsageReport], Tuple[Share, ...]]) -> Callable[[UsageReport], Iterator[str]]:

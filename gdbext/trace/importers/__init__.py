@@ -16,11 +16,15 @@ from types import MappingProxyType
 from typing import Callable, FrozenSet, Iterable, Iterator, Mapping, NamedTuple, Optional, Pattern, Tuple, Union
 
 from gdbext.loading import load
+from gdbext.model.profile import Use
 from gdbext.model.said import Said, said
 
 NAMES = (
     "py_malloc",
     "media_lib",
+    "alloc_hook",
+    "dhat",
+    "massif",
 )  # fmt: skip
 LONGEST_LINE = 1 << 16
 RISCV, XTENSA = 243, 94  # machines, as ELF numbers them
@@ -28,6 +32,7 @@ RISCV, XTENSA = 243, 94  # machines, as ELF numbers them
 # What a log may lack, with the sentence that says so, and the totals that nobody can know without it.
 ADDRESSES, CALLS, PEAK, COUNTS, STACKS = "addresses", "calls", "peak", "counts", "stacks"
 FREE_STACKS, TASKS, TIMES, WRONG_FREES = "free-stacks", "tasks", "times", "wrong-frees"
+EVENTS, OWN_PEAKS = "events", "own-peaks"
 LACKS: Mapping[str, Said] = MappingProxyType(
     {
         ADDRESSES: said("lacks-addresses"),
@@ -39,6 +44,8 @@ LACKS: Mapping[str, Said] = MappingProxyType(
         TASKS: said("lacks-tasks"),
         TIMES: said("lacks-times"),
         WRONG_FREES: said("lacks-wrong-frees"),
+        EVENTS: said("lacks-events"),
+        OWN_PEAKS: said("lacks-own-peaks"),
     }
 )
 UNTOLD: Mapping[str, FrozenSet[str]] = MappingProxyType(
@@ -49,6 +56,7 @@ UNTOLD: Mapping[str, FrozenSet[str]] = MappingProxyType(
         PEAK: frozenset(("peak_bytes", "peak_blocks", "peak_seq", "most_blocks")),
         COUNTS: frozenset(("live_blocks", "peak_blocks", "most_blocks")),
         WRONG_FREES: frozenset(("invalid_frees", "replaced")),
+        EVENTS: frozenset(("temporary", "invalid_frees", "failed", "older", "replaced", "peak_seq", "most_blocks")),
     }
 )
 
@@ -90,6 +98,23 @@ class Marked(NamedTuple):
     name: str
 
 
+class Summed(NamedTuple):
+    """What one stack has used, of a log that has sums in place of calls. A log that has one has no calls."""
+
+    stack: Tuple[int, ...]
+    use: Use
+    live: Tuple[int, ...] = ()  # its live bytes at each Level that tells them, oldest first
+
+
+class Level(NamedTuple):
+    """What was live at a time, of a log that has sums."""
+
+    time: int
+    bytes: int
+    unit: str  # of the time
+    is_told: bool = False  # what each stack held then is told, too
+
+
 class WrongFree(NamedTuple):
     """A wrong free that the tool itself has found, or with the kind "null" a free(NULL) that it reports."""
 
@@ -106,7 +131,7 @@ class Remark(NamedTuple):
 
 
 # None is a record that makes no sense, a sentence one of which there is more to say.
-Item = Union[Call, Module, Named, Marked, WrongFree, Remark, Said, None]
+Item = Union[Call, Module, Named, Marked, WrongFree, Summed, Level, Remark, Said, None]
 
 
 class Importer(NamedTuple):

@@ -25,6 +25,7 @@ from tests.docs.sentences import (
     in_gdb,
     logs,
     profiles,
+    summed,
     targets,
     tlsf,
     traces,
@@ -35,7 +36,7 @@ NAME = "sentences.md"
 RECIPES: Mapping[str, Callable[[], Any]] = {
     **tlsf.RECIPES, **freertos.RECIPES, **traces.RECIPES, **given.RECIPES,
     **commands.RECIPES, **targets.RECIPES, **in_gdb.RECIPES, **logs.RECIPES, **profiles.RECIPES,
-    **imported.RECIPES, **flash_images.RECIPES,
+    **imported.RECIPES, **flash_images.RECIPES, **summed.RECIPES,
 }  # fmt: skip
 TITLES = {
     "heap.sentences": "Of every heap",
