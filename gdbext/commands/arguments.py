@@ -49,6 +49,8 @@ RSP = Argument(
     "read the target at HOST:PORT by memtrace's own client of the remote protocol: QEMU, OpenOCD, a stub on the chip",
     {"metavar": "HOST:PORT"},
 )
+PARTITION = Argument("--partition", "of a flash image: look in this partition only", {"metavar": "NAME"})
+PATH = Argument("--path", "of a flash image: the file that is meant, where it has several logs", {"metavar": "FILE"})
 ADDRESS = Argument("address", "any address in or around the block", {"metavar": "ADDRESS"})
 ALL = Argument("--all", "list everything", {"action": "store_true"})
 LIMIT = Argument(

@@ -12,6 +12,7 @@ import sys
 from argparse import Namespace
 from typing import BinaryIO, Iterator, List, Optional
 
+from gdbext.commands.arguments import PARTITION, PATH
 from gdbext.commands.command import Argument, Tool
 from gdbext.model.errors import UserError
 from gdbext.model.said import Trouble
@@ -21,11 +22,12 @@ from gdbext.report.sentences import words
 from gdbext.source.files import FileError
 from gdbext.source.packing import LEVEL, is_packed, packer
 from gdbext.source.replace import ANY_FILE, NEW_FILES, new_file, place_of
+from gdbext.target.files import wanted_by
 from gdbext.target.log import run_of
-from gdbext.target.log_files import machine_in
+from gdbext.target.log_files import machine_in, opened
 from gdbext.trace.convert import Conversion
 from gdbext.trace.log_writer import LogWriter
-from gdbext.trace.opened import open_trace
+from gdbext.trace.opened import log_in
 
 _ARGUMENTS = (
     Argument("log", "a log, of memtrace or of another tool, packed or not; `-` is standard input", {"metavar": "LOG"}),
@@ -41,6 +43,8 @@ _ARGUMENTS = (
         {"metavar": "N", "type": run_of, "default": "all"},
     ),
     Argument("--elf", "the program, where another tool's log needs it to tell addresses of code", {"metavar": "FILE"}),
+    PARTITION,
+    PATH,
     Argument("--overwrite", "replace OUT if it is there", {"action": "store_true"}),
 )
 
@@ -49,12 +53,13 @@ def start(options: Namespace, _: List[str]) -> int:
     """Writes the log and says what is in it. UserError says why it cannot."""
     name: str = options.log
     try:
-        opened = open_trace(name, 0 if options.elf is None else machine_in(options.elf))
-        if opened is None:
+        file = opened(name, wanted_by(options))
+        log = log_in(file, 0 if options.elf is None else machine_in(options.elf))
+        if log is None:
             raise UserError(f"{name} is no log that memtrace knows")
         level = None if options.rows or is_packed(options.out) else LEVEL
         conversion = Conversion(LogWriter(not options.rows, level), options.run)
-        size = _write(options, conversion.pieces(opened.chunks()), conversion)
+        size = _write(options, conversion.pieces(log.chunks()), conversion)
     except Trouble as problem:
         raise UserError(f"{name}: {words(problem.why)}") from None
     except FileError as problem:
@@ -62,7 +67,7 @@ def start(options: Namespace, _: List[str]) -> int:
     lost = f", {conversion.lost:,} lost" if conversion.lost else ""
     unread = f", {counted(conversion.unread, 'record')} not understood" if conversion.unread else ""
     lines = [f"{options.out}: {counted(conversion.events, 'event')}{lost}{unread}, {size_words(size)}"]
-    put(text_of([*lines, *map(words, (*opened.remarks(), *opened.beside.notes))]), sys.stdout)
+    put(text_of([*lines, *map(words, (*log.remarks(), *log.beside.notes))]), sys.stdout)
     return 0
 
 

@@ -23,6 +23,8 @@ from gdbext.report.printable import put, say, text_of
 from gdbext.report.sentences import words
 from gdbext.source.files import FileError, load_file
 from gdbext.source.replace import ANY_FILE, NEW_FILES, place_of, write_file
+from gdbext.target.files import wanted_by
+from gdbext.target.flash_files import chosen, wanted_in
 
 _ARGUMENTS = (
     Argument("image", "a whole flash, or one partition; gzip or plain", {"metavar": "IMAGE"}),
@@ -33,7 +35,6 @@ _ARGUMENTS = (
     Argument("--list", "list the partitions and their files", {"action": "store_true"}),
     Argument("--json", "with --list: as JSON", {"action": "store_true"}),
 )
-_MOST_NAMED = 12  # names in a refusal
 _WHOLE, _PARTLY = 0, 1
 
 
@@ -70,40 +71,12 @@ def _write(found: Contents, options: Namespace) -> int:
 
 def _taken(areas: Sequence[Area], options: Namespace) -> Contents:
     """Returns the file or the partition that the options name."""
-    chosen = [area for area in areas if options.partition in (None, area.name)]
-    if not chosen:
-        raise UserError(f"no partition {options.partition}: there is {_some([area.name for area in areas])}")
     if options.path is not None:
-        return _file(chosen, options.path)
-    if options.partition is None or len(chosen) > 1:
+        return wanted_in(areas, wanted_by(options)).contents
+    among = chosen(areas, options.partition)
+    if options.partition is None or len(among) > 1:
         raise UserError("say what to take: --path FILE, or --partition NAME; --list lists both")
-    return chosen[0].contents()
-
-
-def _file(areas: Sequence[Area], path: str) -> Contents:
-    """Returns the file of this path, which only one of the partitions may have."""
-    tried = ((area, None if area.files is None else area.files.contents(path)) for area in areas)
-    found = [(area.name, contents) for area, contents in tried if contents is not None]
-    if not found:
-        raise UserError(f"no file {path}: {_why_not(areas)}")
-    if len(found) > 1:
-        raise UserError(f"{path} is in {_some([name for name, _ in found])}: --partition says which is meant")
-    return found[0][1]
-
-
-def _why_not(areas: Sequence[Area]) -> str:
-    paths = [entry.path for area in areas if area.files is not None for entry in area.files.entries()]
-    if paths:
-        return f"there is {_some(paths)}"
-    cut = [area for area in areas if len(area.data) < area.size]
-    if cut:
-        return f"the image ends before partition {cut[0].name} does"
-    return "nothing here is a file system that memtrace knows" if all(area.files is None for area in areas) else "none"
-
-
-def _some(names: Sequence[str]) -> str:
-    more = len(names) - _MOST_NAMED
-    return ", ".join(names[:_MOST_NAMED]) + (f" and {more:,} more" if more > 0 else "")
+    return among[0].contents()
 
 
 def _told(areas: Sequence[Area]) -> Dict[str, Any]:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import Iterator, List
 
 from gdbext.commands import HELP, command_named
+from gdbext.commands.arguments import PARTITION, PATH
 from gdbext.commands.command import Argument, Command, Tool
 from gdbext.commands.parsing import Declared, help_of, parsed_in_shell
 from gdbext.loading import load
@@ -50,7 +51,7 @@ _SYMBOLS = Argument(
     "of a log: a folder with programs, libraries and their debug information, by name or build-id; repeatable",
     {"action": "append", "default": [], "metavar": "DIR"},
 )
-SOURCES = (CORE, _IMAGE, _ELF, _MEMORY, _RUN, _SYMBOLS)
+SOURCES = (CORE, _IMAGE, _ELF, _MEMORY, _RUN, _SYMBOLS, PARTITION, PATH)
 
 
 def obey(name: str, words: List[str]) -> int:
@@ -117,11 +118,12 @@ def _target(options: Namespace) -> Iterator[Target]:
     if options.rsp is None:
         if options.memory:
             raise UserError("--memory names memory behind --rsp: leave it out, or add a file with --image BASE=FILE")
+        wanted = load("target.files", "wanted_by")(options)
         yield load("target.files", "file_target")(
-            options.core, options.image, options.elf, heaps, options.run, options.symbols, say
+            options.core, options.image, options.elf, heaps, options.run, options.symbols, say, wanted
         )
         return
-    if options.image or options.core is not None:
+    if options.image or options.core is not None or options.partition is not None or options.path is not None:
         raise UserError("--rsp is a live target, and a core or --image a file: give one of them")
     with load("target.rsp_shell", "rsp_target")(options.rsp, options.elf, heaps, options.memory, say) as target:
         yield target

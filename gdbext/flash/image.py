@@ -41,11 +41,20 @@ class Area:
         """Its file system."""
         return self._found[1] if self._found else None
 
+    @property
+    def is_cut(self) -> bool:
+        """Tells whether the image ends before it does."""
+        return len(self.data) < self.size
+
+    @property
+    def is_core_dump(self) -> bool:
+        """Tells whether it is the partition for core dumps, and has one."""
+        return self._told.is_for_core and bool(self.data.strip(b"\xff"))
+
     def contents(self) -> Contents:
         """Returns the whole partition, as far as the image has it."""
-        there = len(self.data)
-        cut = said("flash-partition-cut", name=self.name, read=there, all=self.size)
-        return Contents(self.data, cut if there < self.size else None)
+        cut = said("flash-partition-cut", name=self.name, read=len(self.data), all=self.size)
+        return Contents(self.data, cut if self.is_cut else None)
 
     @cached_property
     def _found(self) -> Optional[Tuple[str, Mounted]]:

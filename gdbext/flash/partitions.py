@@ -24,6 +24,7 @@ _ERASED = b"\xff" * 32
 _MOST_ROWS = 96
 _APP, _DATA = 0, 1
 _SYSTEM = (0, 1, 2, 4, 5)  # data of the chip's own: which app runs, its radio, settings, keys
+_CORE = 3
 _FILES = (0x81, 0x82, 0x83)
 FOR_FILES = (_DATA, 0x82)  # kind and subtype of a partition that is not in a table
 
@@ -41,6 +42,11 @@ class Partition(NamedTuple):
     def may_have_files(self) -> bool:
         """False for an app, and for what the chip's own libraries keep."""
         return self.kind != _APP and not (self.kind == _DATA and self.subtype in _SYSTEM)
+
+    @property
+    def is_for_core(self) -> bool:
+        """Tells whether the table says that it is for core dumps."""
+        return (self.kind, self.subtype) == (_DATA, _CORE)
 
     @property
     def is_for_files(self) -> bool:

@@ -238,7 +238,7 @@ def _sizes_of(data: Bytes) -> Optional[Sizes]:
     """Returns the sizes that fit best. None: no sizes do."""
     written = (at for at in range(0, len(data), _WINDOW) if data[at : at + _WINDOW].strip(b"\xff"))
     windows = [at for at, _ in zip(written, range(_MOST_WINDOWS))]
-    several = [Sizes(page, block) for page in _PAGES for block in _BLOCKS if 4 * page <= block <= len(data)]
+    several = [Sizes(page, block) for page in _PAGES for block in _BLOCKS if 4 * page <= block]
     best = max(several, key=lambda sizes: _rightness(data, sizes, windows), default=None)
     return best if best is not None and _rightness(data, best, windows) > 0 else None
 
@@ -248,7 +248,9 @@ def mounted(data: Bytes) -> Optional[Spiffs]:
     sizes = _sizes_of(data)
     if sizes is None or not (_magics(data, sizes) > 1 or any(_indexes_in(data, sizes))):
         return None
-    return Spiffs(data, sizes)
+    votes = _votes(data, sizes, range(0, len(data), sizes.block))
+    of_first = max((count for (base, _), count in votes.items() if not base), default=0)
+    return Spiffs(data, sizes) if of_first == max(votes.values(), default=0) else None
 
 
 def places(data: Bytes) -> Iterator[Place]:
@@ -270,20 +272,28 @@ def _may_begin_block(data: Bytes, sizes: Sizes, start: int) -> bool:
 
 
 def _bases(data: Bytes, sizes: Sizes, starts: Sequence[int]) -> Set[int]:
-    """Returns where page 0 is. The numbers in an index header and the pages of its file must agree on it."""
+    """Returns where page 0 may be: most of the numbers in index headers and the pages of their files agree on it."""
+    votes = _votes(data, sizes, starts)
+    most = max(votes.values(), default=0)
+    tables = {table for (_, table), count in votes.items() if count == most}
+    return {base for (base, table), count in votes.items() if table in tables and count * _FEW > most}
+
+
+def _votes(data: Bytes, sizes: Sizes, starts: Iterable[int]) -> Counter[Tuple[int, int]]:
+    """Counts what speaks for each place of page 0, with each place of the numbers in a header."""
     pages = [page for start in starts for _, page in _looked_up(data, sizes, start)]
     of_object: Dict[int, List[_Page]] = {}
     for page in pages:
-        of_object.setdefault(page.object_id | _INDEX_ID, []).append(page)
-    votes: Counter[Tuple[int, int]] = Counter()  # for the place of page 0, and of the numbers in a header
+        if page.flags & _INDEX:
+            of_object.setdefault(page.object_id | _INDEX_ID, []).append(page)
+    votes: Counter[Tuple[int, int]] = Counter()
     for header in [page for page in pages if page.is_index and not page.span][:_MOST_HEADERS]:
         for at, number in _words(data[header.number * sizes.page : (header.number + 1) * sizes.page]):
-            for page in of_object[header.object_id][:_MOST_HEADERS]:
-                base = (page.number - number) * sizes.page
-                if base >= 0 and not base % _SECTOR and page.flags & _INDEX:
-                    votes[base, at - 2 * page.span] += 1
-    table, most = max(((table, count) for (_, table), count in votes.items()), key=lambda one: one[1], default=(0, 0))
-    return {base for (base, one), count in votes.items() if one == table and count * _FEW > most}
+            for page in of_object.get(header.object_id, ())[:_MOST_HEADERS]:
+                base, table = (page.number - number) * sizes.page, at - 2 * page.span
+                if base >= 0 and not base % _SECTOR and table > _NAME_AT:
+                    votes[base, table] += 1
+    return votes
 
 
 FILESYSTEM = FileSystem("spiffs", mounted, places)

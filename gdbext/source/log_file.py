@@ -15,10 +15,11 @@ import os
 import stat
 import sys
 import zlib
+from io import BytesIO
 from itertools import chain
 from queue import Full, Queue
 from threading import Event, Thread
-from typing import Any, BinaryIO, Callable, Dict, Iterable, Iterator, List, Union
+from typing import Any, BinaryIO, Callable, Dict, Iterable, Iterator, List, Optional, Tuple, Union
 
 from gdbext.model.said import Said, Text, said
 from gdbext.source.files import FileError, Loaded, load_file, whole_of
@@ -50,7 +51,7 @@ class LogFile:
         self.path = path
         self.remarks: List[Text] = []  # complete when all pieces were taken
         self._file = file
-        self.is_regular = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
+        self.is_regular = self._is_regular()
         start = _start_of(file, len(_ZSTD))
         self.packed_by = "gzip" if start[:2] == _GZIP else "zstd" if start == _ZSTD else ""
         self._count = 0
@@ -63,10 +64,22 @@ class LogFile:
             if len(self.head) >= HEAD_BYTES:
                 break
 
+    def _is_regular(self) -> bool:
+        return stat.S_ISREG(os.fstat(self._file.fileno()).st_mode)
+
     @property
     def can_seek(self) -> bool:
         """Tells whether at() works."""
         return self.is_regular and not self.packed_by
+
+    @property
+    def can_grow(self) -> bool:
+        """Tells whether later() may yield anything."""
+        return self.can_seek
+
+    def again(self) -> Optional[LogFile]:
+        """Returns the same file, to be read from its start. None if it can be read only once."""
+        return open_log(self.path) if self.is_regular else None
 
     @property
     def size(self) -> int:
@@ -111,6 +124,36 @@ class LogFile:
             self.remarks.append(_REMARKS[f"{self.packed_by} {problem}"](self._count))
         except OSError as problem:
             raise FileError(f"{self.path}: {problem.strerror or problem}") from None
+
+
+class HeldFile(LogFile):
+    """A file that is in memory: it was taken out of a flash image. `path` says so."""
+
+    def __init__(self, path: str, data: bytes, remarks: Tuple[Text, ...] = ()) -> None:
+        self._data, self._told = data, remarks
+        super().__init__(path, BytesIO(data))
+        self.remarks[:0] = remarks
+
+    def _is_regular(self) -> bool:
+        return True
+
+    @property
+    def can_grow(self) -> bool:
+        """Returns False."""
+        return False
+
+    def again(self) -> HeldFile:
+        """Returns the same file, to be read from its start."""
+        return HeldFile(self.path, self._data, self._told)
+
+    @property
+    def size(self) -> int:
+        """The bytes of the file."""
+        return len(self._data)
+
+    def whole(self) -> Loaded:
+        """Returns all bytes."""
+        return Loaded(whole_of(self.chunks()), tuple(self.remarks))
 
 
 def open_log(path: str) -> LogFile:

@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from typing import List, Optional, Sequence, Tuple, Union
+from argparse import Namespace
+from typing import List, NamedTuple, Optional, Sequence, Tuple, Union
 
 from gdbext.loading import load
 from gdbext.model.errors import UserError
@@ -57,6 +58,21 @@ class FileBytes:
         return self._facts
 
 
+class Wanted(NamedTuple):
+    """What is meant in a flash image; what is None is found by its bytes."""
+
+    partition: Optional[str] = None
+    path: Optional[str] = None
+
+
+ANYTHING = Wanted()
+
+
+def wanted_by(options: Namespace) -> Wanted:
+    """Returns what the options of a command say of it."""
+    return Wanted(getattr(options, "partition", None), getattr(options, "path", None))
+
+
 Image = Tuple[int, bytes, str, Tuple[Text, ...]]  # raw memory: its address, its bytes, its file, remarks about the file
 
 
@@ -75,14 +91,17 @@ def file_target(
     run: Optional[Union[str, int]] = None,
     symbols: Sequence[str] = (),
     say: Optional[Say] = None,
+    wanted: Wanted = ANYTHING,
 ) -> Target:
     """Makes a target of the files on a command line. UserError says why it cannot.
 
-    `symbols` are folders with debug information, `say` prints a line of progress.
+    `symbols` are folders with debug information, `say` prints a line of progress. `wanted` is meant in a flash image.
     """
     if core is None and not images:
         raise UserError("nothing to look at: give a core or a log, --image BASE=FILE or --rsp HOST:PORT")
-    given = None if core is None else load("target.log_files", "log_or_file")(core, elf, run, symbols, say)
+    if core is None and wanted != ANYTHING:
+        raise UserError("--partition and --path say what is meant in a flash image, and there is none: leave them out")
+    given = None if core is None else load("target.log_files", "log_or_file")(core, elf, run, symbols, say, wanted)
     if isinstance(given, Target):
         if images or heaps:
             raise UserError(f"{core} is a log, which has no memory: leave --image and --heap out, or the log")

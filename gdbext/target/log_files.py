@@ -5,35 +5,45 @@ from __future__ import annotations
 
 from typing import Optional, Sequence, Union
 
+from gdbext.loading import load
 from gdbext.model.errors import UserError
 from gdbext.model.said import said
 from gdbext.source.files import FileError, Loaded
 from gdbext.source.link import Say
-from gdbext.source.log_file import open_log
+from gdbext.source.log_file import LogFile, open_log
 from gdbext.source.memory import Memory
 from gdbext.source.snapshot import snapshot_of
 from gdbext.symbols.log_symbols import LogSymbols
-from gdbext.target.files import FileBytes
+from gdbext.target.files import ANYTHING, FileBytes, Wanted
 from gdbext.target.log import GivenLog, Run
 from gdbext.target.log_program import LogProgram
 from gdbext.target.target import Target
-from gdbext.trace.opened import log_in
+from gdbext.trace.opened import is_known, log_in
 
 _ELF_ORDER, _MACHINE = 5, 18  # where an ELF file says them
 
 
 def log_or_file(
-    path: str, elf: Optional[str], run: Optional[Run], symbols: Sequence[str], say: Optional[Say]
+    path: str, elf: Optional[str], run: Optional[Run], symbols: Sequence[str], say: Optional[Say], wanted: Wanted
 ) -> Union[Target, Loaded]:
     """Returns a target of a log, or the bytes of what is none. UserError says why the file cannot be read."""
     try:
-        file = open_log(path)
+        file = opened(path, wanted)
         log = log_in(file, 0 if elf is None else machine_in(elf))
         if log is None:
             return file.whole()
     except FileError as problem:
         raise UserError(str(problem)) from None
     return _log_target(GivenLog(log, run or "last", LogSymbols(elf, symbols, say)), elf)
+
+
+def opened(path: str, wanted: Wanted) -> LogFile:
+    """Opens a file, or what is meant in the flash image that it is."""
+    file = open_log(path)
+    if wanted == ANYTHING and is_known(file.head):
+        return file
+    inner: LogFile = load("target.flash_files", "inside")(file, wanted)
+    return inner
 
 
 def machine_in(elf: str) -> int:

@@ -65,7 +65,7 @@ class OpenedLog:
     def can_grow(self) -> bool:
         """Tells whether later() may yield anything: it is a plain file of memtrace's, in order."""
         is_ours = self.header is not None and not self.header.required & REQUIRED_UNSORTED
-        return is_ours and isinstance(self._file, LogFile) and self._file.can_seek
+        return is_ours and isinstance(self._file, LogFile) and self._file.can_grow
 
     def later(self) -> Iterator[bytes]:
         """Yields what has come since all chunks were taken."""
@@ -73,9 +73,8 @@ class OpenedLog:
 
     def again(self) -> Optional[OpenedLog]:
         """Returns the same log, to be read from its start once more. None if it can be read only once."""
-        if isinstance(self._file, CarriedLog) or not self._file.is_regular:
-            return None
-        return OpenedLog(open_log(self.path), self._importer, self._machine, self._modules)
+        file = None if isinstance(self._file, CarriedLog) else self._file.again()
+        return None if file is None else OpenedLog(file, self._importer, self._machine, self._modules)
 
     @property
     def lacks(self) -> Tuple[Said, ...]:
@@ -104,6 +103,11 @@ def log_in(file: LogFile, machine: int = 0, modules: Sequence[Module] = ()) -> O
         return OpenedLog(file, importer, machine, modules)
     carried = log_carried_by(file)
     return None if carried is None else OpenedLog(carried, None, machine)
+
+
+def is_known(head: bytes) -> bool:
+    """Tells whether a file begins as any log does, of memtrace or of another tool."""
+    return is_log(head) or importer_of(head) is not None
 
 
 def is_log(head: bytes) -> bool:
