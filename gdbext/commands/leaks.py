@@ -26,6 +26,7 @@ _UNREACHABLE = Argument(
     "blocks that nothing points at, from globals, stacks and registers on",
     {"action": "store_true"},
 )
+_NEWEST = Argument("--newest", "the newest first, in place of the largest", {"action": "store_true"})
 _SINCE = Argument("--since", "only what was allocated after this mark", {"metavar": "MARK"})
 
 
@@ -47,7 +48,7 @@ def analyse(lost: Lost, options: Namespace) -> LeaksReport:
     """
     found, scan = lost
     since = None if options.since is None else _mark_named(found, options.since)
-    leaks = sorted(_leaks(found, scan, since), key=_order)
+    leaks = sorted(_leaks(found, scan, since), key=_by_age if options.newest else _order)
     shown = tuple(leaks[: limit_of(options, found.target.settings.limit)])
     total: Optional[int] = len(leaks)
     size: Optional[int] = sum(leak.size for leak in leaks)
@@ -86,6 +87,12 @@ def _order(leak: Leak) -> Tuple[bool, int, int]:
     return leak.held_by is not None, -leak.size, (leak.owner.seq or 0) if leak.owner is not None else 0
 
 
+def _by_age(leak: Leak) -> Tuple[bool, int]:
+    """Sort key: the newest first, those that are older than the trace last."""
+    seq = None if leak.owner is None else leak.owner.seq
+    return seq is None, -(seq or 0)
+
+
 def _live_since(found: Collected, since: Optional[int]) -> List[Generation]:
     """Returns the allocations after `since` that the trace has not seen freed; None: all, with a log's older blocks.
 
@@ -122,6 +129,6 @@ def lacking(report: LeaksReport) -> str:
 
 
 COMMAND = Command(
-    __name__, __doc__, (_UNREACHABLE, _SINCE, SCAN, *SOURCES, PREVIOUS, LIMIT, ALL), collect_lost, analyse, leaks_lines,
-    LeaksReport, lacking=lacking,
+    __name__, __doc__, (_UNREACHABLE, _SINCE, _NEWEST, SCAN, *SOURCES, PREVIOUS, LIMIT, ALL), collect_lost, analyse,
+    leaks_lines, LeaksReport, lacking=lacking,
 )  # fmt: skip

@@ -118,7 +118,7 @@ def explained(argument: Argument) -> str:
 def help_of(command: Declared, prog: str, more: Sequence[Argument] = ()) -> str:
     """Returns a command's help: its summary, its usage, and its arguments. argparse takes 10 ms for 12 commands."""
     arguments = (*command.arguments, *more)
-    needed = [not one.name.startswith("--") and one.settings.get("nargs") != "?" for one in arguments]
+    needed = [not one.name.startswith("--") and one.settings.get("nargs") not in ("?", "*") for one in arguments]
     words = [spelled(one) if must else f"[{spelled(one)}]" for one, must in zip(arguments, needed)]
     width = max((len(spelled(one)) for one in arguments), default=0)
     rows = [f"  {spelled(one):<{width}}  {explained(one)}" for one in arguments]

@@ -30,6 +30,12 @@ CORE = Argument(
     "log, of memtrace or of another tool, packed or not; `-` is standard input",
     {"nargs": "?", "metavar": "CORE"},
 )
+_MORE = Argument(
+    "more",
+    "further logs of the same process, in order: events go on in the next file; of listings, such as checkpoints, what "
+    "changes from file to file counts, and each file's name is a mark",
+    {"nargs": "*", "metavar": "MORE"},
+)
 _IMAGE = Argument(
     "--image",
     "raw memory at an address, gzip or plain; repeatable",
@@ -51,7 +57,7 @@ _SYMBOLS = Argument(
     "of a log: a folder with programs, libraries and their debug information, by name or build-id; repeatable",
     {"action": "append", "default": [], "metavar": "DIR"},
 )
-SOURCES = (CORE, _IMAGE, _ELF, _MEMORY, _RUN, _SYMBOLS, PARTITION, PATH)
+SOURCES = (CORE, _MORE, _IMAGE, _ELF, _MEMORY, _RUN, _SYMBOLS, PARTITION, PATH)
 
 
 def obey(name: str, words: List[str]) -> int:
@@ -70,6 +76,8 @@ def obey(name: str, words: List[str]) -> int:
     if isinstance(command, Tool):
         return command.start(parsed_in_shell(command, words[:cut]), words[cut + 1 :])
     options = parsed_in_shell(command, words, SOURCES)
+    if options.more and hasattr(options, "older"):
+        raise UserError(f"{name} compares two: give OLDER and CORE, or two marks of one")
     if getattr(options, "older", None) is not None and options.core is None and options.rsp is None:
         options.older, options.core = None, options.older  # one file: it is the target
     if any(argument.name == "address" for argument in command.arguments):
@@ -120,7 +128,7 @@ def _target(options: Namespace) -> Iterator[Target]:
             raise UserError("--memory names memory behind --rsp: leave it out, or add a file with --image BASE=FILE")
         wanted = load("target.files", "wanted_by")(options)
         yield load("target.files", "file_target")(
-            options.core, options.image, options.elf, heaps, options.run, options.symbols, say, wanted
+            options.core, options.image, options.elf, heaps, options.run, options.symbols, say, wanted, options.more
         )
         return
     if options.image or options.core is not None or options.partition is not None or options.path is not None:

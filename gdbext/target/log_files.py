@@ -18,20 +18,31 @@ from gdbext.target.files import ANYTHING, FileBytes, Wanted
 from gdbext.target.log import GivenLog, Run
 from gdbext.target.log_program import LogProgram
 from gdbext.target.target import Target
-from gdbext.trace.opened import is_known, log_in
+from gdbext.trace.joined import JoinedLog
+from gdbext.trace.opened import OpenedLog, is_known, log_in
 
 _ELF_ORDER, _MACHINE = 5, 18  # where an ELF file says them
 
 
 def log_or_file(
-    path: str, elf: Optional[str], run: Optional[Run], symbols: Sequence[str], say: Optional[Say], wanted: Wanted
+    path: str,
+    elf: Optional[str],
+    run: Optional[Run],
+    symbols: Sequence[str],
+    say: Optional[Say],
+    wanted: Wanted,
+    more: Sequence[str] = (),
 ) -> Union[Target, Loaded]:
-    """Returns a target of a log, or the bytes of what is none. UserError says why the file cannot be read."""
+    """Returns a target of a log, or the bytes of what is none. `more` are files that follow it. UserError says why a
+    file cannot be read.
+    """
+    machine = 0 if elf is None else machine_in(elf)
     try:
         file = opened(path, wanted)
-        log = log_in(file, 0 if elf is None else machine_in(elf))
-        if log is None:
+        log = log_in(file, machine)
+        if log is None and not more:
             return file.whole()
+        log = _joined([log, *(log_in(opened(other, wanted), machine) for other in more)], (path, *more))
     except FileError as problem:
         raise UserError(str(problem)) from None
     return _log_target(GivenLog(log, run or "last", LogSymbols(elf, symbols, say)), elf)
@@ -44,6 +55,22 @@ def opened(path: str, wanted: Wanted) -> LogFile:
         return file
     inner: LogFile = load("target.flash_files", "inside")(file, wanted)
     return inner
+
+
+def _joined(logs: Sequence[Optional[OpenedLog]], paths: Sequence[str]) -> OpenedLog:
+    """Returns one log of all. UserError if one is none, or if they do not go together."""
+    found = [log for log in logs if log is not None]
+    for log, path in zip(logs, paths):
+        if log is None:
+            raise UserError(f"{path} is no log that memtrace knows: of several files, each must be one")
+        if log.format != found[0].format:
+            raise UserError(
+                f"{found[0].path} is of {found[0].format} and {path} of {log.format}: "
+                "files that follow each other are of one kind"
+            )
+    if len(found) > 1 and not found[0].has_calls:
+        raise UserError(f"{found[0].path} has sums of a whole run: give one file, or compare two with memtrace diff")
+    return found[0] if len(found) == 1 else JoinedLog(found)
 
 
 def machine_in(elf: str) -> int:

@@ -16,7 +16,7 @@ from gdbext.model.said import Said, Text, Trouble, said
 from gdbext.source.log_carriers import CarriedLog, log_carried_by
 from gdbext.source.log_file import LogFile, open_log
 from gdbext.trace.format import FLAG_LOG, HEADER_OFFSETS, MAGIC, REQUIRED_UNSORTED, Header, parse_header
-from gdbext.trace.importers import ADDRESSES, LACKS, Importer, Module, importer_of, untold
+from gdbext.trace.importers import ADDRESSES, EVENTS, LACKS, Importer, Item, Module, importer_of, untold
 from gdbext.trace.log_regions import sorted_regions
 from gdbext.trace.logged import Beside, logged
 from gdbext.trace.summed import ToldSums
@@ -37,7 +37,7 @@ class OpenedLog:
         """`machine` is that of the program, as ELF numbers it; 0: unknown. `modules` are loaded files that are known
         from elsewhere.
         """
-        self._file, self._importer, self._machine, self._modules = file, importer, machine, modules
+        self.file, self.importer, self.machine, self.modules = file, importer, machine, modules
         self.beside = Beside([], [], {}, [], ToldSums())  # what another tool tells; it grows as chunks are taken
         self.path = file.path
         self.format = OURS if importer is None else importer.source
@@ -47,34 +47,37 @@ class OpenedLog:
     @cached_property
     def header(self) -> Optional[Header]:
         """Its first header. None: it is another tool's. Raises Trouble if it cannot be read."""
-        return parse_header(self._file.head) if self._importer is None else None
+        return parse_header(self.file.head) if self.importer is None else None
 
     def chunks(self) -> Iterator[bytes]:
         """Yields the bytes of a log of memtrace. Raises Trouble or FileError if they cannot be read."""
-        file = self._file
-        if self._importer is not None:
-            items = self._importer.calls(file.chunks(), self._machine)
-            return logged(items, self._importer.hz, self._modules, self.beside)
+        file = self.file
+        if self.importer is not None:
+            return logged(self.items(), self.importer.hz, self.modules, self.beside)
         if self.header is None or not self.header.required & REQUIRED_UNSORTED:
             return file.chunks()
         if isinstance(file, CarriedLog) or not file.can_seek:
             raise Trouble(said("regions-unsorted"))
         return sorted_regions(file.at, file.size)
 
+    def items(self) -> Iterator[Item]:
+        """Yields what another tool's log tells."""
+        return iter(()) if self.importer is None else self.importer.calls(self.file.chunks(), self.machine)
+
     @property
     def can_grow(self) -> bool:
         """Tells whether later() may yield anything: it is a plain file of memtrace's, in order."""
         is_ours = self.header is not None and not self.header.required & REQUIRED_UNSORTED
-        return is_ours and isinstance(self._file, LogFile) and self._file.can_grow
+        return is_ours and isinstance(self.file, LogFile) and self.file.can_grow
 
     def later(self) -> Iterator[bytes]:
         """Yields what has come since all chunks were taken."""
-        return self._file.later() if isinstance(self._file, LogFile) and self.can_grow else iter(())
+        return self.file.later() if isinstance(self.file, LogFile) and self.can_grow else iter(())
 
     def again(self) -> Optional[OpenedLog]:
         """Returns the same log, to be read from its start once more. None if it can be read only once."""
-        file = None if isinstance(self._file, CarriedLog) else self._file.again()
-        return None if file is None else OpenedLog(file, self._importer, self._machine, self._modules)
+        file = None if isinstance(self.file, CarriedLog) else self.file.again()
+        return None if file is None else OpenedLog(file, self.importer, self.machine, self.modules)
 
     @property
     def lacks(self) -> Tuple[Said, ...]:
@@ -87,13 +90,18 @@ class OpenedLog:
         return ADDRESSES not in self._lacks
 
     @property
+    def has_calls(self) -> bool:
+        """Tells whether it lists calls or blocks, and not sums."""
+        return EVENTS not in self._lacks
+
+    @property
     def untold(self) -> FrozenSet[str]:
         """The names of the totals that such a log cannot tell."""
         return untold(self._lacks)
 
     def remarks(self) -> Tuple[Text, ...]:
         """Returns what the file lacks. It is complete when all chunks were taken."""
-        return (*self._file.remarks, *self.beside.losses)
+        return (*self.file.remarks, *self.beside.losses)
 
 
 def log_in(file: LogFile, machine: int = 0, modules: Sequence[Module] = ()) -> Optional[OpenedLog]:

@@ -15,6 +15,7 @@ import pytest
 
 from gdbext.trace.format import KINDS, Header
 from gdbext.trace.log import LogEvent, LogReader
+from tests.cli.shell import shell
 from tests.support import recorder
 from tests.support.paths import ROOT
 
@@ -103,6 +104,19 @@ def test_two_files_take_turns(bits: int, tmp_path: Path) -> None:
         last = sizes(before[-1]) + sizes(newest[-1])
         assert last == list(range(3001 - len(last), 3001)) and len(last) > 500
         assert sum(path.stat().st_size for path in tmp_path.iterdir()) <= 60_000
+
+
+@both
+def test_two_files_in_turn_are_one_run_of_one_log(bits: int, tmp_path: Path) -> None:
+    """The second begins with the header of the first, and goes on. What a cut leaves of a record is passed over."""
+    write(bits, tmp_path, 3000, two=True, most=60_000)
+    newest, before = tmp_path / NAME, tmp_path / "MEMTRACE.OLD"
+    first, second = (sizes(runs(path.read_bytes())[0]) for path in (before, newest))
+    report = shell("report", before, newest)
+    assert report["totals"]["allocations"] == len(first) + len(second) and report["runs"] == 1
+    assert first[-1] + 1 == second[0] and not report["source"]["unread"]
+    before.write_bytes(before.read_bytes()[:-3])
+    assert shell("report", before, newest)["totals"]["allocations"] == len(first) + len(second) - 1
 
 
 @both
