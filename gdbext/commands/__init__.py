@@ -32,6 +32,7 @@ NAMES = (
     "stop",
     "frees-only",
     "mark",
+    "decode",
     "monitor",
     "gdb",
 )

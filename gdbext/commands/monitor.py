@@ -2,7 +2,8 @@
 """memtrace monitor, in the shell: Show the console of a serial port and keep the log that comes over it in frames.
 
 Approach: one process holds the port and takes apart what comes. Text goes to the terminal at once, the log into the
-file as soon as a frame is whole, so that other commands can read the file meanwhile.
+file as soon as a frame is whole, so that other commands can read the file meanwhile. With --elf the text passes the
+decoder: a crash waits until it has told its build, or until nothing more comes.
 Rejected: a log for the reader to take out of a raw capture later (it can be done; nobody would see the console then).
 Cost: some 15 microseconds a frame.
 """
@@ -12,12 +13,15 @@ from __future__ import annotations
 import os
 import sys
 from argparse import Namespace
-from typing import BinaryIO, Iterable, List, Optional
+from typing import BinaryIO, Iterable, List, Optional, Sequence, Union
 
 from gdbext.commands.command import Argument, Tool
+from gdbext.commands.decode import ELF, SYMBOLS
+from gdbext.console.names import Programs
 from gdbext.loading import load
 from gdbext.model.errors import UserError
 from gdbext.report.console import Console
+from gdbext.report.decode import Decoder
 from gdbext.report.printable import say
 from gdbext.source.files import FileError
 from gdbext.source.replace import ANY_FILE, NEW_FILES, place_of
@@ -36,14 +40,17 @@ _ARGUMENTS = (
     Argument("--log", "write the log that comes in frames to FILE", {"metavar": "FILE"}),
     Argument("--overwrite", "replace FILE if it is there", {"action": "store_true"}),
     Argument("--baud", "bits a second; without it: 115200", {"metavar": "N", "type": _baud, "default": 115_200}),
+    ELF,
+    SYMBOLS,
 )
 _MORE = "Nothing is sent to the port."
 
 
 def start(options: Namespace, _: List[str]) -> int:
     """Reads the port until Ctrl-C, or until it is gone."""
-    frames, console = UartFrames(), Console(sys.stdout)
+    frames = UartFrames()
     try:
+        console = _Decoded(options.elf, options.symbols) if options.elf or options.symbols else Console(sys.stdout)
         port = load("source.serial_port", "SerialPort")(options.port, options.baud)
         file = None if options.log is None else _log_file(options.log, options.overwrite)
     except FileError as problem:
@@ -64,7 +71,32 @@ def start(options: Namespace, _: List[str]) -> int:
     return 0
 
 
-def _pass_on(chunks: Iterable[bytes], frames: UartFrames, console: Console, file: Optional[BinaryIO]) -> None:
+class _Decoded:
+    """A console whose addresses get their names."""
+
+    def __init__(self, paths: Sequence[str], folders: Sequence[str]) -> None:
+        self._decoder, self._console = Decoder(Programs(paths, folders, say).of), Console(sys.stdout)
+
+    def add(self, data: bytes) -> None:
+        """Takes the next bytes. None: there is no more for the moment."""
+        self._show(self._decoder.add(data) if data else self._decoder.idle())
+        if not data:
+            self._console.add(data)
+
+    def finish(self) -> None:
+        """Ends the last line."""
+        self._show(self._decoder.finish())
+        self._console.finish()
+
+    def _show(self, found: Iterable[object]) -> None:
+        for one in found:
+            if isinstance(one, bytes):
+                self._console.add(one)
+
+
+def _pass_on(
+    chunks: Iterable[bytes], frames: UartFrames, console: Union[Console, _Decoded], file: Optional[BinaryIO]
+) -> None:
     for data in chunks:
         arrived = frames.feed(data)
         console.add(arrived.text)

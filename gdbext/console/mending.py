@@ -21,6 +21,8 @@ _DUMP = re.compile(
     r"|(?:0x)?[0-9a-f]{8}: +(?:0x)?[0-9a-f])"
     r"|[Bb]acktrace ?: ?0[xX]|(?:caller|freed by) 0x"
 )
+# How a line of a dump ends that goes on: in a part of a value, or in a name without one.
+_BROKEN = re.compile(r"(?:[ :](?:0x?|0x[0-9a-f]{1,7}|[0-9a-f]{1,7})|\b[A-Z][A-Z0-9/]{0,8}\s*(?::\s*)?|[0-9a-f]:)$")
 _MORE = re.compile(r"^[ 0-9a-fA-FxX:]*(?:\|?(?:<-?)?[A-Z]*)?\s*$")
 _LIST = re.compile(r"[Bb]acktrace ?: ?0[xX]|(?:caller|freed by) 0x")
 _REASON = re.compile(
@@ -42,8 +44,8 @@ class Mender:
         self._half: Optional[Line] = None
         self._parts = self._between = 0
 
-    def add(self, line: Line) -> Iterator[Line]:
-        """Takes a line and yields what is whole."""
+    def add(self, line: Line, width: int) -> Iterator[Line]:
+        """Takes a line, as wide as it came, and yields what is whole."""
         half = self._half
         if half is not None:
             if self._parts < _MOST_PARTS and _belongs(half.text, line.text):
@@ -59,7 +61,7 @@ class Mender:
         if other is not None and _DUMP.search(line.text[: other.start()]):
             yield Line(line.number, line.text[other.start() :])
             line = Line(line.number, line.text[: other.start()])
-        if _may_go_on(line.text):
+        if _may_go_on(line.text, width):
             self._half = line
             return
         self._parts = self._between = 0
@@ -73,10 +75,10 @@ class Mender:
             yield half
 
 
-def _may_go_on(text: str) -> bool:
+def _may_go_on(text: str, width: int) -> bool:
     if _DUMP.search(text):
-        return True
-    return bool(_REASON.search(text)) and len(text) in _WIDTHS
+        return width in _WIDTHS or (bool(_BROKEN.search(text)) and "CORRUPTED" not in text)
+    return bool(_REASON.search(text)) and width in _WIDTHS
 
 
 def _belongs(half: str, more: str) -> bool:

@@ -28,6 +28,7 @@ from gdbext.console.dumps import (
     return_of_zephyr,
 )
 from gdbext.console.mending import Mender
+from gdbext.console.places import call_of
 from gdbext.console.words import WORDS
 from gdbext.model.console import Crash, Line
 from gdbext.source.console_lines import ConsoleLines, Passed, RawLine
@@ -128,7 +129,7 @@ class _Open:
         self.stack: List[Tuple[int, bytearray]] = []
         self.stack_size = 0
         self.quiet = 0
-        self.is_corrupted = self.has_ended = self.is_ours = False
+        self.is_corrupted = self.has_ended = self.is_in_memory = False
         self.sha: Optional[str] = None
 
     @property
@@ -144,7 +145,9 @@ class _Open:
 
     def dump(self, text: str) -> bool:
         """Takes a line of a dump. False if it is none."""
-        return self._backtrace(text) or self._memory(text) or self._registers(text)
+        is_backtrace = self._backtrace(text)
+        self.is_in_memory = not is_backtrace and self._memory(text)
+        return is_backtrace or self.is_in_memory or self._registers(text)
 
     def _registers(self, text: str) -> bool:
         found = registers_in(text, bool(self.registers) and self.quiet < 4)
@@ -232,6 +235,32 @@ class Reader:
         else:
             self._before.append(line)
 
+    @property
+    def current(self) -> Optional[Crash]:
+        """The crash that is being read, as far as it has come."""
+        return None if self._open is None else self._made(self._open)
+
+    @property
+    def sha256(self) -> Optional[str]:
+        """The digits of the program's sum that the text has told."""
+        return (self._open.sha if self._open is not None else None) or self.start.sha
+
+    @property
+    def is_in_memory(self) -> bool:
+        """Tells whether the last line showed memory."""
+        return self._open is not None and self._open.is_in_memory
+
+    @property
+    def architecture(self) -> Optional[str]:
+        """That of the crash that is being read, else that of the device."""
+        found = None if self._open is None else architecture_of(list(self._open.registers))
+        return found or architecture_of_chip(self.start.chip)
+
+    @property
+    def is_in_dump(self) -> bool:
+        """Tells whether registers are being read."""
+        return self._open is not None and bool(self._open.registers)
+
     def finish(self) -> Iterator[Crash]:
         """Yields the crash that is being read."""
         found, self._open = self._open, None
@@ -293,10 +322,9 @@ class Reader:
     def _made(self, found: _Open) -> Crash:
         start, registers = found.start, found.registers
         text = "\n".join(line.text for line in found.lines)
-        architecture = architecture_of(list(registers)) or _architecture_of_chip(start.chip)
+        architecture = architecture_of(list(registers)) or architecture_of_chip(start.chip)
         pc = pc_of(registers)
         task, core = _TASK.search(text), _CORE.search(text)
-        is_exact = architecture == XTENSA
         return Crash(
             line=found.line,
             lines=tuple(found.lines),
@@ -312,7 +340,7 @@ class Reader:
             registers=tuple(registers.items()),
             pc=pc,
             backtrace=tuple(found.calls),
-            calls=tuple([one if is_exact or one == pc or not one else one - 1 for one in found.calls]),
+            calls=tuple([call_of(one, architecture, number == 0) for number, one in enumerate(found.calls)]),
             backtrace_by=found.by,
             is_corrupted=found.is_corrupted,
             stack=tuple([(address, bytes(data)) for address, data in found.stack]),
@@ -322,7 +350,8 @@ class Reader:
         )
 
 
-def _architecture_of_chip(chip: Optional[str]) -> Optional[str]:
+def architecture_of_chip(chip: Optional[str]) -> Optional[str]:
+    """Returns the architecture of a chip of Espressif's."""
     if chip is None:
         return None
     return XTENSA if chip in ("esp32", "esp8266", "esp32s2", "esp32s3") else RISCV
@@ -332,7 +361,7 @@ def crashes_of(lines: Iterable[Line]) -> Iterator[Crash]:
     """Yields the crashes that lines tell of, in order."""
     reader, mender = Reader(), Mender()
     for line in lines:
-        for mended in mender.add(line):
+        for mended in mender.add(line, len(line.text)):
             yield from reader.add(mended)
     for mended in mender.finish():
         yield from reader.add(mended)
@@ -373,5 +402,5 @@ class Reading:
                 yield from self.reader.add(line)
             yield from self.reader.passed(piece.raw, piece.lines, piece.number)
             return
-        for line in self.mender.add(Line(piece.number, piece.text)):
+        for line in self.mender.add(Line(piece.number, piece.text), piece.width):
             yield from self.reader.add(line)

@@ -59,6 +59,18 @@ def put(text: str, stream: Optional[TextIO], end: str = "\n") -> None:
         raise UserError(f"the output cannot be written: {problem.strerror or problem}") from None
 
 
+def put_bytes(data: bytes, stream: TextIO) -> None:
+    """Writes bytes as they are, to what is no terminal. UserError if they cannot be written."""
+    try:
+        stream.buffer.write(data)
+        stream.buffer.flush()
+    except OSError as problem:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        if isinstance(problem, BrokenPipeError):
+            raise
+        raise UserError(f"the output cannot be written: {problem.strerror or problem}") from None
+
+
 def say(text: str, stream: Optional[TextIO] = None) -> None:
     """Prints a line for the user that is not part of the report: an error, progress or a cost. If it cannot be printed,
     nobody can be told.

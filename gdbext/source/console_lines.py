@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from typing import Iterator, List, NamedTuple, Sequence, Union
 
-from gdbext.source.console_text import clean
+from gdbext.source.console_text import clean, visible
 
 LONGEST_LINE = 1 << 16
 _AWAKE_LINES = 256  # that come one by one behind a line with a word
@@ -40,32 +40,37 @@ class RawLine(NamedTuple):
         return clean(self.raw)
 
     @property
-    def is_whole(self) -> bool:
-        """Tells whether the line has its end."""
-        return self.raw[-1:] in (b"\n", b"\r")
+    def width(self) -> int:
+        """The columns that it took in a terminal."""
+        return visible(self.raw)
+
+    @property
+    def end(self) -> bytes:
+        """The line's end: none, if it has not come."""
+        return self.raw[len(self.raw.rstrip(b"\r\n")) :]
 
 
 class ConsoleLines:
     """Splits one console's text. It must be UTF-8 or nearly so."""
 
     def __init__(self, words: Sequence[bytes]) -> None:
-        self._words, self._rest, self._number, self._awake = words, b"", 1, 0
+        self._words, self.rest, self._number, self._awake = words, b"", 1, 0
         self._end = b""  # b"\n", or b"\r" for a text that has no other
 
     def add(self, data: bytes) -> Iterator[Union[Passed, RawLine]]:
         """Takes the next bytes and yields what is whole of them."""
-        text = self._rest + data
+        text = self.rest + data
         if not self._end and (b"\n" in text or b"\r" in text[:-1]):
             self._end = b"\n" if b"\n" in text else b"\r"
         end = text.rfind(self._end) + 1 if self._end else 0
         if not end and len(text) > LONGEST_LINE:
             end = len(text)
-        self._rest = text[end:]
+        self.rest = text[end:]
         yield from self._pieces(text[:end])
 
     def finish(self) -> Iterator[Union[Passed, RawLine]]:
         """Yields what is left when nothing comes any more."""
-        rest, self._rest = self._rest, b""
+        rest, self.rest = self.rest, b""
         yield from self._pieces(rest)
 
     def _pieces(self, block: bytes) -> Iterator[Union[Passed, RawLine]]:

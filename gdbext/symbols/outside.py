@@ -46,6 +46,7 @@ class Outside:
         except FileError as problem:
             raise UserError(f"--elf {problem}") from None
         self.build_id = self._head.build_id
+        self.machine = self._head.machine
         self._debug = debug_file(self._head, folders)
         self._base, self._say = base, say
         self._known: Dict[int, Stack] = {}  # by recorded PC

@@ -2,7 +2,7 @@
 """Unwinds the calls of a core's threads by the program's call frame information.
 
 Approach: .debug_frame or .eh_frame tells for each address where the caller's registers are. Up to 24 frames are
-unwound, from the registers and the stack in the core.
+unwound, unless more are asked, from the registers and the stack in the core.
 Rejected: scanning the stack for code addresses. Every stack has remains of old calls, and an old malloc would excuse
 damage. Frame pointers: most code has none.
 Cost: reading the table of frames, once, some 50 microseconds a function; only if damage needs to be explained.
@@ -25,7 +25,9 @@ _MOST_FRAMES = 24
 class Unwinder:
     """Unwinds the threads of one program."""
 
-    def __init__(self, program: ElfFile, machine: Machine, word: Word) -> None:
+    def __init__(self, program: ElfFile, machine: Machine, word: Word, most: int = _MOST_FRAMES) -> None:
+        """`most` is how many frames to unwind."""
+        self._most = most
         self._bias = program.bias
         self._names = machine.dwarf
         self._word = word
@@ -45,7 +47,7 @@ class Unwinder:
         """Yields a thread's PC, then an address in each of its calls, innermost first."""
         values = {number: registers[name] for number, name in enumerate(self._names) if name in registers}
         place: Optional[int] = pc
-        for _ in range(_MOST_FRAMES):
+        for _ in range(self._most):
             if place is None:
                 return
             yield place

@@ -33,6 +33,7 @@ ROOMS = (
     "report.sentences.commands",
     "report.sentences.targets",
     "report.sentences.profile",
+    "report.sentences.decode",
     "source.sentences",
     "heap.sentences",
     "trace.sentences",

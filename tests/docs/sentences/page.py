@@ -18,6 +18,7 @@ from gdbext.report.sentences import BLANK
 from gdbext.trace.importers import NAMES, importers
 from tests.docs.sentences import (
     commands,
+    consoles,
     flash_images,
     freertos,
     given,
@@ -36,7 +37,7 @@ NAME = "sentences.md"
 RECIPES: Mapping[str, Callable[[], Any]] = {
     **tlsf.RECIPES, **freertos.RECIPES, **traces.RECIPES, **given.RECIPES,
     **commands.RECIPES, **targets.RECIPES, **in_gdb.RECIPES, **logs.RECIPES, **profiles.RECIPES,
-    **imported.RECIPES, **flash_images.RECIPES, **summed.RECIPES,
+    **imported.RECIPES, **flash_images.RECIPES, **summed.RECIPES, **consoles.RECIPES,
 }  # fmt: skip
 TITLES = {
     "heap.sentences": "Of every heap",
@@ -46,6 +47,7 @@ TITLES = {
     "report.sentences.commands": "Of what could not be collected, and of what was asked of the recorder",
     "report.sentences.targets": "Of a target's parts: program, link, debugger, core",
     "report.sentences.profile": "Of what leaks, what a peak is made of, what stays",
+    "report.sentences.decode": "Of the program that a console's text is of, among the text",
     "source.sentences": "Of memory and files that could not be read in full",
     "flash.sentences": "Of files in flash that are not whole",
 }
