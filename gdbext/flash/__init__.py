@@ -15,7 +15,7 @@ from gdbext.loading import load
 from gdbext.model.said import Said
 from gdbext.source.overlaps import Bytes
 
-NAMES: Sequence[str] = ("spiffs",)
+NAMES: Sequence[str] = ("littlefs", "wl_fat", "fat", "spiffs")
 
 
 class Entry(NamedTuple):

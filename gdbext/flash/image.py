@@ -76,9 +76,10 @@ def areas_of(data: Bytes) -> List[Area]:
 def _found_in(data: Bytes) -> List[Area]:
     """Returns the file systems in an image without a table; of those that overlap, the first."""
     whole = _bare(BARE, data, 0, len(data))
-    places = sorted((*place, one.name) for one in file_systems() for place in one.places(data))
+    places = ((*place, one.name) for one in file_systems() for place in one.places(data))
     found: List[Area] = []
-    for start, size, name in places if whole.files is None else ():
+    # Of those that begin at one place, the first: a volume may begin where its wear levelling does.
+    for start, size, name in sorted(places, key=lambda one: one[0]) if whole.files is None else ():
         if not found or start >= found[-1].offset + found[-1].size:
             area = _bare(f"{name}@{start:#x}", data, start, size)
             found += [area] if area.files is not None else []

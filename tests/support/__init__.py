@@ -12,6 +12,7 @@ heap_oracle what every image of a sound heap obeys, said a second time
 core        writes ELF core files
 elf_ids     build-ids and return addresses, by binutils
 flash_cases flash images with their truth
+littlefs_flash littlefs images by the real library, on a flash whose power fails
 ring, log   build rings and logs from the format's document alone
 selection   which tests are quick and which are long
 barred      what a quick test is refused
