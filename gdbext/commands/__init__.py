@@ -24,6 +24,7 @@ NAMES = (
     "tree",
     "diff",
     "convert",
+    "explain",
     "extract",
     "status",
     "watch",

@@ -89,12 +89,16 @@ class Tool:
         arguments: Sequence[Argument],
         start: Callable[[Namespace, List[str]], int],
         more: str = "",
+        report: Optional[Type[Report]] = None,
     ) -> None:
-        """`start` runs the command and returns its exit status. `more` is an extra line of its help."""
+        """`start` runs the command and returns its exit status. `more` is an extra line of its help. `report` is what
+        it prints with --json.
+        """
         self.name, self.heading = _named(module, doc)
         self.arguments = tuple(arguments)
         self.start = start
         self.more = more
+        self.report = report
 
 
 def _named(module: str, doc: Optional[str]) -> Tuple[str, Any]:

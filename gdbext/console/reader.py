@@ -52,6 +52,7 @@ _BEGINS = re.compile(
     r"|corrupted (?:size|double|unsorted)|double free or corruption|\*\*\* Error in `|\*\*\* stack smashing"
     r"|\*\*\* buffer overflow|terminate called|AddressSanitizer: |\*\*\* PANIC \*\*\*|Hard ?[Ff]ault|MbedOS Fault"
     r"|Malloc [Ff]ailed|stack overflow in task|[Ss]tack overflow (?:detected )?in |Asserted at |HEAP CORRUPT"
+    r"|No poison (?:before|after) block|to free a bad data block|ASSERT failed|thread:\S{1,32} stack overflow"
     r"|CRASH DETECTED|panicked at |assertion failed"
 )
 # These are of a crash, and begin one if there is none.
@@ -66,6 +67,7 @@ _SYSTEM = re.compile(r"\*\*\* Booting |NuttShell \(NSH\)")  # they start behind 
 _FIRST_LINES = 6  # of a start may say again that it is one
 _RESET = re.compile(r"rst:0x([0-9a-f]{1,2}) \((\w{1,32})\)|rst cause:(\d)")
 _BAD_RESET = re.compile(r"WDT|BROWN|PANIC|GLITCH|LOCKUP|PWR_")
+_WATCHDOG_OF_ESP8266 = "4"
 _SHA = re.compile(r"ELF file SHA256: +([0-9a-f]{8,64})")
 _BUILD_ID = re.compile(r"build-id[ :=]+([0-9a-f]{8,64})")
 _HEAP = re.compile(r"heap_init: At ([0-9A-F]{8}) len ([0-9A-F]{8}) ")
@@ -294,7 +296,7 @@ class Reader:
             self.start = _Start(self.start.number + 1)
             self._before.clear()
         self.start.age = 0
-        if reset and self._open is None and _BAD_RESET.search(reset[2] or ""):
+        if reset and self._open is None and (_BAD_RESET.search(reset[2] or "") or reset[3] == _WATCHDOG_OF_ESP8266):
             self._open = _Open(line, ended, self.start)
         if reset and self._open is not None:
             self._open.keep(line)

@@ -46,5 +46,11 @@ WORDS = (
     b"ESP_ERROR_CHECK",
     b"stack>>>",
     b"caller 0x",
+    b"uild-id",
+    b"Sanitizer",
+    b"tack overflow",
+    b"No poison",
+    b"bad_alloc",
+    b"bad data block",
     b"MT1 ",
 )  # fmt: skip

@@ -76,8 +76,8 @@ def checks_page() -> str:
 
 def pages() -> Dict[str, str]:
     """Returns the text of each page, by its path in docs/."""
-    commands = [command_named(name) for name, heading in headings() if heading.only != "in the shell"]
-    schema = schema_of(list(dict.fromkeys(command.report for command in commands)))
+    reports = (command_named(name).report for name, _ in headings())
+    schema = schema_of(list(dict.fromkeys(report for report in reports if report is not None)))
     pages = {"commands.md": commands_page(), "checks.md": checks_page(), "report.schema.json": schema}
     return {f"reference/{name}": text for name, text in pages.items()}
 

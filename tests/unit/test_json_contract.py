@@ -44,14 +44,16 @@ PROMISED = {
     "TreeNode": "name max_use leak children",
     "DiffReport": "from to sites vanished skipped cost",
     "SiteChange": "function file line path bytes_change blocks_change frames",
+    "ExplainReport": "crashes leaks lines skipped",
+    "Explained": "situation certainty line chip framework addresses expected got got_is by backtrace text next",
     "LogReport": "events trace skipped cost",
     "LogEntry": "seq kind payload size task core time stack",
 }
 
 
 def definitions() -> dict[str, dict[str, object]]:
-    commands = [command_named(name) for name, heading in headings() if heading.only != "in the shell"]
-    found = json.loads(schema_of([command.report for command in commands]))["$defs"]
+    reports = [command_named(name).report for name, _ in headings()]
+    found = json.loads(schema_of([report for report in reports if report is not None]))["$defs"]
     assert isinstance(found, dict)
     return found
 

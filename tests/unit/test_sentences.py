@@ -18,9 +18,20 @@ from tests.support.paths import ROOT
 PACKAGE = ROOT / "gdbext"
 FACTS_ONLY = ("heap", "analyse", "trace", "kernel")  # rooms that find facts
 BELOW = (*FACTS_ONLY, "model", "source", "symbols")  # rooms that know nothing of reports
-# What may be in English: an invariant of the table, what an option's address is of, progress for who waits, a name.
-DECLARED = {"Rule", "TraceRule", "_Heap4", "announce"}
-INVARIANTS = {"FREE_FLAG", "LIST_LINK", "END_MARKER", "_NEXT_BYTE", "address_is", "KINDS", "SENTENCES"}
+# What may be in English: an invariant of the table, what an option's address is of, progress for who waits, a name, a
+# pattern of what others print.
+DECLARED = {"Rule", "TraceRule", "_Heap4", "announce", "compile", "_row"}
+INVARIANTS = {
+    "MESSAGES",
+    "PRINTED",
+    "FREE_FLAG",
+    "LIST_LINK",
+    "END_MARKER",
+    "_NEXT_BYTE",
+    "address_is",
+    "KINDS",
+    "SENTENCES",
+}
 NAMES = {"the allocator", "stack of task ", "frees only", "(unnamed task)"}
 ENGLISH = re.compile(r"[a-z]{2,} [a-z]{2,}|\w [a-z]+ ")
 

@@ -34,6 +34,7 @@ ROOMS = (
     "report.sentences.targets",
     "report.sentences.profile",
     "report.sentences.decode",
+    "report.sentences.console",
     "source.sentences",
     "heap.sentences",
     "trace.sentences",

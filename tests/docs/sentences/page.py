@@ -19,6 +19,7 @@ from gdbext.trace.importers import NAMES, importers
 from tests.docs.sentences import (
     commands,
     consoles,
+    explained,
     flash_images,
     freertos,
     given,
@@ -37,7 +38,7 @@ NAME = "sentences.md"
 RECIPES: Mapping[str, Callable[[], Any]] = {
     **tlsf.RECIPES, **freertos.RECIPES, **traces.RECIPES, **given.RECIPES,
     **commands.RECIPES, **targets.RECIPES, **in_gdb.RECIPES, **logs.RECIPES, **profiles.RECIPES,
-    **imported.RECIPES, **flash_images.RECIPES, **summed.RECIPES, **consoles.RECIPES,
+    **imported.RECIPES, **flash_images.RECIPES, **summed.RECIPES, **consoles.RECIPES, **explained.RECIPES,
 }  # fmt: skip
 TITLES = {
     "heap.sentences": "Of every heap",
@@ -46,6 +47,7 @@ TITLES = {
     "kernel.sentences": "Of a kernel's tasks",
     "report.sentences.commands": "Of what could not be collected, and of what was asked of the recorder",
     "report.sentences.targets": "Of a target's parts: program, link, debugger, core",
+    "report.sentences.console": "Of what a device wrote to its console",
     "report.sentences.profile": "Of what leaks, what a peak is made of, what stays",
     "report.sentences.decode": "Of the program that a console's text is of, among the text",
     "source.sentences": "Of memory and files that could not be read in full",
@@ -65,6 +67,8 @@ PLACES = {
     "ControlReport.text": "answer",
     "Conclusion.text": "answer",
     "Site.looks_like": "looks like",
+    "Explained.text": "what happened",
+    "Explained.next": "what next",
     "LogSource.recognised_by": "recognised by",
 }
 ELSEWHERE = "not checked"  # in `skipped`, or in the line that says why a command could not

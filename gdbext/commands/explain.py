@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""memtrace explain, in the shell: Say what happened, from the text that a device wrote to its console.
+
+Approach: the text goes through with the names of its addresses, as `memtrace decode` shows it; behind it stands what
+happened. A pipe is read as it comes.
+Cost: that of `memtrace decode`, and some milliseconds a crash. Memory: the crashes, at most 4,096 of them.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from argparse import Namespace
+from typing import Callable, List
+
+from gdbext.analyse.console import explained
+from gdbext.commands.command import Argument, Tool
+from gdbext.commands.decode import ELF, LOG, SYMBOLS, Output, arriving
+from gdbext.console.names import Chosen, Programs
+from gdbext.model.console import Crash
+from gdbext.model.errors import UserError
+from gdbext.model.events import Frame, Stack
+from gdbext.model.record import replace
+from gdbext.model.reports.base import Cost, Skipped
+from gdbext.model.reports.explain import ExplainReport
+from gdbext.model.said import Trouble
+from gdbext.report.decode import Decoder
+from gdbext.report.json import to_json
+from gdbext.report.printable import put, say, text_of
+from gdbext.report.sentences import words
+from gdbext.report.style import fitted
+from gdbext.report.text.explain import explain_lines
+from gdbext.source.files import FileError
+from gdbext.source.log_file import open_log
+
+_ARGUMENTS = (
+    LOG,
+    ELF,
+    SYMBOLS,
+    Argument("--summary", "what happened alone, without the text", {"action": "store_true"}),
+    Argument("--json", "what happened alone, as JSON", {"action": "store_true"}),
+)
+_MORE = "Example: memtrace explain --elf build/app.elf < console.log"
+_MOST_CRASHES = 4096
+
+
+def start(options: Namespace, _: List[str]) -> int:
+    """Reads the text and says what happened. UserError says why it cannot be read."""
+    try:
+        report = _report(options)
+    except Trouble as problem:
+        raise UserError(f"{options.log}: {words(problem.why)}") from None
+    except FileError as problem:
+        raise UserError(str(problem)) from None
+    if options.json:
+        put(to_json(report), sys.stdout)
+    else:
+        put(fitted(text_of(explain_lines(report)), sys.stdout), sys.stdout)
+    return 0
+
+
+def _report(options: Namespace) -> ExplainReport:
+    began, size, left_out = time.monotonic(), 0, 0
+    programs, file = Programs(options.elf, options.symbols, say), open_log(options.log)
+    decoder = Decoder(programs.of)
+    output = None if options.json or options.summary else Output(sys.stdout)
+    crashes: List[Crash] = []
+
+    def take(pieces: object) -> None:
+        nonlocal left_out
+        for piece in pieces:  # type: ignore[attr-defined]
+            if isinstance(piece, Crash):
+                crashes.extend([piece][: _MOST_CRASHES - len(crashes)])
+                left_out += len(crashes) == _MOST_CRASHES
+            elif output is not None:
+                output.add(piece)
+
+    for data in arriving(file):
+        size += len(data or b"")
+        take(decoder.idle() if data is None else decoder.add(data))
+    take(decoder.finish())
+    if output is not None:
+        output.finish()
+    found = explained(crashes, namer(programs.of))
+    is_wanted = any(part.key.startswith("next-elf") for one in found for part in one.next)
+    remarks = [one for one in decoder.remarks if not (is_wanted and one.key.startswith("decode-wants"))]
+    skipped = [Skipped("log", remark) for remark in (*file.remarks, *remarks)]
+    cost = Cost(size, 1, time.monotonic() - began)
+    return ExplainReport(None, tuple(skipped), cost, None, found, (), decoder.lines)
+
+
+def namer(choose: Callable[..., Chosen]) -> Callable[[Crash], Stack]:
+    """Returns what gives the frames of a crash: by the program that it is of, else as a monitor named them. A monitor
+    looks up a return address itself, which may be the next function: its names are taken where the PC is exact.
+    """
+
+    def frames(crash: Crash) -> Stack:
+        pcs, calls = crash.backtrace, crash.calls
+        if not pcs and crash.pc is not None:
+            pcs = calls = (crash.pc,)
+        lookup = choose(crash.elf_sha256, crash.build_id).lookup
+        found = lookup(sorted(set(calls))) if lookup is not None and calls else {}
+        named = dict(crash.told)
+        told = {pc: named.get(pc) for pc, call in zip(pcs, calls) if pc == call}
+        stacks = ([replace(one, pc=pc) for one in found.get(call, ())] for pc, call in zip(pcs, calls))
+        return tuple(frame for pc, stack in zip(pcs, stacks) for frame in stack or [Frame(pc, told.get(pc))])
+
+    return frames
+
+
+COMMAND = Tool(__name__, __doc__, _ARGUMENTS, start, _MORE, ExplainReport)
