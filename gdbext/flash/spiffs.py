@@ -32,7 +32,7 @@ _FREE, _DELETED, _INDEX_ID = 0xFFFF, 0, 0x8000
 _USED, _FINAL, _INDEX, _IXDELE, _DELET = 1, 2, 4, 0x40, 0x80  # flags of a page; a bit that is clear says yes
 _HEADER = struct.Struct("<HHB")  # of a page: object id, span (its place in the object), flags
 _INDEX_BYTES, _SIZE_AT, _NAME_AT = 8, 8, 13
-_NO_SIZE = 0xFFFFFFFF  # of a file that was never written to
+_NO_SIZE = b"\xff" * 4  # of a file that was never written to
 _MAGIC = 0x0529
 _MOST_WRONG = 64  # ids that may be wrong before a pair of sizes is given up
 _SECTOR = 1 << 12  # partitions begin at a multiple of it
@@ -117,8 +117,8 @@ class Spiffs:
         return name if end else b""
 
     def _size(self, header: _Page) -> int:
-        size = int.from_bytes(self._page(header.number)[_SIZE_AT : _SIZE_AT + 4], "little")
-        return 0 if size == _NO_SIZE else size
+        size = self._page(header.number)[_SIZE_AT : _SIZE_AT + 4]
+        return 0 if size == _NO_SIZE else int.from_bytes(size, "little")
 
     def _page(self, number: int) -> bytes:
         return self._data[number * self._sizes.page : (number + 1) * self._sizes.page]
@@ -216,19 +216,27 @@ def _indexes_in(data: Bytes, sizes: Sizes) -> Iterator[_Page]:
 def _magics(data: Bytes, sizes: Sizes) -> int:
     """Counts the blocks with the right magic."""
     count, at = len(data) // sizes.block, sizes.lookups * sizes.page - 4
-    found = [int.from_bytes(data[(block * sizes.block) + at :][:2], "little") for block in range(count)]
+    places = range(at, min(count * sizes.block, _MOST_WINDOWS * _WINDOW), sizes.block)
+    found = [int.from_bytes(data[place : place + 2], "little") for place in places]
     plain = _MAGIC ^ sizes.page
     return max(found.count(plain), sum(one == plain ^ (count - block) & 0xFFFF for block, one in enumerate(found)))
 
 
+def _is_counted(data: Bytes, sizes: Sizes, start: int) -> bool:
+    """Tells whether a block's lookup pages end as a library leaves them: erased but for the count of erasures."""
+    end = start + sizes.lookups * sizes.page
+    return data[end - 2 : end] != b"\xff\xff" and not data[start + 2 * sizes.entries : end - 4].strip(b"\xff")
+
+
 def _rightness(data: Bytes, sizes: Sizes, windows: Iterable[int]) -> int:
-    """Says how well sizes fit: by ids that are right, less those that are wrong, and by magics."""
+    """Says how well sizes fit: by ids that are right, less those that are wrong, by the blocks' ends, and by magics."""
     right = wrong = 0
     for window in windows:
         for start in range(window, min(window + _WINDOW, len(data)), sizes.block):
+            right += _is_counted(data, sizes, start)
             for object_id, page in _looked_up(data, sizes, start):
-                fits = object_id == page.object_id and not page.flags & _USED
-                right, wrong = right + fits, wrong + (not fits)
+                fits = object_id == page.object_id
+                right, wrong = right + fits, wrong + (not fits and not page.flags & _USED)
             if wrong > right + _MOST_WRONG:
                 return 0
     return right - wrong + _MAGIC_WORTH * _magics(data, sizes)
@@ -250,7 +258,7 @@ def mounted(data: Bytes) -> Optional[Spiffs]:
         return None
     votes = _votes(data, sizes, range(0, len(data), sizes.block))
     of_first = max((count for (base, _), count in votes.items() if not base), default=0)
-    return Spiffs(data, sizes) if of_first == max(votes.values(), default=0) else None
+    return Spiffs(data, sizes) if max(votes.values(), default=0) <= max(1, of_first) else None
 
 
 def places(data: Bytes) -> Iterator[Place]:
@@ -288,7 +296,9 @@ def _votes(data: Bytes, sizes: Sizes, starts: Iterable[int]) -> Counter[Tuple[in
             of_object.setdefault(page.object_id | _INDEX_ID, []).append(page)
     votes: Counter[Tuple[int, int]] = Counter()
     for header in [page for page in pages if page.is_index and not page.span][:_MOST_HEADERS]:
-        for at, number in _words(data[header.number * sizes.page : (header.number + 1) * sizes.page]):
+        data_of = data[header.number * sizes.page : (header.number + 1) * sizes.page]
+        is_sized = data_of[_SIZE_AT : _SIZE_AT + 4] != _NO_SIZE
+        for at, number in _words(data_of) if is_sized else ():
             for page in of_object.get(header.object_id, ())[:_MOST_HEADERS]:
                 base, table = (page.number - number) * sizes.page, at - 2 * page.span
                 if base >= 0 and not base % _SECTOR and table > _NAME_AT:
