@@ -14,17 +14,16 @@ from argparse import Namespace
 from typing import Any, Dict, Iterator, List, Sequence, Tuple
 
 from gdbext.commands.command import Argument, Tool
-from gdbext.flash import Contents
 from gdbext.flash.image import Area, areas_of
 from gdbext.model.errors import UserError
 from gdbext.model.said import Trouble
 from gdbext.report.numbers import counted
-from gdbext.report.printable import put, say, text_of
+from gdbext.report.printable import printable, put, say, text_of
 from gdbext.report.sentences import words
 from gdbext.source.files import FileError, load_file
 from gdbext.source.replace import ANY_FILE, NEW_FILES, place_of, write_file
 from gdbext.target.files import wanted_by
-from gdbext.target.flash_files import chosen, wanted_in
+from gdbext.target.flash_files import Taken, chosen, wanted_in
 
 _ARGUMENTS = (
     Argument("image", "a whole flash, or one partition; gzip or plain", {"metavar": "IMAGE"}),
@@ -54,29 +53,31 @@ def start(options: Namespace, _: List[str]) -> int:
         raise UserError(str(problem)) from None
 
 
-def _write(found: Contents, options: Namespace) -> int:
+def _write(taken: Taken, options: Namespace) -> int:
     """Writes what was found. Returns the exit status."""
-    if found.missing is not None and not found.data:
-        raise UserError(f"nothing can be taken out: {words(found.missing)}")
+    data, missing = taken.contents
+    if missing is not None and not data:
+        raise UserError(f"nothing of {taken.name} can be taken out: {words(missing)}")
     policy = ANY_FILE if options.overwrite else NEW_FILES
     try:
-        write_file(place_of(options.output, policy), found.data, policy)
+        write_file(place_of(options.output, policy), data, policy)
     except OSError as problem:
         raise UserError(f"{options.output} cannot be written: {problem.strerror or problem}") from None
-    if found.missing is None:
+    put(printable(f"{options.output}: {taken.name}, {counted(len(data), 'byte')}"), sys.stdout)
+    if missing is None:
         return _WHOLE
-    say(words(found.missing))
+    say(words(missing))
     return _PARTLY
 
 
-def _taken(areas: Sequence[Area], options: Namespace) -> Contents:
+def _taken(areas: Sequence[Area], options: Namespace) -> Taken:
     """Returns the file or the partition that the options name."""
     if options.path is not None:
-        return wanted_in(areas, wanted_by(options)).contents
+        return wanted_in(areas, wanted_by(options))
     among = chosen(areas, options.partition)
     if options.partition is None or len(among) > 1:
         raise UserError("say what to take: --path FILE, or --partition NAME; --list lists both")
-    return among[0].contents()
+    return Taken(among[0], None, among[0].contents())
 
 
 def _told(areas: Sequence[Area]) -> Dict[str, Any]:

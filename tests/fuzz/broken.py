@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from gdbext.trace.convert import Conversion
 from gdbext.trace.log_writer import LogWriter
-from tests.fuzz import carriers
+from tests.fuzz import carriers, flash_images
 from tests.fuzz.subjects import HOSTILE_NAME, Ranges, Subject, log_of, ring_of, subjects
 from tests.support import mutate
 from tests.support.core import core_bytes, esp_log, esp_partition
@@ -417,6 +417,16 @@ def carried(carry: Callable[[Random], bytes]) -> Kind:
     return case
 
 
+def flash_image(folder: Path, random: Random) -> Case:
+    """A broken flash image: what is in it, a file of it, or a report on the log in it."""
+    image = folder / "flash.bin"
+    path = flash_images.write(image, random)
+    if random.random() < 0.3:
+        return Case(["report", str(image), "--json", *(["--path", path] if random.random() < 0.5 else [])])
+    taken = ["--path", path, "--output", str(folder / "out")]
+    return Case(["extract", str(image), *(["--list", "--json"] if random.random() < 0.5 else taken)])
+
+
 KINDS: dict[str, Kind] = {
     **{mutator.__name__: bytes_by(mutator) for mutator in dict.fromkeys(STEADY)},
     "logs": logs,
@@ -436,6 +446,7 @@ KINDS: dict[str, Kind] = {
     "server_drips": server(_drips),
     "flash_partition": carried(carriers.partition),
     "serial_line": carried(carriers.line),
+    "flash_image": flash_image,
 }
 
 

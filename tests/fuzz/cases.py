@@ -21,6 +21,7 @@ from unittest.mock import patch
 
 from tests.cli.shell import Said, memtrace
 from tests.fuzz.broken import KINDS, Case, kind_of
+from tests.fuzz.flash_images import wrong_extract
 from tests.fuzz.wellformed import problems
 from tests.support.terminal import commanding
 
@@ -83,6 +84,8 @@ def _wrong(words: list[str], said: Said) -> str | None:
     if commanding(said.out + said.err):
         return f"a terminal is given {commanding(said.out + said.err)}"
     lines = said.err.splitlines()
+    if words[0] == "extract":
+        return wrong_extract(words, said.status, said.out, lines)
     if not all(line.startswith("memtrace: ") for line in lines) or (lines and "a bug of memtrace" in lines[-1]):
         return f"not clear lines: {said.err!r}"
     if said.status == 2 and not said.out:
