@@ -209,7 +209,8 @@ def _indexes_in(data: Bytes, sizes: Sizes) -> Iterator[_Page]:
     """Yields the pages that list other pages, and are not deleted."""
     for start in range(0, len(data), sizes.block):
         for object_id, page in _looked_up(data, sizes, start):
-            if object_id == page.object_id and object_id & _INDEX_ID and page.is_index:
+            is_told = object_id == page.object_id or not page.span  # the id of a header may be half deleted
+            if is_told and object_id & page.object_id & _INDEX_ID and page.is_index:
                 yield page
 
 
@@ -275,8 +276,8 @@ def places(data: Bytes) -> Iterator[Place]:
 
 
 def _may_begin_block(data: Bytes, sizes: Sizes, start: int) -> bool:
-    right = [object_id == page.object_id for object_id, page in _looked_up(data, sizes, start)]
-    return bool(right) and all(right)
+    right = (object_id == page.object_id for object_id, page in _looked_up(data, sizes, start))
+    return next(right, False) and all(right)
 
 
 def _bases(data: Bytes, sizes: Sizes, starts: Sequence[int]) -> Set[int]:
