@@ -22,6 +22,7 @@ from gdbext.source.overlaps import Bytes
 
 LARGEST_FILE = 256 << 20  # no heap is larger than a quarter of it, and a search of it takes some seconds
 _TOO_MANY = f"more than the {LARGEST_FILE:,} that memtrace takes into memory: cut out what holds the heap"
+EMPTY = "is empty: nothing was written to it"
 _GZIP = b"\x1f\x8b"
 _GZIP_BITS = zlib.MAX_WBITS | 16
 _MOST_MEMBERS = 1 << 16  # of one gzip file, each of which costs microseconds, however empty
@@ -51,7 +52,7 @@ def load_file(path: str) -> Loaded:
         with open(path, "rb") as file:
             status, head = os.fstat(file.fileno()), file.read(len(_GZIP))
             if not head:
-                raise FileError("is empty")
+                raise FileError(EMPTY)
             size = status.st_size if stat.S_ISREG(status.st_mode) else 0
             if head == _GZIP:
                 if size:

@@ -22,7 +22,7 @@ from threading import Event, Thread
 from typing import Any, BinaryIO, Callable, Dict, Iterable, Iterator, List, Optional, Tuple, Union
 
 from gdbext.model.said import Said, Text, said
-from gdbext.source.files import FileError, Loaded, load_file, whole_of
+from gdbext.source.files import EMPTY, FileError, Loaded, load_file, whole_of
 from gdbext.source.zstd import zstd
 
 HEAD_BYTES = 4096
@@ -104,7 +104,7 @@ class LogFile:
         if self.is_regular:
             return load_file(self.path)
         if not self.head:
-            raise FileError(f"{self.path}: is empty")
+            raise FileError(f"{self.path}: {EMPTY}")
         try:
             return Loaded(whole_of(self.chunks()), tuple(self.remarks))
         except FileError as problem:
@@ -161,7 +161,8 @@ def open_log(path: str) -> LogFile:
     try:
         return LogFile(path, sys.stdin.buffer if path == "-" else open(path, "rb"))
     except OSError as problem:
-        raise FileError(f"{path}: {problem.strerror or problem}") from None
+        hint = ": give a file in it" if isinstance(problem, IsADirectoryError) else ""
+        raise FileError(f"{path}: {problem.strerror or problem}{hint}") from None
 
 
 def _start_of(file: BinaryIO, size: int) -> bytes:

@@ -50,9 +50,9 @@ def core_in(path: str, loaded: Loaded) -> Loaded:
     if found is None and packer is not None:
         raise FileError(f"{path} is packed: unpack it first, with `{packer} -d`")
     if found is None:
-        raise FileError(
-            f"{path} is neither a log, an ELF core nor a core dump of ESP-IDF; raw memory goes behind --image BASE=FILE"
-        )
+        is_text = b"\0" not in loaded.data[:_LOOK_BYTES]
+        hint = "a console's text goes to memtrace explain" if is_text else "raw memory goes behind --image BASE=FILE"
+        raise FileError(f"{path} is neither a log, an ELF core nor a core dump of ESP-IDF; {hint}")
     return Loaded(found.data, (*loaded.remarks, *found.remarks))
 
 

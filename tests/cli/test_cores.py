@@ -173,8 +173,8 @@ def test_segments_that_touch_or_overlap_are_one_memory(tmp_path: Path) -> None:
 
 BAD = {
     "an empty file": (b"", "is empty"),
-    "noise": (b"hello, world\n" * 40, "is neither a log, an ELF core nor a core dump of ESP-IDF"),
-    "binary noise": (bytes(range(256)) * 9, "is neither a log, an ELF core"),
+    "text": (b"hello, world\n" * 40, "nor a core dump of ESP-IDF; a console's text goes to memtrace explain"),
+    "binary noise": (bytes(range(256)) * 9, "nor a core dump of ESP-IDF; raw memory goes behind --image BASE=FILE"),
     "an ELF magic alone": (b"\x7fELF", "ends within its ELF header"),
     "no word format": (b"\x7fELF" + bytes(60), "neither 32 nor 64 bits"),
     "a header cut off": (core_bytes([])[:30], "ends within its ELF header"),
