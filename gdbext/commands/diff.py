@@ -8,6 +8,7 @@ from argparse import Namespace
 from typing import NamedTuple, Optional
 
 from gdbext.analyse.profile.differences import changes
+from gdbext.analyse.profile.usage import totals_of
 from gdbext.collect.profiled import profiled
 from gdbext.collect.profiles import Profiled
 from gdbext.commands.command import Argument, Command
@@ -15,6 +16,7 @@ from gdbext.commands.filters import limit_of
 from gdbext.commands.profile_arguments import COMMON
 from gdbext.loading import load
 from gdbext.model.errors import UserError
+from gdbext.model.record import replace
 from gdbext.model.reports.base import Cost
 from gdbext.model.reports.diff import DiffPoint, DiffReport
 from gdbext.model.said import said
@@ -57,6 +59,8 @@ def analyse(compared: Compared, options: Namespace) -> DiffReport:
     """Makes the report."""
     before, after = compared
     sites, vanished = changes(before.profile, before.grouping, after.profile, after.grouping)
+    if "live_blocks" in before.untold | after.untold:
+        sites, vanished = (tuple(replace(one, blocks_change=None) for one in some) for some in (sites, vanished))
     info, skipped, cost, build_id = after.closing
     spent = before.closing[2]
     whole = Cost(cost.bytes + spent.bytes, cost.reads + spent.reads, cost.seconds + spent.seconds, cost.interrupted)
@@ -68,7 +72,7 @@ def analyse(compared: Compared, options: Namespace) -> DiffReport:
 
 
 def _point(found: Profiled, mark: Optional[str]) -> DiffPoint:
-    totals, source = found.profile.totals, found.source
+    totals, source = totals_of(found.profile, found.untold), found.source
     return DiffPoint(source.file, mark, source.build_id, totals.live_bytes, totals.live_blocks, totals.peak_bytes)
 
 

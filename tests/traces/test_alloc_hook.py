@@ -74,6 +74,7 @@ def test_what_has_changed_between_checkpoints(case: dict[str, Any], number: int)
         for site in case["truth"]["diff"][number]["sites"]
     }
     assert {place: sums for place, sums in changed.items() if any(sums)} == truth
+    assert found["from"]["peak_bytes"] is None and found["to"]["live_blocks"] is not None
 
 
 def test_a_torn_dump_is_said_to_be_torn() -> None:

@@ -80,6 +80,17 @@ def test_commands_on_sums() -> None:
     assert said.status == 2 and "sums in place of calls" in said.err and len(said.err.splitlines()) == 1
 
 
+def test_what_a_log_does_not_count_has_not_changed() -> None:
+    """Massif counts no blocks, so nobody knows how many more there are."""
+    massif, dhat = LOGS / MASSIF["log"], LOGS / DHAT["log"]
+    counted, uncounted = shell("diff", dhat, dhat)["to"], shell("diff", massif, massif)["to"]
+    assert (counted["live_blocks"], counted["peak_bytes"]) == (136, 1_210_216)
+    assert (uncounted["live_blocks"], uncounted["peak_bytes"]) == (None, 1_210_216)
+    changes = shell("diff", massif, dhat)["sites"]
+    assert changes and all(one["blocks_change"] is None for one in changes)
+    assert "blocks" not in memtrace("diff", massif, dhat).out.splitlines()[0]
+
+
 @cache
 def tool(name: str) -> str:
     found = shutil.which(name)

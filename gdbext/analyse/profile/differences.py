@@ -31,16 +31,16 @@ def changes(
     vanished: List[SiteChange] = []
     for path in {**held, **holds}:
         one, other = held.get(path, none), holds.get(path, none)
-        change = _change(path, one, other)
+        change, blocks = _change(path, one, other), other.blocks - one.blocks
         if path not in holds and one.blocks:
             vanished.append(change)
-        elif path in holds and (change.bytes_change or change.blocks_change):
+        elif path in holds and (change.bytes_change or blocks):
             changed.append(change)
     return tuple(sorted(changed, key=_order)), tuple(sorted(vanished, key=_order))
 
 
 def _order(change: SiteChange) -> Tuple[int, int, str]:
-    return -change.bytes_change, -change.blocks_change, change.path
+    return -change.bytes_change, -(change.blocks_change or 0), change.path
 
 
 def _held(profile: Profile, grouping: Grouping) -> Dict[str, _Sum]:

@@ -12,14 +12,14 @@ from gdbext.model.said import Said
 
 
 class DiffPoint(Record):
-    """One of the two points that are compared."""
+    """One of the two points that are compared. None is what its log cannot tell."""
 
     file: Optional[str]  # None: a target's memory
     mark: Optional[str]  # None: the end
     build_id: Optional[str]
     live_bytes: int
-    live_blocks: int
-    peak_bytes: int
+    live_blocks: Optional[int]
+    peak_bytes: Optional[int]
 
 
 class SiteChange(Record):
@@ -30,7 +30,7 @@ class SiteChange(Record):
     line: Optional[int]  # in the newer program, if that has the path
     path: str  # names the path across builds
     bytes_change: int
-    blocks_change: int
+    blocks_change: Optional[int]  # None: one of the logs counts no blocks
     from_bytes: int
     to_bytes: int
     frames: Stack
