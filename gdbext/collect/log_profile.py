@@ -22,7 +22,7 @@ from gdbext.model.events import Stack
 from gdbext.model.profile import Profile
 from gdbext.model.reports.base import Cost, Skipped
 from gdbext.model.reports.report import LogSource
-from gdbext.model.said import said
+from gdbext.model.said import Said, said
 from gdbext.target.log import GivenLog
 from gdbext.trace.engine import replay_of
 from gdbext.trace.format import FIXED_CONTEXTS
@@ -131,10 +131,12 @@ class LogProfile:
 
     def _profiled(self, profile: Profile) -> Profiled:
         opened, told = self._log.opened, _build_id(self._scan)
+        doubts: Tuple[Said, ...] = ()
         if opened.beside.sums:
             self._refuse_moments()
             profile = opened.beside.sums.of(profile, self._grouping.numbers_of)
-        totals, remarks = profile.totals, tuple(Skipped("log", remark) for remark in opened.remarks())
+            doubts = opened.beside.sums.doubts(profile)
+        totals, remarks = profile.totals, tuple(Skipped("log", remark) for remark in (*opened.remarks(), *doubts))
         notes = tuple(Skipped("log", note) for note in opened.beside.notes)
         lacks = tuple(Skipped("log", lack) for lack in opened.lacks)
         whole = not (totals.lost or totals.unread or remarks)

@@ -15,6 +15,7 @@ from typing import Callable, Dict, Iterable, List, Sequence, Tuple
 
 from gdbext.model.profile import Bucket, Mark, Owner, Profile, Totals, Use, Windows
 from gdbext.model.record import fields_of, replace
+from gdbext.model.said import Said, said
 from gdbext.trace.importers import Level, Summed
 
 _MOST_BUCKETS = 1024
@@ -65,6 +66,12 @@ class ToldSums:
             timeline=_timeline(self._levels),
             oddities=(),
         )
+
+    def doubts(self, profile: Profile) -> Tuple[Said, ...]:
+        """Returns what cannot be in a profile that of() has returned."""
+        totals = profile.totals
+        most = max((use.peak_bytes for use in profile.uses), default=0)
+        return (said("sums-unlikely"),) if max(most, totals.live_bytes) > totals.peak_bytes else ()
 
     def _windows(self, owners: Sequence[Owner]) -> Windows:
         """Returns the live bytes of owners at the levels that tell them."""

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from gdbext.trace.convert import Conversion
 from gdbext.trace.log_writer import LogWriter
-from tests.fuzz import carriers, flash_images
+from tests.fuzz import carriers, dumps, flash_images
 from tests.fuzz.subjects import HOSTILE_NAME, Ranges, Subject, log_of, ring_of, subjects
 from tests.support import mutate
 from tests.support.core import core_bytes, esp_log, esp_partition
@@ -405,6 +405,11 @@ def logs(folder: Path, random: Random) -> Case:
     return Case([command, *words, *chain(*more)])
 
 
+def dumped(folder: Path, random: Random) -> Case:
+    """A command on what other tools have listed or added up."""
+    return Case(list(dumps.words_on(random, folder)))
+
+
 def carried(carry: Callable[[Random], bytes]) -> Kind:
     """A command on a file that carries a log."""
 
@@ -430,6 +435,7 @@ def flash_image(folder: Path, random: Random) -> Case:
 KINDS: dict[str, Kind] = {
     **{mutator.__name__: bytes_by(mutator) for mutator in dict.fromkeys(STEADY)},
     "logs": logs,
+    "dumps": dumped,
     "cut": file_by(mutate.cut),
     "drop": file_by(mutate.drop),
     "core_headers": core_headers,

@@ -10,7 +10,16 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-FLAGS = ["-march=rv32imac_zicsr", "-mabi=ilp32", "-O1", "-g", "-nostdlib", "-ffreestanding", "-static", "-Wl,-e,_start,--build-id"]
+FLAGS = [
+    "-march=rv32imac_zicsr",
+    "-mabi=ilp32",
+    "-O1",
+    "-g",
+    "-nostdlib",
+    "-ffreestanding",
+    "-static",
+    "-Wl,-e,_start,--build-id",
+]
 SOURCE = r"""
 #define UART (*(volatile unsigned char *)0x10000000)
 #define FINISHER (*(volatile unsigned *)0x100000)

@@ -134,9 +134,10 @@ def test_older_and_newer_revisions(tmp_path: Path) -> None:
     assert any("whole KB" in item["why"] for item in found["skipped"])
 
 
-def test_a_count_beyond_reason_is_left_out(tmp_path: Path) -> None:
-    found = shell("report", written(tmp_path, dump([Block(8, "host", [MAIN], 10**15), Block(8, "host", [MAIN])])))
-    assert found["totals"]["live_blocks"] == 1 and found["source"]["unread"] == 1
+def test_a_count_beyond_reason_is_one_block(tmp_path: Path) -> None:
+    found = shell("report", written(tmp_path, dump([Block(8, "host", [MAIN], 10**6), Block(8, "host", [MAIN])])))
+    assert (found["totals"]["live_blocks"], found["totals"]["live_bytes"]) == (2, 8 * 10**6 + 8)
+    assert found["source"]["unread"] == 1 and any("count as one" in item["why"] for item in found["skipped"])
 
 
 def test_two_dumps_in_one_file(tmp_path: Path) -> None:

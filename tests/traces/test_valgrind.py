@@ -199,7 +199,8 @@ def test_other_writers_of_dhat(tmp_path: Path) -> None:
         225,
         9,
     )
-    assert found["sites"][0]["peak_bytes"] == 150
+    assert found["sites"][0]["peak_bytes"] == 150 and not found["source"]["complete"]
+    assert any("do not fit each other" in item["why"] for item in found["skipped"])
 
 
 def test_a_torn_dhat_file(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ A PC is an offset in a file, and lies inside the call already: each file gets a 
 that it has the same one in every dump. The functions that the tool names are the log's own words. Its first line has
 totals, which are compared with what follows.
 Limits: no addresses: those here are numbers. Times are local, to the millisecond; they tell the blocks of two dumps
-apart. Old revisions print sizes in whole KB. Of blocks that a line counts together, 262,144 beyond one a line are told.
+apart. Old revisions print sizes in whole KB. Where lines count more than 65,536 blocks together, a line is one block.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _OFFSET = re.compile(r"\+\d+$")
 _OTHER = re.compile(rb"\++\s*|\s*|async_stack_stats: .*|\w[\w ]*: .*=.*")
 _OFFSET_BITS = 31  # of a place in a file
 _MOST_FRAMES = 255
-_MOST_COUNTED = 1 << 18
+_MOST_COUNTED = 1 << 16
 _MILLION = 1_000_000
 
 
@@ -114,10 +114,11 @@ class _Dump:
         if self._counted > _MOST_COUNTED:
             self._counted -= number - 1
             yield said("alloc-hook-many", blocks=number, bytes=call.size)
-            number = 0
+            number, call = 1, call._replace(size=call.size * number)
+        call = call._replace(stack=tuple(self._stack))
         for _ in range(number):
             self._blocks += 1
-            yield call._replace(address=self._blocks, stack=tuple(self._stack))
+            yield call._replace(address=self._blocks)
         self._block, self._stack = None, []
 
 
@@ -181,7 +182,7 @@ SENTENCES = {
     ),
     "alloc-hook-rounded": "the dump has sizes in whole KB: each may be up to 1,023 bytes larger",
     "alloc-hook-several": "{dumps} dumps stand one behind the other in the file: give each as a file of its own",
-    "alloc-hook-many": "{blocks:block} of {bytes:byte} are left out: the dump counts too many together",
+    "alloc-hook-many": "{blocks:block} of {bytes:byte} count as one: the dump has too many together",
 }
 IMPORTER = Importer(
     "alloc_hook",

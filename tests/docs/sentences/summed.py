@@ -42,7 +42,7 @@ RECIPES: dict[str, Callable[[], Any]] = {
     "two dumps in one file": reported(DUMP * 2),
     "a dump of an old revision": reported(DUMP.replace(".000000KB", "KB")),
     "a dump that counts too many together": reported(dump([Block(8, "host", [MAIN], 10**9)])),
-    "a DHAT file": reported(dhat(bklt=True)),
+    "a DHAT file with less at the peak than at the end": reported(dhat(bklt=True)),
     "a torn DHAT file": reported(dhat(bklt=True)[:-5]),
     "a DHAT file of another version": lambda: refused(reported(dhat(dhatFileVersion=3))),
     "a DHAT file of another mode": lambda: refused(reported(dhat(mode="copy", bklt=False))),
