@@ -11,6 +11,7 @@ Cost: some 10 MB. Bytes are handed to zstd in small portions, as each may unpack
 
 from __future__ import annotations
 
+import itertools
 import os
 import stat
 import sys
@@ -26,6 +27,7 @@ from gdbext.source.files import EMPTY, FileError, Loaded, load_file, whole_of
 from gdbext.source.zstd import zstd
 
 HEAD_BYTES = 4096
+STANDARD_INPUT = "-"
 _PIECE_BYTES = 1 << 18
 _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 _GZIP_BITS = zlib.MAX_WBITS | 16
@@ -79,7 +81,7 @@ class LogFile:
 
     def again(self) -> Optional[LogFile]:
         """Returns the same file, to be read from its start. None if it can be read only once."""
-        return open_log(self.path) if self.is_regular else None
+        return open_log(self.path) if self.is_regular and self.path != STANDARD_INPUT else None
 
     @property
     def size(self) -> int:
@@ -94,6 +96,15 @@ class LogFile:
     def chunks(self) -> Iterator[bytes]:
         """Yields all bytes, once."""
         return chain([self.head], self._counted())
+
+    def ahead(self) -> Iterator[bytes]:
+        """Yields all bytes of a regular file, and takes none. Of what can be read only once: its head."""
+        if self.can_seek:
+            places = itertools.count(0, _PIECE_BYTES)
+            yield from iter(lambda: os.pread(self._file.fileno(), _PIECE_BYTES, next(places)), b"")
+        else:
+            again = self.again()
+            yield from [self.head] if again is None else again.chunks()
 
     def later(self) -> Iterator[bytes]:
         """Yields what has come to a file since all of it was taken. Nothing comes to one that cannot seek."""
@@ -146,6 +157,10 @@ class HeldFile(LogFile):
         """Returns the same file, to be read from its start."""
         return HeldFile(self.path, self._data, self._told)
 
+    def ahead(self) -> Iterator[bytes]:
+        """Yields all bytes, and takes none."""
+        return iter([self._data])
+
     @property
     def size(self) -> int:
         """The bytes of the file."""
@@ -159,7 +174,7 @@ class HeldFile(LogFile):
 def open_log(path: str) -> LogFile:
     """Opens a file; `-` is standard input. Raises FileError, or Trouble if a package is missing that unpacks it."""
     try:
-        return LogFile(path, sys.stdin.buffer if path == "-" else open(path, "rb"))
+        return LogFile(path, sys.stdin.buffer if path == STANDARD_INPUT else open(path, "rb"))
     except OSError as problem:
         hint = ": give a file in it" if isinstance(problem, IsADirectoryError) else ""
         raise FileError(f"{path}: {problem.strerror or problem}{hint}") from None

@@ -28,6 +28,7 @@ class LogSymbols:
         self._told: Tuple[Optional[str], int] = (None, 0)  # build-id of the program, and number of loaded files
         self._known: Dict[int, Stack] = {}
         self.named: Mapping[int, Stack] = {}  # what the log itself says of addresses
+        self.by_monitor: Mapping[int, Stack] = {}  # what a monitor has added to the log
 
     @property
     def build_id(self) -> Optional[str]:
@@ -45,7 +46,7 @@ class LogSymbols:
     @property
     def has_names(self) -> bool:
         """Tells whether there is a file that may have names."""
-        return self._modules is not None or self._program is not None or bool(self.named)
+        return self._modules is not None or self._program is not None or bool(self.named or self.by_monitor)
 
     def begin(self, build_id: Optional[str], modules: Sequence[Tuple[int, str, str]]) -> None:
         """Takes what the log has told so far: the build-id of its program, and the files that were loaded."""
@@ -71,13 +72,16 @@ class LogSymbols:
         return tuple(chain.from_iterable(map(self._frames_at, pcs)))
 
     def _frames_at(self, pc: int) -> Stack:
-        """Returns what is known of an address: the log's own words, if nobody knows the line or the file's folder."""
+        """Returns what is known of an address: the log's own words, if nobody knows the line or the file's folder. A
+        monitor's count where no program has the line.
+        """
         found, told = self._known.get(pc), self.named.get(pc)
+        is_known = found is not None and found[0].line is not None and found[0].file is not None
         if told is None:
-            return found or (Frame(pc),)
-        if found is None or found[0].line is None or found[0].file is None:
+            return (None if is_known else self.by_monitor.get(pc)) or found or (Frame(pc),)
+        if found is None or not is_known:
             return told
-        is_same = found[0].file.rpartition("/")[2] == told[0].file
+        is_same = (found[0].file or "").rpartition("/")[2] == told[0].file
         return found if told[0].line is None or is_same else told
 
     def library(self, pc: int) -> Optional[str]:

@@ -23,7 +23,7 @@ class GivenLog:
 
     def __init__(self, opened: OpenedLog, run: Run, symbols: LogSymbols) -> None:
         self.opened, self.run, self.symbols = opened, run, symbols
-        symbols.named = opened.beside.named
+        symbols.named, symbols.by_monitor = opened.beside.named, opened.beside.by_monitor
 
     def trace(self, wish: Wish) -> Trace:
         """Returns what is wished for of the log. UserError if it has no such run."""

@@ -121,9 +121,10 @@ def info_of(source: str, profile: Profile, wish: Wish) -> TraceInfo:
     totals, imported = profile.totals, None
     if source != OURS:
         depth = max(map(len, profile.stacks.values()), default=0)
-        imported = Imported(source, 0, "all", None, depth, False, True)
+        lists_alone = not totals.allocations and totals.live_blocks > 0
+        imported = Imported(source, 0, "leaks" if lists_alone else "all", None, depth, False, True)
     return TraceInfo(
-        totals.events,
+        totals.events if imported is None else max(totals.events, totals.live_blocks),
         totals.lost,
         totals.first_seq,
         totals.last_seq,

@@ -35,6 +35,7 @@ class Beside(NamedTuple):
     losses: List[Text]  # what is missing
     notes: List[Text]  # what else there is to say
     named: Dict[int, Stack]  # what the log itself says of PCs
+    by_monitor: Dict[int, Stack]  # what a monitor has added
     wrong_frees: List[WrongFree]  # those that the tool itself has found
     sums: ToldSums  # what it has in place of calls
 
@@ -44,7 +45,7 @@ def logged(items: Iterable[Item], hz: int, modules: Sequence[Module], beside: Be
 
     Adds to `beside` what such a log has no place for: the frames of PCs before the piece that has them.
     """
-    written = _Logged(hz, modules, beside.named, beside.sums)
+    written = _Logged(hz, modules, beside)
     for item in items:
         if isinstance(item, Remark):
             (beside.losses if item.is_loss else beside.notes).append(item.text)
@@ -63,10 +64,10 @@ def logged(items: Iterable[Item], hz: int, modules: Sequence[Module], beside: Be
 class _Logged:
     """A log that is being written."""
 
-    def __init__(self, hz: int, modules: Sequence[Module], named: Dict[int, Stack], sums: ToldSums) -> None:
+    def __init__(self, hz: int, modules: Sequence[Module], beside: Beside) -> None:
         self.writer, self.told = LogWriter(), Definitions()
-        self._sums, self._summed = sums, 0
-        self._stacks, self._named, self._seq, self._time = _StackNumbers(), named, 0, 0
+        self._sums, self._summed = beside.sums, 0
+        self._stacks, self._beside, self._seq, self._time = _StackNumbers(), beside, 0, 0
         self._names: Dict[Tuple[int, str], int] = {}
         self._heaps: Dict[str, int] = {}
         self._has_clock = hz != 0
@@ -79,8 +80,9 @@ class _Logged:
         if isinstance(item, Module):
             self._load(item)
         elif isinstance(item, Named):
-            if len(self._named) < MOST_PCS:
-                self._named[item.pc] = tuple(Frame(item.pc, *frame) for frame in item.frames)
+            named = self._beside.by_monitor if item.by_monitor else self._beside.named
+            if len(named) < MOST_PCS:
+                named[item.pc] = tuple(Frame(item.pc, *frame) for frame in item.frames)
         elif isinstance(item, Marked):
             self._event(LogEvent(MARK, self._name(NAME_MARK, item.name), 0, 0, 0, 0, 0, 0, self._seq, self._now(None)))
         elif isinstance(item, Call) and 0 < item.address < _HIGHEST and 0 <= item.size < _HIGHEST:

@@ -16,7 +16,17 @@ from gdbext.model.said import Said, Text, Trouble, said
 from gdbext.source.log_carriers import CarriedLog, log_carried_by
 from gdbext.source.log_file import LogFile, open_log
 from gdbext.trace.format import FLAG_LOG, HEADER_OFFSETS, MAGIC, REQUIRED_UNSORTED, Header, parse_header
-from gdbext.trace.importers import ADDRESSES, EVENTS, LACKS, Importer, Item, Module, importer_of, untold
+from gdbext.trace.importers import (
+    ADDRESSES,
+    EVENTS,
+    LACKS,
+    Importer,
+    Item,
+    Module,
+    importer_amid,
+    importer_of,
+    untold,
+)
 from gdbext.trace.log_regions import sorted_regions
 from gdbext.trace.logged import Beside, logged
 from gdbext.trace.summed import ToldSums
@@ -38,7 +48,7 @@ class OpenedLog:
         from elsewhere.
         """
         self.file, self.importer, self.machine, self.modules = file, importer, machine, modules
-        self.beside = Beside([], [], {}, [], ToldSums())  # what another tool tells; it grows as chunks are taken
+        self.beside = Beside([], [], {}, {}, [], ToldSums())  # what another tool tells; it grows as chunks are taken
         self.path = file.path
         self.format = OURS if importer is None else importer.source
         self.sign = None if importer is None else importer.sign
@@ -106,7 +116,7 @@ class OpenedLog:
 
 def log_in(file: LogFile, machine: int = 0, modules: Sequence[Module] = ()) -> Optional[OpenedLog]:
     """Returns the log that a file is. None if it is none."""
-    importer = None if is_log(file.head) else importer_of(file.head)
+    importer = None if is_log(file.head) else importer_of(file.head) or importer_amid(file.head, file.ahead())
     if importer is not None or is_log(file.head):
         return OpenedLog(file, importer, machine, modules)
     carried = log_carried_by(file)

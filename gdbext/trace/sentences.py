@@ -44,6 +44,14 @@ _LACKS = {
     "sums-unlikely": "the sums do not fit each other: more is said to have been live than there was at the peak",
     "lacks-own-peaks": "of a site's own peak the log tells what it shows of it: there may have been more in between",
 }
+_LISTINGS = {
+    "listing-none": "no listing of blocks is in this text",
+    "listing-several": "{listings:listing}; this is the last one, and marks #1, #2 ... stand where each of them was",
+    "listing-left-out": "{listings:listing} cut off and left out",
+    "listing-cut": "the listing ends early: it was cut off there",
+    "listing-differs": "it sums up {own_blocks:block} of {own_size:byte}, and {blocks:block} of {size:byte} were read",
+    "listing-twice": "{blocks:block} with the address of one before: that one counts as freed",
+}
 _IDF_HEAP_TRACE = {
     "variable-unread": "its variable at {place:#x} cannot be read",
     "record-unknown": "its records are of a kind that is not known",
@@ -74,4 +82,4 @@ _IDF_TASK_STATS = {
     "owner-list-broken": "one of its lists breaks off at {place:#x}",
     "owner-node-unread": "a node of its lists at {place:#x} cannot be read",
 }
-SENTENCES = {**_RING, **_LOG, **_LACKS, **_IDF_HEAP_TRACE, **_IDF_TASK_STATS}
+SENTENCES = {**_RING, **_LOG, **_LACKS, **_LISTINGS, **_IDF_HEAP_TRACE, **_IDF_TASK_STATS}

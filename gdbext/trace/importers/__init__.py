@@ -18,6 +18,7 @@ from typing import Callable, FrozenSet, Iterable, Iterator, Mapping, NamedTuple,
 from gdbext.loading import load
 from gdbext.model.profile import Use
 from gdbext.model.said import Said, said
+from gdbext.source.console_text import as_utf_8, utf_16_of
 
 NAMES = (
     "py_malloc",
@@ -25,8 +26,16 @@ NAMES = (
     "alloc_hook",
     "dhat",
     "massif",
+    "heap_trace_dump",
+    "memleak",
+    "leak_tracker",
+    "heap_caps_dump",
+    "memdump",
 )  # fmt: skip
 LONGEST_LINE = 1 << 16
+_MOST_SEARCHED = 1 << 28  # bytes of a text that are looked through for a log amid it
+_LONGEST_SIGN = 256
+_TEXT = bytes([*b"\t\n\r\x1b", *range(32, 127), *range(128, 256)])
 RISCV, XTENSA = 243, 94  # machines, as ELF numbers them
 
 # What a log may lack, with the sentence that says so, and the totals that nobody can know without it.
@@ -90,6 +99,7 @@ class Named(NamedTuple):
 
     pc: int
     frames: Tuple[Tuple[Optional[str], Optional[str], Optional[int]], ...]
+    by_monitor: bool = False  # a monitor has added it, which may take a return address for the call: programs know more
 
 
 class Marked(NamedTuple):
@@ -151,6 +161,29 @@ class Importer(NamedTuple):
 def importer_of(head: bytes) -> Optional[Importer]:
     """Returns the importer for a file with this head. None if no importer knows it."""
     return next((importer for importer in importers() if importer.recognises(head)), None)
+
+
+def importer_amid(head: bytes, chunks: Iterable[bytes]) -> Optional[Importer]:
+    """Returns the importer for a log amid other text: whose line comes first. None if there is none, or if the head is
+    no text.
+    """
+    if not _is_text(head):
+        return None
+    lines = [(importer.line, importer) for importer in importers() if importer.line is not None]
+    rest, searched = b"", 0
+    for chunk in as_utf_8(chunks):
+        data = rest + chunk
+        found = [(place.start(), importer) for line, importer in lines for place in [line.search(data)] if place]
+        if found or searched > _MOST_SEARCHED:
+            return min(found, key=lambda one: one[0])[1] if found else None
+        rest, searched = data[-_LONGEST_SIGN:], searched + len(chunk)
+    return None
+
+
+def _is_text(head: bytes) -> bool:
+    """Tells whether most of the first bytes of a file are text: a console has noise, too."""
+    text = head if not utf_16_of(head) else head.replace(b"\0", b"")
+    return len(text.translate(None, _TEXT)) * 4 < len(text)
 
 
 def importers() -> Iterator[Importer]:
