@@ -20,7 +20,9 @@ from gdbext.collect.profiles import LogNames, Profiled, check_marks, grouping_of
 from gdbext.model.errors import UserError
 from gdbext.model.events import Stack
 from gdbext.model.profile import Profile
+from gdbext.model.record import replace
 from gdbext.model.reports.base import Cost, Skipped
+from gdbext.model.reports.export import Move
 from gdbext.model.reports.report import LogSource
 from gdbext.model.said import Said, said
 from gdbext.target.log import GivenLog
@@ -28,6 +30,7 @@ from gdbext.trace.engine import replay_of
 from gdbext.trace.format import FIXED_CONTEXTS
 from gdbext.trace.log_scan import DefinitionScan
 from gdbext.trace.log_trace import info_of
+from gdbext.trace.moves import MoveReplay, moves_in
 from gdbext.trace.opened import OURS
 
 _FIRST_PIECES = 256
@@ -152,6 +155,7 @@ class LogProfile:
             opened.untold,
             tuple(opened.beside.wrong_frees),
             opened.beside.sums.unit,
+            lambda: self._moves(profile.runs),
         )
 
     def _refuse_moments(self) -> None:
@@ -161,6 +165,18 @@ class LogProfile:
             raise UserError(
                 f"{self._log.opened.path} has sums in place of calls: --since, --until, --at and --size cannot choose"
             )
+
+    def _moves(self, runs: int) -> Iterator[Move]:
+        """Reads the moves of the same run. `runs`: how many the log has."""
+        again, run = self._log.opened.again(), self._wish.run
+        if not self._log.opened.has_calls:
+            raise UserError(f"{self._log.opened.path} has sums in place of calls: this form tells each of them")
+        if again is None:
+            raise UserError(f"this form is made by reading {self._log.opened.path} twice: `memtrace convert` it first")
+        if run == "all" and runs > 1:
+            raise UserError(f"this form has one run of the program, and the log {runs:,}: choose one by --run N")
+        wish = replace(self._wish, run=run if isinstance(run, int) else runs)
+        return moves_in(MoveReplay(wish), again.chunks())
 
     def _cost(self) -> Cost:
         return Cost(self._bytes, self._reads, time.monotonic() - self._began)

@@ -15,9 +15,11 @@ from gdbext.collect.collect import collect_trace
 from gdbext.collect.log_profile import LogProfile
 from gdbext.collect.profiles import LogNames, Profiled, check_marks, grouping_of, missing, wish_of
 from gdbext.model.errors import UserError
+from gdbext.model.reports.export import Move
 from gdbext.model.reports.report import LogSource
 from gdbext.target.log import GivenLog
 from gdbext.target.target import Target
+from gdbext.trace.moves import MoveReplay, moves_of
 from gdbext.trace.replay import Replay
 from gdbext.trace.trace_events import NoHeader, events_of
 
@@ -50,7 +52,13 @@ def traced(target: Target, options: Namespace, until: Optional[str] = None) -> P
     )
     found.skipped += [one for one in missing(profile) if not whole_since]
     hz = None if header is None else header.tick_hz or None
-    return Profiled(profile, grouping, replay.live(), source, hz, found.closing())
+
+    def moves() -> Iterator[Move]:
+        again = MoveReplay(wish, told)
+        again.begin(header or NoHeader())
+        return moves_of(again, events)
+
+    return Profiled(profile, grouping, replay.live(), source, hz, found.closing(), moves=moves)
 
 
 def followed(target: Target, options: Namespace) -> Iterator[Profiled]:

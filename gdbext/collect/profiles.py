@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from typing import Callable, FrozenSet, Iterable, Mapping, NamedTuple, Optional, Protocol, Sequence, Tuple
+from typing import Callable, FrozenSet, Iterable, Iterator, Mapping, NamedTuple, Optional, Protocol, Sequence, Tuple
 
 from gdbext.analyse.profile.grouping import Grouping, Names, Wanted
 from gdbext.analyse.profile.sites import place_named
@@ -12,6 +12,7 @@ from gdbext.model.errors import UserError
 from gdbext.model.events import Stack, TraceInfo
 from gdbext.model.profile import Live, Profile
 from gdbext.model.reports.base import Cost, Skipped
+from gdbext.model.reports.export import Move
 from gdbext.model.reports.report import LogSource
 from gdbext.model.said import said
 from gdbext.target.log import Run
@@ -32,6 +33,7 @@ class Profiled(NamedTuple):
     untold: FrozenSet[str] = frozenset()  # totals that the log cannot tell
     wrong_frees: Sequence[WrongFree] = ()  # that the tool itself has found
     unit: str = ""  # of its times, where they are no parts of a second
+    moves: Callable[[], Iterator[Move]] = lambda: iter(())  # births and ends of blocks, read once more
 
 
 class _HasHeaps(Protocol):

@@ -23,6 +23,7 @@ NAMES = (
     "report",
     "tree",
     "diff",
+    "export",
     "convert",
     "explain",
     "extract",

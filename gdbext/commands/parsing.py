@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import sys
 import textwrap
 from argparse import ArgumentParser, Namespace
 from difflib import get_close_matches
@@ -94,7 +95,7 @@ def parsed_in_shell(command: Declared, words: Sequence[str], more: Sequence[Argu
     parser.refuse_unknown(words)
     options: Namespace = parser.parse_intermixed_args(words)
     if isinstance(command, Command):
-        check_destination(command.report, options)
+        check_destination(command.report, options, sys.stdout)
     return options
 
 

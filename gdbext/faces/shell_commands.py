@@ -101,7 +101,7 @@ def obey(name: str, words: List[str]) -> int:
 
 def _show(command: Command, report: Report, options: Namespace) -> None:
     """Prints a report, or writes it to the file that the options name, which the next one may replace."""
-    printed = told(report, command.text, options)
+    printed = told(report, command.text, options, sys.stdout)
     if printed is not None:
         put(fitted(printed, sys.stdout) if writes_text(options) else printed, sys.stdout)
     options.overwrite = True

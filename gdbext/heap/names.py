@@ -17,7 +17,8 @@ from gdbext.symbols.names import is_assertion, is_fault
 _LIBRARY = r"trace_(malloc|realloc|free)|_?(malloc|free|realloc|calloc|memalign)(_r)?|aligned_alloc|zalloc"
 _LIBRARY_FREES = {"free": (0, None), "realloc": (0, None), "_free_r": (1, None), "_realloc_r": (1, None)}
 _OF_FAMILIES = "|".join(family.functions for family in FAMILIES if family.functions)
-_ALLOCATOR = re.compile(rf"(__wrap_|__real_)?({_LIBRARY}|{_OF_FAMILIES})")
+ALLOCATORS = rf"(__wrap_|__real_)?({_LIBRARY}|{_OF_FAMILIES})"  # a pattern of their whole names
+_ALLOCATOR = re.compile(ALLOCATORS)
 _SOME_FUNCTION = "the allocator"  # stands for a function without a name
 _FREES: Dict[str, Tuple[int, Optional[int]]] = {**_LIBRARY_FREES}
 _HANDS_OUT: Dict[str, Tuple[str, ...]] = {}

@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Sends a report, in the form that the user chose, to the terminal or to a file. A file is written as a whole."""
+"""Sends a report, in the form that the user chose, to the terminal or to a file. A file is written as a whole.
+
+Text and JSON are made in memory. The forms of other tools may be larger than it: they go to a file, or to the pipe or
+file that the output is, while they are made. In GDB, whose output is text, they go to a file alone.
+"""
 
 from __future__ import annotations
 
@@ -7,37 +11,75 @@ import io
 import os
 from argparse import Namespace
 from contextlib import contextmanager
-from typing import Any, Callable, Iterable, Iterator, Optional, Tuple, Type
+from typing import Any, BinaryIO, Callable, Iterable, Iterator, Optional, TextIO, Tuple, Type
 
 from gdbext.model.errors import UserError
 from gdbext.model.reports.base import Report
-from gdbext.report.outputs import NAMES, output_named
-from gdbext.source.replace import ANY_FILE, NEW_FILES, Policy, place_of, write_file
+from gdbext.report.outputs import NAMES, OWN, output_named
+from gdbext.report.printable import put_bytes
+from gdbext.source.packing import is_packed, packer
+from gdbext.source.replace import ANY_FILE, NEW_FILES, Policy, new_file, place_of
 
 _TERMINAL = "-"
+_PACKED = (".gz", ".zst")
 
 
-def check_destination(kind: Type[Report], options: Namespace) -> None:
-    """Raises UserError if a report of this kind cannot go where the options say. Commands check before they read."""
+def check_destination(kind: Type[Report], options: Namespace, stream: Optional[TextIO] = None) -> None:
+    """Raises UserError if a report of this kind cannot go where the options say. Commands check before they read.
+    `stream` is the output; None: it is for text alone.
+    """
     name = _form(options)
-    if not issubclass(kind, output_named(name).reports):
+    output = output_named(name)
+    if not issubclass(kind, output.reports):
         raise UserError(f"this report has no form {name}")
     if options.output not in (None, _TERMINAL):
         with _file(options) as (place, _):
             folder = os.path.dirname(place)
             if not os.access(folder, os.W_OK):
                 raise PermissionError(f"no file can be made in {folder}")
+    elif output.packed and _pipe(name, stream) is None:
+        raise UserError(f"{name} is no text: give --output FILE{output.suffixes[0]}, or send the output to a file")
 
 
-def told(report: Any, lines: Callable[[Any], Iterable[str]], options: Namespace) -> Optional[str]:
-    """Returns the report for the terminal, without its last newline. Returns None if it was written to a file."""
-    out = io.BytesIO()
-    output_named(_form(options)).write(report, lines, out)
-    if options.output in (None, _TERMINAL):
-        return out.getvalue().decode("utf-8", "backslashreplace")[:-1]
-    with _file(options) as (place, policy):
-        write_file(place, out.getvalue(), policy)
-    return None
+def told(
+    report: Any, lines: Callable[[Any], Iterable[str]], options: Namespace, stream: Optional[TextIO] = None
+) -> Optional[str]:
+    """Returns the report for the terminal, without its last newline. Returns None if it was written to a file, or as
+    it is to `stream`.
+    """
+    name = _form(options)
+    write = output_named(name).write
+    if options.output not in (None, _TERMINAL):
+        with _file(options) as (place, policy), new_file(place, policy) as file:
+            _pack(file, options.output, name, lambda out: write(report, lines, out))
+        return None
+    pipe = _pipe(name, stream)
+    if pipe is not None:
+        put_bytes(lambda: write(report, lines, pipe), pipe)
+        return None
+    made = io.BytesIO()
+    write(report, lines, made)
+    return made.getvalue().decode("utf-8", "backslashreplace")[:-1]
+
+
+def _pipe(name: str, stream: Optional[TextIO]) -> Optional[BinaryIO]:
+    """Returns where the bytes of another tool's form may go as they are: an output that is no terminal. None if there
+    is no such place.
+    """
+    if name in OWN or stream is None or stream.isatty():
+        return None
+    pipe: Optional[BinaryIO] = getattr(stream, "buffer", None)
+    return pipe
+
+
+def _pack(file: BinaryIO, path: str, form: str, write: Callable[[BinaryIO], None]) -> None:
+    """Writes to a file, packed if its name asks for it and the form itself is not."""
+    if output_named(form).packed or not is_packed(path):
+        write(file)
+        return
+    out = packer(file, path)
+    write(out)
+    out.close()
 
 
 @contextmanager
@@ -62,10 +104,11 @@ def _form(options: Namespace) -> str:
         return "json"
     if options.output in (None, _TERMINAL):
         return "text"
-    suffixes = {output_named(name).suffix: name for name in NAMES}
-    suffix = os.path.splitext(options.output)[1]
-    found = next((name for known, name in suffixes.items() if options.output.endswith(known)), None)
-    if suffix and found is None:
+    suffixes = {suffix: name for name in NAMES for suffix in output_named(name).suffixes}
+    named = next((options.output[: -len(end)] for end in _PACKED if options.output.endswith(end)), options.output)
+    found = [known for known in suffixes if options.output.endswith(known) or named.endswith(known)]
+    suffix = os.path.splitext(named)[1]
+    if suffix and not found:
         there = f"there are {', '.join(suffixes)}, and --format with {', '.join(NAMES)}"
         raise UserError(f"--output {options.output}: no form of a report has the suffix {suffix}: {there}")
-    return found or "text"
+    return suffixes[max(found, key=len)] if found else "text"

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Iterable, Optional, TextIO
+from typing import BinaryIO, Callable, Iterable, Optional, TextIO
 
 from gdbext.model.errors import UserError
 
@@ -52,11 +52,24 @@ def put(text: str, stream: Optional[TextIO], end: str = "\n") -> None:
     try:
         print(encodable(text, stream.encoding), file=stream, flush=True, end=end)
     except OSError as problem:
-        # What is left in its buffer must not fail once more at the end of the process.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-        if isinstance(problem, BrokenPipeError):
-            raise
-        raise UserError(f"the output cannot be written: {problem.strerror or problem}") from None
+        raise _closed(problem, stream.fileno()) from None
+
+
+def put_bytes(write: Callable[[], None], stream: BinaryIO) -> None:
+    """Writes bytes as they are to an output that is no terminal, and flushes it. Raises what put() raises."""
+    try:
+        write()
+        stream.flush()
+    except OSError as problem:
+        raise _closed(problem, stream.fileno()) from None
+
+
+def _closed(problem: OSError, handle: int) -> Exception:
+    """Returns what to raise. What is left in the output's buffer must not fail once more at the end of the process."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), handle)
+    if isinstance(problem, BrokenPipeError):
+        return problem
+    return UserError(f"the output cannot be written: {problem.strerror or problem}")
 
 
 def put_bytes(data: bytes, stream: TextIO) -> None:

@@ -21,6 +21,7 @@ from gdbext.source.files import LARGEST_FILE, FileError
 
 _MOST_SECTIONS, _MOST_SEGMENTS, _LARGEST_ENTRY = 1 << 12, 1 << 8, 1 << 8
 _MOST_NAMES, _LARGEST_NOTE = 1 << 16, 1 << 16
+_PIECE_BYTES = 1 << 20
 _LONGEST_ID = 64  # bytes of a build-id
 _LOADED, _NOTES, _CODE = 1, 4, 1  # of a segment
 _NO_BYTES = 8  # type of a section
@@ -104,6 +105,18 @@ def section_view(head: Head, name: str) -> memoryview:
     with open(head.path, "rb") as file:
         whole = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
     return whole[section.offset : section.offset + section.size]
+
+
+def sha256_of(path: str) -> Optional[str]:
+    """Returns the name of a file without build-id, as ESP-IDF's programs have it. None: it cannot be read."""
+    made = hashlib.sha256()
+    try:
+        with open(path, "rb") as file:
+            for piece in iter(lambda: file.read(_PIECE_BYTES), b""):
+                made.update(piece)
+    except OSError:
+        return None
+    return made.hexdigest()
 
 
 class _Reader:

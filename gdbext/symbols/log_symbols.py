@@ -9,9 +9,10 @@ Cost: that of Outside and of Modules; a dictionary of stacks.
 from __future__ import annotations
 
 from itertools import chain
-from typing import Dict, Iterable, Mapping, Optional, Sequence, Tuple, Union
+from typing import Dict, Iterable, Optional, Sequence, Tuple, Union
 
 from gdbext.model.events import Frame, Stack
+from gdbext.model.reports.export import Mapping
 from gdbext.model.said import Said
 from gdbext.source.link import Say
 from gdbext.symbols.modules import Modules
@@ -27,8 +28,8 @@ class LogSymbols:
         self._modules: Optional[Modules] = None
         self._told: Tuple[Optional[str], int] = (None, 0)  # build-id of the program, and number of loaded files
         self._known: Dict[int, Stack] = {}
-        self.named: Mapping[int, Stack] = {}  # what the log itself says of addresses
-        self.by_monitor: Mapping[int, Stack] = {}  # what a monitor has added to the log
+        self.named: Dict[int, Stack] = {}  # what the log itself says of addresses
+        self.by_monitor: Dict[int, Stack] = {}  # what a monitor has added to the log
 
     @property
     def build_id(self) -> Optional[str]:
@@ -83,6 +84,11 @@ class LogSymbols:
             return told
         is_same = (found[0].file or "").rpartition("/")[2] == told[0].file
         return found if told[0].line is None or is_same else told
+
+    def mappings(self) -> Tuple[Mapping, ...]:
+        """Returns the code of the loaded files, else of the program of --elf; nothing if neither is known."""
+        asked: Union[Modules, Outside, None] = self._modules or self._program
+        return () if asked is None else asked.mappings()
 
     def library(self, pc: int) -> Optional[str]:
         """Returns the name of the loaded file that an address is in; None if the log does not tell."""

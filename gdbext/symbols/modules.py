@@ -17,6 +17,7 @@ from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 from gdbext.model.events import Frame, Stack
 from gdbext.model.record import replace
+from gdbext.model.reports.export import Mapping
 from gdbext.model.said import Said, said
 from gdbext.source.files import FileError
 from gdbext.source.link import Say
@@ -25,6 +26,7 @@ from gdbext.symbols.elf_head import head_of
 from gdbext.symbols.outside import Outside
 
 _LIBRARY = ".so"
+_END_OF_MEMORY = 1 << 64
 _MOST_NAMED = 8  # of the files that were not found
 
 
@@ -71,6 +73,15 @@ class Modules:
         """Returns the name of the file that an address lies in, or None."""
         module = self._module_of(pc)
         return None if module is None else module.name
+
+    def mappings(self) -> Tuple[Mapping, ...]:
+        """Returns the code of the files. Of one that is not there, all up to the next file counts as code."""
+        found: List[Mapping] = []
+        for module, end in zip(self._modules, [*self._bases[1:], _END_OF_MEMORY]):
+            file = self._file_of(module)
+            unknown = Mapping(module.base, end, module.path, module.build_id or None)
+            found += (unknown,) if file is None else file.mappings()
+        return tuple(found)
 
     def frames_of(self, pcs: Sequence[int]) -> Dict[int, Stack]:
         """Returns the functions around each recorded PC, innermost first."""

@@ -9,17 +9,18 @@ Assumptions: a recorded PC is a return address, so the byte before it is the cal
 
 from __future__ import annotations
 
-from typing import Dict, List, Optional, Sequence
+from typing import Dict, List, Optional, Sequence, Tuple
 
 from gdbext.loading import load
 from gdbext.model.errors import UserError
 from gdbext.model.events import Frame, Stack
 from gdbext.model.record import replace
+from gdbext.model.reports.export import Mapping
 from gdbext.model.said import Said, said
 from gdbext.source.files import FileError
 from gdbext.source.link import Say
 from gdbext.symbols.debug_files import debug_file
-from gdbext.symbols.elf_head import Head, head_of
+from gdbext.symbols.elf_head import Head, head_of, sha256_of
 from gdbext.symbols.symbol_cache import SymbolCache
 from gdbext.symbols.symbol_tools import tools_for
 
@@ -63,6 +64,11 @@ class Outside:
     def holds(self, pc: int) -> bool:
         """Tells whether a recorded PC lies in the program's code."""
         return self._head.holds(self._place(pc))
+
+    def mappings(self) -> Tuple[Mapping, ...]:
+        """Returns the program's code, where it runs."""
+        build_id, base = self.build_id or sha256_of(self._head.path), self._base
+        return tuple(Mapping(start + base, end + base, self._head.path, build_id) for start, end in self._head.code)
 
     def frames_of(self, pcs: Sequence[int]) -> Dict[int, Stack]:
         """Returns the functions around each recorded PC, innermost first; a frame without a name if it is not known."""

@@ -106,7 +106,7 @@ class Start(Protocol):
         """Returns the code address that a recorded PC stands for."""
 
 
-class _Block(NamedTuple):
+class Block(NamedTuple):
     """A live block. `owner` is None if it does not count."""
 
     address: int
@@ -117,17 +117,17 @@ class _Block(NamedTuple):
     moment: int
 
 
-class _Freed(NamedTuple):
+class Freed(NamedTuple):
     """What a free, or the begin of a reallocation, has ended and counted."""
 
     stack: int
-    block: Optional[_Block] = None
+    block: Optional[Block] = None
     older: int = 0
     temporary: int = 0
     lifetime: int = 0
 
 
-_NEVER = _Freed(0)  # a begin that is not known
+_NEVER = Freed(0)  # a begin that is not known
 
 
 class _Life:
@@ -215,10 +215,10 @@ class Replay:
         self._lost_before, self._unread_before, self._unread = self._reader.lost, self._reader.unread, 0
 
     def _start_run(self) -> None:
-        self._live: Dict[int, _Block] = {}
+        self._live: Dict[int, Block] = {}
         self._ranges = Ranges()
         self._places: List[Tuple[int, Optional[int]]] = [(0, None)] * _PLACES
-        self._begun: Dict[int, _Freed] = {}
+        self._begun: Dict[int, Freed] = {}
         self._newest = 0
         self._moment = self._in_run = 0
 
@@ -357,7 +357,7 @@ class Replay:
         if self._is_no_block(event) or event.address in self._live:
             return
         owner = self._owner_if_counted(event)
-        self._live[event.address] = _Block(event.address, event.size, owner, None, None, 0)
+        self._live[event.address] = Block(event.address, event.size, owner, None, None, 0)
         if owner is not None:
             self._sums.change(owner, event.size, 1, None, None)
         self._begin_life(event.address, event.size, owner, event)
@@ -373,7 +373,7 @@ class Replay:
         old = self._live.pop(event.address, None)
         if old is not None:
             self._replaced(event, old)
-        block = _Block(event.address, event.size, owner, event.seq, event.time, self._moment)
+        block = Block(event.address, event.size, owner, event.seq, event.time, self._moment)
         self._live[event.address] = block
         self._newest = event.address
         if owner is not None:
@@ -386,7 +386,7 @@ class Replay:
             counter.bytes += event.size
         self._sums.change(owner, event.size, 1, event.seq, event.time)
 
-    def _replaced(self, event: LogEvent, old: _Block) -> None:
+    def _replaced(self, event: LogEvent, old: Block) -> None:
         if self._is_counting:
             self._counts["replaced"] += 1
             self._note_oddity("replaced", event, old.owner)
@@ -396,26 +396,26 @@ class Replay:
         if life is not None:
             life.is_open = False
 
-    def _free(self, event: LogEvent) -> _Freed:
+    def _free(self, event: LogEvent) -> Freed:
         address = event.address
         block = self._live.pop(address, None)
         if block is None:
             if address:
                 self._free_of_none(event)
-            return _Freed(event.stack)
+            return Freed(event.stack)
         self._places[_place_of(address)] = (address, block.owner)
         self._end_life(address, event, mapped=False)
         if block.owner is None:
             older = int(self._is_counting)
             self._counts["older"] += older
-            return _Freed(event.stack, block, older)
+            return Freed(event.stack, block, older)
         lifetime = 0 if block.seq is None else max(0, self._moment - block.moment)
-        freed = _Freed(event.stack, block, 0, int(self._newest == address), lifetime)
+        freed = Freed(event.stack, block, 0, int(self._newest == address), lifetime)
         self._sum_freed(freed, block.owner, 1)
         self._sums.change(block.owner, -block.size, -1, event.seq, event.time)
         return freed
 
-    def _sum_freed(self, freed: _Freed, owner: int, times: int) -> None:
+    def _sum_freed(self, freed: Freed, owner: int, times: int) -> None:
         for counter in (self._sums.counters[owner], self._sums.total):
             counter.frees += times
             counter.temporary += times * freed.temporary
@@ -460,7 +460,7 @@ class Replay:
         if freed is not None and freed.block is not None and freed.block.address not in self._live:
             self._undo(freed, freed.block, event)
 
-    def _undo(self, freed: _Freed, block: _Block, event: LogEvent) -> None:
+    def _undo(self, freed: Freed, block: Block, event: LogEvent) -> None:
         self._live[block.address] = block
         self._counts["older"] -= freed.older
         if block.owner is not None:
@@ -508,7 +508,7 @@ class Replay:
         met = self._cut(event, start, end) if start < end else []
         for one in met:
             if one.owner is not None:
-                freed = _Freed(event.stack, lifetime=max(0, self._moment - one.moment))
+                freed = Freed(event.stack, lifetime=max(0, self._moment - one.moment))
                 self._sum_freed(freed, one.owner, 1)
                 return
         self._counts["older"] += bool(met) and self._is_counting
@@ -517,9 +517,7 @@ class Replay:
         """Takes a range out of what is mapped. Returns what it has met."""
         met = self._ranges.cut(start, end)
         for one, pieces in met:
-            if one.owner is not None:
-                left = sum(piece.end - piece.start for piece in pieces)
-                self._sums.change(one.owner, left - (one.end - one.start), len(pieces) - 1, event.seq, event.time)
+            self._left_over(one, pieces, event)
         self._unread += self._ranges.left_out
         self._ranges.left_out = 0
         if self._wish.track is not None and any(
@@ -527,6 +525,12 @@ class Replay:
         ):
             self._end_life(None, event, mapped=True)
         return [one for one, _ in met]
+
+    def _left_over(self, one: Range, pieces: Sequence[Range], event: LogEvent) -> None:
+        """Counts what is left of a range."""
+        if one.owner is not None:
+            left = sum(piece.end - piece.start for piece in pieces)
+            self._sums.change(one.owner, left - (one.end - one.start), len(pieces) - 1, event.seq, event.time)
 
     def _begin_life(self, address: int, size: int, owner: Optional[int], event: LogEvent) -> None:
         track = self._wish.track

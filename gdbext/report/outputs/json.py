@@ -15,4 +15,4 @@ def write_json(report: Report, lines: Callable[[Report], Any], out: BinaryIO) ->
     out.write(f"{to_json(report)}\n".encode())
 
 
-OUTPUT = Output(".json", write_json)
+OUTPUT = Output((".json",), write_json)

@@ -17,4 +17,4 @@ def write_text(report: Report, lines: Callable[[Report], Iterable[str]], out: Bi
     out.write(f"{text}\n".encode("utf-8", "backslashreplace"))
 
 
-OUTPUT = Output(".txt", write_text)
+OUTPUT = Output((".txt",), write_text)
