@@ -28,7 +28,7 @@ def check_destination(kind: Type[Report], options: Namespace, stream: Optional[T
     """Raises UserError if a report of this kind cannot go where the options say. Commands check before they read.
     `stream` is the output; None: it is for text alone.
     """
-    name = _form(options)
+    name = _form(kind, options)
     output = output_named(name)
     if not issubclass(kind, output.reports):
         raise UserError(f"this report has no form {name}")
@@ -47,7 +47,7 @@ def told(
     """Returns the report for the terminal, without its last newline. Returns None if it was written to a file, or as
     it is to `stream`.
     """
-    name = _form(options)
+    name = _form(type(report), options)
     write = output_named(name).write
     if options.output not in (None, _TERMINAL):
         with _file(options) as (place, policy), new_file(place, policy) as file:
@@ -94,21 +94,23 @@ def _file(options: Namespace) -> Iterator[Tuple[str, Policy]]:
 
 def writes_text(options: Namespace) -> bool:
     """Tells whether the report goes to the terminal, as text."""
-    return options.output in (None, _TERMINAL) and _form(options) == "text"
+    return options.output in (None, _TERMINAL) and _form(Report, options) == "text"
 
 
-def _form(options: Namespace) -> str:
+def _form(kind: Type[Report], options: Namespace) -> str:
+    """Returns the name of the form. Those suffixes count whose forms a report of this kind has, the longest first."""
     if options.format is not None:
         return str(options.format)
     if options.json:
         return "json"
     if options.output in (None, _TERMINAL):
         return "text"
-    suffixes = {suffix: name for name in NAMES for suffix in output_named(name).suffixes}
+    forms = [name for name in NAMES if issubclass(kind, output_named(name).reports)]
+    suffixes = {suffix: name for name in forms for suffix in output_named(name).suffixes}
     named = next((options.output[: -len(end)] for end in _PACKED if options.output.endswith(end)), options.output)
     found = [known for known in suffixes if options.output.endswith(known) or named.endswith(known)]
     suffix = os.path.splitext(named)[1]
     if suffix and not found:
-        there = f"there are {', '.join(suffixes)}, and --format with {', '.join(NAMES)}"
+        there = f"there are {', '.join(suffixes)}, and --format with {', '.join(forms)}"
         raise UserError(f"--output {options.output}: no form of a report has the suffix {suffix}: {there}")
     return suffixes[max(found, key=len)] if found else "text"

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Writes the JSON of valgrind's DHAT, version 2: for its own viewer and for Firefox's profiler.
 
-Approach: a point for each sample, so that its own peak stays exact. The lifetimes of freed blocks are summed up, which
-gives DHAT's average lifetime.
+Approach: a point for each stack. The lifetimes of freed blocks are summed up, which gives DHAT's average lifetime. Of
+the samples of one stack in several tasks or heaps the peaks do not sum up: the stack has held at least as much at once
+as each of them, as all at the global peak, and as all at the end. The most of these is its maximum here.
 Limits: time is the log's: ticks of its clock, or events. Blocks of a listing were not seen to be allocated: they are
 there at the end alone.
 """
@@ -10,22 +11,25 @@ there at the end alone.
 from __future__ import annotations
 
 import json
-from typing import Any, BinaryIO, Callable, Dict, List
+from typing import Any, BinaryIO, Callable, Dict, List, Sequence, Tuple
 
 from gdbext.model.events import Frame, Stack
 from gdbext.model.reports.export import ExportReport, Sample
 from gdbext.report.export.frames import NO_STACK, file_of, name_of, remarks_of
 from gdbext.report.outputs import Output
 
-_UNITS = {1_000: ("ms", "s"), 1_000_000: ("µs", "s"), 1_000_000_000: ("ns", "s")}
+_UNITS = {1_000: "ms", 1_000_000: "µs", 1_000_000_000: "ns"}  # by ticks a second
 
 
 def write_dhat(report: ExportReport, _: Callable[[Any], Any], out: BinaryIO) -> None:
     """Writes one JSON object."""
     table, peaks = _Frames(), "peak" not in report.untold
-    points = [_point(sample, table.numbers(sample.frames), peaks) for sample in report.samples]
+    stacks: Dict[Tuple[int, ...], List[Sample]] = {}
+    for sample in report.samples:
+        stacks.setdefault(tuple(table.numbers(sample.frames)), []).append(sample)
+    points = [_point(samples, list(frames), peaks) for frames, samples in stacks.items()]
     if report.timeline.hz:
-        unit = _UNITS.get(report.timeline.hz, ("ticks",))[0]
+        unit = _UNITS.get(report.timeline.hz, "ticks")
         first, last, peak = report.first_time or 0, report.last_time or 0, report.peak_time
     else:
         unit, peak = report.timeline.unit, report.totals.peak_seq
@@ -49,17 +53,20 @@ def write_dhat(report: ExportReport, _: Callable[[Any], Any], out: BinaryIO) -> 
     out.write(json.dumps(whole, separators=(",", ":")).encode() + b"\n")
 
 
-def _point(sample: Sample, frames: List[int], peaks: bool) -> Dict[str, Any]:
+def _point(samples: Sequence[Sample], frames: List[int], peaks: bool) -> Dict[str, Any]:
+    live, live_blocks = sum(one.live_bytes for one in samples), sum(one.live_blocks for one in samples)
+    peak = sum(one.at_peak_bytes for one in samples) if peaks else 0
+    peak_blocks = sum(one.at_peak_blocks for one in samples) if peaks else 0
     return {
-        "tb": sample.bytes,
-        "tbk": sample.allocations,
-        "tl": sample.lifetime,
-        "mb": sample.peak_bytes,
-        "mbk": sample.peak_blocks,
-        "gb": sample.at_peak_bytes if peaks else 0,
-        "gbk": sample.at_peak_blocks if peaks else 0,
-        "eb": sample.live_bytes,
-        "ebk": sample.live_blocks,
+        "tb": sum(one.bytes for one in samples),
+        "tbk": sum(one.allocations for one in samples),
+        "tl": sum(one.lifetime for one in samples),
+        "mb": max(peak, live, *(one.peak_bytes for one in samples)),
+        "mbk": max(peak_blocks, live_blocks, *(one.peak_blocks for one in samples)),
+        "gb": peak,
+        "gbk": peak_blocks,
+        "eb": live,
+        "ebk": live_blocks,
         "fs": frames,
     }
 
