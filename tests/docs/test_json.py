@@ -24,6 +24,7 @@ COMMANDS = (
     "report",
     "tree",
     "diff",
+    "export",
     "status",
     "watch",
     "save",

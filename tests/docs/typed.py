@@ -22,6 +22,7 @@ import time
 from pathlib import Path
 from types import TracebackType
 
+from tests.export.recorded import ELF, recorded
 from tests.support import firmware
 from tests.support.gdb import AT_ONCE, WITH_PARENT, GdbSession
 from tests.support.paths import ROOT, SHARED, require
@@ -47,6 +48,10 @@ def files_of(scenario: str, folder: Path) -> dict[str, Path]:
         files = {"TRACE.LOG": logs / "media_lib" / "ml-leaky-rv.log", "player.elf": logs / "elf" / "player.rv.elf"}
         files["STEADY.LOG"] = logs / "media_lib" / "ml-steady-rv.log"
         return {**files, "packs.log": folder / "packs.log"}
+    if scenario == "exports":
+        for name, turns in (("before.log", 15), ("app.log", 40)):
+            (folder / name).write_bytes(recorded(turns).data)
+        return {"before.log": folder / "before.log", "app.log": folder / "app.log", "app.elf": ELF}
     run_scenario(scenario, [f"memtrace save {folder / 'core'}"])
     return {f"build/{scenario}.core": folder / "core", "app.elf": firmware.build("default")}
 

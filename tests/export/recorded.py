@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A log with all that a form must carry: inlined callers, three tasks, an interrupt, two heaps, tags, marks, a block that
-is older, reallocations that work and that fail, and a gap where events were lost.
+"""A log with all that a form must carry: inlined callers, three tasks, an interrupt, two heaps, tags, marks, an older
+block, reallocations that work and that fail, and a gap where events were lost.
 
 Its addresses are those of player.rv.elf of the shared fixtures, so that its stacks have real names.
 """
@@ -22,8 +22,8 @@ HTTP = 7 << 8  # a tag, behind the context
 LOST = 185
 
 
-def recorded() -> Log:
-    """The log."""
+def recorded(turns: int = 40) -> Log:
+    """The log. Events are lost after its turn 20."""
     log = Log(tick_hz=1_000_000)
     for number, name in ((NET, "net"), (UI, "ui"), (DECODE, "decode")):
         log.name(number, name)
@@ -35,7 +35,7 @@ def recorded() -> Log:
     for number, caller in enumerate(CALLERS, 2):
         log.stack(number, caller, CALLERS[3])
     log.live(BASE + 0x8_0000, 700, stack=3, context=NET, heap=1)
-    for turn in range(40):
+    for turn in range(turns):
         log.time += 250
         slot = BASE + turn * 0x400
         log.event("alloc", slot, 100 + turn, stack=1, context=NET | HTTP, heap=1)
