@@ -224,10 +224,13 @@ def _long(parts: Sequence[bytes]) -> str:
     return text.partition("\0")[0]
 
 
-def shape_of(data: Bytes) -> Optional[Shape]:
-    """Returns the shape of the volume that begins here. None: this is no boot sector of FAT."""
+def shape_of(data: Bytes, *, signed: bool = True) -> Optional[Shape]:
+    """Returns the shape of the volume that begins here. None: this is no boot sector of FAT.
+
+    Its sign is its end: where it was being written when power was lost, only what comes before may be there.
+    """
     boot = data[:512]
-    if len(boot) < 512 or boot[0] not in _JUMPS or boot[_SIGN_AT:] != _SIGN:
+    if len(boot) < 512 or boot[0] not in _JUMPS or (signed and boot[_SIGN_AT:] != _SIGN):
         return None
     _, sector, per_cluster, reserved, tables, entries, few, table, _, _, _, many, table_32 = _BOOT.unpack_from(boot)
     all_sectors, table_size = few or many, table or table_32
@@ -257,9 +260,9 @@ def shape_of(data: Bytes) -> Optional[Shape]:
     )
 
 
-def mounted(data: Bytes) -> Optional[Fat]:
+def mounted(data: Bytes, *, signed: bool = True) -> Optional[Fat]:
     """Returns the volume that begins at the first byte. None: there is none."""
-    shape = shape_of(data)
+    shape = shape_of(data, signed=signed)
     return None if shape is None else Fat(data, shape)
 
 

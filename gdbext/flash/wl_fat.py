@@ -32,6 +32,7 @@ _VERSION = 2
 
 _TRANSACTION = struct.Struct("<4I")  # sign, sector of the flash, first sector of FAT that is rewritten, and how many
 _PENDING = 0x1234_5678
+_SMALL = 512  # bytes of a sector of FAT in safe mode
 
 
 class _State(NamedTuple):
@@ -69,7 +70,7 @@ def mounted(data: Bytes) -> Optional[Mounted]:
     ordered, plain = _in_order(data), shape_of(data)
     if ordered is None or (plain is not None and plain.size > len(ordered)):
         return None
-    return mounted_fat(ordered) or (_Lost() if plain else None)
+    return mounted_fat(ordered, signed=False) or (_Lost() if plain else None)
 
 
 def _in_order(data: Bytes) -> Optional[bytes]:
@@ -80,7 +81,7 @@ def _in_order(data: Bytes) -> Optional[bytes]:
         if len(data) % sector or first < 2 * sector:
             continue
         both = [state for state in (_state_at(data, first), _state_at(data, first + state_size)) if state]
-        if both and both[0].sectors == first // both[0].page:
+        if both and both[0].page % sector == 0 and both[0].sectors == first // both[0].page:
             return _volume(data, both[0], max(_moves(data, one) for one in both if one.head == both[0].head))
         config = _config_at(data, len(data) - sector)
         if config is not None and config.size == len(data):
@@ -132,16 +133,19 @@ def _completed(ordered: bytes, sector: int) -> bytes:
     """Puts back what safe mode kept of a sector whose rewriting was cut."""
     kept = len(ordered) - sector
     sign, number, first, count = _TRANSACTION.unpack_from(ordered, max(kept - sector, 0))
-    shape = shape_of(ordered)
-    if sign != _PENDING or shape is None or shape.size > kept - sector or number * sector >= kept - sector:
+    start = number * sector
+    if sign != _PENDING or start >= kept - sector:
         return ordered
-    start, size = number * sector, shape.sector
-    lost = range(first * size, (first + count) * size)
-    whole = bytearray(ordered[start : start + sector])
-    for at in range(0, sector, size):
-        if at not in lost:
-            whole[at : at + size] = ordered[kept + at : kept + at + size]
-    return ordered[:start] + bytes(whole) + ordered[start + sector :]
+    lost = range(first, first + count)
+    parts = (
+        ordered[at : at + _SMALL]
+        if (at - start) // _SMALL in lost
+        else ordered[kept + at - start : kept + at - start + _SMALL]
+        for at in range(start, start + sector, _SMALL)
+    )
+    completed = ordered[:start] + b"".join(parts) + ordered[start + sector :]
+    shape = shape_of(completed, signed=False)
+    return ordered if shape is None or shape.size > kept - sector else completed
 
 
 def _config_at(data: Bytes, at: int) -> Optional[_Config]:
