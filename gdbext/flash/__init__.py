@@ -55,6 +55,7 @@ class FileSystem(NamedTuple):
     name: str  # spiffs, littlefs, fat or wl_fat
     mounted: Callable[[Bytes], Optional[Mounted]]  # None: the bytes are not of this kind
     places: Callable[[Bytes], Iterator[Place]]  # where one lies in a dump without a partition table, by its own signs
+    is_sure: bool = False  # an image that begins as one is one: what looks like a partition table lies in a file of it
 
 
 def file_systems() -> Iterator[FileSystem]:

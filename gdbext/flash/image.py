@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import List, Optional, Tuple
 
 from gdbext.flash import Contents, Mounted, file_systems
+from gdbext.flash.mbr import cards_partitions_in
 from gdbext.flash.partitions import FOR_FILES, Partition, partitions_in
 from gdbext.model.said import said
 from gdbext.source.overlaps import Bytes
@@ -69,7 +70,10 @@ def mounted(data: Bytes) -> Optional[Tuple[str, Mounted]]:
 
 def areas_of(data: Bytes) -> List[Area]:
     """Returns the partitions of an image, in the order of its table."""
-    told = partitions_in(data)
+    told = cards_partitions_in(data)
+    if not told and any(one.mounted(data) for one in file_systems() if one.is_sure):
+        return [_bare(BARE, data, 0, len(data))]
+    told = told or partitions_in(data)
     return [Area(one, data) for one in told] if told else _found_in(data) or [_bare(BARE, data, 0, len(data))]
 
 

@@ -348,4 +348,4 @@ def _is_whole(data: bytes, size: int) -> bool:
     return files.has_root and files.is_whole()
 
 
-FILESYSTEM = FileSystem("littlefs", mounted, places)
+FILESYSTEM = FileSystem("littlefs", mounted, places, is_sure=True)

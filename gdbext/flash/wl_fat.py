@@ -165,4 +165,4 @@ def places(data: Bytes) -> Iterator[Place]:
             yield Place(at + config.sector - config.size, config.size)
 
 
-FILESYSTEM = FileSystem("wl_fat", mounted, places)
+FILESYSTEM = FileSystem("wl_fat", mounted, places, is_sure=True)

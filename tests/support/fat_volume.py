@@ -7,8 +7,10 @@ import os
 import shutil
 import struct
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from random import Random
+from types import MappingProxyType
 from typing import NamedTuple
 from zlib import crc32
 
@@ -38,8 +40,11 @@ GEOMETRIES = (
 )
 
 
-def volume(folder: Path, made: Geometry, random: Random) -> tuple[bytes, dict[str, bytes]]:
+def volume(
+    folder: Path, made: Geometry, random: Random, *, more: Mapping[str, bytes] = MappingProxyType({})
+) -> tuple[bytes, dict[str, bytes]]:
     """A volume in which files were written and removed, so that some lie in pieces, and the files that are left."""
+    folder.mkdir(exist_ok=True)
     assert _MKFS is not None, "mkfs.fat is missing: make setup"
     image = folder / "volume"
     fat, sectors = ("-F", str(made.bits)), ("-S", str(made.sector), "-s", str(made.cluster))
@@ -62,6 +67,8 @@ def volume(folder: Path, made: Geometry, random: Random) -> tuple[bytes, dict[st
         ("/logs/Grüße.log", 300),
     ):
         _write(image, files, folder, path, random.randbytes(size))
+    for path, data in more.items():
+        _write(image, files, folder, path, data)
     return image.read_bytes(), files
 
 
