@@ -17,6 +17,8 @@ from gdbext.source.overlaps import Bytes
 
 NAMES: Sequence[str] = ("littlefs", "wl_fat", "fat", "spiffs")
 
+DEEPEST = 100  # folders in each other
+
 
 class Entry(NamedTuple):
     """A file in a file system."""

@@ -16,7 +16,7 @@ from __future__ import annotations
 import struct
 from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence, Set
 
-from gdbext.flash import Contents, Entry, FileSystem, Place
+from gdbext.flash import DEEPEST, Contents, Entry, FileSystem, Place
 from gdbext.model.said import Trouble, said
 from gdbext.source.overlaps import Bytes
 
@@ -70,19 +70,20 @@ class Fat:
         clusters = -(-max(len(data) - shape.clusters, 0) // shape.cluster)
         self._limit = min(shape.limit, 2 + clusters)  # beyond are clusters that the image has nothing of
         self._folders: Dict[int, List[_Item]] = {}
+        self._left = self._limit  # clusters that folders may still have: none is in two of them
 
     def entries(self) -> Sequence[Entry]:
         """Returns all files, of each folder once."""
         found: List[Entry] = []
-        folders, seen = [("", 0)], {0}
+        folders, seen = [("", 0, 0)], {0}
         while folders:
-            path, cluster = folders.pop()
+            path, cluster, depth = folders.pop()
             for item in self._folder(cluster):
                 if not item.is_folder:
                     found.append(Entry(f"{path}/{item.name}", item.size))
-                elif item.cluster not in seen:
+                elif item.cluster not in seen and depth < DEEPEST:
                     seen.add(item.cluster)
-                    folders.append((f"{path}/{item.name}", item.cluster))
+                    folders.append((f"{path}/{item.name}", item.cluster, depth + 1))
         return found
 
     def contents(self, path: str) -> Optional[Contents]:
@@ -169,7 +170,9 @@ class Fat:
             if not cluster and shape.root_size:
                 data = self._data[shape.root : shape.root + shape.root_size]
             else:
-                data = b"".join(self._runs(self._chain(cluster or shape.root, self._limit)))
+                chain = self._chain(cluster or shape.root, self._left)
+                self._left -= len(chain)
+                data = b"".join(self._runs(chain))
             self._folders[cluster] = list(_items(data))
         return self._folders[cluster]
 

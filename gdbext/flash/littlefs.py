@@ -19,16 +19,16 @@ import struct
 from binascii import crc32
 from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence, Set, Tuple, Union
 
-from gdbext.flash import Contents, Entry, FileSystem, Place
+from gdbext.flash import DEEPEST, Contents, Entry, FileSystem, Place
 from gdbext.model.said import Trouble, said
 from gdbext.source.overlaps import Bytes
 
 _MAGIC = b"littlefs"
 _MAGIC_AT = 8  # in either block of the first pair
 _VERSION_AT, _SIZE_AT = 12, 16  # from the magic
-_SMALLEST, _LARGEST = 128, 1 << 20  # bytes of a block
+_SMALLEST, _LARGEST = 128, 1 << 18  # bytes of a block
 _MOST_SUPERBLOCKS = 64
-_MOST_BEFORE = 256  # blocks before a superblock in which the first one is sought
+_MOST_BEFORE = 64  # blocks before a superblock in which the first one is sought
 _VERSIONS = 0x2_0000, 0x2_0001
 _ROOT = (0, 1)
 _NOWHERE = 0xFFFF_FFFF
@@ -44,6 +44,13 @@ _DELETED = 0x3FF  # a length
 Pair = Tuple[int, int]
 
 
+class _Pair(NamedTuple):
+    """A folder."""
+
+    one: int
+    other: int
+
+
 class _Chain(NamedTuple):
     """A file of whole blocks."""
 
@@ -56,7 +63,7 @@ class _Item:
 
     def __init__(self) -> None:
         self.name, self.kind = b"", 0
-        self.held: Union[bytes, _Chain, Pair, None] = None
+        self.held: Union[bytes, _Chain, _Pair, None] = None
 
 
 class _Node(NamedTuple):
@@ -116,9 +123,9 @@ class LittleFs:
         return root
 
     def _find_files(self) -> None:
-        folders, seen = [("", self._root)], set()
+        folders, seen = [("", self._root, 0)], set()
         while folders:
-            path, pair = folders.pop()
+            path, pair, depth = folders.pop()
             while pair not in seen:
                 seen.add(pair)
                 node = self._node(pair)
@@ -129,8 +136,8 @@ class LittleFs:
                     place = f"{path}/{item.name.decode('utf-8', 'surrogateescape')}"
                     if item.kind == _FILE and isinstance(item.held, (bytes, _Chain)):
                         self._files.setdefault(place, item.held)
-                    elif item.kind == _FOLDER and isinstance(item.held, tuple) and not isinstance(item.held, _Chain):
-                        folders.append((place, item.held))
+                    elif item.kind == _FOLDER and isinstance(item.held, _Pair) and depth < DEEPEST:
+                        folders.append((place, item.held, depth + 1))
                 if not node.goes_on:
                     break
                 pair = node.tail
@@ -144,6 +151,8 @@ class LittleFs:
     def _node(self, pair: Pair) -> Optional[_Node]:
         """Returns what a pair holds now. None: neither of its blocks has a sound commit."""
         if pair not in self._nodes:
+            if len(self._nodes) > self._count:  # a block is in one pair
+                return None
             self._nodes[pair] = next((node for node in map(_node_of, self._newer_first(pair)) if node), None)
         return self._nodes[pair]
 
@@ -286,13 +295,13 @@ def _node_of(block: bytes) -> Optional[_Node]:
     return _Node(items, tail, goes_on, move)
 
 
-def _held(kind: int, data: bytes) -> Union[bytes, _Chain, Pair, None]:
+def _held(kind: int, data: bytes) -> Union[bytes, _Chain, _Pair, None]:
     if kind == _INLINE:
         return data
     if len(data) < 8:
         return None
     first, second = struct.unpack_from("<2I", data)
-    return _Chain(first, second) if kind == _BLOCKS else (first, second) if kind == _PAIR else None
+    return _Chain(first, second) if kind == _BLOCKS else _Pair(first, second) if kind == _PAIR else None
 
 
 def _superblocks(data: Bytes) -> Iterator[Tuple[int, int, int]]:
@@ -300,13 +309,14 @@ def _superblocks(data: Bytes) -> Iterator[Tuple[int, int, int]]:
 
     The first pair need not have one: where that has been rewritten often, the root has moved on.
     """
-    at, found = data.find(_MAGIC), 0
-    while at >= 0 and found < _MOST_SUPERBLOCKS:
+    at, tried = data.find(_MAGIC), 0
+    while at >= 0 and tried < _MOST_SUPERBLOCKS:
         start, size, step = at - _MAGIC_AT, _word(data, at + _SIZE_AT), 1
         if start >= 0 and _word(data, at + _VERSION_AT) in _VERSIONS and _SMALLEST <= size <= _LARGEST:
+            tried += 1
             node = _node_of(data[start : start + size])
             if node is not None and _says(node, size):
-                found, step = found + 1, size
+                step = size
                 yield start, size, _word(data, at + _SIZE_AT + 4)
         at = data.find(_MAGIC, at + step)
 
@@ -328,24 +338,25 @@ def mounted(data: Bytes) -> Optional[LittleFs]:
 
 def places(data: Bytes) -> Iterator[Place]:
     """Yields where the first block is of file systems in which nothing is lost."""
-    past = 0
+    past, tried = 0, 0
     for start, size, count in _superblocks(data):
         is_second = start >= size and _node_of(data[start - size : start]) is not None
-        tried = (1, 0) if is_second else (0, 1)  # of the first pair mostly
-        for before in (*tried, *range(2, min(count, _MOST_BEFORE))) if start >= past else ():
+        first_pair = (1, 0) if is_second else (0, 1)
+        for before in (*first_pair, *range(2, min(count, _MOST_BEFORE))) if start >= past else ():
             begin = start - before * size
-            if begin >= past and begin % _SECTOR == 0 and _is_whole(data[begin : begin + size * count], size):
+            if begin < past or begin % _SECTOR or not _may_begin(data, begin, size) or tried > _MOST_SUPERBLOCKS:
+                continue
+            tried += 1
+            files = LittleFs(data[begin : begin + size * count], size)
+            if files.has_root and files.is_whole():
                 yield Place(begin, size * count)
                 past = begin + size * count
                 break
 
 
-def _is_whole(data: bytes, size: int) -> bool:
-    """Tells whether a file system begins here, with all its folders and files."""
-    if _node_of(data[:size]) is None and _node_of(data[size : 2 * size]) is None:
-        return False
-    files = LittleFs(data, size)
-    return files.has_root and files.is_whole()
+def _may_begin(data: Bytes, at: int, size: int) -> bool:
+    """Tells whether one of two blocks has a sound commit."""
+    return any(_node_of(data[start : start + size]) is not None for start in (at, at + size))
 
 
 FILESYSTEM = FileSystem("littlefs", mounted, places, is_sure=True)
