@@ -16,7 +16,7 @@ from typing import Any, BinaryIO, Callable, Iterable, Iterator, Optional, TextIO
 from gdbext.model.errors import UserError
 from gdbext.model.reports.base import Report
 from gdbext.report.outputs import NAMES, OWN, output_named
-from gdbext.report.printable import put_bytes
+from gdbext.report.printable import put_by
 from gdbext.source.packing import is_packed, packer
 from gdbext.source.replace import ANY_FILE, NEW_FILES, Policy, new_file, place_of
 
@@ -55,7 +55,7 @@ def told(
         return None
     pipe = _pipe(name, stream)
     if pipe is not None:
-        put_bytes(lambda: write(report, lines, pipe), pipe)
+        put_by(lambda out: write(report, lines, out), pipe)
         return None
     made = io.BytesIO()
     write(report, lines, made)

@@ -55,10 +55,10 @@ def put(text: str, stream: Optional[TextIO], end: str = "\n") -> None:
         raise _closed(problem, stream.fileno()) from None
 
 
-def put_bytes(write: Callable[[], None], stream: BinaryIO) -> None:
-    """Writes bytes as they are to an output that is no terminal, and flushes it. Raises what put() raises."""
+def put_by(write: Callable[[BinaryIO], object], stream: BinaryIO) -> None:
+    """Has bytes written as they are to an output that is no terminal, and flushes it. Raises what put() raises."""
     try:
-        write()
+        write(stream)
         stream.flush()
     except OSError as problem:
         raise _closed(problem, stream.fileno()) from None
@@ -73,15 +73,8 @@ def _closed(problem: OSError, handle: int) -> Exception:
 
 
 def put_bytes(data: bytes, stream: TextIO) -> None:
-    """Writes bytes as they are, to what is no terminal. UserError if they cannot be written."""
-    try:
-        stream.buffer.write(data)
-        stream.buffer.flush()
-    except OSError as problem:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-        if isinstance(problem, BrokenPipeError):
-            raise
-        raise UserError(f"the output cannot be written: {problem.strerror or problem}") from None
+    """Writes bytes as they are, to what is no terminal. Raises what put() raises."""
+    put_by(lambda out: out.write(data), stream.buffer)
 
 
 def say(text: str, stream: Optional[TextIO] = None) -> None:
