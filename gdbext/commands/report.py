@@ -62,7 +62,8 @@ def analyse(found: Profiled, options: Namespace) -> UsageReport:
     """Makes the report."""
     profile, grouping = found.profile, found.grouping
     ends = ends_of(profile)
-    sites, totals = sites_of(profile, grouping, ends), totals_of(profile, found.untold, found.wrong_frees)
+    sites = sites_of(profile, grouping, ends, found.untold)
+    totals = totals_of(profile, found.untold, found.wrong_frees)
     holes = None if found.live is None else holes_of(profile.owners, found.live)
     pin = None if not holes else _site_of(found, sites, holes[0].pin)
     failure = profile.failure
@@ -74,10 +75,10 @@ def analyse(found: Profiled, options: Namespace) -> UsageReport:
         sites=sites,
         tree=tree_of(profile, grouping),
         timeline=Timeline(found.unit or ("time" if found.hz else "events"), found.hz, profile.timeline),
-        tasks=shares_of(profile, grouping, TASK),
-        modules=shares_of(profile, grouping, MODULE),
-        libraries=shares_of(profile, grouping, LIBRARY),
-        heaps=shares_of(profile, grouping, HEAP),
+        tasks=shares_of(profile, grouping, TASK, found.untold),
+        modules=shares_of(profile, grouping, MODULE, found.untold),
+        libraries=shares_of(profile, grouping, LIBRARY, found.untold),
+        heaps=shares_of(profile, grouping, HEAP, found.untold),
         marks=tuple(_mark(profile, mark) for mark in profile.marks),
         marks_left=profile.marks_left,
         windows=_windows(profile, ends._replace(kind="snapshots") if found.unit and ends.windows else ends),

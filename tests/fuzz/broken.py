@@ -22,6 +22,7 @@ from tests.fuzz import carriers, dumps, flash_images
 from tests.fuzz.subjects import HOSTILE_NAME, Ranges, Subject, log_of, ring_of, subjects
 from tests.support import mutate
 from tests.support.core import core_bytes, esp_log, esp_partition
+from tests.support.listings import any_text
 from tests.support.log import Log
 from tests.support.mutate import ANY, EXTREMES, STEADY, Mutator, mutated
 from tests.support.program_elf import FORMS, program_elf, sections
@@ -405,6 +406,16 @@ def logs(folder: Path, random: Random) -> Case:
     return Case([command, *words, *chain(*more)])
 
 
+def listed(folder: Path, random: Random) -> Case:
+    """A command on listings in a console text."""
+    data = [any_text(random) for _ in range(2)]
+    broken = [mutated(one, random, (0x3FCA_0000, 0x3FCA_0040), ANY) if random.random() < 0.5 else one for one in data]
+    files = [word for one, name in zip(broken, "ab", strict=True) for word in in_file(folder, one, name)]
+    command = random.choice(("report", "report", "tree", "diff", "last", "blocks", "log", "leaks", "status"))
+    words = {"diff": files, "last": ["0x3fca0000", files[0]]}.get(command, files[:1])
+    return Case([command, *words, *(["--json"] if random.random() < 0.8 else [])])
+
+
 def dumped(folder: Path, random: Random) -> Case:
     """A command on what other tools have listed or added up."""
     return Case(list(dumps.words_on(random, folder)))
@@ -435,6 +446,7 @@ def flash_image(folder: Path, random: Random) -> Case:
 KINDS: dict[str, Kind] = {
     **{mutator.__name__: bytes_by(mutator) for mutator in dict.fromkeys(STEADY)},
     "logs": logs,
+    "listings": listed,
     "dumps": dumped,
     "cut": file_by(mutate.cut),
     "drop": file_by(mutate.drop),

@@ -216,3 +216,29 @@ def dressed(lines: Sequence[str], dress: str) -> bytes:
     end = {"crlf": "\r\n", "crcrlf": "\r\r\n"}.get(dress, "\n")
     text = "".join(f"{before}{line}{behind}{end}" for line in lines)
     return text.encode("utf-16" if dress == "utf-16" else "utf-8")
+
+
+def any_listing(random: Random) -> list[str]:
+    """A listing of any kind."""
+    found = blocks(random, random.randrange(12), random.choice((1, 4, 24)), random.choice((0.0, 0.4)))
+    release, what = random.choice(("10.3", "12.2", "12.8", "13.0")), random.choice(("used", "free", "plain"))
+    printers = (
+        lambda: heap_trace(found, random.choice(("4.4", "5.1", "5.5")), random.choice((0, 1, 4, 8)), True),
+        lambda: heap_trace(found),
+        lambda: memleak(found, random.choice(("0", "show", "documented", "allocate"))),
+        lambda: wrong_free(random.choice(("double", "null")), PCS[:4]),
+        lambda: tracker(found, random.random() < 0.5, random.random() < 0.5, random.randrange(3)),
+        lambda: heap_caps(found, random.random() < 0.5),
+        lambda: memdump(found, release, what, random.random() < 0.5),
+    )
+    return random.choice(printers)()
+
+
+def any_text(random: Random) -> bytes:
+    """Some listings of any kind, amid other text, with lines lost, said twice, broken or out of order."""
+    lines = [line for _ in range(random.choice((1, 1, 2, 3))) for line in any_listing(random)]
+    for _ in range(random.randrange(6) if lines else 0):
+        at, to = random.randrange(len(lines)), random.randrange(len(lines))
+        lines[at] = random.choice(("", lines[to], lines[at][: random.randrange(40)] + lines[to], lines[at] * 9))
+    data = dressed(strewn(random, lines), random.choice(DRESSES))
+    return data[: random.randrange(len(data))] if random.random() < 0.4 else data

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from random import Random
@@ -18,7 +19,7 @@ from gdbext.trace.importers.leak_tracker import LeakTracker
 from gdbext.trace.importers.listing import items_of
 from gdbext.trace.importers.memdump import Memdump
 from gdbext.trace.importers.memleak import Memleak
-from tests.cli.shell import shell
+from tests.cli.shell import memtrace, shell
 from tests.support import listings
 from tests.support.listings import Block, blocks, dressed, strewn
 from tests.support.paths import SHARED
@@ -56,6 +57,9 @@ def test_totals_sites_and_tasks_of_the_fixtures(case: dict[str, Any]) -> None:
         wanted = {tuple(site[name] for name in SITE) for site in truth["sites"] if site["live_blocks"]}
         wanted |= {(None, None, None, without["blocks"], without["bytes"])} if without["blocks"] else set()
         assert sites == wanted
+    untold = ("allocations", "bytes", "peak_bytes", "at_peak_bytes", "temporary")
+    parts = [*found["sites"], *found["tasks"], *found["heaps"]]
+    assert {part[name] for part in parts for name in untold} == {None}
     if "by_task" in truth:
         assert {task["name"]: task["live_blocks"] for task in found["tasks"]} == {
             name: task["live_blocks"] for name, task in truth["by_task"].items()
@@ -67,6 +71,13 @@ def test_totals_sites_and_tasks_of_the_fixtures(case: dict[str, Any]) -> None:
         assert totals["invalid_frees"] == (truth["double_free_reports"] or None)
     if "internal_blocks" in truth:
         assert {heap["name"]: heap["live_blocks"] for heap in found["heaps"]} == {"Internal": truth["internal_blocks"]}
+
+
+def test_a_report_in_words_says_what_a_listing_does_not() -> None:
+    log = LOGS / "r128" / "r128-memleak0.txt"
+    said = memtrace("report", log, "--elf", LOGS / "elf/player.rv.elf", "--top", "--peak", "--tasks").out
+    assert "most bytes allocated: the log does not tell" in said and "held at the peak: the log does not tell" in said
+    assert re.search(r"^ +- +7,818 +- +-  main$", said, re.MULTILINE)
 
 
 @by_id

@@ -66,12 +66,11 @@ def _peak(sites: Sequence[Site], totals: UsageTotals, complete: bool) -> Conclus
         return Conclusion("peak", "unknown", said("peak-untold"))
     if not totals.peak_bytes:
         return Conclusion("peak", "unknown", said("peak-none"))
-    largest = sorted((one for one in sites if one.at_peak_bytes), key=lambda one: -one.at_peak_bytes)
+    largest = sorted(((one.at_peak_bytes, one) for one in sites if one.at_peak_bytes), key=lambda one: -one[0])
     parts = tuple(
-        said("peak-part", bytes=one.at_peak_bytes, percent=round(100 * one.at_peak_bytes / totals.peak_bytes),
-             site=site_said(one))
-        for one in largest[:_MOST_NAMED]
-    )  # fmt: skip
+        said("peak-part", bytes=size, percent=round(100 * size / totals.peak_bytes), site=site_said(one))
+        for size, one in largest[:_MOST_NAMED]
+    )
     rest = said("peak-rest", sites=len(largest) - _MOST_NAMED) if len(largest) > _MOST_NAMED else ""
     at = "" if totals.peak_seq is None else said("peak-at", seq=totals.peak_seq)
     text = said("peak-made-of", bytes=totals.peak_bytes, at=at, parts=parts, rest=rest)

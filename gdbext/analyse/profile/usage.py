@@ -17,6 +17,14 @@ from gdbext.model.record import replace
 from gdbext.model.reports.report import OddFree, Share, Site, SiteStack, UsageTotals
 from gdbext.trace.importers import WrongFree
 
+_AS_TOTALS = {
+    "allocations": "allocations",
+    "bytes": "bytes_allocated",
+    "peak_bytes": "peak_bytes",
+    "at_peak_bytes": "peak_bytes",
+    "temporary": "temporary",
+}
+
 
 class Held(NamedTuple):
     """An owner that was counted: its names, its use, and its live bytes at the ends of windows."""
@@ -45,8 +53,10 @@ def totals_of(
     return replace(totals, invalid_frees=found + (totals.invalid_frees or 0)) if found else totals
 
 
-def sites_of(profile: Profile, grouping: Grouping, ends: Ends) -> Tuple[Site, ...]:
-    """Returns the sites, those with the most live bytes first."""
+def sites_of(
+    profile: Profile, grouping: Grouping, ends: Ends, untold: FrozenSet[str] = frozenset()
+) -> Tuple[Site, ...]:
+    """Returns the sites, those with the most live bytes first. `untold` are as of totals_of()."""
     sites: Dict[Key, List[Held]] = {}
     for number, owner in enumerate(profile.owners):
         member = grouping.members.get(owner)
@@ -55,7 +65,18 @@ def sites_of(profile: Profile, grouping: Grouping, ends: Ends) -> Tuple[Site, ..
             sites.setdefault(member.site, []).append(Held(member, profile.uses[number], live, finer))
     nodes = grouping.nodes(profile)
     found = [_site(owners, nodes[key].peak_bytes, ends) for key, owners in sites.items()]
-    return tuple(sorted(found, key=lambda site: (-site.live_bytes, -site.bytes, site.function or "", site.line or 0)))
+    found.sort(key=lambda site: (-site.live_bytes, -(site.bytes or 0), site.function or "", site.line or 0))
+    blank, no_count = _blank(untold), {name: None for name in ("allocations",) if name in untold}
+    if not blank:
+        return tuple(found)
+    return tuple(
+        [replace(one, **blank, stacks=tuple([replace(two, **no_count) for two in one.stacks])) for one in found]
+    )
+
+
+def _blank(untold: FrozenSet[str]) -> Dict[str, None]:
+    """Returns the fields of a site, or of a share, that are None where these totals are not told."""
+    return {name: None for name, total in _AS_TOTALS.items() if total in untold}
 
 
 def _site(owners: List[Held], peak: int, ends: Ends) -> Site:
@@ -106,11 +127,15 @@ def _stacks(owners: List[Held]) -> Tuple[SiteStack, ...]:
         )
         for (path, frames), all_uses in uses.items()
     ]  # fmt: skip
-    return tuple(sorted(found, key=lambda stack: (-stack.live_bytes, -stack.allocations, stack.path)))
+    return tuple(sorted(found, key=lambda stack: (-stack.live_bytes, -(stack.allocations or 0), stack.path)))
 
 
-def shares_of(profile: Profile, grouping: Grouping, kind: str) -> Tuple[Share, ...]:
-    """Returns what each task, module, library or heap has used, the one with the highest peak first."""
+def shares_of(
+    profile: Profile, grouping: Grouping, kind: str, untold: FrozenSet[str] = frozenset()
+) -> Tuple[Share, ...]:
+    """Returns what each task, module, library or heap has used, the one with the highest peak first. `untold` are as of
+    totals_of().
+    """
     found = []
     for key, use in grouping.nodes(profile).items():
         if key[0] == kind:
@@ -118,7 +143,8 @@ def shares_of(profile: Profile, grouping: Grouping, kind: str) -> Tuple[Share, .
                 Share(key[1], use.allocations, use.bytes, use.live_blocks, use.live_bytes, use.peak_bytes,
                       use.at_peak_bytes, use.temporary)
             )  # fmt: skip
-    return tuple(sorted(found, key=lambda share: (-share.peak_bytes, share.name)))
+    found.sort(key=lambda share: (-(share.peak_bytes or 0), share.name))
+    return tuple([replace(one, **_blank(untold)) for one in found])
 
 
 def odd_frees_of(profile: Profile, grouping: Grouping, wrong_frees: Sequence[WrongFree] = ()) -> Tuple[OddFree, ...]:

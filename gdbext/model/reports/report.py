@@ -53,11 +53,13 @@ class SiteStack(Record):
     path: str  # names this way across builds: a hash of its functions
     live_bytes: int
     live_blocks: int
-    allocations: int
+    allocations: Optional[int]  # None as of a site
 
 
 class Site(Record):
-    """A place that allocates: the innermost function outside of allocators and their wrappers."""
+    """A place that allocates: the innermost function outside of allocators and their wrappers. Numbers are None where
+    the data cannot tell.
+    """
 
     function: Optional[str]
     file: Optional[str]
@@ -66,13 +68,13 @@ class Site(Record):
     task: Optional[str]  # None if there are several, or if the data cannot tell
     module: Optional[str]  # the part of the program that a tag names; None as for `task`
     library: Optional[str]  # the loaded file that it is in; None if the data cannot tell
-    allocations: int
-    bytes: int  # allocated in all
+    allocations: Optional[int]
+    bytes: Optional[int]  # allocated in all
     live_blocks: int
     live_bytes: int
-    peak_bytes: int  # its own, whenever that was
-    at_peak_bytes: int  # when the global peak was
-    temporary: int
+    peak_bytes: Optional[int]  # its own, whenever that was
+    at_peak_bytes: Optional[int]  # when the global peak was
+    temporary: Optional[int]
     windows_grown: Optional[int]  # windows in which its live bytes rose; None without windows
     class_: str  # "grows", "once", "freed" or "unknown"
     windows: Tuple[int, ...]  # its live bytes at the ends of the windows
@@ -81,16 +83,16 @@ class Site(Record):
 
 
 class Share(Record):
-    """What a task, a module, a library or a heap has used."""
+    """What a task, a module, a library or a heap has used. Numbers are None as of a site."""
 
     name: str
-    allocations: int
-    bytes: int
+    allocations: Optional[int]
+    bytes: Optional[int]
     live_blocks: int
     live_bytes: int
-    peak_bytes: int
-    at_peak_bytes: int
-    temporary: int
+    peak_bytes: Optional[int]
+    at_peak_bytes: Optional[int]
+    temporary: Optional[int]
 
 
 class Timeline(Record):

@@ -81,21 +81,26 @@ def _tree(report: UsageReport) -> Iterator[str]:
     yield from node_lines(report.tree, report.limit)
 
 
-def _sites(title: str, column: str, value: Callable[[Site], int]) -> Callable[[UsageReport], Iterator[str]]:
+def _sites(title: str, column: str, value: Callable[[Site], Optional[int]]) -> Callable[[UsageReport], Iterator[str]]:
     """Returns a section: the sites with the most of one thing. Sites with nothing of it are left out."""
 
     def lines(report: UsageReport) -> Iterator[str]:
-        found = sorted((one for one in report.sites if value(one)), key=lambda one: -value(one))
+        found = sorted((one for one in report.sites if value(one)), key=lambda one: -(value(one) or 0))
+        is_told = all(value(one) is not None for one in report.sites)
         yield ""
-        yield f"{title}: {counted(len(found), 'site')}"
+        yield f"{title}: {counted(len(found), 'site') if is_told else 'the log does not tell'}"
         if found:
             yield f"{column:>14} {'live blocks':>12} {'allocations':>12}  {'class':<9}  site"
         for site in found[: report.limit or None]:
-            count = f"{value(site):>14,} {site.live_blocks:>12,} {site.allocations:>12,}"
+            count = f"{_number(value(site)):>14} {site.live_blocks:>12,} {_number(site.allocations):>12}"
             yield f"{count}  {_CLASSES[site.class_]:<9}  {_site(site)}"
         yield from _left(report, len(found))
 
     return lines
+
+
+def _number(number: Optional[int]) -> str:
+    return "-" if number is None else f"{number:,}"
 
 
 def _site(site: Site) -> str:
@@ -142,7 +147,7 @@ def _shares(title: str, shares: Callable[[UsageReport], Tuple[Share, ...]]) -> C
             yield f"{'peak':>12} {'live':>12} {'at the peak':>12} {'allocations':>12}  name"
         for share in found[: report.limit or None]:
             numbers = (share.peak_bytes, share.live_bytes, share.at_peak_bytes, share.allocations)
-            yield f"{' '.join(f'{number:>12,}' for number in numbers)}  {share.name}"
+            yield f"{' '.join(f'{_number(number):>12}' for number in numbers)}  {share.name}"
         yield from _left(report, len(found))
 
     return lines
