@@ -3,7 +3,8 @@
 
 Approach: the text goes through with the names of its addresses, as `memtrace decode` shows it; behind it stands what
 happened. A pipe is read as it comes.
-Cost: that of `memtrace decode`, and some milliseconds a crash. Memory: the crashes, at most 4,096 of them.
+Cost: that of `memtrace decode`, and some milliseconds a crash. Memory: one crash, what was
+said of the others (at most 4,096), and at most 16 MiB of listings.
 """
 
 from __future__ import annotations
@@ -11,9 +12,10 @@ from __future__ import annotations
 import sys
 import time
 from argparse import Namespace
-from typing import Callable, List
+from typing import Callable, Iterable, Iterator, List, Union
 
 from gdbext.analyse.console import explained
+from gdbext.collect.listed import Listings
 from gdbext.commands.command import Argument, Tool
 from gdbext.commands.decode import ELF, LOG, SYMBOLS, Output, arriving
 from gdbext.console.names import Chosen, Programs
@@ -41,7 +43,6 @@ _ARGUMENTS = (
     Argument("--json", "what happened alone, as JSON", {"action": "store_true"}),
 )
 _MORE = "Example: memtrace explain --elf build/app.elf < console.log"
-_MOST_CRASHES = 4096
 
 
 def start(options: Namespace, _: List[str]) -> int:
@@ -59,34 +60,51 @@ def start(options: Namespace, _: List[str]) -> int:
     return 0
 
 
-def _report(options: Namespace) -> ExplainReport:
-    began, size, left_out = time.monotonic(), 0, 0
-    programs, file = Programs(options.elf, options.symbols, say), open_log(options.log)
-    decoder = Decoder(programs.of)
-    output = None if options.json or options.summary else Output(sys.stdout)
-    crashes: List[Crash] = []
+class _Read:
+    """A text that is read: it goes out as it comes."""
 
-    def take(pieces: object) -> None:
-        nonlocal left_out
-        for piece in pieces:  # type: ignore[attr-defined]
+    def __init__(self, options: Namespace) -> None:
+        self.programs = Programs(options.elf, options.symbols, say)
+        self.file = open_log(options.log)
+        self.decoder = Decoder(self.programs.of)
+        self.listings = Listings()
+        self.size = 0
+        self._end = b""
+        self._output = None if options.json or options.summary else Output(sys.stdout)
+
+    def crashes(self) -> Iterator[Crash]:
+        """Yields each crash as soon as it has ended."""
+        for data in arriving(self.file):
+            self.size += len(data or b"")
+            self.listings.add(data or b"")
+            yield from self._passed(self.decoder.idle() if data is None else self.decoder.add(data))
+        yield from self._passed(self.decoder.finish())
+        if self._output is not None:
+            if self._end not in (b"", b"\n"):
+                self._output.add(b"\n")
+            self._output.finish()
+
+    def _passed(self, pieces: Iterable[Union[bytes, Crash]]) -> Iterator[Crash]:
+        for piece in pieces:
             if isinstance(piece, Crash):
-                crashes.extend([piece][: _MOST_CRASHES - len(crashes)])
-                left_out += len(crashes) == _MOST_CRASHES
-            elif output is not None:
-                output.add(piece)
+                yield piece
+            elif self._output is not None:
+                self._output.add(piece)
+                self._end = piece[-1:] or self._end
 
-    for data in arriving(file):
-        size += len(data or b"")
-        take(decoder.idle() if data is None else decoder.add(data))
-    take(decoder.finish())
-    if output is not None:
-        output.finish()
-    found = explained(crashes, namer(programs.of))
+
+def _report(options: Namespace) -> ExplainReport:
+    began = time.monotonic()
+    text = _Read(options)
+    found = explained(text.crashes(), namer(text.programs.of))
     is_wanted = any(part.key.startswith("next-elf") for one in found for part in one.next)
-    remarks = [one for one in decoder.remarks if not (is_wanted and one.key.startswith("decode-wants"))]
-    skipped = [Skipped("log", remark) for remark in (*file.remarks, *remarks)]
-    cost = Cost(size, 1, time.monotonic() - began)
-    return ExplainReport(None, tuple(skipped), cost, None, found, (), decoder.lines)
+    remarks = [one for one in text.decoder.remarks if not (is_wanted and one.key.startswith("decode-wants"))]
+    skipped = [Skipped("log", remark) for remark in (*text.file.remarks, *remarks)]
+    lookup = text.programs.of(*text.decoder.build).lookup
+    leaks, losses = text.listings.groups(lookup or (lambda calls: {}))
+    skipped += [Skipped("listing", loss) for loss in losses]
+    cost = Cost(text.size, 1, time.monotonic() - began)
+    return ExplainReport(None, tuple(skipped), cost, None, found, leaks, text.decoder.lines)
 
 
 def namer(choose: Callable[..., Chosen]) -> Callable[[Crash], Stack]:

@@ -69,6 +69,11 @@ class Decoder:
         """The lines that were read."""
         return self._reading.reader.lines
 
+    @property
+    def build(self) -> Tuple[Optional[str], Optional[str]]:
+        """The sum and the build-id of the program that the last lines were of, as far as they were told."""
+        return self._sha, self._build_id
+
     def add(self, data: bytes) -> Iterator[Union[bytes, Crash]]:
         """Takes the next bytes, UTF-8 or nearly so. Yields what goes out, and each crash that has ended."""
         for piece in self._reading.lines.add(data):

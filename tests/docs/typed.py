@@ -52,6 +52,9 @@ def files_of(scenario: str, folder: Path) -> dict[str, Path]:
         for name, turns in (("before.log", 15), ("app.log", 40)):
             (folder / name).write_bytes(recorded(turns).data)
         return {"before.log": folder / "before.log", "app.log": folder / "app.log", "app.elf": ELF}
+    if scenario == "console":
+        logs = require(SHARED / "fixtures" / "console") / "logs"
+        return {"console.log": logs / "c079.log", "other.log": logs / "c013.log", "traced.log": logs / "c048.log"}
     run_scenario(scenario, [f"memtrace save {folder / 'core'}"])
     return {f"build/{scenario}.core": folder / "core", "app.elf": firmware.build("default")}
 

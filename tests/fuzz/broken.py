@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from gdbext.trace.convert import Conversion
 from gdbext.trace.log_writer import LogWriter
-from tests.fuzz import carriers, dumps, flash_images
+from tests.fuzz import carriers, console_texts, dumps, flash_images
 from tests.fuzz.subjects import HOSTILE_NAME, Ranges, Subject, log_of, ring_of, subjects
 from tests.support import mutate
 from tests.support.core import core_bytes, esp_log, esp_partition
@@ -443,6 +443,13 @@ def flash_image(folder: Path, random: Random) -> Case:
     return Case(["extract", str(image), *(["--list", "--json"] if random.random() < 0.5 else taken)])
 
 
+def console_text(folder: Path, random: Random) -> Case:
+    """A broken console text, and what is said of it."""
+    path = folder / "console.log"
+    path.write_bytes(console_texts.broken(random))
+    return Case(["explain", str(path), random.choice(("--json", "--json", "--summary"))])
+
+
 KINDS: dict[str, Kind] = {
     **{mutator.__name__: bytes_by(mutator) for mutator in dict.fromkeys(STEADY)},
     "logs": logs,
@@ -465,6 +472,7 @@ KINDS: dict[str, Kind] = {
     "flash_partition": carried(carriers.partition),
     "serial_line": carried(carriers.line),
     "flash_image": flash_image,
+    "console_text": console_text,
 }
 
 

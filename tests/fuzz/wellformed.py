@@ -23,6 +23,7 @@ FIELDS = {
 FIELDS |= {
     "report": CLOSING | {"source", "totals", "sites", "tree", "timeline", "tasks", "modules", "marks"},
     "tree": CLOSING | {"tree", "empty"},
+    "explain": CLOSING | {"crashes", "leaks", "lines"},
     "diff": CLOSING | {"from", "to", "sites", "vanished"},
 }
 STATES = {"clean", "damaged", "unreadable", "uninitialised"}

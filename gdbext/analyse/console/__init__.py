@@ -51,6 +51,7 @@ _RULES = (
 )
 _CONSEQUENCES = (IN_ALLOCATOR, ELSEWHERE, UNKNOWN, WATCHDOG)
 _CLOSE = 400  # lines between a crash and what follows from it
+MOST_CRASHES = 4096  # that something is said of
 _SHOWN_FRAMES = 3
 
 
@@ -68,9 +69,9 @@ def explained(crashes: Iterable[Crash], names: Names) -> Tuple[Explained, ...]:
             more = said("watchdog-follows") if both else said("followed", line=crash.line)
             if more.key not in [part.key for part in first.text]:
                 found[-1] = replace(first, text=(*first.text, more))
-        else:
+        elif len(found) < MOST_CRASHES:
             found.append(one)
-        last = crash
+        last = replace(crash, before=(), stack=())
     return tuple(_repeated(found))
 
 

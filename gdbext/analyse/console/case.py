@@ -49,7 +49,7 @@ class Case:
         self.crash = crash
         self.facts: Facts = facts_of(crash)
         self.frames = frames
-        self.places = Places(crash.chip, crash.architecture, self.pc, self._address_in_ram())
+        self.places = Places(crash.chip, crash.architecture, self._address_of_code(), self._address_in_ram())
 
     @property
     def pc(self) -> Optional[int]:
@@ -58,6 +58,10 @@ class Case:
         return next(
             (one for one in (self.crash.pc, registers.get("pc"), registers.get("mepc")) if one is not None), None
         )
+
+    def _address_of_code(self) -> Optional[int]:
+        told = (self.pc, self.facts.abort, *self.crash.backtrace[:1])
+        return next((one for one in told if one), None)
 
     def _address_in_ram(self) -> Optional[int]:
         marks = self.facts.marks

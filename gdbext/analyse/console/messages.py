@@ -38,9 +38,10 @@ def _row(pattern: str, situation: str, certainty: str, words: Said) -> Message:
 
 MESSAGES = (
     # TLSF, and ESP-IDF around it
-    _row(r"block already marked as free", DOUBLE_FREE, LIKELY, said("says-already-free")),
-    _row(r"free\(\) target pointer is outside heap areas", FOREIGN_FREE, SHOWN, said("says-outside")),
-    _row(r"realloc\(\) pointer is outside heap areas", FOREIGN_FREE, SHOWN, said("says-outside-realloc")),
+    _row(r"block already marked as free|tlsf_(?:free|realloc)\b.*!block_is_free\(block\)",
+         DOUBLE_FREE, LIKELY, said("says-already-free")),
+    _row(r"\bfree\(\) target p|heap_caps_free\b.*heap != NULL", FOREIGN_FREE, SHOWN, said("says-outside")),
+    _row(r"realloc\(\) pointer is", FOREIGN_FREE, SHOWN, said("says-outside-realloc")),
     _row(r"block_size\(block\) >= size|free list cannot have a null entry|cannot insert a null entry into the free list"
          r"|(?:prev|next)_free field can ?not be null|block must be (?:free|used)|previous block must be free"
          r"|prev block is not free though marked as such|(?:prev|next) physical block can't be null"

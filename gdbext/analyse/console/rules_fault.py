@@ -143,7 +143,9 @@ def _elsewhere(case: Case, reason: str, address: Optional[int], access: Optional
     text = [_where(case, reason, address, access), *_made_of(wild)]
     text += _unread(case, address) if access in (READ, WRITE, ACCESS) else ()
     text += _flash_register(case, address, access)
-    return Verdict(ELSEWHERE, SHOWN, tuple(text), () if address is None or access is None else (address,))
+    is_placed = case.pc is not None or bool(case.frames) or access is None
+    found = () if address is None or access is None else (address,)
+    return Verdict(ELSEWHERE, SHOWN if is_placed else POSSIBLE, tuple(text), found)
 
 
 def _flash_register(case: Case, address: Optional[int], access: Optional[str]) -> List[Said]:

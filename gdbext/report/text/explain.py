@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+from itertools import dropwhile
 from typing import Iterator
 
+from gdbext.heap.names import is_wrapper
 from gdbext.model.reports.explain import Explained, ExplainReport, LeakGroup
 from gdbext.report.numbers import counted
 from gdbext.report.sentences import words
@@ -57,5 +59,6 @@ def _leaks(report: ExplainReport) -> Iterator[str]:
 
 def _leak(group: LeakGroup) -> str:
     size = "" if group.bytes is None else f", {counted(group.bytes, 'byte')}"
-    path = " < ".join(frame_name(frame) for frame in group.frames) or "its callers are not in the text"
+    users = tuple(dropwhile(is_wrapper, group.frames)) or group.frames
+    path = " < ".join(map(frame_name, users)) or "its callers are not in the text"
     return f"  {counted(group.blocks, 'block')}{size}  {path}"
