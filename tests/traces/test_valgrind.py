@@ -170,6 +170,20 @@ def test_massif_says_what_its_snapshots_say(program: Path, tmp_path: Path, words
     assert sum(site["at_peak_bytes"] for site in found["sites"]) == max(levels)
 
 
+def test_a_peak_without_a_tree(tmp_path: Path) -> None:
+    """Whoever held a little less a moment later held most of it; the rest belongs to nobody."""
+    text = (LOGS / MASSIF["log"]).read_text()
+    start = text.index("mem_heap_B=1210216")
+    tree = text[text.index("heap_tree", start) : text.index("#---", start)]
+    beside = f"snapshot=99\n#-\ntime=999999\nmem_heap_B=1210215\n{tree}#-----------\n"
+    path = tmp_path / "out"
+    path.write_text(text.replace(tree, "heap_tree=empty\n") + "#-----------\n" + beside)
+    found = shell("report", path)
+    sites = {site["function"]: site["at_peak_bytes"] for site in found["sites"]}
+    assert sites["stocktaking"] == 1_200_006 and sum(sites.values()) == found["totals"]["peak_bytes"] == 1_210_216
+    assert any("as of one with 1,210,215 bytes" in item["why"] for item in found["skipped"])
+
+
 @pytest.mark.parametrize("mode", ["copy", "ad-hoc"])
 def test_a_mode_that_counts_no_heap_is_one_clear_line(program: Path, tmp_path: Path, mode: str) -> None:
     run(program, "--tool=dhat", f"--mode={mode}", f"--dhat-out-file={tmp_path / 'out'}")

@@ -42,6 +42,8 @@ _MOST_LEVELS = 1 << 16
 _MOST_TOLD = 128  # trees that are kept, beside those of the peak and of the end
 _MOST_ENTRIES = 1 << 19  # in all of them
 
+_NEARLY = 0.9  # of the peak: massif gives a tree to a snapshot that is a hundredth below it
+
 Tree = Dict[Tuple[str, ...], int]  # bytes by stack
 
 
@@ -68,6 +70,7 @@ class _Reader:
         self._tree: Optional[Tree] = None
         self._path: List[Tuple[str, int]] = []  # the frames above the node that comes, and what is left of their bytes
         self._peak: Optional[_Snapshot] = None
+        self._largest: Optional[_Snapshot] = None  # that has a tree
         self._last: Optional[_Snapshot] = None
         self._told: List[_Snapshot] = []
         self._levels: List[Tuple[int, int]] = []
@@ -122,6 +125,8 @@ class _Reader:
         self._tree, self._last = None, one
         if self._peak is None or one.bytes > self._peak.bytes:
             self._peak = one
+        if one.tree is not None and (self._largest is None or one.bytes > self._largest.bytes):
+            self._largest = one
         if len(self._levels) < _MOST_LEVELS:
             self._levels.append((one.time, one.bytes))
             self._told += [one] if one.tree is not None else []
@@ -140,7 +145,12 @@ class _Reader:
             return
         yield Remark(said("massif-last", time=last.time, unit=self._unit_name))
         if peak.tree is None and peak.bytes:
-            yield Remark(said("massif-peak-untold"))
+            near = self._largest
+            if near is not None and near.bytes >= peak.bytes * _NEARLY:
+                peak = peak._replace(tree=near.tree)
+                yield Remark(said("massif-peak-near", bytes=near.bytes))
+            else:
+                yield Remark(said("massif-peak-untold"))
         if last.tree is None and last.bytes:
             yield Remark(said("massif-end-untold"))
         told = {one.number for one in self._told}
@@ -169,6 +179,7 @@ def _tree_of(one: _Snapshot) -> Tree:
 SENTENCES = {
     "massif-sign": "lines that begin with desc, cmd and time_unit",
     "massif-last": "live is what the last snapshot has, after {time:,} {unit}: massif takes none at the end",
+    "massif-peak-near": "the largest snapshot has no tree: who held its bytes is told as of one with {bytes:byte}",
     "massif-peak-untold": "the largest snapshot has no tree: who held its bytes is not in the file",
     "massif-end-untold": "the last snapshot has no tree: who held its bytes is not in the file (--detailed-freq=1)",
 }

@@ -27,6 +27,18 @@ mem_stacks_B=0
 heap_tree=empty
 """
 
+BESIDE = """#-----------
+snapshot=1
+#-----------
+time=130345
+mem_heap_B=4090
+mem_heap_extra_B=8
+mem_stacks_B=0
+heap_tree=peak
+n1: 4090 (heap allocation functions) malloc/new/new[], --alloc-fns, etc.
+ n0: 4090 0x109240: main (shop.c:8)
+"""
+
 
 def dhat(**head: object) -> bytes:
     return json.dumps({"dhatFileVersion": 2, **head, "pps": [PP], "ftbl": ["[root]", "0x10: f (a.c:5)"]}).encode()
@@ -47,4 +59,5 @@ RECIPES: dict[str, Callable[[], Any]] = {
     "a DHAT file of another version": lambda: refused(reported(dhat(dhatFileVersion=3))),
     "a DHAT file of another mode": lambda: refused(reported(dhat(mode="copy", bklt=False))),
     "a massif file without trees": reported(MASSIF),
+    "a massif file with a tree beside the peak": reported(MASSIF + BESIDE),
 }
