@@ -15,9 +15,9 @@ import os
 from collections import Counter
 from typing import Dict, Iterable, Iterator, List, Optional, Sequence, Tuple
 
-from gdbext.model.said import Text
+from gdbext.model.said import Text, said
 from gdbext.source.log_header import log_header_size
-from gdbext.trace.importers import ADDRESSES, CALLS, Call, Item, Marked
+from gdbext.trace.importers import ADDRESSES, CALLS, Call, Item, Marked, Remark
 from gdbext.trace.logged import logged
 from gdbext.trace.opened import OpenedLog
 
@@ -77,7 +77,7 @@ def _ours(logs: Sequence[OpenedLog]) -> Iterator[bytes]:
 def _followed(files: Iterable[Tuple[str, Iterator[Item]]]) -> Iterator[Item]:
     """Yields the items of files that follow each other."""
     for name, items in files:
-        yield from items
+        yield from (_of(name, item) for item in items)
         yield Marked(name)
 
 
@@ -89,7 +89,7 @@ def moved(files: Iterable[Tuple[str, Iterator[Item]]], has_addresses: bool) -> I
         held: Dict[int, Call] = {}
         for item in items:
             if not isinstance(item, Call):
-                yield item
+                yield _of(name, item)
             elif item.freed:
                 held.pop(item.address, None)
             else:
@@ -106,6 +106,11 @@ def moved(files: Iterable[Tuple[str, Iterator[Item]]], has_addresses: bool) -> I
                 addresses.append(key.address or made_up)
                 yield key._replace(address=addresses[-1], listed=number == 0)
         yield Marked(name)
+
+
+def _of(name: str, item: Item) -> Item:
+    """Returns what a file tells; a remark with the file's name."""
+    return item._replace(text=said("of-file", file=name, why=item.text)) if isinstance(item, Remark) else item
 
 
 def _key(call: Call, has_address: bool) -> Call:

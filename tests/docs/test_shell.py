@@ -3,7 +3,8 @@
 
 `$ memtrace ...` is run on what `memtrace save` writes of that scenario at its stop; `build/SCENARIO.core` and `app.elf`
 stand for that core and the firmware. `ram.bin` is the image that the scenario `pools` is, `TRACE.LOG` the log of
-`player.elf`, the program of `player`.
+`player.elf`, the program of `player`. `checkpoints` and `valgrind` are files of other tools, in the folder that is
+worked in.
 """
 
 from __future__ import annotations
@@ -20,8 +21,9 @@ SESSIONS = blocks("shell-session")
 
 
 @pytest.mark.parametrize("shown", SESSIONS, ids=lambda shown: shown.id)
-def test_the_shell_prints_what_is_shown(shown: Shown, tmp_path: Path) -> None:
+def test_the_shell_prints_what_is_shown(shown: Shown, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     files = files_of(shown.tag, tmp_path)
+    monkeypatch.chdir(tmp_path)
     for typed, wanted in turns(shown.text, "$ memtrace "):
         line = typed
         for name, file in files.items():

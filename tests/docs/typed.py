@@ -30,6 +30,17 @@ from tests.support.scenario import run_scenario
 from tests.support.tlsf_pools import FULL, LOADED, PLAIN, Pools
 
 COPIED = ("examples", "c_helpers", "gdbext", "tests/target/heap")
+OF_OTHERS = {  # files of other tools, in the folder that is the reader's
+    "checkpoints": {
+        **{f"{name}.txt": f"alloc_hook/ah-camera.{name}.txt" for name in ("one", "two", "three")},
+        "camera.elf": "elf/camera.elf",
+    },
+    "valgrind": {
+        "dhat.out.572": "valgrind/dhat-shop.json",
+        "massif.out.580": "valgrind/massif-shop.out",
+        "shop.elf": "elf/shop.elf",
+    },
+}
 WAIT_SECONDS = 60.0
 MEMTRACE = f"""\
 #!/bin/sh
@@ -55,6 +66,10 @@ def files_of(scenario: str, folder: Path) -> dict[str, Path]:
     if scenario == "console":
         logs = require(SHARED / "fixtures" / "console") / "logs"
         return {"console.log": logs / "c079.log", "other.log": logs / "c013.log", "traced.log": logs / "c048.log"}
+    if scenario in OF_OTHERS:
+        for name, file in OF_OTHERS[scenario].items():
+            (folder / name).symlink_to(require(SHARED / "fixtures" / "logs") / file)
+        return {}
     run_scenario(scenario, [f"memtrace save {folder / 'core'}"])
     return {f"build/{scenario}.core": folder / "core", "app.elf": firmware.build("default")}
 

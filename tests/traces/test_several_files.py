@@ -124,6 +124,11 @@ def test_what_does_not_go_together_is_one_clear_line(names: tuple[str, ...], why
     assert said.status == 2 and why in said.err and len(said.err.splitlines()) == 1 and not said.out
 
 
+def test_a_remark_says_of_which_file_it_is() -> None:
+    found = shell("report", *files(CASES["ah-shop"]), LOGS / CASES["ah-torn"]["log"])
+    assert any(item["why"].startswith("ah-torn.txt: ") and "cut off" in item["why"] for item in found["skipped"])
+
+
 def test_diff_takes_two() -> None:
     said = memtrace("diff", *files(CASES["ah-shop"]))
     assert said.status == 2 and "two" in said.err and len(said.err.splitlines()) == 1
