@@ -5,7 +5,8 @@ Approach: a log goes through three hands, piece by piece: a scan finds what it d
 one batch, then the replay takes the piece and asks for the nodes of each new owner. Of a file the definitions of the
 first pieces are read before, so that there is one batch and not one a piece; a pipe is read once.
 Rejected: names when the replay asks for them (a question to a symboliser for each stack).
-Cost: the first 256 pieces of a file are unpacked twice. Memory: that of the replay, the definitions, and one piece.
+Cost: the first 256 pieces of a file are unpacked twice; of another tool's log they are kept, as it takes longer to read
+them. Memory: that of the replay, the definitions, and one piece.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ from __future__ import annotations
 import signal
 import time
 from argparse import Namespace
-from itertools import islice
-from typing import Any, Iterator, Optional, Set, Tuple
+from itertools import chain, islice
+from typing import Any, Iterable, Iterator, Optional, Set, Tuple
 
 from gdbext.collect.profiles import LogNames, Profiled, check_marks, grouping_of, missing, wish_of
 from gdbext.model.errors import UserError
@@ -74,15 +75,13 @@ class LogProfile:
 
     def read(self) -> None:
         """Reads the whole log."""
-        self._look_ahead()
-        for piece in self._log.opened.chunks():
+        for piece in self._pieces():
             self._take(piece)
 
     def follow(self) -> Iterator[Profiled]:
         """Yields the profile whenever more has come, until Ctrl-C or the end of a pipe; at last that of all."""
         opened, reported, told = self._log.opened, -_PACE_SECONDS, 0
-        self._look_ahead()
-        pieces = opened.chunks()
+        pieces = self._pieces()
         with _Interrupt(raises=not opened.can_grow) as interrupt:
             while not interrupt.came:
                 piece = next(pieces, None)
@@ -113,17 +112,24 @@ class LogProfile:
         header = self._scan.header
         return self._symbols.frames(pcs if header is None else tuple(map(header.code_address, pcs)))
 
-    def _look_ahead(self) -> None:
-        """Names the stacks of the first pieces of a file at once."""
-        again, scan = self._log.opened.again(), DefinitionScan()
+    def _pieces(self) -> Iterator[bytes]:
+        """Returns the pieces of the log, when the stacks of the first ones of a file have got their names at once."""
+        opened = self._log.opened
+        again, scan = opened.again(), DefinitionScan()
+        pieces = opened.chunks()
         if again is None:
-            return
+            return pieces
+        first: Iterable[bytes] = islice(again.chunks(), _FIRST_PIECES)
+        if opened.format != OURS:
+            first = kept = list(islice(pieces, _FIRST_PIECES))
+            pieces = chain(kept, pieces)
         found: Set[int] = set()
-        for piece in islice(again.chunks(), _FIRST_PIECES):
+        for piece in first:
             scan.feed(piece)
             found |= scan.new_addresses()
         self._symbols.begin(_build_id(scan), scan.modules)
         self._symbols.prepare(found)
+        return pieces
 
     def profiled(self) -> Profiled:
         """Returns the profile of the log, when all of it has been read."""
@@ -151,7 +157,7 @@ class LogProfile:
             () if not opened.has_addresses else self._replay.live() if totals.live_blocks <= _MOST_LIVE else None,
             LogSource(opened.format, opened.path, told, whole, totals.unread, opened.sign),
             None if self._scan.header is None else self._scan.header.tick_hz or None,
-            (info_of(opened.format, profile, self._wish), skipped, self._cost(), self._symbols.build_id or told),
+            (info_of(opened, profile, self._wish), skipped, self._cost(), self._symbols.build_id or told),
             opened.untold,
             tuple(opened.beside.wrong_frees),
             opened.beside.sums.unit,

@@ -65,10 +65,12 @@ def _in_trace(found: Collected) -> Iterator[BlockEntry]:
     """Yields the blocks that a log, or the trace of the run before, has not seen freed, each in the size that was asked
     for. They have no heap.
     """
+    is_told = found.trace.info is None or found.trace.info.addressed
     for life in sorted(found.trace.history.live(), key=lambda life: life.payload):
+        payload = life.payload if is_told else None
         size = life.size or 0
         owner = Owner(life.seq, life.task, found.target.frames(life.allocated), life.module)
-        yield BlockEntry(None, life.payload, life.payload, size, life.size, "used", owner)
+        yield BlockEntry(None, payload, payload, size, life.size, "used", owner)
 
 
 def lacking(report: BlocksReport) -> str:
@@ -82,7 +84,11 @@ def _matches(options: Namespace, where: Optional[Bounds], entry: BlockEntry) -> 
     return (
         within(entry.size, options.size)
         and options.state in (None, entry.state)
-        and (where is None or (where[0] < entry.raw + entry.size and within(entry.raw, (0, where[1]))))
+        and (
+            where is None
+            or entry.raw is None
+            or (where[0] < entry.raw + entry.size and within(entry.raw, (0, where[1])))
+        )
         and is_named(None if owner is None else owner.task, options.task)
         and (options.caller is None or (owner is not None and called_by(owner.allocated, options.caller)))
     )

@@ -53,6 +53,8 @@ def within(value: int, bounds: Optional[Bounds]) -> bool:
 def where_asked(target: Target, options: Namespace) -> Optional[Bounds]:
     """Returns the range of --address, or None. Commands call it before they read heaps or trace."""
     text = options.address
+    if text is not None and target.log is not None and not target.log.addressed:
+        raise UserError(f"--address {text}: the log has no addresses of blocks")
     return None if text is None else parse_range("--address", text, target.bytes.address)
 
 

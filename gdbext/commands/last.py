@@ -40,6 +40,8 @@ def analyse(asked: Tuple[Collected, int], options: Namespace) -> LastReport:
         return next((size for size in sizes if size is not None), None)
 
     lives = _owned(Owners(found), place, found.trace.history.holding(address, size_of))
+    if found.trace.info is not None and not found.trace.info.addressed:
+        lives = ()  # the addresses of its blocks stand for none
     if found.target.log is not None:
         place = _place_in_log(lives, address)
     shown = lives[: limit_of(options, _LIVES_SHOWN)]

@@ -68,7 +68,8 @@ def _leaks(found: Collected, scan: Optional[Scan], since: Optional[int]) -> Iter
         if found.trace.info is None:
             raise UserError("no trace tells what was allocated: link the recorder, or give --unreachable")
         for live in _live_since(found, since):
-            yield Leak(live.payload, live.size or 0, live.size, None, owners.of(0, live.payload))
+            payload = live.payload if found.trace.info.addressed else None
+            yield Leak(payload, live.size or 0, live.size, None, owners.of(0, live.payload))
         return
     lost = scan.reach.unreachable(scan.roots, scan.registers)
     holders = scan.reach.holders(lost)

@@ -84,8 +84,9 @@ def _matching(found: Collected, options: Namespace, kept: int) -> Optional[int]:
 
 def _entry(found: Collected, event: Event) -> LogEntry:
     heap = found.trace.heap_names.get(event.heap) if event.kind in _OF_HEAPS else None
+    is_told = event.kind not in _OF_HEAPS or found.trace.info is None or found.trace.info.addressed
     return LogEntry(
-        event.seq, event.kind, event.address, event.size, event.task, event.core, event.time,
+        event.seq, event.kind, event.address if is_told else None, event.size, event.task, event.core, event.time,
         found.target.frames(event.stack), event.module, None if heap is None else heap.name,
     )  # fmt: skip
 

@@ -64,13 +64,14 @@ def analyse(found: Profiled, options: Namespace) -> UsageReport:
     ends = ends_of(profile)
     sites = sites_of(profile, grouping, ends, found.untold)
     totals = totals_of(profile, found.untold, found.wrong_frees)
-    holes = None if found.live is None else holes_of(profile.owners, found.live)
+    addressed = found.closing[0] is None or found.closing[0].addressed
+    holes = None if found.live is None or not addressed else holes_of(profile.owners, found.live)
     pin = None if not holes else _site_of(found, sites, holes[0].pin)
     failure = profile.failure
     return UsageReport(
         *found.closing,
         source=found.source,
-        conclusions=conclude(sites, totals, ends.windows, found.source.complete, holes, pin),
+        conclusions=conclude(sites, totals, ends.windows, found.source.complete, holes, pin, addressed),
         totals=totals,
         sites=sites,
         tree=tree_of(profile, grouping),
@@ -82,7 +83,7 @@ def analyse(found: Profiled, options: Namespace) -> UsageReport:
         marks=tuple(_mark(profile, mark) for mark in profile.marks),
         marks_left=profile.marks_left,
         windows=_windows(profile, ends._replace(kind="snapshots") if found.unit and ends.windows else ends),
-        odd_frees=odd_frees_of(profile, grouping, found.wrong_frees),
+        odd_frees=odd_frees_of(profile, grouping, found.wrong_frees, "invalid_frees" not in found.untold),
         assertion=None if failure is None else f"{failure[3]} in {failure[2]}, line {failure[1]}, seq {failure[0]}",
         runs=profile.runs,
         sections=tuple(name for name, _ in _SECTIONS if getattr(options, name)) or ("tree",),

@@ -34,6 +34,8 @@ _WRAPPERS = re.compile(
     r"(?:m|c|z|re)?alloc\w*|(?:x|g_|lv_|media_lib_|audio_)strn?dup|tx_byte_allocate|rt_(?:m|c|re)alloc\w*"
 )
 _WRAPPER_FILES = re.compile(r"media_lib_\w+\.c|(?:audio|codec)_mem\.c|msg_q\.c|linear_buffer\.c")
+# What C++'s containers ask for memory by: all that it calls is an allocator, whatever its name.
+_ASKS_ALLOCATOR = re.compile(r"(?:std|__gnu_cxx)::(?:__\w+::)*(?:__)?alloc(?:ator)?_traits<.*>::allocate\b.*")
 _LIBRARY_FOLDER = re.compile(r"/(?:include|include/\w+)/c\+\+/")
 _FILES = frozenset(name for family in FAMILIES for name in family.files)
 
@@ -95,6 +97,11 @@ def is_wrapper(frame: Frame) -> bool:
         or _WRAPPER_FILES.fullmatch(_file(frame)) is not None
         or _LIBRARY_FOLDER.search(file) is not None
     )
+
+
+def asks_allocator(frame: Frame) -> bool:
+    """True if a call is that of C++'s library to the allocator of a container, which may be one of the user's."""
+    return "_traits<" in (frame.function or "") and _ASKS_ALLOCATOR.fullmatch(frame.function or "") is not None
 
 
 def operation_in(calls: Stack, faulted: bool = False) -> Operation:

@@ -71,6 +71,7 @@ class Imported(Record):
     depth: int  # frames in its longest stack
     overflowed: bool  # true if older records were dropped
     frees_told: bool  # true if a record shows that its block was freed
+    addressed: bool = True  # false if it does not tell the addresses of blocks: those in the trace stand for none
 
 
 class LogInfo(Record):
@@ -104,6 +105,11 @@ class TraceInfo(Record):
     run: int = 0  # number of this start of the program; 0 if nobody counts them
     past: bool = False  # true if it is the trace of the run before, of which no heap is left
     log: Optional[LogInfo] = None
+
+    @property
+    def addressed(self) -> bool:
+        """Tells whether the addresses of its blocks are those that they had."""
+        return self.imported is None or self.imported.addressed
 
 
 class Assertion(Record):

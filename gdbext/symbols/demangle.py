@@ -50,6 +50,11 @@ _QUALIFIERS = {"r": " restrict", "V": " volatile", "K": " const"}
 _POINTERS = {"P": "*", "R": "&", "O": "&&"}
 _SPECIAL = {"Th": "non-virtual thunk to ", "Tv": "virtual thunk to ", "TW": "TLS wrapper function for ",
             "TH": "TLS init function for "}  # fmt: skip
+_THUNK = re.compile("|".join((*_SPECIAL.values(), "transaction clone for ")))
+_TOKEN = re.compile(
+    r"(?P<operator>operator(?: *(?:\(\)|\[\]|->\*?|<=>|<<=?|>>=?|[<>]=?|&&|\|\||,|\+\+|--|[-+*/%^&|~!=]=?))?(?![\w$]))"
+    r"|\(anonymous namespace\)|[<>(){} ]|:+|[^<>(){} :]+"
+)
 
 Type = Tuple[str, str]  # what stands before and behind the name of a variable of this type
 
@@ -68,6 +73,33 @@ def readable(name: str) -> str:
         return _Reader(plain).function()
     except (_Unknown, IndexError, RecursionError):
         return plain
+
+
+def without_parameters(name: str) -> str:
+    """Returns a name that another tool has made readable in the form of readable(): without parameters, and without the
+    type that it returns.
+    """
+    thunk = _THUNK.match(name)
+    parts: List[str] = []
+    start = inside = parameters = 0  # of the name among the parts; depths in < or {, and in ( outside of them
+    is_operator = False
+    for found in _TOKEN.finditer(name, thunk.end() if thunk else 0) if "(" in name else ():
+        token = found.group()
+        if parameters:
+            parameters += (token == "(") - (token == ")")
+            if not parameters and not name.startswith("::", found.end()):
+                break
+            continue
+        if token == "(" and not inside:
+            parameters = 1
+            continue
+        inside += (token in "<{") - (token in ">}")
+        is_operator = is_operator or found.lastgroup is not None
+        parts.append(token)
+        if token == " " and not inside and not is_operator:
+            start = len(parts)
+    plain = "".join(parts[start:])
+    return (thunk.group() if thunk else "") + plain if plain else name
 
 
 def is_mangled(symbol: Optional[str]) -> bool:

@@ -15,7 +15,7 @@ from gdbext.model.events import Frame, Stack
 from gdbext.model.reports.export import Mapping
 from gdbext.model.said import Said
 from gdbext.source.link import Say
-from gdbext.symbols.modules import Modules
+from gdbext.symbols.modules import Modules, Segments
 from gdbext.symbols.outside import Outside
 
 
@@ -30,6 +30,8 @@ class LogSymbols:
         self._known: Dict[int, Stack] = {}
         self.named: Dict[int, Stack] = {}  # what the log itself says of addresses
         self.by_monitor: Dict[int, Stack] = {}  # what a monitor has added to the log
+        self.libraries: Dict[int, str] = {}  # and of the files that they are in
+        self.segments: Dict[Tuple[int, str], Segments] = {}  # and of what was loaded of files, by base and path
 
     @property
     def build_id(self) -> Optional[str]:
@@ -40,9 +42,12 @@ class LogSymbols:
     def problems(self) -> Tuple[Said, ...]:
         """Why there are no names, or only poor ones."""
         asked: Union[Modules, Outside, None] = self._modules or self._program
-        if asked is None or asked.problem is None or (self._known and self._known.keys() <= self.named.keys()):
+        problem = None if asked is None else asked.problem
+        if problem is None or (self._known and self._known.keys() <= self.named.keys()):
             return ()
-        return (asked.problem,)
+        if self.named and problem.key == "symbols-of-nothing":
+            return ()  # a log that names its own addresses needs no program
+        return (problem,)
 
     @property
     def has_names(self) -> bool:
@@ -56,14 +61,16 @@ class LogSymbols:
         self._told = build_id, len(modules)
         self._known.clear()
         programs = [] if self._elf is None else [self._elf]
-        self._modules = Modules(modules, self._folders, programs, self._say) if modules else None
+        self._modules = None
+        if modules:
+            self._modules = Modules(modules, self._folders, programs, self._say, self.segments)
         if self._elf is not None and not modules:
             self._program = Outside(self._elf, self._folders, build_id, say=self._say)
 
     def prepare(self, addresses: Iterable[int]) -> None:
-        """Names many addresses at once."""
+        """Names many addresses at once, but for those of which the log itself tells all."""
         asked: Union[Modules, Outside, None] = self._modules or self._program
-        new = [address for address in addresses if address not in self._known]
+        new = [address for address in addresses if address not in self._known and not self._is_told(address)]
         if new and asked is not None:
             self._known.update(asked.frames_of(new))
 
@@ -90,6 +97,11 @@ class LogSymbols:
         asked: Union[Modules, Outside, None] = self._modules or self._program
         return () if asked is None else asked.mappings()
 
+    def _is_told(self, pc: int) -> bool:
+        """Tells whether the log itself tells the line of an address, and a file with its folder."""
+        told = self.named.get(pc)
+        return told is not None and told[0].line is not None and "/" in (told[0].file or "")
+
     def library(self, pc: int) -> Optional[str]:
         """Returns the name of the loaded file that an address is in; None if the log does not tell."""
-        return None if self._modules is None else self._modules.library(pc)
+        return self.libraries.get(pc) if self._modules is None else self._modules.library(pc)

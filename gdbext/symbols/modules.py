@@ -4,6 +4,7 @@
 Approach: the log tells where each file was loaded, its build-id and its path. The file is taken from there, or from
 --symbols, and only if its build-id is the log's: an update of a library would give wrong names. What has no name is
 shown as FILE+0xOFFSET, which `addr2line -e FILE 0xOFFSET` understands later.
+Where a log has no build-ids but tells what was loaded, the code of a file must lie and end in the same places.
 Rejected: the file at the path, whatever its build-id; asking a server of debug information (it would learn what runs).
 Cost: that of Outside for each file that has addresses.
 Assumptions: a log is hostile. Its paths are only read from, and nothing but the names in an ELF file comes of it.
@@ -28,6 +29,7 @@ from gdbext.symbols.outside import Outside
 _LIBRARY = ".so"
 _END_OF_MEMORY = 1 << 64
 _MOST_NAMED = 8  # of the files that were not found
+Segments = Tuple[Tuple[int, int], ...]  # of a loaded file: addresses as linked, and sizes
 
 
 class Module(NamedTuple):
@@ -46,7 +48,8 @@ class Module(NamedTuple):
 class Modules:
     """The names of a process's addresses. `problem` says of which files there are none.
 
-    `programs` are files that the user names, `folders` those of --symbols, `say` writes a line of progress.
+    `programs` are files that the user names, `folders` those of --symbols, `say` writes a line of progress. `segments`
+    is what was loaded of files without a build-id, by base and path, where the log tells.
     """
 
     def __init__(
@@ -55,7 +58,9 @@ class Modules:
         folders: Sequence[str] = (),
         programs: Sequence[str] = (),
         say: Optional[Say] = None,
+        segments: Optional[Dict[Tuple[int, str], Segments]] = None,
     ) -> None:
+        self._segments = segments or {}
         self._modules = sorted({Module(*one) for one in modules})
         self._bases = [module.base for module in self._modules]
         self._folders, self._programs, self._say = folders, programs, say
@@ -117,7 +122,7 @@ class Modules:
     def _file_of(self, module: Module) -> Optional[Outside]:
         """Returns the file of a module; None if it is not there."""
         if module not in self._files:
-            path = next((path for path in self._candidates(module) if _is_of(path, module.build_id)), None)
+            path = next((path for path in self._candidates(module) if self._is_of(path, module)), None)
             file = None if path is None else Outside(path, self._folders, base=module.base, say=self._say)
             self._files[module] = file
         return self._files[module]
@@ -134,29 +139,35 @@ class Modules:
     def _candidates(self, module: Module) -> Iterator[str]:
         """Yields where the file of a module may be."""
         for program in self._programs:
-            if module.build_id or self._may_be(program, module):
+            if module.build_id or self._segments_of(module) or self._may_be(program, module):
                 yield program
-        if os.path.isabs(module.path):  # others, such as the system's own page, are no files
-            yield module.path
         for folder in self._folders:
             if module.build_id:
                 yield from by_build_id(module.build_id, folder)
             if ".." not in module.path.split("/"):
                 yield os.path.join(folder, module.path.lstrip("/"))
             yield os.path.join(folder, module.name)
+        if os.path.isabs(module.path):  # others, such as the system's own page, are no files
+            yield module.path
+
+    def _is_of(self, path: str, module: Module) -> bool:
+        """Tells whether a file is an ELF file with the module's build-id, else with its layout, if one is known."""
+        try:
+            head = head_of(path)
+        except FileError:
+            return False
+        if module.build_id:
+            return module.build_id == head.build_id
+        loaded = self._segments_of(module)
+        return not loaded or set(loaded).issuperset((start, end - start) for start, end in head.code)
+
+    def _segments_of(self, module: Module) -> Segments:
+        return self._segments.get((module.base, module.path), ())
 
 
 def _is_program(module: Module) -> bool:
     """Tells whether a loaded file may be the program, by its name."""
     return module.path[:1] not in ("", "[", "<") and _LIBRARY not in module.name
-
-
-def _is_of(path: str, build_id: str) -> bool:
-    """Tells whether a file is an ELF file with this build-id, if there is one to compare."""
-    try:
-        return build_id in ("", head_of(path).build_id)
-    except FileError:
-        return False
 
 
 def _named(stack: Stack, module: Module) -> Stack:

@@ -23,7 +23,9 @@ class GivenLog:
 
     def __init__(self, opened: OpenedLog, run: Run, symbols: LogSymbols) -> None:
         self.opened, self.run, self.symbols = opened, run, symbols
-        symbols.named, symbols.by_monitor = opened.beside.named, opened.beside.by_monitor
+        beside = opened.beside
+        symbols.named, symbols.by_monitor = beside.named, beside.by_monitor
+        symbols.libraries, symbols.segments = beside.libraries, beside.segments
 
     def trace(self, wish: Wish) -> Trace:
         """Returns what is wished for of the log. UserError if it has no such run."""
@@ -39,6 +41,11 @@ class GivenLog:
     def unnamed(self) -> Sequence[Said]:
         """Returns why its addresses have no names, or only poor ones."""
         return self.symbols.problems
+
+    @property
+    def addressed(self) -> bool:
+        """Tells whether it has the addresses of blocks."""
+        return self.opened.has_addresses
 
     def require_run(self, runs: int) -> None:
         """Raises UserError if the log has fewer runs than the one that is meant."""

@@ -105,6 +105,10 @@ class Log(Protocol):
     def unnamed(self) -> Sequence[Said]:
         """Returns why its addresses have no names, or only poor ones."""
 
+    @property
+    def addressed(self) -> bool:
+        """Tells whether it has the addresses of blocks."""
+
 
 class NoProgram:
     """Stands for a missing program: nothing has a name."""

@@ -48,9 +48,9 @@ class Layout:
         self._core_at, self._core_mask = self.seq_at - widths.core, (1 << widths.core) - 1
         self.kind_mask = (1 << self._core_at) - 1
         self._heap_at, self._size_mask = widths.size, (1 << widths.size) - 1
-        self._stack_at, self.stack_mask = bits - widths.stack, (1 << widths.stack) - 1
+        self.stack_at, self.stack_mask = bits - widths.stack, (1 << widths.stack) - 1
         self._tag_at, self._context_mask = widths.context, (1 << widths.context) - 1
-        self._tag_mask = (1 << self._stack_at - widths.context) - 1
+        self._tag_mask = (1 << self.stack_at - widths.context) - 1
         self.has_clock = header.tick_hz != 0
         self.has_streams = bool(header.required & REQUIRED_STREAMS)
 
@@ -65,7 +65,7 @@ class Layout:
     def event(self, kind: int, words: Sequence[int], seq: Optional[int], time: Optional[int]) -> LogEvent:
         """Returns an event. The link of a realloc-end is what its stack field has."""
         address, sizes, whose, last = words
-        stack, link = whose >> self._stack_at, None
+        stack, link = whose >> self.stack_at, None
         if kind == REALLOC_END:
             stack, link = 0, stack
         return LogEvent(
@@ -91,6 +91,6 @@ class Layout:
         return (
             event.address & self.word_mask,
             self.word_of(min(event.size, self._size_mask), event.heap) & self.word_mask,
-            whose | (stack & self.stack_mask) << self._stack_at,
+            whose | (stack & self.stack_mask) << self.stack_at,
             event.kind | (event.core & self._core_mask) << self._core_at,
         )

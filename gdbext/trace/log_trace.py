@@ -40,7 +40,7 @@ def trace_of(log: OpenedLog, wish: Wish) -> Trace:
         seq, _, function, text = profile.failure
         assertion = Assertion(message_of(text), function, seq)
     heaps = {number: HeapName(name, MEMORIES[memory], more) for number, (name, memory, more) in profile.heaps.items()}
-    info = info_of(log.format, profile, wish)
+    info = info_of(log, profile, wish)
     problems = (*log.remarks(), *log.beside.notes, *log.lacks, *_lacks(profile))
     return Trace(
         info,
@@ -116,13 +116,14 @@ def _followed(replay: AnyReplay, told: _Told) -> Tuple[Generation, ...]:
     return tuple(lives)
 
 
-def info_of(source: str, profile: Profile, wish: Wish) -> TraceInfo:
-    """Returns what a log of this format holds and lost."""
-    totals, imported = profile.totals, None
+def info_of(log: OpenedLog, profile: Profile, wish: Wish) -> TraceInfo:
+    """Returns what a log holds and lost."""
+    totals, imported, source = profile.totals, None, log.format
     if source != OURS:
         depth = max(map(len, profile.stacks.values()), default=0)
         lists_alone = not totals.allocations and totals.live_blocks > 0
-        imported = Imported(source, 0, "leaks" if lists_alone else "all", None, depth, False, True)
+        mode = "leaks" if lists_alone else "all"
+        imported = Imported(source, 0, mode, None, depth, False, True, log.has_addresses)
     return TraceInfo(
         totals.events if imported is None else max(totals.events, totals.live_blocks),
         totals.lost,

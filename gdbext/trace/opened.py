@@ -48,7 +48,8 @@ class OpenedLog:
         from elsewhere.
         """
         self.file, self.importer, self.machine, self.modules = file, importer, machine, modules
-        self.beside = Beside([], [], {}, {}, [], ToldSums())  # what another tool tells; it grows as chunks are taken
+        # What another tool tells: it grows as chunks are taken.
+        self.beside = Beside([], [], {}, {}, [], ToldSums(), {}, {})
         self.path = file.path
         self.format = OURS if importer is None else importer.source
         self.sign = None if importer is None else importer.sign

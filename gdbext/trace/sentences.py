@@ -25,6 +25,7 @@ _RING = {
 }
 _LOG = {
     "log-unread": "the log has {records:record} that memtrace cannot read",
+    "log-unread-lines": "these lines make no sense: {lines}{more}",
     "log-lost": "the log lacks {events:event}: who frees and who keeps what is told as far as it has them",
     "no-log": "this is a ring in a file, not a log: give it with --image BASE=FILE",
     "regions-unsorted": "its regions are not in order, and only a plain file can be sorted: unpack it into one",

@@ -26,9 +26,15 @@ def conclude(
     complete: bool,
     holes: Optional[Sequence[Holes]],
     pin: Optional[Site],
+    addressed: bool = True,
 ) -> Tuple[Conclusion, ...]:
-    """Returns the three answers. `holes` is None if the live blocks were not looked at; `pin` is the first one's."""
-    return (_leak(sites, totals, windows, complete), _peak(sites, totals, complete), _fragmentation(totals, holes, pin))
+    """Returns the three answers. `holes` is None if the live blocks were not looked at; `pin` is the first one's. The
+    log has no addresses if it is not `addressed`.
+    """
+    where = _fragmentation(totals, holes, pin)
+    if not addressed:
+        where = Conclusion("fragmentation", "unknown", said("fragmentation-no-addresses"))
+    return (_leak(sites, totals, windows, complete), _peak(sites, totals, complete), where)
 
 
 def site_said(site: Site) -> Said:

@@ -15,11 +15,13 @@ import re
 from hashlib import blake2b
 from typing import List, NamedTuple, Optional, Sequence, Tuple
 
-from gdbext.heap.names import is_wrapper
+from gdbext.heap.names import asks_allocator, is_wrapper
 from gdbext.model.events import Frame, Stack
 
 _PATH_BYTES = 8
 _FILE_LINE = re.compile(r"(?P<file>.+):(?P<line>\d+)")
+_BRACKET = re.compile(r"([<>])")
+_ANY_ARGUMENTS = re.compile(r"<[A-Z][A-Z0-9]*(?:, ?[A-Z][A-Z0-9]*)*>")
 _FILE = re.compile(r".+\.\w{1,4}")
 _DEEPEST = 32  # directories of one file
 UNKNOWN = "?"
@@ -33,10 +35,12 @@ class Place(NamedTuple):
     line: Optional[int]
 
     def matches(self, frame: Frame) -> bool:
-        """Tells whether a frame is at this place. A file is named by the end of its path."""
+        """Tells whether a frame is at this place. A file is named by the end of its path, a function of a template with
+        its arguments, without, or with a capital letter: Pool<int>::get, Pool::get, Pool<T>::get.
+        """
         if self.function is not None:
             name = frame.function or ""
-            return self.function in (name, name.partition("(")[0])
+            return self.function in (name, name.partition("(")[0]) or ("<" in name and self.function == _bare(name))
         file = (frame.file or "").replace("\\", "/")
         named = file == self.file or file.endswith(f"/{self.file}")
         return named and self.line in (None, frame.line)
@@ -47,15 +51,29 @@ def place_named(text: str) -> Place:
     with_line = _FILE_LINE.fullmatch(text)
     if with_line is not None:
         return Place(None, with_line["file"].replace("\\", "/"), int(with_line["line"]))
-    return Place(None, text.replace("\\", "/"), None) if _FILE.fullmatch(text) else Place(text, None, None)
+    if _FILE.fullmatch(text):
+        return Place(None, text.replace("\\", "/"), None)
+    return Place(_ANY_ARGUMENTS.sub("", text), None, None)
 
 
 def from_site(frames: Stack, skip: Sequence[Place] = ()) -> Stack:
     """Returns the frames from the site outwards. If all belong to allocators and wrappers, it is the outermost one."""
+    inside = [number for number, frame in enumerate(frames) if asks_allocator(frame)][-1:]
     for first, frame in enumerate(frames):
+        if inside and first < inside[0]:
+            continue
         if not is_wrapper(frame) and not any(place.matches(frame) for place in skip):
             return frames[first:]
     return frames[-1:]
+
+
+def _bare(function: str) -> str:
+    """Returns the name of a function without the arguments of templates."""
+    depth, parts = 0, []
+    for part in _BRACKET.split(function):
+        depth = max(0, depth + (part == "<") - (part == ">"))
+        parts += [] if depth or part == ">" else [part]
+    return "".join(parts)
 
 
 def path_of(frames: Stack) -> str:

@@ -147,12 +147,14 @@ def shares_of(
     return tuple([replace(one, **_blank(untold)) for one in found])
 
 
-def odd_frees_of(profile: Profile, grouping: Grouping, wrong_frees: Sequence[WrongFree] = ()) -> Tuple[OddFree, ...]:
+def odd_frees_of(
+    profile: Profile, grouping: Grouping, wrong_frees: Sequence[WrongFree] = (), can_tell: bool = True
+) -> Tuple[OddFree, ...]:
     """Returns the wrong frees with their names: those that the log's own tool has found, then those that were found
-    here.
+    here, where the log can tell.
     """
     told = [OddFree(one.kind, None, None, one.task, grouping.frames_of(one.stack), ()) for one in wrong_frees]
-    return (*told, *(_odd_free(profile, grouping, oddity) for oddity in profile.oddities))
+    return (*told, *(_odd_free(profile, grouping, oddity) for oddity in profile.oddities if can_tell))
 
 
 def _odd_free(profile: Profile, grouping: Grouping, oddity: Oddity) -> OddFree:

@@ -15,8 +15,8 @@ class BlockEntry(Record):
     """One block, with its owner."""
 
     heap: Optional[int]  # None: of a log, which has none
-    payload: int
-    raw: int
+    payload: Optional[int]  # None, as `raw`, if the log has no addresses
+    raw: Optional[int]
     size: int
     requested: Optional[int]
     state: str

@@ -14,7 +14,7 @@ from gdbext.model.reports.refs import Scanned, Unscanned
 class Leak(Record):
     """A block that nothing points at, or that was not freed."""
 
-    payload: int
+    payload: Optional[int]  # None if the log has no addresses
     size: int
     requested: Optional[int]
     held_by: Optional[int]  # payload of another listed block that points at this one

@@ -16,7 +16,7 @@ class LogEntry(Record):
 
     seq: int
     kind: str
-    payload: int
+    payload: Optional[int]  # None if the log has no addresses
     size: int
     task: Optional[str]
     core: int

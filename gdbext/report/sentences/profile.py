@@ -29,6 +29,7 @@ SENTENCES = {
     "fragmentation-untold": (
         "no holes between live blocks of the log{failed}; it has no free lists: heap-free on a target tells"
     ),
+    "fragmentation-no-addresses": "the log has no addresses of blocks",
     "fragmentation-too-many": "not looked for among so many live blocks{failed}",
     "fragmentation-failed": "; {failed:allocation} failed",
     # what a stack looks like

@@ -17,13 +17,14 @@ def blocks_lines(report: BlocksReport) -> Iterator[str]:
     if report.blocks:
         yield f"{'block':>12} {'size':>10} {'requested':>10}  state  {'seq':>8}  task, allocated by"
     for entry in report.blocks:
+        place = "-" if entry.payload is None else f"{entry.payload:#x}"
         requested = f"{entry.requested:,}" if entry.requested is not None else "-"
         owner = entry.owner
         seq = f"{owner.seq}" if owner is not None and owner.seq is not None else "-"
         who = ""
         if owner is not None:
             who = f"{module_words(owner.task or '?', owner.module)}: {stack_words(owner.allocated, owner.seq)}"
-        yield f"{entry.payload:#12x} {entry.size:>10,} {requested:>10}  {entry.state:<5}  {seq:>8}  {who}".rstrip()
+        yield f"{place:>12} {entry.size:>10,} {requested:>10}  {entry.state:<5}  {seq:>8}  {who}".rstrip()
     yield from more_line(len(report.blocks), report.total.blocks)
     of_what = " in what had been read" if report.cost.interrupted else ""
     yield f"{counted(report.total.blocks, 'block')}, {counted(report.total.bytes, 'byte')}{of_what}"

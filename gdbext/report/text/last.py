@@ -17,7 +17,7 @@ def last_lines(report: LastReport) -> Iterator[str]:
     if trace is not None and trace.past:
         where = "in the run before"
     elif trace is not None and trace.log is not None and report.block is None:
-        where = "in no block of the log"
+        where = "in no block of the log" if trace.addressed else "nobody can tell: the log has no addresses of blocks"
     yield f"{report.address:#x}: {where}"
     for number, life in enumerate(report.generations):
         size = f"{life.size:,} bytes" if life.size is not None else "size not in the trace"
@@ -34,7 +34,7 @@ def last_lines(report: LastReport) -> Iterator[str]:
             yield "    not freed" if frees_seen else "    no free of it is recorded"
     if report.older:
         yield f"  ... {report.older:,} more (--all)"
-    if not report.generations and not report.cost.interrupted:
+    if not report.generations and not report.cost.interrupted and (trace is None or trace.addressed):
         yield "  no event of the trace is about it"
     yield from skipped_lines(report.skipped)
     yield closing_line(report)

@@ -17,7 +17,8 @@ def leaks_lines(report: LeaksReport) -> Iterator[str]:
     for leak in report.blocks:
         asked = f" ({leak.requested:,} requested)" if leak.requested not in (None, leak.size) else ""
         held = f"   only {leak.held_by:#x} points at it" if leak.held_by is not None else ""
-        yield f"  {leak.payload:#x} {leak.size:>9,} bytes{asked}{held}{owner_end(leak.owner)}"
+        where = "" if leak.payload is None else f"{leak.payload:#x} "
+        yield f"  {where}{leak.size:>9,} bytes{asked}{held}{owner_end(leak.owner)}"
     if report.total is not None and report.total > len(report.blocks):
         yield f"... {report.total - len(report.blocks):,} more (--all)"
     yield from damaged_lines(report.damaged)

@@ -19,7 +19,8 @@ def log_lines(report: LogReport) -> Iterator[str]:
         where = stack_words(entry.stack) if entry.stack else ""
         heap = f"{entry.heap}: " if entry.heap else ""
         who = module_words(entry.task or "?", entry.module)
-        what = f"{entry.seq:>8} {entry.kind:<13} {entry.payload:#12x} {size:>9}  {who:<14} {heap}{where}"
+        place = "-" if entry.payload is None else f"{entry.payload:#x}"
+        what = f"{entry.seq:>8} {entry.kind:<13} {place:>12} {size:>9}  {who:<14} {heap}{where}"
         yield what.rstrip()
     yield from map(words, report.empty)
     yield from skipped_lines(report.skipped)

@@ -13,7 +13,7 @@ Rejected: a trace in memory of each log (it would have to fit).
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import Callable, FrozenSet, Iterable, Iterator, Mapping, NamedTuple, Optional, Pattern, Tuple, Union
+from typing import Callable, FrozenSet, Iterable, Iterator, List, Mapping, NamedTuple, Optional, Pattern, Tuple, Union
 
 from gdbext.loading import load
 from gdbext.model.profile import Use
@@ -22,6 +22,8 @@ from gdbext.source.console_text import as_utf_8, utf_16_of
 
 NAMES = (
     "py_malloc",
+    "heaptrack",
+    "heaptrack_raw",
     "media_lib",
     "alloc_hook",
     "dhat",
@@ -36,6 +38,7 @@ LONGEST_LINE = 1 << 16
 _MOST_SEARCHED = 1 << 28  # bytes of a text that are looked through for a log amid it
 _LONGEST_SIGN = 256
 _TEXT = bytes([*b"\t\n\r\x1b", *range(32, 127), *range(128, 256)])
+FREED = -1  # in place of the number of a Way
 RISCV, XTENSA = 243, 94  # machines, as ELF numbers them
 
 # What a log may lack, with the sentence that says so, and the totals that nobody can know without it.
@@ -59,6 +62,7 @@ LACKS: Mapping[str, Said] = MappingProxyType(
 )
 UNTOLD: Mapping[str, FrozenSet[str]] = MappingProxyType(
     {
+        ADDRESSES: frozenset(("temporary",)),  # a free does not tell which block it meant
         CALLS: frozenset(
             ("allocations", "frees", "bytes_allocated", "temporary", "invalid_frees", "failed", "older", "replaced")
         ),
@@ -86,12 +90,31 @@ class Call(NamedTuple):
     time: Optional[int] = None
 
 
+class Way(NamedTuple):
+    """A stack that rows of Calls name by its number, which is not 0."""
+
+    number: int
+    pcs: Tuple[int, ...]
+
+
+class Calls(NamedTuple):
+    """Many calls in their order, for logs of millions: as many addresses as sizes as numbers of a Way. With the number
+    FREED and a size of 0 it is a free.
+    """
+
+    addresses: List[int]
+    sizes: List[int]
+    ways: List[int]
+    time: Optional[int] = None  # of all
+
+
 class Module(NamedTuple):
     """A loaded file: PCs from its base on are its own, up to the next one's."""
 
     base: int  # the distance of its addresses from those that it was linked for
     path: str
     build_id: str = ""
+    segments: Tuple[Tuple[int, int], ...] = ()  # of what is loaded of it, the addresses as linked and sizes, if known
 
 
 class Named(NamedTuple):
@@ -100,6 +123,7 @@ class Named(NamedTuple):
     pc: int
     frames: Tuple[Tuple[Optional[str], Optional[str], Optional[int]], ...]
     by_monitor: bool = False  # a monitor has added it, which may take a return address for the call: programs know more
+    library: Optional[str] = None  # the loaded file that it is in, where no Module tells
 
 
 class Marked(NamedTuple):
@@ -140,8 +164,16 @@ class Remark(NamedTuple):
     is_loss: bool = False
 
 
+class Unread(NamedTuple):
+    """A line that makes no sense, by its number, counted from 1."""
+
+    line: int
+
+
 # None is a record that makes no sense, a sentence one of which there is more to say.
-Item = Union[Call, Module, Named, Marked, WrongFree, Summed, Level, Remark, Said, None]
+Item = Union[
+    Call, Way, Calls, Module, Named, Marked, WrongFree, Summed, Level, Unread, Remark, Said, None
+]  # fmt: skip
 
 
 class Importer(NamedTuple):

@@ -12,6 +12,8 @@ from gdbext.trace.importers import LACKS, Importer
 from tests.docs.sentences.logs import of_file
 from tests.support.listings import PCS, Block, dressed, heap_caps, heap_trace, memdump, memleak, tracker, wrong_free
 
+HEAPTRACK = b"v 10400 3\nX app\nt 0 0\na 8 0\n+ 0\n"
+
 
 def listing() -> Any:
     """A report on a log of a tool that lists what was live, of which there is nothing, and tells nothing else."""
@@ -50,5 +52,9 @@ RECIPES: dict[str, Callable[[], Any]] = {
     "a TRACE.LOG": of_file(b"+\0\0\0" + bytes([0, 0, 0, 32, 8, 0, 0, 0]), "report"),
     "a torn TRACE.LOG": of_file(b"+\0\0\0" + bytes([0, 0, 0, 32, 8, 0, 0, 0]) + b"-\0", "leaks"),
     **{f"a listing: {name}": of_text(*lines) for name, lines in LISTINGS.items()},
+    "a log of heaptrack that is cut off": of_file(HEAPTRACK + b"+ ", "report"),
+    "a log of heaptrack of which lines make no sense": of_file(HEAPTRACK + b"+ 7\n" * 9, "report"),
+    "a log of heaptrack that was attached": of_file(HEAPTRACK.replace(b"3\nX app", b"4\nX app\nA"), "report"),
+    "a raw log of heaptrack": of_file(HEAPTRACK.replace(b"X", b"x"), "report"),
     "a log of py_malloc_trace": of_file(b'{"op": 1, "p": "0x10", "size": 8, "return_addr": ["0x40"]}', "report"),
 }
