@@ -74,7 +74,7 @@ def analyse(found: Profiled, options: Namespace) -> UsageReport:
         conclusions=conclude(sites, totals, ends.windows, found.source.complete, holes, pin, addressed),
         totals=totals,
         sites=sites,
-        tree=tree_of(profile, grouping),
+        tree=tree_of(profile, grouping, found.untold),
         timeline=Timeline(found.unit or ("time" if found.hz else "events"), found.hz, profile.timeline),
         tasks=shares_of(profile, grouping, TASK, found.untold),
         modules=shares_of(profile, grouping, MODULE, found.untold),

@@ -25,7 +25,7 @@ def collect_profile(target: Target, options: Namespace) -> Profiled:
 
 def analyse(found: Profiled, options: Namespace) -> TreeReport:
     """Makes the report."""
-    tree = tree_of(found.profile, found.grouping)
+    tree = tree_of(found.profile, found.grouping, found.untold)
     return TreeReport(*found.closing, tree, options.limit, why_nothing(found, options))
 
 

@@ -60,6 +60,7 @@ def test_totals_sites_and_tasks_of_the_fixtures(case: dict[str, Any]) -> None:
     untold = ("allocations", "bytes", "peak_bytes", "at_peak_bytes", "temporary")
     parts = [*found["sites"], *found["tasks"], *found["heaps"]]
     assert {part[name] for part in parts for name in untold} == {None}
+    assert found["tree"]["max_use"] is None and found["tree"]["leak"] == truth["live_bytes"]
     if "by_task" in truth:
         assert {task["name"]: task["live_blocks"] for task in found["tasks"]} == {
             name: task["live_blocks"] for name, task in truth["by_task"].items()

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import Tuple
+from typing import Optional, Tuple
 
 from gdbext.model.record import Record
 from gdbext.model.reports.base import Report
@@ -14,9 +14,9 @@ class TreeNode(Record):
     """A directory, a file or a line, with all that was allocated below it."""
 
     name: str  # "" for the root, the number for a line, "?" where it is not known
-    max_use: int  # bytes at its own peak, whenever that was
+    max_use: Optional[int]  # bytes at its own peak, whenever that was; None if the data cannot tell
     leak: int  # bytes live at the end
-    allocations: int
+    allocations: Optional[int]  # None as for max_use
     children: Tuple[TreeNode, ...]  # the largest first
 
 

@@ -22,7 +22,7 @@ def tree_lines(report: TreeReport) -> Iterator[str]:
 
 def node_lines(root: TreeNode, limit: int) -> Iterator[str]:
     """Yields a line for each node. Of the children of one node it shows so many; a limit of 0 shows all."""
-    if root.max_use or root.children:
+    if root.max_use or root.leak or root.children:
         yield f"{'max-use':>12} {'leak':>12}  directory > file > line"
         yield from _lines("all", root, limit, ())
 
@@ -30,7 +30,8 @@ def node_lines(root: TreeNode, limit: int) -> Iterator[str]:
 def _lines(name: str, node: TreeNode, limit: int, last: Tuple[bool, ...]) -> Iterator[str]:
     drawn = "".join("   " if ended else "│  " for ended in last[:-1]) + ("└─ " if last[-1] else "├─ ") if last else ""
     leak = f"{node.leak:,}" if node.leak else "-"
-    yield f"{node.max_use:>12,} {leak:>12}  {drawn}{name}"
+    most = "-" if node.max_use is None else f"{node.max_use:,}"
+    yield f"{most:>12} {leak:>12}  {drawn}{name}"
     shown = node.children[: limit or None]
     left = node.children[len(shown) :]
     for number, child in enumerate(shown):
