@@ -20,11 +20,13 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from random import Random
 from types import TracebackType
 
 from tests.export.recorded import ELF, recorded
 from tests.support import firmware
 from tests.support.gdb import AT_ONCE, WITH_PARENT, GdbSession
+from tests.support.listings import blocks, dressed, memdump
 from tests.support.paths import ROOT, SHARED, require
 from tests.support.scenario import run_scenario
 from tests.support.tlsf_pools import FULL, LOADED, PLAIN, Pools
@@ -59,6 +61,17 @@ def files_of(scenario: str, folder: Path) -> dict[str, Path]:
         files = {"TRACE.LOG": logs / "media_lib" / "ml-leaky-rv.log", "player.elf": logs / "elf" / "player.rv.elf"}
         files["STEADY.LOG"] = logs / "media_lib" / "ml-steady-rv.log"
         return {**files, "packs.log": folder / "packs.log"}
+    if scenario == "listings":
+        logs = require(SHARED / "fixtures" / "logs")
+        nodes = folder / "memdump.txt"
+        nodes.write_bytes(dressed(memdump(blocks(Random(1), 40)), "crlf"))
+        files = {
+            "console.txt": logs / "r128" / "r128-double-free.txt",
+            "later.txt": logs / "r128" / "r128-memleak0.txt",
+        }
+        files["tracker.txt"] = logs / "tracker" / "trk-readme.txt"
+        files["heap-trace.txt"] = logs / "idf" / "idf-51-leaks.txt"
+        return {**files, "memdump.txt": nodes, "app.elf": logs / "elf" / "player.rv.elf"}
     if scenario == "exports":
         for name, turns in (("before.log", 15), ("app.log", 40)):
             (folder / name).write_bytes(recorded(turns).data)
