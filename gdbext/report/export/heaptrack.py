@@ -2,7 +2,7 @@
 """Writes heaptrack's interpreted text, version 3, event by event: for heaptrack_gui and heaptrack_print.
 
 Approach: the log is read once more. A stack's lines come before the first block that it allocates.
-Cost: 15 microseconds for each event. Memory: that of a replay, and a number for each size of each stack.
+Cost: some 30 microseconds for each event. Memory: that of a replay, and a number for each size of each stack.
 Limits: heaptrack knows allocations and frees alone. A block that is older than the log, and what is left of an unmapped
 range, counts there as allocated. It calls a block temporary only if its free is the very next event. Without a clock an
 event takes a millisecond there.

@@ -13,6 +13,7 @@ report do not have it. Names are readable ones, for system_name too.
 from __future__ import annotations
 
 import zlib
+from functools import lru_cache
 from typing import Any, BinaryIO, Callable, Dict, Iterable, List, Optional, Tuple
 
 from gdbext.heap.names import ALLOCATORS
@@ -144,6 +145,7 @@ class _Profile:
         return where + _number(5, file) + _number(6, build_id) + told
 
 
+@lru_cache(maxsize=1 << 16)
 def _varint(number: int) -> bytes:
     made = bytearray()
     while number > 127:
