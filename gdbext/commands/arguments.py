@@ -51,6 +51,12 @@ RSP = Argument(
 )
 PARTITION = Argument("--partition", "of a flash image: look in this partition only", {"metavar": "NAME"})
 PATH = Argument("--path", "of a flash image: the file that is meant, where it has several logs", {"metavar": "FILE"})
+PORT = Argument(
+    "--port",
+    "read the flash of the chip at this serial port, by esptool: the partition that the build says",
+    {"metavar": "PORT"},
+)
+BUILD = Argument("--build", "with --port: the folder of `idf.py build`", {"metavar": "DIR"})
 ADDRESS = Argument("address", "any address in or around the block", {"metavar": "ADDRESS"})
 ALL = Argument("--all", "list everything", {"action": "store_true"})
 LIMIT = Argument(

@@ -50,7 +50,7 @@ def collect_both(target: Target, options: Namespace) -> Compared:
         if not os.path.exists(options.older):
             raise UserError(f"{options.older}: No such file or directory")
         elf = options.older_elf or getattr(options, "elf", None)
-        wanted = load("target.files", "wanted_by")(options)
+        wanted = load("target.files", "wanted_by")(options)._replace(build=None)
         older = load("target.files", "file_target")(options.older, [], elf, [], wanted=wanted)
     return Compared(profiled(older, options, options.from_mark), profiled(target, options, options.to_mark))
 

@@ -10,7 +10,6 @@ Assumptions: a GDB that knows the machine has the machine in its name, or is gdb
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
@@ -19,13 +18,14 @@ import subprocess
 import sys
 from argparse import Namespace
 from pathlib import Path
-from typing import Any, List, Optional, Tuple
+from typing import List, Optional, Tuple
 
 from gdbext.commands.command import Argument, Tool
 from gdbext.model.errors import UserError
 from gdbext.model.machine import MACHINES, Machine, machine_of
 from gdbext.package import EXTENSION
 from gdbext.report.printable import say
+from gdbext.target.esp_build import CHIP_FILE, FLASH_FILE, entry
 from gdbext.target.openocd import OpenOcd, arguments_of, config_of
 
 
@@ -54,7 +54,6 @@ _ARGUMENTS = (
 _MORE = "  -- ARGUMENTS         what follows goes to GDB: -- -batch -ex 'memtrace status'"
 _STAND_IN = "xtensa-de212-elf-gdb"  # the GDB that `make setup-xtensa` builds
 _VERSION_QUESTION = "python import sys; print('memtrace', sys.version_info >= (3, 8))"
-_CHIP_FILE, _FLASH_FILE = "project_description.json", "flasher_args.json"
 
 
 def machine_in(elf: str) -> Machine:
@@ -102,23 +101,12 @@ def _has_python(program: str) -> bool:
 def beside(elf: str) -> Tuple[Optional[str], Optional[str]]:
     """Returns the chip and the app's offset in flash, from the files that ESP-IDF's build left beside the program."""
     folder = Path(elf).resolve().parent
-    chip = _entry(folder / _CHIP_FILE, "target")
-    offset = _entry(folder / _FLASH_FILE, "app", "offset")
+    chip = entry(folder / CHIP_FILE, "target")
+    offset = entry(folder / FLASH_FILE, "app", "offset")
     return (
         chip if chip and re.fullmatch(r"esp32\w*", chip) else None,
         offset if offset and re.fullmatch(r"0x[0-9a-fA-F]+", offset) else None,
     )
-
-
-def _entry(file: Path, *names: str) -> Optional[str]:
-    """Returns the string at a path of names in a JSON file. None if anything is missing or wrong."""
-    try:
-        value: Any = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    for name in names:
-        value = value.get(name) if isinstance(value, dict) else None
-    return value if isinstance(value, str) else None
 
 
 def gdb_line(gdb: str, elf: str, openocd: OpenOcd, more: List[str]) -> List[str]:
@@ -135,7 +123,7 @@ def start(options: Namespace, more: List[str]) -> int:
     found, offset = beside(options.elf)
     chip = options.chip or found
     if options.openocd_config is None and chip is None:
-        raise UserError(f"which chip? {_CHIP_FILE} does not lie beside {options.elf}: give --chip or --openocd-config")
+        raise UserError(f"which chip? {CHIP_FILE} does not lie beside {options.elf}: give --chip or --openocd-config")
     config = Path(options.openocd_config) if options.openocd_config else config_of(chip or "")
     if not config.exists():
         raise UserError(f"{config} is not there")

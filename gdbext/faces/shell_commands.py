@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Iterator, List
 
 from gdbext.commands import HELP, command_named
-from gdbext.commands.arguments import PARTITION, PATH
+from gdbext.commands.arguments import BUILD, PARTITION, PATH, PORT
 from gdbext.commands.command import Argument, Command, Tool
 from gdbext.commands.parsing import Declared, help_of, parsed_in_shell
 from gdbext.loading import load
@@ -57,7 +57,7 @@ _SYMBOLS = Argument(
     "of a log: a folder with programs, libraries and their debug information, by name or build-id; repeatable",
     {"action": "append", "default": [], "metavar": "DIR"},
 )
-SOURCES = (CORE, _MORE, _IMAGE, _ELF, _MEMORY, _RUN, _SYMBOLS, PARTITION, PATH)
+SOURCES = (CORE, _MORE, _IMAGE, _ELF, _MEMORY, _RUN, _SYMBOLS, PARTITION, PATH, PORT, BUILD)
 
 
 def obey(name: str, words: List[str]) -> int:
@@ -76,6 +76,8 @@ def obey(name: str, words: List[str]) -> int:
     if isinstance(command, Tool):
         return command.start(parsed_in_shell(command, words[:cut]), words[cut + 1 :])
     options = parsed_in_shell(command, words, SOURCES)
+    if options.port is not None or options.build is not None:
+        _take_port(options)
     if options.more and hasattr(options, "older"):
         raise UserError(f"{name} compares two: give OLDER and CORE, or two marks of one")
     if getattr(options, "older", None) is not None and options.core is None and options.rsp is None:
@@ -97,6 +99,16 @@ def obey(name: str, words: List[str]) -> int:
         say(f"{name}: no {lacking} could be read; the report says why")
         return 2
     return command.status(report)
+
+
+def _take_port(options: Namespace) -> None:
+    """Puts the port in place of a file, and the build's program where no other is named."""
+    if options.port is None or options.build is None:
+        raise UserError("--port PORT and --build DIR go together: the chip, and the folder of its `idf.py build`")
+    if options.core is not None or options.image or options.rsp is not None:
+        raise UserError("--port is the flash of a chip: leave the file, --image and --rsp out")
+    options.core = options.port
+    options.elf = options.elf or load("target.esp_build", "EspBuild")(options.build).program
 
 
 def _show(command: Command, report: Report, options: Namespace) -> None:

@@ -35,7 +35,7 @@ class Area:
         """
         if not self._told.may_have_files:
             return None
-        return self._found[0] if self._found else "none" if self._told.is_for_files else "raw"
+        return self._found[0] if self._found else "none" if self._told.files else "raw"
 
     @property
     def files(self) -> Optional[Mounted]:

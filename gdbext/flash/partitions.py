@@ -25,7 +25,7 @@ _MOST_ROWS = 96
 _APP, _DATA = 0, 1
 _SYSTEM = (0, 1, 2, 4, 5)  # data of the chip's own: which app runs, its radio, settings, keys
 _CORE = 3
-_FILES = (0x81, 0x82, 0x83)
+_FILES = {0x81: "fat", 0x82: "spiffs", 0x83: "littlefs"}
 FOR_FILES = (_DATA, 0x82)  # kind and subtype of a partition that is not in a table
 
 
@@ -49,16 +49,16 @@ class Partition(NamedTuple):
         return (self.kind, self.subtype) == (_DATA, _CORE)
 
     @property
-    def is_for_files(self) -> bool:
-        """Tells whether the table says that it has a file system."""
-        return self.kind == _DATA and self.subtype in _FILES
+    def files(self) -> Optional[str]:
+        """The kind of file system that the table says it has."""
+        return _FILES.get(self.subtype) if self.kind == _DATA else None
 
 
 def partitions_in(data: Bytes) -> List[Partition]:
     """Returns the partitions of a flash image, as its table has them; none without a table."""
     places = (at for at in range(0, len(data), _SECTOR) if at != _USUAL and data[at : at + 2] == _MAGIC)
     elsewhere = (_sure_table_at(data, at) for at in places)
-    return _table_at(data, _USUAL) or next((table for table in elsewhere if table), [])
+    return table_at(data, _USUAL) or next((table for table in elsewhere if table), [])
 
 
 def _rows(data: Bytes, at: int) -> Iterator[bytes]:
@@ -70,7 +70,8 @@ def _rows(data: Bytes, at: int) -> Iterator[bytes]:
             return
 
 
-def _table_at(data: Bytes, at: int) -> List[Partition]:
+def table_at(data: Bytes, at: int) -> List[Partition]:
+    """Returns the rows of the table at a place; none if there is none."""
     return [_partition(row) for row in _rows(data, at) if row[:2] == _MAGIC]
 
 
@@ -81,7 +82,7 @@ def _partition(row: bytes) -> Partition:
 
 def _sure_table_at(data: Bytes, at: int) -> Optional[List[Partition]]:
     """Returns the table at a place where tables seldom are. None: something is wrong with it."""
-    table, rows = _table_at(data, at), list(_rows(data, at))
+    table, rows = table_at(data, at), list(_rows(data, at))
     if not table or any(one.offset % _SECTOR or not one.size for one in table):
         return None
     last = rows[-1]

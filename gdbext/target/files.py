@@ -63,6 +63,7 @@ class Wanted(NamedTuple):
 
     partition: Optional[str] = None
     path: Optional[str] = None
+    build: Optional[str] = None  # the folder of the build of what runs on the chip at the port that is named for a file
 
 
 ANYTHING = Wanted()
@@ -70,7 +71,7 @@ ANYTHING = Wanted()
 
 def wanted_by(options: Namespace) -> Wanted:
     """Returns what the options of a command say of it."""
-    return Wanted(getattr(options, "partition", None), getattr(options, "path", None))
+    return Wanted(*(getattr(options, name, None) for name in Wanted._fields))
 
 
 Image = Tuple[int, bytes, str, Tuple[Text, ...]]  # raw memory: its address, its bytes, its file, remarks about the file

@@ -38,7 +38,7 @@ def log_or_file(
     """
     machine = 0 if elf is None else machine_in(elf)
     try:
-        file = opened(path, wanted)
+        file = opened(path, wanted, say)
         log = log_in(file, machine)
         if log is None and not more:
             return file.whole()
@@ -48,8 +48,11 @@ def log_or_file(
     return _log_target(GivenLog(log, run or "last", LogSymbols(elf, symbols, say)), elf)
 
 
-def opened(path: str, wanted: Wanted) -> LogFile:
-    """Opens a file, or what is meant in the flash image that it is."""
+def opened(path: str, wanted: Wanted, say: Optional[Say] = None) -> LogFile:
+    """Opens a file, or what is meant in the flash image that it is, or in the flash at the port that it is."""
+    if wanted.build is not None:
+        read: LogFile = load("target.flash_port", "on_port")(path, wanted, say)
+        return read
     file = open_log(path)
     if wanted == ANYTHING and is_known(file.head):
         return file
