@@ -23,6 +23,7 @@ from pathlib import Path
 from random import Random
 from types import TracebackType
 
+from tests.docs.flash_images import flash_images
 from tests.export.recorded import ELF, recorded
 from tests.support import firmware
 from tests.support.gdb import AT_ONCE, WITH_PARENT, GdbSession
@@ -83,6 +84,8 @@ def files_of(scenario: str, folder: Path) -> dict[str, Path]:
         for name, file in OF_OTHERS[scenario].items():
             (folder / name).symlink_to(require(SHARED / "fixtures" / "logs") / file)
         return {}
+    if scenario == "flash":
+        return flash_images(folder)
     run_scenario(scenario, [f"memtrace save {folder / 'core'}"])
     return {f"build/{scenario}.core": folder / "core", "app.elf": firmware.build("default")}
 
