@@ -11,6 +11,7 @@ from pathlib import Path
 from random import Random
 
 from tests.support.flash_cases import cases, image_of
+from tests.support.flash_sums import mended
 from tests.support.mutate import ANY, EXTREMES, mutated
 
 LARGEST = 200_000  # bytes of an image that is changed; of the larger ones the file systems are the same
@@ -38,6 +39,8 @@ def write(place: Path, random: Random) -> str:
         where, window = random.randrange(len(data) or 1), random.choice((64, 4096))
         hurt = mutated(data[where : where + window], random, EXTREMES, ANY)
         data = data[:where] + hurt + data[where + window :]
+    if random.random() < 0.5:
+        data = mended(data)
     place.write_bytes(gzip.compress(data, 1) if random.random() < 0.1 else data)
     return path
 

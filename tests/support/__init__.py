@@ -12,6 +12,7 @@ heap_oracle what every image of a sound heap obeys, said a second time
 core        writes ELF core files
 elf_ids     build-ids and return addresses, by binutils
 flash_cases flash images with their truth
+flash_sums  makes the sums of a changed flash image agree
 fat_volume  FAT volumes by real tools, and wear levelling around them
 littlefs_flash littlefs images by the real library, on a flash whose power fails
 ring, log   build rings and logs from the format's document alone
