@@ -14,7 +14,9 @@ Limits: names of a length of 8.3 are taken as code page 437. exFAT is another fi
 from __future__ import annotations
 
 import struct
-from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence, Set
+from array import array
+from functools import cached_property
+from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 from gdbext.flash import DEEPEST, Contents, Entry, FileSystem, Place
 from gdbext.model.said import Trouble, said
@@ -131,8 +133,9 @@ class Fat:
         count = -(-item.size // self._shape.cluster)
         chain = self._chain(item.cluster, count + 1)
         if count and len(chain) != count:
-            shared = self._shared(chain)
-            return chain[: min(count, next((index for index, one in enumerate(chain) if one in shared), count))]
+            own = set(chain)
+            strange = (index for index, one in enumerate(chain) if self._is_shared(one, own))
+            return chain[: min(count, next(strange, count))]
         return chain[:count]
 
     def _chain(self, first: int, most: int) -> List[int]:
@@ -157,11 +160,24 @@ class Fat:
             return pair >> 4 if cluster & 1 else pair & 0xFFF
         return int.from_bytes(self._data[at : at + bits // 8], "little") & 0x0FFF_FFFF
 
-    def _shared(self, chain: Sequence[int]) -> Set[int]:
-        """Returns the clusters of a chain that others lead to as well, by the first table."""
-        own = set(chain)
-        pairs = ((cluster, self._told(0, cluster)) for cluster in range(2, self._limit))
-        return {told for cluster, told in pairs if told in own and cluster not in own}
+    def _is_shared(self, cluster: int, chain: Set[int]) -> bool:
+        """Tells whether others than those of its chain lead to a cluster, by the first table."""
+        first, more = self._leaders
+        return any(one not in chain for one in (first[cluster], *more.get(cluster, ())) if one)
+
+    @cached_property
+    def _leaders(self) -> Tuple[array[int], Dict[int, List[int]]]:
+        """By cluster, the first one that leads to it, 0 if none does; and those with more."""
+        first: array[int] = array("I", bytes(4 * self._limit))
+        more: Dict[int, List[int]] = {}
+        for cluster in range(2, self._limit):
+            told = self._told(0, cluster)
+            if 2 <= told < self._limit:
+                if first[told]:
+                    more.setdefault(told, []).append(cluster)
+                else:
+                    first[told] = cluster
+        return first, more
 
     def _folder(self, cluster: int) -> List[_Item]:
         """Returns the entries of a folder. 0 is the root."""

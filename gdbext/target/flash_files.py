@@ -8,9 +8,9 @@ Cost: every file of the image is read once. A file with neither 0 nor 0xff at it
 
 from __future__ import annotations
 
-from typing import Iterator, List, NamedTuple, Optional, Sequence
+from typing import Iterator, List, NamedTuple, Optional, Sequence, Union
 
-from gdbext.flash import Contents
+from gdbext.flash import Contents, Mounted
 from gdbext.flash.image import Area, areas_of
 from gdbext.model.errors import UserError
 from gdbext.model.said import Trouble
@@ -19,6 +19,7 @@ from gdbext.source.log_file import HeldFile, LogFile
 from gdbext.target.files import ANYTHING, Wanted
 from gdbext.trace.opened import is_known
 
+_MOST_READ = 2  # times the bytes of a partition: files that share theirs are none of a sound file system
 _MOST_NAMED = 12  # names in a refusal
 _ELF = b"\x7fELF"
 
@@ -69,8 +70,11 @@ def wanted_in(areas: Sequence[Area], wanted: Wanted) -> Taken:
     """Returns the file of a path, which only one of the partitions may have."""
     path = wanted.path or ""
     among = chosen(areas, wanted.partition)
-    tried = [(area, None if area.files is None else area.files.contents(path)) for area in among]
-    found = [Taken(area, path, contents) for area, contents in tried if contents is not None]
+    tried = [(area, _contents(area.files, path)) for area in among if area.files is not None]
+    found = [Taken(area, path, contents) for area, contents in tried if isinstance(contents, Contents)]
+    lost = [contents for _, contents in tried if isinstance(contents, Trouble)]
+    if not found and lost:
+        raise lost[0]
     if not found:
         raise UserError(f"no file {path}: {_why_none(among)}")
     if len(found) > 1:
@@ -116,10 +120,21 @@ def _logs_in(area: Area) -> Iterator[Taken]:
         if area.kind == "raw" and FlashRing(area.data).sectors:
             yield Taken(area, None, area.contents())
         return
+    left = _MOST_READ * len(area.data)
     for entry in area.files.entries():
-        contents = area.files.contents(entry.path)
-        if contents is not None and _is_log(contents.data):
-            yield Taken(area, entry.path, contents)
+        contents = _contents(area.files, entry.path) if left >= 0 else None
+        if isinstance(contents, Contents):
+            left -= len(contents.data)
+            if _is_log(contents.data):
+                yield Taken(area, entry.path, contents)
+
+
+def _contents(files: Mounted, path: str) -> Union[Contents, Trouble, None]:
+    """Returns a file, or why nothing of it can be read: another partition may have it. None: there is no such file."""
+    try:
+        return files.contents(path)
+    except Trouble as lost:
+        return lost
 
 
 def _is_log(data: bytes) -> bool:

@@ -11,6 +11,9 @@ from random import Random
 import pytest
 
 from gdbext.flash.image import areas_of
+from gdbext.model.said import Trouble
+from gdbext.target.files import Wanted
+from gdbext.target.flash_files import wanted_in
 from tests.support.fat_volume import Geometry, volume
 from tests.support.flash_cases import cases, image_of
 
@@ -57,3 +60,15 @@ NO_TABLES = (table(), table((0x06, 0, 5)), table((0x06, 5, 5), boots=0x33), byte
 @pytest.mark.parametrize("first", NO_TABLES)
 def test_what_has_no_table(first: bytes) -> None:
     assert [area.name for area in areas_of(first)] == ["image"]
+
+
+def test_a_file_that_is_lost_in_one_partition_hides_none_in_another(tmp_path: Path) -> None:
+    one, files = volume(tmp_path / "one", Geometry(12, 512, 1, 720), Random(1))
+    hurt = bytearray(one)
+    at = hurt.index(b"TRACE   LOG")
+    struct.pack_into("<H", hurt, at + 26, 0xFFFF)  # its first cluster
+    count = len(one) // 512
+    card = table((0x01, 64, count), (0x01, 64 + count, count)) + bytes(63 * 512) + hurt + one
+    assert wanted_in(areas_of(card), Wanted(None, "/TRACE.LOG")).contents == (files["/TRACE.LOG"], None)
+    with pytest.raises(Trouble):
+        wanted_in(areas_of(card), Wanted("p1", "/TRACE.LOG"))
