@@ -60,6 +60,7 @@ def test_massif() -> None:
     assert {name: totals[name] for name in ("allocations", "frees", "peak_blocks", "live_blocks")} == dict.fromkeys(
         ("allocations", "frees", "peak_blocks", "live_blocks")
     )
+    assert all(site["live_blocks"] is site["stacks"][0]["live_blocks"] is None for site in found["sites"])
     top = max(found["sites"], key=lambda site: site["at_peak_bytes"])
     assert (top["function"], top["at_peak_bytes"], top["live_bytes"]) == ("stocktaking", 1_200_006, 0)
     assert {site["function"]: site["class"] for site in found["sites"]}["invoice_archive"] == "grows"
@@ -76,6 +77,8 @@ def test_commands_on_sums() -> None:
     assert (leaks["total"], leaks["bytes"]) == (136, 19_191)
     diff = shell("diff", log, log)
     assert diff["sites"] == [] and diff["to"]["live_bytes"] == 19_191
+    export = memtrace("export", log, "--format", "dhat", "--elf", LOGS / DHAT["elf"])
+    assert sum(one["ebk"] for one in json.loads(export.out)["pps"]) == 136
     said = memtrace("report", log, "--since", "seq:3")
     assert said.status == 2 and "sums in place of calls" in said.err and len(said.err.splitlines()) == 1
 

@@ -60,6 +60,8 @@ def _leak(sites: Sequence[Site], totals: UsageTotals, windows: int, complete: bo
         return Conclusion("leak", "shown" if complete else "likely", said("leak-none", blocks=totals.allocations))
     named = tuple(map(site_said, [one for one in sites if one.live_bytes][:_MOST_NAMED]))
     held = said("leak-held", bytes=totals.live_bytes, blocks=totals.live_blocks, named=named)
+    if totals.live_blocks is None:
+        held = said("leak-held-bytes", bytes=totals.live_bytes, named=named)
     if not windows:
         return Conclusion("leak", "unknown", said("leak-untold", held=held))
     size = sum(one.live_bytes for one in sites if one.class_ == ONCE)

@@ -20,6 +20,7 @@ from gdbext.trace.importers import WrongFree
 _AS_TOTALS = {
     "allocations": "allocations",
     "bytes": "bytes_allocated",
+    "live_blocks": "live_blocks",
     "peak_bytes": "peak_bytes",
     "at_peak_bytes": "peak_bytes",
     "temporary": "temporary",
@@ -66,7 +67,7 @@ def sites_of(
     nodes = grouping.nodes(profile)
     found = [_site(owners, nodes[key].peak_bytes, ends) for key, owners in sites.items()]
     found.sort(key=lambda site: (-site.live_bytes, -(site.bytes or 0), site.function or "", site.line or 0))
-    blank, no_count = _blank(untold), {name: None for name in ("allocations",) if name in untold}
+    blank, no_count = _blank(untold), {name: None for name in ("allocations", "live_blocks") if name in untold}
     if not blank:
         return tuple(found)
     return tuple(

@@ -52,7 +52,7 @@ class SiteStack(Record):
     frames: Stack  # innermost first, without the allocator's own and what --skip names
     path: str  # names this way across builds: a hash of its functions
     live_bytes: int
-    live_blocks: int
+    live_blocks: Optional[int]
     allocations: Optional[int]  # None as of a site
 
 
@@ -70,7 +70,7 @@ class Site(Record):
     library: Optional[str]  # the loaded file that it is in; None if the data cannot tell
     allocations: Optional[int]
     bytes: Optional[int]  # allocated in all
-    live_blocks: int
+    live_blocks: Optional[int]
     live_bytes: int
     peak_bytes: Optional[int]  # its own, whenever that was
     at_peak_bytes: Optional[int]  # when the global peak was
@@ -88,7 +88,7 @@ class Share(Record):
     name: str
     allocations: Optional[int]
     bytes: Optional[int]
-    live_blocks: int
+    live_blocks: Optional[int]
     live_bytes: int
     peak_bytes: Optional[int]
     at_peak_bytes: Optional[int]

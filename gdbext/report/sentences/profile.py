@@ -10,6 +10,7 @@ SENTENCES = {
     "leak-nothing": "nothing was allocated",
     "leak-none-listed": "no live block is listed",
     "leak-held": "{bytes:byte} in {blocks:block} are live at the end, most by {named}",
+    "leak-held-bytes": "{bytes:byte} are live at the end, most by {named}",
     "leak-untold": "{held}; whether they leak, growth between three marks or over a longer log would tell",
     "leak-not-growing": "{held}; no site grew in each of {windows:window}{once}",
     "leak-once": "; {bytes:byte} of it grew once and stayed",

@@ -92,11 +92,15 @@ def _sites(title: str, column: str, value: Callable[[Site], Optional[int]]) -> C
         if found:
             yield f"{column:>14} {'live blocks':>12} {'allocations':>12}  {'class':<9}  site"
         for site in found[: report.limit or None]:
-            count = f"{_number(value(site)):>14} {site.live_blocks:>12,} {_number(site.allocations):>12}"
+            count = f"{_number(value(site)):>14} {_number(site.live_blocks):>12} {_number(site.allocations):>12}"
             yield f"{count}  {_CLASSES[site.class_]:<9}  {_site(site)}"
         yield from _left(report, len(found))
 
     return lines
+
+
+def _blocks(number: Optional[int]) -> str:
+    return "" if number is None else counted(number, "block")
 
 
 def _number(number: Optional[int]) -> str:
@@ -121,7 +125,7 @@ def _leaks(report: UsageReport) -> Iterator[str]:
         where = f" {site.file}:{site.line}" if site.file else ""
         grew = f", rose in {site.windows_grown} of {len(site.windows) - 1}" if site.windows else ""
         told = f"{_CLASSES[site.class_]}{grew}".lstrip("-, ") or "growth not told"
-        held = f"{site.live_bytes:>12,} bytes {counted(site.live_blocks, 'block'):>12}"
+        held = f"{site.live_bytes:>12,} bytes {_blocks(site.live_blocks):>12}"
         yield f"{held}  {name}{where}  ({told})"
         for cause in site.looks_like:
             yield f"{'':>12} looks like {words(cause)}"
