@@ -10,16 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-FLAGS = [
-    "-march=rv32imac_zicsr",
-    "-mabi=ilp32",
-    "-O1",
-    "-g",
-    "-nostdlib",
-    "-ffreestanding",
-    "-static",
-    "-Wl,-e,_start,--build-id",
-]
+FLAGS = ["-march=rv32imac_zicsr", "-mabi=ilp32", "-O1", "-g", "-nostdlib", "-ffreestanding", "-static"]
 SOURCE = r"""
 #define UART (*(volatile unsigned char *)0x10000000)
 #define FINISHER (*(volatile unsigned *)0x100000)
@@ -92,7 +83,7 @@ def panic() -> Panic:
     with tempfile.TemporaryDirectory() as folder:
         source, elf = Path(folder) / "main.c", Path(folder) / "app.elf"
         source.write_text(SOURCE)
-        place = "-Wl,-Ttext=0x80000000"
+        place = "-Wl,-e,_start,--build-id,-Ttext=0x80000000"
         line = ["riscv64-unknown-elf-gcc", *FLAGS, "-fno-optimize-sibling-calls", place, "main.c", "-o", "app.elf"]
         subprocess.run(line, cwd=folder, check=True)
         machine = ["qemu-system-riscv32", "-M", "virt", "-bios", "none", "-nographic", "-kernel", str(elf)]
