@@ -69,3 +69,21 @@ def test_a_long_quiet_stretch_is_counted_and_its_end_kept() -> None:
     (crash,) = crashes(quiet + b"CORRUPT HEAP: Bad head at 0x3fc92028. Expected 0xabba1234 got 0x0000000f\r\n", 1 << 18)
     assert crash.line == 50_001
     assert crash.before[-1] == Line(50_000, "I (49999) net: 49999 packets")
+
+
+def test_carriage_returns_alone_end_lines_where_there_is_nothing_else() -> None:
+    text = b"boot\r" * 2000 + b"CORRUPT HEAP: Bad head at 0x3fc92028. Expected 0xabba1234 got 0x0000000f\rmore\r"
+    (crash,) = crashes(text, 1 << 16)
+    assert (crash.line, crash.lines[0].text[:12]) == (2001, "CORRUPT HEAP")
+
+
+def test_a_line_of_any_length_is_bounded() -> None:
+    (crash,) = crashes(b"abort() was called at PC 0x42006f11 on core 0" + b"x" * 3_000_000, 1 << 18)
+    assert sum(len(line.text) for line in crash.lines) < 1 << 18
+
+
+def test_words_that_only_small_pieces_are_searched_for_are_found_above_the_others() -> None:
+    quiet = b"I (1) net: a packet\n" * 300_000
+    dump = b"Guru Meditation Error: Core  0 panic'ed (Load access fault). \n\nCore  0 register dump:\n"
+    (crash,) = crashes(quiet + dump + b"MEPC    : 0x40384d92  RA      : 0x40384d50  \n" + quiet, 1 << 18)
+    assert (crash.line, crash.pc) == (300_001, 0x40384D92)
