@@ -12,6 +12,7 @@ import re
 from typing import List, NamedTuple, Optional
 
 from gdbext.console.dumps import ARM, RISCV, XTENSA, backtrace_in, memory_in, registers_in, return_of_zephyr
+from gdbext.trace.console_records import is_begun_in, record_in
 
 _CALLERS = re.compile(r"(?:caller|freed by) (0x[0-9a-f]{8}(?::0x[0-9a-f]{8}){0,63})")
 _SAID = re.compile(
@@ -32,6 +33,9 @@ class Place(NamedTuple):
 
 def places_in(text: str, architecture: Optional[str], is_dump: bool) -> List[Place]:
     """Returns the addresses of code in a line, in order. `is_dump`: it stands in a dump of registers."""
+    own = record_in(text) if is_begun_in(text) else None
+    if own is not None:
+        return [Place(pc, call_of(pc, None, False)) for pc in own.pcs if pc]
     calls = backtrace_in(text)
     if calls:
         return [Place(pc, call_of(pc, architecture, number == 0)) for number, pc in enumerate(calls)]

@@ -33,7 +33,9 @@ from gdbext.console.words import MORE, WORDS
 from gdbext.model.console import Crash, Line
 from gdbext.source.console_lines import ConsoleLines, Passed, RawLine
 from gdbext.source.console_text import as_utf_8, clean
+from gdbext.trace.console_records import BEGIN, NAME, STOP, TEXT, is_begun_in, record_in
 
+OWN = "records"  # of memtrace's console: a recorded stack
 _MOST_LINES, _MOST_BEFORE, _LONGEST_KEPT = 512, 64, 4096
 _MOST_STACK, _MOST_PIECES, _MOST_CALLS, _MOST_TOLD, _MOST_HEAPS = 1 << 16, 64, 1024, 1 << 12, 64
 _QUIET_BEFORE, _QUIET_BEHIND = 64, 200  # lines that bring nothing, before a dump and behind it, that end a crash
@@ -53,7 +55,7 @@ _BEGINS = re.compile(
     r"|\*\*\* buffer overflow|terminate called|AddressSanitizer: |\*\*\* PANIC \*\*\*|Hard ?[Ff]ault|MbedOS Fault"
     r"|Malloc [Ff]ailed|stack overflow in task|[Ss]tack overflow (?:detected )?in |Asserted at |HEAP CORRUPT"
     r"|No poison (?:before|after) block|to free a bad data block|ASSERT failed|thread:\S{1,32} stack overflow"
-    r"|CRASH DETECTED|panicked at |assertion failed"
+    r"|CRASH DETECTED|panicked at |assertion failed|MT1 X "
 )
 # These are of a crash, and begin one if there is none.
 _BELONGS = re.compile(
@@ -98,6 +100,7 @@ class _Start:
         self.sha: Optional[str] = None
         self.build_id: Optional[str] = None
         self.heaps: List[Tuple[int, int]] = []
+        self.names: Dict[int, str] = {}  # of tasks, as records of memtrace's console number them
         self.age = 0  # lines since the last one that devices write first
 
     def take(self, text: str) -> None:
@@ -112,6 +115,11 @@ class _Start:
             if found:
                 version = next(filter(None, found.groups()), "").lstrip("v")
                 self.framework = f"{name} {version}".strip()
+        own = record_in(text) if is_begun_in(text) else None
+        if own is not None and own.kind == NAME and len(self.names) < _MOST_TOLD:
+            self.names[own.number(0) or 0] = own.word(1)
+        if own is not None and own.kind == BEGIN:
+            self.build_id = own.word(2) or self.build_id
         sha, build_id, heap = _SHA.search(text), _BUILD_ID.search(text), _HEAP.search(text)
         self.sha = sha[1] if sha else self.sha
         self.build_id = build_id[1] if build_id else self.build_id
@@ -133,6 +141,7 @@ class _Open:
         self.quiet = 0
         self.is_corrupted = self.has_ended = self.is_in_memory = False
         self.sha: Optional[str] = None
+        self.stopped_in: Optional[int] = None  # the number of a task, in records of memtrace's console
 
     @property
     def has_dump(self) -> bool:
@@ -172,7 +181,7 @@ class _Open:
         return True
 
     def _backtrace(self, text: str) -> bool:
-        told, calls = frame_of_gdb(text), backtrace_in(text)
+        told, calls = frame_of_gdb(text), self._own(text) or backtrace_in(text)
         back = return_of_zephyr(text) if self.registers and told is None and not calls else None
         if told is not None and self.by in ("", "gdb"):
             number, address, _ = told
@@ -182,9 +191,19 @@ class _Open:
             self._add([back], "line")
         elif calls and (self.by != "line" or len(calls) == 1):
             self.calls = self.calls if self.by == "line" else []
-            self._add(calls, "line")
+            self._add(calls, OWN if is_begun_in(text) else "line")
             self.is_corrupted |= "CORRUPTED" in text
         return bool(told is not None or back is not None or calls)
+
+    def _own(self, text: str) -> List[int]:
+        """Takes a record of memtrace's console; returns the calls that lead to the stop that it tells of."""
+        found = record_in(text) if is_begun_in(text) else None
+        if found is not None and found.kind == TEXT:
+            self.keep(Line(self.lines[-1].number if self.lines else self.line, found.words))
+        if found is None or found.kind != STOP:
+            return []
+        self.stopped_in = found.number(2)
+        return list(found.pcs)
 
     def _add(self, calls: List[int], by: str) -> None:
         self.calls.extend(calls[: _MOST_CALLS - len(self.calls)])
@@ -227,7 +246,7 @@ class Reader:
         self._take_told(text)
         if self._open is not None and self._has_ended(text):
             yield from self.finish()
-        begins = None if _OF_GDB.search(text) else _BEGINS.search(text)
+        begins = None if _OF_GDB.search(text) or (is_begun_in(text) and "MT1 X " not in text) else _BEGINS.search(text)
         if begins and self._open is not None and (self._open.has_dump or self._open.has_ended):
             yield from self.finish()
         if self._open is None and (begins or _BELONGS.search(text) or self._is_dump(text)):
@@ -337,12 +356,14 @@ class Reader:
             chip=start.chip,
             framework=start.framework,
             architecture=architecture,
-            task=next(filter(None, task.groups()), None) if task else None,
+            task=next(filter(None, task.groups()), None) if task else start.names.get(found.stopped_in or 0),
             core=int(next(filter(None, core.groups()), "0")) if core else None,
             registers=tuple(registers.items()),
             pc=pc,
             backtrace=tuple(found.calls),
-            calls=tuple([call_of(one, architecture, number == 0) for number, one in enumerate(found.calls)]),
+            calls=tuple(
+                [call_of(pc, architecture, not number and found.by != OWN) for number, pc in enumerate(found.calls)]
+            ),
             backtrace_by=found.by,
             is_corrupted=found.is_corrupted,
             stack=tuple([(address, bytes(data)) for address, data in found.stack]),

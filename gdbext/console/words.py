@@ -26,6 +26,7 @@ WORDS = (
     b"ut of memory",
     b"caller 0x",
     b"core dumped)",
+    b"MT1 ",
 )  # fmt: skip
 # These stand a few lines above one of those, unless the text is cut there: large pieces are not searched for them.
 MORE = (

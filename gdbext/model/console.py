@@ -36,7 +36,8 @@ class Crash(Record):
     pc: Optional[int] = None  # where it stopped: the address itself, not a return address
     backtrace: Tuple[int, ...] = ()  # PCs as the text prints them, wrong ones included, innermost first
     calls: Tuple[int, ...] = ()  # the address of each one's call: in a return address's place, that of the byte before
-    backtrace_by: str = ""  # "line": the text has it; "gdb": GDB's frames in it; "unwound", "scan": from `stack`
+    # "line": the text has it; "gdb": GDB's frames in it; "records": ours; "unwound", "scan": made from `stack`
+    backtrace_by: str = ""
     is_corrupted: bool = False  # the text itself says so of its backtrace: |<-CORRUPTED
     stack: Tuple[Tuple[int, bytes], ...] = ()  # pieces of memory that the text shows: address, bytes
     elf_sha256: Optional[str] = None  # as far as the text has it

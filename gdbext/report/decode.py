@@ -57,8 +57,8 @@ class Decoder:
         self._waiting: List[Union[bytes, _Names]] = []
         self._bytes = self._names = self._quiet = 0
         self._shown = 0  # bytes of a line that is not whole, which are out already
-        self._end = b"\n"
-        self._was_stack = False
+        self._end = self._last = b"\n"  # of the last line, and the last byte that went out
+        self._was_stack = self._is_over = False
         self._builds: List[Tuple[Optional[str], Optional[str]]] = []  # of which something was said
         self.remarks: List[Said] = []  # what was said
         self._sha: Optional[str] = None
@@ -87,10 +87,12 @@ class Decoder:
         rest = self._reading.lines.rest[self._shown :]
         if rest:
             self._shown += len(rest)
+            self._last = rest[-1:]
             yield rest
 
     def finish(self) -> Iterator[Union[bytes, Crash]]:
         """Nothing comes any more."""
+        self._is_over = True
         for piece in self._reading.lines.finish():
             yield from self._take(piece)
         for line in self._reading.mender.finish():
@@ -110,7 +112,7 @@ class Decoder:
         else:
             self._end = piece.end or self._end
             for line in self._reading.mender.add(Line(piece.number, piece.text), piece.width):
-                yield from self._read(line, self._end)
+                yield from self._read(line, self._end if piece.end or self._is_over else b"")
         if self._bytes > _MOST_WAITING_BYTES or self._names > _MOST_WAITING or self._quiet > _QUIET_LINES:
             yield from self._flush()
 
@@ -130,11 +132,11 @@ class Decoder:
         places = places_in(line.text, reader.architecture, reader.is_in_dump)
         is_stack = reader.is_in_memory
         current = reader.current if self._was_stack and not is_stack else None
-        if current is not None:
+        if current is not None and end:
             self._unwind(current, end)
         self._was_stack = is_stack
         self._quiet = 0 if places or is_stack else self._quiet + 1
-        if places:
+        if places and end:  # a piece of a line that is too long gets none: it would be broken
             self._name(_Names(tuple(places), end))
 
     def _name(self, names: _Names) -> None:
@@ -175,10 +177,12 @@ class Decoder:
                 texts += _lines_of(place, found.get(place.at, ()))
             if one.places and (self._sha, self._build_id) not in self._builds:
                 texts += self._remark(chosen)
-            if texts and out and not out[-1].endswith((b"\n", b"\r")):
+            if texts and not (out[-1] if out else self._last).endswith((b"\n", b"\r")):
                 out.append(one.end)
             out += [printable(text).encode("utf-8", "backslashreplace") + one.end for text in texts]
-        yield b"".join(out)
+        whole = b"".join(out)
+        self._last = whole[-1:] or self._last
+        yield whole
 
     def _heading(self, names: _Names) -> List[str]:
         if names.heading is None:

@@ -84,7 +84,8 @@ def panic() -> Panic:
         source, elf = Path(folder) / "main.c", Path(folder) / "app.elf"
         source.write_text(SOURCE)
         place = "-Wl,-e,_start,--build-id,-Ttext=0x80000000"
-        line = ["riscv64-unknown-elf-gcc", *FLAGS, "-fno-optimize-sibling-calls", place, "main.c", "-o", "app.elf"]
+        same = [f"-ffile-prefix-map={folder}=/project/app/main", "-fno-optimize-sibling-calls"]
+        line = ["riscv64-unknown-elf-gcc", *FLAGS, *same, place, "main.c", "-o", "app.elf"]
         subprocess.run(line, cwd=folder, check=True)
         machine = ["qemu-system-riscv32", "-M", "virt", "-bios", "none", "-nographic", "-kernel", str(elf)]
         told = subprocess.run(machine, stdin=subprocess.DEVNULL, capture_output=True, timeout=120, check=True)
