@@ -12,6 +12,8 @@ from gdbext.console.reader import crashes_in
 from gdbext.model.events import Frame
 from gdbext.report.decode import Decoder
 from gdbext.trace.console_records import decoded, encoded, record, record_in
+from gdbext.trace.importers import Call, Item, Remark
+from gdbext.trace.importers.memtrace_console import IMPORTER
 from tests.support.own_console import Block, line, listing, stop
 from tests.support.paths import ROOT
 
@@ -65,3 +67,45 @@ def test_the_examples_of_the_reference_have_right_sums() -> None:
     printed = re.findall(r"^    (MT1 .*)$", text, re.MULTILINE)
     assert len(printed) > 9
     assert [one for one in printed if record_in(one) is None] == []
+
+
+BLOCKS = [
+    Block(0x3FC92008, 68, 0x1A2B, 3, 1, STACK),
+    Block(0x3FC92060, 30, 0x1A40, 3, 1, STACK[1:]),
+    Block(0x3FC920A0, 7, 0x1A41, 0, 0, ()),
+]
+NAMES = {1: "DRAM", 3: "coap_rx"}
+
+
+def items(text: str) -> list[Item]:
+    return list(IMPORTER.calls([text.encode()], 243))
+
+
+def test_a_listing_is_imported() -> None:
+    calls = [item for item in items(listing(BLOCKS, NAMES)) if isinstance(item, Call)]
+    assert [(call.address, call.size, call.stack) for call in calls] == [(one[0], one[1], one[5]) for one in BLOCKS]
+    assert [(call.task, call.heap, call.listed) for call in calls] == [("coap_rx", "DRAM", True)] * 2 + [
+        (None, None, True)
+    ]
+    assert [item for item in items(listing(BLOCKS, NAMES)) if item is None or isinstance(item, Remark)] == []
+
+
+def test_a_torn_block_is_counted_and_missed() -> None:
+    lines = listing(BLOCKS, NAMES).splitlines()
+    lines[4] = lines[4][:30] + "W (809) mqtt: retry 48"
+    found = items("\n".join([*lines, ""]))
+    assert [call.address for call in found if isinstance(call, Call)] == [0x3FC92008, 0x3FC920A0]
+    assert found.count(None) == 1
+    assert [item.text.key for item in found if isinstance(item, Remark) and item.is_loss] == ["listing-differs"]
+
+
+def test_a_lost_line_is_missed() -> None:
+    lines = listing(BLOCKS, NAMES).splitlines(keepends=True)
+    found = items("".join([*lines[:4], *lines[5:]]))
+    assert [item.text.key for item in found if isinstance(item, Remark) and item.is_loss] == ["listing-differs"]
+
+
+def test_it_is_known_amid_other_text() -> None:
+    assert IMPORTER.line is not None
+    assert IMPORTER.line.search(b"I (3) boot\r\n" + listing(BLOCKS, NAMES).encode())
+    assert not IMPORTER.line.search(stop("assert", TEXT, 9, 2, STACK).encode())

@@ -33,6 +33,7 @@ NAMES = (
     "leak_tracker",
     "heap_caps_dump",
     "memdump",
+    "memtrace_console",
 )  # fmt: skip
 LONGEST_LINE = 1 << 16
 _MOST_SEARCHED = 1 << 28  # bytes of a text that are looked through for a log amid it

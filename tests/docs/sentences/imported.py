@@ -10,6 +10,7 @@ from unittest.mock import patch
 
 from gdbext.trace.importers import LACKS, Importer
 from tests.docs.sentences.logs import of_file
+from tests.support import own_console
 from tests.support.listings import PCS, Block, dressed, heap_caps, heap_trace, memdump, memleak, tracker, wrong_free
 
 HEAPTRACK = b"v 10400 3\nX app\nt 0 0\na 8 0\n+ 0\n"
@@ -45,6 +46,9 @@ LISTINGS = {
     "a wrong free alone": wrong_free("double", PCS[:2]),
     "the leak tracker": tracker([ONE]),
     "heap_caps_dump": heap_caps([ONE, replace(OTHER, freed=())]),
+    "memtrace's own console": own_console.listing([own_console.Block(0x3FCA_0004, 32, 1, 0, 0, PCS[:2])], {}).split(
+        "\r\n"
+    ),
     "memdump": [*memdump([ONE]), *memdump([OTHER], what="free")],
 }
 RECIPES: dict[str, Callable[[], Any]] = {
