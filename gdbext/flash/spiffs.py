@@ -195,7 +195,7 @@ def _page_at(data: Bytes, sizes: Sizes, number: int) -> Optional[_Page]:
 def _looked_up(data: Bytes, sizes: Sizes, start: int) -> Iterator[Tuple[int, _Page]]:
     """Yields each id that a block's lookup pages have, and its page."""
     table = data[start : start + 2 * sizes.entries]
-    if table.count(b"\xff") == len(table):
+    if not table.strip(b"\xff") or not table.strip(b"\0"):
         return
     for at, object_id in enumerate(struct.unpack(f"<{len(table) // 2}H", table[: len(table) // 2 * 2])):
         if object_id not in (_FREE, _DELETED):

@@ -44,7 +44,7 @@ def inside(file: LogFile, wanted: Wanted) -> LogFile:
     if wanted == ANYTHING and (is_known(file.head) or not _may_be_flash(file)):
         return file
     areas = areas_of(file.whole().data)
-    if wanted == ANYTHING and len(areas) == 1 and areas[0].files is None:
+    if wanted == ANYTHING and areas[0].offset == 0 and areas[0].files is None:  # a file of another kind
         return file
     taken = wanted_in(areas, wanted) if wanted.path is not None else _found_in(areas, wanted.partition)
     contents = taken.contents

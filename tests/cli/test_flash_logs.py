@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.cli.shell import memtrace, shell
-from tests.support import flash
+from tests.support import fixtures, flash
+from tests.support.core import core_bytes, esp_partition
 from tests.support.log import HEADER, Log
 from tests.support.partition_table import DATA, dump
 from tests.support.paths import SHARED
@@ -107,6 +108,20 @@ def test_a_log_whose_end_is_lost(tmp_path: Path) -> None:
     assert 0 < report["totals"]["allocations"] < 300
     assert not report["source"]["complete"]
     assert any("what follows is lost" in one["why"] for one in report["skipped"])
+
+
+def test_a_core_dump_in_a_whole_flash(tmp_path: Path) -> None:
+    (image,) = fixtures.case("a005").images
+    heap = ["--heap", fixtures.case("a005").heap.option]
+    core = core_bytes([(image.base, image.data)], machine=94)
+    (tmp_path / "core").write_bytes(core)
+    dumped = esp_partition(core, header=24, sha=True)
+    whole = file(tmp_path, dump(("nvs", DATA, 2, b"\0"), ("coredump", DATA, 3, dumped)))
+    alone = shell("check", tmp_path / "core", *heap)["heaps"]
+    assert shell("check", whole, *heap)["heaps"] == alone
+    assert shell("check", whole, "--partition", "coredump", *heap)["heaps"] == alone
+    empty = file(tmp_path, dump(("coredump", DATA, 3, b"\xff" * 4096)))
+    assert "no log" in refused("check", empty)
 
 
 def test_what_is_no_log(tmp_path: Path) -> None:
