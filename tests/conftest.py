@@ -7,6 +7,7 @@ Xtensa tools wait for these at the end.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,7 @@ def no_cache_of_the_user(tmp_path_factory: pytest.TempPathFactory) -> Generator[
     """Names of addresses are kept in another folder than the user's, and not from one run of the tests to the next."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MEMTRACE_TOOLS", str(users_cache()))
+        patch.setenv("GOCACHE", str(Path(sys.prefix) / "go-cache"))  # where tools/setup has compiled pprof
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
         yield
 
