@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Finds the listings of blocks in a console's text, and groups their blocks by the calls that allocated them.
 
-Approach: the importers know the lines of their listings. A word that each of those has is sought first, as that is a
+Approach: the importers know the lines of their listings. A word that each listing has is sought first, as that is a
 hundred times faster. From the first such line on the text is kept, and read by its importer at the end.
 Rejected: one pass beside the filter (an importer asks for the text, and the filter hands it on).
 Limits: 16 MiB of text from the first line of a listing on; listings without stacks have nothing to group by.
@@ -17,9 +17,8 @@ from gdbext.model.reports.explain import LeakGroup
 from gdbext.model.said import Said, said
 from gdbext.trace.importers import STACKS, Call, Importer, Named, Remark, importers
 
-# One of them is in each line by which a listing is known.
-WORDS = (b"(@ 0x", b"entry buffer", b"Heap Trace: ", b": ptr = ", b"LEAK", b"emdump", b"orphan nodes", b"Dump all ",
-         b"Address Backtrace")  # fmt: skip
+# One of them is in each listing, no further from its start than what is kept of the text before.
+WORDS = (b"(@ 0x", b": ptr = ", b"LEAK", b"Address Backtrace")
 _MOST_BYTES = 16 << 20
 _OVERLAP = 1 << 12
 Lookup = Callable[[Sequence[int]], Mapping[int, Stack]]

@@ -9,8 +9,9 @@ from functools import lru_cache
 import pytest
 
 from gdbext.analyse.console import explained
+from gdbext.analyse.console.facts import facts_of
 from gdbext.console.reader import crashes_in
-from gdbext.model.console import Crash
+from gdbext.model.console import Crash, Line
 from gdbext.model.events import Frame, Stack
 from gdbext.model.reports.explain import Explained
 from gdbext.report.sentences import words
@@ -200,3 +201,12 @@ def test_what_is_not_shown_is_not_said_for_certain(one: Text) -> None:
     for crash in of_text(one):
         keys = {"shown": None, "likely": "answer-likely", "possible": "answer-possible"}
         assert crash.text[0].key == keys[crash.certainty] or (crash.certainty == "shown" or crash.same_as)
+
+
+@pytest.mark.parametrize("piece", ["assert in a.c ", "(", "a/b.c:1: ", "Running 1 1 1.0%", "Assertion failed ", "x"])
+def test_a_line_without_end_is_looked_at_in_part(piece: str) -> None:
+    """What stands beyond changes nothing: no pattern sees it."""
+    line = (piece * 4096)[:4096]
+    crash = Crash(1, (Line(1, line), Line(2, "abort() was called at PC 0x42006f11 on core 0")))
+    cut = Crash(1, (Line(1, line[:1024]), crash.lines[1]))
+    assert facts_of(crash) == facts_of(cut)

@@ -23,23 +23,29 @@ _DATA = re.compile(rf"Invalid data at (?P<at>{_HEX})(?:\. Expected (?P<expected>
 _OWN_CHECK = re.compile(rf"CORRUPT HEAP: multi_heap\.c:(\d+) detected at ({_HEX})")
 _CORRUPT = re.compile(r"CORRUPT HEAP|heap (?:is )?corrupt(?:ed|ion)? (?:detected|found|at)|Heap corruption detected")
 _ASSERTIONS = (
-    re.compile(r"assert failed: (?P<function>[\w:~<>]+)\s+(?P<file>\S+?):(?P<line>\d+) \((?P<what>.*)\)"),
+    re.compile(r"assert failed: (?P<function>[\w:~<>]+)\s+(?P<file>\S+?):(?P<line>\d+) \((?P<what>.{0,400})\)"),
     re.compile(r"assert failed: (?P<function>[\w:~<>]+)\s+(?P<file>\S+?):(?P<line>\d+)(?P<what>)"),
     re.compile(
-        r'assertion "(?P<what>.*?)" failed: file "(?P<file>[^"]*)", line (?P<line>\d+)(?:, function: (?P<function>.+))?'
+        r'assertion "(?P<what>.{0,400}?)" failed: file "(?P<file>[^"]*)", line (?P<line>\d+)'
+        r"(?:, function: (?P<function>.+))?"
     ),
-    re.compile(r"ASSERTION FAIL \[(?P<what>.*)\] @ (?P<file>\S+?):(?P<line>\d+)(?P<function>)"),
+    re.compile(r"ASSERTION FAIL \[(?P<what>.{0,400})\] @ (?P<file>\S+?):(?P<line>\d+)(?P<function>)"),
     re.compile(
-        r"[Aa]ssertion failed ?(?P<what>.*?): ?at file: ?(?P<file>\S+?)(?::| line: ?)(?P<line>\d+)"
+        r"[Aa]ssertion failed ?(?P<what>.{0,400}?): ?at file: ?(?P<file>\S+?)(?::| line: ?)(?P<line>\d+)"
         r"(?: task(?:\([^)]*\))?: ?(?P<task>\S+))?(?P<function>)"
     ),
-    re.compile(r"(?P<file>[\w./-]+\.\w+):(?P<line>\d+): (?P<function>.+?): Assertion [`'](?P<what>.*)' failed"),
-    re.compile(r'Assertion "(?P<what>.*)" failed at line (?P<line>\d+) in (?P<file>\S+)(?P<function>)'),
-    re.compile(r"\((?P<what>.*)\) assertion failed at function:(?P<function>\w+), line number:(?P<line>\d+)(?P<file>)"),
-    re.compile(r"Panic (?P<file>\S+?):(?P<line>\d+) (?P<function>\w+)(?:: Assertion '(?P<what>.*?)' failed)?"),
     re.compile(
-        r"(?i)assert(?:ion)?(?: failed|ed| fail)?\b(?P<what>[^:]*?):? *(?:in |at |file:? *)+"
-        r"(?P<file>[\w./\\-]+\.(?:c|h|cpp))(?:[ :,]+(?:line:? *)?)(?P<line>\d+)(?P<function>)"
+        r"(?P<file>[\w./-]{1,200}\.\w{1,4}):(?P<line>\d+): (?P<function>.{1,200}?): Assertion "
+        r"[`'](?P<what>.{0,400})' failed"
+    ),
+    re.compile(r'Assertion "(?P<what>.{0,400})" failed at line (?P<line>\d+) in (?P<file>\S+)(?P<function>)'),
+    re.compile(
+        r"\((?P<what>.{0,400})\) assertion failed at function:(?P<function>\w+), line number:(?P<line>\d+)(?P<file>)"
+    ),
+    re.compile(r"Panic (?P<file>\S+?):(?P<line>\d+) (?P<function>\w+)(?:: Assertion '(?P<what>.{0,400}?)' failed)?"),
+    re.compile(
+        r"(?i)assert(?:ion)?(?: failed|ed| fail)?\b(?P<what>[^:]{0,100}?):? *(?:in |at |file:? {0,4}){1,3}"
+        r"(?P<file>[\w./\\-]{1,200}\.(?:c|h|cpp))(?:[ :,]+(?:line:? *)?)(?P<line>\d+)(?P<function>)"
     ),
 )
 _SILENT = re.compile(rf"assert failed: ({_HEX})\s*$")
@@ -67,9 +73,10 @@ _MISSED, _RUN = re.compile(r"did not reset the watchdog"), re.compile(r"Tasks cu
 _RESET = re.compile(r"\brst:(0x[0-9a-fA-F]+) \((\w+)\)")
 _BROWN_OUT = re.compile(r"(?i)brown-?out detector was triggered|BROWN_?OUT")
 _TASK = re.compile(r"(?:Current thread: 0x[0-9a-f]+|task(?:\([^)]*\))?:) \(?([\w.-]{1,24})")
-_FILLED = re.compile(r"(?:Running|RUNNING).*?\s(\d+)\s+(\d+)\s+(\d+\.\d)%(!?)\s+(\S+)")
+_FILLED = re.compile(r"(?:Running|RUNNING).{0,120}?\s(\d+)\s+(\d+)\s+(\d+\.\d)%(!?)\s+(\S+)")
 _MESSAGES_BEFORE = 4  # and that may be the message itself
 _MOST = 16
+_LONGEST = 1024  # characters of a line that are looked at
 _REASONS_BEFORE = 24  # lines before a crash that may say what was refused
 
 
@@ -166,7 +173,7 @@ def facts_of(crash: Crash) -> Facts:
 
 
 def _texts(lines: Iterable[Line]) -> List[str]:
-    return [line.text for line in lines]
+    return [line.text[:_LONGEST] for line in lines]
 
 
 def _first(pattern: re.Pattern[str], texts: Iterable[str]) -> Optional[re.Match[str]]:

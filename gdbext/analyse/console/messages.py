@@ -68,8 +68,8 @@ MESSAGES = (
     _row(r"mem_free: sanity check alignment", INTERIOR_FREE, LIKELY, said("says-unaligned")),
     _row(r"(?:mem|memp) overflow", OVERFLOW, SHOWN, said("says-guard-behind")),
     _row(r"(?:mem|memp) underflow", UNDERFLOW, LIKELY, said("says-guard-before")),
-    _row(r"heap element used valid|mem_sanity|mem_(?:malloc|free|trim): .*(?:corrupt|invalid)", IN_ALLOCATOR, SHOWN,
-         said("says-damaged")),
+    _row(r"heap element used valid|mem_sanity|mem_(?:malloc|free|trim): .{0,80}(?:corrupt|invalid)",
+         IN_ALLOCATOR, SHOWN, said("says-damaged")),
     _row(r"mem: (?P<at>0x[0-9a-f]+), used flag: 0, magic code: 0x1ea0", DOUBLE_FREE, LIKELY,
          said("says-already-free-plain")),
     _row(r"mem: (?P<at>0x[0-9a-f]+), (?:used flag: -?\d+, )?magic code: 0x"
