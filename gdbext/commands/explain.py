@@ -15,6 +15,8 @@ from argparse import Namespace
 from typing import Callable, Iterable, Iterator, List, Union
 
 from gdbext.analyse.console import explained
+from gdbext.analyse.console.falling import falling
+from gdbext.collect.free_memory import FreeMemory
 from gdbext.collect.listed import Listings
 from gdbext.commands.command import Argument, Tool
 from gdbext.commands.decode import ELF, LOG, SYMBOLS, Output, arriving
@@ -67,7 +69,7 @@ class _Read:
         self.programs = Programs(options.elf, options.symbols, say)
         self.file = open_log(options.log)
         self.decoder = Decoder(self.programs.of)
-        self.listings = Listings()
+        self.listings, self.free = Listings(), FreeMemory()
         self.size = 0
         self._end = b""
         self._output = None if options.json or options.summary else Output(sys.stdout)
@@ -77,6 +79,7 @@ class _Read:
         for data in arriving(self.file):
             self.size += len(data or b"")
             self.listings.add(data or b"")
+            self.free.add(data or b"")
             yield from self._passed(self.decoder.idle() if data is None else self.decoder.add(data))
         yield from self._passed(self.decoder.finish())
         if self._output is not None:
@@ -98,13 +101,15 @@ def _report(options: Namespace) -> ExplainReport:
     text = _Read(options)
     found = explained(text.crashes(), namer(text.programs.of))
     is_wanted = any(part.key.startswith("next-elf") for one in found for part in one.next)
-    remarks = [one for one in text.decoder.remarks if not (is_wanted and one.key.startswith("decode-wants"))]
-    skipped = [Skipped("log", remark) for remark in (*text.file.remarks, *remarks)]
+    told = [one for one in text.decoder.remarks if not (is_wanted and one.key.startswith("decode-wants"))]
+    skipped = [Skipped("log", remark) for remark in (*text.file.remarks, *told)]
     lookup = text.programs.of(*text.decoder.build).lookup
     leaks, losses = text.listings.groups(lookup or (lambda calls: {}))
     skipped += [Skipped("listing", loss) for loss in losses]
+    falls = falling(tuple(text.free.readings))
+    remarks = () if falls is None else (falls,)
     cost = Cost(text.size, 1, time.monotonic() - began)
-    return ExplainReport(None, tuple(skipped), cost, None, found, leaks, text.decoder.lines)
+    return ExplainReport(None, tuple(skipped), cost, None, found, leaks, text.decoder.lines, remarks)
 
 
 def namer(choose: Callable[..., Chosen]) -> Callable[[Crash], Stack]:

@@ -142,6 +142,29 @@ def test_identical_leaks_are_one_group(tmp_path: Path) -> None:
     assert (group["blocks"], group["bytes"]) == (10, 160)
 
 
+STEADY = [182_344 - 4_000 * (number % 3) for number in range(30)]
+FALLS = [182_344 - 2_016 * number for number in range(30)]
+FILLS_ONCE = [182_344, *[140_000] * 29]
+
+
+@pytest.mark.parametrize(
+    ("numbers", "told"),
+    [(FALLS, (182_344, 123_880, 30, 2_016)), ([*FALLS, *FALLS], (182_344, 123_880, 30, 2_016)), (STEADY, None),
+     (FILLS_ONCE, None), (FALLS[:5], None)],
+    ids=["falls", "falls in each run", "goes up and down", "fell once", "few"],
+)  # fmt: skip
+@pytest.mark.parametrize("form", ["Free heap: {}", "I (900) app: free heap {:,}, minimum 120,000", "heap free={} B"])
+def test_free_memory_that_falls_is_said(
+    form: str, numbers: list[int], told: tuple[int, ...] | None, tmp_path: Path
+) -> None:
+    path = tmp_path / "console.log"
+    path.write_text("".join(f"I (1) app: connected\n{form.format(number)}\n" for number in numbers))
+    report = shell("explain", path)
+    assert report["crashes"] == []
+    found = [tuple(one[name] for name in ("first", "last", "count", "each")) for one in report.get("remarks_facts", [])]
+    assert found == ([told] if told else [])
+
+
 @pytest.mark.parametrize("one", TEXTS, ids=lambda one: one.name)
 def test_nothing_that_commands_a_terminal_is_in_a_summary(one: Text, tmp_path: Path) -> None:
     text = one.text.replace("parser", "p\x1b[31mx").replace("main", "m\x9bain\x07")

@@ -48,3 +48,4 @@ class ExplainReport(Report):
     crashes: Tuple[Explained, ...]
     leaks: Tuple[LeakGroup, ...]  # of listings in the text, the most bytes first: not every block in one is a leak
     lines: int  # that were read
+    remarks: Tuple[Said, ...] = ()  # what else the text shows

@@ -243,6 +243,10 @@ SENTENCES = {
     "followed": "what line {line:,} says is a consequence of this",
     "same-as": "the same as in line {line:,}",
     "same-times": "the same crash {count:,} times (a boot loop)",
+    "free-falls": (
+        "the free memory that the program prints falls: from {first:,} to {last:,} bytes in {count:,} lines, {each:,} "
+        "bytes a line: memory is not given back (a leak, or something that still fills up)"
+    ),
     "listing-beyond": "of the listings {bytes:size} were read, from the first of their lines on",
     # What to do next
     "next-idf-poison": "CONFIG_HEAP_POISONING_COMPREHENSIVE=y: the check then fires nearer to the write",

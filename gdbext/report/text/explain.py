@@ -27,6 +27,7 @@ def explain_lines(report: ExplainReport) -> Iterator[str]:
         yield f"{len(own):,} crashes in this log, one after the other"
     for number, one in enumerate(own, 1):
         yield from _crash(one, f"crash {number}" if len(own) > 1 else "crash")
+    yield from map(words, report.remarks)
     yield from _leaks(report)
     yield from skipped_lines(report.skipped)
 

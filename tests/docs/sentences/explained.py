@@ -8,6 +8,7 @@ from typing import Any
 from unittest.mock import patch
 
 from gdbext.analyse.console import explained
+from gdbext.analyse.console.falling import falling
 from gdbext.collect.listed import Listings
 from gdbext.console.reader import crashes_in
 from tests.support.console_texts import TEXTS, Text
@@ -31,4 +32,5 @@ def listed() -> Any:
 RECIPES: dict[str, Callable[[], Any]] = {
     **{f"explained: {one.name}": told(one) for one in TEXTS},
     "explained: a listing that is too long": listed,
+    "explained: free memory that falls": lambda: falling([182_344 - 2_016 * number for number in range(20)]),
 }
