@@ -41,6 +41,7 @@ from gdbext.trace.summed import ToldSums
 
 _PIECE_BYTES = 1 << 18
 _HIGHEST = 1 << 64
+_MOST_WRONG_FREES = 4096  # of those that a tool has found
 _LARGEST = (1 << 59) - 1  # block for whose size a row has room
 _FIRST_CONTEXT = 16  # smaller numbers mean something in logs of ours
 _LARGEST_BLOCK = (1 << 42) - 1
@@ -71,7 +72,8 @@ def logged(items: Iterable[Item], hz: int, modules: Sequence[Module], beside: Be
         if isinstance(item, Remark):
             (beside.losses if item.is_loss else beside.notes).append(item.text)
         elif isinstance(item, WrongFree):
-            beside.wrong_frees.append(item)
+            if len(beside.wrong_frees) < _MOST_WRONG_FREES:
+                beside.wrong_frees.append(item)
         else:
             if isinstance(item, Said):
                 beside.losses.append(item)

@@ -50,10 +50,10 @@ class HeapTraceDump(Parser):
 
     def take(self, line: str, is_cut: bool = False) -> Sequence[Union[Listing, Item]]:
         """Takes a line; returns the dump before, where another begins."""
-        row = _ROW.search(line)
+        row = _ROW.search(line) if "bytes (@" in line else None
         if row is not None:
             return self._take_row(row, is_cut)
-        if _HEAD.search(line) is not None:
+        if "race" in line and _HEAD.search(line) is not None:
             return self._begin()
         listing = self._listing
         if listing is None:
@@ -112,7 +112,8 @@ class HeapTraceDump(Parser):
             self._allocations = int(counted[1])
         if frees is not None and self._is_over:
             listing.notes.append(said("heap-trace-counted", allocations=self._allocations, frees=int(frees[1])))
-        listing.losses += [loss for words, loss in _LOSSES if words.search(line) is not None]
+        found = [loss for words, loss in _LOSSES if words.search(line) is not None]
+        listing.losses += [loss for loss in found if loss not in listing.losses]
         return leaked is not None or counted is not None or _SUMMARY.search(line) is not None
 
 

@@ -25,8 +25,8 @@ _MOST_NAMED = 1 << 16
 _MOST_INLINED = 32
 _LONGEST_CHAIN = 24 * MOST_PCS
 _PC = re.compile(r"0[xX]([0-9a-fA-F]{1,16})")
-_NAMED_PC = re.compile(r"\s*(?:--- ?)?0[xX]([0-9a-fA-F]{1,16}): (?=\S)")
-_INLINED = re.compile(r"\s*(?:--- ?)?\s*\(inlined by\) (?=\S)")
+_NAMED_PC = re.compile(r"(?:--- {0,4})?0[xX]([0-9a-fA-F]{1,16}): (?=\S)")
+_INLINED = re.compile(r"(?:--- {0,4})?\(inlined by\) (?=\S)")
 _BEHIND = re.compile(r" \(discriminator [0-9]+\)")
 _Told = Tuple[Optional[str], Optional[str], Optional[int]]
 
@@ -66,6 +66,7 @@ class Listing:
 
     def name(self, line: str) -> bool:
         """Takes a line that names a PC, as a monitor puts it below the line that has it. False: it is none."""
+        line = line.strip()
         named, inlined = _NAMED_PC.match(line), _INLINED.match(line)
         if named is not None and len(self.named) < _MOST_NAMED:
             self._named_last = int(named[1], 16)

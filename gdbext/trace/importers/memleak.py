@@ -26,6 +26,8 @@ _REPORT = re.compile(r"(double free checked|free null pointer)!{1,8}")
 _COMMAND = re.compile(r"\bmem(?:leak\s+(?:0|show)|allocate\s+(?P<task>\S{1,64}))\s*$")
 _FILTER = re.compile(r"[0-9]{3,9}: filter thread = (.{1,64})")
 _ELSE = re.compile(r"^\s*[\w-]{1,16}>|(?i:exception|panic|assert|fault|call ?stack)")
+_WORDS = (": ptr = ", "trace :", "free", "mem", ": filter")  # one of them is in each line of memleak's
+_MOST_FILTERS = 16
 _PARTS = (": ptr = ", "backtrace : ")
 PRINTED = ("000: ptr = 0x00000000, size = 0x00000000, thread =", "backtrace : 0x00000000")
 _NOBODY = ("", "(null)")
@@ -44,6 +46,8 @@ class Memleak(Parser):
 
     def take(self, line: str, is_cut: bool = False) -> Sequence[Union[Listing, Item]]:
         """Takes a line; returns what it ends."""
+        if self._stack is None and not is_cut and not any(word in line for word in _WORDS):
+            return ()
         pc = _PC.search(line)
         if pc is not None:
             self._take_pc(pc["pc"], is_cut)
@@ -99,7 +103,8 @@ class Memleak(Parser):
         listing = self._listing
         allowed = _FILTER.search(line)
         if listing is not None and allowed is not None:
-            listing.notes.append(said("memleak-filter", thread=allowed[1].strip()))
+            if len(listing.notes) < _MOST_FILTERS:
+                listing.notes.append(said("memleak-filter", thread=allowed[1].strip()))
         elif any(part in line for part in _PARTS) or (is_cut and any(begins(line, form) for form in PRINTED)):
             if listing is not None or ": ptr = " in line:
                 ended = self._end_entry() if ": ptr = " in line else ()
