@@ -11,7 +11,7 @@ from gdbext.analyse.profile.grouping import HEAP, LIBRARY, MODULE, TASK
 from gdbext.analyse.profile.growth import Ends, ends_of
 from gdbext.analyse.profile.holes import holes_of
 from gdbext.analyse.profile.tree import tree_of
-from gdbext.analyse.profile.usage import odd_frees_of, shares_of, sites_of, totals_of
+from gdbext.analyse.profile.usage import library_symbols_of, odd_frees_of, shares_of, sites_of, totals_of
 from gdbext.collect.profiled import followed, profiled
 from gdbext.collect.profiles import Profiled
 from gdbext.commands.command import Argument, Command
@@ -40,6 +40,11 @@ _FOLLOW = Argument(
     "--follow",
     "report again whenever the log has grown, until Ctrl-C: only what is new is read",
     {"action": "store_true"},
+)
+_BY = Argument(
+    "--by",
+    "list what each function of each loaded file holds of what it has allocated itself, as library::symbol",
+    {"choices": ["library-symbol"]},
 )
 _CHOICES = tuple(Argument(f"--{name}", what, {"action": "store_true"}) for name, what in _SECTIONS)
 
@@ -80,16 +85,22 @@ def analyse(found: Profiled, options: Namespace) -> UsageReport:
         modules=shares_of(profile, grouping, MODULE, found.untold),
         libraries=shares_of(profile, grouping, LIBRARY, found.untold),
         heaps=shares_of(profile, grouping, HEAP, found.untold),
+        library_symbols=library_symbols_of(profile, grouping, found.untold),
         marks=tuple(_mark(profile, mark) for mark in profile.marks),
         marks_left=profile.marks_left,
         windows=_windows(profile, ends._replace(kind="snapshots") if found.unit and ends.windows else ends),
         odd_frees=odd_frees_of(profile, grouping, found.wrong_frees, "invalid_frees" not in found.untold),
         assertion=None if failure is None else f"{failure[3]} in {failure[2]}, line {failure[1]}, seq {failure[0]}",
         runs=profile.runs,
-        sections=tuple(name for name, _ in _SECTIONS if getattr(options, name)) or ("tree",),
+        sections=_sections(options) or ("tree",),
         limit=options.limit,
         empty=why_nothing(found, options),
     )
+
+
+def _sections(options: Namespace) -> Tuple[str, ...]:
+    chosen = tuple(name for name, _ in _SECTIONS if getattr(options, name))
+    return chosen if options.by is None else (*chosen, options.by)
 
 
 def _site_of(found: Profiled, sites: Sequence[Site], owner: Optional[int]) -> Optional[Site]:
@@ -118,6 +129,6 @@ def why_nothing(found: Profiled, options: Namespace) -> Tuple[Said, ...]:
 
 
 COMMAND = Command(
-    __name__, __doc__, (*_CHOICES, _FOLLOW, *COMMON, *SPAN), collect_profile, analyse, report_lines, UsageReport,
+    __name__, __doc__, (*_CHOICES, _BY, _FOLLOW, *COMMON, *SPAN), collect_profile, analyse, report_lines, UsageReport,
     follow=follow,
 )  # fmt: skip

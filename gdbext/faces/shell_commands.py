@@ -57,7 +57,12 @@ _SYMBOLS = Argument(
     "of a log: a folder with programs, libraries and their debug information, by name or build-id; repeatable",
     {"action": "append", "default": [], "metavar": "DIR"},
 )
-SOURCES = (CORE, _MORE, _IMAGE, _ELF, _MEMORY, _RUN, _SYMBOLS, PARTITION, PATH, PORT, BUILD)
+_MAPS = Argument(
+    "--maps",
+    "of another tool's log: where the process had loaded its files, the text of /proc/PID/maps",
+    {"metavar": "FILE"},
+)
+SOURCES = (CORE, _MORE, _IMAGE, _ELF, _MEMORY, _RUN, _SYMBOLS, _MAPS, PARTITION, PATH, PORT, BUILD)
 
 
 def obey(name: str, words: List[str]) -> int:
@@ -140,7 +145,16 @@ def _target(options: Namespace) -> Iterator[Target]:
             raise UserError("--memory names memory behind --rsp: leave it out, or add a file with --image BASE=FILE")
         wanted = load("target.files", "wanted_by")(options)
         yield load("target.files", "file_target")(
-            options.core, options.image, options.elf, heaps, options.run, options.symbols, say, wanted, options.more
+            options.core,
+            options.image,
+            options.elf,
+            heaps,
+            options.run,
+            options.symbols,
+            say,
+            wanted,
+            options.more,
+            options.maps,
         )
         return
     if options.image or options.core is not None or options.partition is not None or options.path is not None:

@@ -50,6 +50,7 @@ class Head(NamedTuple):
     code: Tuple[Tuple[int, int], ...]  # the addresses of executable segments: first, and behind the last
     sections: Dict[str, Section]
     identity: str  # another one for other contents: a hash
+    offsets: Tuple[int, ...] = ()  # of executable segments in the file
 
     @property
     def has_lines(self) -> bool:
@@ -147,10 +148,12 @@ class _Reader:
             raise FileError(f"{self._path} is no ELF file: the entries of its tables are too large")
         table = self._read(self._sections, section_size * min(sections, _MOST_SECTIONS))
         found = self._named(table, section_size, names)
-        notes, code = [], []
+        notes, code, offsets = [], [], []
         for kind, flags, offset, address, size, length in self._program(segment_size, min(segments, _MOST_SEGMENTS)):
             notes += [Section(offset, size)] if kind == _NOTES else []
-            code += [(address, address + length)] if kind == _LOADED and flags & _CODE else []
+            if kind == _LOADED and flags & _CODE:
+                code.append((address, address + length))
+                offsets.append(offset)
         notes += [found[".note.gnu.build-id"]] if ".note.gnu.build-id" in found else []
         build_id = next(filter(None, map(self._build_id, notes)), None)
         return Head(
@@ -162,6 +165,7 @@ class _Reader:
             tuple(code),
             found,
             self._identity(table, build_id),
+            tuple(offsets),
         )
 
     def _identity(self, table: bytes, build_id: Optional[str]) -> str:

@@ -117,12 +117,12 @@ class Modules:
             if file is not None and file.holds(pc):
                 return module
         module = self._modules[nearest]
-        return module if self._file_of(module) is None else None
+        return module if self._file_of(module) is None and self._covers(module, pc) else None
 
     def _file_of(self, module: Module) -> Optional[Outside]:
         """Returns the file of a module; None if it is not there."""
         if module not in self._files:
-            path = next((path for path in self._candidates(module) if self._is_of(path, module)), None)
+            path = next((path for path in self.candidates(module) if self._is_of(path, module)), None)
             file = None if path is None else Outside(path, self._folders, base=module.base, say=self._say)
             self._files[module] = file
         return self._files[module]
@@ -136,7 +136,7 @@ class Modules:
             return True
         return mains == {module.path} and _LIBRARY not in name
 
-    def _candidates(self, module: Module) -> Iterator[str]:
+    def candidates(self, module: Module) -> Iterator[str]:
         """Yields where the file of a module may be."""
         for program in self._programs:
             if module.build_id or self._segments_of(module) or self._may_be(program, module):
@@ -160,6 +160,11 @@ class Modules:
             return module.build_id == head.build_id
         loaded = self._segments_of(module)
         return not loaded or set(loaded).issuperset((start, end - start) for start, end in head.code)
+
+    def _covers(self, module: Module, pc: int) -> bool:
+        """Tells whether what was loaded of a file has an address, as far as that is known."""
+        loaded = self._segments_of(module)
+        return not loaded or any(0 <= pc - 1 - module.base - start < size for start, size in loaded)
 
     def _segments_of(self, module: Module) -> Segments:
         return self._segments.get((module.base, module.path), ())

@@ -94,23 +94,28 @@ def file_target(
     say: Optional[Say] = None,
     wanted: Wanted = ANYTHING,
     more: Sequence[str] = (),
+    maps: Optional[str] = None,
 ) -> Target:
     """Makes a target of the files on a command line. UserError says why it cannot.
 
     `symbols` are folders with debug information, `say` prints a line of progress. `wanted` is meant in a flash image.
-    `more` are logs that follow `core`.
+    `more` are logs that follow `core`, `maps` is the file of --maps.
     """
     if core is None and not images:
         raise UserError("nothing to look at: give a core or a log, --image BASE=FILE or --rsp HOST:PORT")
     if core is None and wanted != ANYTHING:
         raise UserError("--partition and --path say what is meant in a flash image, and there is none: leave them out")
-    given = (
-        None if core is None else load("target.log_files", "log_or_file")(core, elf, run, symbols, say, wanted, more)
-    )
+    given = None
+    if core is not None:
+        given = load("target.log_files", "log_or_file")(core, elf, run, symbols, say, wanted, more, maps)
     if isinstance(given, Target):
         if images or heaps:
             raise UserError(f"{core} is a log, which has no memory: leave --image and --heap out, or the log")
         return given
+    if maps is not None:
+        raise UserError(
+            "--maps says where the process of a log had loaded its files, and there is no log: leave it out"
+        )
     if run is not None:
         raise UserError("--run chooses a run of a log, and there is none here: leave it out")
     loaded = load_images(images)

@@ -3,25 +3,28 @@
 
 from __future__ import annotations
 
-from typing import Optional, Sequence, Union
+from typing import Optional, Sequence, Tuple, Union
 
 from gdbext.loading import load
 from gdbext.model.errors import UserError
 from gdbext.model.said import said
-from gdbext.source.files import FileError, Loaded
+from gdbext.source.files import FileError, Loaded, load_file
 from gdbext.source.link import Say
 from gdbext.source.log_file import LogFile, open_log
 from gdbext.source.memory import Memory
 from gdbext.source.snapshot import snapshot_of
 from gdbext.symbols.log_symbols import LogSymbols
+from gdbext.symbols.maps import code_in, loaded_files
 from gdbext.target.files import ANYTHING, FileBytes, Wanted
 from gdbext.target.log import GivenLog, Run
 from gdbext.target.log_program import LogProgram
 from gdbext.target.target import Target
+from gdbext.trace.importers import Module
 from gdbext.trace.joined import JoinedLog
 from gdbext.trace.opened import OpenedLog, is_known, log_in
 
 _ELF_ORDER, _MACHINE = 5, 18  # where an ELF file says them
+_LARGEST_MAPS = 1 << 24  # bytes of a maps file that are looked at
 
 
 def log_or_file(
@@ -32,20 +35,38 @@ def log_or_file(
     say: Optional[Say],
     wanted: Wanted,
     more: Sequence[str] = (),
+    maps: Optional[str] = None,
 ) -> Union[Target, Loaded]:
-    """Returns a target of a log, or the bytes of what is none. `more` are files that follow it. UserError says why a
-    file cannot be read.
+    """Returns a target of a log, or the bytes of what is none. `more` are files that follow it, `maps` is that of
+    --maps. UserError says why a file cannot be read.
     """
     machine = 0 if elf is None else machine_in(elf)
+    modules = () if maps is None else _mapped(maps, symbols, elf)
     try:
         file = opened(path, wanted, say)
-        log = log_in(file, machine)
+        log = log_in(file, machine, modules)
         if log is None and not more:
             return file.whole()
-        log = _joined([log, *(log_in(opened(other, wanted), machine) for other in more)], (path, *more))
+        log = _joined([log, *(log_in(opened(other, wanted), machine, modules) for other in more)], (path, *more))
     except FileError as problem:
         raise UserError(str(problem)) from None
+    if maps is not None and log.importer is None:
+        raise UserError(f"--maps {maps}: a log of memtrace tells itself where files were loaded: leave it out")
     return _log_target(GivenLog(log, run or "last", LogSymbols(elf, symbols, say)), elf)
+
+
+def _mapped(path: str, folders: Sequence[str], elf: Optional[str]) -> Tuple[Module, ...]:
+    """Returns the loaded files that a maps file names. UserError if it names none."""
+    try:
+        code = code_in(bytes(load_file(path).data[:_LARGEST_MAPS]))
+    except FileError as problem:
+        raise UserError(f"--maps {problem}") from None
+    if not code:
+        raise UserError(f"--maps {path}: it has no mapping of code: give the text of the process's /proc/PID/maps")
+    return tuple(
+        Module(one.base, one.path, segments=one.segments)
+        for one in loaded_files(code, folders, () if elf is None else (elf,))
+    )
 
 
 def opened(path: str, wanted: Wanted, say: Optional[Say] = None) -> LogFile:

@@ -38,6 +38,18 @@ OF_OTHERS = {  # files of other tools, in the folder that is the reader's
         **{f"{name}.txt": f"alloc_hook/ah-camera.{name}.txt" for name in ("one", "two", "three")},
         "camera.elf": "elf/camera.elf",
     },
+    "heaptrack": {
+        "heaptrack.shop.572.zst": "heaptrack/ht-shop.zst",
+        "heaptrack.shop.572.raw.zst": "heaptrack/ht-shop.raw.zst",
+        "heaptrack.desk.580.zst": "heaptrack/ht-desk.zst",
+        "torn.heaptrack": "heaptrack/ht-torn-text.heaptrack",
+        "shop.elf": "elf/shop.elf",
+    },
+    "python": {
+        "trace.log": "py_malloc/py-leaky.log",
+        "app.maps": "py_malloc/py-leaky.maps",
+        "symbols": "py_malloc/symbols",
+    },
     "valgrind": {
         "dhat.out.572": "valgrind/dhat-shop.json",
         "massif.out.580": "valgrind/massif-shop.out",

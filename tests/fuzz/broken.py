@@ -373,7 +373,9 @@ def server(manners: Manners) -> Kind:
 
 def log_of_any_form(random: Random) -> bytes:
     """A log: in rows or packs, with streams in or out of order, or of another tool."""
-    form = random.choice(("rows", "rows", "packs", "zstd", "streams", "unsorted", "media_lib", "py_malloc"))
+    form = random.choice(
+        ("rows", "rows", "packs", "zstd", "streams", "unsorted", "media_lib", "py_malloc", "heaptrack", "raw")
+    )
     if form in ("packs", "zstd"):
         writer = LogWriter(True, 3 if form == "zstd" else None)
         return b"".join(piece or b"" for piece in Conversion(writer, "all").pieces([log_of(random)]))
@@ -389,8 +391,45 @@ def log_of_any_form(random: Random) -> bytes:
     if form == "py_malloc":
         line = '{{"op":{op},"p":"{p:#x}","p2":"{p:#x}","size":{size},"return_addr":["0x401000"]}}\n'
         return "".join(line.format(op=random.randrange(1, 4), p=p, size=size) for p, size in calls).encode()
+    if form in ("heaptrack", "raw"):
+        return heaptrack_of(random, form == "raw", calls)
     taken = [b"+\2\0\0" + struct.pack("<4I", place, size, 0x4200_0000, 0x4200_0100) for place, size in calls]
     return b"".join(chain(taken, (b"-\0" + struct.pack("<I", place) for place, _ in calls[::2])))
+
+
+def heaptrack_of(random: Random, raw: bool, calls: list[tuple[int, int]]) -> bytes:
+    """What heaptrack writes of calls, of two versions, with names that would command a terminal."""
+    version = random.choice((2, 3))
+    names = [
+        random.choice(("main", "std::vector<int>::push_back(int)", "/lib/libheaptrack_preload.so", *HOSTILE))
+        for _ in "abc"
+    ]
+
+    def sized(text: str) -> str:
+        return f"{len(text.encode()):x} {text}" if version == 3 else text
+
+    lines = [
+        f"v 10400 {version}",
+        f"x {sized('/app')}" if raw else "X app",
+        "I 1000 10",
+        random.choice(("A", "S leak:x")),
+    ]
+    if raw:
+        lines += [
+            f"m {sized('-')}",
+            f"m {sized('x')} 400000 0 1000 1000 2000",
+            f"m {sized('libheaptrack_preload.so')} 700000 0 9",
+        ]
+        lines += ["t 401000 0", "t 700004 1"]
+        lines += [f"+ {size:x} {random.randrange(1, 3):x} {place:x}" for place, size in calls]
+        lines += ["c a", *(f"- {place:x}" for place, _ in calls[::2])]
+    else:
+        lines += [*(f"s {sized(name)}" for name in names), "i 401000 1 1 2 7 2 3 9", "i 402000 3", "t 1 0", "t 2 1"]
+        lines += [f"a {size:x} {random.randrange(1, 3):x}" for _, size in calls]
+        lines += [f"+ {number:x}" for number in range(len(calls))] + [
+            f"- {number:x}" for number in range(0, len(calls), 2)
+        ]
+    return "".join(f"{line}\n" for line in [*lines, "c 14", "R 99", "# strings: 3"]).encode()
 
 
 def logs(folder: Path, random: Random) -> Case:

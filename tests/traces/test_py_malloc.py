@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +78,70 @@ def test_memory_beside_a_log_is_refused(more: list[str]) -> None:
     assert refused.err == f"memtrace: {log} is a log, which has no memory: leave --image and --heap out, or the log\n"
 
 
-def test_with_the_program_callers_have_names() -> None:
-    """The program was loaded elsewhere than it was linked: what is not in it stays an address."""
-    report = shell("log", log_of(CASES[0]), "--elf", LOGS / CASES[0]["elf"], "--limit", 1)
-    assert [frame["pc"] for frame in report["events"][0]["stack"]]
+SITE = ("function", "file", "line", "allocations", "bytes", "live_blocks", "live_bytes")
+
+
+def mapped(case: dict[str, Any], *words: object) -> Any:
+    """A report with the maps of the process."""
+    return shell("report", log_of(case), "--maps", LOGS / case["maps"], *words)
+
+
+@pytest.mark.parametrize("given", ["folder", "program"])
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case["id"])
+def test_with_the_maps_every_site_has_its_place(case: dict[str, Any], given: str) -> None:
+    """Offsets are not 0 in these maps, and a file has several mappings."""
+    words = ("--symbols", LOGS / case["symbols"]) if given == "folder" else ("--elf", LOGS / case["elf"])
+    found = {tuple(site[name] for name in SITE) for site in mapped(case, *words)["sites"]}
+    assert found == {tuple(site[name] for name in SITE) for site in case["truth"]["sites"]}
+
+
+def test_blocks_by_library_and_symbol() -> None:
+    case = CASES[0]
+    wanted: dict[str, list[int]] = {}
+    for site in case["truth"]["sites"]:
+        kept = wanted.setdefault("catalog_add" if site["function"] == "name_copy" else site["function"], [0, 0])
+        kept[:] = kept[0] + site["live_blocks"], kept[1] + site["live_bytes"]
+    report = mapped(case, "--symbols", LOGS / case["symbols"], "--by", "library-symbol")
+    rows = {one["symbol"]: one for one in report["library_symbols"]}
+    assert {one["library"] for one in rows.values()} == {"libshop.so"}
+    assert {name: [row["live_blocks"], row["live_bytes"]] for name, row in rows.items() if row["live_bytes"]} == {
+        name: sums for name, sums in wanted.items() if sums[1]
+    }
+    said = memtrace("report", log_of(case), "--maps", LOGS / case["maps"], "--by", "library-symbol").out
+    assert re.search(r"^  libshop\.so::0x[0-9a-f]+ : 16 : 15,648$", said, re.MULTILINE)
+
+
+def test_who_allocated_an_address_by_the_maps() -> None:
+    case = CASES[0]
+    for asked in case["truth"]["last"]:
+        found = shell(
+            "last", asked["address"], log_of(case), "--maps", LOGS / case["maps"], "--symbols", LOGS / case["symbols"]
+        )
+        if asked["block"] is not None:
+            frame = found["generations"][0]["allocated"][0]
+            assert f"{frame['function']} {frame['file']}:{frame['line']}" == asked["alloc"]
+
+
+def test_lines_that_make_no_sense_are_named() -> None:
+    torn = next(case for case in CASES if case["truth"]["unread_lines"])
+    lines = log_of(torn).read_text(encoding="utf-8").splitlines()
+    bad = [number for number, line in enumerate(lines, 1) if not line.endswith("]}") or line.count("{") > 1]
+    assert len(bad) == torn["truth"]["unread_lines"]
+    why = [item["why"] for item in shell("report", log_of(torn))["skipped"]]
+    assert f"these lines make no sense: {', '.join(map(str, bad))}" in why
+
+
+@pytest.mark.parametrize("text", ["", "no maps\n", "1000-2000 rw-p 00000000 00:00 0 [heap]\n"])
+def test_what_are_no_maps_is_one_line(tmp_path: Path, text: str) -> None:
+    (tmp_path / "maps").write_text(text, encoding="utf-8")
+    said = memtrace("report", log_of(CASES[0]), "--maps", tmp_path / "maps")
+    assert (said.status, said.out, said.err.count("\n")) == (2, "", 1)
+    assert "--maps" in said.err
+
+
+def test_another_build_of_a_library_names_nothing(tmp_path: Path) -> None:
+    """It is at the path that the maps tell, and its code is larger."""
+    case = CASES[0]
+    (tmp_path / "libshop.so").write_bytes((LOGS / "elf" / "player.rv.elf").read_bytes())
+    report = mapped(case, "--symbols", tmp_path)
+    assert {site["function"].partition("+")[0] for site in report["sites"]} == {"libshop.so"}

@@ -120,6 +120,16 @@ class Grouping:
         """Returns the task and the frames of an owner that need not have been counted, such as that of a free."""
         return self._names.task(owner.context), self.frames_of(pcs)
 
+    def innermost(self, owner: Owner) -> Tuple[Optional[str], Optional[str]]:
+        """Returns the loaded file and the function, as the linker knows it, of the innermost call of an owner."""
+        frames = self.members[owner].whole
+        outer = next((frame for frame in frames if not frame.inlined), None)
+        if outer is None:
+            return None, None
+        library, function = self._names.library(outer.pc), outer.function
+        is_place = library is not None and function is not None and function.startswith(f"{library}+")
+        return library, (function or "").partition("+")[2] if is_place else function
+
     def frames_of(self, pcs: Tuple[int, ...]) -> Stack:
         """Returns the frames of a stack from its site on."""
         return from_site(self._frames(pcs), self._skip)

@@ -14,7 +14,7 @@ from gdbext.analyse.profile.growth import Ends, class_of, grown
 from gdbext.model.events import Stack
 from gdbext.model.profile import Oddity, Profile, Use
 from gdbext.model.record import replace
-from gdbext.model.reports.report import OddFree, Share, Site, SiteStack, UsageTotals
+from gdbext.model.reports.report import LibrarySymbol, OddFree, Share, Site, SiteStack, UsageTotals
 from gdbext.trace.importers import WrongFree
 
 _AS_TOTALS = {
@@ -146,6 +146,28 @@ def shares_of(
             )  # fmt: skip
     found.sort(key=lambda share: (-(share.peak_bytes or 0), share.name))
     return tuple([replace(one, **_blank(untold)) for one in found])
+
+
+def library_symbols_of(
+    profile: Profile, grouping: Grouping, untold: FrozenSet[str] = frozenset()
+) -> Tuple[LibrarySymbol, ...]:
+    """Returns what the innermost functions of all stacks have allocated, those that hold most first."""
+    sums: Dict[Tuple[Optional[str], Optional[str]], List[int]] = {}
+    for owner, use in zip(profile.owners, profile.uses):
+        if owner in grouping.members:
+            kept = sums.setdefault(grouping.innermost(owner), [0, 0, 0])
+            kept[:] = kept[0] + use.allocations, kept[1] + use.live_blocks, kept[2] + use.live_bytes
+    rows = [
+        LibrarySymbol(
+            library,
+            symbol,
+            None if "allocations" in untold else calls,
+            None if "live_blocks" in untold else blocks,
+            size,
+        )
+        for (library, symbol), (calls, blocks, size) in sums.items()
+    ]
+    return tuple(sorted(rows, key=lambda one: (-one.live_bytes, one.library or "", one.symbol or "")))
 
 
 def odd_frees_of(

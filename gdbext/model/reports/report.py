@@ -95,6 +95,16 @@ class Share(Record):
     temporary: Optional[int]
 
 
+class LibrarySymbol(Record):
+    """What a function of a loaded file has allocated itself: the innermost call, whatever it was called for."""
+
+    library: Optional[str]  # the file's name; None if the data cannot tell
+    symbol: Optional[str]
+    allocations: Optional[int]
+    live_blocks: Optional[int]
+    live_bytes: int
+
+
 class Timeline(Record):
     """Live bytes over time. A bucket has the least and the most of its time, so that no peak is lost."""
 
@@ -150,6 +160,7 @@ class UsageReport(Report):
     modules: Tuple[Share, ...]
     libraries: Tuple[Share, ...]
     heaps: Tuple[Share, ...]
+    library_symbols: Tuple[LibrarySymbol, ...]
     marks: Tuple[LogMark, ...]
     marks_left: int  # marks that are not listed
     windows: GrowthWindows

@@ -173,6 +173,17 @@ def _timeline(report: UsageReport) -> Iterator[str]:
     yield from _left(report, len(report.marks) + report.marks_left)
 
 
+def _library_symbols(report: UsageReport) -> Iterator[str]:
+    """Yields who holds memory that it has allocated itself, as py_malloc_trace's own parser prints it."""
+    held = [one for one in report.library_symbols if one.live_bytes or one.live_blocks]
+    yield ""
+    yield f"library::symbol : blocks : bytes, live at the end: {len(held):,}"
+    for one in held[: report.limit or None]:
+        blocks = "?" if one.live_blocks is None else f"{one.live_blocks:,}"
+        yield f"  {one.library or '?'}::{one.symbol or '?'} : {blocks} : {one.live_bytes:,}"
+    yield from _left(report, len(held))
+
+
 SECTIONS: Dict[str, Callable[[UsageReport], Iterator[str]]] = {
     "tree": _tree,
     "leaks": _leaks,
@@ -182,6 +193,7 @@ SECTIONS: Dict[str, Callable[[UsageReport], Iterator[str]]] = {
     "tasks": _shares("tasks", lambda report: report.tasks),
     "modules": _shares("modules", lambda report: report.modules),
     "libraries": _shares("libraries", lambda report: report.libraries),
+    "library-symbol": _library_symbols,
     "heaps": _shares("heaps", lambda report: report.heaps),
     "temporary": _sites("freed before the next allocation", "temporary", lambda site: site.temporary),
     "flat": _sites("sites by their own peak", "peak", lambda site: site.peak_bytes),

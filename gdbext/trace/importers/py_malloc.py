@@ -3,6 +3,7 @@
 
 Approach: a line has the operation (1: allocated, 2: freed, 3: reallocated), the block, its size and the caller. A
 reallocation always becomes a free and an allocation, as in logs that lack the third operation.
+Where the program had loaded its files is not in it: --maps says that.
 Limits: one frame for each call, no times, no threads. For calloc the tool logs the size of one element only.
 """
 
@@ -10,25 +11,35 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any, Dict, Iterable, Iterator
+from typing import Any, Dict, Iterable, Iterator, Set, Tuple
 
 from gdbext.model.said import said
-from gdbext.trace.importers import TASKS, TIMES, Call, Importer, Item, lines_of
+from gdbext.trace.importers import TASKS, TIMES, Call, Importer, Item, Remark, Unread, lines_of
 
 _FIRST = re.compile(rb'\s*\{\s*"op"\s*:\s*[123]\s*,\s*"p"\s*:')
 _MOST_FRAMES = 64
 _HIGHEST = 1 << 64
+_OWN_PLACES, _MANY_CALLS = 7, 256  # functions that the tool replaces; calls that come from more places than these
 _ALLOCATED, _FREED, _REALLOCATED = 1, 2, 3
 
 
 def calls_of(chunks: Iterable[bytes], machine: int) -> Iterator[Item]:
     """Yields the calls of all lines."""
-    for line in lines_of(chunks):
+    callers: Set[Tuple[int, ...]] = set()
+    count = 0
+    for number, line in enumerate(lines_of(chunks), 1):
         try:
-            yield from tuple(_calls(json.loads(line)))
+            calls = tuple(_calls(json.loads(line)))
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             if line.strip():
-                yield None
+                yield Unread(number)
+            continue
+        count += len(calls)
+        if len(callers) <= _OWN_PLACES:
+            callers.update(call.stack for call in calls)
+        yield from calls
+    if count >= _MANY_CALLS and len(callers) <= _OWN_PLACES:
+        yield Remark(said("py-malloc-callers", calls=count, places=len(callers)))
 
 
 def _calls(call: Dict[str, Any]) -> Iterator[Call]:
@@ -54,7 +65,13 @@ def _size(number: Any) -> int:
     return int(number)
 
 
-SENTENCES = {"py-malloc-sign": "lines of JSON that begin with op and p"}
+SENTENCES = {
+    "py-malloc-sign": "lines of JSON that begin with op and p",
+    "py-malloc-callers": (
+        "all {calls:call} come from {places:place}: if the compiler did not inline the tool's own helper, the tool is "
+        "its own caller, and the log does not tell who allocated"
+    ),
+}
 IMPORTER = Importer(
     "py_malloc_trace",
     lambda head: _FIRST.match(head) is not None,

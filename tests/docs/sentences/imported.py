@@ -60,5 +60,10 @@ RECIPES: dict[str, Callable[[], Any]] = {
     "a log of heaptrack of which lines make no sense": of_file(HEAPTRACK + b"+ 7\n" * 9, "report"),
     "a log of heaptrack that was attached": of_file(HEAPTRACK.replace(b"3\nX app", b"4\nX app\nA"), "report"),
     "a raw log of heaptrack": of_file(HEAPTRACK.replace(b"X", b"x"), "report"),
+    "a log of py_malloc_trace that calls itself": of_file(
+        b'{"op":1,"p":"0x10","size":8,"return_addr":["0x40"]}\n{"op":2,"p":"0x10","size":0,"return_addr":["0x50"]}\n'
+        * 128,
+        "report",
+    ),
     "a log of py_malloc_trace": of_file(b'{"op": 1, "p": "0x10", "size": 8, "return_addr": ["0x40"]}', "report"),
 }
