@@ -42,7 +42,7 @@ _MEMORY = re.compile(
 )
 _WORD = re.compile(r"[0-9a-f]{8,16}(?![0-9a-fx])")
 _GDB_FRAME = re.compile(r"#(\d{1,3}) +(?:0x([0-9a-f]{8,16}) in )?([\w:~<>]{1,256}) \(")
-_RETURN_OF_ZEPHYR = re.compile(r"(?<!\w)(\d{1,3}): (?:[fs]p: (?:0x)?[0-9a-f]{8,16} )?ra: (?:0x)?([0-9a-f]{8,16})")
+_RETURN_OF_ZEPHYR = re.compile(r"(?<!\w)(\d{1,3}): (?:[fs]p: (?:0x)?[0-9a-f]{8,16} {1,8})?ra: (?:0x)?([0-9a-f]{8,16})")
 _LEAST_OF_A_DUMP = 2  # registers in one line
 _ALONE = frozenset(("mepc", "epc", "mhartid", "exccause", "excvaddr"))  # which only dumps name
 
@@ -70,6 +70,11 @@ def backtrace_in(text: str) -> Optional[List[int]]:
     rest = text[sign.end() :]
     pairs = _PAIR.findall(rest)
     return [int(one, 16) for one in pairs or _ADDRESS.findall(rest)]
+
+
+def has_pairs(text: str) -> bool:
+    """Tells whether a line has PCs with their stack pointers. Without registers only Xtensa prints them."""
+    return _PAIR.search(text) is not None
 
 
 def frame_of_gdb(text: str) -> Optional[Tuple[int, Optional[int], str]]:

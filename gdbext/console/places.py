@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from typing import List, NamedTuple, Optional
 
-from gdbext.console.dumps import ARM, RISCV, XTENSA, backtrace_in, memory_in, registers_in, return_of_zephyr
+from gdbext.console.dumps import ARM, RISCV, XTENSA, backtrace_in, has_pairs, memory_in, registers_in, return_of_zephyr
 from gdbext.trace.console_records import is_begun_in, record_in
 
 _CALLERS = re.compile(r"(?:caller|freed by) (0x[0-9a-f]{8}(?::0x[0-9a-f]{8}){0,63})")
@@ -38,6 +38,7 @@ def places_in(text: str, architecture: Optional[str], is_dump: bool) -> List[Pla
         return [Place(pc, call_of(pc, None, False)) for pc in own.pcs if pc]
     calls = backtrace_in(text)
     if calls:
+        architecture = architecture or (XTENSA if has_pairs(text) else None)
         return [Place(pc, call_of(pc, architecture, number == 0)) for number, pc in enumerate(calls)]
     listed = _CALLERS.search(text)
     if listed:

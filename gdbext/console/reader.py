@@ -22,6 +22,7 @@ from gdbext.console.dumps import (
     architecture_of,
     backtrace_in,
     frame_of_gdb,
+    has_pairs,
     memory_in,
     pc_of,
     registers_in,
@@ -39,6 +40,7 @@ OWN = "records"  # of memtrace's console: a recorded stack
 _MOST_LINES, _MOST_BEFORE, _LONGEST_KEPT = 512, 64, 4096
 _MOST_STACK, _MOST_PIECES, _MOST_CALLS, _MOST_TOLD, _MOST_HEAPS = 1 << 16, 64, 1024, 1 << 12, 64
 _QUIET_BEFORE, _QUIET_BEHIND = 64, 200  # lines that bring nothing, before a dump and behind it, that end a crash
+_OF_ESPRESSIF = frozenset(("mhartid", "mtvec", "exccause"))  # whose dumps end with a sum, or a new start
 _TAIL_BYTES = 1 << 13  # of a quiet stretch, in which the lines before a crash are
 _LEAST_REGISTERS = 4  # of a dump: a line that says why may name one or two
 
@@ -139,7 +141,7 @@ class _Open:
         self.stack: List[Tuple[int, bytearray]] = []
         self.stack_size = 0
         self.quiet = 0
-        self.is_corrupted = self.has_ended = self.is_in_memory = False
+        self.is_corrupted = self.has_ended = self.is_in_memory = self.has_pairs = False
         self.sha: Optional[str] = None
         self.stopped_in: Optional[int] = None  # the number of a task, in records of memtrace's console
 
@@ -191,6 +193,7 @@ class _Open:
             self._add([back], "line")
         elif calls and (self.by != "line" or len(calls) == 1):
             self.calls = self.calls if self.by == "line" else []
+            self.has_pairs |= has_pairs(text)
             self._add(calls, OWN if is_begun_in(text) else "line")
             self.is_corrupted |= "CORRUPTED" in text
         return bool(told is not None or back is not None or calls)
@@ -344,7 +347,9 @@ class Reader:
         start, registers = found.start, found.registers
         text = "\n".join(line.text for line in found.lines)
         architecture = architecture_of(list(registers)) or architecture_of_chip(start.chip)
+        architecture = architecture or (XTENSA if found.has_pairs else None)
         pc = pc_of(registers)
+        is_place = found.by != OWN and (pc is None or found.calls[:1] == [pc])  # of the first one: no return address
         task, core = _TASK.search(text), _CORE.search(text)
         return Crash(
             line=found.line,
@@ -361,15 +366,13 @@ class Reader:
             registers=tuple(registers.items()),
             pc=pc,
             backtrace=tuple(found.calls),
-            calls=tuple(
-                [call_of(pc, architecture, not number and found.by != OWN) for number, pc in enumerate(found.calls)]
-            ),
+            calls=tuple([call_of(one, architecture, not at and is_place) for at, one in enumerate(found.calls)]),
             backtrace_by=found.by,
             is_corrupted=found.is_corrupted,
             stack=tuple([(address, bytes(data)) for address, data in found.stack]),
             elf_sha256=found.sha or start.sha,
             build_id=start.build_id,
-            is_cut=bool(registers) and not found.sha and architecture in (RISCV, XTENSA) and not found.has_ended,
+            is_cut=not _OF_ESPRESSIF.isdisjoint(registers) and not found.sha and not found.has_ended,
         )
 
 

@@ -87,3 +87,29 @@ def test_words_that_only_small_pieces_are_searched_for_are_found_above_the_other
     dump = b"Guru Meditation Error: Core  0 panic'ed (Load access fault). \n\nCore  0 register dump:\n"
     (crash,) = crashes(quiet + dump + b"MEPC    : 0x40384d92  RA      : 0x40384d50  \n" + quiet, 1 << 18)
     assert (crash.line, crash.pc) == (300_001, 0x40384D92)
+
+
+def test_zephyr_s_call_trace_is_a_backtrace_and_its_end_no_cut() -> None:
+    lines = [
+        "*** Booting Zephyr OS build v3.7.0 ***",
+        "E:  mcause: 5, Load access fault",
+        "E:      a0: 00000010    t0: 00000003",
+    ]
+    lines += ["E:      ra: 800012f4", "E:    mepc: 80001234", "E: call trace:"]
+    lines += ["E:       0: fp: 80005fa0   ra: 800012f4", "E:       1: fp: 80005fc0   ra: 80001444"]
+    lines += [">>> ZEPHYR FATAL ERROR 0: CPU exception on CPU 0", "E: Current thread: 0x80003b30 (coap_rx)"]
+    (crash,) = crashes("\n".join([*lines, ""]).encode())
+    assert (crash.pc, crash.backtrace, crash.task) == (0x80001234, (0x800012F4, 0x80001444), "coap_rx")
+    assert crash.calls == (0x800012F3, 0x80001443)
+    assert (crash.framework, crash.architecture, crash.is_cut) == ("Zephyr 3.7.0", "riscv", False)
+
+
+def test_a_watchdog_of_xtensa_prints_capitals_and_no_registers() -> None:
+    text = b"E (5) task_wdt: Task watchdog got triggered. The following tasks did not reset the watchdog in time:\n"
+    text += b"\nBacktrace: 0x400D5F3B:0x3FFB0E70 0x40082D6D:0x3FFB0E90\n\n"
+    (crash,) = crashes(text)
+    assert (crash.architecture, crash.backtrace, crash.calls) == (
+        "xtensa",
+        (0x400D5F3B, 0x40082D6D),
+        (0x400D5F3B, 0x40082D6D),
+    )
