@@ -40,7 +40,6 @@ OWN = "records"  # of memtrace's console: a recorded stack
 _MOST_LINES, _MOST_BEFORE, _LONGEST_KEPT = 512, 64, 4096
 _MOST_STACK, _MOST_PIECES, _MOST_CALLS, _MOST_TOLD, _MOST_HEAPS = 1 << 16, 64, 1024, 1 << 12, 64
 _QUIET_BEFORE, _QUIET_BEHIND = 64, 200  # lines that bring nothing, before a dump and behind it, that end a crash
-_OF_ESPRESSIF = frozenset(("mhartid", "mtvec", "exccause"))  # whose dumps end with a sum, or a new start
 _TAIL_BYTES = 1 << 13  # of a quiet stretch, in which the lines before a crash are
 _LEAST_REGISTERS = 4  # of a dump: a line that says why may name one or two
 
@@ -350,6 +349,8 @@ class Reader:
         architecture = architecture or (XTENSA if found.has_pairs else None)
         pc = pc_of(registers)
         is_place = found.by != OWN and (pc is None or found.calls[:1] == [pc])  # of the first one: no return address
+        # Its dumps end with a sum, or with a new start.
+        is_espressif = architecture in (RISCV, XTENSA) and not (start.framework or "").startswith(("Zephyr", "NuttX"))
         task, core = _TASK.search(text), _CORE.search(text)
         return Crash(
             line=found.line,
@@ -372,7 +373,7 @@ class Reader:
             stack=tuple([(address, bytes(data)) for address, data in found.stack]),
             elf_sha256=found.sha or start.sha,
             build_id=start.build_id,
-            is_cut=not _OF_ESPRESSIF.isdisjoint(registers) and not found.sha and not found.has_ended,
+            is_cut=bool(registers) and is_espressif and not found.sha and not found.has_ended,
         )
 
 
