@@ -130,7 +130,7 @@ def _about_dump(case: Case, verdict: Verdict) -> List[Said]:
     task = facts.task or case.crash.task
     if task is not None and not any(name == "task" for one in verdict.text for name, _ in one.values):
         text.append(said("in-task", task=task))
-    if case.crash.is_cut:
+    if case.is_cut:
         text.append(said("cut-dump"))
     return text
 

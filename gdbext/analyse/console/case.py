@@ -59,6 +59,14 @@ class Case:
             (one for one in (self.crash.pc, registers.get("pc"), registers.get("mepc")) if one is not None), None
         )
 
+    @property
+    def is_cut(self) -> bool:
+        """Tells whether the text ends, or lacks bytes, inside of the dump: Espressif's have a fault's address."""
+        registers = self.crash.named_registers
+        is_theirs = ("gp" in registers and "mepc" in registers) or "ps" in registers
+        has_end = "mtval" in registers or "excvaddr" in registers
+        return self.crash.is_cut or ((self.crash.chip or "").startswith("esp") and is_theirs and not has_end)
+
     def _address_of_code(self) -> Optional[int]:
         told = (self.pc, self.facts.abort, *self.crash.backtrace[:1])
         return next((one for one in told if one), None)

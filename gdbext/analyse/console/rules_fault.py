@@ -127,7 +127,7 @@ def _made_of(wild: Optional[Wild]) -> Tuple[Said, ...]:
 
 
 def _unread(case: Case, address: Optional[int]) -> Tuple[Said, ...]:
-    return (said("address-not-in-text"),) if address is None and case.crash.is_cut else ()
+    return (said("address-not-in-text"),) if address is None and case.is_cut else ()
 
 
 def _through_freed(address: Optional[int], access: Optional[str], wild: Optional[Wild]) -> Optional[Verdict]:

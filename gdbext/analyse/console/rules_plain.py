@@ -171,6 +171,6 @@ def of_refusal_alone(case: Case) -> Optional[Verdict]:
 def of_nothing(case: Case) -> Optional[Verdict]:
     """What is left: a crash whose lines say nothing that is known. Without any dump it was none."""
     crash = case.crash
-    if not crash.registers and not crash.backtrace and not crash.stack and not crash.is_cut:
+    if not crash.registers and not crash.backtrace and not crash.stack and not case.is_cut:
         return None
     return Verdict(UNKNOWN, SHOWN, (said("nothing-known"),))
