@@ -19,6 +19,7 @@ import struct
 from collections import Counter
 from functools import cached_property, reduce
 from math import gcd
+from typing import Counter as Counts
 from typing import Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 from gdbext.flash import Contents, Entry, FileSystem, Place
@@ -165,7 +166,7 @@ class Spiffs:
     @cached_property
     def _table(self) -> int:
         """Where the page numbers begin in an index header. A page that a number leads to says its place in the file."""
-        votes: Counter[int] = Counter()
+        votes: Counts[int] = Counter()
         for header in self._headers:
             for at, number in _words(self._page(header.number)):
                 page = _page_at(self._data, self._sizes, number)
@@ -288,14 +289,14 @@ def _bases(data: Bytes, sizes: Sizes, starts: Sequence[int]) -> Set[int]:
     return {base for (base, table), count in votes.items() if table in tables and count * _FEW > most}
 
 
-def _votes(data: Bytes, sizes: Sizes, starts: Iterable[int]) -> Counter[Tuple[int, int]]:
+def _votes(data: Bytes, sizes: Sizes, starts: Iterable[int]) -> Counts[Tuple[int, int]]:
     """Counts what speaks for each place of page 0, with each place of the numbers in a header."""
     pages = [page for start in starts for _, page in _looked_up(data, sizes, start)]
     of_object: Dict[int, List[_Page]] = {}
     for page in pages:
         if page.flags & _INDEX:
             of_object.setdefault(page.object_id | _INDEX_ID, []).append(page)
-    votes: Counter[Tuple[int, int]] = Counter()
+    votes: Counts[Tuple[int, int]] = Counter()
     for header in [page for page in pages if page.is_index and not page.span][:_MOST_HEADERS]:
         data_of = data[header.number * sizes.page : (header.number + 1) * sizes.page]
         is_sized = data_of[_SIZE_AT : _SIZE_AT + 4] != _NO_SIZE

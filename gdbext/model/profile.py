@@ -14,7 +14,8 @@ How a replay counts, for both:
 - A free of an address that is not live is *double* if that address was the newest that was freed in its place of a
   table of 4,096 places (place = the upper 12 bits of (address >> 4) * 0x9E3779B97F4A7C15 mod 2^64), else *interior*
   if it lies in a live block (looked for at the first 64 only), else *unknown*. Unknown ones of a log that has not every
-  event from number 0 on are of blocks older than the log: they count in `Totals.older`, not as invalid.
+  event from number 0 on, or records that make no sense, may be of blocks that it does not tell of: they count in
+  `Totals.older`, not as invalid.
 - A block is *temporary* if it is freed before anyone allocates again.
 - The global peak is the first moment of the most live bytes. A peak of a node is its own, whenever that was.
 - An UNMAP ends, shortens or splits the mapped ranges that it meets. Each range that is left counts as one block; one

@@ -148,7 +148,9 @@ def _windows(found: Tuple[Any, Any]) -> Windows:
 
 
 def _oddities(totals: Totals, found: Sequence[Tuple[Any, ...]]) -> Tuple[Oddity, ...]:
-    kept = [fields for fields in found if not (totals.lost and fields[0] == "unknown")][:MOST_ODDITIES]
+    kept = [fields for fields in found if not ((totals.lost or totals.unread) and fields[0] == "unknown")][
+        :MOST_ODDITIES
+    ]
     return tuple(
         Oddity(kind, seq, address, Owner(*owner), None if block < 0 else block)
         for kind, seq, address, owner, block in kept

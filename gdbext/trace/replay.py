@@ -557,12 +557,12 @@ class Replay:
     def so_far(self) -> Profile:
         """Returns the profile of what has been taken, without the events of streams that wait for others."""
         told = self._told if self._is_wanted else self._ended
-        lost = told.lost - self._lost_before
+        lost, unread = told.lost - self._lost_before, told.unread - self._unread_before + self._unread
         last = _moment_of(self._last) if self._last is not None else Mark(0, None, 0)
         events = self._counts["events"]
         uses = self._sums.uses()
         return Profile(
-            totals=self._totals(lost, told.unread - self._unread_before + self._unread),
+            totals=self._totals(lost, unread),
             owners=tuple(self._owners),
             uses=uses,
             nodes=self._sums.nodes(),
@@ -577,13 +577,15 @@ class Replay:
             timeline=self._timeline.buckets(),
             counts=told.counts,
             failure=self._failure(told.failure),
-            oddities=tuple([one for one in self._oddities if not (lost and one.kind == "unknown")][:MOST_ODDITIES]),
+            oddities=tuple(
+                [one for one in self._oddities if not ((lost or unread) and one.kind == "unknown")][:MOST_ODDITIES]
+            ),
             runs=self._runs,
         )
 
     def _totals(self, lost: int, unread: int) -> Totals:
         total, counts = self._sums.total, dict(self._counts)
-        if lost:  # what is unknown then may be older than the log
+        if lost or unread:  # what is unknown may be older than the log, or of what is not there
             counts["older"], counts["unknown_frees"] = counts["older"] + counts["unknown_frees"], 0
         del counts["marks_left"]
         return Totals(

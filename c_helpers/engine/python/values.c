@@ -299,15 +299,16 @@ static PyObject *value_of_totals(const struct engine *engine)
     const struct totals *totals = &engine->totals;
     const bool has_events = totals->events != 0;
     const bool has_peak = totals->peak != 0 && totals->peak_seq != NO_NUMBER;
-    const uint64_t lost = engine->others.lost, unknown = totals->unknown_frees;
+    const uint64_t lost = engine->others.lost, unread = engine->others.unread;
+    const uint64_t invalid = lost == 0 && unread == 0 ? totals->unknown_frees : 0;
     return Py_BuildValue(
         "(KKKKKKKKKKKLLLLLNNKKNNNN)", (number)totals->events, (number)totals->allocations, (number)totals->frees,
         (number)totals->bytes, (number)totals->temporary, (number)totals->failed, (number)totals->double_frees,
-        (number)totals->interior_frees, (number)(lost ? 0 : unknown), (number)(totals->older + (lost ? unknown : 0)),
+        (number)totals->interior_frees, (number)invalid, (number)(totals->older + totals->unknown_frees - invalid),
         (number)totals->replaced, (long long)totals->live_bytes, (long long)totals->live_blocks,
         (long long)totals->peak_bytes, (long long)totals->peak_blocks, (long long)totals->at_peak_blocks,
         number_or_none(totals->peak_seq, has_peak), time_or_none(has_peak ? totals->peak_time : NO_NUMBER),
-        (number)lost, (number)engine->others.unread, number_or_none(totals->first.seq, has_events),
+        (number)lost, (number)unread, number_or_none(totals->first.seq, has_events),
         number_or_none(totals->last_seq, has_events), time_or_none(has_events ? totals->first.time : NO_NUMBER),
         time_or_none(has_events ? totals->last_time : NO_NUMBER));
 }

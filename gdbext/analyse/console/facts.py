@@ -9,7 +9,7 @@ Cost: some dozen searches a line, of at most 576 lines a crash.
 from __future__ import annotations
 
 import re
-from typing import Iterable, List, Optional, Tuple
+from typing import Iterable, List, Match, Optional, Pattern, Tuple
 
 from gdbext.analyse.console.messages import FAILED_ALLOCATION, MESSAGES, REFUSED, Message
 from gdbext.model.console import Crash, Line
@@ -176,29 +176,29 @@ def _texts(lines: Iterable[Line]) -> List[str]:
     return [line.text[:_LONGEST] for line in lines]
 
 
-def _first(pattern: re.Pattern[str], texts: Iterable[str]) -> Optional[re.Match[str]]:
+def _first(pattern: Pattern[str], texts: Iterable[str]) -> Optional[Match[str]]:
     return next(filter(None, map(pattern.search, texts)), None)
 
 
-def _named(match: Optional[re.Match[str]], name: str) -> Optional[str]:
+def _named(match: Optional[Match[str]], name: str) -> Optional[str]:
     return match[name] if match is not None and name in match.re.groupindex and match[name] else None
 
 
-def _number(match: Optional[re.Match[str]], name: str) -> Optional[int]:
+def _number(match: Optional[Match[str]], name: str) -> Optional[int]:
     text = _named(match, name)
     return None if text is None else int(text, 0) if text[:2].lower() == "0x" else int(text)
 
 
-def _size(refused: Optional[re.Match[str]]) -> Optional[int]:
+def _size(refused: Optional[Match[str]]) -> Optional[int]:
     return next((size for size in (_number(refused, name) for name in ("size", "more", "asked")) if size), None)
 
 
-def _message(texts: List[str]) -> Tuple[Optional[Message], Optional[re.Match[str]]]:
+def _message(texts: List[str]) -> Tuple[Optional[Message], Optional[Match[str]]]:
     """Returns the row of the first line that has one: what follows a message is of its handler. Another line of the
     same message may have the address.
     """
     first: Optional[Message] = None
-    match: Optional[re.Match[str]] = None
+    match: Optional[Match[str]] = None
     for text in texts:
         for row in MESSAGES if first is None else [one for one in MESSAGES if one.words == first.words]:
             found = row.pattern.search(text)
@@ -208,7 +208,7 @@ def _message(texts: List[str]) -> Tuple[Optional[Message], Optional[re.Match[str
     return first, match
 
 
-def _refusal(texts: List[str]) -> Optional[re.Match[str]]:
+def _refusal(texts: List[str]) -> Optional[Match[str]]:
     return next((found for found in map(REFUSED.search, reversed(texts)) if found), None)
 
 
@@ -245,7 +245,7 @@ def _fault(texts: List[str]) -> Optional[str]:
     return None
 
 
-def _fault_address(crash: Crash, found: Optional[re.Match[str]]) -> Optional[int]:
+def _fault_address(crash: Crash, found: Optional[Match[str]]) -> Optional[int]:
     registers = crash.named_registers
     told = (registers[name] for name in ("mtval", "excvaddr", "bfar", "mmfar") if name in registers)
     return next(told, None if found is None else int(found[1], 16))

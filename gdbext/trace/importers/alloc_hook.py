@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from calendar import timegm
-from typing import Dict, Iterable, Iterator, List, Optional, Tuple
+from typing import Dict, Iterable, Iterator, List, Match, Optional, Tuple
 from zlib import crc32
 
 from gdbext.model.said import said
@@ -77,7 +77,7 @@ class _Dump:
         elif not _NO_STACK.fullmatch(line):
             yield from self._other(line)
 
-    def _frame(self, frame: re.Match[bytes]) -> Iterator[Item]:
+    def _frame(self, frame: Match[bytes]) -> Iterator[Item]:
         offset, path = int(frame[1], 16) + 1, frame[2]
         if offset >> _OFFSET_BITS:
             yield None
@@ -159,7 +159,7 @@ def _scaled(whole: bytes, millionths: Optional[bytes], bits: int) -> int:
     return ((int(whole) * _MILLION + int(millionths or b"0") << bits) + _MILLION // 2) // _MILLION
 
 
-def _time(block: re.Match[bytes]) -> int:
+def _time(block: Match[bytes]) -> int:
     """Returns the milliseconds of a time, which has them without leading zeros."""
     year, month, day, hour, minute, second, thousandths = (int(block[number]) for number in range(5, 12))
     if not 1 <= month <= 12 or not year >= 1970:

@@ -68,7 +68,8 @@ def _sums(text: str, frames: List[str]) -> Iterator[Item]:
     start = None if place < 0 else _LIST.match(text, place)
     at = len(text) if start is None else start.end()
     while True:
-        found, items = _STACK.match(text, at), []  # type: Optional[re.Match[str]], List[Item]
+        found = _STACK.match(text, at)
+        items: List[Item] = []
         if found is not None:
             at, summed = found.end(), _summed(found[1], frames, known, items)
             yield from (*items, summed)

@@ -12,7 +12,7 @@ Limits: the cycle counter wraps and is one for each core, so there are no times.
 from __future__ import annotations
 
 import re
-from typing import Iterable, Iterator, Optional, Sequence, Union
+from typing import Iterable, Iterator, Match, Optional, Sequence, Union
 
 from gdbext.model.said import said
 from gdbext.trace.importers import CALLS, PEAK, TASKS, TIMES, Importer, Item
@@ -79,7 +79,7 @@ class HeapTraceDump(Parser):
         self._listing, self._is_over, self._can_be_freed = Listing(), False, False
         return before
 
-    def _take_row(self, row: re.Match[str], is_cut: bool) -> Sequence[Union[Listing, Item]]:
+    def _take_row(self, row: Match[str], is_cut: bool) -> Sequence[Union[Listing, Item]]:
         before = self._begin() if self._listing is None or self._is_over else ()
         listing = self._listing or Listing()
         stack = pcs_in(row["callers"] or "", is_cut)

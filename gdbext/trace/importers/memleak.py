@@ -11,7 +11,7 @@ Limits: a listing has no end of its own. It is cut off if the text ends inside o
 from __future__ import annotations
 
 import re
-from typing import Iterable, Iterator, List, Optional, Sequence, Tuple, Union
+from typing import Iterable, Iterator, List, Match, Optional, Sequence, Tuple, Union
 
 from gdbext.model.said import said
 from gdbext.trace.importers import CALLS, PEAK, TIMES, Importer, Item, WrongFree
@@ -81,7 +81,7 @@ class Memleak(Parser):
         self._listing, self._task, self._number, self._gaps = Listing(), None, 0, 0
         return self._listing
 
-    def _take_row(self, listing: Listing, row: re.Match[str]) -> None:
+    def _take_row(self, listing: Listing, row: Match[str]) -> None:
         number, task = int(row["number"]), (row["task"] or "").strip()
         self._gaps += max(0, number - self._number - 1) if number > self._number else 0
         self._number = number
