@@ -32,7 +32,7 @@ _CRC_MINORS = (0, 2)
 _NEWEST_BINARY = 3  # the highest minor version of the older form, which is not ELF
 _HIGHEST_CHIP = 64
 
-_START, _END = b"CORE DUMP START", b"CORE DUMP END"
+START_IN_TEXT, _END = b"CORE DUMP START", b"CORE DUMP END"
 _MOST_LINES = 1 << 20  # of a dump, each of which costs microseconds
 _BASE64 = re.compile(r"[A-Za-z0-9+/]+={0,2}")
 _PREFIX = re.compile(r"[\d\s:.,\-\[\]()TZ+>|]*")  # a time that a monitor puts before a line
@@ -89,9 +89,9 @@ def _from_log(data: Bytes) -> Optional[Loaded]:
     if b"\0" in data[:_LOOK_BYTES]:
         return None
     text = in_memory(data)
-    dumps = text.count(_START)
+    dumps = text.count(START_IN_TEXT)
     lines = io.BytesIO(text)
-    lines.seek(max(0, text.rfind(_START)))
+    lines.seek(max(0, text.rfind(START_IN_TEXT)))
     parts = []
     for raw_line in islice(lines, 1 if dumps else 0, _MOST_LINES):
         if _END in raw_line:

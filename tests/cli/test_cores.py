@@ -105,6 +105,13 @@ FORMS = {
 }
 
 
+def test_a_core_in_a_text_goes_before_a_listing_in_it(tmp_path: Path) -> None:
+    file = tmp_path / "console.txt"
+    listing = b"\t 001: ptr = 0x3fca1c10, size = 0x0000005a, thread = main\n  backtrace : 0x42000700\n"
+    file.write_bytes(b"boot\n" * 9 + listing + FORMS["log"](core_bytes(ranges(DAMAGED))))
+    assert check(DAMAGED, file).status == 1
+
+
 @pytest.mark.parametrize("form", FORMS)
 def test_every_form_of_a_core_is_opened(form: str, tmp_path: Path) -> None:
     file = tmp_path / form

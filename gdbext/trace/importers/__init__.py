@@ -19,6 +19,7 @@ from gdbext.loading import load
 from gdbext.model.profile import Use
 from gdbext.model.said import Said, said
 from gdbext.source.console_text import as_utf_8, utf_16_of
+from gdbext.source.wrapped_core import START_IN_TEXT
 
 NAMES = (
     "py_malloc",
@@ -197,20 +198,25 @@ def importer_of(head: bytes) -> Optional[Importer]:
 
 
 def importer_amid(head: bytes, chunks: Iterable[bytes]) -> Optional[Importer]:
-    """Returns the importer for a log amid other text: whose line comes first. None if there is none, or if the head is
-    no text.
+    """Returns the importer for a log amid other text: whose line comes first. None if there is none, if the head is no
+    text, or if the text has a core dump, which tells more.
     """
     if not _is_text(head):
         return None
     lines = [(importer.line, importer) for importer in importers() if importer.line is not None]
+    first: Optional[Importer] = None
     rest, searched = b"", 0
     for chunk in as_utf_8(chunks):
         data = rest + chunk
+        if START_IN_TEXT in data:
+            return None
         found = [(place.start(), importer) for line, importer in lines for place in [line.search(data)] if place]
-        if found or searched > _MOST_SEARCHED:
-            return min(found, key=lambda one: one[0])[1] if found else None
+        if found and first is None:
+            first, lines = min(found, key=lambda one: one[0])[1], []
         rest, searched = data[-_LONGEST_SIGN:], searched + len(chunk)
-    return None
+        if searched > _MOST_SEARCHED:
+            break
+    return first
 
 
 def _is_text(head: bytes) -> bool:
