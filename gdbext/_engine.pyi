@@ -3,6 +3,9 @@
 
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
+def find_word(text: bytes, start: int, words: Tuple[bytes, ...]) -> int:
+    """Returns the place of the first of some words from `start` on; the text's length if none is there."""
+
 class Replay:
     """Replays a log. What it returns are tuples with the fields of model/profile.py."""
 

@@ -30,7 +30,7 @@ from gdbext.console.dumps import (
 )
 from gdbext.console.mending import Mender
 from gdbext.console.places import call_of
-from gdbext.console.words import MORE, WORDS
+from gdbext.console.words import WORDS
 from gdbext.model.console import Crash, Line
 from gdbext.source.console_lines import ConsoleLines, Passed, RawLine
 from gdbext.source.console_text import as_utf_8, clean
@@ -407,7 +407,7 @@ class Reading:
     """Reads the bytes of a console, UTF-8 or nearly so."""
 
     def __init__(self) -> None:
-        self.lines, self.mender, self.reader = ConsoleLines(WORDS, MORE), Mender(), Reader()
+        self.lines, self.mender, self.reader = ConsoleLines(WORDS), Mender(), Reader()
 
     def add(self, data: bytes) -> Iterator[Crash]:
         """Takes the next bytes and yields the crashes that have ended."""

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The words one of which stands in each line that begins a crash, or that names a device or a program.
 
-They are few and rare in other lines, as each costs a search through the whole text; a long one costs less than a short
-one. A word that stands in an ordinary line costs time and changes nothing.
+They are rare in other lines: a word that stands in an ordinary line costs time, and changes nothing.
 """
 
 from __future__ import annotations
@@ -27,9 +26,6 @@ WORDS = (
     b"caller 0x",
     b"core dumped)",
     b"MT1 ",
-)  # fmt: skip
-# These stand a few lines above one of those, unless the text is cut there: large pieces are not searched for them.
-MORE = (
     b"uru Meditation",
     b"FAULT",
     b"EXCEPTION",

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The filter of `memtrace decode` and `explain` on a console log of 100 MB in which nothing is found."""
+"""`memtrace explain` on a console log of 100 MB in which nothing is found."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ def rows() -> Iterable[Row]:
         write_quiet(log, _BYTES)
         started = time.monotonic()
         with out.open("wb") as file:
-            line = [sys.executable, "-m", "gdbext", "decode", str(log)]
+            line = [sys.executable, "-m", "gdbext", "explain", str(log)]
             process = subprocess.Popen(line, cwd=ROOT, stdout=file, env={**os.environ, "PYTHONPATH": str(ROOT)})
             _, _, usage = os.wait4(process.pid, 0)
         seconds = time.monotonic() - started
-        assert out.stat().st_size == log.stat().st_size
+        assert out.stat().st_size >= log.stat().st_size
         cpu = usage.ru_utime + usage.ru_stime
     whole = _BYTES / 1e6 / _BOUND
     yield Row(
-        "console log of 100 MB without a crash: decode", seconds, whole, "s", f"{100 / seconds:.0f} MB/s, process"
+        "console log of 100 MB without a crash: explain", seconds, whole, "s", f"{100 / seconds:.0f} MB/s, process"
     )
     yield Row("the same: CPU", cpu, whole, "s", f"{100 / cpu:.0f} MB/s")
     yield Row("the same: memory", usage.ru_maxrss / 1e3, 64, "MB", "largest resident set")

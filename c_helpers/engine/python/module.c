@@ -5,6 +5,7 @@
  * Approach: one type. Whoever feeds it gives the interpreter's lock away; the engine's calls take it for as long as they run.
  * Rejected: a type for each value (they are Python's already). */
 #include "values.h"
+#include "../words.h"
 
 /* An engine, and what it calls. */
 struct replay {
@@ -338,12 +339,50 @@ static PyTypeObject REPLAY = {
     .tp_methods = METHODS,
 };
 
+/* Takes the words of a tuple. Returns false, with an error set, if they cannot be. */
+static bool take_words(struct words *words, PyObject *given)
+{
+    Py_ssize_t at;
+    for (at = 0; at < PyTuple_GET_SIZE(given); at++) {
+        PyObject *word = PyTuple_GET_ITEM(given, at);
+        if (!PyBytes_Check(word) || PyBytes_GET_SIZE(word) < (Py_ssize_t)WORDS_SHORTEST ||
+            at == (Py_ssize_t)WORDS_MOST) {
+            PyErr_Format(PyExc_ValueError, "a word has %d bytes or more, and there are at most %d", WORDS_SHORTEST,
+                         WORDS_MOST);
+            return false;
+        }
+        words_add(words, (const unsigned char *)PyBytes_AS_STRING(word), (size_t)PyBytes_GET_SIZE(word));
+    }
+    return true;
+}
+
+static PyObject *find_word(PyObject *module, PyObject *arguments)
+{
+    const char *text;
+    Py_ssize_t size, start;
+    PyObject *given;
+    struct words words = {.count = 0};
+    (void)module;
+    if (!PyArg_ParseTuple(arguments, "y#nO!", &text, &size, &start, &PyTuple_Type, &given) ||
+        !take_words(&words, given)) {
+        return NULL;
+    }
+    return PyLong_FromSize_t(
+        words_find(&words, (const unsigned char *)text, (size_t)size, (size_t)(start < 0 ? 0 : start)));
+}
+
+static PyMethodDef FUNCTIONS[] = {
+    {"find_word", find_word, METH_VARARGS,
+     "Returns the place of the first of some words; the text's length if none is there."},
+    {NULL, NULL, 0, NULL},
+};
+
 static struct PyModuleDef MODULE = {
     PyModuleDef_HEAD_INIT,
     "gdbext._engine",
     "Replays logs; gdbext/trace/engine.py is how to use it.",
     -1,
-    NULL,
+    FUNCTIONS,
     NULL,
     NULL,
     NULL,
