@@ -4,8 +4,8 @@
  *
  * Approach: one type. Whoever feeds it gives the interpreter's lock away; the engine's calls take it for as long as they run.
  * Rejected: a type for each value (they are Python's already). */
-#include "values.h"
 #include "../words.h"
+#include "values.h"
 
 /* An engine, and what it calls. */
 struct replay {
