@@ -30,7 +30,12 @@ from tests.support.rsp_stub import stub_of
 
 PIP = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
 OFFLINE = ["--no-index", "--no-deps"]
-NEEDED = ["pyelftools>=0.29", "zstandard>=0.21", 'pyserial>=3.4; extra == "serial"']
+NEEDED = [
+    "pyelftools>=0.29",
+    "zstandard>=0.21",
+    'pyserial>=3.4; extra == "serial"',
+    'esptool>=4.0; extra == "port"',
+]
 RISCV = b"\x7fELF\1\1\1" + bytes(11) + (243).to_bytes(2, "little") + bytes(32)
 
 

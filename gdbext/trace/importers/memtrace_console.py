@@ -72,11 +72,14 @@ def calls_of(chunks: Iterable[bytes], machine: int) -> Iterator[Item]:
     return items_of(OwnConsole(), chunks)
 
 
+SENTENCES = {
+    "memtrace-console-sign": "lines that begin with MT1 and end with a sum, as memtrace's own console prints them",
+}
 IMPORTER = Importer(
     "memtrace_console",
     lambda head: False,
     calls_of,
-    {"memtrace-console-sign": "lines that begin with MT1 and end with a sum, as memtrace's own console prints them"},
+    SENTENCES,
     sign=said("memtrace-console-sign"),
     lacks=(CALLS, PEAK, TIMES),
     line=_LINE,
