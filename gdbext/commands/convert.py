@@ -75,7 +75,7 @@ def _write(options: Namespace, pieces: Iterator[Optional[bytes]], conversion: Co
     """Writes the new log. Returns the bytes that it has on the disk."""
     policy = ANY_FILE if options.overwrite else NEW_FILES
     try:
-        with new_file(place_of(options.out, policy), policy) as file:
+        with new_file(place_of(options.out, policy, (options.log,)), policy) as file:
             _pack(file, options.out, pieces)
             if options.run not in ("last", "all") and options.run > conversion.runs:
                 raise UserError(f"--run {options.run}: {options.log} has {counted(conversion.runs, 'run')}")

@@ -60,7 +60,7 @@ def _write(taken: Taken, options: Namespace) -> int:
         raise UserError(f"nothing of {taken.name} can be taken out: {words(missing)}")
     policy = ANY_FILE if options.overwrite else NEW_FILES
     try:
-        write_file(place_of(options.output, policy), data, policy)
+        write_file(place_of(options.output, policy, (options.image,)), data, policy)
     except OSError as problem:
         raise UserError(f"{options.output} cannot be written: {problem.strerror or problem}") from None
     put(printable(f"{options.output}: {taken.name}, {counted(len(data), 'byte')}"), sys.stdout)

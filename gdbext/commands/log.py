@@ -62,6 +62,8 @@ def analyse(wanted: Wanted, options: Namespace) -> LogReport:
     entries = tuple(_entry(found, event) for event in shown)
     events, tasks = _count(found), [event.task for event in found.trace.events]
     empty = why_empty(options, said("events-in-trace", events=events), tasks) if events else (said("no-events"),)
+    if _is_listing(found):
+        empty = (said("listing-has-no-events", blocks=events),)
     return LogReport(*found.closing(), entries, _matching(found, options, len(kept)), () if kept else empty)
 
 
@@ -69,6 +71,12 @@ def _count(found: Collected) -> int:
     """Returns the events in the trace. Of a log only the last ones are at hand."""
     info = found.trace.info
     return info.kept if info is not None and info.log is not None else len(found.trace.events)
+
+
+def _is_listing(found: Collected) -> bool:
+    """Tells whether it is a log of another tool that has nothing but blocks that were live."""
+    info = found.trace.info
+    return info is not None and info.log is not None and info.imported is not None and info.imported.mode == "leaks"
 
 
 def _matching(found: Collected, options: Namespace, kept: int) -> Optional[int]:

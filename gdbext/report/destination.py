@@ -22,6 +22,7 @@ from gdbext.source.replace import ANY_FILE, NEW_FILES, Policy, new_file, place_o
 
 _TERMINAL = "-"
 _PACKED = (".gz", ".zst")
+_READ = ("core", "older", "older_elf", "more", "image", "elf", "maps")  # options that name files
 
 
 def check_destination(kind: Type[Report], options: Namespace, stream: Optional[TextIO] = None) -> None:
@@ -87,9 +88,16 @@ def _file(options: Namespace) -> Iterator[Tuple[str, Policy]]:
     """Yields the place of the file to be written and what it may replace. Any OSError inside becomes one line."""
     path, policy = os.path.expanduser(options.output), ANY_FILE if options.overwrite else NEW_FILES
     try:
-        yield place_of(path, policy), policy
+        yield place_of(path, policy, _read(options)), policy
     except OSError as problem:
         raise UserError(f"{path} cannot be written: {problem.strerror or problem}") from None
+
+
+def _read(options: Namespace) -> Iterator[str]:
+    """Yields the names of the files that a report is made of."""
+    for name in _READ:
+        value = getattr(options, name, None) or ()
+        yield from (value,) if isinstance(value, str) else (one.partition("=")[2] or one for one in value)
 
 
 def writes_text(options: Namespace) -> bool:

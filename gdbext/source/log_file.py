@@ -173,6 +173,8 @@ class HeldFile(LogFile):
 
 def open_log(path: str) -> LogFile:
     """Opens a file; `-` is standard input. Raises FileError, or Trouble if a package is missing that unpacks it."""
+    if path == STANDARD_INPUT and sys.stdin is None:
+        raise FileError("the input is closed: nothing can be read from it")
     try:
         return LogFile(path, sys.stdin.buffer if path == STANDARD_INPUT else open(path, "rb"))
     except OSError as problem:

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writes a file as a whole. It replaces nothing but a regular file that is empty or that the policy lets it replace.
+"""Writes a file as a whole. It replaces nothing but a regular file that is empty or that the policy lets it replace,
+and never a file that the command reads: what is made of a log or an image has less than it.
 
 Approach: the kind of the old file is checked before it is opened, so that no device is touched and no pipe waited for.
 Symbolic links are resolved: their target is replaced, and the link stays. The bytes go into a file beside the place,
@@ -13,7 +14,7 @@ from __future__ import annotations
 import os
 import stat
 from contextlib import contextmanager
-from typing import BinaryIO, Callable, Iterator, Tuple
+from typing import BinaryIO, Callable, Iterable, Iterator, Tuple
 
 from gdbext.source.core import is_core
 
@@ -36,8 +37,10 @@ NEW_FILES: Policy = (lambda _: False, "there is a file already; --overwrite repl
 ANY_FILE: Policy = (lambda _: True, "")
 
 
-def place_of(path: str, policy: Policy) -> str:
-    """Returns the real path of a file to be written, with links resolved. OSError says why it cannot be written."""
+def place_of(path: str, policy: Policy, read: Iterable[str] = ()) -> str:
+    """Returns the real path of a file to be written, with links resolved. OSError says why it cannot be written.
+    `read` are the files that the command reads.
+    """
     try:
         status = os.stat(path)
     except FileNotFoundError:
@@ -52,6 +55,8 @@ def place_of(path: str, policy: Policy) -> str:
     if not os.path.lexists(place) or not os.path.samestat(status, os.lstat(place)):
         raise FileExistsError("it is an open file that has no name")
     refuse_to_replace(place, policy)
+    if any(os.path.exists(one) and os.path.samefile(one, place) for one in read):
+        raise FileExistsError("it is the file that is read; give another name")
     return place
 
 

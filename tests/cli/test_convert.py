@@ -107,6 +107,17 @@ def test_nothing_is_replaced(log: Path, tmp_path: Path) -> None:
     assert said.err == f"memtrace: {tmp_path / 'pipe'} cannot be written: it is a pipe\n"
 
 
+def test_a_log_is_not_converted_into_itself(tmp_path: Path) -> None:
+    same, link = tmp_path / "TRACE.LOG", tmp_path / "link"
+    same.write_bytes(TORN.read_bytes())
+    link.symlink_to(same)
+    for out in (same, link):
+        said = memtrace("convert", same, out, "--overwrite")
+        why = "it is the file that is read; give another name"
+        assert (said.status, said.err) == (2, f"memtrace: {out} cannot be written: {why}\n")
+    assert same.read_bytes() == TORN.read_bytes()
+
+
 @pytest.mark.parametrize("data", [b"text\n" * 1000, b"", bytes(Log(required=64).data)], ids=["text", "empty", "later"])
 def test_what_is_no_log_leaves_nothing_behind(data: bytes, tmp_path: Path) -> None:
     (tmp_path / "in").write_bytes(data)

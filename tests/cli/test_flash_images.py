@@ -52,6 +52,15 @@ def test_what_is_taken_out(name: str, tmp_path: Path) -> None:
     assert {one.name for one in tmp_path.iterdir()} <= {"out"}
 
 
+def test_an_image_is_not_replaced_by_what_is_taken_out(tmp_path: Path) -> None:
+    image = tmp_path / "image"
+    image.write_bytes(image_of(cases()["flash-raw"]).read_bytes())
+    said = memtrace("extract", image, "--partition", "memtrace", "--output", image, "--overwrite")
+    why = "it is the file that is read; give another name"
+    assert (said.status, said.err) == (2, f"memtrace: {image} cannot be written: {why}\n")
+    assert image.read_bytes() == image_of(cases()["flash-raw"]).read_bytes()
+
+
 @pytest.mark.parametrize("name", [name for name, case in cases().items() if case["partitions"] is not None])
 def test_the_partitions_are_listed(name: str) -> None:
     case = cases()[name]

@@ -62,6 +62,24 @@ def test_a_file_that_is_there_stays_unless_it_may_be_replaced(tmp_path: Path) ->
     assert json.loads(there.read_text())["version"] == 1
 
 
+@pytest.mark.parametrize("words", [["--image=0x20000000=it"], ["--elf", "it"], ["it"]], ids=str)
+def test_what_is_read_is_not_replaced(words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "it").write_bytes(b"mine")
+    said = memtrace("check", *words, "--output", tmp_path / "it", "--overwrite")
+    why = "it is the file that is read; give another name"
+    assert (said.status, said.err) == (2, f"memtrace: {tmp_path / 'it'} cannot be written: {why}\n")
+    assert (tmp_path / "it").read_bytes() == b"mine"
+    assert memtrace("check", *words, "--heap=tlsf@0", "--output", "new", "--overwrite").err != said.err
+
+
+@pytest.mark.parametrize("words", ["report -", "explain", "decode"])
+def test_input_that_is_closed_is_one_line(words: str) -> None:
+    done = in_bash(f"MEMTRACE {words} <&-")
+    why = "the input is closed: nothing can be read from it"
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", f"memtrace: {why}\n")
+
+
 @pytest.mark.parametrize("overwrite", [[], ["--overwrite"]])
 def test_nothing_but_a_file_is_replaced(overwrite: list[str], tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"

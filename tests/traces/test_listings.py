@@ -40,6 +40,17 @@ def skip(case: dict[str, Any]) -> list[str]:
 
 
 @by_id
+def test_a_listing_of_live_blocks_has_no_events(case: dict[str, Any]) -> None:
+    found = shell("log", LOGS / case["log"])
+    if case["id"] == "idf-44-all":
+        assert (len(found["events"]), found["empty"]) == (20, [])
+        return
+    blocks = case["truth"]["live_blocks"]
+    assert found["empty_facts"] == [{"sentence": "listing-has-no-events", "blocks": blocks}]
+    assert shell("log", LOGS / case["log"], "--kind", "free")["empty_facts"] == found["empty_facts"]
+
+
+@by_id
 def test_totals_sites_and_tasks_of_the_fixtures(case: dict[str, Any]) -> None:
     truth = case["truth"]
     found = shell("report", LOGS / case["log"], "--elf", LOGS / case["elf"], *skip(case))

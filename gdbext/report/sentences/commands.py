@@ -52,6 +52,7 @@ SENTENCES = {
     "allocator-asserted": "the allocator has asserted",
     # lists that are empty
     "no-events": "nothing is listed: no event was found",
+    "listing-has-no-events": "the log lists {blocks:block} and no events: memtrace blocks and report show them",
     "nothing-passes": "nothing is listed: none of {entries} passes {filters: }",
     "last-events-alone": "only the last {events:event} of the log that pass the other filters were looked at",
     "events-in-trace": "the {events:event} in the trace",

@@ -56,6 +56,7 @@ RECIPES: dict[str, Callable[[], Any]] = {
     "a TRACE.LOG": of_file(b"+\0\0\0" + bytes([0, 0, 0, 32, 8, 0, 0, 0]), "report"),
     "a torn TRACE.LOG": of_file(b"+\0\0\0" + bytes([0, 0, 0, 32, 8, 0, 0, 0]) + b"-\0", "leaks"),
     **{f"a listing: {name}": of_text(*lines) for name, lines in LISTINGS.items()},
+    "the events of a listing": of_file(dressed(TRACE, "plain"), "log"),
     "a log of heaptrack that is cut off": of_file(HEAPTRACK + b"+ ", "report"),
     "a log of heaptrack of which lines make no sense": of_file(HEAPTRACK + b"+ 7\n" * 9, "report"),
     "a log of heaptrack that was attached": of_file(HEAPTRACK.replace(b"3\nX app", b"4\nX app\nA"), "report"),
