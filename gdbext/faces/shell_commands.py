@@ -34,7 +34,7 @@ _MORE = Argument(
     "more",
     "further logs of the same process, in order: events go on in the next file; of listings, such as checkpoints, what "
     "changes from file to file counts, and each file's name is a mark",
-    {"nargs": "*", "metavar": "MORE"},
+    {"nargs": "*", "metavar": "MORE", "default": []},
 )
 _IMAGE = Argument(
     "--image",
