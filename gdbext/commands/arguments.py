@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import partial
 from typing import List, Tuple
 
@@ -24,6 +25,13 @@ def _scan(text: str) -> List[Tuple[int, int]]:
         return parse_ranges(text)
     except ValueError as problem:
         raise UserError(f"--scan {problem}") from None
+
+
+def folder(text: str) -> str:
+    """Returns the value of --symbols. UserError if it is no folder."""
+    if not os.path.isdir(text):
+        raise UserError(f"--symbols {text}: there is no such folder")
+    return text
 
 
 HEAP = Argument(

@@ -15,6 +15,7 @@ import sys
 from argparse import Namespace
 from typing import Iterator, List, Optional, TextIO
 
+from gdbext.commands.arguments import folder
 from gdbext.commands.command import Argument, Tool
 from gdbext.console.names import Programs
 from gdbext.model.errors import UserError
@@ -35,7 +36,7 @@ ELF = Argument(
 SYMBOLS = Argument(
     "--symbols",
     "a folder with builds: the ELF file in it that has the right SHA-256 is taken; repeatable",
-    {"metavar": "DIR", "action": "append", "default": []},
+    {"metavar": "DIR", "action": "append", "default": [], "type": folder},
 )
 LOG = Argument(
     "log",

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Iterator, List
 
 from gdbext.commands import HELP, command_named
-from gdbext.commands.arguments import BUILD, PARTITION, PATH, PORT
+from gdbext.commands.arguments import BUILD, PARTITION, PATH, PORT, folder
 from gdbext.commands.command import Argument, Command, Tool
 from gdbext.commands.parsing import Declared, help_of, parsed_in_shell
 from gdbext.loading import load
@@ -55,7 +55,7 @@ _RUN = Argument(
 _SYMBOLS = Argument(
     "--symbols",
     "of a log: a folder with programs, libraries and their debug information, by name or build-id; repeatable",
-    {"action": "append", "default": [], "metavar": "DIR"},
+    {"action": "append", "default": [], "metavar": "DIR", "type": folder},
 )
 _MAPS = Argument(
     "--maps",

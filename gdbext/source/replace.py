@@ -41,6 +41,8 @@ def place_of(path: str, policy: Policy, read: Iterable[str] = ()) -> str:
     """Returns the real path of a file to be written, with links resolved. OSError says why it cannot be written.
     `read` are the files that the command reads.
     """
+    if path == "-":
+        raise FileExistsError("it would be a file of this name; ./- is one")
     try:
         status = os.stat(path)
     except FileNotFoundError:

@@ -118,6 +118,17 @@ def test_a_log_is_not_converted_into_itself(tmp_path: Path) -> None:
     assert same.read_bytes() == TORN.read_bytes()
 
 
+def test_a_dash_is_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is the terminal for reports, and standard input for logs."""
+    monkeypatch.chdir(tmp_path)
+    said = memtrace("convert", TORN, "-")
+    assert (said.status, said.err) == (
+        2,
+        "memtrace: - cannot be written: it would be a file of this name; ./- is one\n",
+    )
+    assert memtrace("convert", TORN, "./-").status == 0 and os.listdir(tmp_path) == ["-"]
+
+
 @pytest.mark.parametrize("data", [b"text\n" * 1000, b"", bytes(Log(required=64).data)], ids=["text", "empty", "later"])
 def test_what_is_no_log_leaves_nothing_behind(data: bytes, tmp_path: Path) -> None:
     (tmp_path / "in").write_bytes(data)

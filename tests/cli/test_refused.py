@@ -42,6 +42,8 @@ NO_ADDRESS = "is not an address: give 0x... or a decimal number, or a name with 
         ("check --pool 8,2", "--pool 8,2: START must lie below END, by 64 MiB at most"),
         ("log --ring -1", f"-1 {NO_ADDRESS}"),
         ("check --search=-9,3", f"-9 {NO_ADDRESS}"),
+        ("report --symbols nowhere", "--symbols nowhere: there is no such folder"),
+        ("explain --symbols nowhere", "--symbols nowhere: there is no such folder"),
         (
             "leaks --unreachable --scan 9,3",
             "--scan 9,3: give START,END with START below END, as 0x... or decimal numbers",
