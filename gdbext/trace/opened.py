@@ -20,6 +20,7 @@ from gdbext.trace.importers import (
     ADDRESSES,
     EVENTS,
     LACKS,
+    MAPS,
     Importer,
     Item,
     Module,
@@ -93,7 +94,7 @@ class OpenedLog:
     @property
     def lacks(self) -> Tuple[Said, ...]:
         """What such a log cannot tell, as sentences."""
-        return tuple(LACKS[one] for one in self._lacks)
+        return tuple(LACKS[one] for one in self._lacks if one != MAPS or not self.modules)
 
     @property
     def has_addresses(self) -> bool:

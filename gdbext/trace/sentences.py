@@ -41,6 +41,9 @@ _LACKS = {
     "lacks-tasks": "the log does not tell which task or thread it was",
     "lacks-times": "the log has no times: its own order of events stands for them",
     "lacks-wrong-frees": "the log does not tell wrong frees",
+    "lacks-maps": (
+        "the log does not tell where its process had loaded its files: give --maps FILE, the text of its /proc/PID/maps"
+    ),
     "lacks-events": "the log has sums, not calls: what was short-lived, failed or freed wrongly is not in it",
     "sums-unlikely": "the sums do not fit each other: more is said to have been live than there was at the peak",
     "lacks-own-peaks": "of a site's own peak the log tells what it shows of it: there may have been more in between",

@@ -56,6 +56,14 @@ def test_who_has_an_address(case: dict[str, Any]) -> None:
             assert report["block"] is None
 
 
+def test_without_maps_they_are_asked_for_even_with_the_right_program() -> None:
+    case = CASES[0]
+    program = ("--elf", LOGS / case["elf"])
+    for more, is_asked in (((), True), (("--maps", LOGS / case["maps"]), False)):
+        why = [one["why"] for one in shell("report", log_of(case), *program, *more)["skipped"]]
+        assert any("give --maps FILE" in one for one in why) == is_asked
+
+
 def test_lines_that_make_no_sense_are_counted() -> None:
     torn = next(case for case in CASES if case["truth"]["unread_lines"])
     why = [item["why"] for item in shell("log", log_of(torn))["skipped"]]

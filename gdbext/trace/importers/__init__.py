@@ -46,6 +46,7 @@ RISCV, XTENSA = 243, 94  # machines, as ELF numbers them
 # What a log may lack, with the sentence that says so, and the totals that nobody can know without it.
 ADDRESSES, CALLS, PEAK, COUNTS, STACKS = "addresses", "calls", "peak", "counts", "stacks"
 FREE_STACKS, TASKS, TIMES, WRONG_FREES = "free-stacks", "tasks", "times", "wrong-frees"
+MAPS = "maps"
 EVENTS, OWN_PEAKS = "events", "own-peaks"
 LACKS: Mapping[str, Said] = MappingProxyType(
     {
@@ -58,6 +59,7 @@ LACKS: Mapping[str, Said] = MappingProxyType(
         TASKS: said("lacks-tasks"),
         TIMES: said("lacks-times"),
         WRONG_FREES: said("lacks-wrong-frees"),
+        MAPS: said("lacks-maps"),
         EVENTS: said("lacks-events"),
         OWN_PEAKS: said("lacks-own-peaks"),
     }

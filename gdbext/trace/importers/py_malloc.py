@@ -14,7 +14,7 @@ import re
 from typing import Any, Dict, Iterable, Iterator, Set, Tuple
 
 from gdbext.model.said import said
-from gdbext.trace.importers import TASKS, TIMES, Call, Importer, Item, Remark, Unread, lines_of
+from gdbext.trace.importers import MAPS, TASKS, TIMES, Call, Importer, Item, Remark, Unread, lines_of
 
 _FIRST = re.compile(rb'\s*\{\s*"op"\s*:\s*[123]\s*,\s*"p"\s*:')
 _MOST_FRAMES = 64
@@ -78,5 +78,5 @@ IMPORTER = Importer(
     calls_of,
     SENTENCES,
     sign=said("py-malloc-sign"),
-    lacks=(TASKS, TIMES),
+    lacks=(MAPS, TASKS, TIMES),
 )
