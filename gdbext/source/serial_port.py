@@ -9,6 +9,7 @@ Rejected: termios (no Windows, no baud rates of one's own, no servers).
 from __future__ import annotations
 
 import errno
+import os
 from typing import Any, Iterator
 
 from gdbext.source.files import FileError
@@ -24,6 +25,8 @@ class SerialPort:
             import serial
         except ImportError:
             raise FileError("a serial port needs pyserial: pip install 'memtrace-heap[serial]'") from None
+        if os.path.isfile(name):
+            raise FileError(f"{name} is a file and no serial port: memtrace decode and explain read a console's text")
         self._name = name
         try:
             self._port: Any = serial.serial_for_url(name, do_not_open=True, timeout=_IDLE_SECONDS, exclusive=True)

@@ -147,6 +147,7 @@ def test_a_prompt_is_shown_while_it_waits() -> None:
     ("words", "said"),
     [
         (("no-such-port",), "no-such-port cannot be opened: No such file or directory"),
+        (("FILE",), "FILE is a file and no serial port: memtrace decode and explain read a console's text"),
         (("PORT", "--baud", "fast"), "--baud fast: a baud rate is a number, such as 115200"),
         (("PORT", "--log", "FILE"), "FILE cannot be written: there is a file already; --overwrite replaces it"),
         (("PORT", "--log", "nowhere/board.log"), "nowhere/board.log cannot be written: No such file or directory"),
