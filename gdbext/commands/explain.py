@@ -123,10 +123,10 @@ def namer(choose: Callable[..., Chosen]) -> Callable[[Crash], Stack]:
             pcs = calls = (crash.pc,)
         lookup = choose(crash.elf_sha256, crash.build_id).lookup
         found = lookup(sorted(set(calls))) if lookup is not None and calls else {}
-        named = dict(crash.told)
-        told = {pc: named.get(pc) for pc, call in zip(pcs, calls) if pc == call}
+        named = {frame.pc: frame for frame in crash.told}
+        told = {pc: named[pc] for pc, call in zip(pcs, calls) if pc == call and pc in named}
         stacks = ([replace(one, pc=pc) for one in found.get(call, ())] for pc, call in zip(pcs, calls))
-        return tuple(frame for pc, stack in zip(pcs, stacks) for frame in stack or [Frame(pc, told.get(pc))])
+        return tuple(frame for pc, stack in zip(pcs, stacks) for frame in stack or [told.get(pc, Frame(pc))])
 
     return frames
 

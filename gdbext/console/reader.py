@@ -32,6 +32,7 @@ from gdbext.console.mending import Mender
 from gdbext.console.places import call_of
 from gdbext.console.words import WORDS
 from gdbext.model.console import Crash, Line
+from gdbext.model.events import Frame
 from gdbext.source.console_lines import ConsoleLines, Passed, RawLine
 from gdbext.source.console_text import as_utf_8, clean
 from gdbext.trace.console_records import BEGIN, NAME, STOP, TEXT, is_begun_in, record_in
@@ -45,7 +46,7 @@ _LEAST_REGISTERS = 4  # of a dump: a line that says why may name one or two
 
 # These begin a crash. One that has its dump already has ended before them.
 _BEGINS = re.compile(
-    r"Guru Meditation Error|abort\(\) was called|assert failed: |[Aa]ssertion \".{0,512}\" failed"
+    r"Guru Meditation Error(?!s)|abort\(\) was called|assert failed: |[Aa]ssertion \".{0,512}\" failed"
     r"|\*\*\*ERROR\*\*\* A stack overflow|Stack smashing protect failure|CORRUPT HEAP:|Task watchdog got triggered"
     r"|[Bb]rownout detector was triggered|ESP_ERROR_CHECK failed|Exception \(\d{1,2}\):|Fatal exception"
     r"|(?:Soft|Hard) WDT reset|\*\*\* Unhandled|User exception \("
@@ -55,8 +56,10 @@ _BEGINS = re.compile(
     r"|corrupted (?:size|double|unsorted)|double free or corruption|\*\*\* Error in `|\*\*\* stack smashing"
     r"|\*\*\* buffer overflow|terminate called|AddressSanitizer: |\*\*\* PANIC \*\*\*|Hard ?[Ff]ault|MbedOS Fault"
     r"|Malloc [Ff]ailed|stack overflow in task|[Ss]tack overflow (?:detected )?in |Asserted at |HEAP CORRUPT"
-    r"|No poison (?:before|after) block|to free a bad data block|ASSERT failed|thread:\S{1,32} stack overflow"
-    r"|CRASH DETECTED|panicked at |assertion failed|MT1 X "
+    r"|[Nn]o poison (?:before|after) (?:the )?block|to free a bad data block|ASSERT failed"
+    r"|thread:\S{1,32} stack overflow"
+    r"|CRASH DETECTED|panicked at |assertion failed|MT1 X |hard fault on (?:thread|handler)|- assert failed!"
+    r"|^Abort called|[Ee]xception (?:occurred )?'[A-Z]|(?i:\bassert(?:ion|ed)?\b).{0,200}\bheap_[1-5]\.c"
 )
 # These are of a crash, and begin one if there is none.
 _BELONGS = re.compile(
@@ -64,14 +67,18 @@ _BELONGS = re.compile(
     r"|Mem alloc fail|[Ff]ailed to alloc|last failed alloc|memory exhausted|MemoryError|std::bad_alloc|Kernel panic"
     r"|CUT HERE FOR EXCEPTION DECODER|(?:^|: |\] )[Oo]ut of memory|memory allocation of \d+ bytes failed|lloc failed"
 )
-_ENDS = re.compile(r"Rebooting\.\.\.|CPU halted|Halting system|<<<stack<<<|Entering gdb stub|Aborted \(core dumped\)")
+# ESP8266: a second print of the same exception, of the code behind the one that printed it first.
+_FIRST_PRINT, _SECOND_PRINT = re.compile(r"Fatal exception \d"), re.compile(r"^Exception \(\d{1,2}\):")
+_ENDS = re.compile(
+    r"Rebooting\.\.\.|CPU halted|Halting system|<<<stack<<<|Entering gdb stub|Aborted \(core dumped\)|Fatal fault in \w"
+)
 _STARTS = re.compile(r"ESP-ROM:|^ ?ets [A-Z][a-z]{2} +\d|rst:0x[0-9a-f]{1,2} \(|\*\*\* Booting |NuttShell \(NSH\)")
 _SYSTEM = re.compile(r"\*\*\* Booting |NuttShell \(NSH\)")  # they start behind a boot loader
 _FIRST_LINES = 6  # of a start may say again that it is one
 _RESET = re.compile(r"rst:0x([0-9a-f]{1,2}) \((\w{1,32})\)|rst cause:(\d)")
 _BAD_RESET = re.compile(r"WDT|BROWN|PANIC|GLITCH|LOCKUP|PWR_")
 _WATCHDOG_OF_ESP8266 = "4"
-_SHA = re.compile(r"ELF file SHA256: +([0-9a-f]{8,64})")
+_SHA = re.compile(r"ELF file SHA256: +(?!0{8,64}\b)([0-9a-f]{8,64})")  # zeros: none
 _BUILD_ID = re.compile(r"build-id[ :=]+([0-9a-f]{8,64})")
 _HEAP = re.compile(r"heap_init: At ([0-9A-F]{8}) len ([0-9A-F]{8}) ")
 _CHIP = re.compile(r"ESP-ROM:(esp32\w{1,3})|boot\.(esp32\w{0,3}):")
@@ -79,7 +86,10 @@ _ESP32_ROM, _ESP8266_ROM = re.compile(r"^ ?ets (?:Jun|Jul) +\d"), re.compile(r"^
 _IDF = re.compile(r"(?:cpu_start|app_init): ESP-IDF: +(\S{1,64})")
 _ZEPHYR = re.compile(r"\*\*\* Booting Zephyr OS (?:build |version )?v?(\S{1,64}) \*\*\*")
 _NUTTX = re.compile(r"Current Version: NuttX +(\S{1,32})|NuttShell \(NSH\)(?: NuttX-(\S{1,32}))?")
-_TOLD = re.compile(r"--- (?:0x([0-9a-f]{8,16}): |\(inlined by\) )([^\s(]{1,256})")
+_TOLD = re.compile(
+    r"(?:--- |^ ?|^WARNING Decoded )(?:0x([0-9a-f]{8,16}): |\(inlined by\) )((?:operator )?[A-Za-z_~<][^\s(]{0,255})"
+    r"(?:.{0,256}? at (\S{1,256}?)(?::| line )(\d{1,9})\b)?"
+)
 _CORE = re.compile(r"Core +(\d)|on (?:core|CPU) ?(\d)|CPU ?(\d)")
 _TASK = re.compile(
     r"stack overflow in task (\S{1,32})|Current thread: 0x[0-9a-f]+ \((.{1,32}?)\)|task: (?:CPU\d: )?(\S{1,32})"
@@ -218,7 +228,7 @@ class Reader:
     def __init__(self) -> None:
         self.start = _Start()
         self.lines = 0  # that were read
-        self.told: Dict[int, str] = {}
+        self.told: Dict[int, Frame] = {}
         self._told_at: Optional[int] = None
         self._before: Deque[Line] = deque(maxlen=_MOST_BEFORE)
         self._tail: Tuple[int, bytes] = (0, b"")  # of the last quiet stretch: number of the line behind it, its end
@@ -249,7 +259,7 @@ class Reader:
         if self._open is not None and self._has_ended(text):
             yield from self.finish()
         begins = None if _OF_GDB.search(text) or (is_begun_in(text) and "MT1 X " not in text) else _BEGINS.search(text)
-        if begins and self._open is not None and (self._open.has_dump or self._open.has_ended):
+        if begins and self._open is not None and self._is_over(self._open, text):
             yield from self.finish()
         if self._open is None and (begins or _BELONGS.search(text) or self._is_dump(text)):
             self._open = _Open(line, list(self._before), self.start)
@@ -292,6 +302,13 @@ class Reader:
             for line in found.lines[-_MOST_BEFORE:]:
                 self._before.append(line)
 
+    def _is_over(self, crash: _Open, text: str) -> bool:
+        """Tells whether a crash has ended before a line that begins one."""
+        is_again = _SECOND_PRINT.search(text) and len(crash.lines) < _FIRST_LINES and crash.lines
+        if is_again and _FIRST_PRINT.search(crash.lines[0].text):
+            return False
+        return crash.has_dump or crash.has_ended
+
     def _take(self, crash: _Open, line: Line, is_sign: bool) -> None:
         if crash.dump(line.text):
             crash.quiet = 0
@@ -333,7 +350,8 @@ class Reader:
             self._told_at = None
         elif told[1] is not None and len(self.told) < _MOST_TOLD:
             self._told_at = int(told[1], 16)
-            self.told.setdefault(self._told_at, told[2])
+            line = None if told[4] is None else int(told[4])
+            self.told.setdefault(self._told_at, Frame(self._told_at, told[2], told[3], line))
 
     def _take_tail(self) -> None:
         """Reads the last lines of a quiet stretch: they stand before what comes now."""
@@ -349,7 +367,8 @@ class Reader:
         architecture = architecture or (XTENSA if found.has_pairs else None)
         pc = pc_of(registers)
         is_place = found.by != OWN and (pc is None or found.calls[:1] == [pc])  # of the first one: no return address
-        # Its dumps end with a sum, or with a new start.
+        # Its dumps end with a sum, or with a new start; users cut behind the backtrace, which is all there is to lose.
+        is_whole = architecture == XTENSA and ((found.by == "line" and len(found.calls) > 1) or "depc" in registers)
         is_espressif = architecture in (RISCV, XTENSA) and not (start.framework or "").startswith(("Zephyr", "NuttX"))
         task, core = _TASK.search(text), _CORE.search(text)
         return Crash(
@@ -358,7 +377,7 @@ class Reader:
             before=found.before,
             start=start.number,
             heaps=tuple(start.heaps),
-            told=tuple(self.told.items()),
+            told=tuple(self.told.values()),
             chip=start.chip,
             framework=start.framework,
             architecture=architecture,
@@ -373,7 +392,7 @@ class Reader:
             stack=tuple([(address, bytes(data)) for address, data in found.stack]),
             elf_sha256=found.sha or start.sha,
             build_id=start.build_id,
-            is_cut=bool(registers) and is_espressif and not found.sha and not found.has_ended,
+            is_cut=bool(registers) and is_espressif and not found.sha and not found.has_ended and not is_whole,
         )
 
 

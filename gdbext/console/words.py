@@ -53,7 +53,12 @@ WORDS = (
     b"ESP_ERROR_CHECK",
     b"uild-id",
     b"Sanitizer",
-    b"No poison",
+    b"o poison ",
+    b"hard fault on",
+    b"ard Fault",
+    b"Abort called",
+    b"xception occurred '",
+    b"xception '",
     b"bad_alloc",
     b"bad data block",
 )  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import Mapping, Optional, Tuple
 
+from gdbext.model.events import Stack
 from gdbext.model.record import Record
 
 
@@ -26,7 +27,7 @@ class Crash(Record):
     before: Tuple[Line, ...] = ()  # the last 64 lines before it, of the same start: the reason often stands there
     start: int = 0  # how many starts of a device the text has shown before it
     heaps: Tuple[Tuple[int, int], ...] = ()  # that this start has named (heap_init: At ... len ...): address, bytes
-    told: Tuple[Tuple[int, str], ...] = ()  # what a monitor's lines (--- 0x...: NAME at ...) call addresses, innermost
+    told: Stack = ()  # what a monitor's lines (--- 0x...: NAME at FILE:LINE) call addresses, the innermost of each
     chip: Optional[str] = None  # "esp32", "esp32c3" ...
     framework: Optional[str] = None  # "ESP-IDF 5.2.3", "Zephyr", "NuttX", "Arduino-ESP32" ...
     architecture: Optional[str] = None  # "riscv", "xtensa", "arm"

@@ -35,7 +35,7 @@ _SAMPLE = 64
 
 def clean(line: bytes) -> str:
     """Returns a line as the device wrote it. Its own indentation stays."""
-    text = line.decode("utf-8", "replace").rstrip("\r\n")
+    text = line.decode("utf-8", "replace").rstrip("\r\n\u240d\u240a")  # the last two: CR and LF, made visible
     if "[" in text or "\x1b" in text:
         text = _COLOUR.sub("", text)
     if not text.isprintable():

@@ -459,4 +459,68 @@ MORE = (
     Text("a build-id", ("fault-elsewhere",),
          "build-id: 5f5f5f5f5f5f5f5f5f5f\n" + guru("Load access fault") + riscv(0x42005C22, 5, 8)),
 )  # fmt: skip
-TEXTS = (*MARKS, *ALLOCATORS, *OTHERS, *MORE)
+STRANGERS = (  # as users pasted them elsewhere, written anew
+    Text("a panic of ESP-IDF 3", ("fault-elsewhere",),
+         BOOT_32 + "Guru Meditation Error of type StoreProhibited occurred on core  1. Exception was unhandled.\n"
+         + xtensa(0x400D1B2C, 29, 0x3F400010)),
+    Text("names of an old monitor", ("fault-in-allocator",),
+         BOOT_32 + "Guru Meditation Error of type LoadProhibited occurred on core  0. Exception was unhandled.\n"
+         + xtensa(0x40087D7C, 28, 0xFFFFFFFF)
+         + "0x40087d79: get_next_block at C:/esp/esp-idf/components/heap/multi_heap.c:547 (discriminator 1)\n\n"
+         "0x400d1b2c: app_main at /project/main/app.c line 12\n"),
+    Text("names of a monitor, a helper of TLSF", ("fault-in-allocator",),
+         BOOT_32 + guru("LoadProhibited") + xtensa(0x400D1B2C, 28, 0x64656C78)
+         + "--- 0x400d1b29: remove_free_block at /esp-idf/components/heap/tlsf/tlsf_control_functions.h:402\n" + END),
+    Text("a cut head", ("fault-elsewhere",),
+         xtensa(0x400D1B2C, 28, 0)),
+    Text("one exception, printed twice", ("out-of-memory",),
+         ":urd 12, 36, 13\n:oom(260)@?\nFatal exception 29(StoreProhibitedCause):\nepc1=0x40226340, epc2=0x00000000, "
+         "epc3=0x00000000, excvaddr=0x00000004, depc=0x00000000\n\nException (29):\nepc1=0x40226340 "
+         "epc2=0x00000000 epc3=0x00000000 excvaddr=0x00000004 depc=0x00000000\n"),
+    Text("abort, and memory is gone", ("out-of-memory",),
+         ":oom(608)@?\n:urn 80\n\nAbort called\n\n>>>stack>>>\n\nctx: cont\nsp: 3fff1f30 end: 3fff23b0 offset: "
+         "01b0\n3fff20e0:  402b2460 3fff01d1 3fff2250 40244336\n<<<stack<<<\n"),
+    Text("a refused TLS session, then abort", ("out-of-memory",),
+         f"{BOOT}E (900) tls:   ! mbedtls_ssl_setup returned -0x7f00\nE (901) app: cannot connect\n{abort()}"),
+    Text("FreeRTOS's own assertion", ("fault-elsewhere",),
+         BOOT_32 + "/sdk/components/freertos/tasks.c:1443 (vTaskDelay)- assert failed!\n"
+         "abort() was called at PC 0x4008c87c on core 1\n"),
+    Text("heap_4 asserts", ("fault-in-allocator",), "ASSERT! file Source/portable/MemMang/heap_4.c line 331\n"),
+    Text("umm of old, behind", ("overflow",),
+         "there is no poison after the block. Expected poison address: 0x3fff0a24, actual data: 41 41 41 00\n\n"
+         "Panic umm_malloc.c:880 check_poison\n"),
+    Text("Zephyr, a handler that asserts", ("fault-elsewhere",),
+         "ASSERTION FAIL [!ret] @ WEST_TOPDIR/app/select.c:196\nE: >>> ZEPHYR FATAL ERROR 4: Kernel panic on CPU 0\n"
+         "E: Current thread: 0x20000438 (main)\nE: Halting system\nASSERTION FAIL [reason != K_ERR_KERNEL_PANIC] @ "
+         "ZEPHYR_BASE/kernel/fatal.c:148\n"),
+    Text("Zephyr of old, three threads", ("stack-overflow",),
+         "".join(f"***** BUS FAULT *****\n  Executing thread ID (thread): 0x{at:x}\n  Faulting instruction address:  "
+                 f"0x0\n  Stacking error\nFatal fault in thread 0x{at:x}! Aborting.\n"
+                 for at in (0x20003038, 0x200030C4, 0x20003150)), crashes=3),
+    Text("RT-Thread, a hard fault", ("fault-elsewhere",),
+         " lr: 0x80011947\n pc: 0x80000ad8\nhard fault on thread: tshell\n\nusage fault:\n"
+         "SCB_CFSR_UFSR:0x100 UNALIGNED\n"),
+    Text("a handler that prints", ("fault-elsewhere",), "In Hard Fault Handler\nSCB->HFSR = 0x40000000\n"),
+    Text("AddressSanitizer, no heap", ("fault-elsewhere",),
+         "==21==ERROR: AddressSanitizer: stack-use-after-return on address 0xf515f260 at pc 0x042434f0 bp 0x9ac24e78\n"
+         "WRITE of size 4 at 0xf515f260 thread T0\n"),
+    Text("AddressSanitizer, a signal", ("fault-elsewhere",),
+         "==22==ERROR: AddressSanitizer: SEGV on unknown address 0x000000000000 (pc 0x55d0c7d8a1e9 T0)\n"),
+    Text("Rust panics", ("fault-elsewhere",),
+         "====================== PANIC ======================\npanicked at src/main.rs:44:17:\n"
+         "called `Option::unwrap()` on a `None` value\n"),
+    Text("esp-hal", ("fault-elsewhere",), "Exception occurred 'IllegalInstruction'\nContext\nPC=0x400e088b       "
+         "PS=0x00060335\nA0=0x800dfc43       A1=0x3ffdb320       A2=0x400e9e78       A3=0x3ffc33d4\n"),
+    Text("a filled mark", ("overflow", "write-after-free"),
+         f"{BOOT}CORRUPT HEAP: Bad tail at 0x3fc9a4d1. Expected 0xbaad5678 got 0xcececece\n{abort()}", got_is="fill"),
+    Text("users who talk of it", ("none",),
+         'I (1000) chat: <bob> I always get "CORRUPT HEAP" when I call free() twice\n'
+         "I (1100) chat: <ann> no, I had a stack overflow last week, and Guru Meditation Errors before that\n"
+         'I (1200) chat: <bob> "double free or corruption" on my PC\n', crashes=0),
+    Text("a watchdog, and an idle core", ("watchdog",),
+         "Task watchdog got triggered. The following tasks did not feed the watchdog in time:\n - IDLE (CPU 0)\n"
+         "Tasks currently running:\nCPU 0: wifi\nCPU 1: IDLE\n"),
+    Text("no sum", ("fault-elsewhere",), BOOT_32 + guru("LoadProhibited") + xtensa(0x400D1B2C, 28, 0)
+         + "\nELF file SHA256: 0000000000000000\n\nRebooting...\n"),
+)  # fmt: skip
+TEXTS = (*MARKS, *ALLOCATORS, *OTHERS, *MORE, *STRANGERS)

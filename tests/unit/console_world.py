@@ -14,9 +14,9 @@ def names_of(one: Text) -> Callable[[Crash], Stack]:
     """Returns what names the frames of a text's crashes: as a program's symbols would."""
 
     def named(crash: Crash) -> Stack:
-        told = dict(crash.told)
+        told = {frame.pc: frame for frame in crash.told}
         pcs = crash.backtrace or tuple(0x4038_0000 + 4 * at for at in range(len(one.frames)))
-        plain = [Frame(pc, told.get(pc)) for pc in pcs]
+        plain = [told.get(pc, Frame(pc)) for pc in pcs]
         return (*[Frame(pc, *frame) for pc, frame in zip(pcs, one.frames, strict=False)], *plain[len(one.frames) :])
 
     return named

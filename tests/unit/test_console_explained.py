@@ -19,6 +19,7 @@ from tests.support.console import log_bytes, manifest, symbols
 from tests.support.console_texts import HEAP, TEXTS, Text
 from tests.unit.console_world import names_of
 
+BY_NAME = {one.name: one for one in TEXTS}
 OF_HEAPS = re.compile(r"(?i)\bheap|corrupt(?!ED)|double.free")
 
 
@@ -210,3 +211,27 @@ def test_a_line_without_end_is_looked_at_in_part(piece: str) -> None:
     crash = Crash(1, (Line(1, line), Line(2, "abort() was called at PC 0x42006f11 on core 0")))
     cut = Crash(1, (Line(1, line[:1024]), crash.lines[1]))
     assert facts_of(crash) == facts_of(cut)
+
+
+def test_a_core_that_idles_is_not_blamed() -> None:
+    (one,) = of_text(BY_NAME["a watchdog, and an idle core"])
+    assert [dict(line.values)["task"] for line in one.text if line.key == "watchdog-running"] == ["wifi"]
+    assert any(line.key == "watchdog-missed" for line in one.text)
+
+
+def test_a_sum_of_zeros_is_none() -> None:
+    (crash,) = crashes_in([BY_NAME["no sum"].text.encode()])
+    assert crash.elf_sha256 is None
+
+
+def test_a_mark_that_the_allocator_filled_shows_nothing_for_certain() -> None:
+    (one,) = of_text(BY_NAME["a filled mark"])
+    assert one.certainty == "possible"
+
+
+def test_a_report_that_names_the_access_is_not_doubted() -> None:
+    reports = [one for one in TEXTS if "AddressSanitizer: heap" in one.text]
+    for (found,) in map(of_text, reports):
+        assert [line.key for line in found.text] == ["says-asan", "at-address"]
+        assert found.next == ()
+    assert len(reports) == 2

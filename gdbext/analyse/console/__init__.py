@@ -53,6 +53,7 @@ _CONSEQUENCES = (IN_ALLOCATOR, ELSEWHERE, UNKNOWN, WATCHDOG)
 _CLOSE = 400  # lines between a crash and what follows from it
 MOST_CRASHES = 4096  # that something is said of
 _SHOWN_FRAMES = 3
+_OF_HANDLER = "kernel/fatal.c:"  # Zephyr's, which asserts as well when it is not left
 
 
 def explained(crashes: Iterable[Crash], names: Names) -> Tuple[Explained, ...]:
@@ -140,7 +141,7 @@ def _follows(earlier: Crash, first: Explained, later: Crash, second: Explained) 
     end = earlier.lines[-1].number if earlier.lines else earlier.line
     if earlier.start != later.start or later.line - end > _CLOSE:
         return False
-    if "NuttX" in (later.framework or ""):
+    if "NuttX" in (later.framework or "") or any(_OF_HANDLER in line.text for line in later.lines[:1]):
         return True
     causes = (*OF_A_HEAP, STACK_OVERFLOW, WATCHDOG)
     return first.situation in causes and second.situation in _CONSEQUENCES

@@ -7,7 +7,8 @@ log shows to be set already is not said again.
 
 from __future__ import annotations
 
-from typing import Mapping, Optional, Tuple
+import re
+from typing import Mapping, Optional, Pattern, Tuple
 
 from gdbext.analyse.console.case import Case, Verdict
 from gdbext.analyse.console.messages import OF_A_HEAP, OUT_OF_MEMORY, STACK_OVERFLOW, WATCHDOG
@@ -34,6 +35,11 @@ _SIGNS: Tuple[Tuple[str, str], ...] = (
     ("esp-idf", _IDF),
 )
 _BY_MESSAGE = (("says-glibc", _LINUX), ("says-asan", _LINUX), ("says-r128", _R128))
+# What only these print.
+_PRINTED = (
+    (re.compile(r"panic'ed \(|Guru Meditation|CORRUPT HEAP|assert failed: |abort\(\) was called|/esp-idf/"), _IDF),
+    (re.compile(r"^(?:\*\*\* Error in |\w+\(\): |double free or corruption|corrupted size vs)|core dumped\)"), _LINUX),
+)
 _ARDUINO_TASK = "loopTask"
 _OF_HEAPS: Mapping[str, Tuple[Said, ...]] = {
     _IDF: (said("next-idf-poison"), said("next-idf-trace")),
@@ -62,9 +68,11 @@ def framework_of(case: Case) -> Optional[str]:
         return found if found == _ESP8266 else _ARDUINO
     if found is None and (case.crash.chip or "").startswith("esp"):
         return _ESP8266 if case.crash.chip == "esp8266" else _IDF
-    if found is None and (case.facts.marks or case.facts.panic):
-        return _IDF
-    return found
+    return found or next((framework for sign, framework in _PRINTED if _prints(case, sign)), None)
+
+
+def _prints(case: Case, sign: Pattern[str]) -> bool:
+    return any(sign.search(line.text) for line in case.crash.lines)
 
 
 def _names_arduino(case: Case) -> bool:
@@ -76,6 +84,8 @@ def advice(case: Case, verdict: Verdict) -> Tuple[Said, ...]:
     """Returns what to do next."""
     framework = framework_of(case)
     lines: Tuple[Said, ...] = ()
+    if case.facts.message is not None and case.facts.message.words.key == "says-asan":
+        return ()  # its report has all that there is to know
     if verdict.situation in OF_A_HEAP:
         lines = (*_OF_HEAPS.get(framework or "", (said("next-any-check"),)), said("next-recorder"))
     elif verdict.situation == STACK_OVERFLOW:

@@ -42,6 +42,9 @@ _ASSERTIONS = (
     re.compile(
         r"\((?P<what>.{0,400})\) assertion failed at function:(?P<function>\w+), line number:(?P<line>\d+)(?P<file>)"
     ),
+    re.compile(r"(?P<file>[\w./\\-]{1,200}\.\w{1,4}):(?P<line>\d+) \((?P<function>\w+)\) ?- assert failed(?P<what>)"),
+    re.compile(r"panicked at '(?P<what>.{0,400})', (?P<file>\S{1,200}):(?P<line>\d+):\d+(?P<function>)"),
+    re.compile(r"panicked at (?P<file>[^\s']{1,200}):(?P<line>\d+):\d+(?P<what>)(?P<function>)"),
     re.compile(r"Panic (?P<file>\S+?):(?P<line>\d+) (?P<function>\w+)(?:: Assertion '(?P<what>.{0,400}?)' failed)?"),
     re.compile(
         r"(?i)assert(?:ion)?(?: failed|ed| fail)?\b(?P<what>[^:]{0,100}?):? *(?:in |at |file:? {0,4}){1,3}"
@@ -49,12 +52,17 @@ _ASSERTIONS = (
     ),
 )
 _SILENT = re.compile(rf"assert failed: ({_HEX})\s*$")
-_PANIC = re.compile(r"panic'ed \(([^)]*)\)?")
+_PANIC = re.compile(
+    r"panic'ed \(([^)]*)\)?|Guru Meditation Error of type (.{1,64}?) occurred|[Ee]xception (?:occurred )?'([^']{1,64})'"
+)
 _ABORT = re.compile(rf"abort\(\) was called at PC ({_HEX})")
 _ERROR_CHECK = re.compile(r"ESP_ERROR_CHECK failed: esp_err_t (0x[0-9a-fA-F]+|-?\d+)(?: \((\w+)\))?")
 _EXCEPTION = re.compile(r"(?:^|\s)(?:Fatal )?[Ee]xception \(?(\d{1,2})\)?")
 _FATAL = re.compile(r"ZEPHYR FATAL ERROR (\d+): ?(.*?)(?: on CPU \d+)?$")
-_ARM_FAULT = re.compile(r"\*{5} (.{3,40}?) \*{5}|\b(Hard ?Fault|MemManage|BusFault|UsageFault)\b")
+_ARM_FAULT = re.compile(
+    r"\*{5} (.{3,40}?) \*{5}|AddressSanitizer: ([A-Z]{2,8}) on "
+    r"|\b(Hard ?[Ff]ault|hard fault(?= on )|MemManage|BusFault|UsageFault)\b"
+)
 _NUTTX = re.compile(r"EXCEPTION: ([\w /]+)\. ")
 _SIGNAL = re.compile(r"(Segmentation fault|Bus error|Illegal instruction|Floating point exception|SIGSEGV|SIGBUS)")
 _NUMBER_AT = re.compile(
@@ -69,10 +77,13 @@ _WATCHDOG = re.compile(
 )
 _WATCHED = re.compile(r"^(?:\W*\w* ?\(\d+\) task_wdt: )? *- ([^\n]{1,24}?)(?: \(CPU [\d/]+\))?\s*$")
 _RUNNING = re.compile(r"CPU (\d): ([^\n]{1,16}?)\s*$")
-_MISSED, _RUN = re.compile(r"did not reset the watchdog"), re.compile(r"Tasks currently running")
+_MISSED, _RUN = re.compile(r"did not (?:reset|feed) the watchdog"), re.compile(r"Tasks currently running")
 _RESET = re.compile(r"\brst:(0x[0-9a-fA-F]+) \((\w+)\)")
 _BROWN_OUT = re.compile(r"(?i)brown-?out detector was triggered|BROWN_?OUT")
-_TASK = re.compile(r"(?:Current thread: 0x[0-9a-f]+|task(?:\([^)]*\))?:) \(?([\w.-]{1,24})")
+_TASK = re.compile(
+    r"(?:Current thread: 0x[0-9a-f]+|task(?:\([^)]*\))?:) \(?([\w.-]{1,24})"
+    r"|Detected in task \"([^\"]{1,16})\""
+)
 _FILLED = re.compile(r"(?:Running|RUNNING).{0,120}?\s(\d+)\s+(\d+)\s+(\d+\.\d)%(!?)\s+(\S+)")
 _MESSAGES_BEFORE = 4  # and that may be the message itself
 _MOST = 16
@@ -150,13 +161,13 @@ def facts_of(crash: Crash) -> Facts:
         None if silent is None else int(silent[1], 16),
         message,
         _number(found, "at"),
-        _named(found, "task") or (task[1] if task else None),
+        _named(found, "task") or (task[1] or task[2] if task else None),
         _number(found, "size") or (int(call[2]) if call else None) or _size(refused),
         _number(found, "caps") or _number(refused, "caps"),
         int(call[1], 16) if call else None,
         refused is not None or call is not None,
         _total(everything),
-        None if panic is None else panic[1].strip(),
+        None if panic is None else next(filter(None, panic.groups()), "").strip(),
         None if abort is None else int(abort[1], 16),
         None if error is None else error[2] or error[1],
         None if exception is None else int(exception[1]),

@@ -91,8 +91,10 @@ MESSAGES = (
     _row(r"kasan_report:.*kasan detected a (?:read|write) access error, address at (?P<at>0x[0-9a-fA-F]+)",
          OVERFLOW, POSSIBLE, said("says-kasan")),
     # umm_malloc of ESP8266
-    _row(r"No poison after block at:? (?P<at>0x[0-9a-f]+)", OVERFLOW, SHOWN, said("says-guard-behind")),
-    _row(r"No poison before block at:? (?P<at>0x[0-9a-f]+)", UNDERFLOW, LIKELY, said("says-guard-before")),
+    _row(r"[Nn]o poison after (?:the )?block(?: at:?|\. Expected .{0,16}:) (?P<at>0x[0-9a-f]+)", OVERFLOW, SHOWN,
+         said("says-guard-behind")),
+    _row(r"[Nn]o poison before (?:the )?block(?: at:?|\. Expected .{0,16}:) (?P<at>0x[0-9a-f]+)", UNDERFLOW, LIKELY,
+         said("says-guard-before")),
     # memleak of Allwinner's R128
     _row(r"double free checked", DOUBLE_FREE, LIKELY, said("says-r128-double")),
     # glibc
@@ -118,11 +120,13 @@ MESSAGES = (
     _row(r"AddressSanitizer: attempting double-free on (?P<at>0x[0-9a-f]+)", DOUBLE_FREE, SHOWN, said("says-asan")),
     _row(r"AddressSanitizer: attempting free on address which was not malloc\(\)-ed: (?P<at>0x[0-9a-f]+)",
          FOREIGN_FREE, SHOWN, said("says-asan")),
+    _row(r"AddressSanitizer: (?:stack-use-\w+-\w+|global-buffer-overflow|dynamic-stack-buffer-overflow"
+         r"|use-after-poison|container-overflow)", ELSEWHERE, SHOWN, said("says-asan")),
     _row(r"AddressSanitizer: (?:stack-overflow|stack-buffer-\w+)", STACK_OVERFLOW, SHOWN, said("says-stack-smashed")),
     _row(r"AddressSanitizer: (?:allocator is |out-of-memory|allocation-size-too-big)", OUT_OF_MEMORY, SHOWN,
          said("says-no-memory")),
     # Stacks
-    _row(r"(?i)\*\*\*ERROR\*\*\* A stack overflow in task (?P<task>.{1,16}?) has been detected", STACK_OVERFLOW, SHOWN,
+    _row(r"(?i)\bA stack overflow in task (?P<task>.{1,16}?) has been detected", STACK_OVERFLOW, SHOWN,
          said("says-stack-some")),
     _row(r"Stack canary watchpoint triggered \((?P<task>[^)]{1,16})\)", STACK_OVERFLOW, SHOWN, said("says-stack-some")),
     _row(r"Detected in task \"(?P<task>[^\"]{1,16})\"", STACK_OVERFLOW, SHOWN, said("says-stack-some")),
@@ -133,8 +137,10 @@ MESSAGES = (
     _row(r"(?i)stack smashing|__stack_chk_fail|stack canary (?:corrupt|overwritten|violat)", STACK_OVERFLOW, SHOWN,
          said("says-stack-smashed")),
     _row(r"ZEPHYR FATAL ERROR 2\b|Stack pointer is not within the stack|CMSIS-RTOS error: Stack overflow"
-         r"|vApplicationStackOverflowHook|(?i:\bstack overflow(?: detected)?\b)|Stacking error \(context area",
+         r"|vApplicationStackOverflowHook|(?i:(?:^|[\]:*>-])\s*stack overflow(?: detected)?\b)"
+         r"|Stacking error \(context area",
          STACK_OVERFLOW, SHOWN, said("says-stack-some")),
+    _row(r"^\W*Stacking error\s*$", STACK_OVERFLOW, LIKELY, said("says-stack-some")),
     # Memory that ran out
     _row(r"Mem alloc fail\. size (?P<size>0x[0-9a-f]+) caps (?P<caps>0x[0-9a-f]+)", OUT_OF_MEMORY, SHOWN,
          said("says-alloc-failed")),
@@ -150,6 +156,7 @@ REFUSED = re.compile(
     r"(?i)(?:fail(?:ed|ure)?|unable|cannot|can't|could not|couldn't) (?:to )?(?:m?alloc|allocat)\w*\b(?:[^0-9\n]{0,20}?"
     r"(?P<size>\d+) ?(?:b\b|bytes))?|\bno (?:more )?memory\b|\bout of (?:heap )?memory\b|\bENOMEM\b|ESP_ERR_NO_MEM"
     r"|\b[mc]alloc (?:failed|returned NULL)|alloc(?:ation)? failed|mm_malloc: Allocation failed, size (?P<more>\d+)"
+    r"|:oom\((?P<of_core>\d+)\)@|ssl\w*.{0,60}? returned -?0x(?:7F00|2880|3F80|5180|4D80|0{0,2}10)\b"
     r"|memory allocation of (?P<asked>\d+) bytes failed"
 )
 FAILED_ALLOCATION = re.compile(

@@ -40,6 +40,7 @@ _ESP8266 = {
     0: "IllegalInstruction", 2: "InstrFetchError", 3: "LoadStoreError", 4: "Level1Interrupt", 6: "IntegerDivideByZero",
     9: "LoadStoreAlignment", 20: "InstrFetchProhibited", 28: "LoadProhibited", 29: "StoreProhibited",
 }  # fmt: skip
+_OF_FAULTS = (2, 3, 9, 20, 28, 29)  # causes that Xtensa's panic handlers give no other meaning
 _LITTLE_LEFT = 32  # of so many bytes in a heap one may be free when memory is nearly used up
 
 
@@ -47,7 +48,7 @@ def of_fault(case: Case) -> Optional[Verdict]:
     """Judges a fault."""
     facts = case.facts
     reason = facts.panic or (None if facts.exception is None else _ESP8266.get(facts.exception, str(facts.exception)))
-    reason = reason or facts.fault or (facts.fatal[1] if facts.fatal and facts.fatal[0] < 2 else None)
+    reason = reason or facts.fault or (facts.fatal[1] if facts.fatal and facts.fatal[0] < 2 else None) or _cause(case)
     if reason is None:
         return None
     address, access = facts.fault_address, _access(reason)
@@ -58,6 +59,14 @@ def of_fault(case: Case) -> Optional[Verdict]:
         or _through_freed(address, access, wild)
         or _elsewhere(case, reason, address, access, wild)
     )
+
+
+def _cause(case: Case) -> Optional[str]:
+    """The reason as Xtensa's register has it, where the line that says it is cut off."""
+    facts, cause = case.facts, case.crash.named_registers.get("exccause")
+    if cause not in _OF_FAULTS or facts.abort is not None or facts.assertion is not None or facts.silent is not None:
+        return None
+    return _ESP8266[cause]
 
 
 def _access(reason: str) -> Optional[str]:

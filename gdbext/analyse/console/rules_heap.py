@@ -121,6 +121,8 @@ def _is_link(value: Value, mark: Mark, case: Case) -> bool:
 def _tail(mark: Mark, value: Optional[Value], _: Case) -> _Judged:
     if value is not None and value.got_is == ONE_BIT:
         return OVERFLOW, POSSIBLE, said("judged-one-bit")
+    if value is not None and value.got_is == FILL and bytes_of(mark.got or 0)[0] in (NEW_FILL, FREED_FILL):
+        return OVERFLOW, POSSIBLE, said("judged-tail")
     if value is None or value.by is None:
         return OVERFLOW, SHOWN, said("judged-tail")
     return OVERFLOW, SHOWN, said("judged-tail-by", count=value.by)
@@ -170,6 +172,8 @@ def of_message(case: Case) -> Optional[Verdict]:
 def _more(situation: str, case: Case) -> List[Said]:
     """What else an allocator's complaint may mean, worded as possibilities."""
     row = case.facts.message
+    if row is not None and row.words.key == "says-asan" and situation not in (FOREIGN_FREE, INTERIOR_FREE):
+        return []
     if row is not None and row.words.key == "says-r128-double":
         return [said("also-before-start")]
     if situation == DOUBLE_FREE:

@@ -28,6 +28,7 @@ from gdbext.model.said import Said, said
 
 _RECURSES = 3  # so often in a row, and an address is called by itself
 _NAMES_INTERRUPT = ("InIsr", "is_in_isr", "nterruptNesting", "InterruptContext", "IN_ISR", "interrupt_context")
+_IDLE = re.compile(r"IDLE\d?\b")
 _SOFT = re.compile(r"(?i)soft wdt")
 _KERNEL_STOPS = (3, 4)  # of Zephyr: what called them has said why
 _WATCHDOG_RESETS = ("WDT", "WATCHDOG")
@@ -87,7 +88,8 @@ def of_watchdog(case: Case) -> Optional[Verdict]:
     facts, panic = case.facts, case.facts.panic or ""
     if not facts.has_watchdog and "wdt" not in panic.lower():
         return None
-    text = [said("watchdog-running", task=task, cpu=cpu) for cpu, task in facts.running]
+    busy = [one for one in facts.running if not _IDLE.match(one[1])]  # one that idles lets all others run
+    text = [said("watchdog-running", task=task, cpu=cpu) for cpu, task in busy]
     if facts.watched:
         text.append(said("watchdog-missed", tasks=facts.watched))
     if "wdt" in panic.lower():
@@ -173,4 +175,6 @@ def of_nothing(case: Case) -> Optional[Verdict]:
     crash = case.crash
     if not crash.registers and not crash.backtrace and not crash.stack and not case.is_cut:
         return None
+    if case.facts.is_refused or is_used_up(case):
+        return Verdict(OUT_OF_MEMORY, LIKELY, (said("stopped-after-refusal"), *of_refusal(case)))
     return Verdict(UNKNOWN, SHOWN, (said("nothing-known"),))

@@ -242,7 +242,7 @@ SENTENCES = {
     "cut-dump": "the log ends in the middle of the dump, or bytes of it are lost: what is missing is not made up",
     "followed": "what line {line:,} says is a consequence of this",
     "same-as": "the same as in line {line:,}",
-    "same-times": "the same crash {count:,} times (a boot loop)",
+    "same-times": "the same crash {count:,} times (a boot loop, if the device started in between)",
     "free-falls": (
         "the free memory that the program prints falls: from {first:,} to {last:,} bytes in {count:,} lines, {each:,} "
         "bytes a line: memory is not given back (a leak, or something that still fills up)"
