@@ -44,7 +44,7 @@ def inside(file: LogFile, wanted: Wanted) -> LogFile:
     if wanted == ANYTHING and (is_known(file.head) or not _may_be_flash(file)):
         return file
     areas = areas_of(file.whole().data)
-    if wanted == ANYTHING and areas[0].offset == 0 and areas[0].files is None:  # a file of another kind
+    if wanted == ANYTHING and areas[0].offset == 0 and not _has_files(areas[0]):  # a file of another kind
         return file
     taken = wanted_in(areas, wanted) if wanted.path is not None else _found_in(areas, wanted.partition)
     contents = taken.contents
@@ -52,6 +52,10 @@ def inside(file: LogFile, wanted: Wanted) -> LogFile:
         raise Trouble(contents.missing)
     remarks = () if contents.missing is None else (contents.missing,)
     return HeldFile(f"{file.path}: {taken.name}", contents.data, remarks)
+
+
+def _has_files(area: Area) -> bool:
+    return area.files is not None and len(area.files.entries()) > 0
 
 
 def _may_be_flash(file: LogFile) -> bool:

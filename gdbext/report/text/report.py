@@ -139,7 +139,7 @@ def _windows(report: UsageReport) -> str:
     number, kind = len(report.windows.ends) - 1, report.windows.kind
     if kind == "none":
         return "nothing: the log is too short, and has not three marks"
-    return f"{counted(number, 'window')} {_BETWEEN[kind]}"
+    return f"{counted(number, 'window')} {_BETWEEN.get(kind, kind)}"
 
 
 def _shares(title: str, shares: Callable[[UsageReport], Tuple[Share, ...]]) -> Callable[[UsageReport], Iterator[str]]:
