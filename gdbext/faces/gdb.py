@@ -11,8 +11,8 @@ from typing import Any, List
 
 import gdb
 
-from gdbext.commands import NAMES, command_named, headings
-from gdbext.commands.command import Command, Tool
+from gdbext.commands import NAMES, Heading, command_named, headings
+from gdbext.commands.command import Command
 from gdbext.commands.parsing import help_of, words_in_gdb
 from gdbext.faces.complete import EXPRESSION, FILE, complete
 from gdbext.faces.gdb_session import Session
@@ -51,12 +51,14 @@ class GdbCommand(gdb.Command):
 
 
 class ShellCommand(gdb.Command):
-    """A command of the shell that users look for in GDB, too: it has a help, and says where it works."""
+    """A command of the shell that users look for in GDB, too: it says what it is, and where it works. GDB loads none of
+    its code.
+    """
 
-    def __init__(self, tool: Tool) -> None:
-        self._called = tool.heading.called
-        self.__doc__ = "\n".join(filter(None, (f"In the shell: {help_of(tool, self._called)}", tool.more)))
-        super().__init__(f"memtrace {tool.name}", gdb.COMMAND_DATA, gdb.COMPLETE_NONE)
+    def __init__(self, name: str, heading: Heading) -> None:
+        self._called = heading.called
+        self.__doc__ = f"In the shell: {heading.summary}\n`memtrace {name} --help` tells there how to use it."
+        super().__init__(f"memtrace {name}", gdb.COMMAND_DATA, gdb.COMPLETE_NONE)
 
     def invoke(self, argument: str, from_tty: bool) -> None:
         """Says where the command works."""
@@ -92,7 +94,7 @@ def _add_commands(session: Session) -> None:
     offered = [(name, heading) for name, heading in headings() if heading.only != "in the shell"]
     for name, heading in headings():
         if heading.only == "in the shell":
-            ShellCommand(command_named(name))
+            ShellCommand(name, heading)
         else:
             GdbCommand(command_named(name), session)
     for name, heading in offered:

@@ -12,7 +12,7 @@ To add a sentence: add its template to the SENTENCES of its room, as `"key": "wo
 Approach: templates are data. An allocator's stand in its folder, a reader's beside it, so that who adds one adds its
 sentences with it. docs/reference/sentences.md lists all of them.
 Rejected: str.format (a value that does not fit its format would end the report).
-Cost: some microseconds a sentence; the templates are gathered when the first is made.
+Cost: some microseconds a sentence, of which the rooms are loaded as far as it takes to find it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,6 @@ from gdbext.heap.registry import FAMILIES
 from gdbext.loading import load
 from gdbext.model.said import Fact, Said, Text
 from gdbext.report.numbers import counted, size_words
-from gdbext.trace.importers import importers
 
 # What has sentences of its own besides the allocators' families.
 ROOMS = (
@@ -47,16 +46,22 @@ _NOUN = re.compile(r"[a-z][a-z-]+( [a-z][a-z-]+)*")
 
 
 def rooms() -> Iterator[Mapping[str, str]]:
-    """The templates of every room."""
+    """The templates of every room. Those of the importers come last: to load them takes longer than to check a heap."""
     yield from (family.sentences for family in FAMILIES)
-    yield from (importer.sentences for importer in importers())
     yield from (load(name, "SENTENCES") for name in ROOMS)
+    yield from (importer.sentences for importer in load("trace.importers", "importers")())
 
 
 @lru_cache(maxsize=1)
 def templates() -> Dict[str, str]:
     """Every template by its key."""
     return {key: template for room in rooms() for key, template in room.items()}
+
+
+@lru_cache(maxsize=256)
+def _template(key: str) -> str:
+    """Returns a template. Loads no room behind the one that has it."""
+    return next((room[key] for room in rooms() if key in room), key)
 
 
 def words(text: Text) -> str:
@@ -68,7 +73,7 @@ def words(text: Text) -> str:
     def fill(blank: Match[str]) -> str:
         return _word(values.get(blank[1]), blank[2] or "")
 
-    return BLANK.sub(fill, templates().get(text.key, text.key))
+    return BLANK.sub(fill, _template(text.key))
 
 
 def _word(value: Fact, spec: str) -> str:
