@@ -35,6 +35,12 @@ UNSTEADY |= {
     "requests_obeyed",
     "older",
     "amount",
+    "first_seq",
+    "last_seq",
+    "first_time",
+    "last_time",
+    "peak_time",
+    "lifetime",
 }
 FIRMWARE = range(0x8000_0000, 0x8010_0000)
 
