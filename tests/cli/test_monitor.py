@@ -169,11 +169,17 @@ def test_pyserial_may_be_absent(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "pip install 'memtrace-heap[serial]'" in memtrace("monitor", "/dev/null").err
 
 
+def _hears_ctrl_c() -> None:
+    """Whoever runs the tests in the background may have told them not to."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_ctrl_c_ends_it_and_one_process_holds_the_port(tmp_path: Path) -> None:
     log = tmp_path / "board.log"
     with board() as made:
         command = [sys.executable, "-m", "gdbext", "monitor", made.port, "--log", str(log)]
-        with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        with subprocess.Popen(command, cwd=ROOT, text=True, preexec_fn=_hears_ctrl_c, **pipes) as process:
             try:
                 wait_until(log.exists)
                 refused = memtrace("monitor", made.port)
