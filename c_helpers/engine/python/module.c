@@ -3,6 +3,7 @@
  * The engine as gdbext._engine. Numbers and plain tuples pass here; gdbext/trace/engine.py makes values of them.
  *
  * Approach: one type. Whoever feeds it gives the interpreter's lock away; the engine's calls take it for as long as they run.
+ * Beside it a function that finds words in a text, for the reader of consoles.
  * Rejected: a type for each value (they are Python's already). */
 #include "../words.h"
 #include "values.h"
