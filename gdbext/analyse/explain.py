@@ -48,7 +48,7 @@ def _tell_full_stack(case: Case) -> None:
     """Names the task whose stack begins right above the damage and has nothing unused: it ran over."""
     below = [fault.address for fault in case.faults if fault.length]
     for stack in case.witness.full_stacks:
-        behind = bisect_left(case.facts.walk.payloads, stack.low - case.facts.shift - case.facts.layout.header) - 1
+        behind = bisect_left(case.facts.walk.payloads, case.facts.header_of(case.facts.raw(stack.low))) - 1
         floor = case.facts.walk.payloads[behind] if behind >= 0 else case.facts.start
         if not any(floor <= address < stack.low for address in below):
             continue
@@ -129,7 +129,7 @@ def _accuse_left(case: Case, left: int) -> None:
     adjacent = min(case.fault.address, case.extent.start) == case.facts.end_of(left)
     payload = case.facts.user(left)
     life = case.witness.history.newest(payload)
-    full = life is not None and not life.is_freed and life.size == case.facts.size_of(left) - case.facts.shift
+    full = life is not None and not life.is_freed and life.size == case.facts.size_of(left) - case.facts.lead(left)
     off_by_one = adjacent and full and case.fault.length == 1 and not _is_flag_alone(case)
     score = NEAR + (1 if off_by_one else 0) - (0 if adjacent else 0.7)
     where = said("begins-at-end") if adjacent else said("begins-elsewhere")

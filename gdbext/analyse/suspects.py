@@ -103,7 +103,7 @@ class Witness:
             return self.facts.size_of(raw)
         life = life or self.history.newest(self.facts.user(raw))
         if life is not None and life.size is not None:
-            return self.facts.layout.rounded(life.size + self.facts.shift)
+            return self.facts.layout.rounded(life.size + self.facts.lead(raw))
         breaks = self.facts.walk.breaks
         return next((gap.next - self.facts.layout.header - raw for gap in breaks if gap.payload == raw), 0)
 

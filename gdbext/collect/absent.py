@@ -7,7 +7,7 @@ from typing import Dict, Optional
 
 from gdbext.analyse.rules import run_rules
 from gdbext.heap.facts import HeapFacts
-from gdbext.heap.registry import FAMILIES, read_heap
+from gdbext.heap.registry import bodies, read_heap
 from gdbext.heap.search import search_heaps
 from gdbext.heap.unknown import unknown_allocator
 from gdbext.model.said import Said, said
@@ -63,7 +63,7 @@ def wrong_base(memory: Memory) -> Optional[Said]:
             data = memory.get(start, end - start) or b""
             piece = Snapshot(width, order)
             piece.add(start, data)
-            shifts = dict.fromkeys(shift for family in FAMILIES for shift in family.displaced(piece))
+            shifts = dict.fromkeys(shift for one in bodies() for shift in one.displaced(piece))
             faults: Dict[int, int] = {}
             for shift in list(shifts)[:_MOST_SHIFTS]:
                 if shift and start + shift >= 0 and end + shift <= 1 << 8 * width:

@@ -16,7 +16,7 @@ from gdbext.collect.collected import Collected
 from gdbext.collect.traces import NoRing, read_trace, read_trace_before, with_task_lists
 from gdbext.heap.allocator import LARGEST_HEAP, Named
 from gdbext.heap.facts import HeapFacts
-from gdbext.heap.registry import ALLOCATORS, AUTO, KINDS, complete, find_named, read_heap
+from gdbext.heap.registry import AUTO, FAMILIES, KINDS, allocator_of, complete, find_named, read_heap
 from gdbext.heap.search import search_file, search_heaps
 from gdbext.model.errors import UserError
 from gdbext.model.record import replace
@@ -126,7 +126,7 @@ def _regions(
     if asked:
         regions: List[Region] = []
         for region in asked:
-            if region.kind != AUTO and ALLOCATORS[region.kind].needs_variables:
+            if region.kind != AUTO and allocator_of(region.kind).needs_variables:
                 wanted_heap = (region.kind, region.address)
                 same = [other for other in named().regions if (other.kind, other.address) == wanted_heap]
                 regions.append(same[0] if same else region)
@@ -162,7 +162,7 @@ def _with_pools(target: Target, regions: List[Region], pools: Sequence[Span]) ->
     """Returns the regions, with the pools of --pool added to the one region that can have several."""
     if not pools:
         return regions
-    pooled = [AUTO, *(kind for kind, allocator in ALLOCATORS.items() if allocator.takes_pools)]
+    pooled = [AUTO, *(kind for family in FAMILIES.values() for kind in family.pooled)]
     able = [region for region in regions if region.kind in pooled]
     if len(able) != 1:
         kinds = f"{', '.join(pooled[:-1])} or {pooled[-1]}"

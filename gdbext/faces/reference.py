@@ -18,7 +18,7 @@ from gdbext.commands import command_named, headings
 from gdbext.commands.command import OUTPUT, Argument
 from gdbext.commands.parsing import explained, spelled
 from gdbext.heap.facts import Rule
-from gdbext.heap.registry import ALLOCATORS
+from gdbext.heap.registry import allocators
 from gdbext.report.schema import schema_of
 from gdbext.target.settings import SETTINGS, Settings
 
@@ -64,8 +64,8 @@ def checks_page() -> str:
     """Returns the text of docs/reference/checks.md."""
     what = "What `heap-check` holds against a heap; the id stands in `rule` of its `--json`."
     kinds: Dict[Sequence[Union[Rule, TraceRule]], List[str]] = {}
-    for kind, allocator in ALLOCATORS.items():
-        kinds.setdefault(allocator.rules, []).append(kind)
+    for allocator in allocators():
+        kinds.setdefault(allocator.rules, []).append(allocator.kind)
     rows: List[str] = []
     kinds[TRACE_RULES], kinds[GIVEN_RULES] = ["The trace and the heap"], ["The calls at a stop and the heap"]
     for rules, titles in kinds.items():

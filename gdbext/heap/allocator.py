@@ -5,12 +5,14 @@ To add an allocator (docs/how-to/add-an-allocator.md has a worked example):
 
 1. Make a folder beside this file. A class in it, derived from `Allocator`, recognises a heap and walks it. A method
    that it does not override means "this allocator has none of that"; without `rules` no rule is checked. The class
-   returns facts (`said`); the folder's sentences.py has the sentences for them.
-2. Put the allocators of the folder into a `Family`, named FAMILY, in the folder's `__init__`.
-3. Add the folder's name to FAMILIES in registry.py.
+   returns facts (`said`); the folder's sentences.py has the sentences for them (SENTENCES).
+2. The folder's body.py has BODY: its allocators, and how symbols and bytes lead to them.
+3. The folder's `__init__` has FAMILY: what must be known of them before one is met. It imports nothing of the folder.
+4. Add the folder's name to NAMES in registry.py.
 
 Approach: one object for each kind of heap. A family has what several kinds share: how symbols lead to them, what their
-memory looks like, the names of their functions.
+memory looks like, the names of their functions. Its body is loaded when a heap may be of it: a program has one or two
+of a dozen families.
 Rejected: functions registered one by one (nobody sees which are missing); fallbacks to another allocator's checks (they
 called clean heaps of a new kind damaged).
 """
@@ -90,8 +92,6 @@ class Allocator(Invariants):
     """One kind of heap."""
 
     kind = ""  # as in `--heap KIND@ADDRESS`
-    address_is = ""  # what lies at that address
-    takes_pools = False  # True if the heap may have further memory, which `--pool` names
     needs_variables = False  # True if the heap cannot be read without the program's variables
 
     def recognise(self, memory: Memory, region: Region) -> Union[Recognised, Unreadable]:
@@ -123,7 +123,22 @@ class Allocator(Invariants):
 
 
 class Family(Record):
-    """The allocators of one folder, and what they share.
+    """What is known of the allocators of one folder before any of them is loaded."""
+
+    kinds: Mapping[str, str]  # what lies at ADDRESS of `--heap KIND@ADDRESS`, by kind
+    pooled: Tuple[str, ...] = ()  # the kinds of which a heap may have further memory, which `--pool` names
+    # Names of variables and functions. A program with such a heap has at least one of them. (): they do not tell.
+    symbols: Tuple[str, ...] = ()
+    functions: str = ""  # a regular expression that must match the whole name of its functions
+    # Functions that free or resize a block: the positions of the block and of its heap (None: there is none) among
+    # their arguments. And functions that hand out a block and verify it first: the names of their variables for it.
+    frees: Mapping[str, Tuple[int, Optional[int]]] = MappingProxyType({})
+    hands_out: Mapping[str, Tuple[str, ...]] = MappingProxyType({})
+    files: Tuple[str, ...] = ()  # the names of its source files
+
+
+class Body(Record):
+    """The allocators of one folder, and how their heaps are found.
 
     `find` returns the heaps that the names of symbols lead to. `find_pointed_to` returns the heaps that variables of
     any name point to; it is called only if no family has found a heap by name. `search` returns the heaps that it
@@ -133,17 +148,10 @@ class Family(Record):
     """
 
     allocators: Tuple[Allocator, ...]
-    functions: str = ""  # a regular expression that must match the whole name of its functions
-    # Functions that free or resize a block: the positions of the block and of its heap (None: there is none) among
-    # their arguments. And functions that hand out a block and verify it first: the names of their variables for it.
-    frees: Mapping[str, Tuple[int, Optional[int]]] = MappingProxyType({})
-    hands_out: Mapping[str, Tuple[str, ...]] = MappingProxyType({})
-    files: Tuple[str, ...] = ()  # the names of its source files
     find: Callable[[Memory, Program], Named] = lambda memory, program: Named([], [])
     find_pointed_to: Callable[[Memory, Program], Named] = lambda memory, program: Named([], [])
     displaced: Callable[[Snapshot], Iterable[int]] = lambda snapshot: ()
     search: Callable[[Memory, Snapshot, Sequence[Span], List[Text]], List[FoundHeap]] = lambda *_: []
-    sentences: Mapping[str, str] = MappingProxyType({})  # the sentences for its allocators' facts, by key
 
 
 def spans_of(region: Region, layout: Geometry) -> List[Span]:

@@ -5,7 +5,21 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from itertools import chain, islice
-from typing import Any, Callable, Dict, FrozenSet, Hashable, Iterable, Iterator, List, Optional, Sequence, Tuple
+from types import MappingProxyType
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    FrozenSet,
+    Hashable,
+    Iterable,
+    Iterator,
+    List,
+    Mapping,
+    Optional,
+    Sequence,
+    Tuple,
+)
 
 from gdbext.heap.geometry import FLAG_BITS, FREE_BIT, Flaw, Geometry
 from gdbext.heap.guards import NO_GUARDS, Guards
@@ -92,6 +106,7 @@ class HeapFacts:
         guards: Guards = NO_GUARDS,
         absent: Sequence[Span] = (),
         cut: bool = False,
+        users: Mapping[int, int] = MappingProxyType({}),
     ) -> None:
         self.region = region
         self.allocator = allocator
@@ -102,7 +117,8 @@ class HeapFacts:
         self.absent = absent  # parts of the heap that could not be read from images or target
         self.cut = cut  # True if Ctrl-C ended the reading
         self.guards = guards
-        self.shift = guards.shift  # bytes from the allocator's payload (raw) to the user's
+        self.shift = guards.shift  # bytes from the allocator's payload (raw) to the user's, by the guards
+        self._users = users  # users' pointers that the trace knows, by raw payload, if the layout has leads
         self.read: WordReader = snapshot.word_reader(layout.control, layout.end)
         self.read32: WordReader = snapshot.reader32(layout.control, layout.end)  # at any address
         self.listed: Dict[int, Node] = {node.payload: node for node in walk.nodes}
@@ -165,17 +181,27 @@ class HeapFacts:
 
     def user(self, raw: int) -> int:
         """Returns the pointer that a block's user has. For an end marker, which has no user, it returns `raw`."""
-        return raw if self.layout.is_end(raw) else raw + self.shift
+        if self.layout.is_end(raw):
+            return raw
+        if self.layout.leads:
+            known = self._users.get(raw)
+            return self.layout.user_of(raw, self.read) + self.shift if known is None else known
+        return raw + self.shift
 
     def raw(self, payload: int) -> int:
         """Returns the allocator's payload for a user's pointer."""
-        return payload - self.shift
+        return self.layout.raw_of(payload, self.read) - self.shift if self.layout.leads else payload - self.shift
+
+    def lead(self, raw: int) -> int:
+        """Returns the bytes from the allocator's payload to the user's pointer."""
+        return self.user(raw) - raw if self.layout.leads else self.shift
 
     def own_words(self, payload: int) -> List[Span]:
         """Returns where a proven block holds words that are not its user's, as far as they are intact."""
         if self.is_free(payload):
             return self.layout.own_words(payload, self.size_of(payload), self.read)
-        return [(payload, payload + self.shift)] if self.shift else []
+        lead = self.lead(payload)
+        return [(payload, payload + lead)] if lead else []
 
     def end_of(self, payload: int) -> int:
         """Returns the address behind the last byte of a proven block."""
@@ -199,9 +225,10 @@ class HeapFacts:
 
     def user_size(self, user: int) -> Optional[int]:
         """Returns the bytes from a user's pointer to the block's end; None if no used block has this pointer."""
-        index = self.walk.index_of(user - self.shift)
+        raw = self.raw(user)
+        index = self.walk.index_of(raw)
         word = FREE_BIT if index is None else self.walk.words[index]
-        return None if word & FREE_BIT else (word & ~FLAG_BITS) - self.shift
+        return None if word & FREE_BIT else (word & ~FLAG_BITS) - (user - raw)
 
     def numbers(self) -> Dict[str, Any]:
         """Returns the heap's place and sums by the names that reports give them."""

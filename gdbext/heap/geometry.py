@@ -64,6 +64,8 @@ class Geometry(Record):
     has_markers = True  # each pool ends with a header of size 0
     fills_pools = True  # every byte of a pool belongs to a block; if False, only single blocks are known
     repeats_flags = False  # the header behind a block repeats whether that block is free
+    # True if a user's pointer may lie behind the payload's start, because of an alignment: at `user_of`.
+    leads = False
     links_in_headers = False  # a free block's pointer is part of its header, not of its payload
     ends_at = said("ends-at-marker")  # how the end of a chain of blocks is known
 
@@ -131,6 +133,16 @@ class Geometry(Record):
         each has. Returns None if each must be read by `header_reader`, which takes longer.
         """
         return None
+
+    def user_of(self, payload: int, read: WordReader) -> int:
+        """Returns the pointer that the user of a block has, as far as the block's own bytes tell. Where they do not,
+        the trace does.
+        """
+        return payload
+
+    def raw_of(self, user: int, read: WordReader) -> int:
+        """Returns the payload of the block that a user's pointer belongs to."""
+        return user
 
     def old_link(self, end: int) -> Optional[int]:
         """Returns where old free-list links to the block behind `end` point; None if users' bytes hold none."""

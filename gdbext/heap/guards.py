@@ -35,6 +35,10 @@ class Guards(Record):
         """Returns the address of the task handle in a used block; None if tasks are not tracked."""
         return None
 
+    def owner_name(self, snapshot: Snapshot, raw: int) -> Optional[str]:
+        """Returns the name of the task that a used block itself gives as its owner; None if it gives none."""
+        return None
+
     def strangers(self, words: Mapping[int, int]) -> List[int]:
         """Returns the keys of the owner words that cannot be a task's handle."""
         return []

@@ -16,13 +16,13 @@ from gdbext.symbols.names import is_assertion, is_fault
 
 _LIBRARY = r"trace_(malloc|realloc|free)|_?(malloc|free|realloc|calloc|memalign)(_r)?|aligned_alloc|zalloc"
 _LIBRARY_FREES = {"free": (0, None), "realloc": (0, None), "_free_r": (1, None), "_realloc_r": (1, None)}
-_OF_FAMILIES = "|".join(family.functions for family in FAMILIES if family.functions)
+_OF_FAMILIES = "|".join(family.functions for family in FAMILIES.values() if family.functions)
 ALLOCATORS = rf"(__wrap_|__real_)?({_LIBRARY}|{_OF_FAMILIES})"  # a pattern of their whole names
 _ALLOCATOR = re.compile(ALLOCATORS)
 _SOME_FUNCTION = "the allocator"  # stands for a function without a name
 _FREES: Dict[str, Tuple[int, Optional[int]]] = {**_LIBRARY_FREES}
 _HANDS_OUT: Dict[str, Tuple[str, ...]] = {}
-for _family in FAMILIES:
+for _family in FAMILIES.values():
     _FREES.update(_family.frees)
     _HANDS_OUT.update(_family.hands_out)
 _WRAPPED = re.compile(r"^(__wrap_|__real_)")
@@ -37,7 +37,7 @@ _WRAPPER_FILES = re.compile(r"media_lib_\w+\.c|(?:audio|codec)_mem\.c|msg_q\.c|l
 # What C++'s containers ask for memory by: all that it calls is an allocator, whatever its name.
 _ASKS_ALLOCATOR = re.compile(r"(?:std|__gnu_cxx)::(?:__\w+::)*(?:__)?alloc(?:ator)?_traits<.*>::allocate\b.*")
 _LIBRARY_FOLDER = re.compile(r"/(?:include|include/\w+)/c\+\+/")
-_FILES = frozenset(name for family in FAMILIES for name in family.files)
+_FILES = frozenset(name for family in FAMILIES.values() for name in family.files)
 
 
 def is_allocator(function: str) -> bool:

@@ -14,7 +14,7 @@ from typing import List, Sequence, Tuple
 from weakref import WeakKeyDictionary
 
 from gdbext.heap.allocator import FoundHeap, Named
-from gdbext.heap.registry import FAMILIES
+from gdbext.heap.registry import bodies
 from gdbext.model.said import Text
 from gdbext.source.memory import Memory, search_cut
 
@@ -39,6 +39,6 @@ def search_heaps(memory: Memory, ranges: Sequence[Range]) -> Named:
     snapshot = memory.whole(ranges)
     left_out: List[Text] = []
     found: List[FoundHeap] = []
-    for family in FAMILIES:
-        found += family.search(memory, snapshot, [span for _, spans in found for span in spans], left_out)
+    for one in bodies():
+        found += one.search(memory, snapshot, [span for _, spans in found for span in spans], left_out)
     return Named(sorted((region for region, _ in found), key=lambda region: region.address), left_out)

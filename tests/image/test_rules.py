@@ -16,7 +16,7 @@ import pytest
 
 from gdbext.analyse.rules_trace import TRACE_RULES
 from gdbext.heap.facts import Rule
-from gdbext.heap.registry import ALLOCATORS
+from gdbext.heap.registry import allocators
 from gdbext.heap.roots import root_hints
 from gdbext.heap.tlsf.nuttx import read_mm_heap
 from gdbext.model.region import Region
@@ -208,9 +208,9 @@ PROOFS = dict(proofs())
 def rules() -> list[str]:
     """Every rule there is, by the first allocator that has it."""
     found: dict[Rule, str] = {}
-    for kind, allocator in ALLOCATORS.items():
+    for allocator in allocators():
         for rule in allocator.rules:
-            found.setdefault(rule, f"{kind} {rule.id}")
+            found.setdefault(rule, f"{allocator.kind} {rule.id}")
     return [*found.values(), *(f"trace {rule.id}" for rule in TRACE_RULES)]
 
 

@@ -12,7 +12,7 @@ from functools import cache
 import pytest
 
 from gdbext.analyse.rules_trace import TRACE_RULES
-from gdbext.heap.registry import ALLOCATORS
+from gdbext.heap.registry import allocators
 from tests.support import firmware
 from tests.support.barred import NotQuickError
 from tests.support.fixtures import load_cases
@@ -45,7 +45,7 @@ def test_collected_quick_tests_have_every_heap_image() -> None:
 def test_collected_quick_tests_have_every_rule() -> None:
     """test_rules.py has a proof for each, or fails."""
     proven = [name.split()[1] for name in parameters(RULES, collected("quick"))]
-    distinct = {rule for allocator in ALLOCATORS.values() for rule in allocator.rules}
+    distinct = {rule for allocator in allocators() for rule in allocator.rules}
     assert sorted(proven) == sorted(rule.id for rule in (*distinct, *TRACE_RULES))
     assert len(distinct) > 30
 

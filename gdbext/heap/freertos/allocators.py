@@ -30,7 +30,6 @@ class _Heap2(Allocator):
     """heap_2, which does not join free blocks."""
 
     kind = "freertos_heap_2"
-    address_is = "FreeRTOS heap_2: the address of its first block header"
     rules = HEAP_2_RULES
 
     def recognise(self, memory: Memory, region: Region) -> Union[Recognised, Unreadable]:
@@ -63,11 +62,9 @@ class _Heap4(Allocator):
 
     rules = HEAP_4_RULES
 
-    def __init__(self, version: int, address_is: str) -> None:
+    def __init__(self, version: int) -> None:
         self.version = version
         self.kind = f"freertos_heap_{version}"
-        self.address_is = address_is
-        self.takes_pools = version == 5
 
     def recognise(self, memory: Memory, region: Region) -> Union[Recognised, Unreadable]:
         """Recognises a chain of blocks up to an end marker. If headers in the hinted form do not lead to one, the
@@ -108,5 +105,5 @@ class _Heap4(Allocator):
 
 HEAP_1 = Heap1()
 HEAP_2 = _Heap2()
-HEAP_4 = _Heap4(4, "FreeRTOS heap_4: the address of its first block header")
-HEAP_5 = _Heap4(5, "FreeRTOS heap_5: the address of the first region's first block header")
+HEAP_4 = _Heap4(4)
+HEAP_5 = _Heap4(5)

@@ -44,7 +44,6 @@ class Heap1(Allocator):
     """heap_1, which never frees."""
 
     kind = "freertos_heap_1"
-    address_is = "FreeRTOS heap_1: the aligned start of its array; needs symbols"
     rules = (Rule("next-byte", _NEXT_BYTE, check_flaws),)
     needs_variables = True
 

@@ -32,9 +32,7 @@ class _Tlsf(Allocator):
     """A TLSF on its own."""
 
     kind = "tlsf"
-    address_is = "a TLSF on its own: the address of its control block"
     rules = TLSF_RULES
-    takes_pools = True
 
     def recognise(self, memory: Memory, region: Region) -> Union[Recognised, Unreadable]:
         """Recognises the control block and its pools."""
@@ -95,9 +93,7 @@ class _MultiHeap(_Tlsf):
     """Espressif's multi_heap."""
 
     kind = "multi_heap"
-    address_is = "Espressif's multi_heap: the address of its struct multi_heap_info"
     rules = MULTI_HEAP_RULES
-    takes_pools = False
 
     def recognise(self, memory: Memory, region: Region) -> Union[Recognised, Unreadable]:
         """Recognises struct multi_heap_info and the TLSF behind it."""

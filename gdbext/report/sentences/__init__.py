@@ -21,7 +21,7 @@ import re
 from functools import lru_cache
 from typing import Dict, Iterator, Mapping, Match
 
-from gdbext.heap.registry import FAMILIES
+from gdbext.heap.registry import sentences_of
 from gdbext.loading import load
 from gdbext.model.said import Fact, Said, Text
 from gdbext.report.numbers import counted, size_words
@@ -46,9 +46,12 @@ _NOUN = re.compile(r"[a-z][a-z-]+( [a-z][a-z-]+)*")
 
 
 def rooms() -> Iterator[Mapping[str, str]]:
-    """The templates of every room. Those of the importers come last: to load them takes longer than to check a heap."""
-    yield from (family.sentences for family in FAMILIES)
+    """The templates of every room. Those that a check of a heap is least likely to need, and that take the longest to
+    load, come last.
+    """
+    yield from sentences_of(loaded=True)
     yield from (load(name, "SENTENCES") for name in ROOMS)
+    yield from sentences_of(loaded=False)
     yield from (importer.sentences for importer in load("trace.importers", "importers")())
 
 

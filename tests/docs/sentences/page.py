@@ -94,9 +94,9 @@ def rooms() -> Iterator[tuple[str, Mapping[str, str]]]:
     for name, title in TITLES.items():
         yield title, load(name, "SENTENCES")
         if name == "heap.sentences":
-            for family in FAMILIES:
-                kinds = ", ".join(f"`{one.kind}`" for one in family.allocators)
-                yield f"Of {kinds}", family.sentences
+            for folder, family in FAMILIES.items():
+                kinds = ", ".join(f"`{kind}`" for kind in family.kinds)
+                yield f"Of {kinds}", load(f"heap.{folder}.sentences", "SENTENCES")
         if name == "trace.sentences":
             for log, importer in zip(NAMES, importers(), strict=True):
                 yield f"Of logs of `{log}`", importer.sentences
