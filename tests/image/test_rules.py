@@ -25,6 +25,8 @@ from gdbext.source.memory import Memory
 from gdbext.source.snapshot import snapshot_of
 from tests.image.ask import check, check_region
 from tests.image.broken import BY_HAND, SOUND, Heap
+from tests.image.proofs import Reports
+from tests.image.proofs import proofs as of_families
 from tests.support import fixtures
 from tests.support.freertos_image import Shape, heap_4_image
 from tests.support.heap_2_image import Array, Build, Heap1, Heap2, load
@@ -49,7 +51,6 @@ BY_FIXTURE = {
     "freertos_heap_4 free-flag": "a080",
     "freertos_heap_4 list-link": "a077",
 }
-Reports = tuple[Any, Any]  # of the sound heap, and of the broken one
 
 
 def broken_by(break_it: Callable[[Heap], None], case_id: str = SOUND.id) -> Reports:
@@ -198,6 +199,7 @@ def proofs() -> Iterator[tuple[str, Callable[[], Reports]]]:
     for rule, break_it in OF_HEAP_2.items():
         yield f"freertos_heap_2 {rule}", partial(of_heap_2, break_it)
     yield "freertos_heap_1 next-byte", partial(of_heap_1, lambda heap: heap.put(heap.next_byte, 1203))
+    yield from of_families()
     for trace_rule in TRACE_RULES:
         yield f"trace {trace_rule.id}", partial(traced, trace_rule.id)
 
