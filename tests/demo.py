@@ -39,7 +39,7 @@ CHIPS = {  # what a user calls it: the firmware's variant and the chip
     "esp32-like": ("de212", DE212),
     "esp8266-like": ("lx106", LX106),
 }
-NEXT = re.compile(r"next: (last-malloc 0x[0-9a-f]+)")
+NEXT = re.compile(r"next: (memtrace last 0x[0-9a-f]+)")
 
 
 def show(text: str) -> None:

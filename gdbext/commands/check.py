@@ -12,7 +12,7 @@ from gdbext.analyse.rules import run_rules
 from gdbext.analyse.stacks import FullStack
 from gdbext.analyse.suspects import Witness
 from gdbext.analyse.watch import plan_damage
-from gdbext.analyse.who import answer
+from gdbext.analyse.who import answer, next_step
 from gdbext.collect.collect import collect
 from gdbext.collect.collected import Collected
 from gdbext.collect.given import given_at_stop
@@ -73,7 +73,7 @@ def analyse(broken: Broken, options: Namespace) -> CheckReport:
         target.debugger.last_damage = plan  # `memtrace watch` needs it after a restart, when the trace is gone
     dies = damaged or (target.debugger.at_death and not found.trace.is_past)
     asserted = operation().assertion if dies else found.trace.assertion
-    return CheckReport(*found.closing(), asserted, tuple(heaps), answer(heaps))
+    return CheckReport(*found.closing(), asserted, tuple(heaps), answer(heaps), next_step(heaps))
 
 
 def damaged_heaps(found: Collected) -> Tuple[int, ...]:

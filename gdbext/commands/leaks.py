@@ -18,6 +18,7 @@ from gdbext.commands.filters import is_named, limit_of
 from gdbext.model.errors import UserError
 from gdbext.model.events import Generation
 from gdbext.model.reports.leaks import Leak, LeaksReport
+from gdbext.model.said import said
 from gdbext.report.text.leaks import leaks_lines
 from gdbext.target.target import Target
 
@@ -59,7 +60,11 @@ def analyse(lost: Lost, options: Namespace) -> LeaksReport:
     kind = "not freed" if scan is None else "unreachable" if complete else "not reached"
     scanned = () if scan is None else scan.scanned(found.memory)
     damaged = damaged_heaps(found)
-    return LeaksReport(*found.closing(), kind, options.since, shown, total, size, complete, scanned, unscanned, damaged)
+    first = next((leak.payload for leak in shown if leak.payload is not None), None)
+    return LeaksReport(
+        *found.closing(), kind, options.since, shown, total, size, complete, scanned, unscanned, damaged,
+        None if first is None else said("next-last", address=first),
+    )  # fmt: skip
 
 
 def _leaks(found: Collected, scan: Optional[Scan], since: Optional[int]) -> Iterator[Leak]:

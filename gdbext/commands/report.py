@@ -95,7 +95,17 @@ def analyse(found: Profiled, options: Namespace) -> UsageReport:
         sections=_sections(options) or ("tree",),
         limit=options.limit,
         empty=why_nothing(found, options),
+        next=_next_step(sites, options),
     )
+
+
+def _next_step(sites: Sequence[Site], options: Namespace) -> Optional[Said]:
+    """Returns the command that shows who leaks, or the blocks of those who do; else what the peak was made of."""
+    shown = _sections(options)
+    if any(site.class_ == "grows" and site.live_bytes for site in sites):
+        return said("next-leaks") if "leaks" in shown else said("next-report", section="leaks")
+    tells_peaks = any(site.at_peak_bytes for site in sites)
+    return said("next-report", section="peak") if tells_peaks and "peak" not in shown else None
 
 
 def _sections(options: Namespace) -> Tuple[str, ...]:

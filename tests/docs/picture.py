@@ -47,7 +47,7 @@ def excerpt(output: str) -> list[str]:
     """The lines that the picture has: from where memtrace is loaded to where the newest owner has freed the block."""
     lines = output.splitlines()
     first = next(number for number, line in enumerate(lines) if line.startswith(FIRST))
-    asked = next(number for number, line in enumerate(lines) if line.startswith("(gdb) last-malloc"))
+    asked = next(number for number, line in enumerate(lines) if line.startswith("(gdb) memtrace last"))
     last = next(number for number, line in enumerate(lines) if number > asked and line.startswith(LAST))
     return lines[first : last + 1]
 

@@ -10,6 +10,7 @@ from gdbext.model.events import Assertion
 from gdbext.model.memory import Block, Gap, Resume
 from gdbext.model.record import Record
 from gdbext.model.reports.base import Report
+from gdbext.model.said import Said
 
 
 class HeapReport(Record):
@@ -43,3 +44,4 @@ class CheckReport(Report):
     assertion: Optional[Assertion]
     heaps: Tuple[HeapReport, ...]
     who: Optional[Answer]  # None if nothing is damaged
+    next: Optional[Said] = None  # the command that tells more

@@ -9,6 +9,7 @@ from gdbext.model.events import Owner
 from gdbext.model.record import Record
 from gdbext.model.reports.base import Report
 from gdbext.model.reports.refs import Scanned, Unscanned
+from gdbext.model.said import Said
 
 
 class Leak(Record):
@@ -33,3 +34,4 @@ class LeaksReport(Report):
     scanned: Tuple[Scanned, ...]
     unscanned: Tuple[Unscanned, ...]
     damaged: Tuple[int, ...]  # addresses of the heaps that heap-check calls damaged
+    next: Optional[Said] = None  # the command that tells more

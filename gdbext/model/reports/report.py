@@ -170,3 +170,4 @@ class UsageReport(Report):
     sections: Tuple[str, ...]  # that the text shows
     limit: int  # entries that the text lists of each; 0: all
     empty: Tuple[Said, ...]  # if nothing is listed, why
+    next: Optional[Said] = None  # the command that tells more

@@ -49,6 +49,11 @@ SENTENCES = {
     "more-holes-unread": "{bytes:byte} more at {places:place} could not be read",
     "no-block-proven": "no block could be proven in {start:#x}..{end:#x}",
     "no-totals": "its reading was interrupted: no totals",
+    # the command to type next
+    "next-last": "memtrace last {address:#x}",
+    "next-watch": "memtrace watch last-damage",
+    "next-leaks": "memtrace leaks",
+    "next-report": "memtrace report --{section}",
     "allocator-asserted": "the allocator has asserted",
     # lists that are empty
     "no-events": "nothing is listed: no event was found",

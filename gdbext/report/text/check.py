@@ -42,8 +42,7 @@ def check_lines(report: CheckReport) -> Iterator[str]:
         for gap in heap.gaps:
             yield f"  no block could be proven in {gap.start:#x}..{gap.end:#x} ({gap.end - gap.start:,} bytes)"
     yield from skipped_lines(report.skipped)
-    suspects = [one for heap in report.heaps for finding in heap.findings for one in finding.suspects]
-    yield closing_line(report) + (f".   next: last-malloc {suspects[0].payload:#x}" if suspects else "")
+    yield closing_line(report, report.next)
 
 
 def _who_line(who: Answer) -> str:

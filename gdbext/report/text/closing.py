@@ -10,6 +10,7 @@ from typing import Iterator, Optional, Tuple, Union
 from gdbext.model.reports.base import Report, Skipped
 from gdbext.model.reports.check import HeapReport
 from gdbext.model.reports.free import HeapTotals
+from gdbext.model.said import Said
 from gdbext.report.numbers import counted
 from gdbext.report.sentences import words
 from gdbext.report.text.words import cost_words, trace_words
@@ -53,6 +54,7 @@ def skipped_lines(skipped: Tuple[Skipped, ...]) -> Iterator[str]:
             yield f"not checked: {check}: ... {number - _MOST_REASONS:,} more (--json lists them)"
 
 
-def closing_line(report: Report) -> str:
-    """Returns the last line: what the trace holds, and what the report cost."""
-    return f"{trace_words(report.trace)}; read {cost_words(report.cost)}"
+def closing_line(report: Report, following: Optional[Said] = None) -> str:
+    """Returns the last line: what the trace holds, what the report cost, and the command to type next."""
+    told = f"{trace_words(report.trace)}; read {cost_words(report.cost)}"
+    return told if following is None else f"{told}.   next: {words(following)}"

@@ -23,7 +23,7 @@ def leaks_lines(report: LeaksReport) -> Iterator[str]:
         yield f"... {report.total - len(report.blocks):,} more (--all)"
     yield from damaged_lines(report.damaged)
     yield from scanned_lines(report.scanned, report.skipped)
-    yield closing_line(report)
+    yield closing_line(report, report.next)
 
 
 def _title(report: LeaksReport) -> str:

@@ -29,7 +29,7 @@ def report_lines(report: UsageReport) -> Iterator[str]:
         yield from SECTIONS[name](report)
     yield from map(words, report.empty)
     yield from skipped_lines(report.skipped)
-    yield closing_line(report)
+    yield closing_line(report, report.next)
 
 
 def _totals(report: UsageReport) -> Iterator[str]:

@@ -96,6 +96,7 @@ def without_names() -> Any:
 
 RECIPES: dict[str, Callable[[], Any]] = {
     "a leak": lambda: growing().report(),
+    "the leak's sites": lambda: growing().ask("report", "--leaks"),
     "blocks that stay": lambda: held().report(),
     "blocks that stay in a short log": lambda: held(0).report(),
     "all freed": freed,
