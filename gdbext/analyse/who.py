@@ -31,17 +31,16 @@ def answer(heaps: Sequence[HeapReport]) -> Optional[Answer]:
     return Answer(best.certainty, first.group, best.kind, best.payload, suspect, best.text)
 
 
-def next_step(heaps: Sequence[HeapReport]) -> Optional[Said]:
-    """Returns the command that tells more of the first damage: the history of the block that is suspected, or, if none
-    is, the next run's stop at the write. None if nothing is damaged.
+def next_step(heaps: Sequence[HeapReport], who: Optional[Answer]) -> Optional[Said]:
+    """Returns the command that tells more of the first damage: the history of the block that is suspected, or, if the
+    bytes do not tell whose write it was, the next run's stop at the write. None if nothing is damaged.
     """
+    if who is not None and who.certainty == "unknown":
+        return said("next-watch")
     findings = [finding for heap in heaps for finding in heap.findings]
     suspects = (one for finding in findings for one in finding.suspects)
     first = next(suspects, None)
-    if first is not None:
-        return said("next-last", address=first.payload)
-    damaged = any(finding.severity == "damage" and finding.length for finding in findings)
-    return said("next-watch") if damaged else None
+    return None if first is None else said("next-last", address=first.payload)
 
 
 def _unknown(finding: Finding) -> Said:

@@ -73,7 +73,8 @@ def analyse(broken: Broken, options: Namespace) -> CheckReport:
         target.debugger.last_damage = plan  # `memtrace watch` needs it after a restart, when the trace is gone
     dies = damaged or (target.debugger.at_death and not found.trace.is_past)
     asserted = operation().assertion if dies else found.trace.assertion
-    return CheckReport(*found.closing(), asserted, tuple(heaps), answer(heaps), next_step(heaps))
+    who = answer(heaps)
+    return CheckReport(*found.closing(), asserted, tuple(heaps), who, next_step(heaps, who))
 
 
 def damaged_heaps(found: Collected) -> Tuple[int, ...]:

@@ -76,7 +76,7 @@ def analyse(found: Profiled, options: Namespace) -> UsageReport:
     return UsageReport(
         *found.closing,
         source=found.source,
-        conclusions=conclude(sites, totals, ends.windows, found.source.complete, holes, pin, addressed),
+        conclusions=conclude(sites, totals, ends, found.source.complete, holes, pin, addressed),
         totals=totals,
         sites=sites,
         tree=tree_of(profile, grouping, found.untold),

@@ -23,6 +23,7 @@ from pathlib import Path
 from random import Random
 from types import TracebackType
 
+from tests.docs.connections import connections
 from tests.docs.flash_images import flash_images
 from tests.export.recorded import ELF, recorded
 from tests.support import firmware
@@ -89,6 +90,9 @@ def files_of(scenario: str, folder: Path) -> dict[str, Path]:
         for name, turns in (("before.log", 15), ("app.log", 40)):
             (folder / name).write_bytes(recorded(turns).data)
         return {"before.log": folder / "before.log", "app.log": folder / "app.log", "app.elf": ELF}
+    if scenario == "connections":
+        (folder / "device.log").write_bytes(connections().data)
+        return {"device.log": folder / "device.log", "app.elf": require(ELF)}
     if scenario == "console":
         logs = require(SHARED / "fixtures" / "console") / "logs"
         return {"console.log": logs / "c079.log", "other.log": logs / "c013.log", "traced.log": logs / "c048.log"}

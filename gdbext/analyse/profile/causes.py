@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import Callable, Iterable, Tuple
 
+from gdbext.heap.names import is_wrapper
 from gdbext.model.events import Stack
 from gdbext.model.said import Said, said
 
@@ -43,10 +44,13 @@ _ANY = re.compile("|".join(pattern for pattern, _ in _CAUSES))
 
 def causes_of(stacks: Iterable[Stack]) -> Tuple[Said, ...]:
     """Returns what the stacks look like, each cause once, with the function that is its evidence."""
-    named = dict.fromkeys(frame.function for stack in stacks for frame in stack)
+    frames = [frame for stack in stacks for frame in stack]
+    named = dict.fromkeys(frame.function for frame in frames)
     functions = [function for function in named if function and _ANY.search(function)]
     found = []
     for pattern, cause in _CAUSES:
         evidence = next((function for function in functions if re.search(pattern, function)), None)
         found += [] if evidence is None else [cause(evidence)]
+    if frames and all(map(is_wrapper, frames)):
+        found.append(said("cause-ends-early", function=frames[-1].function))
     return tuple(found)

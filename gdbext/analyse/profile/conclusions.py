@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Optional, Sequence, Tuple
 
-from gdbext.analyse.profile.growth import GROWS, ONCE
+from gdbext.analyse.profile.growth import GROWS, ONCE, Ends
 from gdbext.analyse.profile.holes import Holes
 from gdbext.model.reports.report import Conclusion, Site, UsageTotals
 from gdbext.model.said import Said, said
@@ -22,7 +22,7 @@ _LIKELY_WINDOWS = 3
 def conclude(
     sites: Sequence[Site],
     totals: UsageTotals,
-    windows: int,
+    ends: Ends,
     complete: bool,
     holes: Optional[Sequence[Holes]],
     pin: Optional[Site],
@@ -34,7 +34,7 @@ def conclude(
     where = _fragmentation(totals, holes, pin)
     if not addressed:
         where = Conclusion("fragmentation", "unknown", said("fragmentation-no-addresses"))
-    return (_leak(sites, totals, windows, complete), _peak(sites, totals, complete), where)
+    return (_leak(sites, totals, ends, complete), _peak(sites, totals, complete), where)
 
 
 def site_said(site: Site) -> Said:
@@ -46,12 +46,14 @@ def site_said(site: Site) -> Said:
     return said("site-at", function=function, file=site.file.rpartition("/")[2], line=site.line)
 
 
-def _leak(sites: Sequence[Site], totals: UsageTotals, windows: int, complete: bool) -> Conclusion:
+def _leak(sites: Sequence[Site], totals: UsageTotals, ends: Ends, complete: bool) -> Conclusion:
+    windows = ends.windows
     growing = sorted((one for one in sites if one.class_ == GROWS), key=lambda one: one.windows[0] - one.windows[-1])
     if growing:
         size = sum(one.windows[-1] - one.windows[0] for one in growing)
         named = tuple(map(site_said, growing[:_MOST_NAMED]))
-        text = said("leak-grows", bytes=size, windows=windows, sites=len(growing), named=named)
+        each = said("leak-each", bytes=round(size / windows)) if ends.kind == "marks" else ""
+        text = said("leak-grows", bytes=size, windows=windows, each=each, sites=len(growing), named=named)
         return Conclusion("leak", "likely" if windows >= _LIKELY_WINDOWS and complete else "possible", text)
     if not totals.allocations and not totals.live_bytes:
         why = said("leak-nothing") if totals.allocations is not None else said("leak-none-listed")

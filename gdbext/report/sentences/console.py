@@ -89,7 +89,10 @@ SENTENCES = {
     "says-outside": "the pointer that was freed lies in no heap",
     "says-outside-realloc": "the pointer that was to be resized lies in no heap",
     "says-unaligned": "the pointer that was freed is no start of a block: it is not aligned as blocks are",
-    "says-tlsf-damage": "the heap is damaged: a block's header or a free list is not what the allocator left there",
+    "says-tlsf-damage": (
+        "the heap is damaged, memory has not run out: "
+        "a block's header or a free list is not what the allocator left there"
+    ),
     "says-no-header": (
         "the allocator read something that is no block header: the pointer may be no start of a block, or the heap is "
         "damaged"

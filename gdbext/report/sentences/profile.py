@@ -5,7 +5,8 @@ SENTENCES = {
     "site-named": "{function}",
     "site-at": "{function} ({file}:{line})",
     # what leaks
-    "leak-grows": "{bytes:byte} more after {windows:window}, from {sites:site} that grew each time: {named}",
+    "leak-grows": "{bytes:byte} more after {windows:window}{each}, from {sites:site} that grew each time: {named}",
+    "leak-each": ", {bytes:byte} from mark to mark",
     "leak-none": "nothing: whatever was allocated was freed, {blocks:block}",
     "leak-nothing": "nothing was allocated",
     "leak-none-listed": "no live block is listed",
@@ -40,6 +41,10 @@ SENTENCES = {
     "cause-function": "a callback in a std::function: what it captured stays while it is registered (by {function})",
     "cause-mutex": "a mutex or the like inside of a std or pthread type, made at its first use (by {function})",
     "cause-printf": "a buffer of printf, made at its first use by each task and kept (by {function})",
+    "cause-ends-early": (
+        "a stack that ends in {function}: its caller was built without frame pointers, as the libraries of Wi-Fi and "
+        "Bluetooth are, or the recorder's depth is 1"
+    ),
     "cause-locale": "a locale, made at its first use and kept (by {function})",
     # what reports cannot tell
     "profile-lost": (

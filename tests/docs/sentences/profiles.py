@@ -8,7 +8,9 @@ from collections.abc import Callable
 from typing import Any
 
 from gdbext.analyse.profile.conclusions import conclude
+from gdbext.analyse.profile.growth import Ends
 from gdbext.target.files import file_target
+from tests.docs.connections import connections
 from tests.docs.sentences.world import ask
 from tests.support.log import Log
 from tests.unit.profile_world import Running
@@ -53,6 +55,12 @@ def many() -> Any:
     return program.report()
 
 
+def ending_early() -> Any:
+    program = Running()
+    program.alloc(40, "malloc malloc.c:12")
+    return program.ask("report", "--leaks")
+
+
 def stripped() -> Any:
     """A site without a line."""
     program = Running()
@@ -88,6 +96,10 @@ def same() -> Any:
 def without_names() -> Any:
     log = Log()
     log.event("alloc", 0x2000_0000, 16, stack=log.stack(1, 0x4200_1000))
+    return of_log(log)
+
+
+def of_log(log: Log) -> Any:
     with tempfile.NamedTemporaryFile() as file:
         file.write(log.data)
         file.flush()
@@ -97,17 +109,19 @@ def without_names() -> Any:
 RECIPES: dict[str, Callable[[], Any]] = {
     "a leak": lambda: growing().report(),
     "the leak's sites": lambda: growing().ask("report", "--leaks"),
+    "a leak between marks": lambda: of_log(connections()),
     "blocks that stay": lambda: held().report(),
     "blocks that stay in a short log": lambda: held(0).report(),
     "all freed": freed,
     "nothing": lambda: Running().report(),
     "many sites": many,
     "a site without a line": stripped,
-    "very many blocks": lambda: conclude((), growing().report().totals, 0, True, None, None),
+    "very many blocks": lambda: conclude((), growing().report().totals, Ends("none", (), ()), True, None, None),
     "a shared_ptr": looking_like("std::make_shared<Session> shared_ptr.h:1009", "session_open session.cc:12"),
     "a std::function": looking_like("std::_Function_base::_Base_manager std_function.h:161", "on_event bus.cc:8"),
     "a mutex": looking_like("pthread_mutex_init pthread.c:612", "queue_open queue.cc:31"),
     "printf": looking_like("__smakebuf_r makebuf.c:57", "printf printf.c:52", "log_line log.c:7"),
+    "a stack that ends early": ending_early,
     "a locale": looking_like("std::locale::locale locale.cc:70", "format format.cc:4"),
     "a lossy log": lossy,
     "a log without a program": without_names,
