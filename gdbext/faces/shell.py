@@ -10,7 +10,6 @@ from __future__ import annotations
 import sys
 from typing import List, Optional
 
-from gdbext import package
 from gdbext.commands import HELP, NAMES, headings
 from gdbext.loading import load
 from gdbext.model.errors import UserError
@@ -53,9 +52,9 @@ def main(arguments: Optional[List[str]] = None) -> int:
 
 def _about(words: List[str]) -> List[str]:
     """Returns the lines of `--version` or `--paths`. `--paths NAME` is one bare path, for another command's line."""
-    known, names = package.paths(), words[1:]
     if words[0] == "--version":
-        return [package.version()]
+        return [load("package", "version")()]
+    known, names = load("package", "paths")(), words[1:]
     if not names:
         return [f"{name:<12} {path}" for name, path in known.items()]
     if len(names) > 1 or names[0] not in known:
