@@ -15,14 +15,15 @@ from gdbext.analyse.case import Ranked
 from gdbext.analyse.evidence import extent_of
 from gdbext.analyse.explain import explain
 from gdbext.analyse.groups import group_faults
-from gdbext.analyse.pointers import pointers_in
+from gdbext.analyse.readings import got_is, readings_of
 from gdbext.analyse.rules import struck_by
 from gdbext.analyse.rules_given import run_given_rules
 from gdbext.analyse.rules_trace import TRACE_NOTES, run_trace_rules
 from gdbext.analyse.suspects import Witness
 from gdbext.analyse.unread import Guesses
+from gdbext.analyse.values import is_one_bit
 from gdbext.heap.facts import Fault, HeapFacts
-from gdbext.model.diagnosis import Extent, Finding, Operation
+from gdbext.model.diagnosis import Extent, Finding, Operation, Reading
 from gdbext.model.memory import Block
 from gdbext.model.record import replace
 from gdbext.model.reports.base import Skipped
@@ -32,7 +33,6 @@ from gdbext.trace.history import History
 
 _BYTES_SHOWN = 16
 _LEFT_APART = ("free-not-listed", "free-neighbours")  # rules that a block breaks before a free has joined it to others
-_OVERWRITTEN = ("header", "before", "behind")  # parts that hold no pointers of the allocator's own
 
 
 def check_heap(
@@ -77,7 +77,7 @@ def _extent(facts: HeapFacts, fault: Fault) -> Extent:
     """Returns the run of bytes around a fault. It ends at the nearest intact size words, which no write can cross. A
     single wrong bit is no part of a run: its neighbours are as they were.
     """
-    if fault.expected is not None and fault.actual is not None and _is_one_bit(fault.expected ^ fault.actual):
+    if fault.expected is not None and fault.actual is not None and is_one_bit(fault.expected ^ fault.actual):
         return extent_of(facts.snapshot, fault.address, fault.length, fault.address, fault.address + fault.length)
     word, payloads = facts.layout.word, facts.walk.payloads
     before = bisect_right(payloads, fault.address) - 1
@@ -86,10 +86,6 @@ def _extent(facts: HeapFacts, fault: Fault) -> Extent:
     high = payloads[behind] - word if behind < len(payloads) else facts.end
     own = facts.own_words(payloads[before]) if before >= 0 else []
     return extent_of(facts.snapshot, fault.address, fault.length, low, high, own)
-
-
-def _is_one_bit(difference: int) -> bool:
-    return difference != 0 and difference & (difference - 1) == 0
 
 
 def _excused(facts: HeapFacts, operation: Operation, groups: Sequence[Sequence[Fault]]) -> List[bool]:
@@ -118,11 +114,10 @@ def _group_findings(
     for fault, extent in faults:
         suspects, explanations = told if fault is first else ((), ())
         text = fault.text if excuse is None else said("excused", finding=fault.text, excuse=excuse)
-        # Other rules say themselves where a damaged pointer leads.
-        overwritten = fault.length and struck_by(facts, fault) in _OVERWRITTEN
-        pointers = pointers_in(facts, witness.name_at, extent) if overwritten else ()
-        if pointers:
-            extent = replace(extent, words=said("with-pointers", bytes=extent.words, pointers=pointers))
+        readings = _readings(witness, fault, extent)
+        if readings and fault.length:
+            told_of = tuple(reading.text for reading in readings)
+            extent = replace(extent, words=said("with-readings", bytes=extent.words, readings=told_of))
         yield Finding(
             rule=fault.rule,
             severity="note" if excuse is not None or first.rule in TRACE_NOTES else "damage",
@@ -138,7 +133,17 @@ def _group_findings(
             role=fault.role,
             expected=fault.expected,
             actual=fault.actual,
+            got_is=got_is(readings, extent if fault.length else None),
+            readings=readings,
         )
+
+
+def _readings(witness: Witness, fault: Fault, extent: Extent) -> Tuple[Reading, ...]:
+    """Returns what the words at a place of damage are, or the pointer that was given to the allocator."""
+    given = witness.given
+    if fault.length:
+        return readings_of(witness.facts, witness.spot_at, fault, extent)
+    return (given.read,) if given is not None and given.read is not None and fault.address == given.pointer else ()
 
 
 def _report(facts: HeapFacts, findings: Sequence[Finding], blocks: Optional[Tuple[Block, ...]]) -> HeapReport:

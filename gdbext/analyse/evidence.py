@@ -59,10 +59,7 @@ def extent_of(
         data = snapshot.get(address - back, back + forth) or b""
         return Extent(address - back, address + forth, look, _describe(look, data), passed)
     data = after[:length]
-    told = said("bytes-alone", bytes=data.hex(" ") or None)
-    if len(data) == snapshot.pointer_size and data.isascii() and data.decode("ascii").isprintable():
-        told = said("bytes-alone-text", bytes=data.hex(" "), text=_shown(data))
-    return Extent(address, address + len(data), "other", told)
+    return Extent(address, address + len(data), "other", said("bytes-alone", bytes=data.hex(" ") or None))
 
 
 def _without_pointer(snapshot: Snapshot, address: int, back: int, low: int, high: int) -> int:

@@ -35,7 +35,7 @@ def explain_refused(case: Case) -> None:
         explain_refused_free(case)
         return
     told, holder = said("given-at-stop", function=given.function), case.facts.holder(case.block)
-    if given.place is not None or holder is None:
+    if given.read is not None or holder is None:
         text = said("no-heap-free", pointer=given.pointer)
         case.tell(PROVEN, "invalid-free", None, text, told)
     elif holder == case.block:

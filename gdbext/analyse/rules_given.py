@@ -34,8 +34,8 @@ def _freed_wrongly(witness: Witness) -> Iterator[Fault]:
     if given is None or given.handed_out:
         return
     holder, block = facts.holder(given.pointer), user_of(facts, given)
-    if given.place is not None:
-        text = said("given-nowhere", pointer=given.pointer, function=given.function, place=given.place)
+    if given.read is not None:
+        text = said("given-nowhere", pointer=given.pointer, function=given.function, place=given.what)
         yield Fault("refused-free", given.pointer, 0, None, text, frozenset(), False)
     elif holder is None or facts.is_free(holder):
         return

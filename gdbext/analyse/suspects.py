@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Callable, List, Optional, Sequence, Tuple
 
-from gdbext.analyse.pointers import NameAt
 from gdbext.analyse.stacks import FullStack
+from gdbext.analyse.values import SpotAt, nowhere
 from gdbext.heap.facts import HeapFacts
 from gdbext.model.diagnosis import Extent, Given, Operation, Suspect
 from gdbext.model.events import Generation, Stack, TraceInfo
@@ -31,7 +31,7 @@ class Witness:
         trace: Optional[TraceInfo],
         heaps: Sequence[HeapFacts] = (),
         task_of: TaskOf = lambda facts, raw: None,
-        name_at: NameAt = lambda address: None,
+        spot_at: SpotAt = nowhere,
         operation: Callable[[], Operation] = Operation,
         given: Optional[Given] = None,
         full_stacks: Sequence[FullStack] = (),
@@ -42,7 +42,7 @@ class Witness:
         self.trace = trace
         self.heaps = heaps  # all heaps that were read
         self.task_of = task_of
-        self.name_at = name_at
+        self.spot_at = spot_at
         self.operation = operation
         self.given = given  # the pointer that the calls at the stop gave to the allocator, if it is this heap's matter
         self.full_stacks = full_stacks  # those that begin right above damage
@@ -50,7 +50,7 @@ class Witness:
     def beside(self, facts: HeapFacts) -> Witness:
         """Returns a witness with the same trace for another heap."""
         return Witness(
-            facts, self.history, self.frames, self.trace, self.heaps, self.task_of, self.name_at, self.operation
+            facts, self.history, self.frames, self.trace, self.heaps, self.task_of, self.spot_at, self.operation
         )
 
     def live_here(self) -> List[Generation]:

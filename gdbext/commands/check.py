@@ -17,6 +17,7 @@ from gdbext.collect.collect import collect
 from gdbext.collect.collected import Collected
 from gdbext.collect.given import given_at_stop
 from gdbext.collect.owners import Owners
+from gdbext.collect.places import Places
 from gdbext.collect.stacks import full_stacks
 from gdbext.commands.arguments import PREVIOUS, SOURCES
 from gdbext.commands.command import Argument, Command
@@ -34,10 +35,11 @@ _BLOCKS = Argument("--blocks", "list every block in the JSON", {"action": "store
 
 
 class Broken(NamedTuple):
-    """Heaps and trace, the faults of each heap, and what the stop shows of the cause."""
+    """Heaps and trace, the faults of each heap, what lies where, and what the stop shows of the cause."""
 
     found: Collected
     faults: List[Tuple[HeapFacts, List[Fault]]]
+    places: Places
     given: Optional[Given] = None  # what the calls at the stop gave to the allocator
     full: Tuple[FullStack, ...] = ()  # full stacks above damage
 
@@ -51,11 +53,12 @@ def collect_broken(target: Target, options: Namespace) -> Broken:
         found.skipped += skipped
         faults.append((facts, broken))
         if found.memory.snapshot.missing(facts.start, facts.layout.behind):
-            places = [(fault.address, fault.length) for fault in broken]
-            fetch_around(found.memory, places, facts.start, facts.layout.behind)
+            damage = [(fault.address, fault.length) for fault in broken]
+            fetch_around(found.memory, damage, facts.start, facts.layout.behind)
     damaged = [fault.address for _, broken in faults for fault in broken]
-    given = None if found.trace.is_past else given_at_stop(found)  # the stop is of this run
-    return Broken(found, faults, given, full_stacks(found, damaged))
+    places = Places(found)
+    given = None if found.trace.is_past else given_at_stop(found, places)  # the stop is of this run
+    return Broken(found, faults, places, given, full_stacks(found, damaged))
 
 
 def analyse(broken: Broken, options: Namespace) -> CheckReport:
@@ -80,7 +83,7 @@ def analyse(broken: Broken, options: Namespace) -> CheckReport:
 def damaged_heaps(found: Collected) -> Tuple[int, ...]:
     """Returns the addresses of the heaps that this command calls damaged, for reports that only warn of them."""
     faults_of = [(facts, run_rules(facts)[0]) for facts in found.heaps]
-    heaps, _ = _checked(Broken(found, faults_of), lru_cache(maxsize=1)(lambda: _operation(found)), False)
+    heaps, _ = _checked(Broken(found, faults_of, Places(found)), lru_cache(maxsize=1)(lambda: _operation(found)), False)
     return tuple(heap.address for heap in heaps if heap.status == "damaged")
 
 
@@ -96,7 +99,7 @@ def _checked(
     for facts, faults in broken.faults:
         witness = Witness(
             facts, found.trace.history, target.frames, found.trace.info, found.heaps,
-            owners.task_of, target.program.name_at, operation, given if facts is concerned else None, broken.full,
+            owners.task_of, broken.places.at, operation, given if facts is concerned else None, broken.full,
         )  # fmt: skip
         group = 1 + sum(len({finding.group for finding in heap.findings}) for heap in heaps)
         heap, unproven = check_heap(witness, faults, group, with_blocks)

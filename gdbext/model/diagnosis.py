@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import Optional, Tuple
 
 from gdbext.model.events import Assertion, Stack
+from gdbext.model.memory import Spot
 from gdbext.model.record import Record
 from gdbext.model.said import Said, Text
 
@@ -46,6 +47,18 @@ class Answer(Record):
     text: Text
 
 
+class Reading(Record):
+    """What a word that was found is."""
+
+    address: Optional[int]  # where it stands; None if it is a pointer that was given to the allocator
+    value: int
+    # "text", "pointer", "fill", "zero-byte" or "one-bit" (of what belongs there), "counter", "pixels" or "samples" (it
+    # begins many of them); None if it is nothing of these
+    got_is: Optional[str]
+    text: Said
+    spot: Optional[Spot] = None  # what lies there, if it is a pointer
+
+
 class Finding(Record):
     """One broken rule. `address` is its first damaged byte."""
 
@@ -66,6 +79,8 @@ class Finding(Record):
     role: str = ""
     expected: Optional[int] = None  # the whole word as it must be, or a fill's byte; None if several values are right
     actual: Optional[int] = None  # the whole word as it is
+    got_is: Optional[str] = None  # what stands there: that of the first of `readings`
+    readings: Tuple[Reading, ...] = ()  # what the words are that stand there, or that were given to the allocator
 
 
 class Extent(Record):
@@ -87,7 +102,8 @@ class Given(Record):
     stack: Tuple[int, ...]  # PCs of the calls outside of the allocator, innermost first
     frame: int  # the stack pointer of the first of them; 0 if not known
     handed_out: bool = False
-    place: Optional[Said] = None  # what it is, if no heap has handed it out
+    read: Optional[Reading] = None  # what it is, if no heap has handed it out
+    what: Optional[Said] = None  # the same, behind "it is"
 
 
 class Operation(Record):

@@ -5,8 +5,9 @@ from __future__ import annotations
 
 from typing import Optional
 
+from gdbext.model.events import Stack
 from gdbext.model.record import Record
-from gdbext.model.said import Text
+from gdbext.model.said import Said, Text
 
 
 class Block(Record):
@@ -43,3 +44,28 @@ class Place(Record):
     offset: int
     state: str  # "used", "free" or "outside"
     heap: Optional[int]
+
+
+class Spot(Record):
+    """What lies at an address, so what a pointer points to."""
+
+    # "function", "constant", "variable", "stack", "block", "freed" (a block), "header" (the allocator's words in front
+    # of a block), "control" (of a heap), "gap" (of a heap), "memory"; of a console's text also "ram", "flash", "code"
+    kind: str
+    words: Said  # behind "a pointer", such as "to the stack of task net"
+    name: Optional[str] = None  # of the function or variable, with an offset as in NAME+4; of a stack's task
+    block: Optional[int] = None  # the user's pointer of the block
+    offset: Optional[int] = None  # from there, in bytes
+    task: Optional[str] = None  # that owns the block, or owned it last
+    allocated: Stack = ()  # by these calls, the innermost first
+    heap: Optional[int] = None  # the address of the heap
+
+    @property
+    def is_code(self) -> bool:
+        """True if it is code: its addresses are less aligned than data."""
+        return self.kind in ("function", "code")
+
+    @property
+    def is_start(self) -> bool:
+        """True if a block, a function or a variable begins there: no number is that by chance."""
+        return self.offset == 0

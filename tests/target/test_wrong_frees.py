@@ -119,11 +119,11 @@ GIVEN = [
     ("idf-dies", "double", "double-free", "damage", "double-free", None),
     ("idf-dies", "inner", "refused-free", "note", "invalid-free", None),
     ("idf-dies", "pool", "refused-free", "note", "wrong-heap-free", None),
-    ("idf-dies", "static", "refused-free", "note", "invalid-free", ("place-named", "table")),
-    ("idf-dies", "constant", "refused-free", "note", "invalid-free", ("place-named", "greeting")),
-    ("idf-dies", "stack", "refused-free", "note", "invalid-free", ("place-on-stack", "")),
-    ("idf-kernel", "stack", "refused-free", "note", "invalid-free", ("place-of-task", "network")),
-    ("idf-faults", "static", "refused-free", "note", "invalid-free", ("place-named", "table")),
+    ("idf-dies", "static", "refused-free", "note", "invalid-free", ("spot-variable", "table")),
+    ("idf-dies", "constant", "refused-free", "note", "invalid-free", ("spot-constant", "greeting")),
+    ("idf-dies", "stack", "refused-free", "note", "invalid-free", ("spot-own-stack", "")),
+    ("idf-kernel", "stack", "refused-free", "note", "invalid-free", ("spot-task", "network")),
+    ("idf-faults", "static", "refused-free", "note", "invalid-free", ("spot-variable", "table")),
     ("nuttx", "double", "double-free", "damage", "double-free", None),
     ("dies-in-idf", "wrong-heap", "refused-free", "note", "wrong-heap-free", None),
 ]
@@ -145,7 +145,7 @@ def test_the_calls_at_the_stop_name_the_pointer(
         assert wanted is None or finding["suspects"][0]["payload"] == wanted
         assert finding["suspects"][0]["allocated"], "its owner, from whatever trace there is"
     else:
-        said = finding["text_facts"]["place"]
+        said = finding["text_facts"]["place"]["where"]
         assert (said["sentence"], said.get("name", said.get("task", ""))) == place
         assert wanted is None or finding["address"] == wanted
 

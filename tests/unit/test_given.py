@@ -50,10 +50,18 @@ def test_a_place_inside_of_a_block_is_no_block(case: fixtures.Case) -> None:
     assert finding.suspects[0].payload == used.payload
 
 
+NOWHERE = {
+    0x1234: "is-small", 0x9000_1004: "is-nowhere", 0xCECE_CECE: "fill-new", 0x2073_6563: "is-text", 0: "is-zeros",
+}  # fmt: skip
+
+
 def test_what_no_heap_holds_is_no_block() -> None:
-    finding, explanation = told(PLAIN, given(0x1234))
-    assert (finding.rule, finding.address, explanation.kind) == ("refused-free", 0x1234, "invalid-free")
-    assert dict(finding.text.values)["place"].key == "place-unknown"  # type: ignore[union-attr]
+    for pointer, key in NOWHERE.items():
+        finding, explanation = told(PLAIN, given(pointer))
+        assert (finding.rule, finding.address, explanation.kind) == ("refused-free", pointer, "invalid-free")
+        assert dict(finding.text.values)["place"].key == key  # type: ignore[union-attr]
+        (reading,) = finding.readings
+        assert (reading.value, reading.got_is) == (pointer, finding.got_is)
 
 
 def test_another_heap_s_block_is_given_back_to_the_wrong_one() -> None:

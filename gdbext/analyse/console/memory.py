@@ -11,6 +11,9 @@ from __future__ import annotations
 
 from typing import Mapping, Optional, Tuple
 
+from gdbext.model.memory import Spot
+from gdbext.model.said import said
+
 RAM, FLASH, CODE, IRAM, ROM, DEVICE, NULL = "ram", "flash", "code", "iram", "rom", "device", "null"
 EXECUTABLE = (CODE, IRAM, ROM)
 NEAR_NULL = 0x1000  # members of a structure at address 0 lie below
@@ -126,6 +129,15 @@ class Places:
     def kind(self, address: int) -> Optional[str]:
         """Returns what kind of memory an address is in. None: in none that is known."""
         return NULL if 0 <= address < NEAR_NULL else _kind_in(self._map, address)
+
+    def spot(self, address: int) -> Optional[Spot]:
+        """Returns what lies at an address, as far as the map tells; None if it is no memory for programs."""
+        kind = self.kind(address)
+        if kind in EXECUTABLE:
+            return Spot("code", said("spot-code"))
+        if kind == RAM:
+            return Spot("ram", said("spot-ram"))
+        return Spot("flash", said("spot-flash")) if kind == FLASH else None
 
     @property
     def is_known(self) -> bool:

@@ -26,7 +26,7 @@ from gdbext.analyse.console.messages import (
     UNDERFLOW,
     WRITE_AFTER_FREE,
 )
-from gdbext.analyse.console.values import FILL, FREED_FILL, NEW_FILL, ONE_BIT, POINTER, Value, bytes_of, value_of
+from gdbext.analyse.values import FILL, FREED_FILL, NEW_FILL, ONE_BIT, POINTER, TAIL, Value, Word, is_one_bit, value_of
 from gdbext.heap.names import is_allocator
 from gdbext.model.said import Said, said
 
@@ -66,8 +66,8 @@ def of_marks(case: Case) -> Optional[Verdict]:
 def _value(mark: Mark, case: Case) -> Value:
     got = mark.got or 0
     if not mark.is_byte:
-        return value_of(got, mark.expected, case.places)
-    if mark.expected is not None and bin(got ^ mark.expected).count("1") == 1:
+        return value_of(Word(got), mark.expected, case.places.spot)
+    if mark.expected is not None and is_one_bit(got ^ mark.expected):
         return Value(ONE_BIT, said("got-one-bit-byte", got=got, bit=(got ^ mark.expected).bit_length() - 1))
     return Value("zero-byte" if got == 0 else None, said("got-one-byte", got=got))
 
@@ -92,10 +92,10 @@ def _head(mark: Mark, value: Optional[Value], case: Case) -> _Judged:
         return DOUBLE_FREE, SHOWN if known else LIKELY, said("judged-free-link", got=mark.got or 0)
     if mark.address % 4:
         return INTERIOR_FREE, LIKELY, said("judged-unaligned")
-    fill = bytes_of(mark.got or 0)[0] if value.got_is == FILL else None
+    fill = (mark.got or 0) & 0xFF if value.got_is == FILL else None
     if fill == FREED_FILL:
         return DOUBLE_FREE, LIKELY, said("judged-free-fill")
-    if fill == NEW_FILL or mark.got == 0xBAAD5678:
+    if fill == NEW_FILL or mark.got == TAIL:
         return INTERIOR_FREE, LIKELY, said("judged-inside-new")
     if fill == _STACK_FILL:
         return FOREIGN_FREE, POSSIBLE, said("judged-stack")
@@ -114,14 +114,14 @@ def _is_link(value: Value, mark: Mark, case: Case) -> bool:
     """Tells whether a pointer leads to where links of a free list lead: into a heap."""
     heaps = case.crash.heaps
     if not heaps:
-        return value.words.key == "got-pointer-ram"
+        return value.spot is not None and value.spot.kind == "ram"
     return any(start <= (mark.got or 0) < start + length for start, length in heaps)
 
 
 def _tail(mark: Mark, value: Optional[Value], _: Case) -> _Judged:
     if value is not None and value.got_is == ONE_BIT:
         return OVERFLOW, POSSIBLE, said("judged-one-bit")
-    if value is not None and value.got_is == FILL and bytes_of(mark.got or 0)[0] in (NEW_FILL, FREED_FILL):
+    if value is not None and value.got_is == FILL and (mark.got or 0) & 0xFF in (NEW_FILL, FREED_FILL):
         return OVERFLOW, POSSIBLE, said("judged-tail")
     if value is None or value.by is None:
         return OVERFLOW, SHOWN, said("judged-tail")

@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import Iterator, Optional
 
 from gdbext.analyse.console.memory import RAM, Places
-from gdbext.analyse.console.values import FREED_FILL, near_pattern, text_in
+from gdbext.analyse.values import FREED_FILL, Word, near_pattern, text_in
 from gdbext.model.console import Crash
 from gdbext.model.record import Record
 from gdbext.model.said import Said, said
@@ -89,7 +89,7 @@ def _size(crash: Crash, address: int, places: Places) -> Optional[Wild]:
         for pointer, size in pairs:
             if exact and not any(size | flags in values or (size | flags) + 4 in values for flags in range(_FLAGS + 1)):
                 continue
-            text = text_in(size)
+            text = text_in(Word(size))
             if _in_heap(crash, size, places):
                 return Wild(said("wild-size-pointer", address=address, block=pointer, size=size), None, True)
             if text is not None and "\\0" not in text:

@@ -29,6 +29,7 @@ from gdbext.report.numbers import counted, size_words
 # What has sentences of its own besides the allocators' families.
 ROOMS = (
     "report.sentences.analyse",
+    "report.sentences.values",
     "report.sentences.commands",
     "report.sentences.targets",
     "report.sentences.profile",

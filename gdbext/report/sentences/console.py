@@ -5,34 +5,6 @@ SENTENCES = {
     # How sure it is
     "answer-likely": "most likely: {what}",
     "answer-possible": "possibly, the text does not show it for certain: {what}",
-    # What bytes are
-    "fill-never-used": "a pattern for memory that was never set",
-    "fill-stack": "what stacks are filled with before they are used",
-    "fill-freed": "what the allocator fills freed memory with",
-    "fill-new": "what the allocator fills new memory with",
-    "got-head-mark": "what stands there is the head mark of another block",
-    "got-tail-mark": "what stands there is the mark behind a block's end",
-    "got-one-bit": (
-        "{got:#010x} differs from the mark in bit {bit} alone: a flag that was set there, or faulty memory (power, "
-        "timing of external RAM)"
-    ),
-    "got-one-bit-byte": "{got:#04x} differs in bit {bit} alone: a flag that was set there, or faulty memory",
-    "got-zero-byte": (
-        "of {got:#010x} only the first byte changed, to zero: the end of a string, written 1 byte past the end"
-    ),
-    "got-partly": "of {got:#010x} only {count:byte} of the mark changed, its first: {bytes}",
-    "got-inside": "of {got:#010x} {count:byte} of the mark changed: {bytes}",
-    "got-pattern": "{got:#010x} is {what}",
-    "got-letter": "what was written there is {byte:#04x} = '{letter}' repeated",
-    "got-byte": "what was written there is byte {byte:#04x} repeated",
-    "got-pointer-ram": "{got:#010x} is a pointer into RAM",
-    "got-pointer": "{got:#010x} is a pointer {what}",
-    "place-flash": "to a constant in flash",
-    "place-code": "to code",
-    "got-text": "what was written there is the text '{text}' ({got:#010x} in memory order)",
-    "got-small": "{got:#010x} is a small number: {got:,}",
-    "got-bytes": "what stands there are the bytes {bytes}",
-    "got-one-byte": "the byte there is {got:#04x}",
     # Marks
     "mark-head": "the head mark at {address:#010x} is not there: it belongs before user address {user:#010x}",
     "mark-tail": (
@@ -153,9 +125,6 @@ SENTENCES = {
     "wild-less": (
         "{address:#010x} is {word:#010x} ({what}) less {offset}: a word that was overwritten was used as a pointer"
     ),
-    "is-fill": "{what}",
-    "is-repeated": "byte {byte:#04x}{letter} repeated",
-    "is-text": "text '{text}'",
     "wild-size": (
         "{address:#010x} is an address in RAM plus {size:#010x}: a size word that was overwritten with {byte:#04x} was "
         "added to a block's address"

@@ -8,6 +8,7 @@ from typing import Any
 
 from gdbext.collect.collected import Collected
 from gdbext.collect.given import given_at_stop
+from gdbext.collect.places import Places
 from gdbext.model.events import Generation
 from gdbext.target.files import image_target
 from gdbext.target.target import Code, Target
@@ -27,7 +28,8 @@ def place(pointer: int, program: Code | None = None, frame: int = 0) -> Callable
         kernel = kernel_world.kernel()
         target = Target(image_target(kernel.images()).bytes, program or kernel_world.Symbols(kernel))
         target.debugger = Dead(given(pointer, frame=frame))
-        return given_at_stop(Collected(target))
+        found = Collected(target)
+        return given_at_stop(found, Places(found))
 
     return report
 
@@ -54,7 +56,7 @@ RECIPES: dict[str, Callable[[], Any]] = {
     "a free block whose record has one free": freed_again(
         lambda at: Generation(at, 20, "net", 7, (1,), freed=(CALLER,))
     ),
-    "no heap's pointer given to free": lambda: dead(PLAIN, given(0x1234)),
+    "no heap's pointer given to free": lambda: dead(PLAIN, given(0x9000_1004)),
     "another heap's block given to free": lambda: dead(
         PLAIN, given(block(PLAIN, "used").payload, "multi_heap_free", 0x7000_0000)
     ),

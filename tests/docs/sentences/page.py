@@ -31,6 +31,7 @@ from tests.docs.sentences import (
     targets,
     tlsf,
     traces,
+    values,
 )
 from tests.docs.sentences.harvest import Example, harvest
 
@@ -39,10 +40,12 @@ RECIPES: Mapping[str, Callable[[], Any]] = {
     **tlsf.RECIPES, **freertos.RECIPES, **traces.RECIPES, **given.RECIPES,
     **commands.RECIPES, **targets.RECIPES, **in_gdb.RECIPES, **logs.RECIPES, **profiles.RECIPES,
     **imported.RECIPES, **flash_images.RECIPES, **summed.RECIPES, **consoles.RECIPES, **explained.RECIPES,
+    **values.RECIPES,
 }  # fmt: skip
 TITLES = {
     "heap.sentences": "Of every heap",
     "report.sentences.analyse": "Of bytes, suspects and explanations, of the trace beside the heap, of stacks",
+    "report.sentences.values": "Of what a word is that was overwritten, or used as a pointer",
     "trace.sentences": "Of traces",
     "kernel.sentences": "Of a kernel's tasks",
     "report.sentences.commands": "Of what could not be collected, and of what was asked of the recorder",
@@ -57,6 +60,8 @@ PLACES = {
     "Finding.text (damage)": "finding",
     "Finding.text (note)": "note",
     "Extent.words": "bytes",
+    "Reading.text": "bytes",
+    "Spot.words": "bytes",
     "Suspect.why": "suspect",
     "Explanation.text": "explanation",
     "Explanation.evidence": "evidence",
