@@ -119,8 +119,8 @@ class HeapFacts:
         self.guards = guards
         self.shift = guards.shift  # bytes from the allocator's payload (raw) to the user's, by the guards
         self._users = users  # users' pointers that the trace knows, by raw payload, if the layout has leads
-        self.read: WordReader = snapshot.word_reader(layout.control, layout.end)
-        self.read32: WordReader = snapshot.reader32(layout.control, layout.end)  # at any address
+        self.read: WordReader = snapshot.word_reader(layout.begin, layout.end)
+        self.read32: WordReader = snapshot.reader32(layout.begin, layout.end)  # at any address
         self.listed: Dict[int, Node] = {node.payload: node for node in walk.nodes}
 
     @property
@@ -140,7 +140,7 @@ class HeapFacts:
         """Returns the address of the heap's first byte."""
         if self.region.start is not None:
             return self.region.start
-        return min(self.region.address, self.layout.control, self.layout.first - self.layout.header)
+        return self.layout.begin if self.layout.apart else min(self.region.address, self.layout.begin)
 
     @property
     def end(self) -> int:

@@ -66,8 +66,14 @@ class Geometry(Record):
     repeats_flags = False  # the header behind a block repeats whether that block is free
     # True if a user's pointer may lie behind the payload's start, because of an alignment: at `user_of`.
     leads = False
+    apart = False  # True if the control block lies outside of the heap's memory, anywhere
     links_in_headers = False  # a free block's pointer is part of its header, not of its payload
     ends_at = said("ends-at-marker")  # how the end of a chain of blocks is known
+
+    @property
+    def begin(self) -> int:
+        """Returns the address of the heap's first byte."""
+        return self.first - self.header if self.apart else min(self.control, self.first - self.header)
 
     @property
     def behind(self) -> int:

@@ -38,6 +38,7 @@ _CUT = said("reading-interrupted")
 NAMES = (
     "tlsf",
     "freertos",
+    "threadx_pool",
 )
 FAMILIES: Dict[str, Family] = {name: load(f"heap.{name}", "FAMILY") for name in NAMES}
 AUTO = "auto"
@@ -89,7 +90,7 @@ def read_heap(memory: Memory, region: Region, proven: Mapping[int, Proven]) -> U
         memory.allow(low, high)
     allocator.fetch(memory, region, layout, proven)
     snapshot = memory.snapshot
-    read = snapshot.word_reader(layout.control, layout.end)
+    read = snapshot.word_reader(layout.begin, layout.end)
     walk = allocator.walk(layout, read, Evidence(proven, None, snapshot))
     guards = allocator.guards(walk, read, snapshot)
     if not guards.shift and proven and any(broken.word is None for broken in walk.breaks):

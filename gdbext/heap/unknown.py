@@ -17,7 +17,6 @@ _BY_SYMBOLS: Tuple[Tuple[str, Tuple[str, ...]], ...] = (
     ("jemalloc", ("mallocx", "mallctl")),
     ("tcmalloc", ("tc_malloc",)),
     ("Zephyr's sys_heap", ("sys_heap_alloc",)),
-    ("ThreadX's TX_BYTE_POOL", ("_tx_byte_allocate",)),
     ("RT-Thread's rt_malloc", ("rt_smem_alloc",)),
     ("RT-Thread's rt_malloc", ("rt_malloc",)),
     ("NuttX's mm_heap", ("mm_malloc", "mm_addfreechunk")),

@@ -29,6 +29,7 @@ from tests.export.recorded import ELF, recorded
 from tests.support import firmware
 from tests.support.gdb import AT_ONCE, WITH_PARENT, GdbSession
 from tests.support.listings import blocks, dressed, memdump
+from tests.support.made import damaged, makers
 from tests.support.paths import ROOT, SHARED, require
 from tests.support.scenario import run_scenario
 from tests.support.tlsf_pools import FULL, LOADED, PLAIN, Pools
@@ -102,8 +103,21 @@ def files_of(scenario: str, folder: Path) -> dict[str, Path]:
         return {}
     if scenario == "flash":
         return flash_images(folder)
+    if scenario in makers():
+        return _heap_of(scenario, folder)
     run_scenario(scenario, [f"memtrace save {folder / 'core'}"])
     return {f"build/{scenario}.core": folder / "core", "app.elf": firmware.build("default")}
+
+
+def _heap_of(family: str, folder: Path) -> dict[str, Path]:
+    """The images of a heap of a family, sound (`0x20000000.bin`) and after an overflow (`broken-0x20000000.bin`)."""
+    made = makers()[family](Random(f"{family}/page"))
+    damage = damaged(made, "overflow", Random(f"{family}/page"))
+    files = {f"{base:#x}.bin": data for base, data in made.images}
+    files |= {f"broken-{base:#x}.bin": data for base, data in damage.images(made)}
+    for name, data in files.items():
+        (folder / name).write_bytes(data)
+    return {}
 
 
 class Terminal:

@@ -11,6 +11,7 @@ from random import Random
 from tests.support.fixtures import load_cases
 from tests.support.heap_2_image import Build, Heap2, load
 from tests.support.log import Log
+from tests.support.made import makers
 from tests.support.program_elf import TEXT
 from tests.support.ring import Ring
 from tests.support.terminal import HOSTILE
@@ -49,7 +50,18 @@ def subjects() -> tuple[Subject, ...]:
             all_of_it = (*ranges, (ring.address, both_runs(ring)))
             is_clean = case.truth.status == "clean" and not case.truth.incomplete
             found.append(Subject(case.id, all_of_it, case.heap.option, case.pointer_size, is_clean, targets))
-    return (*found, *(_older(marked) for marked in (True, False)))
+    return (*found, *(_older(marked) for marked in (True, False)), *map(_made, makers()))
+
+
+def _made(family: str) -> Subject:
+    """A heap of a newer family."""
+    made = makers()[family](Random(family))
+    width = 8 if made.name.endswith("64") else 4
+    used = [(block.user, block.requested or block.size) for block in made.blocks if block.used]
+    ring = ring_of(width, used[:40])
+    targets = (made.address, *(block.raw for block in made.blocks), *(block.raw - 8 for block in made.blocks))
+    ranges = (*made.images, (ring.address, both_runs(ring)))
+    return Subject(f"made-{family}", ranges, made.option, width, True, targets)
 
 
 def _older(marked: bool) -> Subject:

@@ -29,6 +29,7 @@ from tests.docs.sentences import (
     profiles,
     summed,
     targets,
+    threadx_pool,
     tlsf,
     traces,
     values,
@@ -41,6 +42,7 @@ RECIPES: Mapping[str, Callable[[], Any]] = {
     **commands.RECIPES, **targets.RECIPES, **in_gdb.RECIPES, **logs.RECIPES, **profiles.RECIPES,
     **imported.RECIPES, **flash_images.RECIPES, **summed.RECIPES, **consoles.RECIPES, **explained.RECIPES,
     **values.RECIPES,
+    **threadx_pool.RECIPES,
 }  # fmt: skip
 TITLES = {
     "heap.sentences": "Of every heap",

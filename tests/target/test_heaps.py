@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Heaps of other families in a live process, found by the names of their symbols, and in its core."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.cli.shell import memtrace
+from tests.support.gdb import NATIVE_GDB, SOURCE, Capture, GdbResult, run_gdb
+from tests.support.paths import ROOT
+
+HEAPS = ROOT / "tests" / "target" / "heaps"
+CHECK = Capture("heap-check --json --blocks")
+
+
+def stopped(name: str, elf: Path, bits: int, *more: str) -> GdbResult:
+    """What GDB says of a program at its two stops: before the damage, and after it."""
+    subprocess.run(["gcc", f"-m{bits}", "-g", "-O1", "-w", "-o", elf, HEAPS / f"{name}.c"], check=True)
+    return run_gdb(["break stop_here", "run", SOURCE, CHECK, "continue", CHECK, *more], elf=elf, program=NATIVE_GDB)
+
+
+@pytest.mark.parametrize("bits", [32, 64])
+def test_byte_pools_of_threadx(bits: int, tmp_path: Path) -> None:
+    elf, core = tmp_path / "threadx", tmp_path / "core"
+    done = stopped("threadx", elf, bits, f"gcore {core}")
+    sound, broken = (one.json()["heaps"] for one in done.captured)
+    assert [(one["kind"], one["name"], one["status"]) for one in sound] == [
+        ("threadx_pool", "byte pool 0", "clean"),
+        ("threadx_pool", "net", "clean"),
+    ]
+    assert [(block["size"], block["state"]) for block in sound[0]["blocks"]][:3] == [
+        (40, "used"), (104 if bits == 64 else 100, "free"), (64, "used"),
+    ]  # fmt: skip
+    assert [one["status"] for one in broken] == ["damaged", "clean"]
+    line = sound[0]["blocks"][0]["payload"]
+    first = broken[0]["findings"][0]
+    assert first["address"] == line + 40
+    assert (first["explanations"][0]["kind"], first["explanations"][0]["payload"]) == ("overflow", line)
+    again = memtrace("check", core, "--elf", elf, "--json", "--blocks").json()["heaps"]
+    assert [(one["name"], one["status"], one["blocks"]) for one in again] == [
+        (one["name"], one["status"], one["blocks"]) for one in broken
+    ]
