@@ -17,6 +17,7 @@ from gdbext.model.said import Said, said
 from gdbext.trace.history import History
 
 Frames = Callable[[Tuple[int, ...]], Stack]
+RoleOf = Callable[[HeapFacts, int], Optional[Said]]  # what a block (raw) is for
 TaskOf = Callable[[HeapFacts, int], Optional[str]]  # the task that a block (raw) names in its owner word
 
 
@@ -35,6 +36,7 @@ class Witness:
         operation: Callable[[], Operation] = Operation,
         given: Optional[Given] = None,
         full_stacks: Sequence[FullStack] = (),
+        role_of: RoleOf = lambda facts, raw: None,
     ) -> None:
         self.facts = facts
         self.history = history
@@ -45,13 +47,15 @@ class Witness:
         self.spot_at = spot_at
         self.operation = operation
         self.given = given  # the pointer that the calls at the stop gave to the allocator, if it is this heap's matter
+        self.role_of = role_of
         self.full_stacks = full_stacks  # those that begin right above damage
 
     def beside(self, facts: HeapFacts) -> Witness:
         """Returns a witness with the same trace for another heap."""
         return Witness(
-            facts, self.history, self.frames, self.trace, self.heaps, self.task_of, self.spot_at, self.operation
-        )
+            facts, self.history, self.frames, self.trace, self.heaps, self.task_of, self.spot_at, self.operation,
+            role_of=self.role_of,
+        )  # fmt: skip
 
     def live_here(self) -> List[Generation]:
         """Returns the generations that are live in the trace and lie in this heap, in address order."""
@@ -68,7 +72,9 @@ class Witness:
         why = why or hit_bytes(self.facts, raw, size, extent)
         if life is None:
             state, task = "freed" if self.heap_free(payload) else "used", self.task_of(self.facts, raw)
-            return Suspect(payload, size, state, task, None, (), None, self._unknown(why))
+            return Suspect(
+                payload, size, state, task, None, (), None, self._unknown(why), role=self.role_of(self.facts, raw)
+            )
         freed = None if life.freed is None else self.frames(life.freed)
         state = self.state(payload, life)
         reason = why if life.allocated or life.size is not None else self._unknown(why)
@@ -76,7 +82,10 @@ class Witness:
             reason = said("freed-and-used", what=reason)
         allocated = self.frames(life.allocated)
         task = life.task if life.is_freed or life.task is not None else self.task_of(self.facts, raw)
-        return Suspect(payload, size, state, task, life.seq, allocated, freed, reason, life.freed_seq, life.freed_task)
+        role = self.role_of(self.facts, raw) if state == "used" else None
+        return Suspect(
+            payload, size, state, task, life.seq, allocated, freed, reason, life.freed_seq, life.freed_task, role
+        )
 
     def state(self, payload: int, life: Generation) -> str:
         """Returns used, freed or freeing. The heap decides if the trace has no free, or does not tell when it was.

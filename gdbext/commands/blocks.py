@@ -10,6 +10,7 @@ from gdbext.analyse.check import list_blocks
 from gdbext.collect.collect import collect
 from gdbext.collect.collected import Collected
 from gdbext.collect.owners import Owners
+from gdbext.collect.roles import Roles
 from gdbext.commands.arguments import ALL, CALLER, LIMIT, PREVIOUS, SIZE, SOURCES, TASK, WHERE
 from gdbext.commands.check import damaged_heaps
 from gdbext.commands.command import Argument, Command
@@ -17,10 +18,12 @@ from gdbext.commands.filters import Bounds, called_by, is_named, limit_of, where
 from gdbext.model.events import Owner
 from gdbext.model.reports.blocks import BlockEntry, BlocksReport, BlocksTotal
 from gdbext.model.said import said
+from gdbext.report.sentences import words
 from gdbext.report.text.blocks import blocks_lines
 from gdbext.target.target import Target
 
 _STATE = Argument("--state", "used or free blocks only", {"choices": ["used", "free"]})
+_ROLE = Argument("--role", "blocks that are proven to be this, by a part of the words", {"metavar": "TEXT"})
 
 
 Wanted = Tuple[Collected, Optional[Bounds]]  # heaps and trace, and the addresses that were asked for
@@ -53,12 +56,13 @@ def analyse(wanted: Wanted, options: Namespace) -> BlocksReport:
 
 def _in_heaps(found: Collected) -> Iterator[BlockEntry]:
     """Yields the blocks of every heap."""
-    owners = Owners(found)
+    owners, roles = Owners(found), Roles(found)
     for facts in found.heaps:
         heap = facts.region.address
         for block in list_blocks(facts, found.trace.history):
             owner = owners.of(heap, block.payload) if block.state == "used" else None
-            yield BlockEntry(heap, block.payload, block.raw, block.size, block.requested, block.state, owner)
+            role = roles.of(facts, block.raw)
+            yield BlockEntry(heap, block.payload, block.raw, block.size, block.requested, block.state, owner, role)
 
 
 def _in_trace(found: Collected) -> Iterator[BlockEntry]:
@@ -90,11 +94,12 @@ def _matches(options: Namespace, where: Optional[Bounds], entry: BlockEntry) -> 
             or (where[0] < entry.raw + entry.size and within(entry.raw, (0, where[1])))
         )
         and is_named(None if owner is None else owner.task, options.task)
+        and (options.role is None or (entry.role is not None and options.role in words(entry.role)))
         and (options.caller is None or (owner is not None and called_by(owner.allocated, options.caller)))
     )
 
 
 COMMAND = Command(
-    __name__, __doc__, (*SOURCES, PREVIOUS, SIZE, _STATE, TASK, WHERE, CALLER, LIMIT, ALL), collect_blocks, analyse,
-    blocks_lines, BlocksReport, lacking=lacking,
+    __name__, __doc__, (*SOURCES, PREVIOUS, SIZE, _STATE, TASK, _ROLE, WHERE, CALLER, LIMIT, ALL), collect_blocks,
+    analyse, blocks_lines, BlocksReport, lacking=lacking,
 )  # fmt: skip

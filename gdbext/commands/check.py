@@ -18,6 +18,7 @@ from gdbext.collect.collected import Collected
 from gdbext.collect.given import given_at_stop
 from gdbext.collect.owners import Owners
 from gdbext.collect.places import Places
+from gdbext.collect.roles import Roles
 from gdbext.collect.stacks import full_stacks
 from gdbext.commands.arguments import PREVIOUS, SOURCES
 from gdbext.commands.command import Argument, Command
@@ -93,13 +94,14 @@ def _checked(
     """Returns the report of each heap that was read, and the trace rules that could not be checked."""
     found, given = broken.found, broken.given
     concerned = None if given is None else _concerned(found.heaps, given)
-    target, owners = found.target, Owners(found)
+    target, owners, roles = found.target, Owners(found), Roles(found)
     heaps: List[HeapReport] = []
     skipped: List[Skipped] = []
     for facts, faults in broken.faults:
         witness = Witness(
             facts, found.trace.history, target.frames, found.trace.info, found.heaps,
             owners.task_of, broken.places.at, operation, given if facts is concerned else None, broken.full,
+            roles.of,
         )  # fmt: skip
         group = 1 + sum(len({finding.group for finding in heap.findings}) for heap in heaps)
         heap, unproven = check_heap(witness, faults, group, with_blocks)

@@ -15,7 +15,7 @@ from gdbext.model.said import Said, said
 from gdbext.report.printable import printable
 from gdbext.target.target import Target
 
-_FILTERS = ("kind", "size", "state", "address", "task", "caller", "seq")
+_FILTERS = ("kind", "size", "state", "address", "task", "role", "caller", "seq")
 _MOST_TASKS = 16
 Number = Callable[[str], int]
 Bounds = Tuple[int, Optional[int]]  # the ends of a range; an open one is 0 or None

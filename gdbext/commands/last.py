@@ -10,6 +10,7 @@ from gdbext.analyse.last import find_place, life_of
 from gdbext.collect.collect import collect
 from gdbext.collect.collected import Collected
 from gdbext.collect.owners import Owners
+from gdbext.collect.roles import Roles
 from gdbext.commands.arguments import ADDRESS, ALL, LIMIT, PREVIOUS, SOURCES
 from gdbext.commands.command import Command
 from gdbext.commands.filters import limit_of
@@ -33,7 +34,7 @@ def collect_asked(target: Target, options: Namespace) -> Tuple[Collected, int]:
 def analyse(asked: Tuple[Collected, int], options: Namespace) -> LastReport:
     """Makes the report: the block and its owners."""
     found, address = asked
-    place = find_place(found.heaps, found.trace.history, address)
+    place = Roles(found).with_role(find_place(found.heaps, found.trace.history, address))
 
     def size_of(payload: int) -> Optional[int]:
         sizes = (facts.user_size(payload) for facts in found.heaps)

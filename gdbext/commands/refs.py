@@ -11,6 +11,7 @@ from gdbext.analyse.last import find_place
 from gdbext.collect.collect import collect
 from gdbext.collect.collected import Collected
 from gdbext.collect.owners import Owners
+from gdbext.collect.roles import Roles
 from gdbext.collect.roots import Scan, collect_scan
 from gdbext.commands.arguments import ADDRESS, ALL, LIMIT, SCAN, SOURCES
 from gdbext.commands.command import Command
@@ -38,7 +39,7 @@ def collect_pointed(target: Target, options: Namespace) -> Pointed:
 def analyse(pointed: Pointed, options: Namespace) -> RefsReport:
     """Makes the report: the pointers to the block from outside it, with their variables or owners."""
     found, scan, address = pointed
-    place = find_place(found.heaps, found.trace.history, address)
+    place = Roles(found).with_role(find_place(found.heaps, found.trace.history, address))
     number = scan.reach.block_at(address)
     low, high = (address, address + 1) if number is None else scan.reach.blocks[number][:2]
     pointers = scan.reach.pointers_to(low, high, scan.roots, scan.registers)

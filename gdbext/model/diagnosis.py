@@ -24,6 +24,7 @@ class Suspect(Record):
     why: Text
     freed_seq: Optional[int] = None
     freed_task: Optional[str] = None
+    role: Optional[Said] = None  # what the block is for, where that is proven
 
 
 class Explanation(Record):

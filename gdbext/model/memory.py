@@ -44,6 +44,7 @@ class Place(Record):
     offset: int
     state: str  # "used", "free" or "outside"
     heap: Optional[int]
+    role: Optional[Said] = None  # what the block is for, where that is proven
 
 
 class Spot(Record):

@@ -171,8 +171,19 @@ def check_of(scenario: str) -> Any:
     return finding, [one["kind"] for one in finding["explanations"]]
 
 
+def test_what_tasks_have_in_the_heap_is_told_by_role() -> None:
+    """Of each task its stack and its control block, in blocks of their own."""
+    commands = [Capture("heap-blocks --role task --json"), Capture("heap-blocks --role nothing --json")]
+    done = run_scenario("kernel", commands, before=["break scenario_done"])
+    roles = [block["role"] for block in done.json(0)["blocks"]]
+    in_heap = ("worker", "net", "gone")  # the fourth is static
+    assert sorted(roles) == sorted(f"{what} of task {name}" for name in in_heap for what in ("stack", "control block"))
+    assert done.json(1)["blocks"] == []
+
+
 def test_a_stack_that_ran_over_is_said_first() -> None:
     finding, kinds = check_of("over")
+    assert finding["suspects"][0]["role"] == "stack of task network"
     assert kinds[0] == "stack-overflow"
     assert finding["explanations"][0]["text_facts"]["task"] == "network"
     assert finding["suspects"][0]["payload"] == finding["explanations"][0]["payload"] == finding["block"]

@@ -21,6 +21,7 @@ class BlockEntry(Record):
     requested: Optional[int]
     state: str
     owner: Optional[Owner]
+    role: Optional[Said] = None  # what the block is for, where that is proven
 
 
 class BlocksTotal(Record):

@@ -30,6 +30,7 @@ from gdbext.report.numbers import counted, size_words
 ROOMS = (
     "report.sentences.analyse",
     "report.sentences.values",
+    "report.sentences.roles",
     "report.sentences.commands",
     "report.sentences.targets",
     "report.sentences.profile",

@@ -24,6 +24,7 @@ def blocks_lines(report: BlocksReport) -> Iterator[str]:
         who = ""
         if owner is not None:
             who = f"{module_words(owner.task or '?', owner.module)}: {stack_words(owner.allocated, owner.seq)}"
+        who += "" if entry.role is None else f"   ({words(entry.role)})"
         yield f"{place:>12} {entry.size:>10,} {requested:>10}  {entry.state:<5}  {seq:>8}  {who}".rstrip()
     yield from more_line(len(report.blocks), report.total.blocks)
     of_what = " in what had been read" if report.cost.interrupted else ""

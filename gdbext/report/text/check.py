@@ -89,7 +89,8 @@ def _group_lines(group: List[Finding]) -> Iterator[str]:
 def _suspect_lines(suspect: Suspect, label: str) -> Iterator[str]:
     state = {"used": "USED", "freed": "FREED", "freeing": "BEING FREED"}[suspect.state]
     size = f"{suspect.size:,} bytes" if suspect.size else "size unknown"
-    yield f"    {label}      {suspect.payload:#x}, {size}, {state}: {words(suspect.why)}"
+    role = "" if suspect.role is None else f", {words(suspect.role)}"
+    yield f"    {label}      {suspect.payload:#x}, {size}, {state}{role}: {words(suspect.why)}"
     if suspect.allocated or suspect.seq is not None:
         owner = owner_words(suspect.task, suspect.seq)
         yield f"             allocated  {stack_words(suspect.allocated, suspect.seq)}   {owner}".rstrip()

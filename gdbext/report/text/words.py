@@ -10,6 +10,7 @@ from gdbext.model.events import Frame, LogInfo, Stack, TraceInfo
 from gdbext.model.memory import Place
 from gdbext.model.reports.base import Cost
 from gdbext.report.numbers import counted, size_words
+from gdbext.report.sentences import words
 
 _CALLERS_SHOWN = 5
 _CALLERS_NAMED = 2
@@ -96,4 +97,5 @@ def place_words(place: Optional[Place], cost: Cost) -> str:
         return f"in the heap at {place.heap:#x}, in no block (its control data, or damage)"
     asked = f" ({place.requested:,} requested)" if place.requested is not None else ""
     state = place.state.upper()
-    return f"byte {place.offset:,} of block {place.payload:#x}, {place.size:,} bytes{asked}, {state}"
+    role = "" if place.role is None else f", {words(place.role)}"
+    return f"byte {place.offset:,} of block {place.payload:#x}, {place.size:,} bytes{asked}, {state}{role}"

@@ -27,6 +27,7 @@ from tests.docs.sentences import (
     in_gdb,
     logs,
     profiles,
+    roles,
     summed,
     targets,
     threadx_pool,
@@ -41,13 +42,14 @@ RECIPES: Mapping[str, Callable[[], Any]] = {
     **tlsf.RECIPES, **freertos.RECIPES, **traces.RECIPES, **given.RECIPES,
     **commands.RECIPES, **targets.RECIPES, **in_gdb.RECIPES, **logs.RECIPES, **profiles.RECIPES,
     **imported.RECIPES, **flash_images.RECIPES, **summed.RECIPES, **consoles.RECIPES, **explained.RECIPES,
-    **values.RECIPES,
+    **values.RECIPES, **roles.RECIPES,
     **threadx_pool.RECIPES,
 }  # fmt: skip
 TITLES = {
     "heap.sentences": "Of every heap",
     "report.sentences.analyse": "Of bytes, suspects and explanations, of the trace beside the heap, of stacks",
     "report.sentences.values": "Of what a word is that was overwritten, or used as a pointer",
+    "report.sentences.roles": "Of what a block is for",
     "trace.sentences": "Of traces",
     "kernel.sentences": "Of a kernel's tasks",
     "report.sentences.commands": "Of what could not be collected, and of what was asked of the recorder",
