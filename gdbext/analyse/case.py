@@ -68,7 +68,7 @@ class Case:
         suspects = sorted(self._suspects.values(), key=lambda scored: -scored[0])
         told = sorted(self._told, key=lambda scored: -scored[0])
         explanations = [explanation for _, explanation in told]
-        if told and told[0][1].payload is not None:
+        if told and (told[0][1].payload is not None or told[0][0] >= PROVEN):
             score, best = told[0]
             rivals = (other + (_LEAD if one.payload is None else _LEAD_OF_BLOCK) for other, one in told)
             others = (one.payload != best.payload for _, one in told)

@@ -18,13 +18,14 @@ from gdbext.analyse.groups import group_faults
 from gdbext.analyse.readings import got_is, readings_of
 from gdbext.analyse.rules import struck_by
 from gdbext.analyse.rules_given import run_given_rules
+from gdbext.analyse.rules_shared import SHARED_RULES, run_shared_rules
 from gdbext.analyse.rules_trace import TRACE_NOTES, run_trace_rules
 from gdbext.analyse.suspects import Witness
 from gdbext.analyse.unread import Guesses
 from gdbext.analyse.values import is_one_bit
 from gdbext.heap.facts import Fault, HeapFacts
 from gdbext.model.diagnosis import Extent, Finding, Operation, Reading
-from gdbext.model.memory import Block
+from gdbext.model.memory import Block, Reference
 from gdbext.model.record import replace
 from gdbext.model.reports.base import Skipped
 from gdbext.model.reports.check import HeapReport
@@ -32,6 +33,7 @@ from gdbext.model.said import Text, said
 from gdbext.trace.history import History
 
 _BYTES_SHOWN = 16
+_NOTES = TRACE_NOTES | {rule.id for rule in SHARED_RULES}  # rules that the bytes of a heap do not break
 _LEFT_APART = ("free-not-listed", "free-neighbours")  # rules that a block breaks before a free has joined it to others
 
 
@@ -41,8 +43,9 @@ def check_heap(
     """Returns the report of one heap, and the trace rules that could not be checked on it."""
     told, unproven = run_trace_rules(witness, faults)
     told += run_given_rules(witness, [*told, *faults])
-    notes = [fault for fault in told if fault.rule in TRACE_NOTES]
-    broken = [*(fault for fault in told if fault.rule not in TRACE_NOTES), *faults]
+    told += run_shared_rules(witness)
+    notes = [fault for fault in told if fault.rule in _NOTES]
+    broken = [*(fault for fault in told if fault.rule not in _NOTES), *faults]
     findings = _findings(witness, broken, first_group)
     findings += _findings(witness, notes, first_group + len({finding.group for finding in findings}))
     blocks = tuple(list_blocks(witness.facts, witness.history)) if with_blocks else None
@@ -64,7 +67,7 @@ def _findings(witness: Witness, faults: Sequence[Fault], first_group: int) -> Li
         said("in-progress", operation=operation.why) if excused else guesses.reason(group)
         for group, excused in zip(members, under_way)
     ]
-    notes = [excuse is not None or group[0].rule in TRACE_NOTES for group, excuse in zip(members, excuses)]
+    notes = [excuse is not None or group[0].rule in _NOTES for group, excuse in zip(members, excuses)]
     findings: List[Finding] = []
     for number in sorted(range(len(groups)), key=lambda number: notes[number]):
         told = [(faults[p], extents[p]) for p in groups[number]]
@@ -120,7 +123,7 @@ def _group_findings(
             extent = replace(extent, words=said("with-readings", bytes=extent.words, readings=told_of))
         yield Finding(
             rule=fault.rule,
-            severity="note" if excuse is not None or first.rule in TRACE_NOTES else "damage",
+            severity="note" if excuse is not None or first.rule in _NOTES else "damage",
             group=group,
             address=fault.address,
             length=fault.length or None,
@@ -135,6 +138,7 @@ def _group_findings(
             actual=fault.actual,
             got_is=got_is(readings, extent if fault.length else None),
             readings=readings,
+            held_by=_held_by(witness, fault),
         )
 
 
@@ -144,6 +148,12 @@ def _readings(witness: Witness, fault: Fault, extent: Extent) -> Tuple[Reading, 
     if fault.length:
         return readings_of(witness.facts, witness.spot_at, fault, extent)
     return (given.read,) if given is not None and given.read is not None and fault.address == given.pointer else ()
+
+
+def _held_by(witness: Witness, fault: Fault) -> Tuple[Reference, ...]:
+    """Returns where the pointer is stored that was given to the allocator, if the fault is about that."""
+    given = witness.given
+    return () if given is None or fault.rule != "refused-free" or fault.address != given.pointer else given.held_by
 
 
 def _report(facts: HeapFacts, findings: Sequence[Finding], blocks: Optional[Tuple[Block, ...]]) -> HeapReport:

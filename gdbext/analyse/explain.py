@@ -17,6 +17,7 @@ from gdbext.analyse.explain_frees import explain_disagreement, tell_double_free,
 from gdbext.analyse.explain_given import explain_double_free, explain_handed_out, explain_refused
 from gdbext.analyse.explain_poison import explain_before, explain_behind
 from gdbext.analyse.rules import struck_by
+from gdbext.analyse.rules_shared import explain_shared
 from gdbext.analyse.suspects import Witness
 from gdbext.heap.facts import Fault
 from gdbext.model.diagnosis import Extent
@@ -41,6 +42,7 @@ def explain(witness: Witness, faults: Sequence[Fault], extent: Extent) -> Ranked
     else:
         _BY_WHAT_WAS_STRUCK.get(struck, _explain_control)(case)
     tell_wrong_heap(case)
+    explain_shared(case)
     return case.ranked()
 
 
@@ -253,6 +255,7 @@ _BY_TRACE: Dict[str, Callable[[Case], object]] = {
     "handed-out": explain_handed_out,
     "trace-live-free": explain_disagreement,
     "trace-overlap": explain_disagreement,
+    "shared-memory": lambda case: None,  # as of every other fault there
 }
 _BY_WHAT_WAS_STRUCK: Dict[str, Callable[[Case], None]] = {
     "header": _explain_header,

@@ -7,10 +7,13 @@ from typing import Optional
 
 from gdbext.analyse.case import LIKELY, PROVEN, RUN, Case
 from gdbext.analyse.explain_frees import explain_refused_free, tell_double_free
+from gdbext.analyse.rules_given import foreign_function
+from gdbext.analyse.values import owner_words
 from gdbext.model.diagnosis import Given
 from gdbext.model.events import Generation
+from gdbext.model.memory import Reference
 from gdbext.model.record import replace
-from gdbext.model.said import said
+from gdbext.model.said import Said, said
 
 
 def explain_double_free(case: Case) -> None:
@@ -36,8 +39,14 @@ def explain_refused(case: Case) -> None:
         return
     told, holder = said("given-at-stop", function=given.function), case.facts.holder(case.block)
     if given.read is not None or holder is None:
-        text = said("no-heap-free", pointer=given.pointer)
-        case.tell(PROVEN, "invalid-free", None, text, told)
+        case.accuse(PROVEN, case.facts.raw(given.pointer), _under_way(case, given, None), said("given-to-free"))
+        text = said("no-heap-free", pointer=given.pointer, what=given.what or said("is-nowhere"))
+        case.tell(PROVEN, "invalid-free", None, text, told, *map(_held, given.held_by))
+    elif holder == case.block and (stranger := foreign_function(case.facts, given)) is not None:
+        case.accuse(PROVEN, case.block, why=said("given-to-free"))
+        case.accuse(LIKELY, case.block, _under_way(case, given, case.witness.history.newest(case.user)))
+        text = said("foreign-free", block=case.user, kind=case.facts.region.kind, function=stranger)
+        case.tell(PROVEN, "wrong-heap-free", case.user, text, told)
     elif holder == case.block:
         known = case.witness.history.newest(case.user)
         case.accuse(LIKELY, case.block, _under_way(case, given, known), said("given-to-free"))
@@ -47,7 +56,7 @@ def explain_refused(case: Case) -> None:
         case.accuse(PROVEN, holder, why=said("pointer-inside", pointer=case.user))
         case.accuse(LIKELY, case.block, _under_way(case, given, None), said("given-to-free"))
         text = said("interior-free", block=owner, offset=case.user - owner)
-        case.tell(PROVEN, "invalid-free", case.user, text, told, said("no-block-there"))
+        case.tell(PROVEN, "invalid-free", case.user, text, told, said("no-block-there"), *map(_held, given.held_by))
 
 
 def explain_handed_out(case: Case) -> None:
@@ -60,7 +69,17 @@ def explain_handed_out(case: Case) -> None:
     case.tell(PROVEN, "write-after-free", stale, said("write-after-free-in", block=stale), unknown)
 
 
+def _held(reference: Reference) -> Said:
+    """Says where a pointer is stored, and whose object that is."""
+    if reference.block is None:
+        return said("held-in", name=reference.name)
+    offset = (reference.address or reference.block) - reference.block
+    where = said("held-in-block", block=reference.block, offset=offset)
+    owner = owner_words(reference.owner)
+    return where if owner is None else said("spot-owned", where=where, owner=owner)
+
+
 def _under_way(case: Case, given: Given, known: Optional[Generation]) -> Generation:
     """Returns the life that the free at the stop would have ended. It has no place in the order of the trace."""
-    life = known or Generation(case.user, None, None, None, ())
+    life = known or Generation(given.pointer if given.read is not None else case.user, None, None, None, ())
     return replace(life, seq=None, freed_seq=None, freed_task=None, freed=given.stack, in_flight=True, refused=True)

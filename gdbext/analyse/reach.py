@@ -18,7 +18,7 @@ from array import array
 from bisect import bisect_right
 from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence, Set, Tuple
 
-from gdbext.model.reports.refs import Reference
+from gdbext.model.memory import Reference
 from gdbext.source.snapshot import Snapshot
 
 _TYPES = {4: "I", 8: "Q"}

@@ -10,12 +10,14 @@ Assumptions: a pointer into the guards in front of a block's user means the bloc
 
 from __future__ import annotations
 
-from typing import Iterator, List, Sequence, Tuple
+from typing import Iterator, List, Optional, Sequence, Tuple
 
 from gdbext.analyse.rules import struck_by
 from gdbext.analyse.rules_trace import TraceRule
 from gdbext.analyse.suspects import Witness
 from gdbext.heap.facts import Fault, HeapFacts
+from gdbext.heap.names import is_of_library, owners_of
+from gdbext.heap.registry import FAMILIES
 from gdbext.model.diagnosis import Given
 from gdbext.model.said import said
 
@@ -44,9 +46,23 @@ def _freed_wrongly(witness: Witness) -> Iterator[Fault]:
             owner = facts.user(holder)
             text = said("refused-inside", pointer=block, offset=block - owner, block=owner)
             yield Fault("refused-free", block, 0, facts.raw(block), text, frozenset((facts.raw(block), holder)), False)
+    elif (stranger := foreign_function(facts, given)) is not None:
+        text = said("given-foreign", block=block, function=stranger, kind=facts.region.kind)
+        yield Fault("refused-free", block, 0, holder, text, frozenset((holder,)), False)
     elif given.heaps and not {facts.region.address, facts.layout.control} & {*given.heaps}:
         text = said("given-other", block=block, function=given.function, heap=given.heaps[0])
         yield Fault("refused-free", block, 0, holder, text, frozenset((holder,)), False)
+
+
+def foreign_function(facts: HeapFacts, given: Given) -> Optional[str]:
+    """Returns the function that a block of this heap was given to although it frees another allocator's blocks. None if
+    one of the calls is of the heap's own allocator, or if nobody knows whose they are.
+    """
+    own = next((name for name, family in FAMILIES.items() if facts.region.kind in family.kinds), None)
+    known = [(name, owners_of(name) or ({"the C library"} if is_of_library(name) else ())) for name in given.functions]
+    if any(own in families for _, families in known):
+        return None
+    return next((name for name, families in known if families), None)
 
 
 def _handed_out(witness: Witness) -> Iterator[Fault]:

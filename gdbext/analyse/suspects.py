@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Callable, List, Optional, Sequence, Tuple
 
+from gdbext.analyse.shared import Shared
 from gdbext.analyse.stacks import FullStack
 from gdbext.analyse.values import SpotAt, nowhere
 from gdbext.heap.facts import HeapFacts
@@ -37,6 +38,7 @@ class Witness:
         given: Optional[Given] = None,
         full_stacks: Sequence[FullStack] = (),
         role_of: RoleOf = lambda facts, raw: None,
+        shared: Sequence[Shared] = (),
     ) -> None:
         self.facts = facts
         self.history = history
@@ -49,6 +51,7 @@ class Witness:
         self.given = given  # the pointer that the calls at the stop gave to the allocator, if it is this heap's matter
         self.role_of = role_of
         self.full_stacks = full_stacks  # those that begin right above damage
+        self.shared = shared  # memory of this heap that has another owner, too
 
     def beside(self, facts: HeapFacts) -> Witness:
         """Returns a witness with the same trace for another heap."""
@@ -77,7 +80,8 @@ class Witness:
             )
         freed = None if life.freed is None else self.frames(life.freed)
         state = self.state(payload, life)
-        reason = why if life.allocated or life.size is not None else self._unknown(why)
+        is_known = life.allocated or life.size is not None
+        reason = why if is_known or not self.facts.start <= payload < self.facts.end else self._unknown(why)
         if life.is_freed and state == "used":
             reason = said("freed-and-used", what=reason)
         allocated = self.frames(life.allocated)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from typing import Callable, Mapping, NamedTuple, Optional, Tuple
 
+from gdbext.model.events import Owner
 from gdbext.model.memory import Spot
 from gdbext.model.said import Said, said
 from gdbext.source.snapshot import ByteOrder
@@ -201,3 +202,15 @@ def near_pattern(address: int) -> Tuple[Optional[int], int, Optional[Said]]:
         if text is not None and "\\0" not in text:
             return word.value, offset, said("is-text", text=text)
     return None, 0, None
+
+
+def owner_words(owner: Optional[Owner]) -> Optional[Said]:
+    """Says whose a block is, by the innermost of the calls that allocated it and by its task, as far as known."""
+    if owner is None:
+        return None
+    caller = next((frame.function for frame in owner.allocated[:1] if frame.function), None)
+    if caller is not None and owner.task is not None:
+        return said("owner-caller-task", caller=caller, task=owner.task)
+    if caller is not None:
+        return said("owner-caller", caller=caller)
+    return None if owner.task is None else said("owner-task", task=owner.task)

@@ -27,7 +27,9 @@ def answer(heaps: Sequence[HeapReport]) -> Optional[Answer]:
     best = first.explanations[0]
     if best.certainty == "possible":
         return Answer("unknown", first.group, None, None, None, _unknown(first))
-    suspect = next((one for one in first.suspects if one.payload == best.payload), None)
+    # A pointer that is no block's is the first suspect of its own free.
+    meant = first.suspects if best.kind == "invalid-free" and best.payload is None else ()
+    suspect = next((one for one in first.suspects if one.payload == best.payload or one in meant), None)
     return Answer(best.certainty, first.group, best.kind, best.payload, suspect, best.text)
 
 
@@ -38,6 +40,10 @@ def next_step(heaps: Sequence[HeapReport], who: Optional[Answer]) -> Optional[Sa
     if who is not None and who.certainty == "unknown":
         return said("next-watch")
     findings = [finding for heap in heaps for finding in heap.findings]
+    if who is not None and who.kind == "shared-memory":
+        return said("next-status")
+    if who is not None and who.kind == "invalid-free" and who.payload is None and who.suspect is not None:
+        return said("next-refs", address=who.suspect.payload)
     suspects = (one for finding in findings for one in finding.suspects)
     first = next(suspects, None)
     return None if first is None else said("next-last", address=first.payload)

@@ -12,23 +12,23 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from functools import lru_cache
-from typing import Dict, Iterator, List, Optional, Tuple
+from typing import Dict, Iterator, Optional, Tuple
 
 from gdbext.analyse.reach import Reach
 from gdbext.analyse.stacks import task_stacks
+from gdbext.analyse.values import owner_words
 from gdbext.collect.collected import Collected
 from gdbext.collect.owners import Owners
 from gdbext.collect.roots import used_blocks
 from gdbext.collect.world import threads_named
 from gdbext.heap.facts import HeapFacts
 from gdbext.kernel.freertos import read_tasks
-from gdbext.model.events import Owner, Stack
+from gdbext.model.events import Owner
 from gdbext.model.memory import Spot
 from gdbext.model.record import replace
-from gdbext.model.said import Said, said
+from gdbext.model.said import said
 
 _LARGEST_STACK = 64 << 10
-_NAMED_CALLERS = 1
 
 
 class Places:
@@ -138,15 +138,6 @@ def _owned(spot: Spot, owner: Optional[Owner]) -> Spot:
     """Returns a spot in a block with its owner, as far as that is known."""
     if owner is None:
         return spot
-    told = _owner(owner.task, owner.allocated)
+    told = owner_words(owner)
     words = spot.words if told is None else said("spot-owned", where=spot.words, owner=told)
     return replace(spot, words=words, task=owner.task, allocated=owner.allocated)
-
-
-def _owner(task: Optional[str], allocated: Stack) -> Optional[Said]:
-    callers: List[str] = [frame.function for frame in allocated[:_NAMED_CALLERS] if frame.function]
-    if callers and task is not None:
-        return said("owner-caller-task", caller=callers[0], task=task)
-    if callers:
-        return said("owner-caller", caller=callers[0])
-    return None if task is None else said("owner-task", task=task)

@@ -9,10 +9,12 @@ from typing import Callable, List, NamedTuple, Optional, Sequence, Tuple
 
 from gdbext.analyse.check import check_heap
 from gdbext.analyse.rules import run_rules
+from gdbext.analyse.shared import Shared, shared_memory
 from gdbext.analyse.stacks import FullStack
 from gdbext.analyse.suspects import Witness
 from gdbext.analyse.watch import plan_damage
 from gdbext.analyse.who import answer, next_step
+from gdbext.collect.arenas import arenas_of
 from gdbext.collect.collect import collect
 from gdbext.collect.collected import Collected
 from gdbext.collect.given import given_at_stop
@@ -43,6 +45,7 @@ class Broken(NamedTuple):
     places: Places
     given: Optional[Given] = None  # what the calls at the stop gave to the allocator
     full: Tuple[FullStack, ...] = ()  # full stacks above damage
+    shared: Sequence[Shared] = ()  # memory that has two owners
 
 
 def collect_broken(target: Target, options: Namespace) -> Broken:
@@ -59,7 +62,8 @@ def collect_broken(target: Target, options: Namespace) -> Broken:
     damaged = [fault.address for _, broken in faults for fault in broken]
     places = Places(found)
     given = None if found.trace.is_past else given_at_stop(found, places)  # the stop is of this run
-    return Broken(found, faults, places, given, full_stacks(found, damaged))
+    shared = shared_memory(found.heaps, arenas_of(found, bool(damaged)))
+    return Broken(found, faults, places, given, full_stacks(found, damaged), shared)
 
 
 def analyse(broken: Broken, options: Namespace) -> CheckReport:
@@ -102,6 +106,7 @@ def _checked(
             facts, found.trace.history, target.frames, found.trace.info, found.heaps,
             owners.task_of, broken.places.at, operation, given if facts is concerned else None, broken.full,
             roles.of,
+            [one for one in broken.shared if one.heap == facts.region.address],
         )  # fmt: skip
         group = 1 + sum(len({finding.group for finding in heap.findings}) for heap in heaps)
         heap, unproven = check_heap(witness, faults, group, with_blocks)

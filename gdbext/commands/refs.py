@@ -5,20 +5,19 @@ from __future__ import annotations
 
 from argparse import Namespace
 from itertools import chain, islice
-from typing import List, Tuple
+from typing import Tuple
 
 from gdbext.analyse.last import find_place
 from gdbext.collect.collect import collect
 from gdbext.collect.collected import Collected
-from gdbext.collect.owners import Owners
+from gdbext.collect.references import references_to
 from gdbext.collect.roles import Roles
 from gdbext.collect.roots import Scan, collect_scan
 from gdbext.commands.arguments import ADDRESS, ALL, LIMIT, SCAN, SOURCES
 from gdbext.commands.command import Command
 from gdbext.commands.filters import limit_of
-from gdbext.model.record import replace
 from gdbext.model.reports.base import Skipped
-from gdbext.model.reports.refs import Reference, RefsReport
+from gdbext.model.reports.refs import RefsReport
 from gdbext.model.said import said
 from gdbext.report.text.refs import refs_lines
 from gdbext.target.target import Target
@@ -42,17 +41,8 @@ def analyse(pointed: Pointed, options: Namespace) -> RefsReport:
     place = Roles(found).with_role(find_place(found.heaps, found.trace.history, address))
     number = scan.reach.block_at(address)
     low, high = (address, address + 1) if number is None else scan.reach.blocks[number][:2]
-    pointers = scan.reach.pointers_to(low, high, scan.roots, scan.registers)
     own = None if number is None else scan.reach.blocks[number].payload
-    others = (pointer for pointer in pointers if own is None or pointer.block != own)
-    owners, heaps = Owners(found), {block.payload: block.heap for block in scan.reach.blocks}
-    references: List[Reference] = []
-    for pointer in islice(others, _MOST_REFERENCES):
-        if pointer.block is not None:
-            pointer = replace(pointer, owner=owners.of(heaps[pointer.block], pointer.block))
-        elif pointer.kind in ("global", "memory"):
-            pointer = replace(pointer, name=found.target.program.name_at(pointer.address or 0) or pointer.name)
-        references.append(pointer)
+    references = list(islice(references_to(found, scan, low, high, own), _MOST_REFERENCES))
     if len(references) == _MOST_REFERENCES:
         found.skipped.append(Skipped("scan", said("first-references", most=_MOST_REFERENCES)))
     shown = tuple(references[: limit_of(options, found.target.settings.limit)])

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Dict, List, Sequence, Union
 
 from gdbext.analyse.rules_given import GIVEN_RULES
+from gdbext.analyse.rules_shared import SHARED_RULES
 from gdbext.analyse.rules_trace import TRACE_RULES, TraceRule
 from gdbext.commands import command_named, headings
 from gdbext.commands.command import OUTPUT, Argument
@@ -68,6 +69,7 @@ def checks_page() -> str:
         kinds.setdefault(allocator.rules, []).append(allocator.kind)
     rows: List[str] = []
     kinds[TRACE_RULES], kinds[GIVEN_RULES] = ["The trace and the heap"], ["The calls at a stop and the heap"]
+    kinds[SHARED_RULES] = ["A heap and the memory of others"]
     for rules, titles in kinds.items():
         rows += [f"## {', '.join(titles)}", "", "| id | what must be so | else |", "|---|---|---|"]
         rows += [*(f"| `{rule.id}` | {rule.sentence} | {rule.severity} |" for rule in rules), ""]

@@ -6,7 +6,7 @@ operation under way. The families name their own functions; those of the C libra
 from __future__ import annotations
 
 import re
-from typing import Dict, Optional, Tuple
+from typing import Dict, FrozenSet, Optional, Tuple
 
 from gdbext.heap.registry import FAMILIES
 from gdbext.model.diagnosis import Operation
@@ -55,6 +55,17 @@ def freed_by(function: str) -> Optional[Tuple[int, Optional[int]]]:
     resizes a block. None if it is no such function.
     """
     return _FREES.get(unwrapped(function))
+
+
+def owners_of(function: str) -> FrozenSet[str]:
+    """Returns the families of allocators that have a function which frees; several may share its name."""
+    name = unwrapped(function)
+    return frozenset(family for family, one in FAMILIES.items() if name in one.frees)
+
+
+def is_of_library(function: str) -> bool:
+    """True if a function is the C library's own free, which no other allocator has by that name."""
+    return unwrapped(function) in ("_free_r", "_realloc_r")
 
 
 def handed_out_by(function: str) -> Tuple[str, ...]:

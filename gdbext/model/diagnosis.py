@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Optional, Tuple
 
 from gdbext.model.events import Assertion, Stack
-from gdbext.model.memory import Spot
+from gdbext.model.memory import Reference, Spot
 from gdbext.model.record import Record
 from gdbext.model.said import Said, Text
 
@@ -82,6 +82,7 @@ class Finding(Record):
     actual: Optional[int] = None  # the whole word as it is
     got_is: Optional[str] = None  # what stands there: that of the first of `readings`
     readings: Tuple[Reading, ...] = ()  # what the words are that stand there, or that were given to the allocator
+    held_by: Tuple[Reference, ...] = ()  # where a pointer is stored that was freed and is no block's
 
 
 class Extent(Record):
@@ -105,6 +106,8 @@ class Given(Record):
     handed_out: bool = False
     read: Optional[Reading] = None  # what it is, if no heap has handed it out
     what: Optional[Said] = None  # the same, behind "it is"
+    held_by: Tuple[Reference, ...] = ()  # variables and blocks that hold it, if it is no block's
+    functions: Tuple[str, ...] = ()  # the allocator's that have it, innermost first
 
 
 class Operation(Record):

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Optional
 
-from gdbext.model.events import Stack
+from gdbext.model.events import Owner, Stack
 from gdbext.model.record import Record
 from gdbext.model.said import Said, Text
 
@@ -70,3 +70,14 @@ class Spot(Record):
     def is_start(self) -> bool:
         """True if a block, a function or a variable begins there: no number is that by chance."""
         return self.offset == 0
+
+
+class Reference(Record):
+    """A place that points into a block."""
+
+    kind: str  # "global", "stack", "memory", "register" or "block"
+    name: str  # the variable, the register, or the block with an offset
+    address: Optional[int]  # of the pointer; None for a register
+    value: int
+    block: Optional[int]  # payload of the block that holds the pointer
+    owner: Optional[Owner]  # of that block

@@ -30,7 +30,11 @@ def given_in(frames: Sequence[gdb.Frame], calls: Stack, faulted: bool) -> Option
     pointer, function = found
     outer = list(frames[run.stop :])
     pcs = tuple(dict.fromkeys(frame.pc() for frame in outer))  # an inlined call has the PC of the one around it
-    return Given(pointer, function, tuple(_heaps(frames, calls, run)), pcs, _stack_pointer(outer), handed_out)
+    functions = tuple(unwrapped(calls[index].function or "") for index in run)
+    return Given(
+        pointer, function, tuple(_heaps(frames, calls, run)), pcs, _stack_pointer(outer), handed_out,
+        functions=functions,
+    )  # fmt: skip
 
 
 def _freed(frames: Sequence[gdb.Frame], calls: Stack, run: range) -> Iterator[Tuple[int, str]]:

@@ -67,7 +67,7 @@ def test_a_pointer_that_was_written_there_is_named(variant: str, tmp_path: Path)
     asked = [Capture("heap-check --json"), Capture("heap-check"), f"memtrace save {core}"]
     done = run_scenario("handlers", asked, before=["break scenario_done"], variant=variant)
     words = damage(done.json())[0]["extent"]["words"]
-    assert words.endswith(" is packet_release_later)")
+    assert words.endswith(" is a pointer to the function packet_release_later)")
     assert f": {words}" in done.captured[1].output
     assert (
         damage(memtrace("check", "--json", core, "--elf", firmware.build(variant)).json())[0]["extent"]["words"]

@@ -5,8 +5,7 @@ from __future__ import annotations
 
 from typing import Optional, Tuple
 
-from gdbext.model.events import Owner
-from gdbext.model.memory import Place
+from gdbext.model.memory import Place, Reference
 from gdbext.model.record import Record
 from gdbext.model.reports.base import Report
 
@@ -29,17 +28,6 @@ class Unscanned(Record):
     start: Optional[int]
     end: Optional[int]
     amount: Optional[int]  # bytes; None if not known, or if it is no memory
-
-
-class Reference(Record):
-    """A place that points into a block."""
-
-    kind: str  # "global", "stack", "memory", "register" or "block"
-    name: str  # the variable, the register, or the block with an offset
-    address: Optional[int]  # of the pointer; None for a register
-    value: int
-    block: Optional[int]  # payload of the block that holds the pointer
-    owner: Optional[Owner]  # of that block
 
 
 class RefsReport(Report):

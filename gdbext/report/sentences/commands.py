@@ -51,6 +51,8 @@ SENTENCES = {
     "no-totals": "its reading was interrupted: no totals",
     # the command to type next
     "next-last": "memtrace last {address:#x}",
+    "next-refs": "memtrace refs {address:#x}",
+    "next-status": "memtrace status",
     "next-watch": "memtrace watch last-damage",
     "next-leaks": "memtrace leaks",
     "next-report": "memtrace report --{section}",

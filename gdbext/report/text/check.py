@@ -56,6 +56,8 @@ def _who_line(who: Answer) -> str:
         return f"who: cannot be told: {words(who.text)}"
     suspect, sure = who.suspect, "who" if who.certainty == "shown" else "who (likely)"
     told = f"{sure}: {words(who.text)}"
+    if who.payload is None and suspect is None:
+        return told
     if suspect is None or not (suspect.allocated or suspect.freed):
         task = f" (task {suspect.task})" if suspect is not None and suspect.task else ""
         return f"{told}; no stack of its owner{task} is recorded"
