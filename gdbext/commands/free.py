@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""heap-free: Show each heap in numbers: used, free, largest free block, tightest moment, fragmentation."""
+"""heap-free: Show each heap in numbers (used, free, largest free block), and why an allocation fails."""
 
 from __future__ import annotations
 
 from argparse import Namespace
+from functools import reduce
+from operator import or_
 from typing import List, Tuple
 
 from gdbext.collect.collect import collect
@@ -11,7 +13,11 @@ from gdbext.collect.collected import Collected
 from gdbext.collect.stacks import stack_uses
 from gdbext.commands.arguments import SOURCES
 from gdbext.commands.check import damaged_heaps
-from gdbext.commands.command import Command
+from gdbext.commands.command import Argument, Command
+from gdbext.commands.filters import decimal
+from gdbext.heap.capabilities import LISTED, capabilities_in, capabilities_named, names_of
+from gdbext.loading import load
+from gdbext.model.errors import UserError
 from gdbext.model.reports.base import Skipped
 from gdbext.model.reports.free import FreeReport, HeapTotals, ModuleUse, TaskStackUse
 from gdbext.model.said import Trouble, said
@@ -19,7 +25,25 @@ from gdbext.report.text.free import free_lines
 from gdbext.target.target import Target
 from gdbext.trace.usage import MODULES, read_usage
 
+
 # The heaps, how much of its stack each task has used, and what the program itself counts for its modules.
+def _capabilities(text: str) -> int:
+    try:
+        return capabilities_named(text)
+    except ValueError:
+        raise UserError(f"--caps {text}: give names as {', '.join(LISTED)}, 8bit, or a number") from None
+
+
+_FOR = Argument(
+    "--for",
+    "say why an allocation of so many bytes fails, and what would make room; without it: the last that failed",
+    {"metavar": "SIZE", "type": decimal, "dest": "request"},
+)
+_CAPS = Argument(
+    "--caps",
+    "what the memory must be able to, as 8bit,internal or a number of MALLOC_CAP_...; without it: default",
+    {"metavar": "CAPS", "type": _capabilities},
+)
 Usage = Tuple[Collected, Tuple[TaskStackUse, ...], Tuple[ModuleUse, ...]]
 
 
@@ -47,12 +71,18 @@ def analyse(usage: Usage, options: Namespace) -> FreeReport:
             continue
         free = facts.free_sizes()
         elsewhere = round(1 - max(free) / sum(free), 3) if sum(free) else 0.0
-        numbers = {**facts.numbers(), "fragmentation": elsewhere}
+        words = capabilities_in(facts.region.hints)
+        able = None if words is None else names_of(reduce(or_, words))
+        numbers = {**facts.numbers(), "fragmentation": elsewhere, "capabilities": able}
         if not facts.layout.fills_pools:
             numbers.update(dict.fromkeys(("free_blocks", "free_bytes", "largest_free", "fragmentation")))
         heaps.append(HeapTotals(**numbers, **facts.extent_given()))
     damaged = damaged_heaps(found)
-    return FreeReport(*found.closing(), tuple(heaps), stacks, damaged, modules)
+    answer = load("collect.room", "Answer")(found, options)
+    return FreeReport(
+        *found.closing(), tuple(heaps), stacks, damaged, modules, answer.text, answer.request, answer.candidates,
+        answer.openings, answer.sites, answer.capabilities, answer.next,
+    )  # fmt: skip
 
 
 def lacking(report: FreeReport) -> str:
@@ -60,4 +90,6 @@ def lacking(report: FreeReport) -> str:
     return "" if report.heaps or report.modules else "heap"
 
 
-COMMAND = Command(__name__, __doc__, SOURCES, collect_usage, analyse, free_lines, FreeReport, lacking=lacking)
+COMMAND = Command(
+    __name__, __doc__, (*SOURCES, _FOR, _CAPS), collect_usage, analyse, free_lines, FreeReport, lacking=lacking
+)

@@ -68,6 +68,7 @@ class Geometry(Record):
     leads = False
     apart = False  # True if the control block lies outside of the heap's memory, anywhere
     links_in_headers = False  # a free block's pointer is part of its header, not of its payload
+    joins_free = True  # neighbouring free blocks become one, at the latest when an allocation needs that
     ends_at = said("ends-at-marker")  # how the end of a chain of blocks is known
 
     @property
@@ -161,6 +162,12 @@ class Geometry(Record):
     def rounded(self, requested: int) -> int:
         """Returns the smallest size that the allocator reserves for a request, in bytes."""
         return max(self.smallest, (requested + self.align - 1) // self.align * self.align)
+
+    def needed(self, requested: int) -> int:
+        """Returns the least size of a free block that the allocator takes for a request, in bytes. First fit and best
+        fit take any that is large enough.
+        """
+        return self.rounded(requested)
 
 
 def narrowed(layout: Geometry, kind: Type[_Kind]) -> _Kind:

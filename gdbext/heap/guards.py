@@ -23,6 +23,10 @@ class Guards(Record):
         """Returns the requested size of a used block, in bytes; None if the guards do not tell."""
         return None
 
+    def wrapped(self, requested: int) -> int:
+        """Returns the bytes that a request takes with its guards."""
+        return requested + self.shift
+
     def is_guarded(self, snapshot: Snapshot, raw: int, size: int) -> bool:
         """True if the guard behind a used block's last byte is intact: no write has run past its end."""
         return False

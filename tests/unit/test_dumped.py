@@ -47,7 +47,7 @@ def test_what_is_free_is_not_known() -> None:
     facts = read_used_blocks(dumped({}), region())
     assert facts is not None
     found.heaps.append(facts)
-    report = free.analyse((found, (), ()), Namespace())
+    report = free.analyse((found, (), ()), Namespace(request=None, caps=None))
     (heap,) = report.heaps
     assert (heap.free_blocks, heap.free_bytes, heap.largest_free, heap.fragmentation) == (None,) * 4
     assert heap.used_blocks == len(CLEAN.truth.blocks)

@@ -34,6 +34,7 @@ class Heap1Layout(Geometry):
 
     has_markers = False
     has_headers = False
+    joins_free = False  # nothing is ever freed
 
     def counted_used(self) -> Optional[int]:
         """Returns the bytes in use by the counter."""

@@ -62,6 +62,7 @@ class Heap2Layout(LinkedBlocks):
     chained: FrozenSet[int] = frozenset()  # addresses of free blocks' headers, if there is no allocated bit
 
     has_markers = False
+    joins_free = False
 
     def behind_pool(self, pool: Pool) -> int:
         """Returns the address behind the pool's last byte, with the odd bytes of the last block."""

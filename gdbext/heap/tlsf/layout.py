@@ -49,6 +49,16 @@ class TlsfLayout(Geometry):
         second = (size >> (top - self.sl_log2)) ^ (1 << self.sl_log2)
         return (top - self.shift + 1 << self.sl_log2) + second
 
+    def needed(self, requested: int) -> int:
+        """Returns the least size on the first list that is searched: of the list that a request's own size belongs on,
+        some blocks are smaller, so that the search begins at the next one.
+        """
+        size = self.rounded(requested)
+        if size < 1 << self.shift:
+            return size
+        step = 1 << (size.bit_length() - 1 - self.sl_log2)
+        return (size + step - 1) // step * step
+
     def slot_words(self, slot: int) -> Tuple[int, int, int]:
         """Returns the address of a list's head, the address of its second-level bitmap, and its bit in that bitmap."""
         first = slot >> self.sl_log2

@@ -45,6 +45,10 @@ class Poison(Guards):
         length = snapshot.word32(self.length_place(raw)) if self.head else None
         return None if length is None or not self.owner <= length <= size - self.around else length - self.owner
 
+    def wrapped(self, requested: int) -> int:
+        """Returns the bytes that a request takes with canaries, length and owner."""
+        return requested + self.owner + self.around
+
     def is_guarded(self, snapshot: Snapshot, raw: int, size: int) -> bool:
         """True if the tail canary is intact."""
         requested = self.requested(snapshot, raw, size)

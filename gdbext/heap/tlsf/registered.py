@@ -13,6 +13,7 @@ from functools import reduce
 from operator import or_
 from typing import Dict, Iterable, List, Optional, Set, Tuple
 
+from gdbext.heap.capabilities import capability_hints
 from gdbext.heap.roots import root_elsewhere
 from gdbext.model.region import Region
 from gdbext.model.said import Said, said
@@ -98,4 +99,5 @@ def _region(memory: Memory, node: int, shift: int, names: Names) -> Optional[Tup
     if heap and not start <= heap < end:
         return None
     name = names.get(_all_of(words[:3]))
-    return (Region("multi_heap", heap, start, end, name, _ORIGIN) if heap else None), following
+    hints = capability_hints([word or 0 for word in words[:3]])
+    return (Region("multi_heap", heap, start, end, name, _ORIGIN, hints) if heap else None), following

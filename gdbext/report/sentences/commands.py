@@ -57,6 +57,38 @@ SENTENCES = {
     "next-leaks": "memtrace leaks",
     "next-report": "memtrace report --{section}",
     "allocator-asserted": "the allocator has asserted",
+    "next-blocks": "memtrace blocks --state used --address {start:#x}:{end:#x}",
+    "next-used": "memtrace blocks --state used",
+    "next-failed": "memtrace log --kind alloc-failed",
+    # why an allocation fails
+    "request-fits": "{size:byte} can be had now: heap {heap:#x} has a free block of {largest:byte}",
+    "request-scattered": (
+        "{size:byte} do not fit: of {free:byte} free in {heaps:heap} no free block has the {needed:,} that it takes, "
+        "the largest has {largest:,}; freeing {blocks:block} allocated {by} would give {room:,}"
+    ),
+    "request-apart": (
+        "{size:byte} do not fit: of {free:byte} free in {heaps:heap} no free block has the {needed:,} that it takes, "
+        "the largest has {largest:,}; no few blocks stand in the way; most is held {by}"
+    ),
+    "request-full": (
+        "{size:byte} do not fit: memory has run out, {free:byte} are free in {heaps:heap}; most is held {by}"
+    ),
+    "request-large": "{size:byte} do not fit: {heaps:heap} may serve it, of {whole:byte} in all; is the size right?",
+    "request-no-heap": "{size:byte} cannot be had: no heap has the capabilities {caps}",
+    "free-for-malloc": (
+        "of {all:byte} free, malloc can have {free:byte}, {largest:,} at once; "
+        "the rest is for requests with other capabilities"
+    ),
+    "by-site": "by {function} ({place})",
+    "by-unknown": "by owners that are not recorded",
+    "room-lacks": "it lacks {caps}",
+    "room-unknown": "what is free in it is not known: only used blocks are here",
+    "room-fits": "its largest free block, {largest:byte}, is enough: {needed:,} are needed",
+    "room-missed": (
+        "its largest free block, {largest:byte}, would hold it, but is not found: "
+        "the search begins at lists of {needed:byte}"
+    ),
+    "room-small": "its largest free block has {largest:byte}, {needed:,} are needed",
     # lists that are empty
     "no-events": "nothing is listed: no event was found",
     "listing-has-no-events": "the log lists {blocks:block} and no events: memtrace blocks and report show them",

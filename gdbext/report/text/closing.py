@@ -56,5 +56,9 @@ def skipped_lines(skipped: Tuple[Skipped, ...]) -> Iterator[str]:
 
 def closing_line(report: Report, following: Optional[Said] = None) -> str:
     """Returns the last line: what the trace holds, what the report cost, and the command to type next."""
-    told = f"{trace_words(report.trace)}; read {cost_words(report.cost)}"
-    return told if following is None else f"{told}.   next: {words(following)}"
+    return f"{trace_words(report.trace)}; read {cost_words(report.cost)}{next_words(following)}"
+
+
+def next_words(following: Optional[Said]) -> str:
+    """Returns the end of a last line: the command to type next. Returns nothing if there is none."""
+    return "" if following is None else f".   next: {words(following)}"

@@ -3,18 +3,24 @@
 
 from __future__ import annotations
 
+from os.path import basename
 from typing import Iterator, Sequence
 
-from gdbext.model.reports.free import FreeReport, HeapTotals, ModuleUse
+from gdbext.model.reports.free import CapabilityTotals, FreeReport, HeapTotals, ModuleUse
 from gdbext.report.numbers import counted, size_words
-from gdbext.report.text.closing import damaged_lines, missing_line, skipped_lines
-from gdbext.report.text.words import cost_words
+from gdbext.report.sentences import words
+from gdbext.report.text.closing import damaged_lines, missing_line, next_words, skipped_lines
+from gdbext.report.text.words import cost_words, owner_words, stack_words
 
+_MOST_PINS = 8  # blocks that are listed of one place
 _LEAST_SHARE = 0.001  # a smaller share would be printed as 0.0%
 
 
 def free_lines(report: FreeReport) -> Iterator[str]:
-    """Yields the totals of each heap, then the use of each task's stack."""
+    """Yields why an allocation fails, the totals of each heap, then the use of each task's stack."""
+    if report.answer is not None:
+        yield f"{'why' if report.request is not None else 'free'}: {words(report.answer)}"
+    yield from _request(report)
     for heap in report.heaps:
         name = f" {heap.name}" if heap.name else ""
         what = f"({heap.kind}, {heap.layout}, {size_words(heap.end - heap.start)})"
@@ -24,6 +30,7 @@ def free_lines(report: FreeReport) -> Iterator[str]:
         if heap.minimum_free is not None:
             yield f"  minimum   {heap.minimum_free:>12,} bytes were free at the tightest moment"
         yield from missing_line(heap)
+    yield from _by_capability(report.capabilities)
     if report.tasks:
         yield f"stacks of {counted(len(report.tasks), 'task')}"
     for task in report.tasks:
@@ -33,7 +40,42 @@ def free_lines(report: FreeReport) -> Iterator[str]:
     yield from _modules(report.modules)
     yield from damaged_lines(report.damaged)
     yield from skipped_lines(report.skipped)
-    yield f"read {cost_words(report.cost)}"
+    yield f"read {cost_words(report.cost)}{next_words(report.next)}"
+
+
+def _request(report: FreeReport) -> Iterator[str]:
+    request = report.request
+    if request is None:
+        return
+    able = f" with {', '.join(request.capabilities)}" if request.capabilities else ""
+    origin = {"asked": "", "failed": "the last that failed: ", "stopped": "fails now: "}[request.origin]
+    who = f", by {stack_words(request.stack, request.seq)}   {owner_words(request.task, request.seq)}"
+    yield f"request  {origin}{counted(request.size, 'byte')}{able}{who if request.origin != 'asked' else ''}".rstrip()
+    for one in report.candidates:
+        name = f" {one.name}" if one.name else ""
+        yield f"  heap{name} {one.heap:#x}: {words(one.why)}"
+    for opening in report.openings:
+        blocks, place = counted(len(opening.blocks), "block"), f"{opening.start:#x}..{opening.end:#x}"
+        yield f"  freeing {blocks}, {counted(opening.used_bytes, 'byte')}, gives {opening.size:,} at {place}"
+        for pin in opening.blocks[:_MOST_PINS]:
+            owner = pin.owner
+            who = "" if owner is None else f"  {owner.task or '?'}: {stack_words(owner.allocated, owner.seq)}"
+            yield f"    {pin.payload:#x} {pin.size:>9,} bytes{who}"
+        if len(opening.blocks) > _MOST_PINS:
+            yield f"    ... {len(opening.blocks) - _MOST_PINS:,} more (--json lists them)"
+    if report.sites:
+        yield "  what lives there"
+    for site in report.sites:
+        place = f" {basename(site.file)}:{site.line}" if site.file else ""
+        yield f"    {site.bytes:>12,} bytes {site.blocks:>6,} blocks  {site.function or '(not in the trace)'}{place}"
+
+
+def _by_capability(totals: Sequence[CapabilityTotals]) -> Iterator[str]:
+    if totals:
+        yield "free memory by what it is for (a heap counts in each of its rows)"
+    for one in totals:
+        heaps, at_once = counted(one.heaps, "heap"), f"{one.largest_free:,} at once"
+        yield f"  {one.capability:<9} {one.free_bytes:>12,} bytes in {heaps}, {at_once}"
 
 
 def _modules(modules: Sequence[ModuleUse]) -> Iterator[str]:

@@ -28,6 +28,7 @@ from tests.docs.sentences import (
     logs,
     profiles,
     roles,
+    room,
     summed,
     targets,
     threadx_pool,
@@ -44,6 +45,7 @@ RECIPES: Mapping[str, Callable[[], Any]] = {
     **imported.RECIPES, **flash_images.RECIPES, **summed.RECIPES, **consoles.RECIPES, **explained.RECIPES,
     **values.RECIPES, **roles.RECIPES,
     **threadx_pool.RECIPES,
+    **room.RECIPES,
 }  # fmt: skip
 TITLES = {
     "heap.sentences": "Of every heap",
