@@ -23,6 +23,7 @@ _SHORT_REACH_BYTES = 1 << 12  # the same, for looks that are slow to measure
 _TEXT_BEFORE = re.compile(rb"[\t\n\r -~]*\Z")
 _TEXT_AFTER = re.compile(rb"[\t\n\r -~]*\0?")
 _NEAR_BYTES = 1 << 22  # a word that leads so near to the heap is taken for a pointer
+_BYTES_SHOWN = 16  # of bytes that look like nothing
 _PERIOD = 4  # bytes of a repeated word
 
 # A run must go on for this many bytes beyond the damage before it counts as a run. Of bytes that only repeat a word,
@@ -59,7 +60,10 @@ def extent_of(
         data = snapshot.get(address - back, back + forth) or b""
         return Extent(address - back, address + forth, look, _describe(look, data), passed)
     data = after[:length]
-    return Extent(address, address + len(data), "other", said("bytes-alone", bytes=data.hex(" ") or None))
+    told = said("bytes-alone", bytes=data.hex(" ") or None)
+    if len(data) > _BYTES_SHOWN:
+        told = said("bytes-many", bytes=data[:_BYTES_SHOWN].hex(" "), count=len(data))
+    return Extent(address, address + len(data), "other", told)
 
 
 def _without_pointer(snapshot: Snapshot, address: int, back: int, low: int, high: int) -> int:

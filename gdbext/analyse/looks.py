@@ -18,6 +18,7 @@ from gdbext.model.said import Said, said
 from gdbext.source.snapshot import ByteOrder
 
 _LEAST = 48  # numbers of 16 bits
+LEAST_BYTES = 2 * _LEAST  # that look like pixels or sound
 _NEAR_COLOUR = (2, 4, 2)  # of 31 or 63
 _LEAST_CHANGES = 16  # of the colour from a pixel to the next; a fill with something in it has few
 _EDGES = 0.2  # of these may be to quite another colour

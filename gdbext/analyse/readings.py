@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import Iterator, List, Optional, Tuple
 
-from gdbext.analyse.looks import counting, look_of
+from gdbext.analyse.looks import LEAST_BYTES, counting, look_of
 from gdbext.analyse.values import FILL, POINTER, SpotAt, Value, Word, is_one_bit, read_word, value_of
 from gdbext.heap.facts import Fault, HeapFacts
 from gdbext.model.diagnosis import Extent, Reading
@@ -74,8 +74,10 @@ def _words(facts: HeapFacts, spot_at: SpotAt, fault: Fault, extent: Extent) -> I
 def _run(facts: HeapFacts, extent: Extent) -> Iterator[Reading]:
     """Yields what the damage and the bytes behind it or in front of it are, if they are all of one kind."""
     snapshot = facts.snapshot
-    behind = snapshot.prefix(extent.start, min(_WINDOW_BYTES, max(0, facts.end - extent.start)))
-    low = max(facts.start, extent.end - _WINDOW_BYTES)
+    length = extent.end - extent.start
+    reach = length if length >= LEAST_BYTES else _WINDOW_BYTES  # what is long enough is told by itself
+    behind = snapshot.prefix(extent.start, min(reach, max(0, facts.end - extent.start)))
+    low = max(facts.start, extent.end - reach)
     before = snapshot.suffix(extent.end, max(0, extent.end - low))
     width = facts.layout.word
     counted = counting(behind, extent.start, width, snapshot.byte_order) if extent.start % width == 0 else None

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import Optional, Sequence
 
+from gdbext.analyse.values import ONE_BIT
 from gdbext.model.diagnosis import Answer, Finding
 from gdbext.model.reports.check import HeapReport
 from gdbext.model.said import Said, said
@@ -53,6 +54,8 @@ def _unknown(finding: Finding) -> Said:
     near = [one.payload for one in finding.explanations if one.payload is not None]
     near = list(dict.fromkeys(near))[:_MOST_NEAR]
     what = finding.explanations[0].text
+    if finding.got_is == ONE_BIT:
+        return said("who-unknown-bit", what=what)
     if near:
         return said("who-unknown-near", what=what, near=tuple(said("who-near", block=block) for block in near))
     return said("who-unknown", what=what)

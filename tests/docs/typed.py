@@ -26,12 +26,13 @@ from types import TracebackType
 from tests.docs.connections import connections
 from tests.docs.flash_images import flash_images
 from tests.export.recorded import ELF, recorded
-from tests.support import firmware
+from tests.support import firmware, fixtures, two_owners
 from tests.support.gdb import AT_ONCE, WITH_PARENT, GdbSession
 from tests.support.listings import blocks, dressed, memdump
 from tests.support.made import damaged, makers
 from tests.support.paths import ROOT, SHARED, require
 from tests.support.scenario import run_scenario
+from tests.support.signals import picture
 from tests.support.tlsf_pools import FULL, LOADED, PLAIN, Pools
 
 COPIED = ("examples", "c_helpers", "gdbext", "tests/target/heap")
@@ -58,6 +59,7 @@ OF_OTHERS = {  # files of other tools, in the folder that is the reader's
         "shop.elf": "elf/shop.elf",
     },
 }
+SEEN_IMAGES = {"tail": "a023", "fill": "a033", "bit": "a040"}
 WAIT_SECONDS = 60.0
 MEMTRACE = f"""\
 #!/bin/sh
@@ -97,6 +99,8 @@ def files_of(scenario: str, folder: Path) -> dict[str, Path]:
     if scenario == "console":
         logs = require(SHARED / "fixtures" / "console") / "logs"
         return {"console.log": logs / "c079.log", "other.log": logs / "c013.log", "traced.log": logs / "c048.log"}
+    if scenario == "seen":
+        return seen(folder)
     if scenario in OF_OTHERS:
         for name, file in OF_OTHERS[scenario].items():
             (folder / name).symlink_to(require(SHARED / "fixtures" / "logs") / file)
@@ -118,6 +122,23 @@ def _heap_of(family: str, folder: Path) -> dict[str, Path]:
     for name, data in files.items():
         (folder / name).write_bytes(data)
     return {}
+
+
+def seen(folder: Path) -> dict[str, Path]:
+    """What the pages show of what users meet: images with a broken mark, a broken fill and a wrong bit, two console
+    logs, and a program with two allocators over one memory.
+    """
+    logs = require(SHARED / "fixtures" / "console") / "logs"
+    files = {f"{name}.bin": fixtures.case(case).images[0].path for name, case in SEEN_IMAGES.items()}
+    clean = next(one for one in fixtures.select(poisoning="comprehensive") if one.truth.status == "clean")
+    data = bytearray(clean.images[0].data)
+    freed = data.index(b"\xfe" * 600)  # the fill of a free block
+    data[freed + 64 : freed + 64 + 480] = picture(Random(1))[:480]
+    (folder / "pixels.bin").write_bytes(data)
+    made = two_owners.make(folder, 2 * two_owners.CHUNK)
+    (folder / "ram.bin").write_bytes(made.data)
+    told = {"tail.log": logs / "c079.log", "outside.log": logs / "c003.log"}
+    return {**files, **told, "pixels.bin": folder / "pixels.bin", "ram.bin": folder / "ram.bin", "app.elf": made.elf}
 
 
 class Terminal:

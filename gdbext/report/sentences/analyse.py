@@ -9,6 +9,7 @@ SENTENCES = {
     "bytes-counter": "{count:byte} that count up from {byte:02x}",
     "bytes-pattern": "{count:byte} that repeat {bytes}",
     "bytes-alone": "{bytes}",
+    "bytes-many": "{bytes} ... ({count:byte})",
     "with-readings": "{bytes}  ({readings:; })",
     # why a block is suspected: which of its bytes were hit
     "hit": "{parts: and }",
@@ -86,6 +87,10 @@ SENTENCES = {
     "blocks-fill-heap": "the blocks fill the heap",
     # who did it cannot be told
     "who-unknown": "{what}; after `memtrace watch last-damage` in GDB the next run stops at the write",
+    "who-unknown-bit": (
+        "{what}; one bit alone is wrong: a flag that somebody set there, or faulty memory: read it again; after "
+        "`memtrace watch last-damage` in GDB the next run stops at a write"
+    ),
     "who-unknown-near": (
         "{what}; nearest are {near: and }; after `memtrace watch last-damage` in GDB the next run stops at the write"
     ),
