@@ -80,8 +80,9 @@ def _explain_header(case: Case) -> None:
 def _accuse_origin(case: Case, origin: int) -> None:
     """Accuses the present and the former owner of the bytes where the run of damage begins."""
     past = case.extent.end - case.facts.end_of(origin)
-    whole, kind = case.extent.start == origin, _RUNS.get(case.extent.look, said("one-pattern"))
-    run = said("run-from-offset", run=kind, offset=case.extent.start - origin, past=past)
+    whole, kind = _begins_block(case), _RUNS.get(case.extent.look, said("one-pattern"))
+    first = case.facts.user(origin) if case.facts.layout.leads else origin
+    run = said("run-from-offset", run=kind, offset=case.extent.start - first, past=past)
     if whole:
         run = said("run-from-start", run=kind, past=past)
     sure = _weight_of_run(case, whole, past)
@@ -102,6 +103,13 @@ def _accuse_origin(case: Case, origin: int) -> None:
     former = case.witness.owner_before(case.extent.start)
     if former is not None and former.payload == case.extent.start:
         _accuse_former(case, former, sure)
+
+
+def _begins_block(case: Case) -> bool:
+    """True if the run begins at the first byte of a block, or of its user's where the layout moves users' pointers."""
+    holder = case.facts.holder(case.extent.start)
+    first = holder is not None and case.facts.layout.leads and case.facts.user(holder)
+    return holder is not None and case.extent.start in (holder, first)
 
 
 def _weight_of_run(case: Case, whole: bool, past: int) -> float:
@@ -161,8 +169,9 @@ def _accuse_hit(case: Case, crossed: bool) -> None:
     """Accuses the block whose header was hit: its own owner may have written before its start."""
     start, size, word = case.block, case.witness.size(case.block), case.facts.layout.word
     into, goes_on = case.extent.end - start, _goes_on_from_header(case)
-    # The run is this block's own content if it ends with the block and does not begin where a block begins.
-    apart = case.extent.start != case.facts.holder(case.extent.start)
+    # The run is this block's own content if it ends with the block and does not begin where a block begins. A block on
+    # a free list held a link when the run was written.
+    apart = not _begins_block(case) and start not in case.facts.listed
     own = size > 0 and case.extent.end == start + size and apart
     reaches = case.fault.address + case.fault.length == start
     score = NEAR - 0.1 if reaches and not crossed else WEAK - 0.4

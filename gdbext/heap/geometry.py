@@ -86,6 +86,11 @@ class Geometry(Record):
         return pool.end if self.has_markers else pool.end - self.header
 
     @property
+    def lists_all(self) -> bool:
+        """True if every free block is on a list that is read."""
+        return True
+
+    @property
     def control_end(self) -> int:
         """Returns the address behind the control data, which lie before the first block."""
         return self.first - self.header

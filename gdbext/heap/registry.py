@@ -39,6 +39,7 @@ NAMES = (
     "tlsf",
     "freertos",
     "threadx_pool",
+    "libc",
 )
 FAMILIES: Dict[str, Family] = {name: load(f"heap.{name}", "FAMILY") for name in NAMES}
 AUTO = "auto"

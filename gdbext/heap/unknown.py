@@ -24,8 +24,6 @@ _BY_SYMBOLS: Tuple[Tuple[str, Tuple[str, ...]], ...] = (
     ("glibc's malloc", ("_int_malloc", "main_arena")),
     ("glibc's malloc", ("__libc_malloc", "_int_free")),
     ("musl's malloc", ("__malloc_alloc_meta",)),
-    ("picolibc's malloc", ("__malloc_free_list", "__malloc_sbrk_top")),
-    ("newlib-nano's malloc", ("__malloc_free_list", "__malloc_sbrk_start")),
     ("newlib's malloc", ("_malloc_r", "__malloc_av_")),
 )
 # Beginnings of the names of shared libraries.

@@ -276,7 +276,8 @@ class _Walker:
     def _is_unlikely(self, payload: int, word: int) -> bool:
         """True if a free block is on no list or on the list of another size, or a used block lacks its canaries."""
         if word & FREE_BIT:
-            return bool(self.listed) and (payload not in self.listed or payload in self.misplaced)
+            missing = self.walk.layout.lists_all and payload not in self.listed
+            return bool(self.listed) and (missing or payload in self.misplaced)
         return self.evidence.lacks_marks(payload, word & ~FLAG_BITS)
 
     def _better_start(self, payload: int, first: int, unread: bool) -> Optional[int]:

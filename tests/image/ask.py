@@ -17,7 +17,7 @@ from gdbext.report.json import to_json
 from gdbext.source.memory import Memory
 from gdbext.source.snapshot import ByteOrder, snapshot_of
 from gdbext.target.addresses import number_of
-from gdbext.target.files import image_target
+from gdbext.target.files import FileBytes, image_target
 from gdbext.target.formats import region_named
 from gdbext.target.target import Target
 
@@ -27,10 +27,11 @@ def check(images: list[tuple[int, bytes]], option: str, ring: int | None = None)
     return _checked(image_target(images, [region_named(option, number_of)]), [option], ring)
 
 
-def check_region(images: list[tuple[int, bytes]], region: Region) -> Any:
+def check_region(images: list[tuple[int, bytes]], region: Region, width: int = 4) -> Any:
     """The same of a heap that symbols have led to, with what they have told of it."""
+    target = Target(FileBytes(Memory(snapshot_of(images, width))))
     with mock.patch("gdbext.collect.collect.find_heaps", lambda target: Named([region], [])):
-        return _checked(image_target(images), [], None)
+        return _checked(target, [], None)
 
 
 def _checked(target: Target, heaps: list[str], ring: int | None) -> Any:

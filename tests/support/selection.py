@@ -30,6 +30,11 @@ NOT_QUICK = (
     "image/test_cut.py::test_damage_is_found",
     "image/test_cut.py::test_what_is_not_there",
     "image/test_damages.py",
+    # Heaps that a C library's real allocator writes, in a program that a cross compiler makes.
+    "image/test_families.py::test_an_intact_heap_is_clean_and_its_blocks_are_listed[newlib",
+    "image/test_families.py::test_an_intact_heap_is_clean_and_its_blocks_are_listed[picolibc",
+    "image/test_families.py::test_damage_is_told_as_it_is[newlib",
+    "image/test_families.py::test_damage_is_told_as_it_is[picolibc",
     "image/test_heap_2.py::test_damage_is_told_as_it_is",
     "image/test_heaps.py::test_auto_finds_the_kind",
     # The same by a GDB or another process each; test_search.py has one that asks a real GDB.

@@ -25,6 +25,7 @@ from tests.docs.sentences import (
     given,
     imported,
     in_gdb,
+    libc,
     logs,
     profiles,
     roles,
@@ -46,6 +47,7 @@ RECIPES: Mapping[str, Callable[[], Any]] = {
     **values.RECIPES, **roles.RECIPES,
     **threadx_pool.RECIPES,
     **room.RECIPES,
+    **libc.RECIPES,
 }  # fmt: skip
 TITLES = {
     "heap.sentences": "Of every heap",

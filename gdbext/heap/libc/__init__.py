@@ -1,0 +1,15 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The heaps of small C libraries: newlib's two allocators, and picolibc's."""
+
+from gdbext.heap.allocator import Family
+
+FAMILY = Family(
+    kinds={
+        "newlib_nano": "newlib-nano's malloc: the address of the first chunk with its head, __malloc_sbrk_start",
+        "picolibc": "picolibc's malloc: the address of the first chunk with its head, __malloc_sbrk_start",
+    },
+    symbols=("__malloc_sbrk_start",),
+    functions=r"__malloc_(malloc|free|grow_chunk|sbrk_aligned)|_?sbrk(_r)?",
+    frees={"__malloc_free": (0, None)},
+    files=("nano-mallocr.c", "mallocr.c"),
+)

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Finds the heaps of the C libraries through a program's symbols.
+
+Approach: picolibc has __malloc_sbrk_top beside __malloc_sbrk_start, newlib-nano has not. nano's memory ends where the
+variable of the board's _sbrk says. It has no agreed name, so the usual ones are tried.
+Cost: some variables.
+"""
+
+from __future__ import annotations
+
+from typing import Dict, Optional
+
+from gdbext.heap.allocator import LARGEST_HEAP, Named
+from gdbext.heap.libc.variables import BUCKET_COUNT, BUCKETS, FREE_LIST, SBRK_START, SBRK_TOP
+from gdbext.model.record import replace
+from gdbext.model.region import Region
+from gdbext.model.said import said
+from gdbext.source.memory import Memory
+from gdbext.symbols.shapes import Program
+
+_START, _TOP = "__malloc_sbrk_start", "__malloc_sbrk_top"
+# What _sbrk calls its variable: in libgloss, STM32CubeMX, pico-sdk, picolibc, and boards' own files.
+_SBRK_NAMES = (
+    "heap_end", "__sbrk_heap_end", "curbrk", "__curbrk", "current_heap_end", "brk", "__brkval", "heap_ptr", "_sbrk_ptr",
+)  # fmt: skip
+
+
+def find_named(memory: Memory, program: Program) -> Named:
+    """Returns the heap of newlib-nano or picolibc."""
+    place, word = program.address_of(_START), memory.source.pointer_size
+    if place is None or program.address_of("__malloc_free_list") is None:
+        return Named([], [])
+    start = memory.word(place)
+    if start is None:
+        return Named([], [said("root-unreadable", name=_START, place=place)])
+    if not start:
+        return Named([], [said("root-not-set", name=_START, place=place)])
+    kind = "newlib_nano" if program.address_of(_TOP) is None else "picolibc"
+    address = -(-start // word) * word
+    region = completed(memory, Region(kind, address, origin=said("found-by-variable", name=_START)), program, kind)
+    top = memory.word(region.hints.get(SBRK_TOP, 0)) if SBRK_TOP in region.hints else None
+    sound = top is not None and address < top <= address + LARGEST_HEAP
+    memory.allow(address, top if top is not None and sound else address + LARGEST_HEAP)
+    if memory.word(address) is None:
+        return Named([], [said("root-leads-nowhere", name=_START, place=place, value=start)])
+    return Named([region], [])
+
+
+def completed(memory: Memory, region: Region, program: Program, kind: str) -> Region:
+    """Returns a region with the places of the variables, if the program has them."""
+    head, start = program.address_of("__malloc_free_list"), program.address_of(_START)
+    if FREE_LIST in region.hints or head is None or start is None:
+        return region
+    hints: Dict[str, int] = {**region.hints, FREE_LIST: head, SBRK_START: start}
+    top = program.address_of(_TOP) if kind == "picolibc" else _sbrk_variable(memory, program, region.address)
+    buckets, size = program.address_of("__malloc_bucket_list"), program.size_of("__malloc_bucket_list") or 0
+    hints.update({} if top is None else {SBRK_TOP: top})
+    if buckets is not None:
+        hints.update({BUCKETS: buckets, BUCKET_COUNT: size // memory.source.pointer_size})
+    return replace(region, hints=hints)
+
+
+def _sbrk_variable(memory: Memory, program: Program, start: int) -> Optional[int]:
+    """Returns the address of sbrk's variable; None if none with a usual name holds an end of this heap."""
+    found = {}
+    for name, place, size in program.objects():
+        base = name.split(".")[0]  # compilers add a number to the names of variables inside of functions
+        if base in _SBRK_NAMES and size == memory.source.pointer_size:
+            found[base] = place
+    places = [found[name] for name in _SBRK_NAMES if name in found]
+    return next((one for one in places if start < (memory.word(one) or 0) <= start + LARGEST_HEAP), None)

@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The sentences for the heaps of the C libraries."""
+
+SENTENCES = {
+    # chunks and lists
+    "chunk-link": "the list's pointer at {place:#x} is {stored:#010x}, {why}",
+    "chunk-nowhere": "which leads to no place of a chunk",
+    "chunk-again": "which leads to a chunk that is on a list already: it was freed twice, or the list never ends",
+    "chunk-back": "which leads back, and the list is in address order",
+    "chunk-inside": "which leads to {target:#x}, inside another chunk",
+    "chunk-flag": "it is on a list of free chunks, but the free bit of its size {stored:#x} at {place:#x} is clear",
+    "chunk-bucket": "it is in bucket {bucket}, whose chunks hold {size:byte}, but it holds {held:byte}",
+    "chunk-offset": (
+        "the word at {place:#x} in front of its user's pointer is {stored:#010x}, not {expected:#010x}: "
+        "free looks {back:byte} before it for the size"
+    ),
+    # what could not be checked
+    "list-head-unknown": (
+        "which chunks are free is not known: __malloc_free_list was not found; "
+        "give the program with --elf, or the memory that holds its variables"
+    ),
+    # how a heap was found, or why not
+    "no-chunks": "no chunks of this C library's malloc begin at {place:#x}",
+    # evidence for a kind of heap
+    "top-told": "end that sbrk's variable tells",
+    "top-found": "end that a variable holds",
+    "top-by-sizes": "place where its sizes stop",
+    "chunks-flagged": "free chunks have bit 0 of their sizes (picolibc since 2026)",
+    "chunks-by-list": "chunks are free if they are on the list",
+    "list-begins": "the list begins in __malloc_free_list, {place:#x}",
+}
