@@ -159,8 +159,10 @@ def _held_by(witness: Witness, fault: Fault) -> Tuple[Reference, ...]:
 def _report(facts: HeapFacts, findings: Sequence[Finding], blocks: Optional[Tuple[Block, ...]]) -> HeapReport:
     damaged = any(finding.severity == "damage" for finding in findings)
     # If the end marker of a pool could not be read, nobody knows whether the last block ends there.
-    ends = [facts.layout.place_of_size(pool.end) for pool in facts.layout.pools if facts.layout.has_markers]
-    unread = any(broken.word is None for broken in facts.walk.breaks) or None in map(facts.read, ends)
+    layout = facts.layout
+    ends = [layout.place_of_size(pool.end) for pool in layout.pools if layout.has_markers]
+    unread = any(broken.word is None for broken in facts.walk.breaks)
+    unread = unread or any(layout.stored(facts.read, end) is None for end in ends)
     partly = unread or facts.layout.leads_away or facts.cut
     status = "damaged" if damaged else "unreadable" if partly else "clean"
     return HeapReport(

@@ -13,7 +13,7 @@ from typing import Callable, Iterator, List, Optional, Sequence, Tuple
 
 from gdbext.collect.absent import no_heap, why_no_heap, wrong_files
 from gdbext.collect.collected import Collected
-from gdbext.collect.traces import NoRing, read_trace, read_trace_before, with_task_lists
+from gdbext.collect.traces import NoRing, read_trace, read_trace_before, with_block_owners, with_task_lists
 from gdbext.heap.allocator import LARGEST_HEAP, Named
 from gdbext.heap.facts import HeapFacts
 from gdbext.heap.registry import AUTO, FAMILIES, KINDS, allocator_of, complete, find_named, read_heap
@@ -92,6 +92,7 @@ def collect(target: Target, wanted: Namespace, needed: bool = True, wish: Option
             found.unreadable.append(heap)
     if found.heaps and wanted.ring is None and wanted.search is None:
         with_task_lists(found)
+        with_block_owners(found)
     return found
 
 

@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from typing import Callable, Optional, Sequence
+from typing import Callable, Iterator, Optional, Sequence
 
 from gdbext.collect.collected import Collected
 from gdbext.heap.allocator import Named
 from gdbext.heap.facts import HeapFacts
 from gdbext.model.errors import UserError
+from gdbext.model.events import Generation, Imported, TraceInfo
 from gdbext.model.record import replace
 from gdbext.model.region import Span
 from gdbext.model.reports.base import Skipped
@@ -25,6 +26,7 @@ from gdbext.trace.wish import Wish
 
 _FIRST_LOOK = 4096
 _SYMBOL = "memtrace_ring"
+NODES = "the blocks' own backtraces"
 
 
 class NoRing(UserError):
@@ -191,6 +193,34 @@ def with_task_lists(found: Collected) -> None:
     told = read_owners(target.bytes.memory(), lists, lambda payload: _is_used(found.heaps, payload))
     found.skipped += [Skipped("tasks", said("of-task-stats", why=problem)) for problem in told.problems]
     found.trace = replace(found.trace, owners=told.owners, own=(*found.trace.own, *told.own))
+
+
+def with_block_owners(found: Collected) -> None:
+    """Makes the trace of what used blocks themselves keep of their allocation, if there is no other trace: NuttX keeps
+    a call stack in each with MM_BACKTRACE.
+    """
+    if found.trace.info is not None or found.target.log is not None:
+        return
+    lives = [life for facts in found.heaps for life in _kept_by(facts)]
+    depth = max((len(life.allocated) for life in lives), default=0)
+    if not depth:
+        return
+    numbers = [life.seq for life in lives if life.seq is not None]
+    imported = Imported(NODES, found.heaps[0].region.address, "leaks", None, depth, False, False)
+    info = TraceInfo(
+        len(lives), 0, min(numbers, default=None), max(numbers, default=None), True, imported=imported,
+        address=found.heaps[0].region.address,
+    )  # fmt: skip
+    found.trace = replace(found.trace, info=info, lives=tuple(lives), lists_frees=False, proves_live=False)
+    found.skipped = [skip for skip in found.skipped if skip.check != "trace"]  # a ring is not missing
+
+
+def _kept_by(facts: HeapFacts) -> Iterator[Generation]:
+    for raw, _ in facts.walk.used():
+        stack = facts.guards.allocated(facts.snapshot, raw)
+        if stack:
+            task = facts.guards.owner_name(facts.snapshot, raw)
+            yield Generation(facts.user(raw), None, task, facts.guards.sequence(facts.snapshot, raw), stack)
 
 
 def _is_used(heaps: Sequence[HeapFacts], payload: int) -> bool:

@@ -127,7 +127,8 @@ class HeapFacts:
     def edges(self) -> Iterator[Edge]:
         """Yields each proven block with the header behind it. Blocks without a known header behind are left out."""
         payloads, words, step = self.walk.payloads, self.walk.words, self.layout.header
-        markers = ((pool.end, self.read(self.layout.place_of_size(pool.end))) for pool in self.layout.pools)
+        header = self.layout.header_reader(self.read)
+        markers = ((pool.end, header(pool.end - step)) for pool in self.layout.pools)
         ends = {end: marker for end, marker in markers if marker is not None and not marker & ~FLAG_BITS}
         behind = chain(islice(zip(payloads, words), 1, None), [(-1, 0)])
         for payload, word, (listed, after) in zip(payloads, words, behind):

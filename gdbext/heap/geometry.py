@@ -136,6 +136,15 @@ class Geometry(Record):
         """Returns the address of a block's size word, the last word of its header."""
         return payload - self.word
 
+    @property
+    def size_bytes(self) -> int:
+        """Returns the bytes of a size as it is stored."""
+        return self.word
+
+    def stored(self, read: WordReader, place: int) -> Optional[int]:
+        """Returns the size that is stored at a place, with its flags."""
+        return read(place)
+
     def header_reader(self, read: WordReader) -> WordReader:
         """Returns a reader of headers. It takes a header's address, which is `header` bytes before the payload."""
         return read

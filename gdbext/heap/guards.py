@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import List, Mapping, Optional
+from typing import List, Mapping, Optional, Tuple
 
 from gdbext.model.record import Record
 from gdbext.source.snapshot import Snapshot
@@ -41,6 +41,14 @@ class Guards(Record):
 
     def owner_name(self, snapshot: Snapshot, raw: int) -> Optional[str]:
         """Returns the name of the task that a used block itself gives as its owner; None if it gives none."""
+        return None
+
+    def allocated(self, snapshot: Snapshot, raw: int) -> Tuple[int, ...]:
+        """Returns the return addresses that a used block keeps of its allocation, innermost first; () if none."""
+        return ()
+
+    def sequence(self, snapshot: Snapshot, raw: int) -> Optional[int]:
+        """Returns the number that a used block itself gives its allocation; None if it gives none."""
         return None
 
     def strangers(self, words: Mapping[int, int]) -> List[int]:

@@ -40,6 +40,7 @@ NAMES = (
     "freertos",
     "threadx_pool",
     "libc",
+    "nuttx_mm",
 )
 FAMILIES: Dict[str, Family] = {name: load(f"heap.{name}", "FAMILY") for name in NAMES}
 AUTO = "auto"

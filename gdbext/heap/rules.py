@@ -29,19 +29,21 @@ def check_sizes(facts: HeapFacts) -> Iterator[Fault]:
     for broken in facts.walk.breaks:
         if broken.word is None:
             continue
+        led = broken.before if facts.is_block(broken.before) else None  # a later break may have dropped it
         place = layout.place_of_size(broken.payload)
-        stored = facts.read(place) or 0
-        offset, length, want = 0, layout.word, None
+        stored, width = layout.stored(facts.read, place) or 0, layout.size_bytes
+        offset, length, want = 0, width, None
         size = broken.next - layout.header - broken.payload
         if size >= layout.smallest and size % layout.align == 0:  # one block can fill the gap
-            before = None if broken.before is None else facts.word_of(broken.before)
-            want = layout.size_word(size, stored, before, facts.read(broken.next - layout.word))
+            before = None if led is None else facts.word_of(led)
+            following = layout.stored(facts.read, layout.place_of_size(broken.next))
+            want = layout.size_word(size, stored, before, following)
         if want is not None:
-            offset, length = first_difference(stored, want, layout.word, facts.snapshot.byte_order)
+            offset, length = first_difference(stored, want, width, facts.snapshot.byte_order)
         text = said("size-word", place=place, stored=stored, why=broken.why)
         # If the block before is free and on no list, it has just been taken off one to be split: its rest has no
         # header yet. No call makes a size larger than the heap.
-        split = broken.before is not None and facts.is_free(broken.before) and broken.before not in facts.listed
+        split = led is not None and facts.is_free(led) and led not in facts.listed
         transient = split and stored & ~FLAG_BITS <= facts.end - facts.start
         yield Fault(
             "block-size", place + offset, length, broken.payload, text, touching(broken.payload), transient,

@@ -98,7 +98,6 @@ def test_a_wrong_base_beside_a_program_is_said_before_what_its_pointers_are() ->
         (("_malloc_r", "__malloc_av_"), "newlib's malloc"),
         (("_malloc_r", "__malloc_free_list", "__malloc_sbrk_start"), "newlib-nano's malloc"),
         (("__malloc_free_list", "__malloc_sbrk_start", "__malloc_sbrk_top"), "picolibc's malloc"),
-        (("mm_malloc", "mm_addfreechunk", "g_idle"), "NuttX's mm_heap"),
         (("_tx_byte_allocate",), "ThreadX's TX_BYTE_POOL"),
         (("rt_malloc",), "RT-Thread's rt_malloc"),
         (("umm_malloc",), "umm_malloc"),

@@ -15,6 +15,7 @@ from bisect import bisect_right
 from typing import Iterable, Iterator, List, Set, Tuple
 
 from gdbext.heap.allocator import LARGEST_HEAP, Named
+from gdbext.heap.mm_heads import NUTTX_HEAPS, NUTTX_MEMORY, has_node_lists
 from gdbext.heap.roots import root_elsewhere, root_hints
 from gdbext.heap.tlsf.multi_heap import read_multi_heap, recognise_multi_heap
 from gdbext.heap.tlsf.nuttx import read_mm_heap
@@ -35,8 +36,6 @@ _PROBE = 512
 _FEWEST_EMPTY = 4
 _AT_MEMORY = said("found-at-memory")
 _NEAR = 256  # variables this near to each other are read at once
-_NUTTX = ("g_mmheap", "g_kmmheap", "g_pgheap")
-_NUTTX_MEMORY = "g_idle_topstack"  # its value is where NuttX's first heap begins, with its struct
 _LEAST_POOL = 64  # bytes that an array must have to contain a pool
 
 
@@ -74,11 +73,13 @@ def _at_memories(memory: Memory, program: Program) -> List[Region]:
 
 def _find_nuttx(memory: Memory, program: Program) -> Named:
     """Returns the heaps of NuttX's pointers. If the only one is wrong, its heap is looked for where memory begins."""
+    if has_node_lists(memory, program):  # NuttX's default allocator
+        return Named([], [])
     heaps: List[Region] = []
     wrong: List[Tuple[str, int, Said]] = []  # a pointer that leads to no heap: its name, its address and what to say
     unset: List[Text] = []
     probed: Set[int] = set()
-    for name in _NUTTX:
+    for name in NUTTX_HEAPS:
         variable = program.address_of(name)
         address = None if variable is None else memory.word(variable)
         if variable is None or not address:
@@ -94,10 +95,10 @@ def _find_nuttx(memory: Memory, program: Program) -> Named:
         if not found:
             wrong.append((name, variable, said("root-leads-nowhere", name=name, place=variable, value=address)))
         heaps += found
-    begins = program.address_of(_NUTTX_MEMORY) if wrong and not heaps else None
+    begins = program.address_of(NUTTX_MEMORY) if wrong and not heaps else None
     address = None if begins is None else memory.word(begins)
     if address and memory.may_read(address, address + memory.source.pointer_size):
-        heap = read_mm_heap(memory, address, said("found-by-member", name=_NUTTX_MEMORY))
+        heap = read_mm_heap(memory, address, said("found-by-member", name=NUTTX_MEMORY))
         if heap is not None:  # what is wrong with the first pointer becomes a finding of its heap
             name, variable, _ = wrong.pop(0)
             heaps = [replace(heap, hints={**heap.hints, **root_hints(name, variable, address)})]

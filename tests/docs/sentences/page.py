@@ -27,6 +27,7 @@ from tests.docs.sentences import (
     in_gdb,
     libc,
     logs,
+    nuttx_mm,
     profiles,
     roles,
     room,
@@ -48,6 +49,7 @@ RECIPES: Mapping[str, Callable[[], Any]] = {
     **threadx_pool.RECIPES,
     **room.RECIPES,
     **libc.RECIPES,
+    **nuttx_mm.RECIPES,
 }  # fmt: skip
 TITLES = {
     "heap.sentences": "Of every heap",
