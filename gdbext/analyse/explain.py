@@ -16,6 +16,8 @@ from gdbext.analyse.case import LIKELY, LINKED, NEAR, OPEN, PROVEN, RUN, WEAK, C
 from gdbext.analyse.explain_frees import explain_disagreement, tell_double_free, tell_listed_twice, tell_wrong_heap
 from gdbext.analyse.explain_given import explain_double_free, explain_handed_out, explain_refused
 from gdbext.analyse.explain_poison import explain_before, explain_behind
+from gdbext.analyse.interrupts import RULE as INTERRUPT_USE
+from gdbext.analyse.interrupts import explain_interrupt_use, tell_interrupted_call
 from gdbext.analyse.rules import struck_by
 from gdbext.analyse.rules_shared import explain_shared
 from gdbext.analyse.suspects import Witness
@@ -43,6 +45,7 @@ def explain(witness: Witness, faults: Sequence[Fault], extent: Extent) -> Ranked
         _BY_WHAT_WAS_STRUCK.get(struck, _explain_control)(case)
     tell_wrong_heap(case)
     explain_shared(case)
+    tell_interrupted_call(case)
     return case.ranked()
 
 
@@ -265,6 +268,7 @@ _BY_TRACE: Dict[str, Callable[[Case], object]] = {
     "trace-live-free": explain_disagreement,
     "trace-overlap": explain_disagreement,
     "shared-memory": lambda case: None,  # as of every other fault there
+    INTERRUPT_USE: explain_interrupt_use,
 }
 _BY_WHAT_WAS_STRUCK: Dict[str, Callable[[Case], None]] = {
     "header": _explain_header,

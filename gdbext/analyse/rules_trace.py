@@ -14,6 +14,7 @@ from __future__ import annotations
 from itertools import chain
 from typing import Callable, FrozenSet, Hashable, Iterable, Iterator, List, Optional, Sequence, Tuple
 
+from gdbext.analyse.interrupts import RULE, interrupt_uses
 from gdbext.analyse.rules import struck_by
 from gdbext.analyse.suspects import Witness
 from gdbext.heap.facts import Fault
@@ -103,6 +104,7 @@ TRACE_RULES: Tuple[TraceRule, ...] = (
     TraceRule("double-free", "Nothing is freed that is free already.", _double_free, "damage"),
     TraceRule("refused-free", "What is freed is a block of the heap that it is given to.", _refused_free),
     TraceRule("trace-live-free", "What the trace has as live, the heap has as used.", _live_and_free, whole=True),
+    TraceRule(RULE, "No interrupt calls an allocator that does not keep interrupts out.", interrupt_uses),
     TraceRule("trace-overlap", "No byte has two owners by the trace.", _overlap, whole=True),
 )
 TRACE_NOTES = frozenset(rule.id for rule in TRACE_RULES if rule.severity == "note")

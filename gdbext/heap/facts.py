@@ -82,6 +82,9 @@ class Invariants:
     """The checks that an allocator has for a heap that has been read."""
 
     rules: Tuple[Rule, ...] = ()  # those first that tell most about a cause
+    # What keeps others out of a call that is under way, where that is documented: the "scheduler" that stands still,
+    # the rule that "threads" alone may call, or "": not known here, or whoever may call is kept out.
+    locks = ""
 
     def remarks(self, facts: HeapFacts) -> Iterator[Skipped]:
         """Yields what could not be checked, and why."""

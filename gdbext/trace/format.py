@@ -77,7 +77,8 @@ KINDS: Dict[int, str] = {
 
 EVENT_KINDS = ["alloc", "free", "realloc-begin", "realloc-end", "alloc-failed", "mark", "assert", "control"]
 
-FIXED_CONTEXTS = {0: "(start-up)", 1: "(interrupt)", 2: "(unnamed task)"}
+INTERRUPT = "(interrupt)"
+FIXED_CONTEXTS = {0: "(start-up)", 1: INTERRUPT, 2: "(unnamed task)"}
 MEMORIES = {0: "unknown", 1: "internal", 2: "external", 3: "retained", 4: "host", 5: "mapped", 6: "device"}
 REQUIRED_PACKS, REQUIRED_STREAMS, REQUIRED_RANGES, REQUIRED_UNSORTED = 1, 2, 4, 8
 REQUIRED_KNOWN = 15

@@ -15,9 +15,11 @@ from typing import Callable, Dict, Iterable, Iterator, List, Optional, Set, Tupl
 
 from gdbext.model.events import Event, Generation
 from gdbext.model.record import replace
+from gdbext.trace.format import INTERRUPT
 
 _ROUNDING_BYTES = 16  # a block is taken to be at most this much larger than was requested
 _LEAST_ALIGNMENT = 4  # every allocator rounds a size up to at least this many bytes
+_OF_BLOCKS = ("alloc", "free", "realloc-begin")
 SizeOf = Callable[[int], Optional[int]]  # the size of a used block in its heap, if one has this payload
 
 
@@ -44,6 +46,8 @@ class History:
                 self._begun[event.seq] = event
             elif event.kind == "realloc-end":
                 self._reallocated(event)
+        # What interrupts have done, in order. Only our recorder tells what an interrupt was.
+        self.of_interrupts = tuple(event for event in events if event.task == INTERRUPT and event.kind in _OF_BLOCKS)
         if of_target:
             self._mark_in_flight(events)
         self._payloads = sorted(self._by_payload)

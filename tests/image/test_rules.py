@@ -165,6 +165,21 @@ def traced(rule: str) -> Reports:
     return by_trace(before), by_trace([*before, *more])
 
 
+def by_interrupt() -> Reports:
+    """The same allocation by a task and by an interrupt, in a heap whose calls keep only tasks out."""
+    image = heap_4_image(ARRAY, [(64, True), (128, False)], Shape())
+    reports = []
+    for context in (3, 1):
+        ring = Ring(address=RING, capacity=8, names=[(1, ""), (1, ""), (1, ""), (1, "main")])
+        ring.event("alloc", ARRAY + 8, 64, context=context)
+        images = [(ARRAY, image), (RING, ring.data())]
+        reports.append(check(images, f"freertos_heap_4@{ARRAY:#x}", RING)["heaps"][0])
+    return reports[0], reports[1]
+
+
+OF_A_KERNEL: dict[str, Callable[[], Reports]] = {"interrupt-use": by_interrupt}
+
+
 def of_nuttx() -> Reports:
     """Its own pointer to the control block is overwritten."""
     heap = NuttX([(64, True), (112, True), (320, False)])
@@ -201,7 +216,8 @@ def proofs() -> Iterator[tuple[str, Callable[[], Reports]]]:
     yield "freertos_heap_1 next-byte", partial(of_heap_1, lambda heap: heap.put(heap.next_byte, 1203))
     yield from of_families()
     for trace_rule in TRACE_RULES:
-        yield f"trace {trace_rule.id}", partial(traced, trace_rule.id)
+        of_kernel = OF_A_KERNEL.get(trace_rule.id)
+        yield f"trace {trace_rule.id}", of_kernel or partial(traced, trace_rule.id)
 
 
 PROOFS = dict(proofs())

@@ -103,6 +103,7 @@ class Variant:
     selftest: bool = False
     deaths: str = "newlib"  # how it dies: a file of deaths/
     sink: str = ""  # where its log goes: a file of sinks/
+    heap: str = "heap"  # the folder of its allocator
 
 
 def idf(about: str, *defines: str, deaths: str = "newlib") -> Variant:
@@ -125,6 +126,11 @@ VARIANTS = {
     "imc": Variant("no A extension: -cpu rv32,a=false, one hart", flags=("-march=rv32imc",)),
     "plain": Variant("plain stores, no atomics: must fail the SMP test", defines=("-DMEMTRACE_TEST_PLAIN_ATOMICS",)),
     "hookless": Variant("the allocator asserts as the C library does", hook=False),
+    "heap-4": Variant(
+        "a heap_4, whose calls suspend the scheduler alone; scenarios that need multi_heap do not run",
+        flags=("-Wl,--unresolved-symbols=ignore-in-object-files",),
+        heap="heap_4",
+    ),
     "checked": Variant(
         "the kernel's lists with check words, its tasks with the ends of their stacks",
         defines=("-DKERNEL_CHECK_WORDS", "-DKERNEL_STACK_ENDS"),
@@ -217,7 +223,9 @@ def program(variant: Variant) -> list[Path]:
     """Folders of what is not for one machine alone."""
     if variant.selftest:
         return [HELPERS / "recorder", SELFTEST, TARGET / "rtos", TARGET / "selftest"]
-    return [HELPERS / "recorder", *FOLDERS[1:]] if variant.recorder else [IDF, TARGET / "heap"]
+    if not variant.recorder:
+        return [IDF, TARGET / "heap"]
+    return [HELPERS / "recorder", TARGET, *(TARGET / name for name in (variant.heap, "rtos", "scenarios"))]
 
 
 def sources(variant: Variant) -> list[Path]:

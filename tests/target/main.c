@@ -80,6 +80,7 @@ static const struct scenario scenarios[] = {
     {"two-heaps-overflow", test_two_heaps_overflow, 0},
     {"isr", test_isr, 0},
     {"isr-overflow", test_isr_overflow, 0},
+    {"isr-few", test_isr_few, 0},
     {"tasks", test_tasks, 0},
     {"tasks-overflow", test_tasks_overflow, 0},
     {"inlined", test_inlined, 0},

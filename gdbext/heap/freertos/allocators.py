@@ -31,6 +31,7 @@ class _Heap2(Allocator):
 
     kind = "freertos_heap_2"
     rules = HEAP_2_RULES
+    locks = "scheduler"
 
     def recognise(self, memory: Memory, region: Region) -> Union[Recognised, Unreadable]:
         """Recognises blocks up to the end by xEnd, or the memory's end. The checks are stricter with kind `auto`."""
@@ -61,6 +62,7 @@ class _Heap4(Allocator):
     """heap_4 and, with several regions, heap_5."""
 
     rules = HEAP_4_RULES
+    locks = "scheduler"
 
     def __init__(self, version: int) -> None:
         self.version = version

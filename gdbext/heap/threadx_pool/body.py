@@ -46,6 +46,7 @@ class _BytePool(Allocator):
 
     kind = _KIND
     rules = RULES
+    locks = "threads"
 
     def recognise(self, memory: Memory, region: Region) -> Union[Recognised, Unreadable]:
         """Recognises a control block, with an end block that leads back or where its kind is given."""

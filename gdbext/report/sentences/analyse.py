@@ -149,6 +149,14 @@ SENTENCES = {
     "trace-differs": "{places:place} where the trace and the heap differ: {why}",
     "frees-untold": "{source} does not tell of every free",
     "events-lost": "{events:event} went unrecorded, which may be why",
+    # rules of use
+    "interrupt-use": "event seq {seq} came from an interrupt into {kind}, which {lock}",
+    "locks-scheduler": "only suspends the scheduler",
+    "locks-threads": "is for threads alone",
+    "interrupt-block": "the block of the interrupt's call",
+    "interrupt-events": "{events:event} of interrupts in this heap: seq {seqs}{more}",
+    "seqs-more": " and {left:,} more",
+    "interrupted-call": "an interrupt came into a call that was changing the heap: {use}",
     # what the target was doing
     "stopped-in": "the target stopped in {function}",
     "stopped-in-allocator": "the target stopped in the allocator",

@@ -33,7 +33,7 @@ from tests.docs.sentences.world import Distant, Symbols, ask, changed, check, re
 from tests.support import tlsf_image
 from tests.support.kernel_image import LISTS
 from tests.support.ring import Ring
-from tests.unit import idf_world, kernel_world, slow_world, witness_world
+from tests.unit import idf_world, interrupt_world, kernel_world, slow_world, witness_world
 
 BASE, OTHER, RING = 0x2000_0000, 0x2100_0000, 0x8001_0000
 MULTI = tlsf_image.Shape(12, 4)
@@ -416,4 +416,11 @@ RECIPES: dict[str, Callable[[], Any]] = {
     "a broken list of owners": owners(at_56=idf_world.LISTS + 16),
     "owners": owners(),
     "a node of owners that cannot be read": node_unread,
+    "an interrupt allocates from a heap_4": lambda: interrupt_world.in_heap_4(
+        ("alloc", interrupt_world.PLACES[2], interrupt_world.INTERRUPT), link=interrupt_world.PLACES[2] - 8
+    ),
+    "interrupts allocate from a heap_4": lambda: interrupt_world.in_heap_4(
+        *[("alloc", interrupt_world.PLACES[2], interrupt_world.INTERRUPT)] * 6
+    ),
+    "an interrupt allocates from a byte pool": interrupt_world.in_byte_pool,
 }

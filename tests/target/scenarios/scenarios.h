@@ -58,6 +58,7 @@ void test_two_heaps(void);
 void test_two_heaps_overflow(void);
 void test_isr(void);
 void test_isr_overflow(void);
+void test_isr_few(void);
 void test_tasks(void);
 void test_tasks_overflow(void);
 void test_inlined(void);
