@@ -21,6 +21,7 @@ from gdbext.model.said import Said, said
 RULE = "interrupt-use"
 _LISTS = ("list-link", "free-not-listed", "free-neighbours", "trace-overlap")  # what a call in a call leaves behind
 _MOST_SHOWN = 4
+_LOCKS = {"scheduler": said("locks-scheduler"), "threads": said("locks-threads")}  # that let interrupts in
 
 
 def interrupt_uses(witness: Witness) -> Iterator[Fault]:
@@ -54,12 +55,12 @@ def tell_interrupted_call(case: Case) -> None:
 def _calls(witness: Witness) -> List[Event]:
     """Returns what interrupts have done to this heap, if they must not."""
     here = range(witness.facts.start, witness.facts.end)
-    events = witness.history.of_interrupts if witness.facts.allocator.locks else ()
+    events = witness.history.of_interrupts if witness.facts.allocator.locks in _LOCKS else ()
     return [event for event in events if event.address in here]
 
 
 def _text(witness: Witness, event: Event) -> Said:
-    lock = said(f"locks-{witness.facts.allocator.locks}")
+    lock = _LOCKS[witness.facts.allocator.locks]
     return said("interrupt-use", seq=event.seq, kind=witness.facts.region.kind, lock=lock)
 
 
