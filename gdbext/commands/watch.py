@@ -14,6 +14,7 @@ from gdbext.commands.arguments import TRACE
 from gdbext.commands.command import Argument, Command
 from gdbext.model.errors import UserError
 from gdbext.model.reports.watch import WatchedCall, WatchedWrite, WatchReport
+from gdbext.model.said import said
 from gdbext.report.text.watch import watch_lines
 from gdbext.target.target import Target
 
@@ -22,6 +23,7 @@ _WHAT = Argument(
     "an address, or the word that the last report found damaged, or off; without it: how far the watch has come",
     {"metavar": "ADDRESS|last-damage|off", "nargs": "?"},
 )
+_ENDED = ("written", "changed")
 
 
 def collect_watched(target: Target, options: Namespace) -> Collected:
@@ -36,7 +38,8 @@ def collect_watched(target: Target, options: Namespace) -> Collected:
             )
         watcher.arm(target.debugger.last_damage)
     elif options.what is None:
-        watcher.require_unit()
+        if not watcher.look_again():
+            watcher.require_unit()
     else:
         address, width = target.bytes.address(options.what), found.memory.source.pointer_size
         watcher.arm(plan_address(address, found.trace, width))
@@ -47,19 +50,19 @@ def analyse(found: Collected, options: Optional[Namespace] = None) -> WatchRepor
     """Makes the report: how far the watch has come."""
     target = found.target
     watched, width = target.debugger.watcher.watched(), found.memory.source.pointer_size
-    owners = owners_around(watched.address or 0, width, found.trace.history) if watched.state == "written" else ()
+    owners = owners_around(watched.address or 0, width, found.trace.history) if watched.state in _ENDED else ()
     lives = tuple(life_of(life, target.frames) for life in owners)
     call, write, plan = None, None, watched.plan
     if plan is not None and plan.call is not None:
         made, stack = plan.call, target.frames(plan.call.stack)
         kind, size = ("freed", None) if made.kind in GIVEN_BACK else ("allocated", made.size)
         call = WatchedCall(kind, made.address, size, made.seq, plan.count, stack)
-    if watched.state == "written":
+    if watched.state in _ENDED:
         stack = target.frames(watched.stack)
         write = WatchedWrite(watched.before, watched.after, stack, watched.thread, copiers_in(stack))
     return WatchReport(
         *found.closing(), watched.state, watched.address, width, call, write, lives, watched.by_allocator,
-        watched.by_owner,
+        watched.by_owner, said("next-refs", address=watched.address) if watched.state == "changed" else None,
     )  # fmt: skip
 
 

@@ -80,6 +80,7 @@ def register() -> None:
     add_settings(session)
     gdb.events.cont.connect(session.bytes.forget)
     gdb.events.memory_changed.connect(session.bytes.forget)
+    gdb.events.memory_changed.connect(session.watcher.written_here)
     gdb.events.exited.connect(session.bytes.forget)
     gdb.events.stop.connect(session.stopped)
     gdb.events.clear_objfiles.connect(session.forget_program)

@@ -2,7 +2,8 @@
 """The state of memtrace in one GDB: settings, target and watcher. It also shows the reports when the target stops.
 
 Rejected: gdb.post_event for the report (never runs in batch mode, and can crash GDB 13 at exit).
-Cost: a stop that has nothing to do with memtrace compares breakpoints, and reads neither frames nor memory.
+Cost: a stop that has nothing to do with memtrace compares breakpoints, and reads neither frames nor memory but for the
+word that is watched, if one is.
 """
 
 from __future__ import annotations
@@ -100,9 +101,12 @@ class Session:
         Where it dies elsewhere, GDB's own line tells where it stopped.
         """
         self.debugger.stopped(event)
-        if self.watcher.is_hit_by(event):
+        is_hit = self.watcher.is_hit_by(event)
+        if is_hit or self.watcher.look_again():
             self._report("watch")
-        elif not self.debugger.at_death:
+        if is_hit:
+            return
+        if not self.debugger.at_death:
             self._reported = None  # the user looks around or has reset the target: the next assertion is new
             if self.debugger.at_other_death:
                 put(gdb.execute("frame", to_string=True).rstrip())

@@ -7,6 +7,7 @@ one. The watchpoint's condition ignores writes of the allocator, and writes of a
 survive a restart and a new connection. When the ring begins anew, the call is looked for again.
 Rejected: a watchpoint on the ring slot of that event (its number shifts from run to run); gdb.post_event (never runs
 in batch mode); a software watchpoint (steps through everything).
+At each stop the word is read again: if it differs and no write was seen, no core has written it.
 Cost: each hit of the breakpoint reads the header and 64 events of the ring; each write to the word looks at up to 12
 frames, and reads the trace if they are not the allocator's.
 """
@@ -114,6 +115,27 @@ class GdbWatcher:
         self.require_unit()
         self._now = Watched("watching", address, plan, self._value())
 
+    def look_again(self) -> bool:
+        """Tells whether the word has changed although no core's write was seen. If so, ends the watch."""
+        if self._now.state != "watching" or self._now.before is None or self._connection != inferior_key():
+            return False
+        with self._bytes.at_condition():
+            after, is_other_run = self._value(), self._is_starting()
+        if is_other_run or after is None or after == self._now.before:
+            return False
+        now = self._now._replace(state="changed", after=after)
+        self.disarm()
+        self._now = now
+        return True
+
+    def written_here(self, event: gdb.MemoryChangedEvent) -> None:
+        """Takes note of a write that the user made in GDB."""
+        address, plan = self._now.address, self._now.plan
+        if address is None or plan is None or self._now.state != "watching":
+            return
+        if event.address < address + plan.width and address < event.address + event.length:
+            self._now = self._now._replace(before=self._value())
+
     def require_unit(self) -> None:
         """Ends the watch and raises UserError if the target has no unit for it: GDB itself asks only at a resume."""
         plan, address = self._now.plan, self._now.address
@@ -147,11 +169,7 @@ class GdbWatcher:
             self._now = self._now._replace(by_allocator=self._now.by_allocator + 1, before=self._value())
             return False
         with self._bytes.at_condition():
-            # After a restart, until the call is reached again, start-up code writes everywhere.
-            waits = self._now.plan is not None and self._now.plan.call is not None
-            if address_of("memtrace_ring") is not None and self._ring() is None:
-                return False
-            if waits and self._tally is not None and self._tally.is_other_run(self._newest()):
+            if self._is_starting():
                 return False
             owned = self._is_owned()
             after = self._value()
@@ -194,6 +212,13 @@ class GdbWatcher:
         if not foreign:
             put("memtrace: in front of a write of the allocator's own, which this server does not name: continue")
         return foreign
+
+    def _is_starting(self) -> bool:
+        """Tells whether this is another run. Until the call is reached again, start-up code writes everywhere."""
+        waits = self._now.plan is not None and self._now.plan.call is not None
+        if address_of("memtrace_ring") is not None and self._ring() is None:
+            return True
+        return waits and self._tally is not None and self._tally.is_other_run(self._newest())
 
     def _is_owned(self) -> bool:
         plan, address = self._now.plan, self._now.address

@@ -28,7 +28,7 @@ class WatchPlan(Record):
 class Watched(NamedTuple):
     """The state of a watch, and the write that ended it."""
 
-    state: str = "off"  # "waiting", "watching" or "written"
+    state: str = "off"  # "waiting", "watching", "written", or "changed" without a write of a core
     address: Optional[int] = None
     plan: Optional[WatchPlan] = None
     before: Optional[int] = None

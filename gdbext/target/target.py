@@ -89,6 +89,9 @@ class Watcher(Protocol):
     def disarm(self) -> None:
         """Stops watching."""
 
+    def look_again(self) -> bool:
+        """Tells whether the word has changed although no core's write was seen."""
+
     def require_unit(self) -> None:
         """Ends the watch and raises UserError if its watchpoint cannot be set any more."""
 

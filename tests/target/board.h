@@ -68,6 +68,9 @@ void board_context_switch(void **save, void *next);
 /* Calls `function` so that a backtrace ends in it: the caller's PC is not code to the recorder. */
 void board_call_root(void (*function)(uintptr_t), uintptr_t argument);
 
+/* Lets another bus master write `bytes` of a device's data to memory: no core stores anything there. */
+void board_dma(void *to, uint32_t bytes);
+
 /* The value of `name` (with its '=') among the emulator's arguments, up to the next blank; NULL: not given. */
 const char *board_argument(const char *name);
 

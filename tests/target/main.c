@@ -63,6 +63,7 @@ static const struct scenario scenarios[] = {
     {"uaf-links-text", test_uaf_links_text, 0},
     {"double-free", test_double_free, 0},
     {"double-free-late", test_double_free_late, 0},
+    {"dma", test_dma, 0},
     {"stray", test_stray, 0},
     {"stray-assert", test_stray_assert, 0},
     {"unseen-free", test_unseen_free, 0},

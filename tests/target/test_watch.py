@@ -182,3 +182,30 @@ def reads_of_a_step(*asked: str) -> int:
 
 def test_stops_of_others_cost_nothing_while_it_waits() -> None:
     assert reads_of_a_step("memtrace watch last-damage") <= reads_of_a_step() + 1
+
+
+def lines_of(output: str, begin: str) -> list[str]:
+    return [line for line in output.splitlines() if line.startswith(begin)]
+
+
+def test_a_change_that_no_core_made_is_said_to_be_another_bus_masters() -> None:
+    """The emulator's own device writes into a freed block. The first line says so, and names what to type next."""
+    commands = ["memtrace watch last-damage", *RESTART, Capture(LAST), Capture("memtrace watch"), "memtrace watch off"]
+    done = run_scenario("dma", [*commands, Capture(LAST)])
+    watch, asked = done.json(0), done.captured[1].output
+    first, *_ = asked.splitlines()
+    at = watch["address"]
+    assert first.startswith(f"memtrace: 4 bytes at {at:#x} changed, no CPU write was seen: 0x80")
+    assert first.endswith(" -> 0x554d4551")
+    assert lines_of(done.stdout, "memtrace: 4 bytes") == [first, first]
+    assert (watch["state"], watch["write"]["stack"]) == ("changed", [])
+    assert watch["next"] == f"memtrace refs {at:#x}"
+    assert place("after_free.c", "dma-free") in places(watch["owners"][0]["freed"])
+    assert done.json(2)["state"] == "off"
+
+
+def test_what_the_user_or_a_core_has_written_is_no_bus_master_s() -> None:
+    watched = ["tbreak test_stray", "continue", "memtrace watch &stray_register"]
+    written = ["set var stray_register = (volatile unsigned short *) 8", Capture(LAST), "continue", Capture(LAST)]
+    done = run_scenario("stray", ["delete", *watched, *written], before=("tbreak app_main",))
+    assert [done.json(number)["state"] for number in range(2)] == ["watching", "written"], done.stdout

@@ -33,7 +33,7 @@ def test_a_free_counts_and_all_events_are_told_once() -> None:
     notes = [one for one in report.heaps[0].findings if one.rule == RULE]
     assert len(notes) == 1
     evidence = words(notes[0].explanations[0].evidence[0])
-    assert evidence == "6 events of interrupts in this heap: seq 0, 1, 2, 3 and 2 more"
+    assert evidence == "6 events of interrupts in this heap: seq 0, seq 1, seq 2, seq 3 and 2 more"
 
 
 def test_tasks_may_call_and_so_may_interrupts_where_they_are_kept_out() -> None:

@@ -8,6 +8,7 @@ from typing import Optional, Tuple
 from gdbext.model.events import Life, Stack
 from gdbext.model.record import Record
 from gdbext.model.reports.base import Report
+from gdbext.model.said import Said
 
 
 class WatchedCall(Record):
@@ -34,7 +35,7 @@ class WatchedWrite(Record):
 class WatchReport(Report):
     """The report of `memtrace watch`: the word that is watched or waited for, and who wrote to it."""
 
-    state: str  # "off", "waiting" for the call, "watching" the word, "written"
+    state: str  # "off", "waiting" for the call, "watching" the word, "written", "changed": no core has written it
     address: Optional[int]
     length: int
     call: Optional[WatchedCall]
@@ -42,3 +43,4 @@ class WatchReport(Report):
     owners: Tuple[Life, ...]
     by_allocator: int  # writes by the allocator, which were ignored
     by_owner: int  # writes by an owner into its own block, which were ignored
+    next: Optional[Said] = None  # the command that tells more

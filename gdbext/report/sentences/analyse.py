@@ -154,7 +154,7 @@ SENTENCES = {
     "locks-scheduler": "only suspends the scheduler",
     "locks-threads": "is for threads alone",
     "interrupt-block": "the block of the interrupt's call",
-    "interrupt-events": "{events:event} of interrupts in this heap: seq {seqs}{more}",
+    "interrupt-events": "{events:event} of interrupts in this heap: {seqs}{more}",
     "seqs-more": " and {left:,} more",
     "interrupted-call": "an interrupt came into a call that was changing the heap: {use}",
     # what the target was doing

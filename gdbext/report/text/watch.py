@@ -15,7 +15,13 @@ from gdbext.report.text.words import frame_name, owner_words, stack_words
 def watch_lines(report: WatchReport) -> Iterator[str]:
     """Yields the lines of the whole report."""
     where = "" if report.address is None else f"{report.length} bytes at {report.address:#x}"
-    if report.write is not None:
+    if report.write is not None and report.state == "changed":
+        change = f"{_value(report.write.before)} -> {_value(report.write.after)}"
+        yield f"memtrace: {where} changed, no CPU write was seen: {change}"
+        yield "  by         another bus master (DMA), or a write through another address of the same memory"
+        for life in report.owners:
+            yield from _owner_lines(life, report.address or 0)
+    elif report.write is not None:
         change = f"{_value(report.write.before)} -> {_value(report.write.after)}"
         yield f"memtrace: {where} written from outside of the allocator: {change}"
         # The line names the caller of memset or the like first, and memset itself after it.
@@ -40,7 +46,7 @@ def watch_lines(report: WatchReport) -> Iterator[str]:
         yield f"  let pass {counted(report.by_allocator, 'write')} of the allocator{own}"
     yield from skipped_lines(report.skipped)
     if report.trace is not None or report.state != "watching":
-        yield closing_line(report)
+        yield closing_line(report, report.next)
 
 
 def _value(word: Optional[int]) -> str:

@@ -3,6 +3,7 @@
  * Stale pointers: writes into freed blocks, a second free, a block that has another owner by now, and a pointer that never was
  * right.
  */
+#include "board.h"
 #include "scenarios.h"
 
 struct node {
@@ -109,6 +110,29 @@ SCENARIO void test_reused(void)
     neighbours_expect(second, 128, right);
     first_owner_late_write(first);
     node_destroy(right);
+}
+
+/* ---- a device goes on writing into a block that was freed ---- */
+
+enum { FRAME_BYTES = 128 };
+
+SCENARIO static char *camera_start(void)
+{
+    return malloc(FRAME_BYTES); /* LINE: dma-alloc */
+}
+
+SCENARIO static void camera_stop(char *frame)
+{
+    free(frame); /* LINE: dma-free */
+}
+
+SCENARIO void test_dma(void)
+{
+    char *frame = camera_start();
+    kept = node_create();
+    camera_stop(frame);
+    board_dma(frame, FRAME_BYTES / 2); /* LINE: dma-write */
+    kept = malloc(FRAME_BYTES);
 }
 
 /* ---- a pointer that belongs to nobody ---- */

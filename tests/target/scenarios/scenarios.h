@@ -41,6 +41,7 @@ void test_uaf_links(void);
 void test_uaf_links_text(void);
 void test_double_free(void);
 void test_double_free_late(void);
+void test_dma(void);
 void test_stray(void);
 void test_stray_assert(void);
 void test_overwritten(void);

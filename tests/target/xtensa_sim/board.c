@@ -273,3 +273,9 @@ void memtrace_port_build_id(uint8_t out[20])
         memcpy(out, board_build_id_start + NOTE_HEAD, 20);
     }
 }
+
+/* The simulator has no other bus master. */
+void board_dma(void *to, uint32_t bytes)
+{
+    (void)to, (void)bytes;
+}
