@@ -24,7 +24,7 @@ from gdbext.collect.world import threads_named
 from gdbext.heap.facts import HeapFacts
 from gdbext.kernel.freertos import read_tasks
 from gdbext.model.events import Owner
-from gdbext.model.memory import Spot
+from gdbext.model.memory import Place, Spot
 from gdbext.model.record import replace
 from gdbext.model.said import said
 
@@ -141,3 +141,9 @@ def _owned(spot: Spot, owner: Optional[Owner]) -> Spot:
     told = owner_words(owner)
     words = spot.words if told is None else said("spot-owned", where=spot.words, owner=told)
     return replace(spot, words=words, task=owner.task, allocated=owner.allocated)
+
+
+def spot_outside(found: Collected, address: int, place: Optional[Place]) -> Optional[Spot]:
+    """Returns what lies at an address that is in no heap; None if it is in one, or if a log or another run is asked."""
+    is_here = found.target.log is None and not found.trace.is_past
+    return Places(found).at(address) if place is None and is_here else None

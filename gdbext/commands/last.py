@@ -10,6 +10,7 @@ from gdbext.analyse.last import find_place, life_of
 from gdbext.collect.collect import collect
 from gdbext.collect.collected import Collected
 from gdbext.collect.owners import Owners
+from gdbext.collect.places import spot_outside
 from gdbext.collect.roles import Roles
 from gdbext.commands.arguments import ADDRESS, ALL, LIMIT, PREVIOUS, SOURCES
 from gdbext.commands.command import Command
@@ -47,7 +48,8 @@ def analyse(asked: Tuple[Collected, int], options: Namespace) -> LastReport:
         place = _place_in_log(lives, address)
     shown = lives[: limit_of(options, _LIVES_SHOWN)]
     generations = tuple(life_of(life, found.target.frames) for life in shown)
-    return LastReport(*found.closing(), address, place, generations, len(lives) - len(shown))
+    spot = spot_outside(found, address, place)
+    return LastReport(*found.closing(), address, place, generations, len(lives) - len(shown), spot)
 
 
 def _place_in_log(lives: Tuple[Generation, ...], address: int) -> Optional[Place]:

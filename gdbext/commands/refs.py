@@ -10,6 +10,7 @@ from typing import Tuple
 from gdbext.analyse.last import find_place
 from gdbext.collect.collect import collect
 from gdbext.collect.collected import Collected
+from gdbext.collect.places import spot_outside
 from gdbext.collect.references import references_to
 from gdbext.collect.roles import Roles
 from gdbext.collect.roots import Scan, collect_scan
@@ -46,9 +47,10 @@ def analyse(pointed: Pointed, options: Namespace) -> RefsReport:
     if len(references) == _MOST_REFERENCES:
         found.skipped.append(Skipped("scan", said("first-references", most=_MOST_REFERENCES)))
     shown = tuple(references[: limit_of(options, found.target.settings.limit)])
+    spot = spot_outside(found, address, place)
     complete, scanned = not (found.memory.interrupted or scan.unscanned), scan.scanned(found.memory)
     return RefsReport(
-        *found.closing(), address, place, shown, len(references), complete, scanned, tuple(scan.unscanned)
+        *found.closing(), address, place, shown, len(references), complete, scanned, tuple(scan.unscanned), spot
     )
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Optional, Tuple
 
 from gdbext.model.events import Life
-from gdbext.model.memory import Place
+from gdbext.model.memory import Place, Spot
 from gdbext.model.reports.base import Report
 
 
@@ -17,3 +17,4 @@ class LastReport(Report):
     block: Optional[Place]
     generations: Tuple[Life, ...]
     older: int  # generations that are not listed
+    spot: Optional[Spot] = None  # what lies at the address, if it is in no heap

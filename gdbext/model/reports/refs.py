@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Optional, Tuple
 
-from gdbext.model.memory import Place, Reference
+from gdbext.model.memory import Place, Reference, Spot
 from gdbext.model.record import Record
 from gdbext.model.reports.base import Report
 
@@ -40,3 +40,4 @@ class RefsReport(Report):
     complete: bool  # true if everything that may point at the block was scanned
     scanned: Tuple[Scanned, ...]
     unscanned: Tuple[Unscanned, ...]
+    spot: Optional[Spot] = None  # what lies at the address, if it is in no heap

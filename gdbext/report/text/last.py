@@ -13,7 +13,7 @@ from gdbext.report.text.words import module_words, owner_words, place_words, sta
 def last_lines(report: LastReport) -> Iterator[str]:
     """Yields the lines of the whole report."""
     trace = report.trace
-    where = place_words(report.block, report.cost)
+    where = place_words(report.block, report.cost, report.spot)
     if trace is not None and trace.past:
         where = "in the run before"
     elif trace is not None and trace.log is not None and report.block is None:

@@ -13,7 +13,7 @@ from gdbext.report.text.words import place_words
 
 def refs_lines(report: RefsReport) -> Iterator[str]:
     """Yields a line for each pointer to the block, then what was scanned."""
-    yield f"{report.address:#x}: {place_words(report.block, report.cost)}"
+    yield f"{report.address:#x}: {place_words(report.block, report.cost, report.spot)}"
     for one in report.references:
         at = f" at {one.address:#x}" if one.address is not None else ""
         yield f"  {one.kind:<8} {one.name}{at} holds {one.value:#x}{owner_end(one.owner)}"

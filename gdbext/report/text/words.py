@@ -7,7 +7,7 @@ import os
 from typing import Optional
 
 from gdbext.model.events import Frame, LogInfo, Stack, TraceInfo
-from gdbext.model.memory import Place
+from gdbext.model.memory import Place, Spot
 from gdbext.model.reports.base import Cost
 from gdbext.report.numbers import counted, size_words
 from gdbext.report.sentences import words
@@ -89,10 +89,13 @@ def _log_words(trace: TraceInfo, log: LogInfo) -> str:
     return f"{span}{lost}{unread}{which}"
 
 
-def place_words(place: Optional[Place], cost: Cost) -> str:
-    """Returns where an address lies in a heap."""
+def place_words(place: Optional[Place], cost: Cost, spot: Optional[Spot] = None) -> str:
+    """Returns where an address lies in a heap, and what lies there if it is in none."""
+    if place is None and cost.interrupted:
+        return "not found in what had been read"
     if place is None:
-        return "not found in what had been read" if cost.interrupted else "in no heap that was found"
+        told = "" if spot is None or spot.kind == "memory" else f": a pointer {words(spot.words)}"
+        return f"in no heap that was found{told}"
     if place.state == "outside":
         return f"in the heap at {place.heap:#x}, in no block (its control data, or damage)"
     asked = f" ({place.requested:,} requested)" if place.requested is not None else ""
