@@ -16,7 +16,7 @@ from gdbext.analyse.rules import struck_by
 from gdbext.analyse.rules_trace import TraceRule
 from gdbext.analyse.suspects import Witness
 from gdbext.heap.facts import Fault, HeapFacts
-from gdbext.heap.names import is_of_library, owners_of
+from gdbext.heap.names import is_named_by, owners_of
 from gdbext.heap.registry import FAMILIES
 from gdbext.model.diagnosis import Given
 from gdbext.model.said import said
@@ -58,9 +58,9 @@ def foreign_function(facts: HeapFacts, given: Given) -> Optional[str]:
     """Returns the function that a block of this heap was given to although it frees another allocator's blocks. None if
     one of the calls is of the heap's own allocator, or if nobody knows whose they are.
     """
-    own = next((name for name, family in FAMILIES.items() if facts.region.kind in family.kinds), None)
-    known = [(name, owners_of(name) or ({"the C library"} if is_of_library(name) else ())) for name in given.functions]
-    if any(own in families for _, families in known):
+    own = next((name for name, family in FAMILIES.items() if facts.region.kind in family.kinds), "")
+    known = [(name, owners_of(name)) for name in given.functions]
+    if not FAMILIES[own].frees or any(own in families or is_named_by(own, name) for name, families in known):
         return None
     return next((name for name, families in known if families), None)
 

@@ -63,9 +63,9 @@ def owners_of(function: str) -> FrozenSet[str]:
     return frozenset(family for family, one in FAMILIES.items() if name in one.frees)
 
 
-def is_of_library(function: str) -> bool:
-    """True if a function is the C library's own free, which no other allocator has by that name."""
-    return unwrapped(function) in ("_free_r", "_realloc_r")
+def is_named_by(family: str, function: str) -> bool:
+    """True if a family of allocators has a function of this name."""
+    return re.fullmatch(FAMILIES[family].functions, unwrapped(function)) is not None
 
 
 def handed_out_by(function: str) -> Tuple[str, ...]:

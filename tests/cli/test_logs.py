@@ -51,6 +51,7 @@ def test_who_had_an_address(path: Path) -> None:
     report = shell("last", A + 10, path)
     assert report["block"] == {
         "payload": A, "raw": A, "size": 40, "requested": 40, "offset": 10, "state": "free", "heap": None,
+        "role": None,
     }  # fmt: skip
     lives = [
         (life["size"], life["seq"], life["freed_seq"], [frame["pc"] for frame in life["allocated"]], life["task"])

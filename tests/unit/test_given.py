@@ -3,11 +3,17 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import cast
+
 import pytest
 
+from gdbext.analyse.rules_given import foreign_function
+from gdbext.heap.facts import HeapFacts
 from gdbext.heap.names import allocator_run, freed_by
 from gdbext.model.diagnosis import Explanation, Finding, Given
 from gdbext.model.events import Frame, Generation
+from gdbext.model.region import Region
 from tests.support import fixtures
 from tests.unit.given_world import CALLER, FILLED, PLAIN, block, dead, given
 
@@ -105,3 +111,24 @@ def test_the_calls_of_the_allocator_are_a_row() -> None:
     assert allocator_run(tuple(Frame(0, name) for name in names)) == range(1, 6)
     assert allocator_run((Frame(0, "main"),)) == range(1, 1)
     assert freed_by("__wrap_heap_caps_free") == freed_by("heap_caps_free") == (0, None)
+
+
+WHOSE = [
+    ("multi_heap", ("multi_heap_free", "heap_caps_free", "free"), None),
+    ("multi_heap", ("vPortFree",), "vPortFree"),
+    ("freertos_heap_4", ("vPortFree", "free"), None),
+    ("freertos_heap_4", ("_free_r", "free"), "_free_r"),
+    ("freertos_heap_4", ("free",), None),  # whose it is nobody knows
+    ("newlib_nano", ("_free_r", "free"), None),
+    ("newlib_nano", ("vPortFree",), "vPortFree"),
+    ("nuttx_mm", ("mm_free", "kmm_free", "free"), None),
+    ("nuttx_mm", ("heap_caps_free",), "heap_caps_free"),
+]
+
+
+@pytest.mark.parametrize(("kind", "functions", "stranger"), WHOSE)
+def test_a_free_is_foreign_only_if_it_is_another_allocator_s(
+    kind: str, functions: tuple[str, ...], stranger: str | None
+) -> None:
+    facts = cast(HeapFacts, SimpleNamespace(region=Region(kind, 0x2000_0000)))
+    assert foreign_function(facts, given(0x2000_0100, functions=functions)) == stranger

@@ -10,6 +10,6 @@ FAMILY = Family(
     },
     symbols=("__malloc_sbrk_start",),
     functions=r"__malloc_(malloc|free|grow_chunk|sbrk_aligned)|_?sbrk(_r)?",
-    frees={"__malloc_free": (0, None)},
+    frees={"__malloc_free": (0, None), "_free_r": (1, None), "_realloc_r": (1, None)},
     files=("nano-mallocr.c", "mallocr.c"),
 )

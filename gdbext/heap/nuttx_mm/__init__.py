@@ -8,6 +8,10 @@ FAMILY = Family(
     symbols=("g_mmheap", "g_kmmheap"),
     functions=r"[ku]?mm_(addfreechunk|size2ndx|shrinkchunk|foreach|free_delaylist|addregion|initialize(_heap|_pool)?"
     r"|malloc_size|mallinfo(_task)?|extend|checkcorruption)",
+    frees={
+        **{f"{side}mm_{name}": (0, None) for side in "ku" for name in ("free", "realloc")},
+        **{f"mm_{name}": (1, None) for name in ("free", "realloc")},
+    },
     files=(
         "mm_malloc.c", "mm_free.c", "mm_realloc.c", "mm_memalign.c", "mm_addfreechunk.c", "mm_shrinkchunk.c",
         "mm_checkcorruption.c", "mm_foreach.c", "mm_initialize.c", "mm_extend.c",
