@@ -41,6 +41,7 @@ NAMES = (
     "threadx_pool",
     "libc",
     "nuttx_mm",
+    "umm_malloc",
 )
 FAMILIES: Dict[str, Family] = {name: load(f"heap.{name}", "FAMILY") for name in NAMES}
 AUTO = "auto"

@@ -19,7 +19,6 @@ _BY_SYMBOLS: Tuple[Tuple[str, Tuple[str, ...]], ...] = (
     ("Zephyr's sys_heap", ("sys_heap_alloc",)),
     ("RT-Thread's rt_malloc", ("rt_smem_alloc",)),
     ("RT-Thread's rt_malloc", ("rt_malloc",)),
-    ("umm_malloc", ("umm_malloc",)),
     ("glibc's malloc", ("_int_malloc", "main_arena")),
     ("glibc's malloc", ("__libc_malloc", "_int_free")),
     ("musl's malloc", ("__malloc_alloc_meta",)),

@@ -43,3 +43,22 @@ def test_byte_pools_of_threadx(bits: int, tmp_path: Path) -> None:
     assert [(one["name"], one["status"], one["blocks"]) for one in again] == [
         (one["name"], one["status"], one["blocks"]) for one in broken
     ]
+
+
+@pytest.mark.parametrize("bits", [32, 64])
+def test_heaps_of_umm_malloc(bits: int, tmp_path: Path) -> None:
+    elf, core = tmp_path / "umm", tmp_path / "core"
+    done = stopped("umm", elf, bits, f"gcore {core}")
+    sound, broken = (one.json()["heaps"] for one in done.captured)
+    assert [(one["kind"], one["status"], one["poisoning"]) for one in sound] == [("umm_malloc", "clean", "light")] * 2
+    main = max(sound, key=lambda heap: int(heap["end"] - heap["start"]))
+    assert [(block["requested"], block["state"]) for block in main["blocks"]][:4] == [
+        (21, "used"), (None, "free"), (64, "used"), (9, "used"),
+    ]  # fmt: skip
+    (hit,) = [heap for heap in broken if heap["address"] == main["address"]]
+    (finding,) = hit["findings"]
+    line = main["blocks"][0]["payload"]
+    assert (finding["rule"], finding["address"], finding["length"]) == ("poison-tail", line + 21, 2)
+    assert (finding["explanations"][0]["kind"], finding["explanations"][0]["payload"]) == ("overflow", line)
+    again = memtrace("check", core, "--elf", elf, "--json", "--blocks").json()["heaps"]
+    assert [(one["status"], one["blocks"]) for one in again] == [(one["status"], one["blocks"]) for one in broken]

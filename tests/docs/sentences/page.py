@@ -36,6 +36,7 @@ from tests.docs.sentences import (
     threadx_pool,
     tlsf,
     traces,
+    umm_malloc,
     values,
 )
 from tests.docs.sentences.harvest import Example, harvest
@@ -49,7 +50,7 @@ RECIPES: Mapping[str, Callable[[], Any]] = {
     **threadx_pool.RECIPES,
     **room.RECIPES,
     **libc.RECIPES,
-    **nuttx_mm.RECIPES,
+    **nuttx_mm.RECIPES, **umm_malloc.RECIPES,
 }  # fmt: skip
 TITLES = {
     "heap.sentences": "Of every heap",
