@@ -17,6 +17,8 @@ NAMES = (
     "last",
     "blocks",
     "free",
+    "view",
+    "bins",
     "leaks",
     "refs",
     "log",

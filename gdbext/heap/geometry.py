@@ -48,6 +48,15 @@ class Pool(Record):
     open: bool = False  # True if the pool goes on behind `end`, in memory that is not at hand
 
 
+class Part(Record):
+    """Some of the allocator's own bytes in a block, and what they are."""
+
+    address: int
+    length: int
+    kind: str  # "header", "link", "guard" or "owner"
+    name: str  # as the allocator's source calls it, or a plain word
+
+
 class Geometry(Record):
     """The numbers that tell how the blocks of one heap lie in memory, and a reader of their headers."""
 
@@ -172,6 +181,18 @@ class Geometry(Record):
     def own_words(self, payload: int, size: int, read: WordReader) -> List[Span]:
         """Returns where the allocator's own words lie in a free block's bytes, as far as they are intact."""
         return []
+
+    def parts(self, payload: int, size: int, is_free: bool, read: WordReader) -> List[Part]:
+        """Returns the allocator's own words of a block, in address order: what a dump of the block names."""
+        start, place = payload - self.header, self.place_of_size(payload)
+        header = [Part(start, place - start, "header", "header"), Part(place, self.word, "header", "size")]
+        behind = place + self.word
+        header.append(Part(behind, payload - behind, "header", "header"))
+        links = self.own_words(payload, size, read) if is_free else []
+        found = header if start <= place < payload else [Part(start, self.header, "header", "header")]
+        return [part for part in found if part.length > 0] + [
+            Part(low, high - low, "link", "link") for low, high in links
+        ]
 
     def rounded(self, requested: int) -> int:
         """Returns the smallest size that the allocator reserves for a request, in bytes."""

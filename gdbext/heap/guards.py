@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import List, Mapping, Optional, Tuple
 
+from gdbext.heap.geometry import Part
 from gdbext.model.record import Record
 from gdbext.source.snapshot import Snapshot
 
@@ -34,6 +35,10 @@ class Guards(Record):
     def is_used(self, snapshot: Snapshot, raw: int) -> bool:
         """True if a guard alone proves that `raw` is a used block."""
         return False
+
+    def parts(self, snapshot: Snapshot, raw: int, size: int) -> List[Part]:
+        """Returns the guards of a used block, in address order: what a dump of the block names."""
+        return [Part(raw, self.shift, "guard", "guard")] if self.shift else []
 
     def owner_place(self, raw: int) -> Optional[int]:
         """Returns the address of the task handle in a used block; None if tasks are not tracked."""

@@ -10,12 +10,18 @@ from typing import Optional, TextIO
 from gdbext.report.wrap import wrapped
 
 _RED, _YELLOW, _GREEN, _FAINT, _END = "\x1b[1;31m", "\x1b[33m", "\x1b[32m", "\x1b[2m", "\x1b[0m"
+_BOLD = "\x1b[1m"
 
 # Of one line of a report, which may be wrapped.
 _STYLES = (
-    (re.compile(r"\bDAMAGE\s+\d+|\bdamaged\Z|\Amemtrace:\s+(?:heap\s+assertion|fault).*", re.DOTALL), _RED),
+    (re.compile(r"\bDAMAGED?\b:?\s+\d*|\bdamaged\Z|\Amemtrace:\s+(?:heap\s+assertion|fault).*", re.DOTALL), _RED),
     (re.compile(r"\Awho(?:\s+\(likely\))?:.*", re.DOTALL), _YELLOW),
     (re.compile(r"\bBEING\s+FREED\b|\bFREED\b"), _YELLOW),
+    # Of lists and dumps: the state of a block, the kind of a row.
+    (re.compile(r"\A +0x[0-9a-f]+ +[\d,]+ +[\d,-]+  used\b|\Ablock 0x[0-9a-f]+, .* used\b"), _BOLD),
+    (re.compile(r"\A +0x[0-9a-f]+ +[\d,]+ +[\d,-]+  free\b.*|\Ablock 0x[0-9a-f]+, .* free\b", re.DOTALL), _GREEN),
+    (re.compile(r"\A  0x[0-9a-f]+  .*  (?:header|guard|owner)\b.*", re.DOTALL), _YELLOW),
+    (re.compile(r"\A  0x[0-9a-f]+  .*  (?:link|fill)\b.*", re.DOTALL), _FAINT),
     (re.compile(r"\bclean\Z|\bnext:\s.*", re.DOTALL), _GREEN),
     (re.compile(r"\Anot\s+checked:\s.*", re.DOTALL), _FAINT),
 )

@@ -18,6 +18,8 @@ COMMANDS = (
     "last",
     "blocks",
     "free",
+    "view",
+    "bins",
     "leaks",
     "refs",
     "log",

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import FrozenSet, List, Optional, Sequence, Tuple
 
-from gdbext.heap.geometry import FREE_BIT, Geometry
+from gdbext.heap.geometry import FREE_BIT, Geometry, Part
 from gdbext.model.region import Hints
 from gdbext.source.snapshot import WordReader
 from gdbext.symbols.shapes import Types
@@ -55,6 +55,13 @@ class LinkedBlocks(Geometry):
     def next_place(self, payload: int) -> int:
         """Returns the address of a block's next pointer."""
         return payload - self.header + self.next_at
+
+    def parts(self, payload: int, size: int, is_free: bool, read: WordReader) -> List[Part]:
+        """Returns the two words of the header, and what a vendor has added to it."""
+        start = payload - self.header
+        named = {self.next_at: ("link", "pxNextFreeBlock"), self.size_at: ("header", "xBlockSize")}
+        places = range(0, self.header, self.word)
+        return [Part(start + place, self.word, *named.get(place, ("header", "header"))) for place in places]
 
     @property
     def impossible(self) -> int:

@@ -16,7 +16,7 @@ from typing import Iterator, List, Optional, Tuple
 from gdbext.heap.allocator import LARGEST_HEAP
 from gdbext.heap.cover import Evidence
 from gdbext.heap.ends import known_until
-from gdbext.heap.geometry import FREE_BIT, Flaw, Geometry, Pool
+from gdbext.heap.geometry import FREE_BIT, Flaw, Geometry, Part, Pool
 from gdbext.heap.threadx_pool.control import POOL_ID, Control, controls, ring_flaws
 from gdbext.heap.walk import Walk, walk_pools
 from gdbext.model.said import said
@@ -49,6 +49,11 @@ class PoolLayout(Geometry):
     def place_of_size(self, payload: int) -> int:
         """Returns the address of the pointer to the next block."""
         return payload - self.header
+
+    def parts(self, payload: int, size: int, is_free: bool, read: WordReader) -> List[Part]:
+        """Returns the pointer to the next block, and the word that says whose this one is."""
+        start = payload - self.header
+        return [Part(start, self.word, "link", "next"), Part(start + self.word, self.word, "header", "owner")]
 
     def header_reader(self, read: WordReader) -> WordReader:
         """Returns a reader that makes sizes of pointers to the next block. One that leads nowhere becomes a word that

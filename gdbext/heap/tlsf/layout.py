@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import FrozenSet, List, Optional, Sequence, Tuple
 
-from gdbext.heap.geometry import FREE_BIT, PREV_FREE_BIT, Geometry
+from gdbext.heap.geometry import FREE_BIT, PREV_FREE_BIT, Geometry, Part
 from gdbext.model.region import Span
 from gdbext.source.snapshot import WordReader
 
@@ -84,6 +84,16 @@ class TlsfLayout(Geometry):
         last = payload + size - self.word
         places = [*links, *([last] if read(last) == payload - 2 * self.word else [])]
         return [(place, place + self.word) for place in places]
+
+    def parts(self, payload: int, size: int, is_free: bool, read: WordReader) -> List[Part]:
+        """Returns the size word, and of a free block its links and the last word, which is its own address."""
+        word = self.word
+        found = [Part(payload - word, word, "header", "size")]
+        if is_free:
+            found.append(Part(payload, word, "link", "next_free"))
+            found.append(Part(payload + word, word, "link", "prev_free"))
+            found.append(Part(payload + size - word, word, "link", "prev_phys_block"))
+        return found
 
     def _is_link(self, value: Optional[int]) -> bool:
         """True if a word can be a list pointer: to the null block, or to where a block of the heap may begin."""

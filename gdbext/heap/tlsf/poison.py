@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import Iterator, List, Mapping, Optional, Tuple
 
-from gdbext.heap.geometry import FLAG_BITS, FREE_BIT
+from gdbext.heap.geometry import FLAG_BITS, FREE_BIT, Part
 from gdbext.heap.guards import Guards
 from gdbext.heap.tlsf.owner import are_owners, strangers
 from gdbext.heap.walk import Walk
@@ -66,6 +66,20 @@ class Poison(Guards):
     def length_place(self, raw: int) -> int:
         """Returns the address of a used block's length word. The length includes a separate owner word."""
         return raw + self.head - _WIDTH
+
+    def parts(self, snapshot: Snapshot, raw: int, size: int) -> List[Part]:
+        """Returns canaries, length and owner. The tail canary lies where the length says, if that can be right."""
+        found = [Part(raw, _WIDTH, "guard", "head_canary")] if self.head else []
+        if self.head == _HEAD_WITH_OWNER:
+            found.append(Part(raw + _WIDTH, _WIDTH, "owner", "owner"))
+        if self.head:
+            found.append(Part(self.length_place(raw), _WIDTH, "guard", "requested"))
+        if self.owner:
+            found.append(Part(raw + self.head, self.owner, "owner", "owner"))
+        requested = self.requested(snapshot, raw, size)
+        return (
+            found if requested is None else [*found, Part(raw + self.shift + requested, _WIDTH, "guard", "tail_canary")]
+        )
 
     def owner_place(self, raw: int) -> Optional[int]:
         """Returns the address of the task handle in a used block; None if tasks are not tracked."""

@@ -57,6 +57,7 @@ SENTENCES = {
     "next-leaks": "memtrace leaks",
     "next-report": "memtrace report --{section}",
     "allocator-asserted": "the allocator has asserted",
+    "next-view": "memtrace view {address:#x}",
     "next-blocks": "memtrace blocks --state used --address {start:#x}:{end:#x}",
     "next-used": "memtrace blocks --state used",
     "next-failed": "memtrace log --kind alloc-failed",

@@ -55,6 +55,7 @@ RECIPES: dict[str, Callable[[], Any]] = {
     "request-scattered": asked("--for", "1000"),
     "by-site": asked("--for", "1000"),
     "by-unknown": asked("--for", "1000", traced=False),
+    "next-view": lambda: ask(comb(), "bins", heap=HEAP),
     "next-blocks": asked("--for", "1000"),
     "request-apart": old,
     "request-full": asked("--for", "4500"),
