@@ -21,7 +21,6 @@ from tests.docs.sentences.world import ask
 from tests.image import capable_world
 from tests.image.capable_world import BITS_8, DEFAULT, DMA, EXEC, INTERNAL, OF_FIRST, SPIRAM, capable
 from tests.image.comb_world import GAP, HEAP, TOOTH, comb, places
-from tests.support.made import Made, makers
 from tests.support.tlsf_image import Shape, shaped_image
 
 BASE, FORM = 0x3000_0000, Shape(12, 4)
@@ -141,16 +140,3 @@ def test_no_other_set_of_neighbours_is_smaller(seed: int) -> None:
             assert run.used == sum(not facts.is_free(payload) for payload in inside)
         spans = sorted((run.first, run.last) for run in found)
         assert all(one[1] < other[0] for one, other in pairwise(spans))
-
-
-@pytest.mark.parametrize("name", makers())
-def test_every_family_says_what_fits(name: str) -> None:
-    made: Made = makers()[name](Random(1))
-    target = image_target(list(made.images), [])
-    sizes = [block.size for block in made.blocks if not block.used]
-    if not sizes:
-        return
-    for size, fits in ((1, True), (2 * max(sizes) + 64, False)):
-        report = ask(target, "free", "--for", str(size), heap=made.option)
-        assert [one.fits for one in report.candidates] == [fits], report.candidates
-        assert lines(report)[0].startswith("why: ")

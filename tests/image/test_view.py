@@ -3,11 +3,7 @@
 
 from __future__ import annotations
 
-import itertools
-from random import Random
 from typing import Any
-
-import pytest
 
 from gdbext.report.style import for_terminal
 from gdbext.report.text.bins import bins_lines
@@ -16,33 +12,12 @@ from gdbext.report.text.view import view_lines
 from gdbext.target.files import image_target
 from tests.docs.sentences.world import ask, case, changed, option, world
 from tests.support import fixtures
-from tests.support.made import Made, makers
 
 SEED = "a005"
 
 
 def viewed(images: Any, heap: str, address: int, *more: str) -> Any:
     return ask(image_target(list(images), []), "view", hex(address), *more, heap=heap)
-
-
-@pytest.mark.parametrize("name", makers())
-@pytest.mark.parametrize("seed", range(3))
-def test_the_rows_of_every_family_cover_each_block(name: str, seed: int) -> None:
-    made: Made = makers()[name](Random(seed))
-    middle = made.blocks[len(made.blocks) // 2]
-    report = viewed(made.images, made.option, middle.raw, "--blocks", "1000", "--all")
-    truth = {block.user if block.used else block.raw: block for block in made.blocks}
-    assert {one.payload for one in report.blocks} == set(truth)
-    for block in report.blocks:
-        assert block.state == ("used" if truth[block.payload].used else "free")
-        rows = block.rows
-        assert rows[-1].address + rows[-1].length == truth[block.payload].end
-        assert all(one.address + one.length == two.address for one, two in itertools.pairwise(rows))
-        for row in rows:
-            data = made.get(row.address, row.length)
-            assert row.bytes == data[:16].hex()
-            assert row.kind != "fill" or len(set(data)) == 1
-    assert not any(row.damage for block in report.blocks for row in block.rows)
 
 
 def test_a_block_is_found_by_any_of_its_bytes() -> None:
@@ -84,17 +59,6 @@ def test_an_address_outside_of_all_heaps_is_said_to_be_there() -> None:
     report = viewed(case(SEED), option(SEED), 0x1000_0000)
     assert report.blocks == ()
     assert next(iter(view_lines(report))) == "0x10000000: in no heap that was found"
-
-
-@pytest.mark.parametrize("name", makers())
-def test_lists_have_every_free_block_of_an_intact_heap(name: str) -> None:
-    made: Made = makers()[name](Random(2))
-    (heap,) = ask(image_target(list(made.images), []), "bins", "--all", heap=made.option).heaps
-    free = {block.raw: block.size for block in made.blocks if not block.used}
-    listed = [payload for one in heap.bins for payload in one.payloads]
-    assert sorted([*listed, *heap.unlisted]) == sorted(free)
-    assert heap.free_bytes == sum(free.values())
-    assert heap.broken == ()
 
 
 def test_lists_of_a_tlsf_are_by_size_and_name_where_they_break() -> None:

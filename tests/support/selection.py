@@ -44,6 +44,7 @@ NOT_QUICK = (
     # Megabytes to be searched.
     "image/test_search.py::test_a_heap_in_the_middle",
     "image/test_search.py::test_there_is_nothing_in",
+    "image/test_shown_families.py",  # it makes them with cross compilers
     # A compiler with sanitizers for each build of the recorder, or threads for seconds.
     "unit/test_carriers_doc.py",
     "unit/test_flash_ring.py",
