@@ -17,6 +17,7 @@ from typing import Iterable, Iterator, List, Set, Tuple
 from gdbext.heap.allocator import LARGEST_HEAP, Named
 from gdbext.heap.mm_heads import NUTTX_HEAPS, NUTTX_MEMORY, has_node_lists
 from gdbext.heap.roots import root_elsewhere, root_hints
+from gdbext.heap.tlsf.lvgl import LVGL, LVGL_BYTES, lvgl_pools
 from gdbext.heap.tlsf.multi_heap import read_multi_heap, recognise_multi_heap
 from gdbext.heap.tlsf.nuttx import read_mm_heap
 from gdbext.heap.tlsf.pools import recognise_plain
@@ -110,7 +111,8 @@ def find_pointed_to(memory: Memory, program: Program) -> Named:
     probed: Set[int] = set()
     regions: List[Region] = []
     for name, address, size in _small_objects(memory, program):
-        regions += _heaps_among(memory, _words(memory, address, size), said("found-by-variable", name=name), probed)
+        found = _heaps_among(memory, _words(memory, address, size), said("found-by-variable", name=name), probed)
+        regions += [_with_lvgl_pools(memory, region, address, size) for region in found]
     if not regions:
         return Named([], [])
     arrays = sorted((place, place + size) for _, place, size in program.objects() if size >= _LEAST_POOL)
@@ -119,14 +121,24 @@ def find_pointed_to(memory: Memory, program: Program) -> Named:
         places = [] if layout is None else [pool.first for pool in layout.pools]
         holding = (arrays[bisect_right(arrays, (place, 1 << 64)) - 1] for place in places if arrays)
         pools = {span for span, place in zip(holding, places) if span[0] <= place < span[1]}
-        regions[index] = replace(region, pools=tuple(sorted(pools)))
+        others = {span for span in region.pools if not any(low <= span[0] < high for low, high in pools)}
+        regions[index] = replace(region, pools=tuple(sorted(pools | others)))
     return Named(regions, [])
+
+
+def _with_lvgl_pools(memory: Memory, region: Region, address: int, size: int) -> Region:
+    """Returns a region with the pools that LVGL lists in the variable that leads to it."""
+    width = memory.source.pointer_size
+    handles = [place for place in range(address, address + size, width) if memory.word(place) == region.address]
+    pools = [pool for place in handles for pool in lvgl_pools(memory, place)]
+    return replace(region, pools=tuple(sorted({*region.pools, *pools})))
 
 
 def _small_objects(memory: Memory, program: Program) -> List[Tuple[str, int, int]]:
     """Returns the variables that may point to a heap. It fetches neighbouring ones in one read."""
     least = memory.source.pointer_size
-    named = {one[1]: one for one in program.objects() if least <= one[2] <= _LARGEST_VARIABLE}
+    largest = {LVGL: LVGL_BYTES}
+    named = {one[1]: one for one in program.objects() if least <= one[2] <= largest.get(one[0], _LARGEST_VARIABLE)}
     readable = (address for address in sorted(named) if memory.may_read(address, address + named[address][2]))
     chosen = [named[address] for address in readable][:_MOST_VARIABLES]
     near: List[Tuple[int, int]] = []
