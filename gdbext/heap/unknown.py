@@ -22,7 +22,6 @@ _BY_SYMBOLS: Tuple[Tuple[str, Tuple[str, ...]], ...] = (
     ("glibc's malloc", ("_int_malloc", "main_arena")),
     ("glibc's malloc", ("__libc_malloc", "_int_free")),
     ("musl's malloc", ("__malloc_alloc_meta",)),
-    ("newlib's malloc", ("_malloc_r", "__malloc_av_")),
 )
 # Beginnings of the names of shared libraries.
 _BY_LIBRARIES: Tuple[Tuple[str, str], ...] = (

@@ -10,7 +10,7 @@ import pytest
 
 from tests.image.ask import check, search
 from tests.image.proofs.libc import first_bucket, listed, told
-from tests.support.libc_bytes import NANO, PICO, nano, pico
+from tests.support.libc_bytes import DL, NANO, PICO, dl, nano, pico
 from tests.support.picolibc_image import Form, Picolibc, load
 
 
@@ -41,6 +41,23 @@ def test_picolibc_by_hand() -> None:
         (0x2000_1020, 0x2000_1020, 20, "free"),
         (0x2000_1038, 0x2000_1038, 36, "used"),
     ]
+
+
+def test_dlmalloc_by_hand() -> None:
+    heap = heap_of(dl(), DL)
+    assert (heap["status"], heap["layout"], heap["end"]) == ("clean", "newlib-dl-32", 0x2000_2000)
+    assert blocks(heap) == [
+        (0x2000_1008, 0x2000_1008, 28, "used"), (0x2000_1028, 0x2000_1028, 20, "free"),
+        (0x2000_1040, 0x2000_1040, 28, "used"), (0x2000_1060, 0x2000_1060, 20, "free"),
+        (0x2000_1078, 0x2000_1078, 28, "used"), (0x2000_1098, 0x2000_1098, 0xF68, "free"),
+    ]  # fmt: skip
+
+
+def test_an_overflow_into_the_top_chunk() -> None:
+    heap = heap_of(dl((0x2000_1078, b"A" * 36)), DL)
+    first = heap["findings"][0]
+    assert (heap["status"], first["rule"], first["address"]) == ("damaged", "block-size", 0x2000_1094)
+    assert (first["explanations"][0]["kind"], first["explanations"][0]["payload"]) == ("overflow", 0x2000_1078)
 
 
 def test_an_overflow_of_nano_by_hand() -> None:
@@ -97,4 +114,4 @@ def test_a_write_into_a_chunk_in_a_bucket() -> None:
 
 def test_they_do_not_show_themselves() -> None:
     """Sizes and a list have no mark: nothing is claimed without a name."""
-    assert search(nano()).regions == search(pico()).regions == []
+    assert search(nano()).regions == search(pico()).regions == search(dl()).regions == []

@@ -46,6 +46,30 @@ PICO_HEAP = (
     ),
 )  # fmt: skip
 
+DL = "newlib@0x20001000"
+DL_TABLE = 0x2000_0400
+DL_HEAP = (
+    0x2000_1000,
+    bytes.fromhex(
+        "00000000" "21000000" + "61" * 24 +                        # 0x20001000: 32 bytes, used; the one before is used
+        "61616161" "19000000" "18040020" "58100020" + "62" * 8 +   # 0x20001020: 24 bytes, free: bin 3, 0x20001058
+        "18000000" "20000000" + "63" * 24 +                        # 0x20001038: 24 before it are free; 32 bytes, used
+        "63636363" "19000000" "20100020" "18040020" + "64" * 8 +   # 0x20001058: 24 bytes, free: 0x20001020, bin 3
+        "18000000" "20000000" + "65" * 24 +                        # 0x20001070: 32 bytes, used
+        "65656565" "710f0000" + "00" * 0xF68                       # 0x20001090: the top chunk, up to 0x20002000
+    ),
+)  # fmt: skip
+
+
+def _table() -> bytes:
+    """__malloc_av_: two words, then 128 pairs, which are a bin's first and last chunk; an empty one holds itself."""
+    words = [0, 0]
+    for number in range(128):
+        words += [DL_TABLE + 8 * number] * 2
+    words[2] = 0x2000_1090  # of bin 0 the first is the top chunk
+    words[8:10] = [0x2000_1058, 0x2000_1020]  # bin 3: chunks of 24 bytes
+    return b"".join(word.to_bytes(4, "little") for word in words)
+
 
 Images = list[tuple[int, bytes]]
 
@@ -68,3 +92,11 @@ def nano(address: int | None = None, data: bytes = b"") -> Images:
 def pico(address: int | None = None, data: bytes = b"") -> Images:
     """picolibc's older heap with its variables."""
     return written([PICO_VARIABLES, PICO_HEAP], PICO_HEAP[0] if address is None else address, data)
+
+
+def dl(*writes: tuple[int, bytes]) -> Images:
+    """dlmalloc's heap with its table, and some words changed."""
+    images = [(DL_TABLE, _table()), DL_HEAP]
+    for address, data in writes:
+        images = written(images, address, data)
+    return images

@@ -6,16 +6,20 @@ from __future__ import annotations
 import resource
 import subprocess
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
 
 from tests.cli.shell import memtrace
+from tests.image.ask import check
 from tests.support.gdb import SOURCE, Capture, run_gdb
 from tests.support.libc_heap import program
+from tests.support.makers.newlib import made_of
 from tests.support.paths import ROOT
 from tests.support.qemu import Qemu
 
+LIVES = range(6)
 STORY = ROOT / "tests" / "target" / "heaps" / "libc.c"
 CHECK = Capture("heap-check --json --blocks")
 RAM = 0x8000_0000
@@ -59,7 +63,7 @@ def core_of(elf: Path, folder: Path) -> Path:
     return core
 
 
-@pytest.mark.parametrize("library", ["nano"])
+@pytest.mark.parametrize("library", ["nano", "newlib"])
 def test_newlib_in_a_core(library: str, tmp_path: Path) -> None:
     """In the shell and in GDB, the same: a core of an Arm program."""
     elf = program(library, STORY)
@@ -70,3 +74,12 @@ def test_newlib_in_a_core(library: str, tmp_path: Path) -> None:
     assert heap["kind"] == {"nano": "newlib_nano", "newlib": "newlib"}[library]
     assert len(used(heap)) == 2  # the table's size word is gone
     is_told(heap, int(done.captured[1].output.split("=")[1], 16))
+
+
+@pytest.mark.parametrize("seed", LIVES)
+def test_others_take_from_sbrk(seed: int) -> None:
+    """newlib's dlmalloc puts fences before what is not its own: no damage, and no block is lost."""
+    made = made_of(Random(seed), foreign=60)
+    heap = check(list(made.images), made.option)["heaps"][0]
+    assert (heap["status"], heap["findings"]) == ("clean", [])
+    assert used(heap) == [block.user for block in made.blocks if block.used]

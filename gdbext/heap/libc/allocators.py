@@ -3,14 +3,15 @@
 
 from __future__ import annotations
 
-from typing import Iterator, Tuple, Union
+from typing import Iterator, Mapping, Tuple, Union
 
 from gdbext.heap.allocator import Allocator, Recognised, Unreadable
-from gdbext.heap.cover import Evidence
+from gdbext.heap.cover import Evidence, Proven
 from gdbext.heap.ends import PagedReader
 from gdbext.heap.facts import HeapFacts, Rule
 from gdbext.heap.geometry import Geometry, narrowed
-from gdbext.heap.libc.find import completed
+from gdbext.heap.libc.dlmalloc import BINS, DlChunks, recognise_dlmalloc, walk_dlmalloc
+from gdbext.heap.libc.find import BINS_NAME, completed
 from gdbext.heap.libc.layout import ListChunks
 from gdbext.heap.libc.lists import (
     Form,
@@ -21,8 +22,10 @@ from gdbext.heap.libc.lists import (
     recognise_lists,
     walk_lists,
 )
+from gdbext.heap.libc.rules_dlmalloc import DL_RULES
 from gdbext.heap.libc.rules_lists import NANO_RULES, PICO_RULES
 from gdbext.heap.walk import Walk
+from gdbext.model.record import replace
 from gdbext.model.region import Region
 from gdbext.model.reports.base import Skipped
 from gdbext.model.said import Said, said
@@ -72,5 +75,43 @@ class _ListHeap(Allocator):
             yield said("list-begins", place=layout.head[0])
 
 
+class _Dlmalloc(Allocator):
+    """newlib's full malloc."""
+
+    kind = "newlib"
+    rules = DL_RULES
+
+    def recognise(self, memory: Memory, region: Region) -> Union[Recognised, Unreadable]:
+        """Recognises chunks that lead to the top chunk of a table of bins."""
+        layout = recognise_dlmalloc(memory, region)
+        walk = None if layout is None else walk_dlmalloc(layout, PagedReader(memory, layout.first))
+        if layout is None or walk is None or not walk.payloads:
+            return Unreadable(region, "unreadable", said("no-bins", place=region.address))
+        return Recognised(self, layout, None, max(1, len(walk.payloads) - 4 * len(walk.breaks)))
+
+    def complete(self, memory: Memory, region: Region, program: Program) -> Region:
+        """Adds the place of the bins."""
+        table = program.address_of(BINS_NAME)
+        if table is None or "bins" in region.hints:
+            return region
+        return replace(region, hints={**region.hints, "bins": table})
+
+    def walk(self, layout: Geometry, read: WordReader, evidence: Evidence) -> Walk:
+        """Returns the chunks, and the bins."""
+        return walk_dlmalloc(narrowed(layout, DlChunks), read, evidence)
+
+    def fetch(self, memory: Memory, region: Region, layout: Geometry, proven: Mapping[int, Proven]) -> None:
+        """Reads the heap, its table of bins, and the fences behind its pieces."""
+        memory.fetch(narrowed(layout, DlChunks).bins, (2 * BINS + 2) * layout.word)
+        for pool in layout.pools[:-1]:
+            memory.fetch(pool.end - layout.word, 2 * layout.word)
+        super().fetch(memory, region, layout, proven)
+
+    def evidence(self, facts: HeapFacts) -> Iterator[Said]:
+        """Tells where the bins are."""
+        yield said("bins-at", place=narrowed(facts.layout, DlChunks).bins)
+
+
+DLMALLOC = _Dlmalloc()
 NANO = _ListHeap("newlib_nano", nano_form, NANO_RULES)
 PICO = _ListHeap("picolibc", pico_form, PICO_RULES)

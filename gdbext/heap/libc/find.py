@@ -18,6 +18,7 @@ from gdbext.model.said import said
 from gdbext.source.memory import Memory
 from gdbext.symbols.shapes import Program
 
+BINS_NAME, _BASE = "__malloc_av_", "__malloc_sbrk_base"
 _START, _TOP = "__malloc_sbrk_start", "__malloc_sbrk_top"
 # What _sbrk calls its variable: in libgloss, STM32CubeMX, pico-sdk, picolibc, and boards' own files.
 _SBRK_NAMES = (
@@ -26,8 +27,11 @@ _SBRK_NAMES = (
 
 
 def find_named(memory: Memory, program: Program) -> Named:
-    """Returns the heap of newlib-nano or picolibc."""
+    """Returns the heap of newlib, newlib-nano or picolibc."""
     place, word = program.address_of(_START), memory.source.pointer_size
+    table, base = program.address_of(BINS_NAME), program.address_of(_BASE)
+    if table is not None and base is not None:
+        return _with_bins(memory, program, table, base)
     if place is None or program.address_of("__malloc_free_list") is None:
         return Named([], [])
     start = memory.word(place)
@@ -44,6 +48,23 @@ def find_named(memory: Memory, program: Program) -> Named:
     if memory.word(address) is None:
         return Named([], [said("root-leads-nowhere", name=_START, place=place, value=start)])
     return Named([region], [])
+
+
+def _with_bins(memory: Memory, program: Program, table: int, base: int) -> Named:
+    """Returns the heap of newlib's full malloc. The first word of its mallinfo is how much sbrk has given."""
+    word, start = memory.source.pointer_size, memory.word(base)
+    if start is None:
+        return Named([], [said("root-unreadable", name=_BASE, place=base)])
+    if start == (1 << 8 * word) - 1:
+        return Named([], [said("heap-not-begun", name=_BASE, place=base)])
+    address, sums = -(-start // (2 * word)) * 2 * word, program.address_of("__malloc_current_mallinfo")
+    given = None if sums is None else memory.word(sums)
+    hints = {"bins": table}
+    if given and given < LARGEST_HEAP:
+        hints["end"] = start + given
+    memory.allow(address, hints.get("end", address + LARGEST_HEAP))
+    memory.allow(table, table + 260 * word)
+    return Named([Region("newlib", address, origin=said("found-by-variable", name=_BASE), hints=hints)], [])
 
 
 def completed(memory: Memory, region: Region, program: Program, kind: str) -> Region:

@@ -18,18 +18,23 @@ NANO_ALIGNMENT = 8  # bytes; users' pointers of newlib-nano
 MAIN_LIST = 0  # the number of the list in address order; buckets have the numbers from 1 on
 
 
-class ListChunks(Geometry):
+class Chunks(Geometry):
+    """Chunks on lists."""
+
+    to_payload: int  # bytes from what a list's pointer holds to the payload: a word or two if it leads to the head
+
+    has_markers = False
+
+
+class ListChunks(Chunks):
     """newlib-nano and picolibc: a list in address order through the free chunks, whose head is a variable."""
 
-    to_payload: int  # bytes from what a list's pointer holds to the payload: a word if it leads to the head
     flagged: bool  # picolibc since 2026: bit 0 of a free chunk's size is set
     head: Optional[Span] = None  # address and value of __malloc_free_list; None if it was not found
     buckets: Tuple[Span, ...] = ()  # the same of __malloc_bucket_list
     lists_known: bool = False  # no other lists exist: the program's symbols tell them all
     listed: FrozenSet[int] = frozenset()  # heads of the chunks on lists
     ends_at: Said = said("top-by-sizes")  # how the heap's end is known
-
-    has_markers = False
 
     @property
     def lists_all(self) -> bool:

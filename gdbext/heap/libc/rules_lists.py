@@ -13,7 +13,7 @@ from typing import Dict, Iterator, Optional
 
 from gdbext.heap.facts import Fault, HeapFacts, Rule
 from gdbext.heap.geometry import FREE_BIT, narrowed
-from gdbext.heap.libc.layout import MAIN_LIST, ListChunks, NanoChunks
+from gdbext.heap.libc.layout import MAIN_LIST, Chunks, ListChunks, NanoChunks
 from gdbext.heap.libc.lists import free_beyond, may_be_link
 from gdbext.heap.rules import NEIGHBOURS, SIZES, check_neighbours, first_difference, touching
 from gdbext.heap.walk import Node
@@ -46,7 +46,7 @@ def check_links(facts: HeapFacts) -> Iterator[Fault]:
         if facts.is_block(node.payload) or _in_gap(facts, node.payload) or _is_inside_other(facts, node.previous):
             continue
         why = said("chunk-inside", target=facts.user(node.payload))
-        stored = node.payload - narrowed(layout, ListChunks).to_payload
+        stored = node.payload - narrowed(layout, Chunks).to_payload
         text, role = said("chunk-link", place=node.pointer, stored=stored, why=why), "next-free"
         touched = touching(node.previous, facts.holder(node.payload), ("list", node.slot))
         role = role if node.previous is not None else "list-head"

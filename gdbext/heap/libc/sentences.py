@@ -14,6 +14,10 @@ SENTENCES = {
         "the word at {place:#x} in front of its user's pointer is {stored:#010x}, not {expected:#010x}: "
         "free looks {back:byte} before it for the size"
     ),
+    "chunk-repeated": "the word behind it at {place:#x} is {stored:#x}, not its size, {size:#x}",
+    "chunk-back-link": "its second link at {place:#x} is {stored:#010x}, not {expected:#x}: it does not lead back",
+    "chunk-in-use": "it is in bin {bin}, but bit 0 of the next header at {place:#x} says that it is used",
+    "chunk-bin": "it is in bin {bin}, but its size belongs into bin {right}",
     # what could not be checked
     "list-head-unknown": (
         "which chunks are free is not known: __malloc_free_list was not found; "
@@ -21,7 +25,11 @@ SENTENCES = {
     ),
     # how a heap was found, or why not
     "no-chunks": "no chunks of this C library's malloc begin at {place:#x}",
+    "no-bins": "no chunks lead from {place:#x} to the top chunk of a table of bins (__malloc_av_)",
+    "heap-not-begun": "{name} at {place:#x} is -1: malloc has not been called yet; continue, then look again",
     # evidence for a kind of heap
+    "ends-at-top-chunk": "end of the top chunk",
+    "bins-at": "bins at {place:#x}",
     "top-told": "end that sbrk's variable tells",
     "top-found": "end that a variable holds",
     "top-by-sizes": "place where its sizes stop",

@@ -114,3 +114,11 @@ def _is_chunk(memory: Memory, layout: ListChunks, payload: int) -> bool:
     if layout.flagged and not stored & 1:
         return False
     return size % layout.word == 0 and layout.smallest <= size <= layout.end - payload
+
+
+def pairs_of_variables(memory: Memory) -> Iterator[Tuple[int, int, int]]:
+    """Yields the address of each two words of a file's first MiB, with both, in address order."""
+    word = memory.source.pointer_size
+    for start, end in _ranges(memory, -1):
+        low, words = -(-start // word) * word, _words(memory, start, end)
+        yield from zip(range(low, end, word), words, words[1:])

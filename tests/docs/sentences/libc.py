@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.docs.sentences.world import Symbols, ask, check, world
-from tests.image.proofs.libc import NANO_WRITES, PICO_WRITES, pico
-from tests.support.libc_bytes import NANO, PICO, nano
+from tests.image.proofs.libc import DL_WRITES, NANO_WRITES, PICO_WRITES, pico
+from tests.support.libc_bytes import DL, DL_TABLE, NANO, PICO, dl, nano
 from tests.support.libc_bytes import pico as older
 from tests.support.picolibc_image import Picolibc
 
@@ -46,6 +46,14 @@ def asked(images: list[tuple[int, bytes]], heap: str) -> Callable[[], Any]:
 RECIPES: dict[str, Callable[[], Any]] = {
     **{f"nano {rule}": (lambda write=write: check(nano(*write), NANO)) for rule, write in NANO_WRITES.items()},
     **{f"picolibc {rule}": newer(write) for rule, write in PICO_WRITES.items()},
+    **{f"dlmalloc {rule}": (lambda writes=writes: check(dl(*writes), DL)) for rule, writes in DL_WRITES.items()},
+    "no table of bins": lambda: check(dl()[1:], DL),
+    "status of dlmalloc": asked(dl(), DL),
+    "dlmalloc before its first call": lambda: check(
+        [*dl(), (0x2000_0900, b"\xff" * 4)],
+        None,
+        Symbols(__malloc_av_=(DL_TABLE, 1032), __malloc_sbrk_base=(0x2000_0900, 4)),
+    ),
     "a list that leads back": lambda: check(nano(0x2000_1034, bytes.fromhex("1c100020")), NANO),
     "a list that goes back in order": lambda: check(nano(0x2000_1068, bytes.fromhex("1c100020")), NANO),
     "a list that leads into a chunk": lambda: check(nano(0x2000_1068, bytes.fromhex("8c100020")), NANO),

@@ -11,7 +11,7 @@ from typing import Any
 from gdbext.model.region import Region
 from tests.image.ask import check, check_region
 from tests.image.proofs import Reports
-from tests.support.libc_bytes import NANO, nano
+from tests.support.libc_bytes import DL, DL_TABLE, NANO, dl, nano
 from tests.support.picolibc_image import Form, Picolibc, load
 
 NANO_WRITES = {
@@ -98,8 +98,31 @@ def _of_pico(write: Callable[[Picolibc], None]) -> Reports:
     return before, told(heap)
 
 
+def _word(value: int) -> bytes:
+    return value.to_bytes(4, "little")
+
+
+BIN_4 = DL_TABLE + 32
+DL_WRITES: dict[str, list[tuple[int, bytes]]] = {
+    "list-link": [(0x2000_1028, b"AAAA")],
+    "back-link": [(0x2000_102C, b"AAAA")],
+    "previous-size": [(0x2000_1038, _word(40))],
+    "free-flag": [(0x2000_103C, _word(0x21))],
+    "wrong-list": [
+        (DL_TABLE + 32, _word(0x2000_1020)), (DL_TABLE + 36, _word(0x2000_1020)), (0x2000_102C, _word(DL_TABLE + 24)),
+        (DL_TABLE + 40, _word(0x2000_1058) * 2), (0x2000_1060, _word(BIN_4) * 2),
+    ],
+}  # fmt: skip
+
+
+def _of_dl(writes: list[tuple[int, bytes]]) -> Reports:
+    before, after = (check(images, DL)["heaps"][0] for images in (dl(), dl(*writes)))
+    return before, after
+
+
 _SHARED = ("list-cycle", "free-neighbours")  # rules that others prove
 PROOFS: dict[str, Callable[[], Reports]] = {
     **{f"newlib_nano {rule}": partial(_of_nano, *write) for rule, write in NANO_WRITES.items() if rule not in _SHARED},
+    **{f"newlib {rule}": partial(_of_dl, writes) for rule, writes in DL_WRITES.items()},
     **{f"picolibc {rule}": partial(_of_pico, write) for rule, write in PICO_WRITES.items()},
 }
