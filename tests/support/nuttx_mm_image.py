@@ -26,6 +26,7 @@ class Form:
     free_seqno: bool = False  # in free ones
     guard: int = 0  # MM_NODE_GUARDSIZE
     statistics: bool = False  # mm_maxused and mm_curused in the struct
+    fine: bool = False  # MM_ALIGN is sizeof(uintptr_t), not twice that
     order: str = "little"
 
     def _lay(self, free: bool) -> tuple[dict[str, int], int]:
@@ -78,7 +79,7 @@ class Form:
     @property
     def grain(self) -> int:
         """MM_ALIGN, or MM_MIN_CHUNK."""
-        return 2 * self.word if self.generation == "now" else 1 << self.shift
+        return (2 - self.fine) * self.word if self.generation == "now" else 1 << self.shift
 
     @property
     def smallest(self) -> int:
@@ -391,10 +392,10 @@ FORMS: dict[str, Form] = {
     "12.6": Form("now", depth=8, seqno=True, free_seqno=True, statistics=True),
     "12.6 small": Form("now", size=2, statistics=True),
     "12.6 64": Form("now", word=8, size=8, depth=4, seqno=True, free_seqno=True, statistics=True),
-    "master": Form("now", statistics=True),
-    "master with pids": Form("now", depth=0, free_seqno=True, statistics=True),
-    "master with backtraces": Form("now", depth=8, free_seqno=True, guard=8, statistics=True),
-    "master 64": Form("now", word=8, size=8, statistics=True),
+    "master": Form("now", statistics=True, fine=True),
+    "master with pids": Form("now", depth=0, free_seqno=True, statistics=True, fine=True),
+    "master with backtraces": Form("now", depth=8, free_seqno=True, guard=8, statistics=True, fine=True),
+    "master 64": Form("now", word=8, size=8, statistics=True, fine=True),
 }
 
 

@@ -87,7 +87,7 @@ def _layout(heap: MmHeap, memory: Memory) -> MmLayout:
     form, width = heap.form, memory.source.pointer_size
     shift = (SMALL_SHIFT if form.size_bytes == 2 else LARGEST_SHIFT) - heap.heads.lists + 1
     smallest, twice = 1 << shift, 2 * form.header
-    usual = 2 * width if form.now else min(smallest, twice & -twice)
+    usual = width if form.now else min(smallest, twice & -twice)
     pools = tuple(Pool(low + 2 * form.header, high + form.header) for low, high in sorted(heap.regions))
     low = min(low for low, _ in heap.regions)
     control = min(heap.place, low) if heap.heads.end <= low < heap.heads.end + 4096 else low
