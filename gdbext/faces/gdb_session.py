@@ -12,7 +12,7 @@ import os
 import sys
 from argparse import Namespace
 from contextlib import contextmanager
-from typing import Any, Hashable, Iterator, List, Optional
+from typing import Any, Hashable, Iterator, List, Optional, Sequence
 
 import gdb
 
@@ -28,6 +28,7 @@ from gdbext.model.said import Trouble
 from gdbext.report.destination import told, writes_text
 from gdbext.report.printable import printable, say
 from gdbext.report.style import for_terminal
+from gdbext.report.text.words import stack_words
 from gdbext.symbols.gdb_symbols import GdbProgram, address_of
 from gdbext.target.gdb import GdbBytes, GdbDebugger, target_over_rsp
 from gdbext.target.settings import Settings
@@ -104,6 +105,9 @@ class Session:
         is_hit = self.watcher.is_hit_by(event)
         if is_hit or self.watcher.look_again():
             self._report("watch")
+        elif self.debugger.failed is not None:
+            put(printable(f"memtrace: an allocation fails here, of {stack_words(self.debugger.failed_by)}"))
+            self._report("free", self.debugger.failed)
         if is_hit:
             return
         if not self.debugger.at_death:
@@ -116,12 +120,12 @@ class Session:
         else:
             put("memtrace: a heap assertion has stopped the target; heap-check shows the report")
 
-    def _report(self, name: str) -> None:
+    def _report(self, name: str, words: Sequence[str] = ()) -> None:
         """Runs a command in a stop handler, and shows each failure once. Prints errors itself: GDB drops them there."""
         try:
             with errors_as_lines():
                 command: Command = command_named(name)
-                options = parsed_in_gdb(command, [])
+                options = parsed_in_gdb(command, words)
                 self._keeps_stdout_clean = False
                 report = command.run(self.target(), options)
                 failure = _failure_of(report) if isinstance(report, CheckReport) else None

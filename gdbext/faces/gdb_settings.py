@@ -59,8 +59,9 @@ class Setting(gdb.Parameter):
             except ValueError as problem:
                 raise UserError(str(problem)) from None
         setattr(self._session.settings, self._field, self.value or "" if self._field in _TEXTS else self.value)
-        if self._field == "auto_stop":
+        if self._field in ("auto_stop", "stop_on_failure"):
             self._session.debugger.arm()
+            self._session.debugger.require_failure_stop()
 
     def get_show_string(self, value: str) -> str:
         """Returns the line that `show memtrace` prints."""

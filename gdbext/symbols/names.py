@@ -35,6 +35,9 @@ _ENDS = (
 )
 STOP_FUNCTIONS = (HOOK, *(name for names in _ENDS for name in names))
 
+# Functions that systems call where an allocation fails; the first that the program has counts.
+FAILURE_FUNCTIONS = ("heap_caps_alloc_failed", "vApplicationMallocFailedHook")
+
 _COPIER = re.compile(r"_*(mem(set|cpy|move|ccpy|pcpy)|st[rp]n?(cpy|cat)|bcopy|bzero|v?sn?printf)\w*")
 
 

@@ -12,7 +12,7 @@ from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
 import gdb
 
-from gdbext.heap.names import operation_in, sees_no_user
+from gdbext.heap.names import operation_in, sees_no_user, without_allocator
 from gdbext.heap.registry import find_named
 from gdbext.model.diagnosis import Operation
 from gdbext.model.errors import UserError, one_line
@@ -43,7 +43,15 @@ from gdbext.source.rsp import is_same_server
 from gdbext.source.saved import Saved, read_saved
 from gdbext.source.snapshot import ByteOrder
 from gdbext.symbols.gdb_symbols import GdbProgram, address_of, call_of, failed_assertion, size_of
-from gdbext.symbols.names import HOOK, HOOK_CALLER, STOP_FUNCTIONS, is_assertion, is_fault, stop_functions
+from gdbext.symbols.names import (
+    FAILURE_FUNCTIONS,
+    HOOK,
+    HOOK_CALLER,
+    STOP_FUNCTIONS,
+    is_assertion,
+    is_fault,
+    stop_functions,
+)
 from gdbext.target.gdb_given import given_in
 from gdbext.target.rsp import RspBytes
 from gdbext.target.settings import Settings
@@ -178,6 +186,27 @@ class DeathStop(gdb.Breakpoint):
         return self._debugger.stops_at(self.function)
 
 
+class FailureStop(gdb.Breakpoint):
+    """The breakpoint of `set memtrace stop-on-failure`, at a function that a failed allocation calls."""
+
+    def __init__(self, function: str) -> None:
+        super().__init__(function, gdb.BP_BREAKPOINT, internal=True, qualified=True)
+        self.silent = True
+
+    def request(self) -> List[str]:
+        """Returns the request as options of heap-free, as far as the arguments of ESP-IDF's function tell."""
+        names = (("--for", "requested_size"), ("--caps", "caps"))
+        values = [(option, _argument(name)) for option, name in names]
+        return [word for option, value in values if value is not None for word in (option, str(value))]
+
+
+def _argument(name: str) -> Optional[int]:
+    try:
+        return int(gdb.newest_frame().read_var(name))
+    except (ValueError, gdb.error):
+        return None
+
+
 class GdbDebugger(Debugger):
     """GDB's threads and frames, and the automatic breakpoint where the program dies in its heap."""
 
@@ -187,6 +216,9 @@ class GdbDebugger(Debugger):
         self._watcher = watcher
         self._settings = settings
         self._stops: Dict[str, DeathStop] = {}  # by function
+        self._failure: Optional[FailureStop] = None
+        self.failed: Optional[List[str]] = None  # the allocation that has just failed, as options of heap-free
+        self.failed_by: Stack = ()  # who asked for it
         self._faulted: Optional[int] = None  # the thread that a fault has just stopped
         self._asked: Optional[Tuple[Memory, int, Operation]] = None  # the last operation, of which bytes and thread
         self._aborted = False  # the signal of abort has just stopped the target
@@ -206,6 +238,18 @@ class GdbDebugger(Debugger):
         for name in held.keys() - set(wanted):
             held.pop(name).delete()
         self._stops = {name: held.get(name) or DeathStop(name, self) for name in wanted}
+        if self._failure is not None and self._failure.is_valid():
+            self._failure.delete()
+        asked = self._settings.stop_on_failure and not is_fragile()
+        function = next((name for name in FAILURE_FUNCTIONS if asked and address_of(name) is not None), None)
+        self._failure = None if function is None else FailureStop(function)
+
+    def require_failure_stop(self) -> None:
+        """Raises UserError if stop-on-failure is wanted and there is no function to stop at."""
+        if self._settings.stop_on_failure and self._failure is None:
+            raise UserError(
+                f"this program has none of {', '.join(FAILURE_FUNCTIONS)}, or is a stub: nothing to stop at"
+            )
 
     def stops_at(self, function: str) -> bool:
         """Tells whether to stop at a function of the automatic breakpoint.
@@ -238,6 +282,8 @@ class GdbDebugger(Debugger):
     def stopped(self, event: gdb.Event) -> None:
         """Notes if the program dies here. Sets the breakpoint again if it was removed for another target."""
         hit = event.breakpoints if isinstance(event, gdb.BreakpointEvent) else ()
+        self.failed = self._failure.request() if self._failure is not None and self._failure in hit else None
+        self.failed_by = () if self.failed is None else without_allocator(_calls(_innermost_frames())[1:])
         reached = [function for function, stop in self._stops.items() if stop in hit]
         fault = isinstance(event, gdb.SignalEvent) and event.stop_signal in _FAULT_SIGNALS and not is_fragile()
         self._faulted = gdb.selected_thread().num if fault else None

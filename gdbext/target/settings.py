@@ -11,6 +11,7 @@ class Settings:
 
     def __init__(self) -> None:
         self.auto_stop = True  # a breakpoint on failed heap assertions
+        self.stop_on_failure = False  # a breakpoint where an allocation fails
         self.auto_report = True  # report when it is hit
         self.limit = 20  # entries of a list; 0: all
         self.color = "auto"  # auto, on, off
@@ -37,6 +38,14 @@ SETTINGS = (
         "auto-stop",
         "whether memtrace stops where the program dies: at assertions, aborts and faults",
         (("on", "by a breakpoint of its own; `memtrace status` says where"), ("off", "no breakpoint is used")),
+    ),
+    Declared(
+        "stop-on-failure",
+        "whether memtrace stops where an allocation fails, and says why it does",
+        (
+            ("on", "by one breakpoint, at heap_caps_alloc_failed (ESP-IDF) or vApplicationMallocFailedHook (FreeRTOS)"),
+            ("off", "no breakpoint is used"),
+        ),
     ),
     Declared(
         "auto-report",

@@ -72,11 +72,21 @@ static void *heap_caps_try(size_t size, uint32_t caps, unsigned priority)
     return pointer;
 }
 
+/* A debugger stops here, as at ESP-IDF's function of this name. */
+static void __attribute__((noinline)) heap_caps_alloc_failed(size_t requested_size, uint32_t caps,
+                                                             const char *function_name)
+{
+    __asm__ volatile("" : : "r"(requested_size), "r"(caps), "r"(function_name));
+}
+
 void *heap_caps_malloc(size_t size, uint32_t caps)
 {
     void *pointer = NULL;
     for (unsigned priority = 0; priority < HEAP_PRIORITIES && pointer == NULL; priority++) {
         pointer = heap_caps_try(size, caps, priority);
+    }
+    if (pointer == NULL && size != 0) {
+        heap_caps_alloc_failed(size, caps, __func__);
     }
     return pointer;
 }
