@@ -95,12 +95,7 @@ def test_a_wrong_base_beside_a_program_is_said_before_what_its_pointers_are() ->
         (("je_malloc",), "jemalloc"),
         (("sys_heap_alloc", "k_malloc"), "Zephyr's sys_heap"),
         (("_int_malloc", "main_arena", "_malloc_r"), "glibc's malloc"),
-        (("_malloc_r", "__malloc_av_"), "newlib's malloc"),
-        (("_malloc_r", "__malloc_free_list", "__malloc_sbrk_start"), "newlib-nano's malloc"),
-        (("__malloc_free_list", "__malloc_sbrk_start", "__malloc_sbrk_top"), "picolibc's malloc"),
-        (("_tx_byte_allocate",), "ThreadX's TX_BYTE_POOL"),
         (("rt_malloc",), "RT-Thread's rt_malloc"),
-        (("umm_malloc",), "umm_malloc"),
     ],
 )
 def test_an_allocator_that_is_not_known_is_named(symbols: Iterable[str], allocator: str) -> None:

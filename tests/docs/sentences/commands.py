@@ -193,7 +193,7 @@ RECIPES: dict[str, Callable[[], Any]] = {
     "absent: no program in GDB": absent(Other(said("no-program-loaded"))),
     "absent: another program": absent(Other(code=b"\xff" * 32)),
     "absent: stripped": absent(Other(said("symbols-stripped", file="app.elf"))),
-    "absent: unknown allocator": absent(Other(_malloc_r=(0x100, 4), __malloc_av_=(0x200, 4))),
+    "absent: unknown allocator": absent(Other(mi_malloc=(0x100, 4))),
     "no symbol of a ring": live(None),
     "a ring that is not started": live(PROGRAM, (VARIABLE, bytes(4))),
     "a pointer that is not there": live(PROGRAM),
