@@ -26,6 +26,7 @@ _MOST_REGIONS = 16
 _LARGEST_HEADER = 1024
 _SUM_AT = (1, 3)  # words from mm_heapsize to the first start, without and with mm_maxused and mm_curused
 _FEWEST_SOUND = 2
+_MOST_MISSED = 12  # heads in front of one that was overwritten
 
 _Number = Callable[[int, int], Optional[int]]  # reads a number of so many bytes
 
@@ -56,9 +57,13 @@ def read_mm_heap(memory: Memory, address: int) -> Optional[MmHeap]:
 
 
 def read_around(memory: Memory, heads: Heads) -> Optional[MmHeap]:
-    """Returns what the struct around these heads tells. The first head may have been overwritten."""
+    """Returns what the struct around these heads tells. A head, which then hides those before it, may have been
+    overwritten.
+    """
     found: List[MmHeap] = []
-    for missed in (0, 1):
+    for missed in range(_MOST_MISSED):
+        if any(one.sound >= _FEWEST_SOUND for one in found):
+            break
         first = heads.first - missed * heads.stride
         reader = _Reader(memory, heads._replace(first=first, lists=heads.lists + missed))
         for starts in reader.readings():
