@@ -78,3 +78,9 @@ def test_every_form(form: Form) -> None:
         damage = damaged(made, what, Random(f"{form}/{what}"))
         verdict = judged(made, damage, check(damage.images(made), made.option))
         assert (what, verdict.status, verdict.place) == (what, True, True), verdict.told
+
+
+def test_small_numbers_are_no_heap() -> None:
+    """Memory full of 0 and 1 has many places that look like a block 0."""
+    rng = Random(9)
+    assert places(search([(BASE, bytes(rng.choice((0, 0, 0, 1)) for _ in range(1 << 16)))])) == set()

@@ -43,6 +43,7 @@ _KIND = "umm_malloc"
 _VARIABLES = ("heap_context", "umm_heap_current", "umm_heap")
 _LARGEST_VARIABLE = 1024  # bytes
 _BEYOND_CHANCE = 12  # blocks in a row that confirm each other
+_FEWEST_USED = 4
 _LARGEST = 32 << 16  # bytes of a heap
 # Where ESP8266's heaps lie. Its fork knows them by these names.
 _ESP8266 = ((0x3FFE_8000, 0x4000_0000, "DRAM"), (0x4010_0000, 0x4010_C000, "IRAM"))
@@ -59,7 +60,8 @@ class _Umm(Allocator):
         found = recognise_umm(memory, region, region.kind == self.kind)
         if found is None:
             return Unreadable(region, "unreadable", said("umm-none", place=region.address))
-        weight = DECISIVE if found.whole and _is_listed(memory, found) else found.blocks
+        some = found.blocks if region.kind == self.kind else found.row
+        weight = DECISIVE if found.whole and _is_listed(memory, found) else some
         return Recognised(self, found.layout, None, weight)
 
     def walk(self, layout: Geometry, read: WordReader, evidence: Evidence) -> Walk:
@@ -78,11 +80,15 @@ class _Umm(Allocator):
 
 
 def _is_listed(memory: Memory, found: Found) -> bool:
-    """True if the free blocks are those on the list, and the list leads back through all of them."""
+    """True if the free blocks are those on the list, and the list leads back through all of them. A few used blocks
+    alone may be there by chance.
+    """
     layout = found.layout
     walk = walk_umm(layout, PagedReader(memory, layout.first), Evidence())
     free = {payload for payload, word in zip(walk.payloads, walk.words) if word & FREE_BIT}
     before = {node.payload: node.prev_free for node in walk.nodes}
+    if not free and found.row < _FEWEST_USED:
+        return False
     sound = all(before[node.payload] == layout.number_of(node.previous or layout.payload_of(0)) for node in walk.nodes)
     return sound and not walk.breaks and free == set(before)
 
@@ -148,7 +154,7 @@ def find_heaps(memory: Memory, snapshot: Snapshot, taken: Sequence[Span], left_o
                 continue
             region = Region(_KIND, address, origin=BY_SIGNATURE)
             one = recognise_umm(memory, region, claimed=False)
-            if one is None or not (one.blocks >= _BEYOND_CHANCE or (one.whole and _is_listed(memory, one))):
+            if one is None or not (one.row >= _BEYOND_CHANCE or (one.whole and _is_listed(memory, one))):
                 continue
             found.append((region, spans_of(region, one.layout)))
             spans += found[-1][1]

@@ -111,21 +111,22 @@ class UmmLayout(Geometry):
 
 
 class Found(NamedTuple):
-    """A recognised heap, and the number of its blocks that confirm each other."""
+    """A recognised heap: the number of blocks that confirm each other, in all and from the first one on in a row."""
 
     layout: UmmLayout
     blocks: int
+    row: int
     whole: bool  # whether all of them do, up to the end
 
 
 def recognise_umm(memory: Memory, region: Region, claimed: bool) -> Optional[Found]:
     """Returns the heap whose block 0 is at the region's address; None if there is none."""
-    found = [one for one in (_of_size(memory, region, body) for body in _SIZES) if one is not None]
+    found = [one for one in (_of_size(memory, region, body, claimed) for body in _SIZES) if one is not None]
     best = max(found, key=lambda one: (one.whole, one.blocks), default=None)
-    return best if best is not None and (claimed or best.whole or best.blocks >= _FEWEST) else None
+    return best if best is not None and (claimed or best.whole or best.row >= _FEWEST) else None
 
 
-def _of_size(memory: Memory, region: Region, body: int) -> Optional[Found]:
+def _of_size(memory: Memory, region: Region, body: int, claimed: bool) -> Optional[Found]:
     word, base = memory.source.pointer_size, region.address
     if base % 4 or not memory.may_read(base, base + 2 * body):
         return None
@@ -136,7 +137,9 @@ def _of_size(memory: Memory, region: Region, body: int) -> Optional[Found]:
     stop, blocks = found.follow()
     whole = half(base + stop * body) == 0 and stop > 1
     last = given // body - 1 if given else stop
-    if not given:
+    if not claimed and blocks < _FEWEST and not whole:
+        return None
+    if not given and (claimed or blocks >= _FEWEST):
         high = high if memory.ranges() else min(high, base + stop * body + WINDOW_BYTES)
         memory.fetch_known(base, high)
         found = found._replace(room=(high - base) // body)
@@ -144,14 +147,14 @@ def _of_size(memory: Memory, region: Region, body: int) -> Optional[Found]:
         last = found.end_behind(stop, whole) or (stop if whole or not memory.ranges() else found.room - 1)
     if not 1 < last <= NUMBER:
         return None
-    blocks = blocks if whole and stop == last else found.confirmed(last)
+    row, blocks = blocks, blocks if whole and stop == last else found.confirmed(last)
     if not blocks:
         return None
     pools = (Pool(base + body + _HEADER, base + last * body + _HEADER),)
     name = f"umm-malloc-{body}"
     order = memory.source.byte_order
     layout = UmmLayout(name, 4, 4, _HEADER, body - _HEADER, base, pools, (), body, order, word)
-    return Found(layout, blocks, whole and stop == last)
+    return Found(layout, blocks, row, whole and stop == last)
 
 
 class _Chain(NamedTuple):
