@@ -42,6 +42,7 @@ NAMES = (
     "libc",
     "nuttx_mm",
     "umm_malloc",
+    "lwip_mem",
 )
 FAMILIES: Dict[str, Family] = {name: load(f"heap.{name}", "FAMILY") for name in NAMES}
 AUTO = "auto"

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import fixtures, lwip_image
+from tests.support import fixtures, mbedtls_image
 from tests.support.documents import DOCS
 from tests.support.paths import ROOT
 
@@ -32,8 +32,8 @@ class Shell:
         self.folder = folder
         shutil.copytree(ROOT / "gdbext", folder / "gdbext", ignore=shutil.ignore_patterns("__pycache__"))
         shutil.copy(fixtures.case("a005").images[0].path, folder / "a005.bin")
-        (folder / "ram.bin").write_bytes(lwip_image.sound())
-        (folder / "broken.bin").write_bytes(lwip_image.broken())
+        (folder / "buffer.bin").write_bytes(mbedtls_image.sound())
+        (folder / "broken.bin").write_bytes(mbedtls_image.broken())
         (folder / "bin").mkdir()
         script = folder / "bin" / "memtrace"
         script.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m gdbext "$@" 2>&1\n')

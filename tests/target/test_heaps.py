@@ -62,3 +62,24 @@ def test_heaps_of_umm_malloc(bits: int, tmp_path: Path) -> None:
     assert (finding["explanations"][0]["kind"], finding["explanations"][0]["payload"]) == ("overflow", line)
     again = memtrace("check", core, "--elf", elf, "--json", "--blocks").json()["heaps"]
     assert [(one["status"], one["blocks"]) for one in again] == [(one["status"], one["blocks"]) for one in broken]
+
+
+@pytest.mark.parametrize("bits", [32, 64])
+def test_lwips_heap_beside_that_of_freertos(bits: int, tmp_path: Path) -> None:
+    """Both are found by the names of their variables, and only the damaged one is called so."""
+    elf, core = tmp_path / "lwip", tmp_path / "core"
+    done = stopped("lwip", elf, bits, f"gcore {core}")
+    sound, broken = ({one["kind"]: one for one in report.json()["heaps"]} for report in done.captured)
+    assert {kind: one["status"] for kind, one in sound.items()} == {"freertos_heap_4": "clean", "lwip_mem": "clean"}
+    assert [(block["size"], block["state"]) for block in sound["lwip_mem"]["blocks"]] == [
+        (40, "used"), (104, "used"), (64, "used"), (784, "free"),
+    ]  # fmt: skip
+    assert {kind: one["status"] for kind, one in broken.items()} == {"freertos_heap_4": "clean", "lwip_mem": "damaged"}
+    line = sound["lwip_mem"]["blocks"][0]["payload"]
+    first = broken["lwip_mem"]["findings"][0]
+    assert (first["rule"], first["address"]) == ("block-next", line + 40)
+    assert (first["explanations"][0]["kind"], first["explanations"][0]["payload"]) == ("overflow", line)
+    again = {one["kind"]: one for one in memtrace("check", core, "--elf", elf, "--json", "--blocks").json()["heaps"]}
+    assert {kind: (one["status"], one["blocks"]) for kind, one in again.items()} == {
+        kind: (one["status"], one["blocks"]) for kind, one in broken.items()
+    }

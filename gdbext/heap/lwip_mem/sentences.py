@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The sentences for lwIP's heap."""
+
+SENTENCES = {
+    # blocks
+    "lwip-next": "its next at {place:#x} is {stored:#x}, {why}",
+    "lwip-next-back": "which leads back",
+    "lwip-next-outside": "which leads out of the heap",
+    "lwip-next-odd": "which is no place of a block",
+    "lwip-next-covers": "which leads past blocks that are there, or into one",
+    "lwip-prev": "its prev at {place:#x} is {stored:#x}, but the block in front lies at {expected:#x} of the heap",
+    "lwip-used": "its used at {place:#x} is {stored:#x}, neither 0 nor 1",
+    "lwip-end": "the heap's last header at {place:#x} has {stored:#x}, not {expected:#x}",
+    "lwip-before": "{bytes:byte} in front of it, from {place:#x} on, are not the fill cd of MEM_OVERFLOW_CHECK",
+    "lwip-behind": "{bytes:byte} behind it, from {place:#x} on, are not the fill cd of MEM_OVERFLOW_CHECK",
+    "lwip-length": "its user_size at {place:#x} is {stored:,}, more than a block of {size:byte} holds with its guards",
+    # variables
+    "lwip-pointer": "{name} at {place:#x} is {stored:#x}, not {expected:#x}",
+    "lwip-unsound": "the lowest free block is not known: a block is damaged",
+    # how a heap was found, or why not
+    "lwip-none": "no chain of lwIP's blocks begins at {place:#x}",
+    "lwip-variables": "lwIP's variables ram and ram_end",
+    "lwip-not-begun": "lwIP's heap is not set up yet (ram is 0): continue behind mem_init, then look again",
+    "lwip-lost": "lwIP's ram at {place:#x} leads to no heap of mem.c",
+    # evidence for a kind of heap
+    "lwip-chain": "blocks that lead to the next one and back: {count}, and a last header that leads to itself",
+}
