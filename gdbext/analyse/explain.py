@@ -12,6 +12,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from typing import Callable, Dict, Sequence
 
+from gdbext.analyse.cache_lines import tell_cache_lines
 from gdbext.analyse.case import LIKELY, LINKED, NEAR, OPEN, PROVEN, RUN, WEAK, Case, Ranked
 from gdbext.analyse.explain_frees import explain_disagreement, tell_double_free, tell_listed_twice, tell_wrong_heap
 from gdbext.analyse.explain_given import explain_double_free, explain_handed_out, explain_refused
@@ -46,6 +47,7 @@ def explain(witness: Witness, faults: Sequence[Fault], extent: Extent) -> Ranked
     tell_wrong_heap(case)
     explain_shared(case)
     tell_interrupted_call(case)
+    tell_cache_lines(case)
     return case.ranked()
 
 

@@ -35,14 +35,17 @@ def answer(heaps: Sequence[HeapReport]) -> Optional[Answer]:
 
 
 def next_step(heaps: Sequence[HeapReport], who: Optional[Answer]) -> Optional[Said]:
-    """Returns the command that tells more of the first damage: the history of the block that is suspected, or, if the
-    bytes do not tell whose write it was, the next run's stop at the write. None if nothing is damaged.
+    """Returns the command that tells more of the first damage: the history of the block that is suspected, the use of
+    all stacks if one ran over, or, if the bytes do not tell whose write it was, the next run's stop at the write. None
+    if nothing is damaged.
     """
     if who is not None and who.certainty == "unknown":
         return said("next-watch")
     findings = [finding for heap in heaps for finding in heap.findings]
     if who is not None and who.kind == "shared-memory":
         return said("next-status")
+    if who is not None and who.kind == "stack-overflow":
+        return said("next-stacks")
     if who is not None and who.kind == "invalid-free" and who.payload is None and who.suspect is not None:
         return said("next-refs", address=who.suspect.payload)
     suspects = (one for finding in findings for one in finding.suspects)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -187,6 +188,15 @@ def test_a_stack_that_ran_over_is_said_first() -> None:
     assert kinds[0] == "stack-overflow"
     assert finding["explanations"][0]["text_facts"]["task"] == "network"
     assert finding["suspects"][0]["payload"] == finding["explanations"][0]["payload"] == finding["block"]
+
+
+def test_the_first_line_names_the_task_and_the_last_what_shows_all_stacks() -> None:
+    commands = [Capture("heap-check"), Capture("memtrace free")]
+    done = run_scenario("over", commands, variant="idf-kernel", before=["break scenario_done"])
+    first, *_ = done.captured[0].output.splitlines()
+    assert re.match(r"who: the stack of task network, which begins at 0x\w+, ran over: its frames lie below it", first)
+    assert done.captured[0].output.rstrip().endswith("next: memtrace free")
+    assert "network" in done.captured[1].output
 
 
 def test_a_stack_whose_low_end_was_written_over_from_below_did_not_run_over() -> None:

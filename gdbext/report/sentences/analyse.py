@@ -50,7 +50,7 @@ SENTENCES = {
     "stack-ran-over": "the stack of task {task}, which begins at {low:#x}, ran over: its frames lie below it",
     "stack-is-full": "nothing of it is unused",
     "damage-below-stack": "the damage lies right below it",
-    "stack-above": "the stack of task {task}",
+    "stack-above": "the stack of task {task} begins here, and what lies below was written over",
     "control-overwritten": "stray write of {bytes:byte} to the control block",
     "counters-overwritten": "stray write to the heap's counters: {finding}",
     "uncounted": "a block was lost or joined without being counted",
@@ -149,6 +149,9 @@ SENTENCES = {
     "trace-differs": "{places:place} where the trace and the heap differ: {why}",
     "frees-untold": "{source} does not tell of every free",
     "events-lost": "{events:event} went unrecorded, which may be why",
+    "dma-lines": "a DMA, or a cache that was written back late: {lines:line} of {bytes:byte}, whole",
+    "dma-reaches": "DMA reaches this heap, by its capabilities",
+    "dma-bounds": "the damage begins and ends on the bounds of a cache's lines, at {start:#x} and {end:#x}",
     # rules of use
     "interrupt-use": "event seq {seq} came from an interrupt into {kind}, which {lock}",
     "locks-scheduler": "only suspends the scheduler",

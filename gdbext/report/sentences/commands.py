@@ -52,6 +52,7 @@ SENTENCES = {
     # the command to type next
     "next-last": "memtrace last {address:#x}",
     "next-refs": "memtrace refs {address:#x}",
+    "next-stacks": "memtrace free",
     "next-status": "memtrace status",
     "next-watch": "memtrace watch last-damage",
     "next-leaks": "memtrace leaks",

@@ -15,6 +15,7 @@ from gdbext.analyse.rules_trace import run_trace_rules
 from gdbext.analyse.stacks import FullStack
 from gdbext.analyse.suspects import Witness
 from gdbext.collect.collect import collect
+from gdbext.heap.capabilities import capability_hints
 from gdbext.heap.names import operation_in
 from gdbext.kernel.freertos import read_tasks
 from gdbext.model.diagnosis import Operation
@@ -101,6 +102,28 @@ def above_a_stack() -> Any:
     target = world(changed([(BASE, IMAGE)], {B - 4: 0x4200_1234}), [HEAP])
     (facts,) = collect(target, Namespace(heap=[HEAP], pool=[], ring=None, search=None)).heaps
     witness = Witness(facts, History(), target.frames, None, full_stacks=[FullStack("net", B)])
+    return check_heap(witness, run_rules(facts)[0], 1)
+
+
+def whole_lines() -> Any:
+    """Two lines of a cache, of one byte, over a size word of a heap that DMA reaches."""
+    return cache_lines(0x2000_0000 + (USED[3] - BASE) // 32 * 32, 64, 8)
+
+
+def cache_lines(start: int, length: int, capability: int) -> Any:
+    """The report on the heap with a run of one byte, by what its memory is capable of."""
+    target = world(changed([(BASE, IMAGE)], {start: b"\x3c" * length}), [HEAP])
+    (facts,) = collect(target, Namespace(heap=[HEAP], pool=[], ring=None, search=None)).heaps
+    facts.region = replace(facts.region, hints=capability_hints([capability]))
+    return check_heap(Witness(facts, History(), target.frames, None), run_rules(facts)[0], 1)
+
+
+def above_the_heap(task: str = "net") -> Any:
+    """The end of the heap right below a variable with the stack of a task that has nothing unused."""
+    end = BASE + len(IMAGE)
+    target = world(changed([(BASE, IMAGE)], {end - 4: 0x4141_4141}), [HEAP])
+    (facts,) = collect(target, Namespace(heap=[HEAP], pool=[], ring=None, search=None)).heaps
+    witness = Witness(facts, History(), target.frames, None, full_stacks=[FullStack(task, end)])
     return check_heap(witness, run_rules(facts)[0], 1)
 
 
@@ -423,4 +446,5 @@ RECIPES: dict[str, Callable[[], Any]] = {
         *[("alloc", interrupt_world.PLACES[2], interrupt_world.INTERRUPT)] * 6
     ),
     "an interrupt allocates from a byte pool": interrupt_world.in_byte_pool,
+    "whole lines of a cache": whole_lines,
 }
