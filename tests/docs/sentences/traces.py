@@ -14,6 +14,7 @@ from gdbext.analyse.rules import run_rules
 from gdbext.analyse.rules_trace import run_trace_rules
 from gdbext.analyse.stacks import FullStack
 from gdbext.analyse.suspects import Witness
+from gdbext.analyse.who import answer, next_step
 from gdbext.collect.collect import collect
 from gdbext.heap.capabilities import capability_hints
 from gdbext.heap.names import operation_in
@@ -447,4 +448,5 @@ RECIPES: dict[str, Callable[[], Any]] = {
     ),
     "an interrupt allocates from a byte pool": interrupt_world.in_byte_pool,
     "whole lines of a cache": whole_lines,
+    "what to type next at a full stack": lambda: next_step([above_a_stack()[0]], answer([above_a_stack()[0]])),
 }
