@@ -38,6 +38,7 @@ _CUT = said("reading-interrupted")
 NAMES = (
     "tlsf",
     "freertos",
+    "sys_heap",
     "threadx_pool",
     "libc",
     "nuttx_mm",

@@ -16,7 +16,6 @@ _BY_SYMBOLS: Tuple[Tuple[str, Tuple[str, ...]], ...] = (
     ("jemalloc", ("je_malloc",)),
     ("jemalloc", ("mallocx", "mallctl")),
     ("tcmalloc", ("tc_malloc",)),
-    ("Zephyr's sys_heap", ("sys_heap_alloc",)),
     ("RT-Thread's rt_malloc", ("rt_smem_alloc",)),
     ("RT-Thread's rt_malloc", ("rt_malloc",)),
     ("glibc's malloc", ("_int_malloc", "main_arena")),

@@ -34,6 +34,11 @@ def check_region(images: list[tuple[int, bytes]], region: Region, width: int = 4
         return _checked(target, [], None)
 
 
+def asked(target: Target) -> Any:
+    """The report of `check --json --blocks` on a target, by whatever leads to its heaps."""
+    return _checked(target, [], None)
+
+
 def _checked(target: Target, heaps: list[str], ring: int | None) -> Any:
     where = None if ring is None else hex(ring)
     options = Namespace(heap=heaps, pool=[], ring=where, blocks=True, search=None)

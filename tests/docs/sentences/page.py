@@ -39,6 +39,7 @@ from tests.docs.sentences import (
     traces,
     umm_malloc,
     values,
+    zephyr,
 )
 from tests.docs.sentences.harvest import Example, harvest
 
@@ -52,6 +53,7 @@ RECIPES: Mapping[str, Callable[[], Any]] = {
     **room.RECIPES,
     **libc.RECIPES,
     **nuttx_mm.RECIPES, **umm_malloc.RECIPES,
+    **zephyr.RECIPES,
 }  # fmt: skip
 TITLES = {
     "heap.sentences": "Of every heap",
