@@ -17,7 +17,7 @@ def explain_behind(case: Case) -> None:
     requested = facts.requested(case.block)
     end = fault.address if requested is None else case.user + requested
     adjacent, past = fault.address == end, fault.address + fault.length - end
-    is_tail, length = fault.rule == "poison-tail", fault.length
+    is_tail, length = fault.role == "tail-canary", fault.length
     why = said("hit-tail-canary", bytes=length) if is_tail else said("hit-fill-behind", bytes=length)
     case.accuse(PROVEN, case.block, why=why)
     text = said("overflow-by", block=case.user, past=past)

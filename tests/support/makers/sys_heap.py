@@ -288,5 +288,5 @@ def make(rng: Random) -> Made:
     load(heap, rng, rng.randrange(60, 400))
     heap.free(next(filter(None, fresh)))
     images = ((address, bytes(heap.data)),)
-    name = f"sys_heap {build}"
+    name = f"sys_heap {build} {8 * build.word}"
     return Made(name, "sys_heap", address, images, heap.blocks(), tuple(heap.own()), bool(build.trailer))
