@@ -3,7 +3,6 @@
  * Stale pointers: writes into freed blocks, a second free, a block that has another owner by now, and a pointer that never was
  * right.
  */
-#include "board.h"
 #include "scenarios.h"
 
 struct node {

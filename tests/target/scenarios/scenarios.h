@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "board.h"
+
 /* A frame of its own in every build: never inlined, cloned or merged. */
 #define SCENARIO __attribute__((noipa))
 
