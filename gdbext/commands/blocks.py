@@ -10,11 +10,11 @@ from gdbext.analyse.check import list_blocks
 from gdbext.collect.collect import collect
 from gdbext.collect.collected import Collected
 from gdbext.collect.owners import Owners
-from gdbext.collect.roles import Roles
 from gdbext.commands.arguments import ALL, CALLER, LIMIT, PREVIOUS, SIZE, SOURCES, TASK, WHERE
 from gdbext.commands.check import damaged_heaps
 from gdbext.commands.command import Argument, Command
 from gdbext.commands.filters import Bounds, called_by, is_named, limit_of, where_asked, why_empty, within
+from gdbext.loading import load
 from gdbext.model.events import Owner
 from gdbext.model.reports.blocks import BlockEntry, BlocksReport, BlocksTotal
 from gdbext.model.said import said
@@ -56,7 +56,7 @@ def analyse(wanted: Wanted, options: Namespace) -> BlocksReport:
 
 def _in_heaps(found: Collected) -> Iterator[BlockEntry]:
     """Yields the blocks of every heap."""
-    owners, roles = Owners(found), Roles(found)
+    owners, roles = Owners(found), load("collect.roles", "Roles")(found)
     for facts in found.heaps:
         heap = facts.region.address
         for block in list_blocks(facts, found.trace.history):

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from argparse import Namespace
 from functools import lru_cache
-from typing import Callable, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Callable, List, NamedTuple, Optional, Sequence, Tuple
 
 from gdbext.analyse.check import check_heap
 from gdbext.analyse.rules import run_rules
@@ -17,16 +17,14 @@ from gdbext.analyse.who import answer, next_step
 from gdbext.collect.arenas import arenas_of
 from gdbext.collect.collect import collect
 from gdbext.collect.collected import Collected
-from gdbext.collect.given import given_at_stop
 from gdbext.collect.owners import Owners
-from gdbext.collect.places import Places
-from gdbext.collect.roles import Roles
 from gdbext.collect.stacks import full_stacks
 from gdbext.commands.arguments import PREVIOUS, SOURCES
 from gdbext.commands.command import Argument, Command
 from gdbext.heap.allocator import Unreadable
 from gdbext.heap.around import fetch_around
 from gdbext.heap.facts import Fault, HeapFacts
+from gdbext.loading import load
 from gdbext.model.diagnosis import Given, Operation
 from gdbext.model.reports.base import Skipped
 from gdbext.model.reports.check import CheckReport, HeapReport
@@ -42,7 +40,7 @@ class Broken(NamedTuple):
 
     found: Collected
     faults: List[Tuple[HeapFacts, List[Fault]]]
-    places: Places
+    places: Callable[[], Any]
     given: Optional[Given] = None  # what the calls at the stop gave to the allocator
     full: Tuple[FullStack, ...] = ()  # full stacks above damage
     shared: Sequence[Shared] = ()  # memory that has two owners
@@ -60,10 +58,17 @@ def collect_broken(target: Target, options: Namespace) -> Broken:
             damage = [(fault.address, fault.length) for fault in broken]
             fetch_around(found.memory, damage, facts.start, facts.layout.behind)
     damaged = [fault.address for _, broken in faults for fault in broken]
-    places = Places(found)
-    given = None if found.trace.is_past else given_at_stop(found, places)  # the stop is of this run
+    places = _places(found)
+    given = None
+    if target.debugger.looks_dead and not found.trace.is_past:  # the stop is of this run
+        given = load("collect.given", "given_at_stop")(found, places())
     shared = shared_memory(found.heaps, arenas_of(found, bool(damaged)))
     return Broken(found, faults, places, given, full_stacks(found, damaged), shared)
+
+
+def _places(found: Collected) -> Callable[[], Any]:
+    """Returns what tells where an address lies. It is loaded at the first question: a sound heap asks none."""
+    return lru_cache(maxsize=1)(lambda: load("collect.places", "Places")(found))
 
 
 def analyse(broken: Broken, options: Namespace) -> CheckReport:
@@ -88,7 +93,8 @@ def analyse(broken: Broken, options: Namespace) -> CheckReport:
 def damaged_heaps(found: Collected) -> Tuple[int, ...]:
     """Returns the addresses of the heaps that this command calls damaged, for reports that only warn of them."""
     faults_of = [(facts, run_rules(facts)[0]) for facts in found.heaps]
-    heaps, _ = _checked(Broken(found, faults_of, Places(found)), lru_cache(maxsize=1)(lambda: _operation(found)), False)
+    broken = Broken(found, faults_of, _places(found))
+    heaps, _ = _checked(broken, lru_cache(maxsize=1)(lambda: _operation(found)), False)
     return tuple(heap.address for heap in heaps if heap.status == "damaged")
 
 
@@ -98,14 +104,15 @@ def _checked(
     """Returns the report of each heap that was read, and the trace rules that could not be checked."""
     found, given = broken.found, broken.given
     concerned = None if given is None else _concerned(found.heaps, given)
-    target, owners, roles = found.target, Owners(found), Roles(found)
+    target, owners = found.target, Owners(found)
+    roles = lru_cache(maxsize=1)(lambda: load("collect.roles", "Roles")(found))
     heaps: List[HeapReport] = []
     skipped: List[Skipped] = []
     for facts, faults in broken.faults:
         witness = Witness(
             facts, found.trace.history, target.frames, found.trace.info, found.heaps,
-            owners.task_of, broken.places.at, operation, given if facts is concerned else None, broken.full,
-            roles.of,
+            owners.task_of, lambda address: broken.places().at(address), operation,
+            given if facts is concerned else None, broken.full, lambda facts, raw: roles().of(facts, raw),
             [one for one in broken.shared if one.heap == facts.region.address],
         )  # fmt: skip
         group = 1 + sum(len({finding.group for finding in heap.findings}) for heap in heaps)

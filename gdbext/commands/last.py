@@ -10,11 +10,10 @@ from gdbext.analyse.last import find_place, life_of
 from gdbext.collect.collect import collect
 from gdbext.collect.collected import Collected
 from gdbext.collect.owners import Owners
-from gdbext.collect.places import spot_outside
-from gdbext.collect.roles import Roles
 from gdbext.commands.arguments import ADDRESS, ALL, LIMIT, PREVIOUS, SOURCES
 from gdbext.commands.command import Command
 from gdbext.commands.filters import limit_of
+from gdbext.loading import load
 from gdbext.model.events import Generation
 from gdbext.model.memory import Place
 from gdbext.model.record import replace
@@ -35,7 +34,7 @@ def collect_asked(target: Target, options: Namespace) -> Tuple[Collected, int]:
 def analyse(asked: Tuple[Collected, int], options: Namespace) -> LastReport:
     """Makes the report: the block and its owners."""
     found, address = asked
-    place = Roles(found).with_role(find_place(found.heaps, found.trace.history, address))
+    place = load("collect.roles", "Roles")(found).with_role(find_place(found.heaps, found.trace.history, address))
 
     def size_of(payload: int) -> Optional[int]:
         sizes = (facts.user_size(payload) for facts in found.heaps)
@@ -48,7 +47,7 @@ def analyse(asked: Tuple[Collected, int], options: Namespace) -> LastReport:
         place = _place_in_log(lives, address)
     shown = lives[: limit_of(options, _LIVES_SHOWN)]
     generations = tuple(life_of(life, found.target.frames) for life in shown)
-    spot = spot_outside(found, address, place)
+    spot = load("collect.places", "spot_outside")(found, address, place)
     return LastReport(*found.closing(), address, place, generations, len(lives) - len(shown), spot)
 
 

@@ -10,13 +10,11 @@ from typing import Tuple
 from gdbext.analyse.last import find_place
 from gdbext.collect.collect import collect
 from gdbext.collect.collected import Collected
-from gdbext.collect.places import spot_outside
-from gdbext.collect.references import references_to
-from gdbext.collect.roles import Roles
 from gdbext.collect.roots import Scan, collect_scan
 from gdbext.commands.arguments import ADDRESS, ALL, LIMIT, SCAN, SOURCES
 from gdbext.commands.command import Command
 from gdbext.commands.filters import limit_of
+from gdbext.loading import load
 from gdbext.model.reports.base import Skipped
 from gdbext.model.reports.refs import RefsReport
 from gdbext.model.said import said
@@ -39,15 +37,16 @@ def collect_pointed(target: Target, options: Namespace) -> Pointed:
 def analyse(pointed: Pointed, options: Namespace) -> RefsReport:
     """Makes the report: the pointers to the block from outside it, with their variables or owners."""
     found, scan, address = pointed
-    place = Roles(found).with_role(find_place(found.heaps, found.trace.history, address))
+    place = load("collect.roles", "Roles")(found).with_role(find_place(found.heaps, found.trace.history, address))
     number = scan.reach.block_at(address)
     low, high = (address, address + 1) if number is None else scan.reach.blocks[number][:2]
     own = None if number is None else scan.reach.blocks[number].payload
-    references = list(islice(references_to(found, scan, low, high, own), _MOST_REFERENCES))
+    every = load("collect.references", "references_to")(found, scan, low, high, own)
+    references = list(islice(every, _MOST_REFERENCES))
     if len(references) == _MOST_REFERENCES:
         found.skipped.append(Skipped("scan", said("first-references", most=_MOST_REFERENCES)))
     shown = tuple(references[: limit_of(options, found.target.settings.limit)])
-    spot = spot_outside(found, address, place)
+    spot = load("collect.places", "spot_outside")(found, address, place)
     complete, scanned = not (found.memory.interrupted or scan.unscanned), scan.scanned(found.memory)
     return RefsReport(
         *found.closing(), address, place, shown, len(references), complete, scanned, tuple(scan.unscanned), spot
