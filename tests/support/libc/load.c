@@ -129,8 +129,10 @@ static void use(struct user *user)
     } else {
         size_t size = some_size() + 1;
         void *moved = realloc(user->payload, size);
-        user->payload = moved ? moved : user->payload;
-        user->requested = moved ? size : user->requested;
+        if (moved) {
+            user->payload = moved;
+            user->requested = size;
+        }
     }
     fill(user);
 }
@@ -157,9 +159,10 @@ void run(long *stack)
     for (int which = 0; which < MOST; which++)
         if (users[which].payload)
             put("user", users[which].payload, malloc_usable_size(users[which].payload), users[which].requested);
-    put("data", data_start, (size_t)(data_end - data_start), 0);
+    size_t data = (uintptr_t)data_end - (uintptr_t)data_start;
+    put("data", data_start, data, 0);
     put("arena", arena, ARENA, (size_t)(heap_end - arena));
-    call(SYS_WRITE, 2, data_start, data_end - data_start);
+    call(SYS_WRITE, 2, data_start, (long)data);
     call(SYS_WRITE, 2, arena, ARENA);
     call(SYS_EXIT, 0, NULL, 0);
 }

@@ -73,8 +73,8 @@ static void *heap_caps_try(size_t size, uint32_t caps, unsigned priority)
 }
 
 /* A debugger stops here, as at ESP-IDF's function of this name. */
-static void __attribute__((noinline)) heap_caps_alloc_failed(size_t requested_size, uint32_t caps,
-                                                             const char *function_name)
+static void __attribute__((noinline))
+heap_caps_alloc_failed(size_t requested_size, uint32_t caps, const char *function_name)
 {
     __asm__ volatile("" : : "r"(requested_size), "r"(caps), "r"(function_name));
 }

@@ -53,6 +53,7 @@ __attribute__((naked)) void _start(void)
 #else
 __attribute__((naked, section(".text.start"))) void _start(void)
 {
-    __asm__(".option push\n .option norelax\n la gp, __global_pointer$\n .option pop\n la sp, stack + 8192\n call live");
+    __asm__(
+        ".option push\n .option norelax\n la gp, __global_pointer$\n .option pop\n la sp, stack + 8192\n call live");
 }
 #endif

@@ -68,7 +68,10 @@ void *pvPortMalloc(size_t wanted)
     return one + 1;
 }
 
-__attribute__((noinline)) void stop_here(void) { __asm__ volatile("" : : "r"(xFreeBytesRemaining), "r"(lfree) : "memory"); }
+__attribute__((noinline)) void stop_here(void)
+{
+    __asm__ volatile("" : : "r"(xFreeBytesRemaining), "r"(lfree) : "memory");
+}
 
 int main(void)
 {

@@ -37,7 +37,8 @@ static void pool_create(TX_BYTE_POOL *pool, char *name, void *start, size_t size
     block *only = start, *end = (block *)((char *)start + size) - 1;
     *only = (block){end, FREE};
     *end = (block){only, (uintptr_t)pool};
-    *pool = (TX_BYTE_POOL){0x42595445, name, size - sizeof(block), 2, start, start, start, size, 0, 0, 0, first, 0, {0}};
+    *pool =
+        (TX_BYTE_POOL){0x42595445, name, size - sizeof(block), 2, start, start, start, size, 0, 0, 0, first, 0, {0}};
     pool->tx_byte_pool_created_previous = first == pool ? pool : first->tx_byte_pool_created_previous;
     pool->tx_byte_pool_created_previous->tx_byte_pool_created_next = pool;
     first->tx_byte_pool_created_previous = pool;
@@ -75,7 +76,10 @@ unsigned _tx_byte_release(void *memory_ptr)
     return 0;
 }
 
-__attribute__((noinline)) void stop_here(void) { __asm__ volatile("" ::: "memory"); }
+__attribute__((noinline)) void stop_here(void)
+{
+    __asm__ volatile("" ::: "memory");
+}
 
 int main(void)
 {

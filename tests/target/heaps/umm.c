@@ -5,7 +5,9 @@
 #include <stdint.h>
 #include <string.h>
 
-typedef struct { uint16_t next, prev, next_free, prev_free; } umm_block;
+typedef struct {
+    uint16_t next, prev, next_free, prev_free;
+} umm_block;
 typedef struct {
     umm_block *heap;
     void *heap_end;
@@ -57,8 +59,14 @@ void umm_free_in(unsigned which, void *pointer)
     heap[number].next |= FREE;
 }
 
-void *umm_malloc(uint32_t size) { return umm_malloc_in(0, size); }
-__attribute__((noinline)) void stop_here(void) { __asm__ volatile("" ::: "memory"); }
+void *umm_malloc(uint32_t size)
+{
+    return umm_malloc_in(0, size);
+}
+__attribute__((noinline)) void stop_here(void)
+{
+    __asm__ volatile("" ::: "memory");
+}
 
 int main(void)
 {
