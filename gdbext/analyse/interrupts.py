@@ -40,7 +40,7 @@ def explain_interrupt_use(case: Case) -> None:
         (one for one in case.witness.history.generations(first.address) if first.seq in (one.seq, one.freed_seq)), None
     )
     case.accuse(PROVEN, case.block, life, said("interrupt-block"))
-    case.tell(PROVEN, RULE, case.user, _text(case.witness, first), _all(events))
+    case.tell(PROVEN, "interrupt-use", case.user, _text(case.witness, first), _all(events))
 
 
 def tell_interrupted_call(case: Case) -> None:
@@ -49,7 +49,7 @@ def tell_interrupted_call(case: Case) -> None:
     if events:
         score = LINKED if case.fault.rule in _LISTS else WEAK
         text = said("interrupted-call", use=_text(case.witness, events[0]))
-        case.tell(score, RULE, events[0].address, text, _all(events))
+        case.tell(score, "interrupt-use", events[0].address, text, _all(events))
 
 
 def _calls(witness: Witness) -> List[Event]:
