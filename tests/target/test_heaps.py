@@ -83,3 +83,27 @@ def test_lwips_heap_beside_that_of_freertos(bits: int, tmp_path: Path) -> None:
     assert {kind: (one["status"], one["blocks"]) for kind, one in again.items()} == {
         kind: (one["status"], one["blocks"]) for kind, one in broken.items()
     }
+
+
+@pytest.mark.parametrize("bits", [32, 64])
+def test_heaps_of_zephyr(bits: int, tmp_path: Path) -> None:
+    """The kernel's heap, whose users' pointers lie behind a pointer of k_malloc's, and one of K_HEAP_DEFINE."""
+    elf, core = tmp_path / "zephyr", tmp_path / "core"
+    done = stopped("zephyr", elf, bits, f"gcore {core}")
+    sound, broken = (one.json()["heaps"] for one in done.captured)
+    assert [(one["kind"], one["name"], one["status"]) for one in sound] == [
+        ("sys_heap", "_system_heap", "clean"),
+        ("sys_heap", "sensors", "clean"),
+    ]
+    header, word = (8, 8) if bits == 64 else (4, 4)
+    first = (16 + 4 * 8) // 8 * 8
+    leads = [one["blocks"][0]["payload"] - one["address"] - first for one in sound]
+    assert leads == [header + word, header]
+    assert [one["status"] for one in broken] == ["damaged", "clean"]
+    owner = sound[0]["blocks"][0]["payload"]
+    found = broken[0]["findings"][0]
+    assert (found["explanations"][0]["kind"], found["explanations"][0]["payload"]) == ("overflow", owner)
+    again = memtrace("check", core, "--elf", elf, "--json", "--blocks").json()["heaps"]
+    assert [(one["name"], one["status"], one["blocks"]) for one in again] == [
+        (one["name"], one["status"], one["blocks"]) for one in broken
+    ]

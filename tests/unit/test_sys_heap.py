@@ -6,6 +6,8 @@ from __future__ import annotations
 import struct
 from random import Random
 
+import pytest
+
 from gdbext.collect.collect import find_heaps
 from gdbext.source.memory import Memory
 from gdbext.source.snapshot import snapshot_of
@@ -16,6 +18,7 @@ from tests.image.ask import asked, check, places, search
 from tests.support.makers.sys_heap import Build, SysHeap
 
 BASE = 0x2000_0000
+WIDE = [Build(word=8, order=order, big=True, stats=True, usable=usable) for order in "<>" for usable in (False, True)]
 
 # A small heap of 72 bytes, 32 bits, without counters: 8 units and the header of the end marker.
 BY_HAND = bytes.fromhex(
@@ -95,3 +98,21 @@ def test_heaps_show_themselves_in_memory() -> None:
         assert places(search(image, 4, "little" if build.order == "<" else "big")) == {("sys_heap", heap.address)}
     wide = heap_at(BASE + 0x800, Build(word=8, big=True))
     assert places(search([(BASE, bytes(0x800) + bytes(wide.data))], 8)) == {("sys_heap", wide.address)}
+
+
+@pytest.mark.parametrize("build", WIDE, ids=repr)
+def test_a_heap_of_64_bits_is_none_of_32_bits_with_trailers(build: Build) -> None:
+    """Chunk 0 of both may have the same size; the lists' heads lie elsewhere."""
+    heap = SysHeap(BASE, 5000, build, Random(7))
+    while heap.malloc(40):
+        pass
+    (told,) = check([(BASE, bytes(heap.data))], f"sys_heap@{BASE:#x}")["heaps"]
+    assert (told["status"], told["layout"]) == ("clean", "sys-heap-big-64")
+
+
+def test_a_wrong_end_is_told_where_memory_ends_with_the_heap() -> None:
+    """The byte behind the end marker's header is in no file."""
+    broken = BY_HAND[:0x0A] + b"\x80" + BY_HAND[0x0B:]  # end_chunk is 8
+    (heap,) = check([(BASE, broken)], f"sys_heap@{BASE:#x}")["heaps"]
+    assert (heap["status"], [one["rule"] for one in heap["findings"]]) == ("damaged", ["control-constants"])
+    assert [one["payload"] - BASE for one in heap["blocks"]] == [0x24, 0x34]

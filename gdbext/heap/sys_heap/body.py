@@ -64,7 +64,8 @@ class _SysHeap(Allocator):
             return Unreadable(region, "unreadable", said("no-sys-heap", place=region.address))
         layout = with_flaws(found.layout, PagedReader(memory, region.address))
         sure = found.head_fits and found.end_fits
-        weight = found.chunks + (DECISIVE if sure else 0)
+        # A 64-bit heap with counters can have the marks of a 32-bit one with counters and trailers: its lists tell.
+        weight = found.chunks + (DECISIVE if sure and not found.doubtful else 0)
         return Recognised(self, layout, _counters(memory, layout), weight, sure)
 
     def walk(self, layout: Geometry, read: WordReader, evidence: Evidence) -> Walk:
@@ -163,8 +164,9 @@ def _in_array(memory: Memory, program: Program) -> Iterator[int]:
 
 
 def _name_at(program: Program, place: int) -> str:
+    """Returns the variable at a place, before the linker's own names for it, such as that of the section's begin."""
     found = (name for name, start, size in program.objects() if start <= place < start + max(1, size))
-    return next(found, f"{place:#x}")
+    return min(found, key=lambda name: name.startswith("_"), default=f"{place:#x}")
 
 
 def find_sys_heaps(memory: Memory, snapshot: Snapshot, taken: Sequence[Span], left_out: List[Text]) -> List[FoundHeap]:

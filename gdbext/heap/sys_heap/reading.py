@@ -36,7 +36,8 @@ class Reading(NamedTuple):
     layout: SysHeapLayout
     head_fits: bool  # chunk 0 has the size that the form asks for
     end_fits: bool  # a used chunk of size 0 lies at the end
-    chunks: int  # that agree with their neighbours
+    chunks: int  # that agree with their neighbours, less what speaks against the form
+    doubtful: bool  # true if a break, a list or the bitmap speaks against the form
 
 
 def forms(memory: Memory) -> Iterator[Form]:
@@ -90,7 +91,8 @@ def _in_form(memory: Memory, read: WordReader, form: Form, address: int, end: in
     if head_fits:
         memory.allow(address, address + UNIT * end + layout.header)
     marker = layout.field(read, layout.payload_of(end), SIZE)
-    yield Reading(layout, head_fits, marker == USED, _agreeing(layout, read))
+    agreeing, against = _agreeing(layout, read)
+    yield Reading(layout, head_fits, marker == USED, agreeing - _BREAK * against, against > 0)
 
 
 def _layout(form: Form, address: int, end: int, owner: int) -> SysHeapLayout:
@@ -111,8 +113,8 @@ def _ends(memory: Memory, read: WordReader, form: Form, address: int) -> Iterato
     starts += range(form.head_units(1), form.head_units(_LARGEST_UNITS) + 1)
     for start in dict.fromkeys(starts):
         chunk, steps = start, 0
-        limit = (memory.known_end(address) - address) // UNIT
-        while 0 < chunk < limit and steps < _MOST_CHUNKS:
+        last = (memory.known_end(address) - address - layout.header) // UNIT  # memory may end right behind the marker
+        while 0 < chunk <= last and steps < _MOST_CHUNKS:
             value = layout.field(read, layout.payload_of(chunk), SIZE)
             if value is None or value < 2:
                 if value == USED and steps:
@@ -121,15 +123,15 @@ def _ends(memory: Memory, read: WordReader, form: Form, address: int) -> Iterato
             chunk, steps = chunk + (value >> 1), steps + 1
 
 
-def _agreeing(layout: SysHeapLayout, read: WordReader) -> int:
-    """Returns how many chunks agree with the chunk behind them, less what breaks, lists and bitmap speak against it."""
+def _agreeing(layout: SysHeapLayout, read: WordReader) -> Tuple[int, int]:
+    """Returns how many chunks agree with the chunk behind them, and how often breaks, lists and bitmap disagree."""
     agrees = left_agrees(layout, read)
     walk = walk_sys_heap(layout, read)
     sound = sum(1 for p, w in zip(walk.payloads, walk.words) if agrees(p, w, p + (w & ~FLAG_BITS) + layout.header))
     listed = sum(1 << bucket for bucket, head in enumerate(walk.heads) if head)
     misplaced = sum(1 for node in walk.nodes if _bucket(layout, read, node.payload) != node.slot)
     against = len(walk.breaks) + len(walk.faults) + misplaced + (layout.word32(read, layout.control + 12) != listed)
-    return sound - _BREAK * against
+    return sound, against
 
 
 def _bucket(layout: SysHeapLayout, read: WordReader, payload: int) -> int:
