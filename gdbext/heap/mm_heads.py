@@ -4,15 +4,16 @@
 NuttX has two allocators. Both keep a struct mm_heap_s behind the same pointers; only one of them has this array, so it
 tells the two apart.
 Approach: a head's flink leads to the next head if its list is empty, and its blink to the head before it if that one's
-list is empty. So each head between two empty lists tells by itself where it begins, and how far apart heads are.
+list is empty. So each empty list tells where its head begins, and how far apart heads are: by its two links if the list
+before is empty too, else by its flink and the next head's blink.
 Rejected: the types by debug information; only NuttX's own source files have them, and users load stripped kernels.
 Cost: the words of a few kilobytes, once.
-Assumptions: of all lists two in a row are empty.
+Assumptions: three lists are empty, and lead on to the next one.
 """
 
 from __future__ import annotations
 
-from typing import Iterable, Iterator, NamedTuple, Optional
+from typing import Iterable, Iterator, List, NamedTuple, Optional
 
 from gdbext.source.memory import Memory
 from gdbext.source.snapshot import WordReader
@@ -46,25 +47,42 @@ class Heads(NamedTuple):
 
 
 def heads_around(word: WordReader, place: int, width: int) -> Optional[Heads]:
-    """Returns the array of heads in which the word at `place` is the flink of one between empty lists; else None."""
+    """Returns the array of heads in which the word at `place` is the flink of an empty list's head; else None."""
+    found = (_with_neighbours(word, one, width) for one in _heads_with(word, place, width))
+    return next((one for one in found if one is not None), None)
+
+
+def _heads_with(word: WordReader, place: int, width: int) -> Iterator[Heads]:
+    """Yields the heads that may have their flink at `place`: the links lead to the heads on both sides, or flink leads
+    to the next head, and that one's blink back.
+    """
     flink, blink = word(place), word(place + width)
-    if not flink or not blink or (flink - blink) % (2 * width):
-        return None
-    stride = (flink - blink) // 2
-    head = flink - stride
-    link_at = place - head
-    if not 2 * width < stride <= _LARGEST_STRIDE or not 0 < link_at <= stride - 2 * width or head % width:
-        return None
-    if stride - 2 * width - link_at >= 2 * width or not _is_zero(word, head, link_at, width):
-        return None
-    one = Heads(head, stride, link_at, 1)
+    strides: List[int] = []
+    if flink and blink and not (flink - blink) % (2 * width):
+        strides = [(flink - blink) // 2]
+    if flink and 2 * width <= flink - place < 4 * width:
+        possible = range(3 * width, _LARGEST_STRIDE + 1, width)
+        strides += [far for far in possible if word(place + far + width) == flink - far]
+    for stride in strides:
+        head, link_at = (flink or 0) - stride, place + stride - (flink or 0)
+        if not 2 * width < stride <= _LARGEST_STRIDE or not 0 < link_at <= stride - 2 * width or head % width:
+            continue
+        if stride - 2 * width - link_at < 2 * width and _is_zero(word, head, link_at, width):
+            yield Heads(head, stride, link_at, 1)
+
+
+def _with_neighbours(word: WordReader, one: Heads, width: int) -> Optional[Heads]:
+    """Returns the whole array that a head is in; None if too few lists are empty to tell."""
+    link_at = one.link_at
     while (
-        one.lists < _MOST_HEADS and word(one.first + link_at + width) and _joins(word, one, one.first - stride, width)
+        one.lists < _MOST_HEADS
+        and word(one.first + link_at + width)
+        and _joins(word, one, one.first - one.stride, width)
     ):
-        one = one._replace(first=one.first - stride, lists=one.lists + 1)
+        one = one._replace(first=one.first - one.stride, lists=one.lists + 1)
     while one.lists < _MOST_HEADS and _joins(word, one, one.end, width):
         one = one._replace(lists=one.lists + 1)
-    leading = sum(word(place + link_at) == place + stride for place in one.places())
+    leading = sum(word(place + link_at) == place + one.stride for place in one.places())
     return one if leading >= _FEWEST_EMPTY else None
 
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import struct
 from random import Random
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 
 from tests.image.ask import check, places, search
 from tests.support.made import DAMAGES, damaged, judged
-from tests.support.makers.lwip_mem import ALL_OPTIONS, Options, make_with
+from tests.support.makers.lwip_mem import ALL_OPTIONS, Options, heap_with, make_with
 
 # Written by hand from mem.c: MEM_SIZE 112, MEM_ALIGNMENT 4.
 HEAP = bytes.fromhex(
@@ -49,6 +50,30 @@ def test_an_overwritten_last_header_is_no_end_of_the_walk() -> None:
     heap = report(HEAP[:0x70] + b"A" * 8)
     assert {finding["rule"] for finding in heap["findings"]} == {"end-marker"}
     assert [block["payload"] - BASE for block in heap["blocks"]] == [0x08, 0x20, 0x38]
+
+
+def test_two_blocks_at_multiples_of_8_by_hand() -> None:
+    """Of MEM_ALIGNMENT 4, the user's bytes begin behind 12; of 8, behind 16. Only what mem.c never writes tells."""
+    numbers = [struct.pack("<IIB3x", *one) for one in ((0x48, 0, 1), (0x70, 0, 0), (0x70, 0x70, 1))]
+    for user, align, payload in ((b"user", 4, 12), (bytes(4), 8, 16)):
+        heap = numbers[0] + user + bytes(0x38) + numbers[1] + bytes(0x1C) + numbers[2] + bytes(4)
+        found = report(heap)
+        assert (found["status"], found["layout"]) == ("clean", f"lwip-mem-32-align-{align}")
+        assert found["blocks"][0]["payload"] == BASE + payload
+
+
+def test_many_headers_that_lead_to_themselves_hide_no_heap() -> None:
+    """In a broken heap, a user's bytes look like last headers; the true one is the one that most blocks are before."""
+    options = Options(4, 4)
+    heap = heap_with(Random("many ends"), options)
+    data = bytearray(heap.data)
+    spans = [(one.at + 12, heap.behind(n)) for n, one in enumerate(heap.blocks[:-1])]
+    low, high = max(spans, key=lambda span: span[1] - span[0])
+    for at in range(low, high - 12, 12):
+        data[at : at + 12] = struct.pack("<IIB3x", at, at, 1)
+    data[:4] = b"AAAA"
+    found = report(bytes(data))
+    assert (found["status"], found["end"]) == ("damaged", BASE + heap.size + 12)
 
 
 @pytest.mark.parametrize("options", ALL_OPTIONS, ids=repr)

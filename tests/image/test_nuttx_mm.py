@@ -12,6 +12,8 @@ import pytest
 from tests.docs.sentences.world import Symbols, ask, world
 from tests.image.ask import check, places, search
 from tests.image.proofs.nuttx_mm import PLACE, sound, used
+from tests.support.made import judged
+from tests.support.makers.nuttx_mm import make
 from tests.support.nuttx_image import STATICS, NuttX
 from tests.support.nuttx_mm_image import FORMS, NuttxMm, load
 
@@ -33,6 +35,14 @@ NODES = bytes.fromhex(
     + "7a7a7a7a 09000000"  # 0x278: 4 more of them; the guard at the end: size 8 | 1 used
 )
 HAND = STRUCT + b"".join(struct.pack("<4I", *head) for head in HEADS) + bytes(0xC0) + NODES
+
+
+def test_no_list_needs_to_lie_between_two_empty_ones() -> None:
+    """Of the 12 lists of MM_SMALL, each empty one may have a list with nodes in front of it."""
+    made = make(Random("y/nuttx_mm/30"))
+    verdict = judged(made, None, check(list(made.images), made.option))
+    assert (verdict.status, verdict.lost) == (True, 0), verdict.told
+    assert places(search(made.images)) == {("nuttx_mm", made.address)}
 
 
 def by_symbols(heap: NuttxMm, root: int, top: int = PLACE) -> Any:

@@ -196,6 +196,8 @@ def damaged(made: Made, what: str, rng: Random) -> MadeDamage:
 def judged(made: Made, damage: MadeDamage | None, report: Report) -> Verdict:
     """Compares a report with the truth. `damage` None: the heap is intact."""
     heap = report["heaps"][0]
+    if "blocks" not in heap:  # it could not be read
+        return Verdict(False, False, None, 0, heap["status"])
     found = [finding for finding in heap["findings"] if finding["severity"] == "damage"]
     right = "damaged" if damage is not None and damage.is_damage(made) else "clean"
     told = "; ".join([heap["status"], *(finding["text"] for finding in found[:2])])

@@ -10,7 +10,9 @@ Cost: one pass of a regular expression, and the header of each block of what is 
 
 from __future__ import annotations
 
-from typing import Dict, Iterator, List, Optional, Sequence, Union
+import re
+from functools import lru_cache
+from typing import Dict, Iterator, List, Optional, Pattern, Sequence, Set, Tuple, Union
 
 from gdbext.heap.allocator import (
     BY_SIGNATURE,
@@ -28,17 +30,18 @@ from gdbext.heap.facts import HeapFacts
 from gdbext.heap.geometry import Flaw, Geometry, Pool, narrowed
 from gdbext.heap.guards import Guards
 from gdbext.heap.lwip_mem.guards import find_guards
-from gdbext.heap.lwip_mem.layout import FORMS, LAST, Chain, LwipLayout, Pointer, recognise, smallest_of
+from gdbext.heap.lwip_mem.layout import FORMS, Chain, LwipLayout, Pointer, recognise, smallest_of
 from gdbext.heap.lwip_mem.rules import RULES
 from gdbext.heap.walk import Walk, walk_pools
 from gdbext.model.region import Hints, Region, Span
 from gdbext.model.said import Said, Text, said
 from gdbext.source.memory import Memory
-from gdbext.source.snapshot import Snapshot, WordReader
+from gdbext.source.snapshot import ByteOrder, Snapshot, WordReader
 from gdbext.symbols.shapes import Program
 
 _KIND = "lwip_mem"
 _FEWEST = 3  # blocks of a whole chain that do not fit by chance: each has 16 bits or more that lead back
+_MOST_CANDIDATES = 4096
 _POINTERS = ("ram", "ram_end", "lfree")
 
 
@@ -141,21 +144,42 @@ def find_named(memory: Memory, program: Program) -> Named:
 def find_heaps(memory: Memory, snapshot: Snapshot, taken: Sequence[Span], left_out: List[Text]) -> List[FoundHeap]:
     """Returns every heap all of whose blocks lead to the next one and back."""
     found: Dict[int, FoundHeap] = {}
-    for start, end in snapshot.extents():
-        data = snapshot.read(start, end - start) or b""
-        for width, last in LAST.items():
-            for match in last.finditer(data):
-                offset = int.from_bytes(match.group(1), snapshot.byte_order)
-                base = start + match.start() - offset
-                if not offset or (offset | base) & 3 or base < start or base in found:
-                    continue
-                if any(low <= base < high for low, high in taken):
-                    continue
-                chain = recognise(memory, base, claimed=False)
-                if chain is not None and (chain.form.width, chain.end) == (width, offset) and chain.blocks >= _FEWEST:
-                    region = Region(_KIND, base, origin=BY_SIGNATURE)
-                    found[base] = (region, spans_of(region, _layout(memory, region, chain)))
+    tried: Set[int] = set()
+    for base, width, offset in _ends_in(snapshot):
+        if base in tried or any(low <= base < high for low, high in taken):
+            continue
+        tried.add(base)
+        if len(tried) > _MOST_CANDIDATES:
+            left_out.append(said("lwip-candidates", place=base))
+            break
+        chain = recognise(memory, base, claimed=False)
+        if chain is not None and (chain.form.width, chain.end) == (width, offset) and chain.blocks >= _FEWEST:
+            region = Region(_KIND, base, origin=BY_SIGNATURE)
+            found[base] = (region, spans_of(region, _layout(memory, region, chain)))
     return list(found.values())
+
+
+def _ends_in(snapshot: Snapshot) -> Iterator[Tuple[int, int, int]]:
+    """Yields where a last header's heap begins, if something like a first header is there; the bytes of its offsets,
+    and its own.
+    """
+    for start, end in snapshot.extents():
+        data = bytes(snapshot.read(start, end - start) or b"")
+        for width in (2, 4):
+            for match in _last_header(width, snapshot.byte_order).finditer(data):
+                offset = int.from_bytes(match.group(1), snapshot.byte_order)
+                place = match.start() - offset
+                if not offset or place < 0 or (start + place) & 3:
+                    continue
+                if data[place + 2 * width] <= 1 and not any(data[place + width : place + 2 * width]):
+                    yield start + place, width, offset
+
+
+@lru_cache(maxsize=None)
+def _last_header(width: int, order: ByteOrder) -> Pattern[bytes]:
+    """Returns a pattern for the last header: the same offset twice, a multiple of 4, and 1."""
+    low, rest = b"[" + b"".join(rb"\x%02x" % number for number in range(0, 256, 4)) + b"]", b"." * (width - 1)
+    return re.compile(rb"(?s)(?=(" + (low + rest if order == "little" else rest + low) + rb")\1\x01)")
 
 
 BODY = Body(allocators=(_LwipMem(),), find=find_named, search=find_heaps)

@@ -12,7 +12,10 @@ Assumptions: MEM_ALIGNMENT is 4, 8 or 16. A heap has less than 4 MiB. As of lwIP
 from __future__ import annotations
 
 import re
-from typing import Callable, Dict, Iterator, NamedTuple, Optional, Pattern, Tuple
+import sys
+from array import array
+from bisect import bisect_left
+from typing import Callable, Dict, Iterator, List, NamedTuple, Optional, Tuple
 
 from gdbext.heap.ends import known_until
 from gdbext.heap.geometry import FREE_BIT, Geometry
@@ -23,11 +26,7 @@ from gdbext.source.snapshot import ByteOrder, WordReader
 MOST_BYTES = 4 << 20
 _MIN_SIZE = 12
 _FEW = 4  # fewer blocks may lie at multiples of a larger alignment by chance
-# The last header, by the bytes of an offset: the same offset twice, and 1.
-LAST: Dict[int, Pattern[bytes]] = {
-    2: re.compile(rb"(?s)(?=(..)\1\x01)"),
-    4: re.compile(rb"(?s)(?=(....)\1\x01)"),
-}
+_ENOUGH = 8  # so many never do
 
 
 class Links(NamedTuple):
@@ -103,22 +102,28 @@ class LwipLayout(Geometry):
         """Returns a reader that makes sizes of offsets. One that leads nowhere becomes a word that no memory holds."""
         links, step, odd, impossible = self.links(read), self.header, self.align - 1, 1 << 8 * self.word
         control, end, smallest = self.control, self.end - self.header - self.control, self.smallest
+        mask, shift = (1 << 8 * self.form.width) - 1, 8 * (self.word - self.form.width)
+        shift = shift if self.order == "big" else 0
 
         def read_header(header: int) -> Optional[int]:
-            found = links(header)
-            if found is None:
+            word = read(header)
+            if word is None:
                 return None
-            size = found.next - (header - control) - step
-            if size < smallest or found.next > end or size & odd:
+            following = word >> shift & mask  # most words lead nowhere, and need no further look
+            size = following - (header - control) - step
+            if size < smallest or following > end or size & odd:
                 return impossible
-            return size | (0 if found.used else FREE_BIT)
+            found = links(header)
+            return None if found is None else size | (0 if found.used else FREE_BIT)
 
         return read_header
 
 
 # Only the guards tell whether such a header ends with `user_size` (MEM_OVERFLOW_CHECK); others have room for it anyway.
 _SHORT, _SHORT_WITH_SIZES = Form(4, 4, 12), Form(4, 4, 16)
-_GUARD, _FOUR = re.compile(b"(?=\xcd{16})"), b"\xcd" * 4
+_PADDED = Form(4, 8, 16)
+_FOUR = b"\xcd" * 4
+_GUARD = re.compile(b"(?<!\xcd{4})(?=\xcd{16})")
 
 
 def smallest_of(align: int) -> int:
@@ -135,15 +140,40 @@ class Chain(Record):
     whole: bool  # they are one chain from the first header to the last
 
 
+class _Pair(NamedTuple):
+    """A header that leads to itself, or to one behind it that leads back."""
+
+    at: int
+    next: int
+    used: int
+
+
+_PairsOf = Dict[int, List[_Pair]]  # by the bytes of an offset
+
+
 def recognise(memory: Memory, base: int, claimed: bool, told_end: Optional[int] = None) -> Optional[Chain]:
     """Returns the heap whose first header is at `base`; None if there is none. `claimed`: a user or a symbol says that
     there is one. `told_end`: where its last header is, as a variable says.
     """
-    found = [one for form in FORMS for one in _of_form(memory, base, form, claimed, told_end)]
+    pairs: _PairsOf = {}
+    found = [one for form in FORMS for one in _of_form(memory, base, form, claimed, told_end, pairs)]
     best = max(found, key=_likelihood, default=None)
-    if best is None or best.form != _SHORT or not _has_sizes(memory, base, best):
+    if best is None or best.form not in (_SHORT, _PADDED):
         return best
-    return replace(best, form=_SHORT_WITH_SIZES)
+    short, padded = replace(best, form=_SHORT), replace(best, form=_PADDED)
+    if _has_sizes(memory, base, best):
+        return replace(best, form=_SHORT_WITH_SIZES) if best == short else best
+    if short in found and padded in found and 1 < best.blocks < _ENOUGH:
+        return padded if _is_padding(memory, base) else short
+    return best
+
+
+def _is_padding(memory: Memory, base: int) -> bool:
+    """True unless the first header's end is as it was before mem_init, zero, and the four bytes behind it are not: then
+    these are a user's. mem.c writes neither.
+    """
+    rest = memory.snapshot.prefix(base + _SHORT.header - 3, 7)
+    return any(rest[:3]) or not any(rest[3:])
 
 
 def _likelihood(chain: Chain) -> Tuple[bool, int, int]:
@@ -151,7 +181,9 @@ def _likelihood(chain: Chain) -> Tuple[bool, int, int]:
     return chain.whole, chain.blocks, chain.form.align if chain.blocks >= _FEW else -FORMS.index(chain.form)
 
 
-def _of_form(memory: Memory, base: int, form: Form, claimed: bool, told_end: Optional[int]) -> Iterator[Chain]:
+def _of_form(
+    memory: Memory, base: int, form: Form, claimed: bool, told_end: Optional[int], of_width: _PairsOf
+) -> Iterator[Chain]:
     if base % form.align:
         return
     links = links_reader(memory.word, memory.source.pointer_size, memory.source.byte_order, form)
@@ -166,10 +198,15 @@ def _of_form(memory: Memory, base: int, form: Form, claimed: bool, told_end: Opt
         return
     high = known_until(memory, base, form.most)
     memory.fetch_known(base, high)
-    told = [] if told_end is None else [told_end - base]
-    for end in [*told, *_ends(memory, base, high, form), last]:  # the last one if its header is overwritten
-        if _fits(form, 0, end) and base + end < high:
-            yield Chain(form, end, _pairs(links, base, end, form), False)
+    if form.width not in of_width:
+        of_width[form.width] = list(_pairs(memory, base, high, form.width))
+    pairs = [one for one in of_width[form.width] if one.at % form.align == 0]
+    reached = sorted(one.next for one in pairs if one.next != one.at and _fits(form, one.at, one.next))
+    ends = [one.at for one in pairs if one.next == one.at and one.used and _fits(form, 0, one.at)]
+    likeliest = max(ends, key=lambda end: bisect_left(reached, end), default=None)  # behind the most, and the nearest
+    for end in (None if told_end is None else told_end - base, likeliest, last):  # `last`: its header is overwritten
+        if end is not None and _fits(form, 0, end) and base + end < high:
+            yield Chain(form, end, bisect_left(reached, end), False)
 
 
 def _has_sizes(memory: Memory, base: int, chain: Chain) -> bool:
@@ -180,7 +217,7 @@ def _has_sizes(memory: Memory, base: int, chain: Chain) -> bool:
     data, header = memory.snapshot.prefix(base, chain.end), _SHORT_WITH_SIZES.header
     for place in (match.start() for match in _GUARD.finditer(data)):
         at = place - header
-        if at >= 0 and data[place - 4 : place] != _FOUR and _leads_back(links, base, at, chain.end):
+        if at >= 0 and _leads_back(links, base, at, chain.end):
             return True
     at, guard = 0, 4 * _FOUR
     while _leads_back(links, base, at, chain.end):  # a guard in front may be the damaged one
@@ -223,20 +260,17 @@ def _followed(memory: Memory, links: LinksReader, base: int, form: Form) -> Tupl
     return at, count, False
 
 
-def _ends(memory: Memory, base: int, high: int, form: Form) -> Iterator[int]:
-    """Yields each offset at which a header leads to itself and is in use."""
+def _pairs(memory: Memory, base: int, high: int, width: int) -> Iterator[_Pair]:
+    """Yields the pairs between two addresses, at multiples of the least alignment."""
     order = memory.source.byte_order
-    for match in LAST[form.width].finditer(memory.snapshot.prefix(base, high - base)):
-        if int.from_bytes(match.group(1), order) == match.start():
-            yield match.start()
-
-
-def _pairs(links: LinksReader, base: int, end: int, form: Form) -> int:
-    """Returns the number of headers that lead to one that leads back."""
-    found = 0
-    for at in range(0, end, form.align):
-        one = links(base + at)
-        if one is not None and one.used <= 1 and _fits(form, at, one.next) and one.next < end:
-            following = links(base + one.next)
-            found += following is not None and following.prev == at
-    return found
+    data = memory.snapshot.prefix(base, high - base)
+    numbers = array("H" if width == 2 else "I", data[: len(data) // 4 * 4])
+    if order != sys.byteorder:
+        numbers.byteswap()
+    step, limit = 4 // width, len(numbers) * width - width
+    for index, following in enumerate(numbers[::step]):
+        at = index * 4
+        if at <= following < limit and not following & 3 and numbers[following // width + 1] == at:
+            place = at + 2 * width
+            if place < len(data) and data[place] <= 1:
+                yield _Pair(at, following, data[place])

@@ -199,11 +199,15 @@ class LwipHeap:
         return [(base + low, base + high) for low, high in spans]
 
     def could_be(self, base: int, data: bytes) -> bool:
-        """Whether only `used` has changed, so that an intact heap could look so: nothing else repeats it."""
+        """Whether only `used` or `user_size` has changed, so that an intact heap could look so: nothing else repeats
+        `used`, and what a guard was before mem_trim stands beside the one that is there now.
+        """
         width = self.options.width
         places = {base + block.at + 2 * width: block for block in self.blocks}
+        sizes = (base + block.at + 3 * width for block in self.blocks if block.used and self.options.check)
+        free = {*places, *(place + byte for place in sizes for byte in range(width))}
         for low, high in self.own(base):
-            if any(data[at - base] != self.data[at - base] for at in range(low, high) if at not in places):
+            if any(data[at - base] != self.data[at - base] for at in range(low, high) if at not in free):
                 return False
         flags = [data[at - base] for at in places]
         if any(flag > 1 for flag in flags) or any(not one | other for one, other in pairwise(flags)):
