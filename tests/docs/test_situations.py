@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What users see (docs/README.md): a page for each of 18 situations, with an answer that is typed again and a next step.
+"""What users see (docs/README.md): a page for each of 18 situations, with an answer typed again and a next step.
 
 The sessions themselves are compared line by line, the answer's first line too, by test_sessions.py and test_shell.py.
 """
