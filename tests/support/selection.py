@@ -31,6 +31,8 @@ NOT_QUICK = (
     "image/test_cut.py::test_what_is_not_there",
     "image/test_damages.py",
     # Heaps that a C library's real allocator writes, in a program that a cross compiler makes.
+    "image/test_apart.py::test_a_heap_is_claimed_by_no_other_family[newlib",
+    "image/test_apart.py::test_a_heap_is_claimed_by_no_other_family[picolibc",
     "image/test_families.py::test_an_intact_heap_is_clean_and_its_blocks_are_listed[newlib",
     "image/test_families.py::test_an_intact_heap_is_clean_and_its_blocks_are_listed[picolibc",
     "image/test_families.py::test_damage_is_told_as_it_is[newlib",

@@ -59,7 +59,7 @@ def recognise_sys_heap(memory: Memory, address: int, claimed: bool, owner: int =
     stored = probe.word32(read, address + 8)
     if stored is None:
         return None
-    sound = [one for one in _readings(memory, read, address, stored, owner) if one.head_fits and one.end_fits]
+    sound = [one for form in forms(memory) for one in _in_form(memory, read, form, address, stored, owner, True)]
     if sound:
         return max(sound, key=lambda one: one.chunks)
     if not claimed:
@@ -76,13 +76,12 @@ def _points(reading: Reading) -> int:
     return reading.chunks + _SOUND * (reading.head_fits + reading.end_fits)
 
 
-def _readings(memory: Memory, read: WordReader, address: int, end: int, owner: int) -> Iterator[Reading]:
-    for form in forms(memory):
-        yield from _in_form(memory, read, form, address, end, owner)
-
-
-def _in_form(memory: Memory, read: WordReader, form: Form, address: int, end: int, owner: int) -> Iterator[Reading]:
-    """Yields the heap in one form with this end; nothing if it cannot have that end."""
+def _in_form(
+    memory: Memory, read: WordReader, form: Form, address: int, end: int, owner: int, sound: bool = False
+) -> Iterator[Reading]:
+    """Yields the heap in one form with this end; nothing if it cannot have that end, or if its chunk 0 or its end
+    marker is wrong and they must be `sound`: then no chunk is looked at.
+    """
     if not form.head_units(1) < end <= (_LARGEST_UNITS if form.big else _LARGEST_SMALL):
         return
     layout = _layout(form, address, end, owner)
@@ -91,6 +90,8 @@ def _in_form(memory: Memory, read: WordReader, form: Form, address: int, end: in
     if head_fits:
         memory.allow(address, address + UNIT * end + layout.header)
     marker = layout.field(read, layout.payload_of(end), SIZE)
+    if sound and not (head_fits and marker == USED):
+        return
     agreeing, against = _agreeing(layout, read)
     yield Reading(layout, head_fits, marker == USED, agreeing - _BREAK * against, against > 0)
 
