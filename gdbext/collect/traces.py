@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Finds and reads the trace of a target: a given log, the recorder's ring, or ESP-IDF's own records."""
+"""Finds and reads the trace of a target: a given log, the recorder's ring, or the records of ESP-IDF or Zephyr."""
 
 from __future__ import annotations
 
 from argparse import Namespace
-from typing import Callable, Iterator, Optional, Sequence
+from typing import Any, Callable, Iterator, NamedTuple, Optional, Sequence, Tuple
 
 from gdbext.collect.collected import Collected
 from gdbext.heap.allocator import Named
@@ -17,16 +17,40 @@ from gdbext.model.reports.base import Skipped
 from gdbext.model.said import Said, Trouble, said
 from gdbext.report.sentences import words
 from gdbext.source.memory import Memory
+from gdbext.symbols.shapes import Types
 from gdbext.target.target import Target
+from gdbext.trace import idf_heap_trace, zephyr_heaptrace
 from gdbext.trace.format import HEADER_BYTES
-from gdbext.trace.idf_heap_trace import HEAP_TRACING, SOURCE, STATICS, books_of, read_records
 from gdbext.trace.idf_task_stats import TASK_TRACKING, lists_of, read_owners
 from gdbext.trace.ring import find_rings, read_before, read_ring, search_rings
+from gdbext.trace.trace import Trace
 from gdbext.trace.wish import Wish
 
 _FIRST_LOOK = 4096
 _SYMBOL = "memtrace_ring"
 NODES = "the blocks' own backtraces"
+
+
+class _Records(NamedTuple):
+    """Records that a kernel keeps itself, and their reader."""
+
+    source: str
+    function: str  # linked if the kernel has them
+    statics: Tuple[str, ...]  # the only sign of them without debug information
+    described: Callable[[Types], Any]
+    read: Callable[[Memory, Any], Trace]
+
+
+_KEPT = (
+    _Records(
+        idf_heap_trace.SOURCE, idf_heap_trace.HEAP_TRACING, idf_heap_trace.STATICS, idf_heap_trace.books_of,
+        idf_heap_trace.read_records,
+    ),
+    _Records(
+        zephyr_heaptrace.SOURCE, zephyr_heaptrace.HEAPTRACE, (zephyr_heaptrace.RECORDS,), zephyr_heaptrace.table_of,
+        zephyr_heaptrace.read_table,
+    ),
+)  # fmt: skip
 
 
 class NoRing(UserError):
@@ -56,8 +80,10 @@ def read_trace(
         if not unasked:
             raise
         found.skipped.append(Skipped("trace", problem.why))
-    if found.trace.header is None and unasked and target.program.address_of(HEAP_TRACING) is not None:
-        _read_records(found, named)
+    kept = (one for one in _KEPT if target.program.address_of(one.function) is not None)
+    records = next(kept, None) if found.trace.header is None and unasked else None
+    if records is not None:
+        _read_records(found, named, records)
 
 
 def read_trace_before(found: Collected, wanted: Namespace, span: Optional[Span], named: Callable[[], Named]) -> None:
@@ -159,24 +185,24 @@ def _compare_builds(found: Collected) -> None:
         found.skipped.append(Skipped("symbols", said("wrong-program")))
 
 
-def _read_records(found: Collected, named: Callable[[], Named]) -> None:
-    """Reads the records of ESP-IDF's heap tracing as the trace. If it cannot, adds the reason to `skipped`."""
+def _read_records(found: Collected, named: Callable[[], Named], kept: _Records) -> None:
+    """Reads a kernel's own records as the trace. If it cannot, adds the reason to `skipped`."""
     program = found.target.program
     if program.address_of(_SYMBOL) is None:
         found.skipped.clear()  # our recorder is not linked: its ring is not missing
-    books = books_of(program)
-    if books is None:
-        linked = any(program.address_of(name) is not None for name in STATICS)
+    described = kept.described(program)
+    if described is None:
+        linked = any(program.address_of(name) is not None for name in kept.statics)
         why = said("records-untyped") if linked else said("records-not-linked")
-        found.skipped.append(Skipped("trace", said("of-source", source=SOURCE, why=why)))
+        found.skipped.append(Skipped("trace", said("of-source", source=kept.source, why=why)))
         return
     named()  # makes the heaps' memory known: the buffer may lie in one
     try:
-        found.trace = read_records(found.memory, books)
+        found.trace = kept.read(found.memory, described)
     except Trouble as problem:
-        found.skipped.append(Skipped("trace", said("of-source", source=SOURCE, why=problem.why)))
+        found.skipped.append(Skipped("trace", said("of-source", source=kept.source, why=problem.why)))
         return
-    problems = (said("of-source", source=SOURCE, why=problem) for problem in found.trace.problems)
+    problems = (said("of-source", source=kept.source, why=problem) for problem in found.trace.problems)
     found.skipped += [Skipped("trace", problem) for problem in problems]
 
 

@@ -82,8 +82,14 @@ _IDF_HEAP_TRACE = {
     ),
     "records-without-frees": "its records do not tell which blocks were freed: in this mode only stacks would",
 }
+_ZEPHYR_HEAPTRACE = {
+    "heaptrace-full": (
+        "its table of {records:record} is full: no record of a block proves nothing; CONFIG_HEAPTRACE_MAX_RECORDS"
+    ),
+    "heaptrace-filtered": "a filter is on: blocks of other threads or cores are not in the records",
+}
 _IDF_TASK_STATS = {
     "owner-list-broken": "one of its lists breaks off at {place:#x}",
     "owner-node-unread": "a node of its lists at {place:#x} cannot be read",
 }
-SENTENCES = {**_RING, **_LOG, **_LACKS, **_LISTINGS, **_IDF_HEAP_TRACE, **_IDF_TASK_STATS}
+SENTENCES = {**_RING, **_LOG, **_LACKS, **_LISTINGS, **_IDF_HEAP_TRACE, **_ZEPHYR_HEAPTRACE, **_IDF_TASK_STATS}

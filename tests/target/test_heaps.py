@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from tests.cli.shell import memtrace
+from tests.support.documents import agree, blocks, turns
 from tests.support.gdb import NATIVE_GDB, SOURCE, Capture, GdbResult, run_gdb
 from tests.support.paths import ROOT
 
@@ -107,3 +109,55 @@ def test_heaps_of_zephyr(bits: int, tmp_path: Path) -> None:
     assert [(one["name"], one["status"], one["blocks"]) for one in again] == [
         (one["name"], one["status"], one["blocks"]) for one in broken
     ]
+
+
+@pytest.mark.parametrize("bits", [32, 64])
+def test_zephyrs_heaptrace_names_the_owners(bits: int, tmp_path: Path) -> None:
+    """By debug information, in GDB and of a core: thread, stack, and the pointer behind k_malloc's own."""
+    elf, core = tmp_path / "zephyr", tmp_path / "core"
+    subprocess.run(["gcc", f"-m{bits}", "-g", "-O1", "-w", "-o", elf, HEAPS / "zephyr.c"], check=True)
+    hostile = [
+        "set var heaptrace_records[3].bt_depth = 0x7fffffff",
+        "set var heaptrace_records[3].alloc_thread_name[0] = 27",
+        "set var heaptrace_records[0].used = 1",  # it has no block
+    ]
+    asked = [Capture("heap-blocks --json"), Capture("malloc-log --json"), "continue", CHECK, f"gcore {core}"]
+    told = [*hostile, Capture("heap-blocks --json"), Capture("heap-blocks")]
+    done = run_gdb(["break stop_here", "run", SOURCE, *asked, *told], elf=elf, program=NATIVE_GDB)
+    listed, log, broken, odd = (done.json(number) for number in range(4))
+    owners = [
+        (one["owner"]["task"], one["owner"]["allocated"][0]["function"]) for one in listed["blocks"] if one["owner"]
+    ]
+    assert owners == [("shell", "shell_line"), ("net_rx", "net_packet"), ("sensors", "sensor_sample")]
+    assert [(one["seq"], one["task"], one["time"]) for one in log["events"]] == [
+        (1, "shell", 120), (2, "net_rx", 250), (3, "sensors", 300),
+    ]  # fmt: skip
+    left, right = broken["heaps"][0]["findings"][0]["suspects"]
+    assert [one["allocated"][0]["function"] for one in (left, right)] == ["shell_line", "net_packet"]
+    assert [one["owner"]["allocated"][0]["function"] for one in odd["blocks"] if one["owner"]] == [
+        "shell_line", "sensor_sample",
+    ]  # fmt: skip
+    assert [one["why"].partition(";")[0] for one in odd["skipped"] if one["check"] == "trace"] == [
+        "Zephyr's heaptrace: 1 of 4 records cannot be read, or make no sense",
+        "Zephyr's heaptrace: its table of 4 records is full: no record of a block proves nothing",
+    ]
+    assert "hell: shell_line" in done.captured[4].output
+    assert "\x1b" not in done.captured[4].output
+    last = memtrace("last", hex(listed["blocks"][0]["payload"]), core, "--elf", elf, "--json").json()
+    assert [(one["task"], one["allocated"][0]["function"]) for one in last["generations"]] == [("shell", "shell_line")]
+
+
+def same(text: str) -> str:
+    """A text without addresses, which differ by the compiler, and how wide the columns are."""
+    return re.sub(" +", " ", re.sub(r"0x[0-9a-f]+", "ADDRESS", text))
+
+
+def test_the_session_with_heaptrace_goes_as_it_is_shown(tmp_path: Path) -> None:
+    (shown,) = blocks("gdb-native")
+    (before, sound), _, (after, broken) = turns(shown.text)
+    elf = tmp_path / shown.tag
+    subprocess.run(["gcc", "-g", "-O1", "-w", "-o", elf, HEAPS / f"{shown.tag}.c"], check=True)
+    line = ["break stop_here", "run", SOURCE, Capture(before), "continue", Capture(after)]
+    done = run_gdb(line, elf=elf, program=NATIVE_GDB)
+    for wanted, printed in zip((sound, broken), done.captured, strict=True):
+        assert agree(same(wanted), same(printed.output)), printed.output

@@ -35,7 +35,7 @@ from tests.docs.sentences.world import Distant, Symbols, ask, changed, check, re
 from tests.support import tlsf_image
 from tests.support.kernel_image import LISTS
 from tests.support.ring import Ring
-from tests.unit import idf_world, interrupt_world, kernel_world, slow_world, witness_world
+from tests.unit import heaptrace_world, idf_world, interrupt_world, kernel_world, slow_world, witness_world
 
 BASE, OTHER, RING = 0x2000_0000, 0x2100_0000, 0x8001_0000
 MULTI = tlsf_image.Shape(12, 4)
@@ -267,6 +267,14 @@ def without_stacks() -> Any:
     return records_with(image, members)
 
 
+def full_and_filtered() -> Any:
+    records = heaptrace_world.filled()
+    for slot in range(heaptrace_world.SLOTS):
+        records.add(slot, 0x20 + 0x40 * slot, b"main", slot)
+    records.filter = b"\x02\0\0\0"
+    return records.read()
+
+
 def paused() -> Any:
     image = idf_world.filled()
     image.words["tracing"] = 2
@@ -437,6 +445,7 @@ RECIPES: dict[str, Callable[[], Any]] = {
     "records of one address": freed_twice_over,
     "records without stacks": without_stacks,
     "records without their variables": lambda: refused(lambda: idf_world.filled().read(statics=b"\0" * 8)),
+    "Zephyr's records, full, with a filter": full_and_filtered,
     "a broken list of owners": owners(at_56=idf_world.LISTS + 16),
     "owners": owners(),
     "a node of owners that cannot be read": node_unread,
