@@ -26,7 +26,7 @@ from gdbext.source.snapshot import ByteOrder, WordReader
 MOST_BYTES = 4 << 20
 _MIN_SIZE = 12
 _FEW = 4  # fewer blocks may lie at multiples of a larger alignment by chance
-_ENOUGH = 8  # so many never do
+_ENOUGH = 6  # so many hardly ever do
 
 
 class Links(NamedTuple):
