@@ -116,3 +116,10 @@ def test_a_wrong_end_is_told_where_memory_ends_with_the_heap() -> None:
     (heap,) = check([(BASE, broken)], f"sys_heap@{BASE:#x}")["heaps"]
     assert (heap["status"], [one["rule"] for one in heap["findings"]]) == ("damaged", ["control-constants"])
     assert [one["payload"] - BASE for one in heap["blocks"]] == [0x24, 0x34]
+
+
+def test_a_small_heap_of_the_other_byte_order_is_read_though_its_bitmap_is_wrong() -> None:
+    heap = heap_at(BASE, Build(order=">", big=True))
+    heap.put32(12, 0xFF)
+    (told,) = check([(BASE, bytes(heap.data))], f"sys_heap@{BASE:#x}")["heaps"]
+    assert (told["status"], [one["rule"] for one in told["findings"]]) == ("damaged", ["bitmap"])

@@ -65,7 +65,7 @@ class _SysHeap(Allocator):
         layout = with_flaws(found.layout, PagedReader(memory, region.address))
         sure = found.head_fits and found.end_fits
         # A 64-bit heap with counters can have the marks of a 32-bit one with counters and trailers: its lists tell.
-        weight = found.chunks + (DECISIVE if sure and not found.doubtful else 0)
+        weight = found.chunks + ((DECISIVE if not found.doubtful else DECISIVE // 2) if sure else 0)
         return Recognised(self, layout, _counters(memory, layout), weight, sure)
 
     def walk(self, layout: Geometry, read: WordReader, evidence: Evidence) -> Walk:
