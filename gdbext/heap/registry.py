@@ -38,6 +38,7 @@ _CUT = said("reading-interrupted")
 NAMES = (
     "tlsf",
     "freertos",
+    "rlsf",
     "sys_heap",
     "threadx_pool",
     "libc",
