@@ -45,6 +45,7 @@ NAMES = (
     "nuttx_mm",
     "umm_malloc",
     "lwip_mem",
+    "rtthread_mem",
 )
 FAMILIES: Dict[str, Family] = {name: load(f"heap.{name}", "FAMILY") for name in NAMES}
 AUTO = "auto"

@@ -95,7 +95,8 @@ def test_a_wrong_base_beside_a_program_is_said_before_what_its_pointers_are() ->
         (("je_malloc",), "jemalloc"),
         (("sys_heap_alloc", "k_malloc"), "Zephyr's sys_heap"),
         (("_int_malloc", "main_arena", "_malloc_r"), "glibc's malloc"),
-        (("rt_malloc",), "RT-Thread's rt_malloc"),
+        (("rt_malloc", "rt_memheap_alloc"), "RT-Thread's memheap"),
+        (("rt_malloc", "rt_slab_alloc"), "RT-Thread's slab"),
     ],
 )
 def test_an_allocator_that_is_not_known_is_named(symbols: Iterable[str], allocator: str) -> None:

@@ -18,9 +18,9 @@ HEAPS = ROOT / "tests" / "target" / "heaps"
 CHECK = Capture("heap-check --json --blocks")
 
 
-def stopped(name: str, elf: Path, bits: int, *more: str) -> GdbResult:
+def stopped(name: str, elf: Path, bits: int, *more: str, define: str = "X") -> GdbResult:
     """What GDB says of a program at its two stops: before the damage, and after it."""
-    subprocess.run(["gcc", f"-m{bits}", "-g", "-O1", "-w", "-o", elf, HEAPS / f"{name}.c"], check=True)
+    subprocess.run(["gcc", f"-m{bits}", "-g", "-O1", "-w", f"-D{define}", "-o", elf, HEAPS / f"{name}.c"], check=True)
     return run_gdb(["break stop_here", "run", SOURCE, CHECK, "continue", CHECK, *more], elf=elf, program=NATIVE_GDB)
 
 
@@ -161,3 +161,24 @@ def test_the_session_with_heaptrace_goes_as_it_is_shown(tmp_path: Path) -> None:
     done = run_gdb(line, elf=elf, program=NATIVE_GDB)
     for wanted, printed in zip((sound, broken), done.captured, strict=True):
         assert agree(same(wanted), same(printed.output)), printed.output
+
+
+@pytest.mark.parametrize("bits", [32, 64])
+@pytest.mark.parametrize("release", [3, 5])
+def test_the_heap_of_rt_thread(release: int, bits: int, tmp_path: Path) -> None:
+    """It is found by system_heap, in 3.1 by heap_ptr; its items say which thread has each block."""
+    elf, core = tmp_path / "rtthread", tmp_path / "core"
+    done = stopped("rtthread", elf, bits, f"gcore {core}", define=f"RELEASE={release}")
+    (sound,), (broken,) = (one.json()["heaps"] for one in done.captured)
+    assert (sound["kind"], sound["status"]) == ("rtthread_mem", "clean")
+    assert [(block["size"], block["state"]) for block in sound["blocks"]][:3] == [
+        (40, "used"), (104, "used"), (64, "used"),
+    ]  # fmt: skip
+    line, first = sound["blocks"][0]["payload"], broken["findings"][0]
+    assert (broken["status"], first["rule"], first["block"]) == ("damaged", "block-next", sound["blocks"][1]["payload"])
+    assert (first["explanations"][0]["kind"], first["explanations"][0]["payload"]) == ("overflow", line)
+    assert [block["payload"] for block in broken["blocks"]] == [
+        block["payload"] for block in sound["blocks"] if block["payload"] != first["block"]
+    ]
+    (again,) = memtrace("check", core, "--elf", elf, "--json", "--blocks").json()["heaps"]
+    assert (again["status"], again["blocks"]) == (broken["status"], broken["blocks"])
