@@ -38,7 +38,7 @@ RECIPES: dict[str, Callable[[], Any]] = {
     "a next that leads back (RT-Thread)": write(leads(lambda heap: 8)),
     "a next of no block (RT-Thread)": write(leads(lambda heap: heap.end - 3)),
     "a next that leads over blocks (RT-Thread)": write(
-        leads(lambda heap: used(heap) - heap.base - heap.options.first + 20)
+        leads(lambda heap: used(heap) - heap.base - heap.options.first + 16)
     ),
     "no heap of RT-Thread": lambda: check([(model().base, b"\xff" * 64)], _NAMED),
     "a heap of RT-Thread that is not set up": variable(0),
