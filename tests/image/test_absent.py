@@ -93,7 +93,6 @@ def test_a_wrong_base_beside_a_program_is_said_before_what_its_pointers_are() ->
     [
         (("mi_malloc", "mi_free"), "mimalloc"),
         (("je_malloc",), "jemalloc"),
-        (("sys_heap_alloc", "k_malloc"), "Zephyr's sys_heap"),
         (("_int_malloc", "main_arena", "_malloc_r"), "glibc's malloc"),
         (("rt_malloc", "rt_memheap_alloc"), "RT-Thread's memheap"),
         (("rt_malloc", "rt_slab_alloc"), "RT-Thread's slab"),
