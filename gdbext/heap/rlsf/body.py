@@ -50,9 +50,10 @@ class _Rlsf(Allocator):
         found = recognise(memory, region.address, claimed)
         if found is None:
             return Unreadable(region, "unreadable", said("rlsf-none", place=region.address))
-        layout, blocks = found
-        sure = layout.table is not None or blocks >= _FEWEST
-        return Recognised(self, layout, None, DECISIVE if sure else blocks)
+        layout, blocks, whole = found
+        # With pointers of another width a damaged heap seems to be there, too: more blocks speak for the right one.
+        sure = whole and (layout.table is not None or blocks >= _FEWEST)
+        return Recognised(self, layout, None, DECISIVE if sure else max(1, blocks))
 
     def walk(self, layout: Geometry, read: WordReader, evidence: Evidence) -> Walk:
         """A block agrees with what is around it if the one behind it leads back to it."""

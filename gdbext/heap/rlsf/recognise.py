@@ -199,15 +199,19 @@ def pools_of(memory: Memory, heads: Heads) -> List[Chain]:
     return sorted(found)
 
 
-def recognise(memory: Memory, address: int, claimed: bool) -> Optional[Tuple[RlsfLayout, int]]:
-    """Returns the layout of the heap whose Tlsf or first block is at an address, and the number of blocks that speak
-    for it; None if there is none.
+def recognise(memory: Memory, address: int, claimed: bool) -> Optional[Tuple[RlsfLayout, int, bool]]:
+    """Returns the layout of the heap whose Tlsf or first block is at an address, the number of blocks that speak for
+    it, and whether all of its pools are whole; None if there is none.
     """
     there = table_at(memory, address, claimed)
     if there is not None:
         pools = pools_of(memory, there[1])
         if pools and (claimed or any(one.whole for one in pools)):
-            return layout_of(memory, pools, there[0]), sum(one.blocks for one in pools) + there[1].good
+            return (
+                layout_of(memory, pools, there[0]),
+                sum(one.blocks for one in pools) + there[1].good,
+                all(one.whole for one in pools),
+            )
     blocks = Blocks(memory)
     one = blocks.pair(address)
     if one is None or (not claimed and (one[1] or blocks.behind(address) is None)):
@@ -215,7 +219,7 @@ def recognise(memory: Memory, address: int, claimed: bool) -> Optional[Tuple[Rls
     pool = pool_from(blocks, address)
     if pool is None or not (pool.whole or (claimed and pool.first < pool.last)):
         return None
-    return layout_of(memory, [pool], None), pool.blocks
+    return layout_of(memory, [pool], None), pool.blocks, pool.whole
 
 
 def layout_of(memory: Memory, chains: List[Chain], table: Optional[Table]) -> RlsfLayout:

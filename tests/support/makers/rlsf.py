@@ -201,8 +201,14 @@ def make(rng: Random) -> Made:
     """A heap of either width, with a free block and without paddings of the past."""
     while True:
         made = real(rng) if rng.random() < 0.5 else model(rng)
-        states = {block.used for block in made.blocks}
-        if states == {True, False} and not any(_old_padding(made, block) for block in made.blocks if block.used):
+        # Nothing leads from the Tlsf to a pool without a free block.
+        free = [block.raw for block in made.blocks if not block.used]
+        led = all(any(base <= raw < base + len(data) for raw in free) for base, data in made.images[1:])
+        if (
+            led
+            and len(free) < len(made.blocks)
+            and not any(_old_padding(made, block) for block in made.blocks if block.used)
+        ):
             return made
 
 
