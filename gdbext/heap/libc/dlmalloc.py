@@ -18,7 +18,7 @@ from gdbext.heap.cover import NOTHING_KNOWN, Agrees, Evidence
 from gdbext.heap.ends import WINDOW_BYTES, PagedReader, follow, known_until
 from gdbext.heap.geometry import FREE_BIT, PREV_FREE_BIT, Pool
 from gdbext.heap.libc.layout import Chunks
-from gdbext.heap.libc.variables import pairs_of_variables
+from gdbext.heap.libc.variables import pairs_of_variables, words_of_variables
 from gdbext.heap.walk import LinkFault, Node, Walk, walk_pools
 from gdbext.model.record import replace
 from gdbext.model.region import Region, Span
@@ -133,17 +133,30 @@ def _with_table(memory: Memory, region: Region, table: int) -> Optional[DlChunks
     word, address = memory.source.pointer_size, region.address
     top = memory.word(table + 2 * word)
     high = known_until(memory, address, LARGEST_HEAP)
-    if top is None or not address <= top < high or top % (2 * word):
+    if top is None or not address <= top < address + LARGEST_HEAP or top % (2 * word):
         return None
-    stored = memory.word(top + word) or 0
-    end = region.hints.get("end", top + (stored & ~3))
-    if not top + 2 * word < end <= high:
-        end = high - (high - address) % word
+    end, is_open = _end_of(memory, region, top, high)
     first, whole = address + 2 * word, Pool(address + 2 * word, end + word)
     layout = DlChunks(
         f"newlib-dl-{8 * word}", word, word, word, 3 * word, address, (whole,), (), 2 * word, table, top + 2 * word
     )
-    return replace(layout, pools=tuple(_extents(layout, PagedReader(memory, address), first, end + word)))
+    pools = list(_extents(layout, PagedReader(memory, address), first, end + word))
+    return replace(layout, pools=(*pools[:-1], replace(pools[-1], open=is_open)))
+
+
+def _end_of(memory: Memory, region: Region, top: int, high: int) -> Tuple[int, bool]:
+    """Returns the end of the heap, and whether it goes on in memory that is not at hand. If the size of the top chunk
+    leads out of the known memory, a variable must know that end, too.
+    """
+    word, address = memory.source.pointer_size, region.address
+    stored = memory.word(top + word)
+    if stored is None:
+        return top + word, True
+    high = max(high, known_until(memory, top, LARGEST_HEAP))
+    end = region.hints.get("end", top + (stored & ~3))
+    if end > high and end - address <= LARGEST_HEAP and end in words_of_variables(memory, address):
+        return end, False
+    return (end, False) if top + 2 * word < end <= high else (high - (high - address) % word, False)
 
 
 def _extents(layout: DlChunks, read: WordReader, first: int, end: int) -> Iterator[Pool]:

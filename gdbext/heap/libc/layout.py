@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import FrozenSet, List, Optional, Sequence, Tuple
 
+from gdbext.heap.ends import FAR_BYTES
 from gdbext.heap.geometry import FREE_BIT, Geometry
 from gdbext.model.region import Span
 from gdbext.model.said import Said, said
@@ -84,6 +85,11 @@ class ListChunks(Chunks):
         if payload is None or (payload - self.first) % self.unit:
             return None
         return payload if self.pool_of(payload) is not None else None
+
+    def is_beyond(self, value: int) -> bool:
+        """True if a list's pointer leads to where the heap may go on in memory that is not at hand."""
+        pool, payload = self.pools[-1], value + self.to_payload
+        return pool.open and pool.end <= payload < pool.end + FAR_BYTES and (payload - self.first) % self.unit == 0
 
     def rounded(self, requested: int) -> int:
         """Returns the payload that a request takes at least."""

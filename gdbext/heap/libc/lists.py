@@ -131,8 +131,8 @@ def _ended(
     """Returns the layout with the heap's end. `stop`: the address where the chain of chunks stops."""
     doubtful = _doubtful(probe, read, stop)
 
-    def to(end: int, why: Said, goes_on: bool = False) -> Optional[ListChunks]:
-        pool = Pool(probe.first, end + probe.word, goes_on)
+    def to(end: int, why: Said, is_open: bool = False) -> Optional[ListChunks]:
+        pool = Pool(probe.first, end + probe.word, is_open)
         return replace(probe, pools=(pool,), ends_at=why) if end > probe.control or known.told else None
 
     def fits(value: int) -> bool:
@@ -143,10 +143,12 @@ def _ended(
     lists = {head[1] for head in probe.heads if head is not None}  # they may lead to heads of chunks, no ends
     words = words_of_variables(memory, probe.control)
     ends = {value for value in words if fits(value) and value <= high and value not in lists}
-    if stop == max(ends, default=high):
-        return to(stop, _BY_VARIABLE if stop in ends else _BY_SIZES)
     leads_past = (probe.header_reader(read)(stop) or 0) & ~FLAG_BITS
-    if high - stop < leads_past < FAR_BYTES and not ends:
+    # Memory is missing, or the size is damaged.
+    unread = read(stop) is None or high - stop - probe.word < leads_past < FAR_BYTES
+    if stop == max(ends, default=high):
+        return to(stop, _BY_VARIABLE) if stop in ends else to(stop, _BY_SIZES, unread)
+    if unread and not ends:
         return to(stop, _BY_SIZES, True)
     low, last = doubtful + probe.word, min(high, doubtful + WINDOW_BYTES) + probe.word
     behind = chains(
@@ -158,8 +160,8 @@ def _ended(
         return to(end - probe.word, _BY_VARIABLE)
     if stop in ends:
         return to(stop, _BY_VARIABLE)
-    further = [value for value in ends if value >= stop + 2 * probe.smallest]
-    return to(max(further), _BY_VARIABLE) if further else to(stop, _BY_SIZES)
+    further = [value for value in ends if value > stop + 2 * probe.smallest]
+    return to(max(further), _BY_VARIABLE) if further else to(stop, _BY_SIZES, unread)
 
 
 def _doubtful(probe: ListChunks, read: WordReader, stop: int) -> int:
@@ -206,6 +208,9 @@ def _follow(
     previous: Optional[int] = None
     while value:
         rule, target = "list-link", layout.payload_of(value)
+        if target is None and layout.is_beyond(value):
+            walk.cut_slots.add(slot)
+            return
         why = None
         if target is None:
             why = said("chunk-nowhere")

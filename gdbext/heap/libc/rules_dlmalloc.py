@@ -56,7 +56,8 @@ def check_binned(facts: HeapFacts) -> Iterator[Fault]:
         if not facts.is_free(node.payload):
             flag = facts.end_of(node.payload)
             text = said("chunk-in-use", bin=node.slot, place=flag)
-            yield Fault("free-flag", flag, 1, node.payload, text, touched)
+            if facts.read(flag) is not None:
+                yield Fault("free-flag", flag, 1, node.payload, text, touched)
         elif node.slot not in (right, LAST_REMAINDER):
             text = said("chunk-bin", bin=node.slot, right=right)
             yield Fault("wrong-list", place, layout.word, node.payload, text, touched)

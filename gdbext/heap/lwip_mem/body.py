@@ -63,12 +63,15 @@ class _LwipMem(Allocator):
 
     def walk(self, layout: Geometry, read: WordReader, evidence: Evidence) -> Walk:
         """A block agrees with what is around it if the one behind it leads back to it."""
-        walk, links, control = Walk(layout), narrowed(layout, LwipLayout).links(read), layout.control + layout.header
+        walk, lwip, control = Walk(layout), narrowed(layout, LwipLayout), layout.control + layout.header
+        links = lwip.links(read)
 
         def agrees(payload: int, word: int, following: int) -> bool:
             one = links(following - layout.header)
-            if one is None or following == layout.end:
-                return one is not None and one.next == following - control
+            if one is None:
+                return lwip.is_open
+            if following == layout.end:
+                return one.next == following - control
             return one.prev == payload - control and one.used <= 1
 
         walk_pools(walk, read, agrees, evidence)
@@ -85,7 +88,7 @@ class _LwipMem(Allocator):
 
 def _layout(memory: Memory, region: Region, chain: Chain) -> LwipLayout:
     form, base = chain.form, region.address
-    pools = (Pool(base + form.header, base + chain.end + form.header),)
+    pools = (Pool(base + form.header, base + chain.end + form.header, chain.is_open),)
     known = {name: _stored(memory, region.hints, name) for name in _POINTERS}
     wanted = {"ram": base, "ram_end": base + chain.end}
     flaws = tuple(

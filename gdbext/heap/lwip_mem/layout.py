@@ -90,6 +90,11 @@ class LwipLayout(Geometry):
     order: ByteOrder
     lfree: Optional[Pointer] = None
 
+    @property
+    def is_open(self) -> bool:
+        """True if the heap goes on in memory that is not at hand."""
+        return self.pools[0].open
+
     def place_of_size(self, payload: int) -> int:
         """Returns the address of a block's `next`."""
         return payload - self.header
@@ -138,6 +143,7 @@ class Chain(Record):
     end: int  # offset of the last header
     blocks: int  # that lead to one that leads back
     whole: bool  # they are one chain from the first header to the last
+    is_open: bool = False  # the header at `end` is not at hand, nor is the last one
 
 
 class _Pair(NamedTuple):
@@ -186,11 +192,15 @@ def _of_form(
 ) -> Iterator[Chain]:
     if base % form.align:
         return
-    links = links_reader(memory.word, memory.source.pointer_size, memory.source.byte_order, form)
-    first = links(base) if memory.may_read(base, base + form.header) else None
+
+    def word(place: int) -> Optional[int]:
+        return memory.word(place) if memory.may_read(place, place + memory.source.pointer_size) else None
+
+    links = links_reader(word, memory.source.pointer_size, memory.source.byte_order, form)
+    first = links(base)
     if first is None or (not claimed and (first.prev or first.used > 1 or not _fits(form, 0, first.next))):
         return
-    last, count, whole = _followed(memory, links, base, form)
+    last, count, whole = _followed(links, base, form)
     if whole:
         yield Chain(form, last, count, True)
         return
@@ -198,14 +208,17 @@ def _of_form(
         return
     high = known_until(memory, base, form.most)
     memory.fetch_known(base, high)
+    high = max([high, *(min(end, base + form.most) for start, end in memory.ranges() if start < base + form.most)])
     if form.width not in of_width:
         of_width[form.width] = list(_pairs(memory, base, high, form.width))
     pairs = [one for one in of_width[form.width] if one.at % form.align == 0]
     reached = sorted(one.next for one in pairs if one.next != one.at and _fits(form, one.at, one.next))
     ends = [one.at for one in pairs if one.next == one.at and one.used and _fits(form, 0, one.at)]
     likeliest = max(ends, key=lambda end: bisect_left(reached, end), default=None)  # behind the most, and the nearest
+    if not ends and told_end is None and links(base + last) is None and count >= _FEW:
+        yield Chain(form, last, count - 1, False, True)  # the block that leads out of the memory speaks for nothing
     for end in (None if told_end is None else told_end - base, likeliest, last):  # `last`: its header is overwritten
-        if end is not None and _fits(form, 0, end) and base + end < high:
+        if end is not None and _fits(form, 0, end) and (base + end < high or base + end == told_end):
             yield Chain(form, end, bisect_left(reached, end), False)
 
 
@@ -243,16 +256,14 @@ def _fits(form: Form, low: int, high: int) -> bool:
     return high % form.align == 0 and low + form.header + smallest_of(form.align) <= high < form.most
 
 
-def _followed(memory: Memory, links: LinksReader, base: int, form: Form) -> Tuple[int, int, bool]:
+def _followed(links: LinksReader, base: int, form: Form) -> Tuple[int, int, bool]:
     """Follows blocks that lead to one that leads back. Returns the offset of the header at which that ends, the number
     of blocks before it, and whether it is the last header of the heap.
     """
     at, count = 0, 0
     one = links(base)
     while one is not None and _fits(form, at, one.next):
-        low = base + one.next
-        following = links(low) if memory.may_read(low, low + form.header) else None
-        before, at, one, count = at, one.next, following, count + 1
+        before, at, one, count = at, one.next, links(base + one.next), count + 1
         if one == (at, at, 1):
             return at, count, True
         if one is not None and one.prev != before:
@@ -263,7 +274,7 @@ def _followed(memory: Memory, links: LinksReader, base: int, form: Form) -> Tupl
 def _pairs(memory: Memory, base: int, high: int, width: int) -> Iterator[_Pair]:
     """Yields the pairs between two addresses, at multiples of the least alignment."""
     order = memory.source.byte_order
-    data = memory.snapshot.prefix(base, high - base)
+    data = _with_holes(memory, base, high)
     numbers = array("H" if width == 2 else "I", data[: len(data) // 4 * 4])
     if order != sys.byteorder:
         numbers.byteswap()
@@ -274,3 +285,11 @@ def _pairs(memory: Memory, base: int, high: int, width: int) -> Iterator[_Pair]:
             place = at + 2 * width
             if place < len(data) and data[place] <= 1:
                 yield _Pair(at, following, data[place])
+
+
+def _with_holes(memory: Memory, base: int, high: int) -> bytes:
+    """Returns the bytes between two addresses, with zeros for what is not at hand: they lead nowhere."""
+    known, data = memory.held(base, high) if memory.ranges() else memory.snapshot, bytearray(high - base)
+    for start, end in known.known(base, high):
+        data[start - base : end - base] = known.read(start, end - start) or bytes(end - start)
+    return bytes(data)

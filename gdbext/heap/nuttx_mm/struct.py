@@ -67,9 +67,16 @@ def read_around(memory: Memory, heads: Heads) -> Optional[MmHeap]:
         first = heads.first - missed * heads.stride
         reader = _Reader(memory, heads._replace(first=first, lists=heads.lists + missed))
         for starts in reader.readings():
-            found += [reader.heap(starts, form) for form in reader.forms()]
+            heaps = (reader.heap(starts, form) for form in reader.forms())
+            found += [heap for heap in heaps if _are_apart(heap.regions)]
     best = max(found, key=lambda one: (one.sound, -len(one.flaws)), default=None)
     return best if best is not None and best.sound >= _FEWEST_SOUND else None
+
+
+def _are_apart(regions: Tuple[Span, ...]) -> bool:
+    """True if each region ends behind its begin and before the next one."""
+    ends = [place for region in sorted(regions) for place in region]
+    return all(low < high for low, high in zip(ends, ends[1:]))
 
 
 class _Reader:

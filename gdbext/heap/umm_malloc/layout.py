@@ -55,6 +55,11 @@ class UmmLayout(Geometry):
     pointer: int  # bytes of a pointer: words are read so wide
 
     @property
+    def is_open(self) -> bool:
+        """True if the heap goes on in memory that is not at hand."""
+        return any(pool.open for pool in self.pools)
+
+    @property
     def last(self) -> int:
         """Returns the number of the last block, which is the heap's end."""
         return self.number_of(self.end)
@@ -131,12 +136,12 @@ def _of_size(memory: Memory, region: Region, body: int, claimed: bool) -> Option
     if base % 4 or not memory.may_read(base, base + 2 * body):
         return None
     given = region.hints.get("bytes")
-    high = known_until(memory, base, given or body << 15)
+    high = _known_end(memory, base, given or body << 15)
     half = half_reader(PagedReader(memory, base), memory.source.byte_order, word)
     found = _Chain(half, base, body, (high - base) // body)
     stop, blocks = found.follow()
     whole = half(base + stop * body) == 0 and stop > 1
-    last = given // body - 1 if given else stop
+    last, is_open = given // body - 1 if given else stop, False
     if not claimed and blocks < _FEWEST and not whole:
         return None
     if not given and (claimed or blocks >= _FEWEST):
@@ -144,17 +149,26 @@ def _of_size(memory: Memory, region: Region, body: int, claimed: bool) -> Option
         memory.fetch_known(base, high)
         found = found._replace(room=(high - base) // body)
         # Where no end is left, it is the last block of an image; the memory of a target goes on behind the heap.
-        last = found.end_behind(stop, whole) or (stop if whole or not memory.ranges() else found.room - 1)
+        is_open = not whole and found.leads_out(stop)
+        fallback = stop if whole or is_open or not memory.ranges() else found.room - 1
+        behind = found.end_behind(stop, whole)
+        last, is_open = behind or fallback, is_open and behind is None
     if not 1 < last <= NUMBER:
         return None
     row, blocks = blocks, blocks if whole and stop == last else found.confirmed(last)
     if not blocks:
         return None
-    pools = (Pool(base + body + _HEADER, base + last * body + _HEADER),)
+    pools = (Pool(base + body + _HEADER, base + last * body + _HEADER, is_open),)
     name = f"umm-malloc-{body}"
     order = memory.source.byte_order
     layout = UmmLayout(name, 4, 4, _HEADER, body - _HEADER, base, pools, (), body, order, word)
     return Found(layout, blocks, row, whole and stop == last)
+
+
+def _known_end(memory: Memory, base: int, most: int) -> int:
+    """Returns the end of the memory in which the heap may lie. A file may lack some of it."""
+    ends = (min(end, base + most) for start, end in memory.ranges() if base < end and start < base + most)
+    return max(ends, default=0) or known_until(memory, base, most)
 
 
 class _Chain(NamedTuple):
@@ -172,6 +186,23 @@ class _Chain(NamedTuple):
     def _before(self, number: int) -> Optional[int]:
         stored = self.half(self.base + number * self.body + 2)
         return None if stored is None else stored & NUMBER
+
+    def leads_out(self, number: int) -> bool:
+        """True if a block's header, or that of the block behind it, is not at hand."""
+        following = self._next(number)
+        if following is None or following <= number:
+            return following is None
+        return self._before(following) is None and (number < self.room - 1 or self._lists_beyond(number))
+
+    def _lists_beyond(self, number: int) -> bool:
+        """True if the list of free blocks leads behind a block, which then is not the end."""
+        at = 0
+        for _ in range(self.room):
+            link = self.half(self.base + at * self.body + _HEADER)
+            if not link or link > number:
+                return bool(link)
+            at = link
+        return False
 
     def follow(self) -> Tuple[int, int]:
         """Returns the number of the block at which the chain from block 1 stops, and how many confirm each other."""
@@ -197,7 +228,7 @@ class _Chain(NamedTuple):
         for number in range(stop + 1, self.room):
             if self.half(self.base + number * self.body) != 0:
                 continue
-            length, at = 0, number
+            length, at = int(not whole and self._before(number) == stop), number  # the damage is in `stop` alone
             while length < _CONVINCING:
                 before = self._before(at)
                 if before is None or not 0 < before < at or self._next(before) != at:

@@ -98,7 +98,7 @@ def _check_head(facts: HeapFacts) -> Iterator[Fault]:
 def _check_end(facts: HeapFacts) -> Iterator[Fault]:
     layout = _layout(facts)
     place = layout.end - layout.header
-    stored = _half(facts, place)
+    stored = None if layout.is_open else _half(facts, place)
     if stored:
         text = said("umm-end", place=place, stored=stored)
         address, length = _changed(facts, place, stored, 0)
@@ -124,7 +124,7 @@ class _List:
         named = Counter(target for pair in links.values() for target in set(pair))
         used = (one for one in named if one is not None and one not in links and facts.is_block(one))
         self.cleared = [one for one in used if self._is_linked(one, links)]
-        self.set = [one for one in marked[1:] if not named[one] and not self._is_linked(one, links)]
+        self.set = [one for one in marked[1:] if not named[one] and not self._may_be_linked(one, links)]
         self.blocks = sorted({*marked, *self.cleared} - set(self.set))
         self.next: _Links = {one: self._link(one) for one in self.blocks}
         self.before: _Links = {one: self._link(one + _HALF) for one in self.blocks}
@@ -135,10 +135,20 @@ class _List:
         forth = following is not None and links.get(following, (None, None))[1] == block
         return forth or (before is not None and links.get(before, (None, None))[0] == block)
 
+    def _may_be_linked(self, block: int, links: Mapping[int, Tuple[Optional[int], Optional[int]]]) -> bool:
+        """The same, or one of its links was not read, or leads to a block that was not."""
+        targets = links[block]
+        unread = any(one is None or (one >= 0 and _half(self.facts, one) is None) for one in targets)
+        return unread or self._is_linked(block, links)
+
     def _link(self, place: int) -> Optional[int]:
-        """Returns the payload that a link leads to; -1 if it leads to no place of a block; None if it was not read."""
+        """Returns the payload that a link leads to; -1 if it leads to no place of a block; None if it was not read,
+        or leads out of the memory at hand.
+        """
         number = _half(self.facts, place)
         if number is None:
+            return None
+        if self.layout.is_open and self.layout.last <= number <= NUMBER:
             return None
         return self.layout.payload_of(number) if number < self.layout.last else -1
 
