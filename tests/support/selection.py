@@ -37,6 +37,8 @@ NOT_QUICK = (
     "image/test_families.py::test_an_intact_heap_is_clean_and_its_blocks_are_listed[picolibc",
     "image/test_families.py::test_damage_is_told_as_it_is[newlib",
     "image/test_families.py::test_damage_is_told_as_it_is[picolibc",
+    "image/test_families.py::test_what_is_missing_is_no_damage[newlib",
+    "image/test_families.py::test_what_is_missing_is_no_damage[picolibc",
     "image/test_heap_2.py::test_damage_is_told_as_it_is",
     "image/test_heaps.py::test_auto_finds_the_kind",
     # The same by a GDB or another process each; test_search.py has one that asks a real GDB.

@@ -138,7 +138,7 @@ def _of_size(memory: Memory, region: Region, body: int, claimed: bool) -> Option
     given = region.hints.get("bytes")
     high = _known_end(memory, base, given or body << 15)
     half = half_reader(PagedReader(memory, base), memory.source.byte_order, word)
-    found = _Chain(half, base, body, (high - base) // body)
+    found = _Chain(half, base, body, (high - base + body - _HEADER) // body)
     stop, blocks = found.follow()
     whole = half(base + stop * body) == 0 and stop > 1
     last, is_open = given // body - 1 if given else stop, False
@@ -147,7 +147,7 @@ def _of_size(memory: Memory, region: Region, body: int, claimed: bool) -> Option
     if not given and (claimed or blocks >= _FEWEST):
         high = high if memory.ranges() else min(high, base + stop * body + WINDOW_BYTES)
         memory.fetch_known(base, high)
-        found = found._replace(room=(high - base) // body)
+        found = found._replace(room=(high - base + body - _HEADER) // body)
         # Where no end is left, it is the last block of an image; the memory of a target goes on behind the heap.
         is_open = not whole and found.leads_out(stop)
         fallback = stop if whole or is_open or not memory.ranges() else found.room - 1
@@ -177,7 +177,7 @@ class _Chain(NamedTuple):
     half: Halves
     base: int
     body: int
-    room: int  # blocks that memory has room for
+    room: int  # blocks whose headers memory has room for
 
     def _next(self, number: int) -> Optional[int]:
         stored = self.half(self.base + number * self.body)
