@@ -177,9 +177,9 @@ class GdbProgram:
     def objects(self) -> Iterator[Tuple[str, int, int]]:
         """Returns name, address and size of every variable."""
         if self._objects is None:
-            lines = _VARIABLE.findall(gdb.execute("maint print msymbols", to_string=True))
+            lines = _VARIABLE.findall(_printed("maint print msymbols"))
             places = sorted((int(address, 16), name) for address, name in lines)
-            sections = _SECTION_END.findall(gdb.execute("maint info sections", to_string=True))
+            sections = _SECTION_END.findall(_printed("maint info sections"))
             ends = sorted({address for address, _ in places} | {int(end, 16) for end in sections})
             following = dict(zip(ends, ends[1:]))
             self._objects = [(name, start, following.get(start, start) - start) for start, name in places]
@@ -307,3 +307,11 @@ def _target(kind: gdb.Type, member: str) -> Optional[gdb.Type]:
             return plain.target()
         found = next((inner for _, _, inner in _members(plain)), None)
     return None
+
+
+def _printed(command: str) -> str:
+    """Returns what a command of GDB prints; "" if a name in it is no text, which GDB cannot hand over."""
+    try:
+        return gdb.execute(command, to_string=True)
+    except UnicodeDecodeError:
+        return ""

@@ -29,7 +29,8 @@ CHOSEN = {
     ("Suspect", "state"): ("used", "freed", "freeing"),
     ("Finding", "severity"): ("damage", "note"),
     ("Place", "state"): ("used", "free", "outside"),
-    ("WatchReport", "state"): ("off", "waiting", "watching", "written"),
+    ("WatchReport", "state"): ("off", "waiting", "watching", "written", "changed"),
+    ("Request", "origin"): ("asked", "failed", "stopped"),
     ("Site", "class_"): ("grows", "once", "freed", "unknown"),
     ("UsageReport", "sections"): [(name,) for name in SECTIONS],
 }

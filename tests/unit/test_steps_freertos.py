@@ -47,7 +47,7 @@ def damaged(choose: random.Random) -> bytes:
 def test_a_damaged_image_takes_a_bounded_number_of_steps(kind: str, seed: int) -> None:
     """Every pointer size, byte order, kind and alignment is tried, and each walks through the damage."""
     images = [(BASE, damaged(random.Random(seed)))]
-    assert steps(images, Region(kind, BASE)) <= 60 * len(images[0][1])
+    assert steps(images, Region(kind, BASE)) <= (80 if kind == "auto" else 60) * len(images[0][1])
 
 
 def test_parts_of_a_heap_are_looked_for_in_a_bounded_number_of_bytes() -> None:

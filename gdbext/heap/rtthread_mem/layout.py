@@ -268,7 +268,9 @@ def _broken(memory: Memory, items: ItemReader, followed: _Seen) -> Iterator[_See
     sure = [end for end in told if end in ends]
     known = [end for end in told[:1] if _fits(0, end) and base + end < high]
     led = [one.next for at, one in marked if _fits(at, one.next) and base + one.next < high]
-    all_ends = sure or ends[:1] or known or ([max(led)] if led else [])
+    # Where the object agrees with itself, its end counts though what lies in front of it is not all at hand.
+    agreed = [end for end in told[:1] if end in told[1:] and base + end >= high]
+    all_ends = sure or agreed or ends[:1] or known or ([max(led)] if led else [])
     by_place = dict(marked)
     for end in all_ends[:1]:
         pairs = [at for at, one in marked if at < end and _leads_back(by_place, items, base, at, one, end)]
