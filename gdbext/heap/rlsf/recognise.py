@@ -47,6 +47,14 @@ class Blocks:
         following = None if behind is None else self.pair(behind)
         return None if following is None or following[1] != place else behind
 
+    def beyond(self, place: int) -> Optional[int]:
+        """Returns where a block leads if that is not at hand: the pool goes on there. None if nothing leads there."""
+        one = self.pair(place)
+        size = 0 if one is None else one[0] & ~USED
+        following = place + size
+        leads = 0 < size < LARGEST_HEAP and size % self.grain == 0
+        return following if leads and not self.memory.may_read(following, following + self.grain // 2) else None
+
     def led_from(self, place: int) -> Optional[int]:
         """Returns where a block leads by its size alone; None if that cannot be read or is no size."""
         one = self.pair(place)
@@ -106,6 +114,7 @@ def pool_from(blocks: Blocks, first: int) -> Optional[Chain]:
         if is_first and lowest > reached and count:
             break  # that is another pool
         return Chain(first, place, count, False)
+    led = led or blocks.beyond(reached)
     return Chain(first, led or reached, count, False) if count or led else None
 
 
@@ -226,7 +235,7 @@ def layout_of(memory: Memory, chains: List[Chain], table: Optional[Table]) -> Rl
     """Returns the layout of these pools."""
     word, order = memory.source.pointer_size, memory.source.byte_order
     header = 2 * word
-    pools = tuple(Pool(one.first + header, one.last + header) for one in chains)
+    pools = tuple(Pool(one.first + header, one.last + header, memory.word(one.last) is None) for one in chains)
     control = chains[0].first if table is None else table.address
     name = f"rlsf-{8 * word}"
     return RlsfLayout(name, word, header, header, header, control, pools, (), order, table)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import Dict, Iterator, NamedTuple, Optional, Tuple
 
+from gdbext.heap.allocator import LARGEST_HEAP
 from gdbext.heap.facts import Fault, HeapFacts, Rule
 from gdbext.heap.geometry import FREE_BIT, narrowed
 from gdbext.heap.rlsf.layout import LAST, USED, RlsfLayout
@@ -36,7 +37,10 @@ def _check_last(facts: HeapFacts) -> Iterator[Fault]:
 
 def _check_before(facts: HeapFacts) -> Iterator[Fault]:
     layout = _of(facts)
-    firsts = {pool.first for pool in layout.pools}
+    # Behind a part that is not at hand a pool may begin in its middle.
+    firsts = {
+        pool.first for before, pool in zip((None, *layout.pools), layout.pools) if before is None or not before.open
+    }
     for payload in [*facts.walk.payloads, *(pool.end for pool in layout.pools)]:
         left = facts.left_of(payload)
         place = payload - layout.word
@@ -85,9 +89,19 @@ class _Lists:
         return payload - self.layout.header if payload else 0
 
     def unknown(self, payload: int) -> bool:
-        """True if no block could be proven where a link leads: damage that is told by itself."""
+        """True if no block could be proven where a link leads, which is told by itself, or if that is not at hand."""
         header = self.layout.header
+        if payload and self._may_be(payload):
+            return True
         return any(gap.start <= payload - header < gap.end for gap in self.facts.walk.gaps())
+
+    def _may_be(self, payload: int) -> bool:
+        """True if a part of the heap that is not at hand may lie there."""
+        absent = any(low <= payload < high for low, high in self.facts.absent)
+        return absent or (
+            payload not in self.free
+            and any(pool.open and 0 <= payload - pool.end < LARGEST_HEAP for pool in self.layout.pools)
+        )
 
     def slot(self, payload: int) -> Optional[int]:
         """Returns the list that a free block belongs on."""
