@@ -128,7 +128,7 @@ def _end_of(made: Made, block: MadeBlock) -> int:
 def _overflow(made: Made, rng: Random) -> MadeDamage:
     """A user's text or fill begins in its block, at least 8 bytes before the end, and ends behind it."""
     roomy = [block for block in made.blocks if block.used and _end_of(made, block) - block.user >= 8]
-    block = rng.choice(roomy)
+    block = rng.choice(roomy or [block for block in made.blocks if block.used])
     end = _end_of(made, block)
     start = rng.choice((block.user, max(block.user, end - rng.randrange(8, 40))))
     data = _run(rng, end - start + rng.choice((4, 8, 12, 16, 40)))
