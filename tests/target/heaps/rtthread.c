@@ -61,8 +61,8 @@ static void heap_init(void)
     lfree = (struct item *)heap_ptr;
 #if RELEASE != 3
     system_heap = (struct small_mem *)memory;
-    *system_heap = (struct small_mem){"heap", 0x8a, 0, {0, 0}, "small", (uintptr_t)heap_ptr, size, 0, 0, heap_ptr,
-                                      heap_end, lfree, size};
+    *system_heap = (struct small_mem){"heap", 0x8a,     0,        {0, 0}, "small", (uintptr_t)heap_ptr, size, 0,
+                                      0,      heap_ptr, heap_end, lfree,  size};
 #endif
     put(0, 0, end, 0, "INIT");
     put(end, 1, end, end, "INIT");
@@ -82,10 +82,16 @@ void *rt_malloc(size_t size)
 }
 
 #if RELEASE != 3
-void *rt_smem_alloc(struct small_mem *heap, size_t size) { return heap == system_heap ? rt_malloc(size) : NULL; }
+void *rt_smem_alloc(struct small_mem *heap, size_t size)
+{
+    return heap == system_heap ? rt_malloc(size) : NULL;
+}
 #endif
 
-__attribute__((noinline)) void stop_here(void) { __asm__ volatile("" : : "r"(heap_end), "r"(lfree) : "memory"); }
+__attribute__((noinline)) void stop_here(void)
+{
+    __asm__ volatile("" : : "r"(heap_end), "r"(lfree) : "memory");
+}
 
 int main(void)
 {
