@@ -26,7 +26,7 @@ NamedMemory = Tuple[List[Range], List[Range]]
 
 _SECTION = re.compile(r"(0x[0-9a-f]+)->(0x[0-9a-f]+) at 0x[0-9a-f]+: \S+ (.*\bALLOC\b.*)")
 _REMOTE = ("remote", "extended-remote")
-_CORE_FILE = "Core file:"
+CORE_FILE = "Core file:"
 _AUXILIARY = re.compile(r"^(\d+)\s+AT_.*\s(0x[0-9a-f]+|\d+)$", re.MULTILINE)
 _PHYSICAL = re.compile(r"ar\d+")  # Xtensa's physical registers
 _REGION = re.compile(r"^\d+\s+y\s+(0x[0-9a-f]+)\s+(0x[0-9a-f]+)", re.MULTILINE)
@@ -67,7 +67,7 @@ def selected_source(at_condition: bool = False) -> Union[GdbSource, CoreSource]:
     live = GdbSource(at_condition)
     if not is_core():
         return live
-    program, _, core_sections = gdb.execute("maint info sections", to_string=True).partition(_CORE_FILE)
+    program, _, core_sections = gdb.execute("maint info sections", to_string=True).partition(CORE_FILE)
     named = re.match(r"\s*`(.*)', file type", core_sections)
     try:
         core = parse_core(load_file(named.group(1)).data) if named is not None else None
@@ -143,7 +143,7 @@ def named_memory() -> Optional[NamedMemory]:
     if connection is not None and connection.type == "native":
         return None
     if is_core():
-        program, _, core = gdb.execute("maint info sections", to_string=True).partition(_CORE_FILE)
+        program, _, core = gdb.execute("maint info sections", to_string=True).partition(CORE_FILE)
         kept = [(start, end) for start, end, flags in _sections(program) if "READONLY" in flags]
         contents = [(start, end) for start, end, flags in _sections(core) if "HAS_CONTENTS" in flags]
         return [*kept, *contents], []
@@ -155,7 +155,7 @@ def named_memory() -> Optional[NamedMemory]:
 
 def program_memory() -> NamedMemory:
     """Returns the memory that the program names, for a target that this GDB is not connected to."""
-    sections = _sections(gdb.execute("maint info sections", to_string=True).partition(_CORE_FILE)[0])
+    sections = _sections(gdb.execute("maint info sections", to_string=True).partition(CORE_FILE)[0])
     writable = [(start, end) for start, end, flags in sections if "READONLY" not in flags]
     return [(start, end) for start, end, _ in sections], writable
 

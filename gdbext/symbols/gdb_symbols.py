@@ -16,7 +16,7 @@ import gdb
 
 from gdbext.model.events import Frame, Stack
 from gdbext.model.said import Text, said
-from gdbext.source.gdb_inferior import program_memory
+from gdbext.source.gdb_inferior import CORE_FILE, program_memory
 from gdbext.symbols.code import Sample, code_samples
 from gdbext.symbols.shapes import DEEPEST, MOST_MEMBERS, Member, Shape, Variable, inside, members_by_name
 
@@ -179,7 +179,8 @@ class GdbProgram:
         if self._objects is None:
             lines = _VARIABLE.findall(_printed("maint print msymbols"))
             places = sorted((int(address, 16), name) for address, name in lines)
-            sections = _SECTION_END.findall(_printed("maint info sections"))
+            program, _, _ = _printed("maint info sections").partition(CORE_FILE)  # a core's pieces end no variable
+            sections = _SECTION_END.findall(program)
             ends = sorted({address for address, _ in places} | {int(end, 16) for end in sections})
             following = dict(zip(ends, ends[1:]))
             self._objects = [(name, start, following.get(start, start) - start) for start, name in places]

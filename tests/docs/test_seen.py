@@ -19,8 +19,8 @@ ANSWERS = {
     ],
     "see-free-outside-heap": [
         (
-            "who: 0x80001b58 was freed, and is no heap's block but a pointer to the constant greeting",
-            "memtrace refs 0x80001b58",
+            "who: 0x80001b80 was freed, and is no heap's block but a pointer to the constant greeting",
+            "memtrace refs 0x80001b80",
         )
     ],
     "see-two-allocators": [
