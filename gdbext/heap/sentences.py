@@ -12,6 +12,12 @@ SENTENCES = {
     "size-too-small": "less than the {allocated:byte} of its allocation",
     "neighbours-free": "it and the block behind it, {behind:#x}, are both free and were not joined",
     "free-not-listed": "it is marked free, but no free list leads to it",
+    "offset-next": "its next at {place:#x} is {stored:#x}, {why}",
+    "offset-back": "which leads back",
+    "offset-outside": "which leads out of the heap",
+    "offset-odd": "which is no place of a block",
+    "offset-covers": "which leads past blocks that are there, or into one",
+    "offset-prev": "its prev at {place:#x} is {stored:#x}, but the block in front lies at {expected:#x} of the heap",
     # where a walk went on after damage, and why
     "proven-by-trace": "trace: a block lives there since seq {seq}",
     "proven-by-list": "it is on a free list",

@@ -18,7 +18,8 @@ from bisect import bisect_left
 from typing import Callable, Dict, Iterator, List, NamedTuple, Optional, Tuple
 
 from gdbext.heap.ends import known_until
-from gdbext.heap.geometry import FREE_BIT, Geometry
+from gdbext.heap.geometry import FREE_BIT
+from gdbext.heap.offsets import OffsetLayout
 from gdbext.model.record import Record, replace
 from gdbext.source.memory import Memory
 from gdbext.source.snapshot import ByteOrder, WordReader
@@ -83,7 +84,7 @@ class Pointer(NamedTuple):
     value: int
 
 
-class LwipLayout(Geometry):
+class LwipLayout(OffsetLayout):
     """The blocks of mem.c behind the first header (`control`)."""
 
     form: Form
@@ -94,6 +95,16 @@ class LwipLayout(Geometry):
     def is_open(self) -> bool:
         """True if the heap goes on in memory that is not at hand."""
         return self.pools[0].open
+
+    @property
+    def origin(self) -> int:
+        """Returns the address of the first header."""
+        return self.control
+
+    @property
+    def offset_bytes(self) -> int:
+        """Returns the bytes of an offset."""
+        return self.form.width
 
     def place_of_size(self, payload: int) -> int:
         """Returns the address of a block's `next`."""

@@ -13,55 +13,9 @@ from gdbext.heap.facts import Fault, HeapFacts, Rule
 from gdbext.heap.geometry import narrowed
 from gdbext.heap.lwip_mem.guards import FILL, REGION, OverflowCheck
 from gdbext.heap.lwip_mem.layout import LwipLayout
+from gdbext.heap.offsets import NEXT, PREV
 from gdbext.heap.rules import NEIGHBOURS, check_flaws, first_difference, touching
 from gdbext.model.said import Said, said
-
-
-def _check_next(facts: HeapFacts) -> Iterator[Fault]:
-    layout = narrowed(facts.layout, LwipLayout)
-    links, width = layout.links(facts.read), layout.form.width
-    for broken in facts.walk.breaks:
-        header = broken.payload - layout.header
-        one = None if broken.word is None else links(header)
-        if one is None:
-            continue
-        fits = broken.next - broken.payload >= layout.smallest + layout.header
-        want = broken.next - layout.header - layout.control if fits else None
-        offset, length = 0, width
-        if want is not None and want != one.next:
-            offset, length = first_difference(one.next, want, width, layout.order)
-        text = said("lwip-next", place=header, stored=one.next, why=_problem(layout, header, one.next))
-        yield Fault(
-            "block-next", header + offset, length, broken.payload, text, touching(broken.payload), True,
-            "size-word", want, one.next,
-        )  # fmt: skip
-
-
-def _problem(layout: LwipLayout, header: int, stored: int) -> Said:
-    if stored > layout.end - layout.header - layout.control:
-        return said("lwip-next-outside")
-    if stored % layout.align:
-        return said("lwip-next-odd")
-    return said("lwip-next-back") if stored <= header - layout.control else said("lwip-next-covers")
-
-
-def _check_prev(facts: HeapFacts) -> Iterator[Fault]:
-    layout = narrowed(facts.layout, LwipLayout)
-    links, width = layout.links(facts.read), layout.form.width
-    for payload in facts.walk.payloads:
-        before = facts.left_of(payload)
-        one = links(payload - layout.header)
-        if one is None or (before is None and payload != layout.first):
-            continue
-        want = 0 if before is None else before - layout.header - layout.control
-        if one.prev != want:
-            place = payload - layout.header + width
-            offset, length = first_difference(one.prev, want, width, layout.order)
-            text = said("lwip-prev", place=place, stored=one.prev, expected=want)
-            touched = touching(before, payload)
-            yield Fault(
-                "block-prev", place + offset, length, payload, text, touched, True, "prev-block", want, one.prev
-            )
 
 
 def _check_used(facts: HeapFacts) -> Iterator[Fault]:
@@ -163,9 +117,9 @@ GUARDS = (
     Rule("guard-length", "A block has room for its user_size and the guards.", _check_length, "before"),
 )
 RULES = (
-    Rule("block-next", "Each block's next leads to a block that lies behind it.", _check_next, "header"),
+    NEXT,
     Rule("end-marker", "The last header is in use and leads to itself.", _check_end, "header"),
-    Rule("block-prev", "Each block's prev leads to the block in front of it.", _check_prev, "header"),
+    PREV,
     Rule("block-used", "A block's used is 0 or 1.", _check_used, "header"),
     *GUARDS,
     NEIGHBOURS,

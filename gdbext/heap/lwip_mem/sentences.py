@@ -3,12 +3,6 @@
 
 SENTENCES = {
     # blocks
-    "lwip-next": "its next at {place:#x} is {stored:#x}, {why}",
-    "lwip-next-back": "which leads back",
-    "lwip-next-outside": "which leads out of the heap",
-    "lwip-next-odd": "which is no place of a block",
-    "lwip-next-covers": "which leads past blocks that are there, or into one",
-    "lwip-prev": "its prev at {place:#x} is {stored:#x}, but the block in front lies at {expected:#x} of the heap",
     "lwip-used": "its used at {place:#x} is {stored:#x}, neither 0 nor 1",
     "lwip-end": "the heap's last header at {place:#x} has {stored:#x}, not {expected:#x}",
     "lwip-before": "{bytes:byte} in front of it, from {place:#x} on, are not the fill cd of MEM_OVERFLOW_CHECK",

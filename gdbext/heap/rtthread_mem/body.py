@@ -60,7 +60,7 @@ class _SmallMem(Allocator):
     def walk(self, layout: Geometry, read: WordReader, evidence: Evidence) -> Walk:
         """A block agrees with what is around it if it is marked and the one behind it leads back to it."""
         walk, own = Walk(layout), narrowed(layout, SmallMemLayout)
-        items, base = own.items(read), own.base + layout.header
+        items, base = own.links(read), own.base + layout.header
 
         def agrees(payload: int, word: int, following: int) -> bool:
             here, behind = items(payload - layout.header), items(following - layout.header)

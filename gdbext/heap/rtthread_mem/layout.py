@@ -17,7 +17,8 @@ import re
 from typing import Callable, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from gdbext.heap.ends import known_until
-from gdbext.heap.geometry import FREE_BIT, Geometry
+from gdbext.heap.geometry import FREE_BIT
+from gdbext.heap.offsets import OffsetLayout
 from gdbext.model.record import Record
 from gdbext.source.memory import Memory
 from gdbext.source.snapshot import ByteOrder, WordReader
@@ -98,7 +99,7 @@ def item_reader(read: WordReader, word: int, order: ByteOrder, address: int, own
     return item
 
 
-class SmallMemLayout(Geometry):
+class SmallMemLayout(OffsetLayout):
     """The blocks behind the first item, at `base`."""
 
     form: Form
@@ -128,21 +129,31 @@ class SmallMemLayout(Geometry):
             return mark
         return (mark & 0xFFFF) << 16 | mark >> 16
 
+    @property
+    def origin(self) -> int:
+        """Returns the address of the first item."""
+        return self.base
+
+    @property
+    def offset_bytes(self) -> int:
+        """Returns the bytes of an offset."""
+        return self.word
+
     def place_of_size(self, payload: int) -> int:
         """Returns the address of a block's `next`."""
         return payload - self.header + self.form.link
 
-    def items(self, read: WordReader) -> ItemReader:
+    def links(self, read: WordReader) -> ItemReader:
         """Returns a reader of this heap's items."""
         return item_reader(read, self.word, self.order, self.control, self.form.owned, self.form.link)
 
     def header_reader(self, read: WordReader) -> WordReader:
         """Returns a reader that makes sizes of offsets. One that leads nowhere becomes a word that no memory holds."""
-        items, step, odd, impossible = self.items(read), self.header, self.align - 1, 1 << 8 * self.word
+        links, step, odd, impossible = self.links(read), self.header, self.align - 1, 1 << 8 * self.word
         base, end, smallest = self.base, self.end - self.header - self.base, self.smallest
 
         def read_header(header: int) -> Optional[int]:
-            found = items(header)
+            found = links(header)
             if found is None:
                 return None
             size = found.next - (header - base) - step

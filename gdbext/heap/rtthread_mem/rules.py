@@ -11,6 +11,7 @@ from typing import Iterator, List, Optional
 
 from gdbext.heap.facts import Fault, HeapFacts, Rule
 from gdbext.heap.geometry import narrowed
+from gdbext.heap.offsets import NEXT, PREV
 from gdbext.heap.rtthread_mem.layout import SmallMemLayout
 from gdbext.heap.rules import NEIGHBOURS, check_flaws, first_difference, touching
 from gdbext.model.said import Said, said
@@ -18,10 +19,10 @@ from gdbext.model.said import Said, said
 
 def _check_mark(facts: HeapFacts) -> Iterator[Fault]:
     layout = narrowed(facts.layout, SmallMemLayout)
-    items, width = layout.items(facts.read), layout.mark_bytes
+    links, width = layout.links(facts.read), layout.mark_bytes
     for payload in facts.walk.payloads:
         place = payload - layout.header
-        one = items(place)
+        one = links(place)
         if one is None or one.marked:
             continue
         want = layout.mark_of(not facts.is_free(payload))
@@ -32,60 +33,10 @@ def _check_mark(facts: HeapFacts) -> Iterator[Fault]:
         yield Fault("block-mark", place + offset, length, payload, text, touched, False, "constant", wanted, stored)
 
 
-def _check_next(facts: HeapFacts) -> Iterator[Fault]:
-    layout = narrowed(facts.layout, SmallMemLayout)
-    items, width = layout.items(facts.read), layout.word
-    for broken in facts.walk.breaks:
-        header = broken.payload - layout.header
-        one = None if broken.word is None else items(header)
-        if one is None:
-            continue
-        place = layout.place_of_size(broken.payload)
-        fits = broken.next - broken.payload >= layout.smallest + layout.header
-        want = broken.next - layout.header - layout.base if fits else None
-        offset, length = 0, width
-        if want is not None and want != one.next:
-            offset, length = first_difference(one.next, want, width, layout.order)
-        text, touched = (
-            said("rtt-next", place=place, stored=one.next, why=_problem(layout, header, one.next)),
-            touching(broken.payload),
-        )
-        yield Fault(
-            "block-next", place + offset, length, broken.payload, text, touched, True, "size-word", want, one.next
-        )
-
-
-def _problem(layout: SmallMemLayout, header: int, stored: int) -> Said:
-    if stored > layout.end - layout.header - layout.base:
-        return said("rtt-next-outside")
-    if stored % layout.align:
-        return said("rtt-next-odd")
-    return said("rtt-next-back") if stored <= header - layout.base else said("rtt-next-covers")
-
-
-def _check_prev(facts: HeapFacts) -> Iterator[Fault]:
-    layout = narrowed(facts.layout, SmallMemLayout)
-    items, width = layout.items(facts.read), layout.word
-    for payload in facts.walk.payloads:
-        before = facts.left_of(payload)
-        one = items(payload - layout.header)
-        if one is None or (before is None and payload != layout.first):
-            continue
-        want = 0 if before is None else before - layout.header - layout.base
-        if one.prev != want:
-            place = layout.place_of_size(payload) + width
-            offset, length = first_difference(one.prev, want, width, layout.order)
-            text = said("rtt-prev", place=place, stored=one.prev, expected=want)
-            touched = touching(before, payload)
-            yield Fault(
-                "block-prev", place + offset, length, payload, text, touched, True, "prev-block", want, one.prev
-            )
-
-
 def _check_end(facts: HeapFacts) -> Iterator[Fault]:
     layout = narrowed(facts.layout, SmallMemLayout)
     header = layout.end - layout.header
-    one = layout.items(facts.read)(header)
+    one = layout.links(facts.read)(header)
     if one is None:
         return
     own, place = header - layout.base, layout.place_of_size(layout.end)
@@ -150,9 +101,9 @@ def _turned(facts: HeapFacts, more: int) -> Optional[int]:
 
 RULES = (
     Rule("block-mark", "Each item has the heap's mark.", _check_mark, "header"),
-    Rule("block-next", "Each block's next leads to a block that lies behind it.", _check_next, "header"),
+    NEXT,
     Rule("end-marker", "The last item is in use and leads to itself.", _check_end, "header"),
-    Rule("block-prev", "Each block's prev leads to the block in front of it.", _check_prev, "header"),
+    PREV,
     NEIGHBOURS,
     Rule("object-members", "The object says where its heap lies and how large it is.", check_flaws),
     Rule("lowest-free", "lfree leads to a free block.", _check_lfree, "counters", derived=True, lacks=_unsound),

@@ -4,12 +4,6 @@
 SENTENCES = {
     # blocks
     "rtt-mark": "its mark at {place:#x} is {stored:#x}, not {expected:#x}",
-    "rtt-next": "its next at {place:#x} is {stored:#x}, {why}",
-    "rtt-next-back": "which leads back",
-    "rtt-next-outside": "which leads out of the heap",
-    "rtt-next-odd": "which is no place of a block",
-    "rtt-next-covers": "which leads past blocks that are there, or into one",
-    "rtt-prev": "its prev at {place:#x} is {stored:#x}, but the block in front lies at {expected:#x} of the heap",
     "rtt-end": "the heap's last item at {place:#x} has {stored:#x}, not {expected:#x}",
     # the heap's object, and variables
     "rtt-member": "{name} at {place:#x} is {stored:#x}, not {expected:#x}",
