@@ -162,6 +162,7 @@ class LogProfile:
             tuple(opened.beside.wrong_frees),
             opened.beside.sums.unit,
             lambda: self._moves(profile.runs),
+            self._symbols.mappings,
         )
 
     def _refuse_moments(self) -> None:

@@ -1,77 +1,43 @@
 # SPDX-License-Identifier: Apache-2.0
 """Adds up what was recorded of a target into a profile: its log, else the trace in its memory.
 
-Approach: a trace becomes the events that a log of it would have, and is replayed event by event.
-Rejected: sums of the trace's own (two ways to count would differ).
-Cost: some 10 microseconds for each event of a trace; of a log see log_profile.py.
+It stands apart from both, which only those load who ask for a profile.
 """
 
 from __future__ import annotations
 
 from argparse import Namespace
-from typing import Iterator, Optional
+from typing import Any, Iterator, Optional
 
-from gdbext.collect.collect import collect_trace
-from gdbext.collect.log_profile import LogProfile
-from gdbext.collect.profiles import LogNames, Profiled, check_marks, grouping_of, missing, wish_of
+from gdbext.collect.profiles import Profiled
+from gdbext.loading import load
 from gdbext.model.errors import UserError
-from gdbext.model.reports.export import Move
-from gdbext.model.reports.report import LogSource
-from gdbext.target.log import GivenLog
 from gdbext.target.target import Target
-from gdbext.trace.moves import MoveReplay, moves_of
-from gdbext.trace.replay import Replay
-from gdbext.trace.trace_events import NoHeader, events_of
-
-
-def traced(target: Target, options: Namespace, until: Optional[str] = None) -> Profiled:
-    """Returns the profile of a target's trace."""
-    found = collect_trace(target, options)
-    if found.trace.info is None:
-        raise UserError("no trace tells what was allocated: link the recorder, or give a log")
-    events, told = events_of(found.trace)
-    names = LogNames(told, {})
-    grouping = grouping_of(options, names, target.program.frames)
-    wish = wish_of(options, grouping, until)
-    check_marks(wish, told.names)
-    replay, header, info = Replay(wish, told), found.trace.header, found.trace.info
-    imported = info.imported
-    # What is lost came before the mark, if nothing else is lost than what was overwritten.
-    whole_since = wish.since is not None and wish.since[0] == "mark" and info.lost == info.overwritten
-    names.name_of = replay.name_of
-    replay.begin(header or NoHeader())
-    for event in events:
-        replay.event(event)
-    profile = replay.finish()
-    source = LogSource(
-        "ring" if imported is None else imported.source,
-        None,
-        None if header is None else header.build_id,
-        found.trace.is_whole or whole_since or (imported is not None and not found.trace.problems),
-        0,
-    )
-    found.skipped += [one for one in missing(profile) if not whole_since]
-    hz = None if header is None else header.tick_hz or None
-
-    def moves() -> Iterator[Move]:
-        again = MoveReplay(wish, told)
-        again.begin(header or NoHeader())
-        return moves_of(again, events)
-
-    return Profiled(profile, grouping, replay.live(), source, hz, found.closing(), moves=moves)
 
 
 def followed(target: Target, options: Namespace) -> Iterator[Profiled]:
     """Yields the profile of a log that is still being written, again and again."""
-    if not isinstance(target.log, GivenLog):
+    log = _log_of(target, options)
+    if log is None:
         raise UserError("--follow goes on with a log: of a core or a live target, ask again instead")
-    return LogProfile(target.log, options).follow()
+    profiles: Iterator[Profiled] = log.follow()
+    return profiles
 
 
 def profiled(target: Target, options: Namespace, until: Optional[str] = None) -> Profiled:
     """Returns the profile of a target's log, else of its trace. `until` is the name of a mark at which it ends."""
-    if not isinstance(target.log, GivenLog):
-        return traced(target, options, until)
-    log = LogProfile(target.log, options, until)
+    log = _log_of(target, options, until)
+    found: Profiled
+    if log is None:
+        found = load("collect.trace_profile", "traced")(target, options, until)
+        return found
     log.read()
-    return log.profiled()
+    found = log.profiled()
+    return found
+
+
+def _log_of(target: Target, options: Namespace, until: Optional[str] = None) -> Any:
+    """Returns the profile of the target's log, of which nothing is read yet; None if it has none."""
+    if not isinstance(target.log, load("target.log", "GivenLog")):
+        return None
+    return load("collect.log_profile", "LogProfile")(target.log, options, until)

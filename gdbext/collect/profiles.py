@@ -12,13 +12,13 @@ from gdbext.model.errors import UserError
 from gdbext.model.events import Stack, TraceInfo
 from gdbext.model.profile import Live, Profile
 from gdbext.model.reports.base import Cost, Skipped
+from gdbext.model.reports.export import Mapping as Loaded
 from gdbext.model.reports.export import Move
 from gdbext.model.reports.report import LogSource
 from gdbext.model.said import said
-from gdbext.target.log import Run
 from gdbext.trace.importers import WrongFree
 from gdbext.trace.log_definitions import NAME_CONTEXT, NAME_MARK, NAME_TAG
-from gdbext.trace.replay import Moment, Wish
+from gdbext.trace.wish import Moment, Run, Wish
 
 
 class Profiled(NamedTuple):
@@ -34,6 +34,7 @@ class Profiled(NamedTuple):
     wrong_frees: Sequence[WrongFree] = ()  # that the tool itself has found
     unit: str = ""  # of its times, where they are no parts of a second
     moves: Callable[[], Iterator[Move]] = lambda: iter(())  # births and ends of blocks, read once more
+    mappings: Callable[[], Tuple[Loaded, ...]] = lambda: ()  # the code that was loaded
 
 
 class _HasHeaps(Protocol):

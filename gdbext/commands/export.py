@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from typing import List, NamedTuple, Tuple
+from typing import List, Tuple
 
 from gdbext.analyse.profile.grouping import HEAP, MODULE, TASK, heap_name
 from gdbext.analyse.profile.usage import shares_of, totals_of
@@ -19,8 +19,6 @@ from gdbext.model.reports.export import ExportHeap, ExportReport, Mapping, Sampl
 from gdbext.model.reports.report import LogMark, Timeline
 from gdbext.report.export.metrics import METRICS
 from gdbext.report.text.export import export_lines
-from gdbext.target.log import GivenLog
-from gdbext.target.target import Target
 from gdbext.trace.format import MEMORIES
 
 _METRIC = Argument(
@@ -35,22 +33,8 @@ _ALL_FRAMES = Argument(
 )
 
 
-class _Exported(NamedTuple):
-    """A profile, and the code that was loaded."""
-
-    found: Profiled
-    mappings: Tuple[Mapping, ...]
-
-
-def collect_profile(target: Target, options: Namespace) -> _Exported:
-    """Replays the log or the trace."""
-    found = profiled(target, options)
-    return _Exported(found, target.log.symbols.mappings() if isinstance(target.log, GivenLog) else ())
-
-
-def analyse(exported: _Exported, options: Namespace) -> ExportReport:
+def analyse(found: Profiled, options: Namespace) -> ExportReport:
     """Makes the report."""
-    found = exported.found
     profile, grouping = found.profile, found.grouping
     totals = profile.totals
     untold = tuple(metric.name for metric in METRICS.values() if metric.total in found.untold)
@@ -63,7 +47,7 @@ def analyse(exported: _Exported, options: Namespace) -> ExportReport:
         totals=totals_of(profile, found.untold, found.wrong_frees),
         lost=totals.lost,
         samples=samples,
-        mappings=exported.mappings or _around(samples, found),
+        mappings=found.mappings() or _around(samples, found),
         heaps=tuple(
             ExportHeap(heap_name(number, name), MEMORIES.get(memory, MEMORIES[0]), capabilities)
             for number, (name, memory, capabilities) in sorted(profile.heaps.items())
@@ -105,6 +89,6 @@ def _around(samples: Tuple[Sample, ...], found: Profiled) -> Tuple[Mapping, ...]
 
 
 COMMAND = Command(
-    __name__, __doc__, (*FILTERS, SKIP, _METRIC, _ALL_FRAMES, *TRACE, RSP, *SPAN), collect_profile, analyse,
-    export_lines, ExportReport,
+    __name__, __doc__, (*FILTERS, SKIP, _METRIC, _ALL_FRAMES, *TRACE, RSP, *SPAN), profiled, analyse, export_lines,
+    ExportReport,
 )  # fmt: skip

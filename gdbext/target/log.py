@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from itertools import chain
-from typing import Sequence, Union
+from typing import Sequence
 
 from gdbext.loading import load
 from gdbext.model.errors import UserError
@@ -13,9 +13,7 @@ from gdbext.model.said import Said
 from gdbext.symbols.log_symbols import LogSymbols
 from gdbext.trace.opened import OpenedLog
 from gdbext.trace.trace import Trace
-from gdbext.trace.wish import Wish
-
-Run = Union[str, int]
+from gdbext.trace.wish import Run, Wish
 
 
 class GivenLog:

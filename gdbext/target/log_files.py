@@ -16,12 +16,13 @@ from gdbext.source.snapshot import snapshot_of
 from gdbext.symbols.log_symbols import LogSymbols
 from gdbext.symbols.maps import code_in, loaded_files
 from gdbext.target.files import ANYTHING, FileBytes, Wanted
-from gdbext.target.log import GivenLog, Run
+from gdbext.target.log import GivenLog
 from gdbext.target.log_program import LogProgram
 from gdbext.target.target import Target
 from gdbext.trace.importers import Module
 from gdbext.trace.joined import JoinedLog
 from gdbext.trace.opened import OpenedLog, is_known, log_in
+from gdbext.trace.wish import Run
 
 _ELF_ORDER, _MACHINE = 5, 18  # where an ELF file says them
 _LARGEST_MAPS = 1 << 24  # bytes of a maps file that are looked at

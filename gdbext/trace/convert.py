@@ -9,15 +9,15 @@ Cost: 5 microseconds for each event.
 
 from __future__ import annotations
 
-from typing import Iterable, Iterator, Optional, Union
+from typing import Iterable, Iterator, Optional
 
 from gdbext.trace.format import Header
 from gdbext.trace.log import LogReader, items_of
 from gdbext.trace.log_definitions import Definitions
 from gdbext.trace.log_writer import LogWriter
+from gdbext.trace.wish import Run
 
 _PIECE_BYTES = 1 << 18
-Run = Union[int, str]  # a number from 1 on, "last" or "all"
 
 
 class Conversion:

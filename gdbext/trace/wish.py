@@ -12,6 +12,7 @@ from gdbext.model.profile import Owner
 from gdbext.model.record import Record
 
 Stack = Tuple[int, ...]  # PCs
+Run = Union[str, int]  # "last", "all", or a number from 1 on
 Moment = Tuple[str, Union[int, str]]  # ("mark", name), ("seq", number), ("time", units)
 Group = Callable[[Owner, Stack], Optional[Sequence[int]]]
 
@@ -41,7 +42,7 @@ class Wish(Record):
     until: Optional[Moment] = None
     least: int = 0
     most: Optional[int] = None
-    run: Union[str, int] = "last"  # "all", or a number from 1 on
+    run: Run = "last"
     track: Optional[int] = None  # an address whose history is wanted
     tail: int = 0  # how many of the last events to keep
     tail_filter: TailFilter = TailFilter()

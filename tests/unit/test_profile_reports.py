@@ -8,7 +8,7 @@ import pytest
 from gdbext.analyse.profile.differences import changes
 from gdbext.analyse.profile.holes import holes_of
 from gdbext.analyse.profile.sites import from_site, parts_of, path_of, place_named
-from gdbext.collect.profiled import traced
+from gdbext.collect.trace_profile import traced
 from gdbext.commands import command_named
 from gdbext.commands.parsing import parsed_in_shell
 from gdbext.model.errors import UserError
