@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from functools import cache
 
 import pytest
@@ -46,7 +47,7 @@ def test_collected_quick_tests_have_every_rule() -> None:
     """test_rules.py has a proof for each, or fails."""
     proven = [name.split()[1] for name in parameters(RULES, collected("quick"))]
     distinct = {rule for allocator in allocators() for rule in allocator.rules}
-    assert sorted(proven) == sorted(rule.id for rule in (*distinct, *TRACE_RULES))
+    assert Counter(rule.id for rule in (*distinct, *TRACE_RULES)) <= Counter(proven)
     assert len(distinct) > 30
 
 
