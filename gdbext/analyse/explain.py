@@ -21,7 +21,7 @@ from gdbext.analyse.interrupts import RULE as INTERRUPT_USE
 from gdbext.analyse.interrupts import explain_interrupt_use, tell_interrupted_call
 from gdbext.analyse.rules import struck_by
 from gdbext.analyse.rules_shared import explain_shared
-from gdbext.analyse.suspects import Witness
+from gdbext.analyse.suspects import Witness, asked_end
 from gdbext.heap.facts import Fault
 from gdbext.model.diagnosis import Extent
 from gdbext.model.events import Generation
@@ -84,16 +84,16 @@ def _explain_header(case: Case) -> None:
 
 def _accuse_origin(case: Case, origin: int) -> None:
     """Accuses the present and the former owner of the bytes where the run of damage begins."""
-    past = case.extent.end - case.facts.end_of(origin)
-    whole, kind = _begins_block(case), _RUNS.get(case.extent.look, said("one-pattern"))
-    first = case.facts.user(origin) if case.facts.layout.leads else origin
-    run = said("run-from-offset", run=kind, offset=case.extent.start - first, past=past)
-    if whole:
+    past, kind = case.extent.end - asked_end(case.facts, origin), _RUNS.get(case.extent.look, said("one-pattern"))
+    sure = _weight_of_run(case, _begins_block(case), case.extent.end - case.facts.end_of(origin))
+    is_free, owner = case.facts.is_free(origin), case.facts.user(origin)
+    former = case.witness.former_owner(case.extent.start) if is_free else None
+    payload = owner if former is None else former.payload
+    offset = case.extent.start - payload
+    run = said("run-from-offset", run=kind, offset=offset, past=past)
+    if offset <= 0:
         run = said("run-from-start", run=kind, past=past)
-    sure = _weight_of_run(case, whole, past)
-    if case.facts.is_free(origin):
-        former = case.witness.former_owner(case.extent.start)
-        payload = former.payload if former is not None else case.facts.user(origin)
+    if is_free:
         case.accuse(sure + 1, case.facts.raw(payload), former)
         if case.extent.passed:  # the allocator has written these words since, when it freed the block
             text, intact = said("overflow-before-free", block=payload, past=past), said("own-words-intact")
@@ -103,7 +103,6 @@ def _accuse_origin(case: Case, origin: int) -> None:
             case.tell(sure + 1, "write-after-free", payload, text, run)
         return
     case.accuse(sure + 1, origin, case.witness.present_owner(case.extent.start))
-    owner = case.facts.user(origin)
     case.tell(sure + 1, "overflow", owner, said("overflow-by", block=owner, past=past), run)
     former = case.witness.owner_before(case.extent.start)
     if former is not None and former.payload == case.extent.start:
@@ -111,10 +110,9 @@ def _accuse_origin(case: Case, origin: int) -> None:
 
 
 def _begins_block(case: Case) -> bool:
-    """True if the run begins at the first byte of a block, or of its user's where the layout moves users' pointers."""
+    """True if the run begins at the first byte of a block, or of its user's."""
     holder = case.facts.holder(case.extent.start)
-    first = holder is not None and case.facts.layout.leads and case.facts.user(holder)
-    return holder is not None and case.extent.start in (holder, first)
+    return holder is not None and case.extent.start in (holder, case.facts.user(holder))
 
 
 def _weight_of_run(case: Case, whole: bool, past: int) -> float:
@@ -174,6 +172,7 @@ def _accuse_hit(case: Case, crossed: bool) -> None:
     """Accuses the block whose header was hit: its own owner may have written before its start."""
     start, size, word = case.block, case.witness.size(case.block), case.facts.layout.word
     into, goes_on = case.extent.end - start, _goes_on_from_header(case)
+    goes_into = said("run-into", bytes=case.extent.end - case.user if case.extent.end > case.user else into)
     # The run is this block's own content if it ends with the block and does not begin where a block begins. A block on
     # a free list held a link when the run was written.
     apart = not _begins_block(case) and start not in case.facts.listed
@@ -182,7 +181,7 @@ def _accuse_hit(case: Case, crossed: bool) -> None:
     score = NEAR - 0.1 if reaches and not crossed else WEAK - 0.4
     why = said("ends-at-start") if reaches else said("ends-before-start")
     if into > 0:
-        why = said("run-into", bytes=into)
+        why = goes_into
     within = case.extent.start > case.facts.header_of(start)  # so no block's end lies here
     if reaches and not crossed and within and into <= 0 and start not in case.facts.listed and _is_foreign(case):
         score, why = OPEN + 0.5, said("word-replaced")
@@ -190,7 +189,7 @@ def _accuse_hit(case: Case, crossed: bool) -> None:
         score = RUN + 1  # whole words up to its start: what is written before it, as much as past the other's end
     if goes_on > 0 and (not crossed or own):
         score = PROVEN + 1 if crossed else RUN + 1 if own else RUN
-        why = said("run-to-last") if own else said("run-into", bytes=goes_on)
+        why = said("run-to-last") if own else goes_into
     case.accuse(score, case.block)
     case.tell(score, "underflow", case.user, said("underflow", block=case.user), why)
 

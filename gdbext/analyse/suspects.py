@@ -153,24 +153,42 @@ class Witness:
         return None
 
 
-def hit_bytes(facts: HeapFacts, payload: int, size: int, extent: Extent) -> Said:
-    """Says which of a block's bytes the damage covers."""
-    in_header = min(extent.end, payload) - max(extent.start, facts.header_of(payload))
-    first, last = max(extent.start, payload), min(extent.end, payload + size)
+def asked_end(facts: HeapFacts, raw: int) -> int:
+    """Returns the address behind the last byte that a proven block's user asked for, else behind its last byte."""
+    requested = None if facts.is_free(raw) else facts.requested(raw)
+    return facts.end_of(raw) if requested is None else facts.user(raw) + requested
+
+
+def hit_bytes(facts: HeapFacts, raw: int, size: int, extent: Extent) -> Said:
+    """Says which of a block's bytes the damage covers. Offsets count from its user's pointer."""
+    is_proven, user, end = facts.holder(raw) == raw, facts.user(raw), raw + size
+    is_free, asked = is_proven and facts.is_free(raw), asked_end(facts, raw) if is_proven else end
+    in_header, in_front = _covered(extent, facts.header_of(raw), raw), _covered(extent, raw, user)
+    links = is_free and extent.start <= raw < extent.end
     parts: List[Said] = []
-    if in_header > 0 and facts.layout.header == facts.layout.word:
-        parts.append(said("hit-size-word", bytes=in_header))
-    elif in_header > 0:
-        parts.append(said("hit-header", bytes=in_header))
-    if last > first:
-        links = first == payload and facts.holder(payload) == payload and facts.is_free(payload)
-        number, offset = last - first, first - payload
-        if last == payload + size and offset:
-            parts.append(said("hit-last", bytes=number))
-        elif last == payload + size:
-            parts.append(said("hit-links-and-all") if links else said("hit-all"))
-        elif links:
-            parts.append(said("hit-links", bytes=number, offset=offset))
-        else:
-            parts.append(said("hit-offset", bytes=number, offset=offset))
+    if in_header:
+        is_word = facts.layout.header == facts.layout.word
+        parts.append(said("hit-size-word", bytes=in_header) if is_word else said("hit-header", bytes=in_header))
+    if links and extent.end >= end:
+        return said("hit", parts=(*parts, said("hit-links-and-all")))
+    if in_front:
+        parts.append(said("hit-links-in-front", bytes=in_front) if links else said("hit-in-front", bytes=in_front))
+    if (number := _covered(extent, user, asked)) > 0:
+        parts.append(_hit_own(number, max(extent.start, user) - user, extent.end >= asked, links and not in_front))
+    if (behind := _covered(extent, asked, end)) > 0:
+        parts.append(said("hit-behind", bytes=behind))
     return said("hit", parts=tuple(parts)) if parts else said("hit-none")
+
+
+def _hit_own(number: int, offset: int, to_end: bool, links: bool) -> Said:
+    """Says which of a user's own bytes the damage covers."""
+    if to_end:
+        return said("hit-last", bytes=number) if offset else said("hit-all")
+    if links:
+        return said("hit-links", bytes=number, offset=offset)
+    return said("hit-offset", bytes=number, offset=offset)
+
+
+def _covered(extent: Extent, low: int, high: int) -> int:
+    """Returns how many of some bytes the damage covers."""
+    return max(0, min(extent.end, high) - max(extent.start, low))

@@ -84,3 +84,24 @@ def test_small_numbers_are_no_heap() -> None:
     """Memory full of 0 and 1 has many places that look like a block 0."""
     rng = Random(9)
     assert places(search([(BASE, bytes(rng.choice((0, 0, 0, 1)) for _ in range(1 << 16)))])) == set()
+
+
+def test_an_overflow_counts_from_what_the_user_has() -> None:
+    """A text from the user's pointer on, over the poison behind it, into the next block's header."""
+    made = make_with(Random(5), Form(length=2))
+    ((base, data),) = made.images
+    pairs = [(one, after) for one, after in zip(made.blocks, made.blocks[1:], strict=False) if one.used and after.used]
+    one, after = next(pair for pair in pairs if pair[1].raw - pair[0].end == 4)
+    length = after.user + 1 - one.user
+    assert one.requested is not None
+    text = (b"GET /index.html?id=405 " * 40)[:length]
+    written = data[: one.user - base] + text + b"\xff" + data[one.user - base + length + 1 :]
+    (finding, *_), past = check([(base, written)], made.option)["heaps"][0]["findings"], length - one.requested
+    best = finding["explanations"][0]
+    assert best["text_facts"] == {"sentence": "overflow-by", "block": one.user, "past": past}
+    assert [fact["sentence"] for fact in best["evidence_facts"]] == ["run-from-start"]
+    assert best["evidence_facts"][0]["past"] == past
+    hit = {suspect["payload"]: suspect["why"] for suspect in finding["suspects"]}
+    behind = one.end - one.user - one.requested
+    assert hit[one.user].startswith(f"every byte of it and what stands behind it ({behind} bytes)")
+    assert "what stands in front of it (6 bytes) and 1 byte from offset 0" in hit[after.user]

@@ -3,11 +3,17 @@
 
 from __future__ import annotations
 
-from gdbext.analyse.suspects import Witness
-from gdbext.model.diagnosis import Operation
+from argparse import Namespace
+
+from gdbext.analyse.suspects import Witness, hit_bytes
+from gdbext.collect.collect import collect
+from gdbext.model.diagnosis import Extent, Operation
 from gdbext.model.events import Event, Frame
+from gdbext.report.sentences import words
 from gdbext.report.text.words import caller_words, stack_words
+from gdbext.target.files import image_target
 from gdbext.trace.history import History
+from tests.support.fixtures import select
 from tests.unit.witness_world import CASE, WHOLE, witness
 
 FACTS = witness(WHOLE).facts
@@ -55,6 +61,20 @@ def test_a_record_without_a_stack_is_one() -> None:
 def test_the_two_innermost_calls_tell_who() -> None:
     stack = tuple(Frame(at, name, "app.c", 7, False) for at, name in enumerate(("make", "load", "main")))
     assert caller_words(stack) == "load > make app.c:7"
+
+
+def test_offsets_count_from_the_users_pointer() -> None:
+    """Comprehensive poison stands between the allocator's payload and the user's."""
+    case = next(one for one in select(poisoning="comprehensive") if one.truth.status == "clean")
+    images = [(image.base, image.data) for image in case.images]
+    options = Namespace(heap=[case.heap.option], pool=[], ring=None, search=None)
+    (facts,) = collect(image_target(images), options).heaps
+    raw = next(payload for payload in facts.walk.payloads if facts.is_free(payload) and facts.size_of(payload) > 64)
+    user, size = facts.user(raw), facts.size_of(raw)
+    assert user == raw + 8
+    inside, links = Extent(user + 32, user + 36, "text", ""), Extent(raw, user + 4, "text", "")
+    assert words(hit_bytes(facts, raw, size, inside)) == "4 bytes from offset 32"
+    assert words(hit_bytes(facts, raw, size, links)) == "its free-list links (8 bytes) and 4 bytes from offset 0"
 
 
 def test_the_case_is_sound() -> None:

@@ -20,10 +20,12 @@ SENTENCES = {
     "hit-links-and-all": "its free-list links and every byte to its end",
     "hit-links": "{bytes:byte} from offset {offset:,}, its free-list links",
     "hit-offset": "{bytes:byte} from offset {offset:,}",
+    "hit-links-in-front": "its free-list links ({bytes:byte})",
     "hit-none": "none of its bytes",
     "hit-tail-canary": "its tail canary ({bytes:byte})",
     "hit-fill-behind": "the fill behind its tail canary ({bytes:byte})",
     "hit-in-front": "what stands in front of it ({bytes:byte})",
+    "hit-behind": "what stands behind it ({bytes:byte})",
     "allocation-unknown": "{what}; its allocation is not in the trace",
     "allocation-overwritten": "{what}; its allocation is not in the trace ({events:older event} had been overwritten)",
     "freed-and-used": (
