@@ -17,9 +17,9 @@ from gdbext.heap.facts import HeapFacts
 from gdbext.heap.geometry import FLAG_BITS, FREE_BIT
 from gdbext.model.record import Record
 
-_MOST_OPENINGS = 3
+MOST_OPENINGS = 3
 _CONSIDERED = 64  # runs that lie in each other mostly
-_MOST_USED = 64  # blocks: whoever has to free more of them needs another plan
+MOST_USED = 64  # blocks: whoever has to free more of them needs another plan
 
 
 class Run(Record):
@@ -37,6 +37,16 @@ def size_needed(facts: HeapFacts, requested: int) -> int:
     return facts.layout.needed(facts.guards.wrapped(requested))
 
 
+def granted(facts: HeapFacts) -> int:
+    """Returns the largest request that this heap is sure to serve from its free blocks, in bytes."""
+    largest = max(facts.free_sizes(), default=0)
+    low, high = 0, largest
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if size_needed(facts, middle) <= largest else (low, middle - 1)
+    return low
+
+
 def openings(facts: HeapFacts, needed: int, kept: FrozenSet[int]) -> List[Run]:
     """Returns the cheapest places where freeing used blocks makes room. `kept`: payloads of blocks that stay."""
     if not facts.layout.joins_free:
@@ -44,7 +54,7 @@ def openings(facts: HeapFacts, needed: int, kept: FrozenSet[int]) -> List[Run]:
     found: List[Run] = []
     for used, used_bytes, first, last in nsmallest(_CONSIDERED, _runs(facts, needed, kept)):
         first, last = _with_free(facts, first, last)
-        if len(found) < _MOST_OPENINGS and all(one.last < first or last < one.first for one in found):
+        if len(found) < MOST_OPENINGS and all(one.last < first or last < one.first for one in found):
             size = facts.end_of(facts.walk.payloads[last]) - facts.walk.payloads[first]
             found.append(Run(first, last, size, used, used_bytes))
     return found
@@ -65,8 +75,8 @@ def _runs(facts: HeapFacts, needed: int, kept: FrozenSet[int]) -> Iterator[Tuple
             first = last + 1
             continue
         used, used_bytes = used + is_used, used_bytes + is_used * size
-        while first <= last and (payload + size - payloads[first] >= needed or used > _MOST_USED):
-            if 0 < used <= _MOST_USED:
+        while first <= last and (payload + size - payloads[first] >= needed or used > MOST_USED):
+            if 0 < used <= MOST_USED:
                 yield used, used_bytes, first, last
             if not words[first] & FREE_BIT:
                 used, used_bytes = used - 1, used_bytes - (words[first] & ~FLAG_BITS)

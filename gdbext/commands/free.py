@@ -10,6 +10,7 @@ from typing import List, Tuple
 
 from gdbext.collect.collect import collect
 from gdbext.collect.collected import Collected
+from gdbext.collect.owners import Owners
 from gdbext.collect.stacks import stack_uses
 from gdbext.commands.arguments import SOURCES
 from gdbext.commands.check import damaged_heaps
@@ -26,7 +27,6 @@ from gdbext.target.target import Target
 from gdbext.trace.usage import MODULES, read_usage
 
 
-# The heaps, how much of its stack each task has used, and what the program itself counts for its modules.
 def _capabilities(text: str) -> int:
     try:
         return capabilities_named(text)
@@ -41,9 +41,11 @@ _FOR = Argument(
 )
 _CAPS = Argument(
     "--caps",
-    "what the memory must be able to, as 8bit,internal or a number of MALLOC_CAP_...; without it: default",
+    "capabilities that the memory must have, such as 8bit,internal, or a number of MALLOC_CAP_... bits; "
+    "without it: default",
     {"metavar": "CAPS", "type": _capabilities},
 )
+# The heaps, how much of its stack each task has used, and what the program itself counts for its modules.
 Usage = Tuple[Collected, Tuple[TaskStackUse, ...], Tuple[ModuleUse, ...]]
 
 
@@ -78,7 +80,8 @@ def analyse(usage: Usage, options: Namespace) -> FreeReport:
             numbers.update(dict.fromkeys(("free_blocks", "free_bytes", "largest_free", "fragmentation")))
         heaps.append(HeapTotals(**numbers, **facts.extent_given()))
     damaged = damaged_heaps(found)
-    answer = load("collect.room", "Answer")(found, options)
+    owners, frames = Owners(found), found.target.frames
+    answer = load("analyse.request", "Answer")(found.heaps, found.trace, owners.of, frames, options)
     return FreeReport(
         *found.closing(), tuple(heaps), stacks, damaged, modules, answer.text, answer.request, answer.candidates,
         answer.openings, answer.sites, answer.capabilities, answer.next,

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from gdbext.analyse.room import openings, size_needed
+from gdbext.analyse.room import granted, openings, size_needed
 from gdbext.collect.collect import collect
 from gdbext.heap.capabilities import capabilities_named, names_of, turn_of
 from gdbext.heap.facts import HeapFacts
@@ -34,13 +34,31 @@ def test_the_first_line_says_who_stands_in_the_way_and_the_last_what_shows_them(
     report = ask(comb(), "free", "--for", "1000", heap=HEAP)
     first, *_, last = lines(report)
     assert first == (
-        "why: 1,000 bytes do not fit: of 3,628 bytes free in 1 heap no free block has the 1,024 that it takes, "
-        "the largest has 600; freeing 1 block allocated by frame_create (load.c:56) would give 1,408"
+        "why: 1,000 bytes do not fit: of 3,628 bytes free in 1 heap no free block has the 1,024 bytes that it takes, "
+        "the largest has 600 bytes; freeing 1 block, allocated by frame_create (load.c:56), would give 1,408 bytes"
     )
     opening = report.openings[0]
     assert last.endswith(f"next: memtrace blocks --state used --address {opening.start:#x}:{opening.end:#x}")
     shown = ask(comb(), "blocks", "--state", "used", "--address", f"{opening.start:#x}:{opening.end:#x}", heap=HEAP)
     assert [one.payload for one in opening.blocks] == [one.payload for one in shown.blocks]
+
+
+def test_of_the_blocks_in_the_way_it_is_said_who_has_all_and_who_has_most() -> None:
+    """One site is named, which may not be that of every block."""
+    both = lines(ask(comb(), "free", "--for", "2000", heap=HEAP))[0]
+    assert "freeing 2 blocks, the largest share of them allocated by frame_create (load.c:56), would give" in both
+    alone = lines(ask(comb(traced=False), "free", "--for", "2000", heap=HEAP))[0]
+    assert "freeing 2 blocks, all allocated by owners that are not recorded, would give" in alone
+
+
+def test_what_malloc_is_said_to_get_it_gets() -> None:
+    """A TLSF refuses a request that its largest free block would barely hold."""
+    answer = dict(ask(capable(), "free").answer.values)
+    fits = [
+        any(one.fits for one in ask(capable(), "free", "--for", str(size)).candidates)
+        for size in (answer["most"], answer["most"] + 1, answer["largest"])
+    ]
+    assert fits == [True, False, False]
 
 
 def test_blocks_in_the_way_have_their_owners() -> None:
@@ -72,8 +90,8 @@ def test_malloc_cannot_have_what_other_capabilities_have() -> None:
     report = ask(capable(), "free")
     first, *_, last = lines(report)
     assert first == (
-        "free: of 36,480 bytes free, malloc can have 22,300 bytes, 20,452 at once; "
-        "the rest is for requests with other capabilities"
+        "free: of 36,480 bytes free, malloc can have 22,300 bytes, at most 19,456 in one request "
+        "(its largest free block has 20,452 bytes); the rest is for requests with other capabilities"
     )
     assert last.endswith(f"next: memtrace blocks --state used --address {capable_world.FIRST:#x}:0x3f816000")
     assert [(one.capability, one.free_bytes) for one in report.capabilities] == [
@@ -133,6 +151,7 @@ def test_no_other_set_of_neighbours_is_smaller(seed: int) -> None:
     for requested in (largest + 40, 2 * largest, 4 * largest):
         needed = size_needed(facts, requested)
         found = openings(facts, needed, frozenset())
+        assert size_needed(facts, granted(facts)) <= largest < size_needed(facts, granted(facts) + 1)
         assert (found[0].used if found else None) == fewest(facts, needed)
         for run in found:
             inside = facts.walk.payloads[run.first : run.last + 1]

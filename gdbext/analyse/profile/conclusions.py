@@ -12,6 +12,7 @@ from typing import Optional, Sequence, Tuple
 
 from gdbext.analyse.profile.growth import GROWS, ONCE, Ends
 from gdbext.analyse.profile.holes import Holes
+from gdbext.analyse.profile.sites import site_said
 from gdbext.model.reports.report import Conclusion, Site, UsageTotals
 from gdbext.model.said import Said, said
 
@@ -37,13 +38,10 @@ def conclude(
     return (_leak(sites, totals, ends, complete), _peak(sites, totals, complete), where)
 
 
-def site_said(site: Site) -> Said:
+def _named(site: Site) -> Said:
     """Returns the name of a site."""
     frames = site.stacks[0].frames
-    function = site.function or (f"{frames[0].pc:#x}" if frames else None)
-    if site.file is None or site.line is None:
-        return said("site-named", function=function)
-    return said("site-at", function=function, file=site.file.rpartition("/")[2], line=site.line)
+    return site_said(site.function or (f"{frames[0].pc:#x}" if frames else None), site.file, site.line)
 
 
 def _leak(sites: Sequence[Site], totals: UsageTotals, ends: Ends, complete: bool) -> Conclusion:
@@ -51,7 +49,7 @@ def _leak(sites: Sequence[Site], totals: UsageTotals, ends: Ends, complete: bool
     growing = sorted((one for one in sites if one.class_ == GROWS), key=lambda one: one.windows[0] - one.windows[-1])
     if growing:
         size = sum(one.windows[-1] - one.windows[0] for one in growing)
-        named = tuple(map(site_said, growing[:_MOST_NAMED]))
+        named = tuple(map(_named, growing[:_MOST_NAMED]))
         each = said("leak-each", bytes=round(size / windows)) if ends.kind == "marks" else ""
         text = said("leak-grows", bytes=size, windows=windows, each=each, sites=len(growing), named=named)
         return Conclusion("leak", "likely" if windows >= _LIKELY_WINDOWS and complete else "possible", text)
@@ -60,7 +58,7 @@ def _leak(sites: Sequence[Site], totals: UsageTotals, ends: Ends, complete: bool
         return Conclusion("leak", "unknown", why)
     if not totals.live_bytes:
         return Conclusion("leak", "shown" if complete else "likely", said("leak-none", blocks=totals.allocations))
-    named = tuple(map(site_said, [one for one in sites if one.live_bytes][:_MOST_NAMED]))
+    named = tuple(map(_named, [one for one in sites if one.live_bytes][:_MOST_NAMED]))
     held = said("leak-held", bytes=totals.live_bytes, blocks=totals.live_blocks, named=named)
     if totals.live_blocks is None:
         held = said("leak-held-bytes", bytes=totals.live_bytes, named=named)
@@ -78,7 +76,7 @@ def _peak(sites: Sequence[Site], totals: UsageTotals, complete: bool) -> Conclus
         return Conclusion("peak", "unknown", said("peak-none"))
     largest = sorted(((one.at_peak_bytes, one) for one in sites if one.at_peak_bytes), key=lambda one: -one[0])
     parts = tuple(
-        said("peak-part", bytes=size, percent=round(100 * size / totals.peak_bytes), site=site_said(one))
+        said("peak-part", bytes=size, percent=round(100 * size / totals.peak_bytes), site=_named(one))
         for size, one in largest[:_MOST_NAMED]
     )
     rest = said("peak-rest", sites=len(largest) - _MOST_NAMED) if len(largest) > _MOST_NAMED else ""
@@ -94,7 +92,7 @@ def _fragmentation(totals: UsageTotals, holes: Optional[Sequence[Holes]], pin: O
     if not holes or not holes[0].holes:
         return Conclusion("fragmentation", "unknown", said("fragmentation-untold", failed=failed))
     worst = holes[0]
-    pinned = "" if pin is None else said("fragmentation-pinned", bytes=worst.pinned, site=site_said(pin))
+    pinned = "" if pin is None else said("fragmentation-pinned", bytes=worst.pinned, site=_named(pin))
     text = said(
         "fragmentation-holes", holes=worst.holes, bytes=worst.hole_bytes, largest=worst.largest, live=worst.live_bytes,
         span=worst.span, pinned=pinned, failed=failed,

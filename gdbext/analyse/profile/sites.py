@@ -17,6 +17,7 @@ from typing import List, NamedTuple, Optional, Sequence, Tuple
 
 from gdbext.heap.names import asks_allocator, is_wrapper
 from gdbext.model.events import Frame, Stack
+from gdbext.model.said import Said, said
 
 _PATH_BYTES = 8
 _FILE_LINE = re.compile(r"(?P<file>.+):(?P<line>\d+)")
@@ -65,6 +66,13 @@ def from_site(frames: Stack, skip: Sequence[Place] = ()) -> Stack:
         if not is_wrapper(frame) and not any(place.matches(frame) for place in skip):
             return frames[first:]
     return frames[-1:]
+
+
+def site_said(function: Optional[str], file: Optional[str], line: Optional[int]) -> Said:
+    """Returns the name of a site."""
+    if file is None or line is None:
+        return said("site-named", function=function)
+    return said("site-at", function=function, file=file.rpartition("/")[2], line=line)
 
 
 def _bare(function: str) -> str:

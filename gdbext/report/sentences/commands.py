@@ -65,23 +65,28 @@ SENTENCES = {
     # why an allocation fails
     "request-fits": "{size:byte} can be had now: heap {heap:#x} has a free block of {largest:byte}",
     "request-scattered": (
-        "{size:byte} do not fit: of {free:byte} free in {heaps:heap} no free block has the {needed:,} that it takes, "
-        "the largest has {largest:,}; freeing {blocks:block} allocated {by} would give {room:,}"
+        "{size:byte} do not fit: of {free:byte} free in {heaps:heap} no free block has the {needed:byte} that it "
+        "takes, the largest has {largest:byte}; freeing {blocks:block}, {whose}, would give {room:byte}"
     ),
+    "pin-of": "allocated {by}",
+    "pins-of-all": "all allocated {by}",
+    "pins-of-most": "the largest share of them allocated {by}",
     "request-apart": (
-        "{size:byte} do not fit: of {free:byte} free in {heaps:heap} no free block has the {needed:,} that it takes, "
-        "the largest has {largest:,}; no few blocks stand in the way; most is held {by}"
+        "{size:byte} do not fit: of {free:byte} free in {heaps:heap} no free block has the {needed:byte} that it "
+        "takes, the largest has {largest:byte}; no group of at most {most} neighbouring blocks was found whose free "
+        "would make room; the largest share is held {by}"
     ),
     "request-full": (
-        "{size:byte} do not fit: memory has run out, {free:byte} are free in {heaps:heap}; most is held {by}"
+        "{size:byte} do not fit: memory has run out, {free:byte} are free in {heaps:heap}; "
+        "the largest share is held {by}"
     ),
     "request-large": "{size:byte} do not fit: {heaps:heap} may serve it, of {whole:byte} in all; is the size right?",
     "request-no-heap": "{size:byte} cannot be had: no heap has the capabilities {caps}",
     "free-for-malloc": (
-        "of {all:byte} free, malloc can have {free:byte}, {largest:,} at once; "
-        "the rest is for requests with other capabilities"
+        "of {all:byte} free, malloc can have {free:byte}, at most {most:,} in one request (its largest free block has "
+        "{largest:byte}); the rest is for requests with other capabilities"
     ),
-    "by-site": "by {function} ({place})",
+    "by-site": "by {site}",
     "by-unknown": "by owners that are not recorded",
     "room-lacks": "it lacks {caps}",
     "room-unknown": "what is free in it is not known: only used blocks are here",

@@ -21,6 +21,7 @@ def free_lines(report: FreeReport) -> Iterator[str]:
     if report.answer is not None:
         yield f"{'why' if report.request is not None else 'free'}: {words(report.answer)}"
     yield from _request(report)
+    yield from _live(report)
     for heap in report.heaps:
         name = f" {heap.name}" if heap.name else ""
         what = f"({heap.kind}, {heap.layout}, {size_words(heap.end - heap.start)})"
@@ -50,7 +51,7 @@ def _request(report: FreeReport) -> Iterator[str]:
     able = f" with {', '.join(request.capabilities)}" if request.capabilities else ""
     origin = {"asked": "", "failed": "the last that failed: ", "stopped": "fails now: "}[request.origin]
     who = f", by {stack_words(request.stack, request.seq)}   {owner_words(request.task, request.seq)}"
-    yield f"request  {origin}{counted(request.size, 'byte')}{able}{who if request.origin != 'asked' else ''}".rstrip()
+    yield f"request  {origin}{counted(request.size, 'byte')}{able}{who if request.origin == 'failed' else ''}".rstrip()
     for one in report.candidates:
         name = f" {one.name}" if one.name else ""
         yield f"  heap{name} {one.heap:#x}: {words(one.why)}"
@@ -63,6 +64,9 @@ def _request(report: FreeReport) -> Iterator[str]:
             yield f"    {pin.payload:#x} {pin.size:>9,} bytes{who}"
         if len(opening.blocks) > _MOST_PINS:
             yield f"    ... {len(opening.blocks) - _MOST_PINS:,} more (--json lists them)"
+
+
+def _live(report: FreeReport) -> Iterator[str]:
     if report.sites:
         yield "  what lives there"
     for site in report.sites:
@@ -74,8 +78,8 @@ def _by_capability(totals: Sequence[CapabilityTotals]) -> Iterator[str]:
     if totals:
         yield "free memory by what it is for (a heap counts in each of its rows)"
     for one in totals:
-        heaps, at_once = counted(one.heaps, "heap"), f"{one.largest_free:,} at once"
-        yield f"  {one.capability:<9} {one.free_bytes:>12,} bytes in {heaps}, {at_once}"
+        heaps, largest = counted(one.heaps, "heap"), counted(one.largest_free, "byte")
+        yield f"  {one.capability:<9} {one.free_bytes:>12,} bytes in {heaps}, largest block {largest}"
 
 
 def _modules(modules: Sequence[ModuleUse]) -> Iterator[str]:

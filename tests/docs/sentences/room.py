@@ -53,6 +53,8 @@ RECIPES: dict[str, Callable[[], Any]] = {
     "request-fits": asked("--for", "500"),
     "next-failed": asked(failed=300),
     "request-scattered": asked("--for", "1000"),
+    "pins-of-most": asked("--for", "2000"),
+    "pins-of-all": asked("--for", "2000", traced=False),
     "by-site": asked("--for", "1000"),
     "by-unknown": asked("--for", "1000", traced=False),
     "next-view": lambda: ask(comb(), "bins", heap=HEAP),

@@ -10,39 +10,42 @@ from __future__ import annotations
 
 from argparse import Namespace
 from collections import Counter
-from os.path import basename
+from functools import reduce
+from operator import or_
+from typing import Callable, FrozenSet, Iterable, Iterator, List, Optional, Sequence, Tuple
 from typing import Counter as Counts
-from typing import FrozenSet, Iterable, Iterator, List, Optional, Sequence, Tuple
 
-from gdbext.analyse.profile.sites import from_site
-from gdbext.analyse.room import openings, size_needed
-from gdbext.collect.collected import Collected
-from gdbext.collect.owners import Owners
+from gdbext.analyse.profile.sites import from_site, site_said
+from gdbext.analyse.room import MOST_OPENINGS, MOST_USED, granted, openings, size_needed
 from gdbext.heap.capabilities import BITS, DEFAULT, LISTED, capabilities_in, names_of, turn_of
 from gdbext.heap.facts import HeapFacts
-from gdbext.model.events import Frame, Owner
+from gdbext.model.events import Frame, Owner, Stack
 from gdbext.model.reports.free import Candidate, CapabilityTotals, LiveSite, Opening, Pin, Request
 from gdbext.model.said import Said, said
+from gdbext.trace.trace import Trace
 
 _MOST_SITES = 8
-_MOST_OPENINGS = 3
 _LAST = 1 << 30  # the turn of a heap that is never asked
 _Key = Tuple[Optional[str], Optional[str], Optional[int]]
 _NOBODY: _Key = (None, None, None)
+OwnerOf = Callable[[int, int], Optional[Owner]]  # of a heap's address and a used block's user pointer
+Frames = Callable[[Tuple[int, ...]], Stack]
 
 
 class Answer:
     """What is known of a request, and of the capabilities of the heaps."""
 
-    def __init__(self, found: Collected, options: Namespace) -> None:
-        self._heaps = [facts for facts in found.heaps if not facts.cut]
-        self._owners = Owners(found)
-        self._failed = None if found.trace.info is None else said("next-failed")
-        own = (facts.holder(start) for facts in found.heaps for start, _ in found.trace.own)
+    def __init__(
+        self, heaps: Sequence[HeapFacts], trace: Trace, owner_of: OwnerOf, frames: Frames, options: Namespace
+    ) -> None:
+        self._heaps = [facts for facts in heaps if not facts.cut]
+        self._owner_of = owner_of
+        self._failed = None if trace.info is None else said("next-failed")
+        own = (facts.holder(start) for facts in heaps for start, _ in trace.own)
         self._kept: FrozenSet[int] = frozenset(payload for payload in own if payload is not None)
         self._words = {id(facts): capabilities_in(facts.region.hints) for facts in self._heaps}
         self._wanted = self._capabilities(options.caps)
-        self.request = _request(found, options, names_of(self._wanted))
+        self.request = _request(trace, frames, options, names_of(self._wanted))
         self.capabilities = tuple(self._totals())
         self.candidates: Tuple[Candidate, ...] = ()
         self.openings: Tuple[Opening, ...] = ()
@@ -50,6 +53,11 @@ class Answer:
         self.text, self.next = self._of_default()
         if self.request is not None:
             self.text, self.next = self._of_request(self.request.size)
+        elif _fails_now(options):
+            self.sites = tuple(
+                self._sites([facts for facts in self._heaps if self._turn(facts, self._wanted) is not None])
+            )
+            self.next = said("next-leaks") if self.sites else self.next
 
     def _capabilities(self, asked: Optional[int]) -> int:
         """Returns what heaps must be able to. Without a choice of the user's it is what malloc wants."""
@@ -83,7 +91,8 @@ class Answer:
         if not served or not beside:
             return None, None
         largest = max(max(facts.free_sizes(), default=0) for facts in served)
-        text = said("free-for-malloc", free=free, all=free + beside, largest=largest)
+        most = max(map(granted, served))
+        text = said("free-for-malloc", free=free, all=free + beside, most=most, largest=largest)
         fullest = max(served, key=lambda facts: facts.used_bytes)
         return text, said("next-blocks", start=fullest.start, end=fullest.end)
 
@@ -113,23 +122,25 @@ class Answer:
         self.openings = tuple(self._openings(served, size))
         if self.openings:
             first = self.openings[0]
-            blocks, by = len(first.blocks), _by(first.sites)
             text = said(
-                "request-scattered", size=size, free=free, heaps=heaps, needed=needed, largest=largest, blocks=blocks,
-                by=by, room=first.size,
+                "request-scattered", size=size, free=free, heaps=heaps, needed=needed, largest=largest,
+                blocks=len(first.blocks), whose=_whose(first), room=first.size,
             )  # fmt: skip
             return text, said("next-blocks", start=first.start, end=first.end)
         if needed > whole:
             return said("request-large", size=size, heaps=heaps, whole=whole), self._failed
-        by = _by(self.sites)
-        return said("request-apart", size=size, free=free, heaps=heaps, needed=needed, largest=largest, by=by), tells
+        text = said(
+            "request-apart", size=size, free=free, heaps=heaps, needed=needed, largest=largest, most=MOST_USED,
+            by=_by(self.sites),
+        )  # fmt: skip
+        return text, tells
 
     def _candidate(self, facts: HeapFacts, size: int) -> Candidate:
         needed, free = size_needed(facts, size), facts.free_sizes()
         largest, is_served = max(free, default=0), self._turn(facts, self._wanted) is not None
         is_known = facts.layout.fills_pools
         fits = is_served and is_known and largest >= needed
-        lacked = names_of(self._wanted & ~_all(self._words[id(facts)] or ()))
+        lacked = names_of(self._wanted & ~reduce(or_, self._words[id(facts)] or (), 0))
         if not is_served:
             why = said("room-lacks", caps=lacked or names_of(self._wanted))
         elif not is_known:
@@ -152,44 +163,50 @@ class Answer:
                 heap, end = facts.region.address, payloads[0] + run.size
                 sites = _sites_of((one.owner, one.size) for one in pins)
                 found.append(Opening(heap, payloads[0], end, run.size, run.used_bytes, pins, tuple(sites)))
-        return sorted(found, key=lambda one: (len(one.blocks), one.used_bytes))[:_MOST_OPENINGS]
+        return sorted(found, key=lambda one: (len(one.blocks), one.used_bytes))[:MOST_OPENINGS]
 
     def _pin(self, facts: HeapFacts, raw: int) -> Pin:
         user = facts.user(raw)
-        return Pin(user, facts.size_of(raw), self._owners.of(facts.region.address, user))
+        return Pin(user, facts.size_of(raw), self._owner_of(facts.region.address, user))
 
     def _sites(self, served: Sequence[HeapFacts]) -> List[LiveSite]:
         """Returns who has the memory of these heaps, the most bytes first. A stack is named once."""
         pairs = ((facts, raw, size) for facts in served for raw, size in facts.walk.used() if raw not in self._kept)
-        owners = ((self._owners.of(facts.region.address, facts.user(raw)), size) for facts, raw, size in pairs)
+        owners = ((self._owner_of(facts.region.address, facts.user(raw)), size) for facts, raw, size in pairs)
         return _sites_of(owners)[:_MOST_SITES]
 
 
-def _request(found: Collected, options: Namespace, capabilities: Tuple[str, ...]) -> Optional[Request]:
-    """Returns what the user asks for, else the last allocation that failed in the trace, else None."""
+def _request(trace: Trace, frames: Frames, options: Namespace, capabilities: Tuple[str, ...]) -> Optional[Request]:
+    """Returns what the user asks for, else the last allocation that failed in the trace, else None. Where one fails
+    right now, no older one is asked about.
+    """
     if options.request is not None:
-        return Request(options.request, capabilities, "asked")
-    failed = [event for event in found.trace.events if event.kind == "alloc-failed"]
-    if not failed or found.trace.is_past:
+        return Request(options.request, capabilities, "stopped" if _fails_now(options) else "asked")
+    failed = [event for event in trace.events if event.kind == "alloc-failed"]
+    if not failed or trace.is_past or _fails_now(options):
         return None
     last = failed[-1]
-    stack = found.target.frames(last.stack)
-    return Request(last.size, capabilities, "failed", last.seq, last.task, stack)
+    return Request(last.size, capabilities, "failed", last.seq, last.task, frames(last.stack))
 
 
-def _all(words: Sequence[int]) -> int:
-    together = 0
-    for word in words:
-        together |= word
-    return together
+def _fails_now(options: Namespace) -> bool:
+    """Tells whether the target has stopped where an allocation fails."""
+    return getattr(options, "fails_now", False)
 
 
 def _by(sites: Sequence[LiveSite]) -> Said:
     """Names the first of some sites."""
     if not sites or sites[0].function is None:
         return said("by-unknown")
-    place = f"{basename(sites[0].file)}:{sites[0].line}" if sites[0].file else "?"
-    return said("by-site", function=sites[0].function, place=place)
+    return said("by-site", site=site_said(sites[0].function, sites[0].file, sites[0].line))
+
+
+def _whose(opening: Opening) -> Said:
+    """Names who has allocated the blocks to free, or the most bytes of them."""
+    by, sites = _by(opening.sites), len(opening.sites)
+    if len(opening.blocks) == 1:
+        return said("pin-of", by=by)
+    return said("pins-of-all", by=by) if sites <= 1 else said("pins-of-most", by=by)
 
 
 def _sites_of(owned: Iterable[Tuple[Optional[Owner], int]]) -> List[LiveSite]:
