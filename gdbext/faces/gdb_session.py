@@ -106,8 +106,10 @@ class Session:
         if is_hit or self.watcher.look_again():
             self._report("watch")
         elif self.debugger.failed is not None:
-            put(printable(f"memtrace: an allocation fails here, of {stack_words(self.debugger.failed_by)}"))
-            self._report("free", self.debugger.failed)
+            who = f"an allocation fails here, asked for by {stack_words(self.debugger.failed_by)}"
+            untold = "" if self.debugger.failed else "; its size is not told here: `heap-free --for SIZE` says why"
+            put(printable(f"memtrace: {who}{untold}"))
+            self._report("free", self.debugger.failed, fails_now=True)
         if is_hit:
             return
         if not self.debugger.at_death:
@@ -120,12 +122,13 @@ class Session:
         else:
             put("memtrace: a heap assertion has stopped the target; heap-check shows the report")
 
-    def _report(self, name: str, words: Sequence[str] = ()) -> None:
+    def _report(self, name: str, words: Sequence[str] = (), fails_now: bool = False) -> None:
         """Runs a command in a stop handler, and shows each failure once. Prints errors itself: GDB drops them there."""
         try:
             with errors_as_lines():
                 command: Command = command_named(name)
                 options = parsed_in_gdb(command, words)
+                options.fails_now = fails_now
                 self._keeps_stdout_clean = False
                 report = command.run(self.target(), options)
                 failure = _failure_of(report) if isinstance(report, CheckReport) else None

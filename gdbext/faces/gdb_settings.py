@@ -61,6 +61,7 @@ class Setting(gdb.Parameter):
         setattr(self._session.settings, self._field, self.value or "" if self._field in _TEXTS else self.value)
         if self._field in ("auto_stop", "stop_on_failure"):
             self._session.debugger.arm()
+        if self._field == "stop_on_failure":
             self._session.debugger.require_failure_stop()
 
     def get_show_string(self, value: str) -> str:

@@ -192,6 +192,7 @@ class FailureStop(gdb.Breakpoint):
     def __init__(self, function: str) -> None:
         super().__init__(function, gdb.BP_BREAKPOINT, internal=True, qualified=True)
         self.silent = True
+        self.function = function
 
     def request(self) -> List[str]:
         """Returns the request as options of heap-free, as far as the arguments of ESP-IDF's function tell."""
@@ -238,11 +239,17 @@ class GdbDebugger(Debugger):
         for name in held.keys() - set(wanted):
             held.pop(name).delete()
         self._stops = {name: held.get(name) or DeathStop(name, self) for name in wanted}
-        if self._failure is not None and self._failure.is_valid():
-            self._failure.delete()
+        self._arm_failure()
+
+    def _arm_failure(self) -> None:
+        """Sets the breakpoint of stop-on-failure, or removes it. One that is there already stays."""
         asked = self._settings.stop_on_failure and not is_fragile()
         function = next((name for name in FAILURE_FUNCTIONS if asked and address_of(name) is not None), None)
-        self._failure = None if function is None else FailureStop(function)
+        held = self._failure if self._failure is not None and self._failure.is_valid() else None
+        if held is not None and held.function != function:
+            held.delete()
+            held = None
+        self._failure = held if held is not None or function is None else FailureStop(function)
 
     def require_failure_stop(self) -> None:
         """Raises UserError if stop-on-failure is wanted and there is no function to stop at."""

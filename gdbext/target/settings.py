@@ -41,9 +41,13 @@ SETTINGS = (
     ),
     Declared(
         "stop-on-failure",
-        "whether memtrace stops where an allocation fails, and says why it does",
+        "whether memtrace stops where an allocation fails, and says who asked and what lives there",
         (
-            ("on", "by one breakpoint, at heap_caps_alloc_failed (ESP-IDF) or vApplicationMallocFailedHook (FreeRTOS)"),
+            (
+                "on",
+                "by one breakpoint: at ESP-IDF's heap_caps_alloc_failed it says why, too; FreeRTOS's "
+                "vApplicationMallocFailedHook does not tell the size: give heap-free --for SIZE",
+            ),
             ("off", "no breakpoint is used"),
         ),
     ),

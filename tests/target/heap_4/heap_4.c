@@ -86,7 +86,14 @@ static void *block_take(BlockLink_t *before, size_t wanted)
 }
 
 void *pvPortMalloc(size_t wanted);
+void vApplicationMallocFailedHook(void);
 void vPortFree(void *pointer);
+
+/* The program's own, as with configUSE_MALLOC_FAILED_HOOK. */
+__attribute__((noinline)) void vApplicationMallocFailedHook(void)
+{
+    __asm__ volatile("");
+}
 
 void *pvPortMalloc(size_t wanted)
 {
@@ -104,6 +111,9 @@ void *pvPortMalloc(size_t wanted)
         found = block_take(before, wanted);
     }
     xTaskResumeAll();
+    if (found == NULL) {
+        vApplicationMallocFailedHook();
+    }
     return found;
 }
 
