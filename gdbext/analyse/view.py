@@ -2,23 +2,25 @@
 """Lays out the bytes of blocks around an address: the allocator's words, the users' bytes, what is damaged.
 
 Approach: the layout and the guards of a heap name their own words; whatever lies between is payload, in rows of 16
-bytes; rows of one repeated byte become one. A place that breaks a rule is marked where it lies.
+bytes; rows of one repeated byte become one, and those that were not read. A place that breaks a rule is marked where
+it lies.
 Cost: the bytes of the blocks shown, most of which have been read with the heap.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from typing import Iterator, List, Optional, Sequence, Tuple
 
 from gdbext.heap.facts import Fault, HeapFacts
 from gdbext.heap.geometry import Part
+from gdbext.model.region import Span
 from gdbext.model.reports.view import Row
 from gdbext.model.said import Said
 
 _ROW = 16
 _MOST_BYTES = 256  # of one payload, half from each end
 _SHOWN_HEX = 16
-Span = Tuple[int, int]
 
 
 def around(facts: HeapFacts, address: int, number: int) -> List[Tuple[int, int, bool]]:
@@ -35,11 +37,9 @@ def around(facts: HeapFacts, address: int, number: int) -> List[Tuple[int, int, 
 
 def _near(facts: HeapFacts, address: int, number: int) -> Sequence[int]:
     payloads = facts.walk.payloads
-    low, high = 0, len(payloads)
-    while low < high:
-        middle = (low + high) // 2
-        low, high = (middle + 1, high) if facts.end_of(payloads[middle]) <= address else (low, middle)
-    return payloads[max(0, low - number) : low + number + 1]
+    at = bisect_right(payloads, address)
+    at -= at > 0 and address < facts.end_of(payloads[at - 1])
+    return payloads[max(0, at - number) : at + number + 1]
 
 
 def rows_of(
@@ -86,22 +86,25 @@ def _shown(low: int, high: int, whole: bool) -> Tuple[List[Span], int]:
 
 
 def _bytes(facts: HeapFacts, low: int, high: int, kind: str, faults: Sequence[Fault]) -> Iterator[Row]:
-    """Yields rows of users' bytes. Those of one repeated byte are one, but for the damaged ones."""
-    fill: Optional[Span] = None
+    """Yields rows of users' bytes. Those of one repeated byte are one, and those that were not read, but for the
+    damaged ones.
+    """
+    alike: Optional[Span] = None
+    of: bytes = b""  # the byte that these rows repeat; none: they were not read
     for place in range(low, high, _ROW):
         end = min(place + _ROW, high)
         data = facts.snapshot.prefix(place, end - place)
-        same = len(data) == end - place and len(set(data)) == 1 and not _damage(place, end, faults)
-        if fill is not None and same and facts.snapshot.prefix(fill[0], 1) == data[:1]:
-            fill = fill[0], end
+        same = (not data or (len(data) == end - place and len(set(data)) == 1)) and not _damage(place, end, faults)
+        if alike is not None and same and of == data[:1]:
+            alike = alike[0], end
             continue
-        if fill is not None:
-            yield _row(facts, *fill, "fill", "", faults)
-        fill = (place, end) if same else None
+        if alike is not None:
+            yield _row(facts, *alike, "fill", "", faults)
+        alike, of = (place, end) if same else None, data[:1]
         if not same:
             yield _row(facts, place, end, kind, "", faults)
-    if fill is not None:
-        yield _row(facts, *fill, "fill", "", faults)
+    if alike is not None:
+        yield _row(facts, *alike, "fill", "", faults)
 
 
 def _row(facts: HeapFacts, low: int, high: int, kind: str, name: str, faults: Sequence[Fault]) -> Row:

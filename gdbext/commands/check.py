@@ -34,12 +34,14 @@ from gdbext.target.target import Target
 
 _BLOCKS = Argument("--blocks", "list every block in the JSON", {"action": "store_true"})
 
+FaultsOf = List[Tuple[HeapFacts, List[Fault]]]
+
 
 class Broken(NamedTuple):
     """Heaps and trace, the faults of each heap, what lies where, and what the stop shows of the cause."""
 
     found: Collected
-    faults: List[Tuple[HeapFacts, List[Fault]]]
+    faults: FaultsOf
     places: Callable[[], Any]
     given: Optional[Given] = None  # what the calls at the stop gave to the allocator
     full: Tuple[FullStack, ...] = ()  # full stacks above damage
@@ -90,9 +92,16 @@ def analyse(broken: Broken, options: Namespace) -> CheckReport:
     return CheckReport(*found.closing(), asserted, tuple(heaps), who, next_step(heaps, who))
 
 
-def damaged_heaps(found: Collected) -> Tuple[int, ...]:
-    """Returns the addresses of the heaps that this command calls damaged, for reports that only warn of them."""
-    faults_of = [(facts, run_rules(facts)[0]) for facts in found.heaps]
+def faults_of_heaps(found: Collected) -> FaultsOf:
+    """Returns each heap with its faults."""
+    return [(facts, run_rules(facts)[0]) for facts in found.heaps]
+
+
+def damaged_heaps(found: Collected, faults_of: Optional[FaultsOf] = None) -> Tuple[int, ...]:
+    """Returns the addresses of the heaps that this command calls damaged, for reports that only warn of them. The rules
+    are run here, unless their faults are known already.
+    """
+    faults_of = faults_of_heaps(found) if faults_of is None else faults_of
     broken = Broken(found, faults_of, _places(found))
     heaps, _ = _checked(broken, lru_cache(maxsize=1)(lambda: _operation(found)), False)
     return tuple(heap.address for heap in heaps if heap.status == "damaged")

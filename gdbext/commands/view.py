@@ -5,25 +5,26 @@ from __future__ import annotations
 
 from argparse import Namespace
 from functools import partial
-from typing import Iterator, List, Tuple
+from typing import Iterator, List, Sequence, Tuple
 
 from gdbext.analyse.last import find_place
-from gdbext.analyse.rules import run_rules
 from gdbext.collect.collect import collect
 from gdbext.collect.collected import Collected
 from gdbext.collect.owners import Owners
 from gdbext.commands.arguments import ADDRESS, SOURCES
-from gdbext.commands.check import damaged_heaps
+from gdbext.commands.check import damaged_heaps, faults_of_heaps
 from gdbext.commands.command import Argument, Command
 from gdbext.commands.filters import decimal
-from gdbext.heap.facts import HeapFacts
+from gdbext.heap.facts import Fault, HeapFacts
 from gdbext.loading import load
 from gdbext.model.reports.view import Viewed, ViewReport
 from gdbext.model.said import said
+from gdbext.source.memory import Memory
 from gdbext.target.target import Target
 
 _MOST_BLOCKS = 1000
-_MOST_BYTES = 1 << 16  # of one block, beyond what was read with the heap
+_MOST_BYTES = 1 << 24  # of one block with --all
+_END_BYTES = 1024  # of a long block without it: read from each end, more than is shown of it
 _BLOCKS = Argument(
     "--blocks", "so many blocks on each side of it (default: 1)", {"metavar": "N", "type": decimal, "default": 1}
 )
@@ -43,20 +44,32 @@ def analyse(viewed: Tuple[Collected, int], options: Namespace) -> ViewReport:
     found, address = viewed
     place = find_place(found.heaps, found.trace.history, address)
     blocks: List[Viewed] = []
-    for facts in found.heaps:
+    faults_of = faults_of_heaps(found)
+    for facts, faults in faults_of:
         if facts.start <= address < facts.end:
-            blocks += _blocks(found, facts, address, options)
+            blocks += _blocks(found, facts, faults, address, options)
             break
     following = None if not blocks else said("next-last", address=address)
-    return ViewReport(*found.closing(), address, place, tuple(blocks), damaged_heaps(found), following)
+    return ViewReport(*found.closing(), address, place, tuple(blocks), damaged_heaps(found, faults_of), following)
 
 
-def _blocks(found: Collected, facts: HeapFacts, address: int, options: Namespace) -> Iterator[Viewed]:
+def _fetch(memory: Memory, low: int, high: int, whole: bool) -> None:
+    """Reads what is shown of a block and was not read with the heap."""
+    if whole or high - low <= 2 * _END_BYTES:
+        memory.fetch(low, min(high - low, _MOST_BYTES))
+        return
+    memory.fetch(low, _END_BYTES)
+    memory.fetch(high - _END_BYTES, _END_BYTES)
+
+
+def _blocks(
+    found: Collected, facts: HeapFacts, faults: Sequence[Fault], address: int, options: Namespace
+) -> Iterator[Viewed]:
     spans = load("analyse.view", "around")(facts, address, min(options.blocks, _MOST_BLOCKS))
-    lines = partial(load("analyse.view", "rows_of"), facts, faults=run_rules(facts)[0], whole=options.all)
+    lines = partial(load("analyse.view", "rows_of"), facts, faults=faults, whole=options.all)
     owners = Owners(found)
     for low, high, is_block in spans:
-        found.memory.fetch(low, min(high - low, _MOST_BYTES))
+        _fetch(found.memory, low, high, options.all)
         rows, left_out = lines((low, high, is_block))
         raw = low + facts.layout.header
         if not is_block:

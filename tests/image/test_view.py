@@ -9,11 +9,16 @@ from gdbext.report.style import for_terminal
 from gdbext.report.text.bins import bins_lines
 from gdbext.report.text.blocks import blocks_lines
 from gdbext.report.text.view import view_lines
+from gdbext.source.memory import Memory
 from gdbext.target.files import image_target
+from gdbext.target.target import Target
 from tests.docs.sentences.world import ask, case, changed, option, world
 from tests.support import fixtures
+from tests.support.tlsf_image import Shape, payloads, shaped_image
+from tests.unit.slow_world import Link, Slow
 
 SEED = "a005"
+BASE, FORM, LONG = 0x3000_0000, Shape(16, 4), [(400_000, True), (64, True)]
 
 
 def viewed(images: Any, heap: str, address: int, *more: str) -> Any:
@@ -87,3 +92,28 @@ def test_lists_are_coloured_by_state_and_say_the_same_without_colours() -> None:
         line = next(one for one in lines if f"  {state} " in f"{one} ")
         assert for_terminal(line, None, True).startswith(style)
         assert for_terminal(line, None, False) == line
+
+
+def long_block(*more: str, holes: tuple[range, ...] = ()) -> Any:
+    """A used block of 400,000 bytes, over a link on which only headers are read with the heap."""
+    heap, place = f"multi_heap@{BASE:#x}", payloads(BASE, LONG, FORM)[0]
+    image = bytearray(shaped_image(BASE, LONG, FORM))
+    image[place - BASE : place - BASE + 400_000] = bytes(number % 251 for number in range(400_000))
+    memory = Memory(Slow([(BASE, bytes(image))], 0, holes), plan="headers")
+    report: Any = ask(Target(Link(memory)), "view", hex(place), "--blocks", "0", *more, heap=heap)
+    return report.blocks[0]
+
+
+def test_both_ends_of_a_long_block_are_read_and_with_all_every_byte() -> None:
+    ends = long_block()
+    assert ends.left_out == 400_000 - 256 and {row.kind for row in ends.rows} == {"header", "payload"}
+    whole = long_block("--all")
+    assert whole.left_out == 0 and {row.kind for row in whole.rows} == {"header", "payload"}
+    assert sum(row.length for row in whole.rows if row.kind == "payload") == 400_000
+
+
+def test_bytes_that_cannot_be_read_are_one_row() -> None:
+    place = payloads(BASE, LONG, FORM)[0]
+    whole = long_block("--all", holes=(range(place + 0x10000, place + 0x30000),))
+    (unread,) = [row for row in whole.rows if row.kind == "unread"]
+    assert unread.length >= 0x20000 - 32

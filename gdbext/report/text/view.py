@@ -52,7 +52,7 @@ def _row(row: Row, is_asked: bool) -> str:
 
 def _what(row: Row) -> str:
     if row.kind == "unread":
-        return "not read"
+        return f"{counted(row.length, 'byte')} not read"
     if row.kind in ("fill", "payload", "unproven"):
         text = "".join(chr(one) if one in _PRINTABLE else "." for one in bytes.fromhex(row.bytes))
         return row.kind if row.kind == "fill" else f"{row.kind:<8} {text}"
