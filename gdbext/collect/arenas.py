@@ -10,21 +10,19 @@ Cost: one word of the target, and a look through all symbols, if a heap is damag
 
 from __future__ import annotations
 
-import re
+from itertools import islice
 from typing import Iterator, List, Optional, Tuple
 
 from gdbext.analyse.shared import Arena
 from gdbext.collect.collected import Collected
+from gdbext.heap.allocator import LARGEST_HEAP
 from gdbext.model.said import said
+from gdbext.symbols.names import sbrk_variables
 from gdbext.symbols.shapes import Program
 
 _SBRK = ("_sbrk", "sbrk", "_sbrk_r")
 _MALLOC = ("_malloc_r", "malloc", "_malloc")
 _BEGINS = ("end", "_end", "__end__", "__heap_start__", "__HeapBase", "__heap_start", "_heap_start")
-_BREAK = re.compile(
-    r"_*(?:(?:current_|cur_|prev_|sbrk_|s_)?_*(?:sbrk_)?heap_?(?:end|ptr|top)|cur_?brk|brk|current_break)(?:\.\d+)?"
-)
-_LARGEST = 64 << 20
 _MOST_OBJECTS = 1 << 16
 
 
@@ -59,15 +57,11 @@ def _sbrk(found: Collected, name: str, start: int) -> Iterator[Arena]:
 def _break(found: Collected, start: int) -> Optional[int]:
     """Returns how far sbrk has come, `start` if it was not called yet; None if nobody knows."""
     word, memory = found.memory.source.pointer_size, found.memory
-    for count, (name, address, size) in enumerate(found.target.program.objects()):
-        if count >= _MOST_OBJECTS:
-            break
-        if size < word or not _BREAK.fullmatch(name) or not memory.may_read(address, address + word):
-            continue
-        value = memory.word(address)
+    for address in sbrk_variables(islice(found.target.program.objects(), _MOST_OBJECTS), word):
+        value = memory.word(address) if memory.may_read(address, address + word) else None
         if value == 0:
             return start
-        if value is not None and start <= value <= start + _LARGEST:
+        if value is not None and start <= value <= start + LARGEST_HEAP:
             return value
     return None
 

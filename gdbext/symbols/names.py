@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Recognises library functions by name: those that copy to a given address, and those in which a program dies.
+"""Recognises library functions by name: those that copy to a given address, and those in which a program dies; and the
+variable of sbrk.
 
 A program dies in a failed assertion, in abort, or in a fault that nothing handles. Each system leads them all to a
 function of its own, which is where a debugger waits for them.
@@ -8,7 +9,7 @@ function of its own, which is where a debugger waits for them.
 from __future__ import annotations
 
 import re
-from typing import Callable, List
+from typing import Callable, Iterable, List, Tuple
 
 # The recorder's functions at a failed assertion. The first is called by the second, which returns to the assertion.
 HOOK, HOOK_CALLER = "memtrace_assert_stop", "memtrace_assert_failed"
@@ -39,6 +40,28 @@ STOP_FUNCTIONS = (HOOK, *(name for names in _ENDS for name in names))
 FAILURE_FUNCTIONS = ("heap_caps_alloc_failed", "vApplicationMallocFailedHook")
 
 _COPIER = re.compile(r"_*(mem(set|cpy|move|ccpy|pcpy)|st[rp]n?(cpy|cat)|bcopy|bzero|v?sn?printf)\w*")
+
+# What sbrk calls its variable: in libgloss, STM32CubeMX, pico-sdk, picolibc, and boards' own files; then its like.
+_SBRK_NAMES = (
+    "heap_end", "__sbrk_heap_end", "curbrk", "__curbrk", "current_heap_end", "brk", "__brkval", "heap_ptr", "_sbrk_ptr",
+)  # fmt: skip
+_LIKE_SBRK = re.compile(
+    r"_*(?:(?:current_|cur_|prev_|sbrk_|s_)?_*(?:sbrk_)?heap_?(?:end|ptr|top)|cur_?brk|brk|current_break)"
+)
+
+
+def sbrk_variables(objects: Iterable[Tuple[str, int, int]], word: int) -> List[int]:
+    """Returns the addresses of the variables that may say how far sbrk has come, the likeliest first. `objects`: name,
+    address and size of a program's variables.
+    """
+    found: List[Tuple[int, int]] = []
+    for name, place, size in objects:
+        base = name.split(".")[0]  # compilers add a number to the names of variables inside of functions
+        if size == word and base in _SBRK_NAMES:
+            found.append((_SBRK_NAMES.index(base), place))
+        elif size == word and _LIKE_SBRK.fullmatch(base):
+            found.append((len(_SBRK_NAMES), place))
+    return [place for _, place in sorted(found, key=lambda one: one[0])]
 
 
 def is_copier(function: str) -> bool:

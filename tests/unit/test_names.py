@@ -9,7 +9,7 @@ from gdbext.heap.names import operation_in, sees_no_user
 from gdbext.model.diagnosis import Operation
 from gdbext.model.events import Assertion, Frame
 from gdbext.model.said import said
-from gdbext.symbols.names import stop_functions
+from gdbext.symbols.names import sbrk_variables, stop_functions
 
 _USER = ("app_main", "main.c")
 _MALLOC = ("tlsf_malloc", "components/heap/tlsf/tlsf.c")
@@ -78,3 +78,10 @@ def test_a_fault_in_the_allocator_is_told_from_an_assertion(functions: str, faul
 )
 def test_as_few_functions_as_see_every_death(names: str, wanted: list[str]) -> None:
     assert stop_functions(names.split().__contains__) == wanted
+
+
+def test_sbrk_is_asked_for_by_the_names_that_systems_give_its_variable() -> None:
+    """The likeliest first: the heap of a C library and memory with two owners are told by the same names."""
+    objects = [("s_heap_top", 0x10, 4), ("brk.2", 0x20, 4), ("heap_end", 0x30, 8), ("_sbrk_ptr", 0x40, 4),
+               ("heap_end.0", 0x50, 4), ("heap_ends", 0x60, 4)]  # fmt: skip
+    assert sbrk_variables(objects, 4) == [0x50, 0x20, 0x40, 0x10]

@@ -16,14 +16,11 @@ from gdbext.model.record import replace
 from gdbext.model.region import Region
 from gdbext.model.said import said
 from gdbext.source.memory import Memory
+from gdbext.symbols.names import sbrk_variables
 from gdbext.symbols.shapes import Program
 
 BINS_NAME, _BASE = "__malloc_av_", "__malloc_sbrk_base"
 _START, _TOP = "__malloc_sbrk_start", "__malloc_sbrk_top"
-# What _sbrk calls its variable: in libgloss, STM32CubeMX, pico-sdk, picolibc, and boards' own files.
-_SBRK_NAMES = (
-    "heap_end", "__sbrk_heap_end", "curbrk", "__curbrk", "current_heap_end", "brk", "__brkval", "heap_ptr", "_sbrk_ptr",
-)  # fmt: skip
 
 
 def find_named(memory: Memory, program: Program) -> Named:
@@ -83,10 +80,5 @@ def completed(memory: Memory, region: Region, program: Program, kind: str) -> Re
 
 def _sbrk_variable(memory: Memory, program: Program, start: int) -> Optional[int]:
     """Returns the address of sbrk's variable; None if none with a usual name holds an end of this heap."""
-    found = {}
-    for name, place, size in program.objects():
-        base = name.split(".")[0]  # compilers add a number to the names of variables inside of functions
-        if base in _SBRK_NAMES and size == memory.source.pointer_size:
-            found[base] = place
-    places = [found[name] for name in _SBRK_NAMES if name in found]
+    places = sbrk_variables(program.objects(), memory.source.pointer_size)
     return next((one for one in places if start < (memory.word(one) or 0) <= start + LARGEST_HEAP), None)
