@@ -11,8 +11,8 @@ from __future__ import annotations
 from typing import Iterator, List, Optional, Sequence, Tuple
 
 from gdbext.analyse.rules_given import run_given_rules
-from gdbext.analyse.rules_shared import SHARED_RULES, run_shared_rules
-from gdbext.analyse.rules_trace import TRACE_NOTES, run_trace_rules
+from gdbext.analyse.rules_shared import NOTES, run_shared_rules
+from gdbext.analyse.rules_trace import run_trace_rules
 from gdbext.analyse.suspects import Witness
 from gdbext.heap.facts import Fault, HeapFacts
 from gdbext.loading import load
@@ -22,8 +22,6 @@ from gdbext.model.reports.base import Skipped
 from gdbext.model.reports.check import HeapReport
 from gdbext.trace.history import History
 
-_NOTES = TRACE_NOTES | {rule.id for rule in SHARED_RULES}  # rules that the bytes of a heap do not break
-
 
 def check_heap(
     witness: Witness, faults: Sequence[Fault], first_group: int, with_blocks: bool = False
@@ -32,8 +30,8 @@ def check_heap(
     told, unproven = run_trace_rules(witness, faults)
     told += run_given_rules(witness, [*told, *faults])
     told += run_shared_rules(witness)
-    notes = [fault for fault in told if fault.rule in _NOTES]
-    broken = [*(fault for fault in told if fault.rule not in _NOTES), *faults]
+    notes = [fault for fault in told if fault.rule in NOTES]
+    broken = [*(fault for fault in told if fault.rule not in NOTES), *faults]
     findings = _findings(witness, broken, first_group)
     findings += _findings(witness, notes, first_group + len({finding.group for finding in findings}))
     blocks = tuple(list_blocks(witness.facts, witness.history)) if with_blocks else None

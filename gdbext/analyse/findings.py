@@ -16,8 +16,7 @@ from gdbext.analyse.explain import explain
 from gdbext.analyse.groups import group_faults
 from gdbext.analyse.readings import got_is, readings_of
 from gdbext.analyse.rules import struck_by
-from gdbext.analyse.rules_shared import SHARED_RULES
-from gdbext.analyse.rules_trace import TRACE_NOTES
+from gdbext.analyse.rules_shared import NOTES
 from gdbext.analyse.suspects import Witness
 from gdbext.analyse.unread import Guesses
 from gdbext.analyse.values import is_one_bit
@@ -28,7 +27,6 @@ from gdbext.model.record import replace
 from gdbext.model.said import Text, said
 
 _BYTES_SHOWN = 16
-_NOTES = TRACE_NOTES | {rule.id for rule in SHARED_RULES}  # rules that the bytes of a heap do not break
 _LEFT_APART = ("free-not-listed", "free-neighbours")  # rules that a block breaks before a free has joined it to others
 
 
@@ -46,7 +44,7 @@ def findings_of(witness: Witness, faults: Sequence[Fault], first_group: int) -> 
         said("in-progress", operation=operation.why) if excused else guesses.reason(group)
         for group, excused in zip(members, under_way)
     ]
-    notes = [excuse is not None or group[0].rule in _NOTES for group, excuse in zip(members, excuses)]
+    notes = [excuse is not None or group[0].rule in NOTES for group, excuse in zip(members, excuses)]
     findings: List[Finding] = []
     for number in sorted(range(len(groups)), key=lambda number: notes[number]):
         told = [(faults[p], extents[p]) for p in groups[number]]
@@ -102,7 +100,7 @@ def _group_findings(
             extent = replace(extent, words=said("with-readings", bytes=extent.words, readings=told_of))
         yield Finding(
             rule=fault.rule,
-            severity="note" if excuse is not None or first.rule in _NOTES else "damage",
+            severity="note" if excuse is not None or first.rule in NOTES else "damage",
             group=group,
             address=fault.address,
             length=fault.length or None,

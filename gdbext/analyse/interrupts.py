@@ -65,7 +65,7 @@ def _text(witness: Witness, event: Event) -> Said:
 
 
 def _all(events: List[Event]) -> Said:
-    shown = ", ".join(f"seq {event.seq}" for event in events[:_MOST_SHOWN])
+    shown = tuple(event.seq for event in events[:_MOST_SHOWN])
     left = len(events) - _MOST_SHOWN
     return said(
         "interrupt-events", events=len(events), seqs=shown, more=said("seqs-more", left=left) if left > 0 else ""

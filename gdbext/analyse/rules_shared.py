@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Iterator, List, Tuple
 
 from gdbext.analyse.case import PROVEN, Case
-from gdbext.analyse.rules_trace import TraceRule
+from gdbext.analyse.rules_trace import TRACE_NOTES, TraceRule
 from gdbext.analyse.suspects import Witness
 from gdbext.heap.facts import Fault
 from gdbext.model.said import said
@@ -26,6 +26,8 @@ def _shared(witness: Witness) -> Iterator[Fault]:
 SHARED_RULES: Tuple[TraceRule, ...] = (
     TraceRule("shared-memory", "No byte of a heap belongs to another heap, to sbrk or to a variable.", _shared),
 )
+
+NOTES = TRACE_NOTES | {rule.id for rule in SHARED_RULES}  # rules that the bytes of a heap do not break
 
 
 def run_shared_rules(witness: Witness) -> List[Fault]:

@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from typing import Dict, List, Optional, Tuple
+from functools import cached_property
+from typing import Dict, FrozenSet, List, Optional, Tuple
 
 from gdbext.heap.allocator import Unreadable
 from gdbext.heap.cover import Proven
@@ -39,6 +40,11 @@ class Collected:
         cost, (size, pieces) = self.memory.cost_since(self._mark), self.trace.read
         cost = replace(cost, bytes=cost.bytes + size, reads=cost.reads + pieces)
         return self.trace.info, (*self.skipped, *remarks), cost, build_id
+
+    @cached_property
+    def object_names(self) -> FrozenSet[str]:
+        """Returns the names of the program's variables."""
+        return frozenset(name for name, _, _ in self.target.program.objects())
 
     @property
     def proven(self) -> Dict[int, Proven]:

@@ -41,10 +41,7 @@ class Owners:
         """Returns the name of the task in a used block's owner word, or the handle if it has no known name."""
         handle = self._handle(facts, raw)
         if not handle:
-            named = facts.guards.owner_name(facts.snapshot, raw)
-            if named is not None:
-                return named
-            return None  # allocated before the first task, or without an owner word
+            return facts.guards.owner_name(facts.snapshot, raw)  # None: before the first task, or without an owner word
         if self._names is None:
             target = self._found.target
             tasks = read_tasks(target.bytes.memory(), target.program)

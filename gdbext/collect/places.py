@@ -38,7 +38,6 @@ class Places:
         self._found = found
         self._owners = owners or Owners(found)
         self._stacks = lru_cache(maxsize=1)(lambda: list(self._read_stacks()))
-        self._objects = lru_cache(maxsize=1)(lambda: {name for name, _, _ in found.target.program.objects()})
 
     def at(self, address: int) -> Optional[Spot]:
         """Returns what lies at an address; None if no memory is known there."""
@@ -88,7 +87,7 @@ class Places:
         base, _, offset = name.partition("+")
         number = int(offset) if offset.isdigit() else 0
         sections = self._found.target.program.writable()  # without any, nobody knows what is written
-        is_object = base in self._objects()
+        is_object = base in self._found.object_names
         if any(start <= address < end for _, start, end in sections) or (is_object and not sections):
             return Spot("variable", said("spot-variable", name=name), name, offset=number)
         if is_object:

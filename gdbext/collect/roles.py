@@ -30,7 +30,6 @@ class Roles:
         self._found = found
         self._queues = lru_cache(maxsize=1)(self._read_queues)
         self._of_tasks = lru_cache(maxsize=1)(self._read_tasks)
-        self._objects = lru_cache(maxsize=1)(lambda: {name for name, _, _ in found.target.program.objects()})
 
     def of(self, heap: HeapFacts, raw: int) -> Optional[Said]:
         """Returns what a used block is for; None if nothing proves anything. Of one whose header was hit, the address
@@ -82,4 +81,4 @@ class Roles:
         """Returns the name of the function that begins at an address. Its lowest bit may say how it is called."""
         place = address & ~1
         name = self._found.target.program.name_at(place) if place else None
-        return None if name is None or "+" in name or name in self._objects() else name
+        return None if name is None or "+" in name or name in self._found.object_names else name

@@ -23,7 +23,9 @@ from gdbext.report.text.blocks import blocks_lines
 from gdbext.target.target import Target
 
 _STATE = Argument("--state", "used or free blocks only", {"choices": ["used", "free"]})
-_ROLE = Argument("--role", "blocks that are proven to be this, by a part of the words", {"metavar": "TEXT"})
+_ROLE = Argument(
+    "--role", "only blocks whose proven role contains TEXT, such as stack, queue or mutex", {"metavar": "TEXT"}
+)
 
 
 Wanted = Tuple[Collected, Optional[Bounds]]  # heaps and trace, and the addresses that were asked for

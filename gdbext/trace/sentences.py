@@ -74,7 +74,7 @@ _IDF_HEAP_TRACE = {
         "several records each of {addresses:address}: "
         "this hash table notes a free in the oldest one, so memtrace leaves out who freed them"
     ),
-    "records-overflowed": "its buffer was full and older records are gone: no record of a block proves nothing",
+    "records-overflowed": "its buffer was full and older records are gone, so a block without a record tells nothing",
     "tracing-off": "its tracing is off: what was allocated or freed since then is not in the records",
     "tracing-paused": "allocations are paused: what was allocated since then is not in the records",
     "records-without-stacks": (
@@ -84,7 +84,8 @@ _IDF_HEAP_TRACE = {
 }
 _ZEPHYR_HEAPTRACE = {
     "heaptrace-full": (
-        "its table of {records:record} is full: no record of a block proves nothing; CONFIG_HEAPTRACE_MAX_RECORDS"
+        "its table of {records:record} is full, so a block without a record tells nothing; "
+        "raise CONFIG_HEAPTRACE_MAX_RECORDS"
     ),
     "heaptrace-filtered": "a filter is on: blocks of other threads or cores are not in the records",
 }

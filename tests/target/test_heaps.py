@@ -139,7 +139,7 @@ def test_zephyrs_heaptrace_names_the_owners(bits: int, tmp_path: Path) -> None:
     ]  # fmt: skip
     assert [one["why"].partition(";")[0] for one in odd["skipped"] if one["check"] == "trace"] == [
         "Zephyr's heaptrace: 1 of 4 records cannot be read, or make no sense",
-        "Zephyr's heaptrace: its table of 4 records is full: no record of a block proves nothing",
+        "Zephyr's heaptrace: its table of 4 records is full, so a block without a record tells nothing",
     ]
     assert "hell: shell_line" in done.captured[4].output
     assert "\x1b" not in done.captured[4].output

@@ -11,12 +11,12 @@ from __future__ import annotations
 
 from typing import Mapping, Optional, Tuple
 
+from gdbext.analyse.values import NEAR_NULL
 from gdbext.model.memory import Spot
 from gdbext.model.said import said
 
 RAM, FLASH, CODE, IRAM, ROM, DEVICE, NULL = "ram", "flash", "code", "iram", "rom", "device", "null"
 EXECUTABLE = (CODE, IRAM, ROM)
-NEAR_NULL = 0x1000  # members of a structure at address 0 lie below
 
 _Map = Tuple[Tuple[int, int, str], ...]
 _LOW_POWER = (0x5000_0000, 0x5000_4000, RAM)

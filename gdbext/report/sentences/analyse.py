@@ -114,7 +114,7 @@ SENTENCES = {
     "given-nowhere": "{pointer:#x} was given to {function}, and is no block of any heap: it is {place}",
     "given-other": "{block:#x} was given to {function} for the heap at {heap:#x}, and is a block of this one",
     "given-at-stop": "the calls at the stop give it to {function}",
-    "given-foreign": "{block:#x} was given to {function}, and is a block of {kind}, which that does not free",
+    "given-foreign": "{block:#x} was given to {function}, but is a block of {kind}, which {function} does not free",
     "no-heap-free": "{pointer:#x} was freed, and is no heap's block but {what}",
     "foreign-free": "{block:#x}, a block of {kind}, was given to {function}, which frees another allocator's blocks",
     "shared-memory": "{low:#x}..{high:#x} of this heap belongs to {other}, too: each overwrites the other's blocks",
@@ -159,7 +159,7 @@ SENTENCES = {
     "locks-scheduler": "only suspends the scheduler",
     "locks-threads": "is for threads alone",
     "interrupt-block": "the block of the interrupt's call",
-    "interrupt-events": "{events:event} of interrupts in this heap: {seqs}{more}",
+    "interrupt-events": "{events:event} of interrupts in this heap: seq {seqs:, seq }{more}",
     "seqs-more": " and {left:,} more",
     "interrupted-call": "an interrupt came into a call that was changing the heap: {use}",
     # what the target was doing
