@@ -12,7 +12,7 @@ Cost: one walk for each candidate, at most three; one pass over 64 KiB.
 
 from __future__ import annotations
 
-from typing import Callable, Dict, Iterable, Optional, Set, Tuple
+from typing import Callable, Dict, Iterable, List, Optional, Set, Tuple
 
 from gdbext.heap.cover import Agrees
 from gdbext.heap.geometry import FLAG_BITS, PREV_FREE_BIT, Geometry
@@ -92,6 +92,29 @@ def follow(layout: Geometry, header: WordReader, payload: int, high: int) -> Tup
             return payload, word, count
         payload += size + step
         count += 1
+
+
+def follower(layout: Geometry, header: WordReader, high: int) -> Callable[[int], Tuple[int, int]]:
+    """Returns a function that follows good headers from a payload. It returns the payload where they stop, and the
+    number of good ones. However many payloads it is called with, it reads each header once.
+    """
+    known: Dict[int, Tuple[int, int]] = {}
+
+    def followed(payload: int) -> Tuple[int, int]:
+        path: List[int] = []
+
+        def read(address: int) -> Optional[int]:
+            if address + layout.header in known:
+                return None
+            path.append(address + layout.header)
+            return header(address)
+
+        stop, _, count = follow(layout, read, payload, high)
+        end, more = known.get(stop, (stop, 0))
+        known.update((one, (end, count + more - at)) for at, one in enumerate(path))
+        return end, count + more
+
+    return followed
 
 
 def known_until(memory: Memory, address: int, most: int) -> int:

@@ -5,9 +5,6 @@ from __future__ import annotations
 
 import random
 import struct
-import sys
-from collections.abc import Callable
-from typing import Any
 from unittest.mock import patch
 
 import pytest
@@ -19,6 +16,7 @@ from gdbext.model.region import Region
 from gdbext.model.said import said
 from gdbext.target.files import image_target
 from tests.support.freertos_image import Shape, heap_4_image, payloads
+from tests.support.steps import steps_of
 
 BASE, SIZE = 0x2000_0000, 40 << 10
 
@@ -96,19 +94,3 @@ def test_many_ranges_that_may_be_heaps_take_a_bounded_number_of_steps() -> None:
 def steps(images: list[tuple[int, bytes]], region: Region) -> int:
     """What reading one heap takes."""
     return steps_of(lambda: read_heap(image_target(images, [region]).bytes.memory(), region, {}))
-
-
-def steps_of(work: Callable[[], object]) -> int:
-    """The calls of functions, those of iterators included, that some work takes."""
-    calls = [0]
-
-    def count(frame: Any, event: str, argument: Any) -> None:
-        calls[0] += event == "call"
-
-    before = sys.getprofile()
-    sys.setprofile(count)
-    try:
-        work()
-    finally:
-        sys.setprofile(before)
-    return calls[0]

@@ -11,11 +11,11 @@ Cost: two words for each chunk, five for each free one; without symbols one pass
 
 from __future__ import annotations
 
-from typing import Iterable, Iterator, List, Optional, Sequence, Set, Tuple
+from typing import Callable, Iterable, Iterator, List, Optional, Sequence, Set, Tuple
 
 from gdbext.heap.allocator import LARGEST_HEAP
 from gdbext.heap.cover import NOTHING_KNOWN, Agrees, Evidence
-from gdbext.heap.ends import WINDOW_BYTES, PagedReader, follow, known_until
+from gdbext.heap.ends import WINDOW_BYTES, PagedReader, follower, known_until
 from gdbext.heap.geometry import FREE_BIT, PREV_FREE_BIT, Pool
 from gdbext.heap.libc.layout import Chunks
 from gdbext.heap.libc.variables import pairs_of_variables, words_of_variables
@@ -161,15 +161,15 @@ def _end_of(memory: Memory, region: Region, top: int, high: int) -> Tuple[int, b
 
 def _extents(layout: DlChunks, read: WordReader, first: int, end: int) -> Iterator[Pool]:
     """Yields the pieces that sbrk has given. Two headers of one word each close all but the last."""
-    word, header = layout.word, layout.header_reader(read)
+    word, followed = layout.word, follower(layout, layout.header_reader(read), layout.top)
     for _ in range(_MOST_POOLS):
-        stop, _, _ = follow(layout, header, first, layout.top)
+        stop, _ = followed(first)
         if stop >= layout.top or not _is_fenced(read, stop, word):
             break
         low = stop + 2 * word
         low += -low % (2 * word)
         starts = range(low, min(layout.top, low + WINDOW_BYTES) + 1, 2 * word)
-        following = _behind_fence(layout, header, read, starts)
+        following = _behind_fence(layout, followed, read, starts)
         if following is None:
             break
         yield Pool(first, stop)
@@ -177,14 +177,16 @@ def _extents(layout: DlChunks, read: WordReader, first: int, end: int) -> Iterat
     yield Pool(first, end)
 
 
-def _behind_fence(layout: DlChunks, header: WordReader, read: WordReader, starts: Iterable[int]) -> Optional[int]:
+def _behind_fence(
+    layout: DlChunks, followed: Callable[[int], Tuple[int, int]], read: WordReader, starts: Iterable[int]
+) -> Optional[int]:
     """Returns where chunks go on behind a fence: from there sizes lead to the top chunk or to another fence. If none
     do, because of damage, the start of the longest chain is taken.
     """
     longest = _FEWEST_CHUNKS
     best: Optional[int] = None
     for start in starts:
-        stop, _, count = follow(layout, header, start, layout.top)
+        stop, count = followed(start)
         if stop == layout.top or (count and _is_fenced(read, stop, layout.word)):
             return start
         longest, best = (count, start) if count > longest else (longest, best)
