@@ -15,7 +15,7 @@ import sys
 from array import array
 from bisect import bisect_right
 from struct import Struct
-from typing import Callable, Dict, Iterable, List, Literal, Optional, Sequence, Tuple, Union
+from typing import Callable, Dict, Iterable, Iterator, List, Literal, Optional, Sequence, Tuple, Union
 
 from gdbext.source.known import gaps
 
@@ -216,6 +216,14 @@ class Snapshot:
         return memoryview(data)[: len(data) // self.pointer_size * self.pointer_size].cast(
             _TYPE_OF_WIDTH[self.pointer_size]
         )
+
+
+def places_of(data: bytes, pattern: bytes) -> Iterator[int]:
+    """Yields where a pattern begins in some bytes, also where two overlap."""
+    at = data.find(pattern)
+    while at >= 0:
+        yield at
+        at = data.find(pattern, at + 1)
 
 
 def snapshot_of(

@@ -12,7 +12,7 @@ from typing import Mapping, Optional
 from gdbext.heap.guards import NO_GUARDS, Guards
 from gdbext.heap.lwip_mem.layout import LwipLayout
 from gdbext.heap.walk import Walk
-from gdbext.source.snapshot import ByteOrder, Snapshot
+from gdbext.source.snapshot import ByteOrder, Snapshot, places_of
 
 REGION = 16
 FILL = b"\xcd" * REGION
@@ -56,22 +56,15 @@ class OverflowCheck(Guards):
         requested = self.requested(snapshot, raw, size)
         return requested is not None and snapshot.get(raw + REGION + requested, REGION) == FILL
 
-    def is_used(self, snapshot: Snapshot, raw: int) -> bool:
-        """True if the guard in front is intact: a freed block keeps it, so this proves a block that was used."""
-        return False
-
     def marked_blocks(self, snapshot: Snapshot, low: int, high: int) -> Mapping[int, int]:
         """Returns the payloads between two intact guards, with the bytes that request and guards need."""
         found = {}
         for start, end in snapshot.known(low, high):
             data = snapshot.prefix(start, end - start)
-            place = data.find(FILL)
-            while place >= 0:
-                raw = start + place
+            for raw in (start + place for place in places_of(data, FILL)):
                 length = self.length(snapshot, raw)
                 if length is not None and snapshot.get(raw + REGION + length, REGION) == FILL:
                     found[raw] = self.wrapped(length)
-                place = data.find(FILL, place + 1)
         return found
 
 

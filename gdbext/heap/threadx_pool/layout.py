@@ -21,7 +21,7 @@ from gdbext.heap.threadx_pool.control import POOL_ID, Control, controls, ring_fl
 from gdbext.heap.walk import Walk, walk_pools
 from gdbext.model.said import said
 from gdbext.source.memory import Memory
-from gdbext.source.snapshot import WordReader
+from gdbext.source.snapshot import WordReader, places_of
 
 FREE_MARK = 0xFFFFEEEE
 _SEARCHED_BYTES = 4 << 20  # behind a pool's start, for its end block
@@ -118,11 +118,7 @@ def _searched(memory: Memory, control: Control, start: int) -> Iterator[int]:
     pattern = start.to_bytes(word, order) + control.address.to_bytes(word, order)
     for low, behind in memory.snapshot.known(start, high):
         data = memory.snapshot.get(low, behind - low) or b""
-        at = data.find(pattern)
-        while at >= 0:
-            if not (low + at) % word:
-                yield low + at
-            at = data.find(pattern, at + 1)
+        yield from (low + at for at in places_of(data, pattern) if not (low + at) % word)
 
 
 def _layout(memory: Memory, control: Control, start: int, end: int, ended: bool) -> PoolLayout:

@@ -17,7 +17,7 @@ from gdbext.heap.guards import Guards
 from gdbext.heap.tlsf.owner import are_owners, strangers
 from gdbext.heap.walk import Walk
 from gdbext.model.record import replace
-from gdbext.source.snapshot import Snapshot, WordReader
+from gdbext.source.snapshot import Snapshot, WordReader, places_of
 
 HEAD, TAIL = 0xABBA1234, 0xBAAD5678
 FREE_FILL = 0xFE
@@ -100,13 +100,10 @@ class Poison(Guards):
         read32, mark, found = snapshot.reader32(low, high), HEAD.to_bytes(_WIDTH, snapshot.byte_order), {}
         for start, end in snapshot.known(low, high):
             data = snapshot.prefix(start, end - start)
-            place = data.find(mark)
-            while place >= 0:
-                raw = start + place
+            for raw in (start + place for place in places_of(data, mark)):
                 length = read32(self.length_place(raw))
                 if length is not None and read32(raw + self.head + length) == TAIL:
                     found[raw] = self.around + length
-                place = data.find(mark, place + 1)
         return found
 
     def changed_free(self, data: bytes) -> Optional[range]:

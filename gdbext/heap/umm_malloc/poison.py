@@ -12,9 +12,8 @@ from __future__ import annotations
 from typing import Mapping, Optional
 
 from gdbext.heap.guards import NO_GUARDS, Guards
-from gdbext.heap.umm_malloc.layout import UmmLayout
 from gdbext.heap.walk import Walk
-from gdbext.source.snapshot import Snapshot
+from gdbext.source.snapshot import Snapshot, places_of
 
 MARK = b"\xa5" * 4
 _WIDTHS = (4, 2)
@@ -63,10 +62,6 @@ class Poison(Guards):
         """True if the poison in front is intact. It stays in freed blocks, behind their links."""
         return snapshot.get(raw + self.width, _MARK_BYTES) == MARK
 
-    def is_whole(self, snapshot: Snapshot, raw: int, size: int) -> bool:
-        """True if the poison is intact at both ends."""
-        return self.is_used(snapshot, raw) and self.is_guarded(snapshot, raw, size)
-
     def is_poisoned(self, snapshot: Snapshot, raw: int, size: int) -> bool:
         """True if a used block must have poison."""
         return not self.mixed or self.is_used(snapshot, raw) or self.is_guarded(snapshot, raw, size)
@@ -76,19 +71,14 @@ class Poison(Guards):
         found = {}
         for start, end in () if self.mixed else snapshot.known(low, high):
             data = snapshot.prefix(start, end - start)
-            place = data.find(MARK)
-            while place >= 0:
-                raw = start + place - self.width
+            for raw in (start + place - self.width for place in places_of(data, MARK)):
                 if raw % 4 == low % 4 and self.is_guarded(snapshot, raw, end - raw):
                     found[raw] = self.length(snapshot, raw) or 0
-                place = data.find(MARK, place + 1)
         return None if self.mixed else found
 
 
 def find_poison(walk: Walk, snapshot: Snapshot) -> Guards:
     """Returns the form of poison that the used blocks of a heap have."""
-    layout = walk.layout
-    assert isinstance(layout, UmmLayout)
     used = list(walk.used())
     forms = [Poison("light", width) for width in _WIDTHS]
     counts = [
