@@ -28,6 +28,7 @@ SENTENCES = {
     "named-by-user": "named by the user",
     "found-by-signature": "found by its signature",
     "found-by-variable": "the variable {name}",
+    "search-spent": "heaps of kind {kind} were not looked for from {place:#x} on: too much looks like them",
     "memory-unreadable": "its memory at {place:#x} cannot be read",
     "reading-interrupted": "its reading was interrupted; the same command again reads on",
     # evidence for a kind of heap

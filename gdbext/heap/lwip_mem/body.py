@@ -32,6 +32,7 @@ from gdbext.heap.guards import Guards
 from gdbext.heap.lwip_mem.guards import find_guards
 from gdbext.heap.lwip_mem.layout import FORMS, Chain, LwipLayout, Pointer, recognise, smallest_of
 from gdbext.heap.lwip_mem.rules import RULES
+from gdbext.heap.tries import Tries
 from gdbext.heap.walk import Walk, walk_pools
 from gdbext.model.region import Hints, Region, Span
 from gdbext.model.said import Said, Text, said
@@ -148,12 +149,12 @@ def find_heaps(memory: Memory, snapshot: Snapshot, taken: Sequence[Span], left_o
     """Returns every heap all of whose blocks lead to the next one and back."""
     found: Dict[int, FoundHeap] = {}
     tried: Set[int] = set()
+    tries = Tries(_KIND, _MOST_CANDIDATES, left_out)
     for base, width, offset in _ends_in(snapshot):
         if base in tried or any(low <= base < high for low, high in taken):
             continue
         tried.add(base)
-        if len(tried) > _MOST_CANDIDATES:
-            left_out.append(said("lwip-candidates", place=base))
+        if not tries.another(base):
             break
         chain = recognise(memory, base, claimed=False)
         if chain is not None and (chain.form.width, chain.end) == (width, offset) and chain.blocks >= _FEWEST:

@@ -16,7 +16,6 @@ SENTENCES = {
     "lwip-variables": "lwIP's variables ram and ram_end",
     "lwip-not-begun": "lwIP's heap is not set up yet (ram is 0): continue behind mem_init, then look again",
     "lwip-lost": "lwIP's ram at {place:#x} leads to no heap of mem.c",
-    "lwip-candidates": "lwIP's heaps behind {place:#x} were not looked for: too much looks like their last headers",
     # evidence for a kind of heap
     "lwip-chain": "blocks that lead to the next one and back: {count}, and a last header that leads to itself",
 }

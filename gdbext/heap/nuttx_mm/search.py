@@ -15,8 +15,9 @@ from typing import List, Sequence, Set
 from gdbext.heap.allocator import BY_SIGNATURE, FoundHeap
 from gdbext.heap.mm_heads import heads_around, known_words
 from gdbext.heap.nuttx_mm.struct import read_around
+from gdbext.heap.tries import Tries
 from gdbext.model.region import Region, Span
-from gdbext.model.said import Text, said
+from gdbext.model.said import Text
 from gdbext.source.memory import Memory
 from gdbext.source.snapshot import Snapshot
 
@@ -32,15 +33,13 @@ def find_nuttx_mm(memory: Memory, snapshot: Snapshot, taken: Sequence[Span], lef
     pattern = b"(?=\0{4}(?!\0{4})..(" + upper + rb")..\1)"  # matches nothing, so that none hides another
     if snapshot.byte_order == "big":
         pattern = b"(?=\0{4}(?!\0{4})(" + upper + rb")..\1..)"
-    heads_like, looked_at = re.compile(pattern, re.DOTALL), 0
+    heads_like, tries = re.compile(pattern, re.DOTALL), Tries("nuttx_mm", _MOST_CANDIDATES, left_out)
     for start, end in snapshot.extents():
         for match in heads_like.finditer(snapshot.get(start, end - start) or b""):
             place = start + match.start() + 4
             if place % width or any(low <= place < high for low, high in taken) or place in tried:
                 continue
-            looked_at += 1
-            if looked_at > _MOST_CANDIDATES:
-                left_out.append(said("mm-candidates", place=place))
+            if not tries.another(place):
                 return found
             heads = heads_around(word, place, width)
             if heads is None or heads.first in tried:

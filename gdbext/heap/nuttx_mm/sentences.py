@@ -37,7 +37,6 @@ SENTENCES = {
     # how a heap was found, or why not
     "no-nuttx-mm": "no struct mm_heap_s of NuttX's default allocator lies at {place:#x}",
     "mm-variable": "NuttX's {name}",
-    "mm-candidates": "NuttX heaps behind {place:#x} were not looked for: too much looks like the heads of their lists",
     # evidence for a kind of heap
     "mm-form": "nodes with headers of {header:byte} and sizes of {size:byte}, {flags}",
     "mm-flags-top": "used ones have the top bit of the size before (up to 10.3)",

@@ -27,15 +27,18 @@ from gdbext.heap.geometry import FREE_BIT, Geometry, narrowed
 from gdbext.heap.rlsf.layout import LAST, RlsfLayout
 from gdbext.heap.rlsf.recognise import Blocks, Chain, layout_of, pool_from, possible_tables, recognise
 from gdbext.heap.rlsf.rules import RULES
+from gdbext.heap.tries import Tries
 from gdbext.heap.walk import Node, Walk, walk_listed
 from gdbext.model.region import Region, Span
 from gdbext.model.said import Said, Text, said
 from gdbext.source.memory import Memory
-from gdbext.source.snapshot import Snapshot, WordReader
+from gdbext.source.snapshot import Snapshot, WordReader, places_of
 
 _KIND = "rlsf"
 _FEWEST = 3  # blocks of a pool that do not fit by chance: each has a whole word that leads back
 _ASKED = 8  # free blocks by which a Tlsf is looked for
+_MOST_CANDIDATES = 256  # pools, their free blocks that are asked, and possible Tlsfs
+_LOOKS_A_TRY = 1024  # headers
 
 
 class _Rlsf(Allocator):
@@ -47,7 +50,7 @@ class _Rlsf(Allocator):
     def recognise(self, memory: Memory, region: Region) -> Union[Recognised, Unreadable]:
         """Recognises a Tlsf, or the first block of a pool."""
         claimed = region.kind == self.kind
-        found = recognise(memory, region.address, claimed)
+        found = recognise(Blocks(memory), region.address, claimed)
         if found is None:
             return Unreadable(region, "unreadable", said("rlsf-none", place=region.address))
         layout, blocks, whole = found
@@ -89,14 +92,16 @@ def find_heaps(memory: Memory, snapshot: Snapshot, taken: Sequence[Span], left_o
     """Returns every heap of which a pool's blocks lead from the last one back to the first."""
     found: List[FoundHeap] = []
     claimed = list(taken)
-    for start, end in snapshot.extents():
-        for pool in _pools(memory, snapshot, start, end):
-            if any(low <= pool.first < high for low, high in claimed):
-                continue
-            heap = _heap(memory, snapshot, pool)
-            if heap is not None:
-                found.append(heap)
-                claimed += heap[1]
+    tries = Tries(_KIND, _MOST_CANDIDATES, left_out)
+    for pool in (one for start, end in snapshot.extents() for one in _pools(memory, snapshot, start, end)):
+        if any(low <= pool.first < high for low, high in claimed):
+            continue
+        if not tries.another(pool.first):
+            break
+        heap = _heap(memory, snapshot, pool, tries)
+        if heap is not None:
+            found.append(heap)
+            claimed += heap[1]
     return found
 
 
@@ -104,27 +109,29 @@ def _pools(memory: Memory, snapshot: Snapshot, start: int, end: int) -> Iterator
     blocks = Blocks(memory)
     data, mark = snapshot.get(start, end - start) or b"", blocks.grain | LAST
     pattern = mark.to_bytes(blocks.word, snapshot.byte_order)
-    at = data.find(pattern)
-    while at >= 0:
-        first, is_first = (0, False) if (start + at) % blocks.grain else blocks.lowest(start + at)
-        pool = pool_from(blocks, first) if is_first and first < start + at else None
+    for last in (start + at for at in places_of(data, pattern)):
+        first, is_first = (0, False) if last % blocks.grain else blocks.lowest(last)
+        pool = pool_from(blocks, first) if is_first and first < last else None
         if pool is not None and pool.whole:
             yield pool
-        at = data.find(pattern, at + 1)
 
 
-def _heap(memory: Memory, snapshot: Snapshot, pool: Chain) -> Optional[FoundHeap]:
-    for address in _tables(memory, snapshot, pool):
-        known = recognise(memory, address, claimed=False)
+def _heap(memory: Memory, snapshot: Snapshot, pool: Chain, tries: Tries) -> Optional[FoundHeap]:
+    for address in _tables(memory, snapshot, pool, tries):
+        if not tries.another(pool.first):
+            break
+        blocks = Blocks(memory)
+        known = recognise(blocks, address, claimed=False)
         if known is not None and known[0].table is not None and known[0].pool_of(pool.first + known[0].header):
             return Region(_KIND, address, origin=BY_SIGNATURE), spans_of(Region(_KIND, address), known[0])
+        tries.charge(blocks.looks // _LOOKS_A_TRY)
     if pool.blocks < _FEWEST:
         return None
     region = Region(_KIND, pool.first, origin=BY_SIGNATURE)
     return region, spans_of(region, layout_of(memory, [pool], None))
 
 
-def _tables(memory: Memory, snapshot: Snapshot, pool: Chain) -> Iterator[int]:
+def _tables(memory: Memory, snapshot: Snapshot, pool: Chain, tries: Tries) -> Iterator[int]:
     """Yields where the Tlsf of a pool may lie."""
     blocks, asked, place = Blocks(memory), 0, pool.first
     word = blocks.word
@@ -134,6 +141,8 @@ def _tables(memory: Memory, snapshot: Snapshot, pool: Chain) -> Iterator[int]:
             return
         if not one[0] & 1 and not memory.word(place + 3 * word):
             asked += 1
+            if not tries.another(pool.first):
+                return
             pattern = place.to_bytes(word, snapshot.byte_order)
             for where in _places(snapshot, pattern, pool):
                 yield from possible_tables(word, where, one[0])
@@ -144,11 +153,9 @@ def _places(snapshot: Snapshot, pattern: bytes, pool: Chain) -> Iterator[int]:
     """Yields the places of a word outside of a pool."""
     for start, end in snapshot.extents():
         data = snapshot.get(start, end - start) or b""
-        at = data.find(pattern)
-        while at >= 0:
-            if not (start + at) % len(pattern) and not pool.first <= start + at < pool.last:
-                yield start + at
-            at = data.find(pattern, at + 1)
+        for place in (start + at for at in places_of(data, pattern)):
+            if not place % len(pattern) and not pool.first <= place < pool.last:
+                yield place
 
 
 BODY = Body(allocators=(_Rlsf(),), search=find_heaps)

@@ -22,7 +22,8 @@ from gdbext.source.memory import Memory
 
 _MOST_NODES = 1 << 20
 _MOST_POOLS = 64
-_SEARCHED_BYTES = 4 << 20
+_SEARCHED_BYTES = 4 << 20  # behind damage or in front of it
+_MOST_SEARCHED = 1 << 20  # places of blocks, where one heap has several damaged pools
 _WRONG = 3  # at most so many heads or bits may be wrong, where no user says what lies there
 
 
@@ -33,9 +34,12 @@ class Blocks:
         self.memory = memory
         self.word = memory.source.pointer_size
         self.grain = 4 * self.word
+        self.looks = 0  # headers that were asked for
+        self._left = _MOST_SEARCHED
 
     def pair(self, place: int) -> Optional[Tuple[int, int]]:
         """Returns a header's words; None if they cannot be read or no block can be there."""
+        self.looks += 1
         if place <= 0 or place % self.grain or not self.memory.may_read(place, place + 2 * self.word):
             return None
         size, before = self.memory.word(place), self.memory.word(place + self.word)
@@ -87,6 +91,15 @@ class Blocks:
             following = self.behind(place)
         return place, count
 
+    def searched(self, places: range) -> Iterator[int]:
+        """Yields as many of the places of blocks as may still be searched through one by one."""
+        for place in places:
+            if not self._left:
+                return
+            self._left -= 1
+            self.looks += 1
+            yield place
+
 
 class Chain(NamedTuple):
     """A pool: its first and its last block, the number before it, and whether all of them lead on and back."""
@@ -106,7 +119,7 @@ def pool_from(blocks: Blocks, first: int) -> Optional[Chain]:
     led = blocks.led_from(reached)
     high = known_until(memory, first, LARGEST_HEAP)
     memory.fetch_known(first, min(high, reached + _SEARCHED_BYTES))
-    for place in range(reached + blocks.grain, min(high, reached + _SEARCHED_BYTES), blocks.grain):
+    for place in blocks.searched(range(reached + blocks.grain, min(high, reached + _SEARCHED_BYTES), blocks.grain)):
         one = blocks.pair(place) if memory.word(place) == blocks.grain | LAST else None
         if one is None or (place != led and (one[1] % blocks.grain or not first <= one[1] < place)):
             continue
@@ -127,7 +140,7 @@ def pool_around(blocks: Blocks, place: int) -> Optional[Chain]:
     floor = max([place - _SEARCHED_BYTES, *(low for low, _ in starts)])
     known = blocks.pair(lowest)
     told = (lowest, lowest if known is None else known[1])  # where the block behind the first one may lie
-    for first in range(lowest - blocks.grain, floor - 1, -blocks.grain):
+    for first in blocks.searched(range(lowest - blocks.grain, floor - 1, -blocks.grain)):
         one = blocks.pair(first)
         if one is None:
             break
@@ -144,12 +157,13 @@ class Heads(NamedTuple):
     bits: int  # that are not as the heads say
 
 
-def heads_of(memory: Memory, table: Table) -> Optional[Heads]:
+def heads_of(blocks: Blocks, table: Table) -> Optional[Heads]:
     """Reads the heads and the bitmaps; None if they cannot be read."""
+    memory = blocks.memory
     if table.address % table.word or not memory.may_read(table.address, table.end):
         return None
     memory.fetch(table.address, table.end - table.address)
-    bits, blocks, good, wrong, leads = table.lists, Blocks(memory), 0, 0, []
+    bits, good, wrong, leads = table.lists, 0, 0, []
     first = memory.word(table.first)
     for level in range(bits):
         filled, second = 0, memory.word(table.second + level * table.word)
@@ -168,11 +182,11 @@ def heads_of(memory: Memory, table: Table) -> Optional[Heads]:
     return Heads(tuple(leads), good, wrong)
 
 
-def table_at(memory: Memory, address: int, claimed: bool) -> Optional[Tuple[Table, Heads]]:
+def table_at(blocks: Blocks, address: int, claimed: bool) -> Optional[Tuple[Table, Heads]]:
     """Returns the Tlsf at an address; None if there is none."""
     found = []
-    for table in tables(address, memory.source.pointer_size):
-        heads = heads_of(memory, table)
+    for table in tables(address, blocks.word):
+        heads = heads_of(blocks, table)
         if heads is None or not heads.leads:
             continue
         bad = len(heads.leads) - heads.good
@@ -195,9 +209,8 @@ def _nodes(blocks: Blocks, heads: Heads) -> Iterator[int]:
             listed = blocks.pair(place)
 
 
-def pools_of(memory: Memory, heads: Heads) -> List[Chain]:
+def pools_of(blocks: Blocks, heads: Heads) -> List[Chain]:
     """Returns the pools that the lists lead to."""
-    blocks = Blocks(memory)
     found: List[Chain] = []
     for place in _nodes(blocks, heads):
         if any(one.first <= place <= one.last for one in found) or len(found) >= _MOST_POOLS:
@@ -208,27 +221,26 @@ def pools_of(memory: Memory, heads: Heads) -> List[Chain]:
     return sorted(found)
 
 
-def recognise(memory: Memory, address: int, claimed: bool) -> Optional[Tuple[RlsfLayout, int, bool]]:
+def recognise(blocks: Blocks, address: int, claimed: bool) -> Optional[Tuple[RlsfLayout, int, bool]]:
     """Returns the layout of the heap whose Tlsf or first block is at an address, the number of blocks that speak for
     it, and whether all of its pools are whole; None if there is none.
     """
-    there = table_at(memory, address, claimed)
+    there = table_at(blocks, address, claimed)
     if there is not None:
-        pools = pools_of(memory, there[1])
+        pools = pools_of(blocks, there[1])
         if pools and (claimed or any(one.whole for one in pools)):
             return (
-                layout_of(memory, pools, there[0]),
+                layout_of(blocks.memory, pools, there[0]),
                 sum(one.blocks for one in pools) + there[1].good,
                 all(one.whole for one in pools),
             )
-    blocks = Blocks(memory)
     one = blocks.pair(address)
     if one is None or (not claimed and (one[1] or blocks.behind(address) is None)):
         return None
     pool = pool_from(blocks, address)
     if pool is None or not (pool.whole or (claimed and pool.first < pool.last)):
         return None
-    return layout_of(memory, [pool], None), pool.blocks, pool.whole
+    return layout_of(blocks.memory, [pool], None), pool.blocks, pool.whole
 
 
 def layout_of(memory: Memory, chains: List[Chain], table: Optional[Table]) -> RlsfLayout:

@@ -10,7 +10,7 @@ Cost: one pass over the words of a memory, and the item of each block of what is
 from __future__ import annotations
 
 import re
-from typing import Dict, Iterator, List, Optional, Sequence, Tuple, Union
+from typing import Iterator, List, Optional, Sequence, Set, Tuple, Union
 
 from gdbext.heap.allocator import (
     BY_SIGNATURE,
@@ -30,6 +30,7 @@ from gdbext.heap.guards import NO_GUARDS, Guards
 from gdbext.heap.rtthread_mem.layout import MOST_BYTES, Chain, SmallMemLayout, item_reader, marks_of, recognise
 from gdbext.heap.rtthread_mem.owners import ThreadNames
 from gdbext.heap.rtthread_mem.rules import RULES
+from gdbext.heap.tries import Tries
 from gdbext.heap.walk import Walk, walk_pools
 from gdbext.model.region import Hints, Region, Span
 from gdbext.model.said import Said, Text, said
@@ -39,6 +40,7 @@ from gdbext.symbols.shapes import Program
 
 _KIND = "rtthread_mem"
 _FEWEST = 2  # blocks of a whole chain that do not fit by chance: each has a mark, and words that lead back
+_MOST_CANDIDATES = 1024
 _FARTHEST = 256  # bytes from an object to its first item
 
 
@@ -164,16 +166,20 @@ def find_named(memory: Memory, program: Program) -> Named:
 
 def find_heaps(memory: Memory, snapshot: Snapshot, taken: Sequence[Span], left_out: List[Text]) -> List[FoundHeap]:
     """Returns every heap all of whose blocks have its mark and lead to the next one and back."""
-    found: Dict[int, FoundHeap] = {}
-    for start, end in snapshot.extents():
-        for address in _addresses(snapshot, start, end):
-            if address in found or any(low <= address < high for low, high in taken):
-                continue
-            chain = recognise(memory, address, claimed=False)
-            if chain is not None and chain.blocks >= _FEWEST:
-                region = Region(_KIND, address, origin=BY_SIGNATURE)
-                found[address] = (region, spans_of(region, _layout(memory, chain, {})))
-    return list(found.values())
+    found: List[FoundHeap] = []
+    tried: Set[int] = set()
+    tries = Tries(_KIND, _MOST_CANDIDATES, left_out)
+    for address in (one for start, end in snapshot.extents() for one in _addresses(snapshot, start, end)):
+        if address in tried or any(low <= address < high for low, high in taken):
+            continue
+        tried.add(address)
+        if not tries.another(address):
+            break
+        chain = recognise(memory, address, claimed=False)
+        if chain is not None and chain.blocks >= _FEWEST:
+            region = Region(_KIND, address, origin=BY_SIGNATURE)
+            found.append((region, spans_of(region, _layout(memory, chain, {}))))
+    return found
 
 
 def _addresses(snapshot: Snapshot, start: int, end: int) -> Iterator[int]:

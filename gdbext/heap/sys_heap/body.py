@@ -34,6 +34,7 @@ from gdbext.heap.sys_heap.guards import trailers_of
 from gdbext.heap.sys_heap.layout import UNIT, SysHeapLayout
 from gdbext.heap.sys_heap.reading import recognise_sys_heap, walk_sys_heap, with_flaws
 from gdbext.heap.sys_heap.rules import RULES
+from gdbext.heap.tries import Tries
 from gdbext.heap.walk import Walk
 from gdbext.model.region import Region, Span
 from gdbext.model.said import Said, Text, said
@@ -172,25 +173,24 @@ def _name_at(program: Program, place: int) -> str:
 def find_sys_heaps(memory: Memory, snapshot: Snapshot, taken: Sequence[Span], left_out: List[Text]) -> List[FoundHeap]:
     """Returns every sys_heap whose struct z_heap and chunks are in the snapshot."""
     found: List[FoundHeap] = []
-    for start, end in snapshot.extents():
-        candidates = 0
-        for address in _candidates(snapshot.get(start, end - start) or b"", start, snapshot):
-            if any(low <= address < high for low, high in [*taken, *(span for _, spans in found for span in spans)]):
-                continue
-            candidates += 1
-            if candidates > _MOST_CANDIDATES:
-                left_out.append(said("sys-heap-candidates", place=address))
-                break
-            reading = recognise_sys_heap(memory, address, False)
-            if reading is not None and reading.chunks >= _FEWEST:
-                region = Region(_KIND, address, origin=BY_SIGNATURE)
-                found.append((region, spans_of(region, reading.layout)))
+    claimed = list(taken)
+    tries = Tries(_KIND, _MOST_CANDIDATES, left_out)
+    for address in (one for start, end in snapshot.extents() for one in _candidates(snapshot, start, end)):
+        if any(low <= address < high for low, high in claimed):
+            continue
+        if not tries.another(address):
+            break
+        reading = recognise_sys_heap(memory, address, False)
+        if reading is not None and reading.chunks >= _FEWEST:
+            region = Region(_KIND, address, origin=BY_SIGNATURE)
+            found.append((region, spans_of(region, reading.layout)))
+            claimed += found[-1][1]
     return found
 
 
-def _candidates(data: bytes, start: int, snapshot: Snapshot) -> Iterator[int]:
+def _candidates(snapshot: Snapshot, start: int, end: int) -> Iterator[int]:
     """Yields where chunk 0 may lie: nothing to its left, used, 3 to 24 units, and an end_chunk within memory."""
-    little = snapshot.byte_order == "little"
+    data, little = snapshot.get(start, end - start) or b"", snapshot.byte_order == "little"
     sizes = b"[" + b"".join(b"\\x%02x" % (units << 1 | 1) for units in range(3, 25)) + b"]"
     small = rb"(?=\0\0" + (sizes + rb"\0" if little else rb"\0" + sizes) + rb")"
     big = rb"(?=\0\0\0\0" + (sizes + rb"\0\0\0" if little else rb"\0\0\0" + sizes) + rb")"

@@ -24,7 +24,6 @@ SENTENCES = {
     # what could not be checked, or why no heap was found
     "sys-heap-trailers-unknown": "what the canaries at the ends of chunks are made of is not known",
     "no-sys-heap": "no struct z_heap is at {place:#x}",
-    "sys-heap-candidates": "no heaps of Zephyr were looked for behind {place:#x}: too much looks like them",
     "sys-heap-unset": "{name} has no memory yet: continue, then look again",
     # how a heap was found, and what speaks for it
     "sys-heap-by-name": "the heap {name}",

@@ -28,16 +28,18 @@ from gdbext.heap.geometry import Geometry, narrowed
 from gdbext.heap.threadx_pool.control import POOL_ID, Control, beside, controls, id_bytes, name_of
 from gdbext.heap.threadx_pool.layout import PoolLayout, recognise_pool, walk_pool
 from gdbext.heap.threadx_pool.rules import RULES
+from gdbext.heap.tries import Tries
 from gdbext.heap.walk import Walk
 from gdbext.model.region import Region, Span
 from gdbext.model.said import Said, Text, said
 from gdbext.source.memory import Memory
-from gdbext.source.snapshot import Snapshot, WordReader
+from gdbext.source.snapshot import Snapshot, WordReader, places_of
 from gdbext.symbols.shapes import Program
 
 _KIND = "threadx_pool"
 _CREATED = "_tx_byte_pool_created_ptr"
 _MOST_POOLS = 1024
+_MOST_CANDIDATES = 256
 _ORIGIN = said("threadx-created")
 
 
@@ -110,23 +112,24 @@ def _control_at(memory: Memory, address: int) -> Optional[Control]:
 def find_pools(memory: Memory, snapshot: Snapshot, taken: Sequence[Span], left_out: List[Text]) -> List[FoundHeap]:
     """Returns every byte pool whose control block and blocks are in the snapshot."""
     found: List[FoundHeap] = []
-    for mark in id_bytes(snapshot.pointer_size, snapshot.byte_order):
-        for start, end in snapshot.extents():
-            for address in _places(snapshot.get(start, end - start) or b"", mark, start):
-                inside = any(low <= address < high for low, high in taken)
-                layout = None if inside else recognise_pool(memory, address, claimed=False)
-                if layout is not None:
-                    region = Region(_KIND, address, origin=BY_SIGNATURE)
-                    found.append((region, spans_of(region, layout)))
+    tries = Tries(_KIND, _MOST_CANDIDATES, left_out)
+    for address in _places(snapshot):
+        if any(low <= address < high for low, high in taken):
+            continue
+        if not tries.another(address):
+            break
+        layout = recognise_pool(memory, address, claimed=False)
+        if layout is not None:
+            region = Region(_KIND, address, origin=BY_SIGNATURE)
+            found.append((region, spans_of(region, layout)))
     return found
 
 
-def _places(data: bytes, mark: bytes, start: int) -> Iterator[int]:
-    at = data.find(mark)
-    while at >= 0:
-        if not (start + at) % 4:
-            yield start + at
-        at = data.find(mark, at + 1)
+def _places(snapshot: Snapshot) -> Iterator[int]:
+    mark = id_bytes(snapshot.pointer_size, snapshot.byte_order)
+    for start, end in snapshot.extents():
+        data = snapshot.get(start, end - start) or b""
+        yield from (start + at for at in places_of(data, mark) if not (start + at) % 4)
 
 
 BODY = Body(allocators=(_BytePool(),), find=find_named, search=find_pools)

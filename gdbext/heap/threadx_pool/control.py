@@ -9,7 +9,7 @@ As of eclipse-threadx/threadx 7ad78c4, common/inc/tx_api.h; the members are the 
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Dict, Iterator, List, Mapping, NamedTuple, Optional, Tuple
+from typing import Dict, Iterator, Mapping, NamedTuple, Optional, Tuple
 
 from gdbext.heap.geometry import Flaw
 from gdbext.model.record import Record
@@ -74,9 +74,9 @@ def controls(memory: Memory, address: int) -> Iterator[Control]:
             )
 
 
-def id_bytes(word: int, order: ByteOrder) -> List[bytes]:
-    """Returns the bytes that a control block may begin with."""
-    return sorted({POOL_ID.to_bytes(ulong, order) for ulong in ULONGS[word]}, key=len)[:1]
+def id_bytes(word: int, order: ByteOrder) -> bytes:
+    """Returns the bytes that a control block begins with, in the narrower form."""
+    return POOL_ID.to_bytes(min(ULONGS[word]), order)
 
 
 def name_of(memory: Memory, control: Control) -> Optional[str]:
@@ -93,7 +93,7 @@ def ring_flaws(memory: Memory, control: Control) -> Iterator[Flaw]:
     for name, back in (("created_next", "created_previous"), ("created_previous", "created_next")):
         one = control.fields[name]
         other = beside(memory, control, name)
-        if other is None or other[back] == control.address or not _is_to_blame(memory, control, other, name, back):
+        if other is None or other[back] == control.address or not _is_to_blame(memory, other, name, back):
             continue
         text = said("threadx-ring", name=f"tx_byte_pool_{name}", place=one.place, stored=one.value)
         yield Flaw("pool-ring", one.place, one.width, text, "constant", None, one.value)
@@ -108,7 +108,7 @@ def beside(memory: Memory, control: Control, name: str) -> Optional[Control]:
     return next((one for one in controls(memory, place) if one.fields["id"].width == ulong), None)
 
 
-def _is_to_blame(memory: Memory, control: Control, other: Control, name: str, back: str) -> bool:
+def _is_to_blame(memory: Memory, other: Control, name: str, back: str) -> bool:
     """True if the other one is no pool, or is linked with a third one: else its own pointer may be the wrong one."""
     if other["id"] != POOL_ID:
         return True

@@ -29,6 +29,7 @@ from gdbext.heap.ends import PagedReader
 from gdbext.heap.facts import HeapFacts
 from gdbext.heap.geometry import FREE_BIT, Geometry, narrowed
 from gdbext.heap.guards import Guards
+from gdbext.heap.tries import Tries
 from gdbext.heap.umm_malloc.layout import Found, UmmLayout, recognise_umm, walk_umm
 from gdbext.heap.umm_malloc.poison import Poison, find_poison
 from gdbext.heap.umm_malloc.rules import RULES
@@ -42,6 +43,7 @@ from gdbext.symbols.shapes import Program
 _KIND = "umm_malloc"
 _VARIABLES = ("heap_context", "umm_heap_current", "umm_heap")
 _LARGEST_VARIABLE = 1024  # bytes
+_MOST_CANDIDATES = 64
 _BEYOND_CHANCE = 12  # blocks in a row that confirm each other
 _FEWEST_USED = 4
 _LARGEST = 32 << 16  # bytes of a heap
@@ -144,21 +146,27 @@ def find_heaps(memory: Memory, snapshot: Snapshot, taken: Sequence[Span], left_o
     """Returns every heap whose block 0 is in the snapshot."""
     found: List[FoundHeap] = []
     spans = list(taken)
-    for start, end in snapshot.extents():
-        data = snapshot.get(start, end - start) or b""
-        for match in _head_pattern(snapshot.byte_order).finditer(data):
-            address = start + match.start()
-            if address % 4 or not _may_begin(data, match.start(), snapshot.byte_order):
-                continue
-            if any(low <= address < high for low, high in spans):
-                continue
-            region = Region(_KIND, address, origin=BY_SIGNATURE)
-            one = recognise_umm(memory, region, claimed=False)
-            if one is None or not (one.row >= _BEYOND_CHANCE or (one.whole and _is_listed(memory, one))):
-                continue
+    tries = Tries(_KIND, _MOST_CANDIDATES, left_out)
+    for address in _places(snapshot):
+        if any(low <= address < high for low, high in spans):
+            continue
+        if not tries.another(address):
+            break
+        region = Region(_KIND, address, origin=BY_SIGNATURE)
+        one = recognise_umm(memory, region, False, _BEYOND_CHANCE)
+        if one is not None and (one.row >= _BEYOND_CHANCE or (one.whole and _is_listed(memory, one))):
             found.append((region, spans_of(region, one.layout)))
             spans += found[-1][1]
     return found
+
+
+def _places(snapshot: Snapshot) -> Iterator[int]:
+    """Yields where block 0 may lie."""
+    for start, end in snapshot.extents():
+        data = snapshot.get(start, end - start) or b""
+        for match in _head_pattern(snapshot.byte_order).finditer(data):
+            if not (start + match.start()) % 4 and _may_begin(data, match.start(), snapshot.byte_order):
+                yield start + match.start()
 
 
 @lru_cache(maxsize=None)

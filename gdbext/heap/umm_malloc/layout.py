@@ -124,14 +124,17 @@ class Found(NamedTuple):
     whole: bool  # whether all of them do, up to the end
 
 
-def recognise_umm(memory: Memory, region: Region, claimed: bool) -> Optional[Found]:
-    """Returns the heap whose block 0 is at the region's address; None if there is none."""
-    found = [one for one in (_of_size(memory, region, body, claimed) for body in _SIZES) if one is not None]
+def recognise_umm(memory: Memory, region: Region, claimed: bool, fewest: int = _FEWEST) -> Optional[Found]:
+    """Returns the heap whose block 0 is at the region's address; None if there is none. `claimed`: somebody says that
+    there is one; else all of its blocks must confirm each other, or the `fewest` first ones.
+    """
+    least = 0 if claimed else fewest
+    found = [one for one in (_of_size(memory, region, body, least) for body in _SIZES) if one is not None]
     best = max(found, key=lambda one: (one.whole, one.blocks), default=None)
-    return best if best is not None and (claimed or best.whole or best.row >= _FEWEST) else None
+    return best if best is not None and (best.whole or best.row >= least) else None
 
 
-def _of_size(memory: Memory, region: Region, body: int, claimed: bool) -> Optional[Found]:
+def _of_size(memory: Memory, region: Region, body: int, least: int) -> Optional[Found]:
     word, base = memory.source.pointer_size, region.address
     if base % 4 or not memory.may_read(base, base + 2 * body):
         return None
@@ -142,9 +145,9 @@ def _of_size(memory: Memory, region: Region, body: int, claimed: bool) -> Option
     stop, blocks = found.follow()
     whole = half(base + stop * body) == 0 and stop > 1
     last, is_open = given // body - 1 if given else stop, False
-    if not claimed and blocks < _FEWEST and not whole:
+    if blocks < least and not whole:
         return None
-    if not given and (claimed or blocks >= _FEWEST):
+    if not given and blocks >= min(least, _FEWEST):
         high = high if memory.ranges() else min(high, base + stop * body + WINDOW_BYTES)
         memory.fetch_known(base, high)
         found = found._replace(room=(high - base + body - _HEADER) // body)
