@@ -13,8 +13,11 @@ Assumptions: three lists are empty, and lead on to the next one.
 
 from __future__ import annotations
 
-from typing import Iterable, Iterator, List, NamedTuple, Optional
+from typing import Iterable, Iterator, List, NamedTuple, Optional, Set
 
+from gdbext.heap.facts import HeapFacts
+from gdbext.model.reports.base import Skipped
+from gdbext.model.said import said
 from gdbext.source.memory import Memory
 from gdbext.source.snapshot import WordReader
 from gdbext.symbols.shapes import Program
@@ -147,6 +150,17 @@ def structs_of(memory: Memory, program: Program, names: Iterable[str]) -> Iterat
         value = memory.word(place) if memory.may_read(place, place + width) else None
         if value and memory.may_read(value, value + width):
             yield Root(name, place, value)
+
+
+def delayed_frees(facts: HeapFacts, place: Optional[int]) -> Iterator[Skipped]:
+    """Yields how many used blocks wait for their free on the list mm_delaylist, whose head is at `place`."""
+    waiting: Set[int] = set()
+    block = None if place is None else facts.read(place)
+    while block is not None and facts.is_block(block) and block not in waiting and not facts.is_free(block):
+        waiting.add(block)
+        block = facts.read(block)
+    if place is not None and waiting and not block:
+        yield Skipped("blocks", said("mm-free-delayed", blocks=len(waiting), place=place))
 
 
 def has_node_lists(memory: Memory, program: Program) -> bool:

@@ -31,6 +31,10 @@ SENTENCES = {
     "search-spent": "heaps of kind {kind} were not looked for from {place:#x} on: too much looks like them",
     "memory-unreadable": "its memory at {place:#x} cannot be read",
     "reading-interrupted": "its reading was interrupted; the same command again reads on",
+    # what NuttX frees later
+    "mm-free-delayed": (
+        "mm_delaylist at {place:#x} holds {blocks:block} not freed yet: listed as used, though freed by the owner"
+    ),
     # evidence for a kind of heap
     "ends-at-marker": "end marker",
     # pointers through which a program reaches its heaps

@@ -148,7 +148,7 @@ def test_free_that_is_delayed_is_said() -> None:
     nuttx.put(second, first)
     nuttx.put(first, 0)
     report = check(nuttx)
-    (why,) = [one.why for one in report.skipped if one.why.key == "free-delayed"]
+    (why,) = [one.why for one in report.skipped if one.why.key == "mm-free-delayed"]
     assert dict(why.values)["blocks"] == 2
     assert report.heaps[0].status == "clean"
 

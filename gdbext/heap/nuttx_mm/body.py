@@ -11,6 +11,7 @@ from gdbext.heap.ends import PagedReader, follow
 from gdbext.heap.facts import HeapFacts
 from gdbext.heap.geometry import Geometry, Pool, narrowed
 from gdbext.heap.guards import Guards
+from gdbext.heap.mm_heads import delayed_frees
 from gdbext.heap.nuttx_mm.find import find_named
 from gdbext.heap.nuttx_mm.layout import LARGEST_SHIFT, SMALL_SHIFT, MmLayout
 from gdbext.heap.nuttx_mm.lists import neighbour_agrees, read_lists
@@ -67,14 +68,7 @@ class _NuttxMm(Allocator):
 
     def remarks(self, facts: HeapFacts) -> Iterator[Skipped]:
         """Yields how many used blocks wait on the list of those whose free is delayed."""
-        layout, waiting = narrowed(facts.layout, MmLayout), set()
-        place = layout.heads.end
-        block = facts.read(place)
-        while block is not None and facts.is_block(block) and block not in waiting and not facts.is_free(block):
-            waiting.add(block)
-            block = facts.read(block)
-        if waiting and not block:
-            yield Skipped("blocks", said("mm-free-delayed", blocks=len(waiting), place=place))
+        return delayed_frees(facts, narrowed(facts.layout, MmLayout).heads.end)
 
     def evidence(self, facts: HeapFacts) -> Iterator[Said]:
         """Tells the form of nodes."""

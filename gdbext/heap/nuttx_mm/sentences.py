@@ -30,10 +30,6 @@ SENTENCES = {
     "mm-heapsize": "mm_heapsize at {place:#x} is {stored:,}, but the regions have {held:byte}",
     "mm-nregions": "mm_nregions at {place:#x} is {stored:,}, but the struct has {regions:region}",
     "mm-region-end": "{name}[{number}] at {place:#x} is {stored:#x}, but the region's guard node lies at {expected:#x}",
-    "mm-free-delayed": (
-        "{blocks:block} on mm_delaylist at {place:#x} wait for their free: they are listed as used, "
-        "though their owners have freed them"
-    ),
     # how a heap was found, or why not
     "no-nuttx-mm": "no struct mm_heap_s of NuttX's default allocator lies at {place:#x}",
     "mm-variable": "NuttX's {name}",

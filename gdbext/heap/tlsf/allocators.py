@@ -10,6 +10,7 @@ from gdbext.heap.cover import Evidence, Proven
 from gdbext.heap.facts import HeapFacts
 from gdbext.heap.geometry import Geometry
 from gdbext.heap.guards import Guards
+from gdbext.heap.mm_heads import delayed_frees
 from gdbext.heap.roots import check_roots
 from gdbext.heap.tlsf.layout import tlsf
 from gdbext.heap.tlsf.lists import neighbour_agrees, read_lists
@@ -65,7 +66,7 @@ class _Tlsf(Allocator):
             yield Skipped("pools", said("pool-not-given", place=payload))
         for first, end in layout.unlisted:
             yield Skipped("pools", said("pool-unlisted", bytes=end - first, start=first, end=end))
-        yield from _delayed(facts)
+        yield from delayed_frees(facts, facts.region.hints.get("mm_delaylist"))
 
     def evidence(self, facts: HeapFacts) -> Iterator[Said]:
         """Tells how many lists agree with the bitmaps."""
@@ -76,17 +77,6 @@ class _Tlsf(Allocator):
             if head is not None and bits is not None:
                 agreeing += bits >> bit & 1 == (head != layout.control)
         yield said("lists-agree", agreeing=agreeing, lists=layout.slots)
-
-
-def _delayed(facts: HeapFacts) -> Iterator[Skipped]:
-    """Yields how many used blocks wait on NuttX's list of those whose free is delayed."""
-    place, waiting = facts.region.hints.get("mm_delaylist"), set()
-    block = None if place is None else facts.snapshot.word(place)
-    while block is not None and facts.is_block(block) and block not in waiting and not facts.is_free(block):
-        waiting.add(block)
-        block = facts.read(block)
-    if place is not None and waiting and not block:
-        yield Skipped("blocks", said("free-delayed", blocks=len(waiting), place=place))
 
 
 class _MultiHeap(_Tlsf):

@@ -70,10 +70,6 @@ SENTENCES = {
     "found-at-memory": "where a memory of the chip begins",
     "none-registered": "no heap is registered yet: continue to main, then look again",
     "found-by-member": "a member of what {name} points to",
-    "free-delayed": (
-        "{blocks:block} on the list mm_delaylist at {place:#x} wait for their free: "
-        "they are listed as used, though their owners have freed them"
-    ),
     "tlsf-candidates": "the search has left out {places:place} that may be a TLSF",
     "no-tlsf": "no TLSF control block with its pool at {place:#x}",
     "no-multi-heap": "no multi_heap with a TLSF control block behind it at {place:#x}",
