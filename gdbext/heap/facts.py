@@ -19,7 +19,9 @@ from typing import (
     Optional,
     Sequence,
     Tuple,
+    TypeVar,
 )
+from weakref import WeakKeyDictionary
 
 from gdbext.heap.geometry import FLAG_BITS, FREE_BIT, Flaw, Geometry
 from gdbext.heap.guards import NO_GUARDS, Guards
@@ -34,6 +36,7 @@ from gdbext.source.snapshot import Snapshot, WordReader
 # a round trip.
 LEAST_LEFT_OUT = 4096
 
+_Found = TypeVar("_Found")
 Edge = Tuple[int, int, int, int]  # payload and size word of a block, and those of the header behind it
 
 
@@ -59,6 +62,18 @@ class Fault(Record):
     role: str = ""  # what the broken word is for; `role`, `expected` and `actual` as in a Finding
     expected: Optional[int] = None
     actual: Optional[int] = None
+
+
+def once(found: Callable[[HeapFacts], _Found]) -> Callable[[HeapFacts], _Found]:
+    """Returns the function with its answers kept: several rules of a heap ask it. An answer must not hold the heap."""
+    known: WeakKeyDictionary[HeapFacts, _Found] = WeakKeyDictionary()
+
+    def answer(facts: HeapFacts) -> _Found:
+        if facts not in known:
+            known[facts] = found(facts)
+        return known[facts]
+
+    return answer
 
 
 class Rule(Record):
@@ -218,6 +233,14 @@ class HeapFacts:
             return None
         payload = self.walk.payloads[index]
         return payload if address < self.end_of(payload) else None
+
+    def in_gap(self, payload: Optional[int]) -> bool:
+        """True if a block's header would lie in memory in which no block could be proven."""
+        return payload is not None and any(gap.start <= self.header_of(payload) < gap.end for gap in self.walk.gaps())
+
+    def is_inside_other(self, payload: Optional[int]) -> bool:
+        """True if no block begins at a payload, because it lies inside a proven one."""
+        return payload is not None and self.holder(payload) not in (None, payload)
 
     def left_of(self, payload: int) -> Optional[int]:
         """Returns the proven block that ends where the header of `payload` begins; None if none does."""

@@ -23,6 +23,11 @@ def first_difference(have: int, want: int, width: int, order: ByteOrder) -> Tupl
     return (different[0], different[-1] - different[0] + 1) if different else (0, width)
 
 
+def low_byte(facts: HeapFacts, place: int, width: int) -> int:
+    """Returns the address of the lowest byte of a number of `width` bytes at a place: flags are in it."""
+    return place + (width - 1 if facts.snapshot.byte_order == "big" else 0)
+
+
 def check_sizes(facts: HeapFacts) -> Iterator[Fault]:
     """Yields a fault for each size word at which the walk could not go on."""
     layout = facts.layout

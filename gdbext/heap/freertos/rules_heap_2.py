@@ -16,7 +16,7 @@ from typing import Dict, Iterator, List, Optional, Set
 
 from gdbext.heap.facts import Fault, HeapFacts, Rule
 from gdbext.heap.freertos.heap_2 import Heap2Layout
-from gdbext.heap.freertos.rules_heap_4 import FREE_FLAG, LIST_LINK, flag_faults, in_gap, next_of
+from gdbext.heap.freertos.rules_heap_4 import FREE_FLAG, LIST_LINK, flag_faults, next_of
 from gdbext.heap.geometry import narrowed
 from gdbext.heap.rules import SIZES, check_flaws, first_difference, touching
 from gdbext.model.said import Said, said
@@ -69,7 +69,7 @@ def _is_sound(facts: HeapFacts, value: int) -> bool:
     layout = narrowed(facts.layout, Heap2Layout)
     target = layout.target_of(value)
     leads_out = layout.is_last_link(value) or layout.leads_beyond(value)
-    return leads_out or (target is not None and (facts.is_block(target) or in_gap(facts, target)))
+    return leads_out or (target is not None and (facts.is_block(target) or facts.in_gap(target)))
 
 
 def check_list(facts: HeapFacts) -> Iterator[Fault]:
@@ -124,7 +124,7 @@ def _pointer_problem(facts: HeapFacts, payload: int, value: int, sizes: List[int
     """Says why a free block's pointer cannot be right; returns None if it can. `sizes`: all free sizes, sorted."""
     layout, size = narrowed(facts.layout, Heap2Layout), facts.size_of(payload)
     target = layout.target_of(value)
-    if layout.leads_beyond(value) or (target is not None and in_gap(facts, target)):
+    if layout.leads_beyond(value) or (target is not None and facts.in_gap(target)):
         return None
     larger = sizes[bisect_right(sizes, size) :]
     if layout.is_last_link(value):

@@ -87,7 +87,7 @@ def check_chain(facts: HeapFacts) -> Iterator[Fault]:
         target = layout.target_of(value)
         if target in wanted or layout.leads_beyond(value):
             continue
-        if target is not None and target > one and in_gap(facts, target):
+        if target is not None and target > one and facts.in_gap(target):
             continue
         place = layout.next_place(one)
         text = said("free-pointer", place=place, stored=value, why=_pointer_problem(facts, one, target))
@@ -100,11 +100,6 @@ def _mask_unknown(facts: HeapFacts, free: List[int]) -> bool:
     """True if pointers may be masked by a word that nothing tells, because the blocks that they lead to are missing."""
     layout, unread = narrowed(facts.layout, FreeRtosLayout), any(broken.word is None for broken in facts.walk.breaks)
     return unread and not layout.canary and not any(layout.target_of(next_of(facts, payload)) for payload in free)
-
-
-def in_gap(facts: HeapFacts, target: int) -> bool:
-    """True if a pointer leads into memory where no block could be proven."""
-    return any(gap.start <= target - facts.layout.header < gap.end for gap in facts.walk.gaps())
 
 
 def _pointer_problem(facts: HeapFacts, payload: int, target: Optional[int]) -> Said:

@@ -35,7 +35,7 @@ def check_back_links(facts: HeapFacts) -> Iterator[Fault]:
     layout = narrowed(facts.layout, DlChunks)
     for node in facts.walk.nodes:
         want = layout.head_of(node.slot) if node.previous is None else node.previous - 2 * layout.word
-        if node.prev_free in (None, want) or facts.holder(node.payload) not in (None, node.payload):
+        if node.prev_free in (None, want) or facts.is_inside_other(node.payload):
             continue
         place = node.payload + layout.word
         text = said("chunk-back-link", place=place, stored=node.prev_free, expected=want)

@@ -9,33 +9,23 @@ chunks, and a chunk that a broken list has lost, look right.
 
 from __future__ import annotations
 
-from typing import Dict, Iterator, Optional
+from typing import Dict, Iterator
 
 from gdbext.heap.facts import Fault, HeapFacts, Rule
 from gdbext.heap.geometry import FREE_BIT, narrowed
 from gdbext.heap.libc.layout import MAIN_LIST, Chunks, ListChunks, NanoChunks
 from gdbext.heap.libc.lists import free_beyond, may_be_link
-from gdbext.heap.rules import NEIGHBOURS, SIZES, check_neighbours, first_difference, touching
+from gdbext.heap.rules import NEIGHBOURS, SIZES, check_neighbours, first_difference, low_byte, touching
 from gdbext.heap.walk import Node
 from gdbext.model.record import replace
 from gdbext.model.said import said
-
-
-def _in_gap(facts: HeapFacts, payload: Optional[int]) -> bool:
-    word = facts.layout.word
-    return payload is not None and any(gap.start <= payload - word < gap.end for gap in facts.walk.gaps())
-
-
-def _is_inside_other(facts: HeapFacts, payload: Optional[int]) -> bool:
-    """True if no chunk begins at a payload, because it lies inside a proven one."""
-    return payload is not None and facts.holder(payload) not in (None, payload)
 
 
 def check_links(facts: HeapFacts) -> Iterator[Fault]:
     """Yields the pointers of lists that lead to no chunk, back, or to a chunk that is on a list already."""
     layout = facts.layout
     for fault in facts.walk.faults:
-        if _is_inside_other(facts, fault.owner):
+        if facts.is_inside_other(fault.owner):
             continue  # these are a user's bytes; the pointer that leads here is reported
         text = said("chunk-link", place=fault.address, stored=fault.value, why=fault.why)
         touched, inside = touching(fault.owner, fault.target, ("list", fault.slot)), fault.target is not None
@@ -43,7 +33,7 @@ def check_links(facts: HeapFacts) -> Iterator[Fault]:
         hit = fault.owner or fault.target
         yield Fault(fault.rule, fault.address, layout.word, hit, text, touched, inside, role, None, fault.value)
     for node in facts.walk.nodes:
-        if facts.is_block(node.payload) or _in_gap(facts, node.payload) or _is_inside_other(facts, node.previous):
+        if facts.is_block(node.payload) or facts.in_gap(node.payload) or facts.is_inside_other(node.previous):
             continue
         why = said("chunk-inside", target=facts.user(node.payload))
         stored = node.payload - narrowed(layout, Chunks).to_payload
@@ -62,9 +52,8 @@ def check_flags(facts: HeapFacts) -> Iterator[Fault]:
             place = facts.header_of(node.payload)
             stored = facts.read(place) or 0
             text, touched = said("chunk-flag", place=place, stored=stored), touching(node.payload)
-            offset = 0 if facts.snapshot.byte_order == "little" else facts.layout.word - 1
-            want = stored | 1
-            yield Fault("free-flag", place + offset, 1, node.payload, text, touched, True, "size-word", want, stored)
+            want, low = stored | 1, low_byte(facts, place, facts.layout.word)
+            yield Fault("free-flag", low, 1, node.payload, text, touched, True, "size-word", want, stored)
 
 
 def check_listed(facts: HeapFacts) -> Iterator[Fault]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Iterator, Optional, Tuple
 
-from gdbext.heap.facts import Fault, HeapFacts, Rule
+from gdbext.heap.facts import Fault, HeapFacts, Rule, once
 from gdbext.heap.geometry import narrowed
 from gdbext.heap.lwip_mem.guards import FILL, REGION, OverflowCheck
 from gdbext.heap.lwip_mem.layout import LwipLayout
@@ -90,6 +90,7 @@ def _check_length(facts: HeapFacts) -> Iterator[Fault]:
             )
 
 
+@once
 def _unsound(facts: HeapFacts) -> Optional[Said]:
     """Says why the lowest free block is not known; returns None if it is."""
     return said("lwip-unsound") if facts.walk.breaks or any(_check_used(facts)) else None

@@ -14,7 +14,7 @@ from gdbext.heap.facts import Fault, HeapFacts, Rule
 from gdbext.heap.geometry import FLAG_BITS, FREE_BIT, PREV_FREE_BIT, narrowed
 from gdbext.heap.nuttx_mm.layout import PREVIOUS_FREE, USED, MmLayout
 from gdbext.heap.roots import ROOTS
-from gdbext.heap.rules import NEIGHBOURS, SIZES, check_flaws, touching
+from gdbext.heap.rules import NEIGHBOURS, SIZES, check_flaws, low_byte, touching
 from gdbext.model.said import Said, said
 
 
@@ -72,7 +72,7 @@ def _flag_fault(facts: HeapFacts, payload: int, text: Said, flag: int, transient
     layout = _of(facts)
     place = layout.place_of_size(payload)
     stored = layout.stored(facts.read, place) or 0
-    at = place + (layout.size_bytes - 1 if facts.snapshot.byte_order == "big" else 0)
+    at = low_byte(facts, place, layout.size_bytes)
     return Fault("free-flag", at, 1, payload, text, touching(payload), transient, "size-word", stored ^ flag, stored)
 
 
@@ -100,7 +100,7 @@ def _list_links(facts: HeapFacts) -> Iterator[Fault]:
     """Yields the flinks that lead to no free node."""
     layout = _of(facts)
     for fault in facts.walk.faults:
-        if _is_inside_other(facts, fault.owner):
+        if facts.is_inside_other(fault.owner):
             continue  # these are a user's bytes; the link that leads here is reported
         role, place, value = "list-head" if fault.owner is None else "next-free", fault.address, fault.value
         text = said("mm-head", list=fault.slot, place=place, stored=value, why=fault.why)
@@ -113,11 +113,6 @@ def _list_links(facts: HeapFacts) -> Iterator[Fault]:
         yield Fault(fault.rule, place, layout.word, hit, text, touched, target is not None, role, None, value)
 
 
-def _is_inside_other(facts: HeapFacts, payload: Optional[int]) -> bool:
-    holder = None if payload is None else facts.holder(payload)
-    return holder is not None and holder != payload
-
-
 def _back_links(facts: HeapFacts) -> Iterator[Fault]:
     """Yields the blinks, of free nodes and of heads, that do not lead to the node before."""
     layout = _of(facts)
@@ -125,7 +120,7 @@ def _back_links(facts: HeapFacts) -> Iterator[Fault]:
     for node in facts.walk.nodes:
         head = layout.heads.places()[node.slot]
         want = head if node.previous is None else layout.node_of(node.previous)
-        if not _is_inside_other(facts, node.payload):
+        if not facts.is_inside_other(node.payload):
             yield from _back_link(facts, layout.place_of_flink(node.payload) + layout.word, node.payload, want)
     for slot, head in enumerate(layout.heads.places()):
         if slot and slot - 1 in facts.walk.cut_slots:
@@ -159,14 +154,14 @@ def _heads(facts: HeapFacts) -> Iterator[Fault]:
 
 def _listed_blocks(facts: HeapFacts) -> Iterator[Fault]:
     """Yields what is on a list and is no free block, or not one for this list, or behind a larger one."""
-    layout, gaps = _of(facts), facts.walk.gaps()
+    layout = _of(facts)
     larger: Dict[int, int] = {}  # the largest size so far, by list
     for node in facts.walk.nodes:
         payload, slot = node.payload, node.slot
         touched = touching(payload, ("list", slot), node.previous)
         place, width = layout.place_of_size(payload), layout.size_bytes
         if not facts.is_block(payload):
-            if not any(gap.start <= payload - layout.header < gap.end for gap in gaps):
+            if not facts.in_gap(payload):
                 role = "list-head" if node.previous is None else "next-free"
                 text, around = said("mm-listed-inside", place=node.pointer), touched | touching(facts.holder(payload))
                 yield Fault(

@@ -13,7 +13,7 @@ Cost: 2 KiB, and two nodes for each region.
 
 from __future__ import annotations
 
-from typing import Callable, Iterator, List, NamedTuple, Optional, Tuple
+from typing import Iterator, List, NamedTuple, Optional, Tuple
 
 from gdbext.heap.geometry import Flaw
 from gdbext.heap.mm_heads import Heads, heads_behind, known_words
@@ -27,8 +27,6 @@ _LARGEST_HEADER = 1024
 _SUM_AT = (1, 3)  # words from mm_heapsize to the first start, without and with mm_maxused and mm_curused
 _FEWEST_SOUND = 2
 _MOST_MISSED = 12  # heads in front of one that was overwritten
-
-_Number = Callable[[int, int], Optional[int]]  # reads a number of so many bytes
 
 
 class MmHeap(NamedTuple):

@@ -8,13 +8,13 @@ Cost: some operations for each free block and each list.
 
 from __future__ import annotations
 
-from typing import Dict, Iterator, NamedTuple, Optional, Tuple
+from typing import Dict, Iterator, NamedTuple, Optional, Set, Tuple
 
 from gdbext.heap.allocator import LARGEST_HEAP
 from gdbext.heap.facts import Fault, HeapFacts, Rule
 from gdbext.heap.geometry import FREE_BIT, narrowed
-from gdbext.heap.rlsf.layout import LAST, USED, RlsfLayout
-from gdbext.heap.rules import NEIGHBOURS, SIZES, first_difference, touching
+from gdbext.heap.rlsf.layout import LAST, USED, RlsfLayout, Table
+from gdbext.heap.rules import NEIGHBOURS, SIZES, first_difference, low_byte, touching
 from gdbext.model.said import Said, said
 
 _NOWHERE = said("rlsf-nowhere")
@@ -90,10 +90,7 @@ class _Lists:
 
     def unknown(self, payload: int) -> bool:
         """True if no block could be proven where a link leads, which is told by itself, or if that is not at hand."""
-        header = self.layout.header
-        if payload and self._may_be(payload):
-            return True
-        return any(gap.start <= payload - header < gap.end for gap in self.facts.walk.gaps())
+        return bool(payload and self._may_be(payload)) or self.facts.in_gap(payload)
 
     def _may_be(self, payload: int) -> bool:
         """True if a part of the heap that is not at hand may lie there."""
@@ -138,7 +135,16 @@ def _link(lists: _Lists, payload: int, back: bool, text: Said, want: Optional[in
 
 
 def _check_lists(facts: HeapFacts) -> Iterator[Fault]:
-    lists = _Lists(facts)
+    """Yields what is wrong with the links, the heads and the bitmaps."""
+    lists, table = _Lists(facts), _of(facts).table
+    yield from _check_links(lists)
+    if table is not None:
+        heads = list(_check_heads(lists, table))
+        yield from heads
+        yield from _check_bitmaps(lists, table, {fault.address for fault in heads if fault.rule == "list-head"})
+
+
+def _check_links(lists: _Lists) -> Iterator[Fault]:
     found: Dict[int, Fault] = {}
     for payload in lists.free:
         faults = [_unlisted(lists, payload)] if not lists.is_on(payload) and lists.heads else _links(lists, payload)
@@ -158,7 +164,7 @@ def _unlisted(lists: _Lists, payload: int) -> Optional[Fault]:
     place = layout.place_of_size(payload)
     stored = lists.facts.read(place)
     want = None if stored is None else stored | USED
-    low = place + (layout.word - 1 if layout.order == "big" else 0)
+    low = low_byte(lists.facts, place, layout.word)
     text = said("rlsf-unlisted")
     return Fault("free-not-listed", low, 1, payload, text, touching(payload), True, "size-word", want, stored)
 
@@ -235,8 +241,7 @@ def _still_listed(lists: _Lists, payload: int, before: Optional[int]) -> Optiona
         return None
     place = layout.place_of_size(payload)
     stored = facts.read(place) or 0
-    low = place + (layout.word - 1 if layout.order == "big" else 0)
-    touched = touching(payload)
+    low, touched = low_byte(facts, place, layout.word), touching(payload)
     return Fault(
         "listed-not-free", low, 1, payload, said("rlsf-used"), touched, True, "size-word", stored & ~USED, stored
     )
@@ -247,10 +252,7 @@ def _is_wrong_head(lists: _Lists, slot: int) -> bool:
     return not head or head not in lists.free or lists.slot(head) != slot
 
 
-def _check_heads(facts: HeapFacts) -> Iterator[Fault]:
-    lists, table = _Lists(facts), _of(facts).table
-    if table is None:
-        return
+def _check_heads(lists: _Lists, table: Table) -> Iterator[Fault]:
     begins = {}
     for payload, links in lists.free.items():
         if not links.prev and payload not in lists.led:
@@ -277,22 +279,17 @@ def _head(lists: _Lists, slot: int, place: int, head: int, first: Optional[int])
     return Fault("list-head", place, lists.layout.word, first, text, touched, True, "list-head", want, stored)
 
 
-def _check_bitmaps(facts: HeapFacts) -> Iterator[Fault]:
-    lists, table = _Lists(facts), _of(facts).table
-    if table is None:
-        return
-    bits, filled = table.lists, 0
-    wrong = {fault.address for fault in _check_heads(facts) if fault.rule == "list-head"}
+def _check_bitmaps(lists: _Lists, table: Table, wrong: Set[int]) -> Iterator[Fault]:
+    """Yields the wrong bits. `wrong`: where heads lie that are wrong themselves, of which a bit says nothing."""
+    facts, bits, filled, unsure = lists.facts, table.lists, 0, 0
     for level in range(bits):
         slots = range(level * bits, (level + 1) * bits)
         want = sum(1 << slot - slots.start for slot in slots if lists.heads.get(slot))
         doubt = sum(1 << slot - slots.start for slot in slots if table.head_of(slot) in wrong)
         yield from _bits(facts, table.second + level * table.word, want, doubt)
         filled |= (want != 0) << level
-        if doubt and not want & ~doubt:
-            wrong.add(-1 - level)
-    doubtful = sum(1 << level for level in range(bits) if -1 - level in wrong)
-    yield from _bits(facts, table.first, filled, doubtful)
+        unsure |= bool(doubt and not want & ~doubt) << level
+    yield from _bits(facts, table.first, filled, unsure)
 
 
 def _bits(facts: HeapFacts, place: int, want: int, doubtful: int) -> Iterator[Fault]:
@@ -318,6 +315,6 @@ RULES = (
     Rule("back-link", "Each prev_free leads to a free block that leads here.", struck="inside"),
     Rule("listed-not-free", "Only free blocks are on free lists.", struck="header"),
     Rule("free-not-listed", "Every free block is on a free list.", struck="header", lacks=_no_table),
-    Rule("list-head", "Each list's head leads to the list's first block.", _check_heads, lacks=_no_table),
-    Rule("bitmaps", "A bit is set if its list, or one of its class, has a block.", _check_bitmaps, derived=True),
+    Rule("list-head", "Each list's head leads to the list's first block.", lacks=_no_table),
+    Rule("bitmaps", "A bit is set exactly if its list, or one of its class, has a block.", derived=True),
 )

@@ -26,6 +26,7 @@ from gdbext.source.snapshot import ByteOrder, WordReader
 MOST_BYTES = 64 << 20
 MAGIC = 0x1EA0
 _LOW = 0xFFFF_FFFF
+_ITEMS = (12, 16, 24, 32, 40, 48)  # bytes of an item
 _FEW = 4  # fewer blocks may lie at multiples of a larger alignment by chance
 _NAME = re.compile(rb"[!-~]+ *\Z| +\Z")
 _INIT = b"INIT"  # the name in the last item
@@ -238,7 +239,7 @@ def _votes(place: Place) -> int:
     words = () if place.control is None else place.control.words
     if not words:
         return 0
-    ends = words[4] < words[5] and words[5] - words[4] - words[7] in (12, 16, 24, 32, 40, 48)
+    ends = words[4] < words[5] and words[5] - words[4] - words[7] in _ITEMS
     return (words[0] == place.base) + (words[4] == place.base) + (words[1] == words[7] != 0) + ends
 
 
@@ -274,7 +275,7 @@ def _broken(memory: Memory, items: ItemReader, followed: _Seen) -> Iterator[_See
     told: List[int] = []
     if control is not None:
         told = [control.words[5] - base]
-        told += [size + header for size in control.size for header in (12, 16, 24, 32, 40, 48)]
+        told += [size + header for size in control.size for header in _ITEMS]
     ends = [at for at, one in marked if one.used and one.next == at]
     sure = [end for end in told if end in ends]
     known = [end for end in told[:1] if _fits(0, end) and base + end < high]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Iterator, List, Optional
 
-from gdbext.heap.facts import Fault, HeapFacts, Rule
+from gdbext.heap.facts import Fault, HeapFacts, Rule, once
 from gdbext.heap.geometry import narrowed
 from gdbext.heap.offsets import NEXT, PREV
 from gdbext.heap.rtthread_mem.layout import SmallMemLayout
@@ -52,6 +52,7 @@ def _check_end(facts: HeapFacts) -> Iterator[Fault]:
             yield Fault("end-marker", at + offset, changed, layout.end, text, touched, False, "size-word", want, stored)
 
 
+@once
 def _unsound(facts: HeapFacts) -> Optional[Said]:
     """Says why it is not known which blocks are free; returns None if it is."""
     return said("rtt-unsound") if facts.walk.breaks or any(_check_mark(facts)) else None

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Callable, Iterator, Optional
 
-from gdbext.heap.facts import Fault, HeapFacts, Rule
+from gdbext.heap.facts import Fault, HeapFacts, Rule, once
 from gdbext.heap.geometry import narrowed
 from gdbext.heap.rules import check_flaws, first_difference, touching
 from gdbext.heap.threadx_pool.control import Field
@@ -75,13 +75,13 @@ def _check_end(facts: HeapFacts) -> Iterator[Fault]:
 def _check_search(facts: HeapFacts) -> Iterator[Fault]:
     layout = narrowed(facts.layout, PoolLayout)
     one = layout.pool.fields["search"]
-    in_gap = any(gap.start <= one.value < gap.end for gap in facts.walk.gaps())
-    if in_gap or one.value in blocks_of(layout, facts.walk):
+    if facts.in_gap(one.value + layout.header) or one.value in blocks_of(layout, facts.walk):
         return
     text, touched = said("threadx-search", place=one.place, stored=one.value), touching("control")
     yield Fault("pool-search", one.place, one.width, None, text, touched, True, "constant", None, one.value)
 
 
+@once
 def _unsound(facts: HeapFacts) -> Optional[Said]:
     """Says why blocks cannot be counted; returns None if they can."""
     layout = narrowed(facts.layout, PoolLayout)

@@ -15,7 +15,7 @@ from typing import Iterator, List, Optional, Sequence, Tuple
 from gdbext.heap.facts import Fault, HeapFacts, Rule
 from gdbext.heap.geometry import FLAG_BITS, FREE_BIT, PREV_FREE_BIT, Geometry
 from gdbext.heap.roots import ROOTS
-from gdbext.heap.rules import NEIGHBOURS, SIZES, check_flaws, touching
+from gdbext.heap.rules import NEIGHBOURS, SIZES, check_flaws, low_byte, touching
 from gdbext.heap.tlsf.layout import tlsf
 from gdbext.heap.tlsf.rules_poison import AROUND, FILLS
 from gdbext.heap.walk import Break
@@ -55,8 +55,7 @@ def _flags(facts: HeapFacts) -> Iterator[Fault]:
 
 def _flag_fault(facts: HeapFacts, payload: int, text: Said, word: int, flag: int, transient: bool = True) -> Fault:
     """Returns the fault of a size word with one wrong flag. The flags are in its lowest byte."""
-    low_byte = facts.layout.word - 1 if facts.snapshot.byte_order == "big" else 0
-    place = facts.layout.place_of_size(payload) + low_byte
+    place = low_byte(facts, facts.layout.place_of_size(payload), facts.layout.word)
     return Fault("free-flag", place, 1, payload, text, touching(payload), transient, "size-word", word ^ flag, word)
 
 
@@ -78,16 +77,10 @@ def _is_behind(broken: Break, payload: Optional[int], layout: Geometry) -> bool:
     return payload is not None and broken.payload - layout.header <= payload - layout.word < broken.next
 
 
-def _is_inside_other(facts: HeapFacts, payload: Optional[int]) -> bool:
-    """True if what a list leads to is no block, but lies inside a proven one."""
-    holder = None if payload is None else facts.holder(payload)
-    return holder is not None and holder != payload
-
-
 def _list_links(facts: HeapFacts) -> Iterator[Fault]:
     layout = facts.layout
     for fault in facts.walk.faults:
-        if _is_inside_other(facts, fault.owner):
+        if facts.is_inside_other(fault.owner):
             continue  # these are a user's bytes; the pointer that leads here is reported
         place, value, why = fault.address, fault.value, fault.why
         if fault.owner is not None:
@@ -106,7 +99,7 @@ def _back_links(facts: HeapFacts) -> Iterator[Fault]:
     layout = facts.layout
     for node in facts.walk.nodes:
         want = layout.control if node.previous is None else node.previous - 2 * layout.word
-        if node.prev_free is None or node.prev_free == want or _is_inside_other(facts, node.payload):
+        if node.prev_free is None or node.prev_free == want or facts.is_inside_other(node.payload):
             continue
         address = node.payload + layout.word
         text = said("prev-free", place=address, stored=node.prev_free, expected=want)

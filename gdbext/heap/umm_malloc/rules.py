@@ -8,7 +8,7 @@ tells which is wrong.
 from __future__ import annotations
 
 from collections import Counter
-from typing import Dict, Iterator, Mapping, Optional, Tuple
+from typing import Dict, Iterator, List, Mapping, Optional, Tuple
 
 from gdbext.heap.facts import Fault, HeapFacts, Rule
 from gdbext.heap.geometry import narrowed
@@ -110,6 +110,15 @@ def _check_end(facts: HeapFacts) -> Iterator[Fault]:
 _Links = Dict[int, Optional[int]]
 
 
+def _led_by(links: _Links) -> Dict[int, List[int]]:
+    """Returns what leads to each target."""
+    found: Dict[int, List[int]] = {}
+    for block, target in links.items():
+        if target is not None:
+            found.setdefault(target, []).append(block)
+    return found
+
+
 class _List:
     """The list of free blocks: where each of them, and block 0, leads to in both directions.
 
@@ -128,6 +137,7 @@ class _List:
         self.blocks = sorted({*marked, *self.cleared} - set(self.set))
         self.next: _Links = {one: self._link(one) for one in self.blocks}
         self.before: _Links = {one: self._link(one + _HALF) for one in self.blocks}
+        self.led_forth, self.led_back = _led_by(self.next), _led_by(self.before)
 
     def _is_linked(self, block: int, links: Mapping[int, Tuple[Optional[int], Optional[int]]]) -> bool:
         """True if one of a block's own links leads to a free block that leads back."""
@@ -152,20 +162,23 @@ class _List:
             return None
         return self.layout.payload_of(number) if number < self.layout.last else -1
 
-    def in_gap(self, target: int) -> bool:
-        """True if a link leads into memory in which no block could be proven."""
-        return any(gap.start <= target - self.layout.header < gap.end for gap in self.facts.walk.gaps())
-
     def is_wrong(self, block: int, target: int, there: _Links, back: _Links) -> bool:
         """True if a link is the wrong one: it leads to no free block, or to one that a third block leads to."""
         if target not in back:
-            return not self.in_gap(target)
+            return not self.facts.in_gap(target)
         third = back[target]
         return third != block and third is not None and there.get(third) == target
 
 
-def _check_flags(facts: HeapFacts) -> Iterator[Fault]:
+def _check_lists(facts: HeapFacts) -> Iterator[Fault]:
+    """Yields what is wrong with the free list, and the blocks that it contradicts."""
     links = _List(facts)
+    for check in (_check_flags, _check_forth, _check_back, _check_listed):
+        yield from check(links)
+
+
+def _check_flags(links: _List) -> Iterator[Fault]:
+    facts = links.facts
     for block in sorted((*links.cleared, *links.set)):
         place = facts.header_of(block)
         stored = _half(facts, place) or 0
@@ -176,31 +189,30 @@ def _check_flags(facts: HeapFacts) -> Iterator[Fault]:
         yield Fault("free-flag", address, length, block, text, touched, True, "size-word", want, stored)
 
 
-def _check_list(facts: HeapFacts) -> Iterator[Fault]:
-    links = _List(facts)
+def _check_forth(links: _List) -> Iterator[Fault]:
     for block in links.blocks:
         target = links.next[block]
         if target is not None and links.is_wrong(block, target, links.next, links.before):
-            yield _link_fault(facts, links, block, block, target, links.before)
+            yield _link_fault(links, block, block, target)
 
 
-def _check_back(facts: HeapFacts) -> Iterator[Fault]:
-    links = _List(facts)
+def _check_back(links: _List) -> Iterator[Fault]:
     for block in links.blocks:
         target = links.before[block]
-        if target is not None and target not in links.next and not links.in_gap(target):
-            yield _link_fault(facts, links, block, block + _HALF, target, links.next)
+        if target is not None and target not in links.next and not links.facts.in_gap(target):
+            yield _link_fault(links, block, block + _HALF, target)
         elif target in links.next and links.next[target] not in (block, None):
             leads = links.next[target] or 0
             if not links.is_wrong(target, leads, links.next, links.before):
-                yield _link_fault(facts, links, block, block + _HALF, target, links.next)
+                yield _link_fault(links, block, block + _HALF, target)
 
 
-def _link_fault(facts: HeapFacts, links: _List, block: int, place: int, target: int, back: _Links) -> Fault:
+def _link_fault(links: _List, block: int, place: int, target: int) -> Fault:
+    facts = links.facts
     stored = _half(facts, place) or 0
-    holders = [one for one, leads in back.items() if leads == block]
+    holders = (links.led_back if place == block else links.led_forth).get(block, [])
     want = links.layout.number_of(holders[0]) if len(holders) == 1 else None
-    text = said("umm-link", place=place, stored=stored, why=_why(facts, links, target))
+    text = said("umm-link", place=place, stored=stored, why=_why(links, target))
     of_head = block == links.head
     role = "list-head" if of_head else "next-free" if place == block else "prev-free"
     touched = touching(*(() if of_head else (block,)), target if target in links.next else None)
@@ -210,14 +222,14 @@ def _link_fault(facts: HeapFacts, links: _List, block: int, place: int, target: 
     return Fault(rule, address, length, hit, text, touched, True, role, want, stored)
 
 
-def _why(facts: HeapFacts, links: _List, target: int) -> Said:
+def _why(links: _List, target: int) -> Said:
     if target in links.next:
         return said("umm-link-other")
-    return said("umm-link-used") if target >= 0 and facts.is_block(target) else said("umm-link-nowhere")
+    return said("umm-link-used") if target >= 0 and links.facts.is_block(target) else said("umm-link-nowhere")
 
 
-def _check_listed(facts: HeapFacts) -> Iterator[Fault]:
-    links = _List(facts)
+def _check_listed(links: _List) -> Iterator[Fault]:
+    facts = links.facts
     leads = {target for target in links.next.values() if target is not None}
     unread = any(target is None for target in links.next.values()) or facts.walk.breaks
     for block in links.blocks[1:]:
@@ -234,15 +246,17 @@ def _poison(facts: HeapFacts) -> Optional[Poison]:
 
 def _check_head_poison(facts: HeapFacts) -> Iterator[Fault]:
     poison = _poison(facts)
-    for raw, size in facts.walk.used() if poison is not None else ():
-        assert poison is not None
+    if poison is None:
+        return
+    for raw, size in facts.walk.used():
         yield from _of_mark(facts, (raw, size), raw + poison.width, "poison-head", "head-canary")
 
 
 def _check_tail_poison(facts: HeapFacts) -> Iterator[Fault]:
     poison = _poison(facts)
-    for raw, size in facts.walk.used() if poison is not None else ():
-        assert poison is not None
+    if poison is None:
+        return
+    for raw, size in facts.walk.used():
         tail = poison.tail(facts.snapshot, raw, size)
         if tail is not None:
             yield from _of_mark(facts, (raw, size), tail, "poison-tail", "tail-canary")
@@ -263,8 +277,9 @@ def _of_mark(facts: HeapFacts, block: Tuple[int, int], place: int, rule: str, ro
 
 def _check_length(facts: HeapFacts) -> Iterator[Fault]:
     poison = _poison(facts)
-    for raw, size in facts.walk.used() if poison is not None else ():
-        assert poison is not None
+    if poison is None:
+        return
+    for raw, size in facts.walk.used():
         length = poison.length(facts.snapshot, raw)
         if length is None or not poison.is_poisoned(facts.snapshot, raw, size):
             continue
@@ -284,9 +299,9 @@ RULES = (
     Rule("poison-tail", "Behind the bytes of a used block stands its poison.", _check_tail_poison, "behind"),
     Rule("poison-head", "In front of the bytes of a used block stands its poison.", _check_head_poison, "before"),
     Rule("poison-length", "The length in front of the poison fits its block.", _check_length, "before"),
-    Rule("free-flag", "A block is marked free exactly if it is on the list.", _check_flags, "header"),
-    Rule("list-link", "Each link of the free list leads to a free block, which leads back.", _check_list, "inside"),
-    Rule("back-link", "Each free block leads back to the one before it on the list.", _check_back, "inside"),
-    Rule("free-not-listed", "Every free block is on the list.", _check_listed, "inside", derived=True),
+    Rule("free-flag", "A block is marked free exactly if it is on the list.", _check_lists, "header"),
+    Rule("list-link", "Each link of the free list leads to a free block, which leads back.", struck="inside"),
+    Rule("back-link", "Each free block leads back to the one before it on the list.", struck="inside"),
+    Rule("free-not-listed", "Every free block is on the list.", struck="inside", derived=True),
     NEIGHBOURS,
 )
