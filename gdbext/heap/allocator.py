@@ -135,6 +135,10 @@ class Family(Record):
     frees: Mapping[str, Tuple[int, Optional[int]]] = MappingProxyType({})
     hands_out: Mapping[str, Tuple[str, ...]] = MappingProxyType({})
     files: Tuple[str, ...] = ()  # the names of its source files
+    # Regular expressions like `functions`: what allocates for its callers and is none of its functions; its functions
+    # that look for memory, whose assertions users take for a lack of it (those with "alloc" in their names are known).
+    wrappers: str = ""
+    searches: str = ""
 
 
 class Body(Record):

@@ -15,24 +15,25 @@ from gdbext.model.said import said
 from gdbext.symbols.names import is_assertion, is_fault
 
 _LIBRARY = r"trace_(malloc|realloc|free)|_?(malloc|free|realloc|calloc|memalign)(_r)?|aligned_alloc|zalloc"
-_LIBRARY_FREES = {"free": (0, None), "realloc": (0, None), "_free_r": (1, None), "_realloc_r": (1, None)}
 _OF_FAMILIES = "|".join(family.functions for family in FAMILIES.values() if family.functions)
 ALLOCATORS = rf"(__wrap_|__real_)?({_LIBRARY}|{_OF_FAMILIES})"  # a pattern of their whole names
 _ALLOCATOR = re.compile(ALLOCATORS)
 _SOME_FUNCTION = "the allocator"  # stands for a function without a name
-_FREES: Dict[str, Tuple[int, Optional[int]]] = {**_LIBRARY_FREES}
+_FREES: Dict[str, Tuple[int, Optional[int]]] = {"free": (0, None), "realloc": (0, None)}  # the C library's
 _HANDS_OUT: Dict[str, Tuple[str, ...]] = {}
 for _family in FAMILIES.values():
     _FREES.update(_family.frees)
     _HANDS_OUT.update(_family.hands_out)
 _WRAPPED = re.compile(r"^(__wrap_|__real_)")
 # Functions that allocate for their callers and belong to no allocator: of C libraries, C++'s library, frameworks.
-_WRAPPERS = re.compile(
+_LIBRARY_WRAPPERS = (
     r"operator\snew\b.*|(?:std|__gnu_cxx|__cxxabiv1)::.*|_Zn[aw][jmy].*"
     r"|(?:__)?(?:v?asprintf|strn?dup|reallocarray|getline|getdelim|realpath)(?:_r)?|posix_memalign|p?valloc"
     r"|(?:x|g_|os_|k_|ps_|lv_|lv_mem_|cJSON_|media_lib_|audio_|esp_gmf_oal_|mbedtls_|esp_mbedtls_mem_|wifi_|nm_)"
-    r"(?:m|c|z|re)?alloc\w*|(?:x|g_|lv_|media_lib_|audio_)strn?dup|tx_byte_allocate|rt_(?:m|c|re)alloc\w*"
+    r"(?:m|c|z|re)?alloc\w*|(?:x|g_|lv_|media_lib_|audio_)strn?dup"
 )
+_WRAPPERS = re.compile("|".join([_LIBRARY_WRAPPERS, *(one.wrappers for one in FAMILIES.values() if one.wrappers)]))
+_SEARCHES = re.compile("|".join([r"\w*alloc\w*", *(one.searches for one in FAMILIES.values() if one.searches)]))
 _WRAPPER_FILES = re.compile(r"media_lib_\w+\.c|(?:audio|codec)_mem\.c|msg_q\.c|linear_buffer\.c")
 # What C++'s containers ask for memory by: all that it calls is an allocator, whatever its name.
 _ASKS_ALLOCATOR = re.compile(r"(?:std|__gnu_cxx)::(?:__\w+::)*(?:__)?alloc(?:ator)?_traits<.*>::allocate\b.*")
@@ -66,6 +67,11 @@ def owners_of(function: str) -> FrozenSet[str]:
 def is_named_by(family: str, function: str) -> bool:
     """True if a family of allocators has a function of this name."""
     return re.fullmatch(FAMILIES[family].functions, unwrapped(function)) is not None
+
+
+def looks_for_memory(function: str) -> bool:
+    """True if a function looks for memory: users take its assertion for a lack of it."""
+    return _SEARCHES.fullmatch(function) is not None
 
 
 def handed_out_by(function: str) -> Tuple[str, ...]:

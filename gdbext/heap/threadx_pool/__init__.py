@@ -7,6 +7,7 @@ FAMILY = Family(
     kinds={"threadx_pool": "a byte pool of ThreadX: the address of its TX_BYTE_POOL"},
     symbols=("_tx_byte_pool_created_ptr",),
     functions=r"_txe?r?_byte_(pool_)?\w+",
+    wrappers="tx_byte_allocate",
     frees={"_tx_byte_release": (0, None), "_txe_byte_release": (0, None)},
     files=("tx_byte_allocate.c", "tx_byte_release.c", "tx_byte_pool_search.c", "txe_byte_release.c"),
 )

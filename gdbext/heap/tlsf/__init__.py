@@ -10,6 +10,7 @@ FAMILY = Family(
     },
     pooled=("tlsf",),
     functions=r"tlsf_\w+|multi_heap_\w+|heap_caps_\w+|[ku]?mm_(delay)?(free|\w*alloc|memalign)(_\w+)?",
+    searches=r"block_\w+|\w+_free_block|search_suitable_block",
     frees={
         **{f"tlsf_{name}": (1, 0) for name in ("free", "realloc")},
         **{f"multi_heap_{name}": (1, 0) for name in ("free", "realloc", "aligned_free", "free_impl", "realloc_impl")},

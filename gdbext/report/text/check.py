@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
-import re
 from typing import Iterator, List
 
+from gdbext.heap.names import looks_for_memory
 from gdbext.model.diagnosis import Answer, Finding, Suspect
 from gdbext.model.reports.check import CheckReport
 from gdbext.report.numbers import counted, size_words
@@ -14,8 +14,6 @@ from gdbext.report.text.closing import closing_line, missing_line, skipped_lines
 from gdbext.report.text.words import caller_words, owner_words, stack_words
 
 _CONSEQUENCES_SHOWN = 3
-# Functions of an allocator that look for memory: users take their assertions for a lack of it.
-_MISTAKEN = re.compile(r"block_\w+|\w+_free_block|search_suitable_block|\w*alloc\w*")
 _NO_LACK = " (the heap is damaged; memory has not run out)"
 
 
@@ -28,7 +26,7 @@ def check_lines(report: CheckReport) -> Iterator[str]:
         if report.assertion.fault:
             yield f"memtrace: fault in {report.assertion.function}: the allocator met a word that cannot be right"
         else:
-            cause = _NO_LACK if report.who is not None and _MISTAKEN.fullmatch(report.assertion.function) else ""
+            cause = _NO_LACK if report.who is not None and looks_for_memory(report.assertion.function) else ""
             yield f"memtrace: heap assertion in {report.assertion.function}: {text}{cause}"
     missing = [item.why for item in report.skipped if item.check == "heaps"]
     if missing and not report.heaps:
