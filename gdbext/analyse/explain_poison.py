@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Explains damage to the canaries and fill of ESP-IDF's poisoning: who wrote past an end, or before a start.
+"""Explains damage to canaries, guards and fill around users' bytes: who wrote past an end, or before a start.
 
 Approach: canaries stand right at the user's first and last byte, so the block's own owner is the nearest whose writes
 may go too far. The size words on both sides are intact, else a finding about them would come first.
@@ -8,18 +8,17 @@ may go too far. The size words on both sides are intact, else a finding about th
 from __future__ import annotations
 
 from gdbext.analyse.case import LIKELY, NEAR, OPEN, PROVEN, RUN, WEAK, Case
-from gdbext.model.said import said
+from gdbext.heap.facts import Fault
+from gdbext.model.said import Said, said
 
 
 def explain_behind(case: Case) -> None:
-    """Explains damage to the canary behind the user's bytes, or to the fill behind that canary."""
+    """Explains damage to the canary or guard behind the user's bytes, or to the fill behind it."""
     facts, fault = case.facts, case.fault
     requested = facts.requested(case.block)
     end = fault.address if requested is None else case.user + requested
     adjacent, past = fault.address == end, fault.address + fault.length - end
-    is_tail, length = fault.role == "tail-canary", fault.length
-    why = said("hit-tail-canary", bytes=length) if is_tail else said("hit-fill-behind", bytes=length)
-    case.accuse(PROVEN, case.block, why=why)
+    case.accuse(PROVEN, case.block, why=_hit_behind(fault))
     text = said("overflow-by", block=case.user, past=past)
     where = said("begins-behind-last") if adjacent else said("begins-elsewhere")
     # How many bytes before the user's end belong to the same run as the damage.
@@ -28,6 +27,15 @@ def explain_behind(case: Case) -> None:
     run = said("run-from-inside", bytes=inside) if crosses else None
     case.tell(PROVEN if run else RUN if adjacent else LIKELY, "overflow", case.user, text, where, run)
     _tell_stray(case)
+
+
+def _hit_behind(fault: Fault) -> Said:
+    """Names what was hit behind a user's bytes."""
+    if fault.role == "tail-canary":
+        return said("hit-tail-canary", bytes=fault.length)
+    if fault.rule == "guard-behind":
+        return said("hit-guard-behind", bytes=fault.length)
+    return said("hit-fill-behind", bytes=fault.length)
 
 
 def explain_before(case: Case) -> None:

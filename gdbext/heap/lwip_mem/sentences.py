@@ -5,8 +5,8 @@ SENTENCES = {
     # blocks
     "lwip-used": "its used at {place:#x} is {stored:#x}, neither 0 nor 1",
     "lwip-end": "the heap's last header at {place:#x} has {stored:#x}, not {expected:#x}",
-    "lwip-before": "{bytes:byte} in front of it, from {place:#x} on, are not the fill cd of MEM_OVERFLOW_CHECK",
-    "lwip-behind": "{bytes:byte} behind it, from {place:#x} on, are not the fill cd of MEM_OVERFLOW_CHECK",
+    "lwip-before": "MEM_OVERFLOW_CHECK's fill cd is overwritten in front of it: {bytes:byte} from {place:#x} on",
+    "lwip-behind": "MEM_OVERFLOW_CHECK's fill cd is overwritten behind it: {bytes:byte} from {place:#x} on",
     "lwip-length": "its user_size at {place:#x} is {stored:,}, more than a block of {size:byte} holds with its guards",
     # variables
     "lwip-pointer": "{name} at {place:#x} is {stored:#x}, not {expected:#x}",

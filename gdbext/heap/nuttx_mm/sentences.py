@@ -5,8 +5,8 @@ SENTENCES = {
     # nodes
     "mm-guard": "the size at {place:#x}, of a region's guard node, is {stored:#x}, not {expected:#x}",
     "mm-guard-preceding": (
-        "the size before at {place:#x}, of a region's guard node, is {stored:#x}: its flag {flag:#x} is missing, or "
-        "more is there"
+        "the size before at {place:#x}, of a region's guard node, is {stored:#x}: it must have its flag {flag:#x}, "
+        "and in a region's first node nothing else"
     ),
     "mm-flag-of-first": "its size word says that the node before it is free, but a region's guard lies there",
     "mm-flag-of-previous": "its size word says that the block before it is {state}; that block and the lists disagree",
@@ -25,7 +25,9 @@ SENTENCES = {
     "mm-wrong-list": "it is on free list {list}; its size belongs on list {right}",
     "mm-order": "it has {size:byte} and follows one of {before:byte} on free list {list}, which is in order of sizes",
     "mm-unlisted": "it is marked free, but it is not on free list {list}",
-    "mm-lists-cut": "{lists:list} could not be followed to the end: a block that is on none of them may be on these",
+    "mm-lists-cut": (
+        "not followed to the end: {lists:list}; a free block found on no list may be on what was not followed"
+    ),
     # the struct
     "mm-heapsize": "mm_heapsize at {place:#x} is {stored:,}, but the regions have {held:byte}",
     "mm-nregions": "mm_nregions at {place:#x} is {stored:,}, but the struct has {regions:region}",

@@ -15,9 +15,9 @@ SENTENCES = {
     "rlsf-unlisted": "it is marked free, but no free list leads to it",
     # the Tlsf
     "rlsf-head": "the head of free list {list} at {place:#x} is {stored:#x}, {why}",
-    "rlsf-head-lacks": "but {expected:#x} is at that list's begin",
-    "rlsf-head-other": "a block that is not at that list's begin",
-    "rlsf-bit": "bit {bit} at {place:#x} ({stored:#x}) is not as the heads of the lists are",
+    "rlsf-head-lacks": "but {expected:#x} is the first block of that list",
+    "rlsf-head-other": "which is not the first block of that list",
+    "rlsf-bit": "bit {bit} of the bitmap at {place:#x}, {stored:#x}, contradicts the heads of the lists",
     "rlsf-no-table": "only a block's address is known, not the Tlsf with the heads of the lists",
     # how a heap was found, or why not
     "rlsf-none": (

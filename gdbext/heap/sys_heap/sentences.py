@@ -7,7 +7,9 @@ SENTENCES = {
     ),
     "sys-heap-end-marker": "the end marker's size field at {place:#x} is {stored:#x}, not 1",
     "sys-heap-head": "a field of chunk 0 at {place:#x} is {stored:#x}, not {expected:#x}",
-    "sys-heap-end-chunk": "end_chunk at {place:#x} is {stored:,}, but the chunks end at {expected:,}",
+    "sys-heap-end-chunk": (
+        "end_chunk at {place:#x} is {stored:,}, but the chunks end at {expected:,}, in units of 8 bytes"
+    ),
     "sys-heap-head-link": "the head of list {list} at {place:#x} is {stored:,}, {why}",
     "sys-heap-next": "its next link at {place:#x} is {stored:,}, {why}",
     "sys-heap-prev": "its prev link at {place:#x} is {stored:,}, not {expected:,}",
@@ -18,8 +20,10 @@ SENTENCES = {
     "sys-heap-listed-used": "it is marked used, but it is on a list of free chunks",
     "sys-heap-wrong-list": "it is on list {list}, its size belongs on list {right}",
     "sys-heap-bitmap": "avail_buckets at {place:#x} is {stored:#x}, but the lists say {expected:#x}",
-    "sys-heap-counter": "{name} at {place:#x} is {stored:,}, but the chunks hold {expected:,}",
-    "sys-heap-most": "max_allocated_bytes at {place:#x} is {stored:,}, less than the {allocated:,} that are allocated",
+    "sys-heap-counter": "{name} at {place:#x} is {stored:byte}, but the chunks hold {expected:byte}",
+    "sys-heap-most": (
+        "max_allocated_bytes at {place:#x} is {stored:,}, less than the {allocated:byte} that are allocated"
+    ),
     "sys-heap-trailer": "the canary at its end, {place:#x}, was overwritten",
     # what could not be checked, or why no heap was found
     "sys-heap-trailers-unknown": "what the canaries at the ends of chunks are made of is not known",
@@ -28,7 +32,7 @@ SENTENCES = {
     # how a heap was found, and what speaks for it
     "sys-heap-by-name": "the heap {name}",
     "sys-heap-by-section": "a K_HEAP_DEFINE of the program",
-    "sys-heap-form": "chunk 0 and the end marker fit {form}; {chunks:chunk} agree with their neighbours",
+    "sys-heap-form": "chunk 0 and the end marker fit {form}; agreeing with their neighbours: {chunks:chunk}",
     "sys-heap-small": "fields of 2 bytes",
     "sys-heap-big": "fields of 4 bytes",
     "sys-heap-k-malloc": "k_malloc keeps {owner:#x} in front of its callers' bytes",

@@ -85,10 +85,10 @@ def _check_before(facts: HeapFacts) -> Iterator[Fault]:
 
 def _check_head(facts: HeapFacts) -> Iterator[Fault]:
     layout = _layout(facts)
-    for place, want in ((layout.control, 1), (layout.control + _HALF, 0)):
+    for member, place, want in (("next", layout.control, 1), ("prev", layout.control + _HALF, 0)):
         stored = _half(facts, place)
         if stored is not None and stored != want:
-            text = said("umm-head", place=place, stored=stored, expected=want)
+            text = said("umm-head", member=member, place=place, stored=stored, expected=want)
             address, length = _changed(facts, place, stored, want)
             yield Fault(
                 "first-block", address, length, None, text, touching("control"), False, "constant", want, stored

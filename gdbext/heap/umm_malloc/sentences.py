@@ -6,7 +6,7 @@ SENTENCES = {
     "umm-next": "the next number of block {number} at {place:#x} is {stored}, where no block behind it begins",
     "umm-before": "its prev number at {place:#x} is {stored}, the block in front of it is {expected}",
     "umm-marked": "its prev number at {place:#x} has a mark, which umm_integrity_check sets while it runs",
-    "umm-head": "block 0 has {stored} at {place:#x}, not {expected}",
+    "umm-head": "the {member} number of block 0 at {place:#x} is {stored}, not {expected}",
     "umm-end": "the last block's next number at {place:#x} is {stored}, not 0",
     "umm-flag": "its next number {stored:#06x} says that it is {state}; the free list says {right}",
     # the list of free blocks

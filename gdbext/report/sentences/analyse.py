@@ -24,6 +24,7 @@ SENTENCES = {
     "hit-none": "none of its bytes",
     "hit-tail-canary": "its tail canary ({bytes:byte})",
     "hit-fill-behind": "the fill behind its tail canary ({bytes:byte})",
+    "hit-guard-behind": "the guard behind its last byte ({bytes:byte})",
     "hit-in-front": "what stands in front of it ({bytes:byte})",
     "hit-behind": "what stands behind it ({bytes:byte})",
     "allocation-unknown": "{what}; its allocation is not in the trace",

@@ -28,7 +28,7 @@ def _heap(heap: HeapBins) -> Iterator[str]:
         yield _bin(one)
     for link in heap.broken:
         where = f"block {link.block:#x}" if link.block is not None else "the heap's head of the list"
-        broken = f"{where} has {link.value:#x} at {link.address:#x}: {words(link.why)}"
+        broken = f"{where} has {link.value:#x} at {link.address:#x}, {words(link.why)}"
         yield f"  list {link.number:>4}  DAMAGED  {broken}"
     if heap.unlisted_blocks:
         shown = ", ".join(map(hex, heap.unlisted))
