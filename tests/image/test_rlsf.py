@@ -46,9 +46,9 @@ def test_an_overflow_by_hand() -> None:
 @pytest.mark.parametrize("seed", range(3))
 def test_a_tlsf_is_found_without_a_name(seed: int) -> None:
     for made, width in ((real(Random(seed)), 8), (model(Random(seed)), 4)):
-        if any(not block.used for block in made.blocks):
-            is_big = made.name == "rlsf-32" and _is_big(made.get(made.blocks[0].raw - 8, 4))
-            assert places(search(made.images, width, "big" if is_big else "little")) == {("rlsf", TLSF)}
+        assert any(not block.used for block in made.blocks)
+        is_big = made.name == "rlsf-32" and _is_big(made.get(made.blocks[0].raw - 8, 4))
+        assert places(search(made.images, width, "big" if is_big else "little")) == {("rlsf", TLSF)}
 
 
 def _is_big(size: bytes) -> bool:

@@ -255,13 +255,7 @@ class NuttxMm:
             behind = Node(place - form.header, node.at + node.size - place + form.header, True, node.region, wanted)
             node.size, node.used = behind.at - node.at, False
             self.nodes.insert(self.nodes.index(node) + 1, behind)
-            before = self.nodes[self.nodes.index(node) - 1]
-            if not before.used:
-                self.lists[self.slot(before.size)].remove(before)
-                before.size += node.size
-                self.nodes.remove(node)
-                node = before
-            self._list(node)
+            self._list(self._joined_before(node))
             node = behind
         size = max(-(-(wanted + form.overhead) // form.grain) * form.grain, 1 << form.shift)
         if node.size > size:
@@ -289,18 +283,23 @@ class NuttxMm:
         node = self.node_at(user)
         node.used = False
         here = self.nodes.index(node)
-        behind, before = self.nodes[here + 1], self.nodes[here - 1]
+        behind = self.nodes[here + 1]
         if not behind.used:
             self.lists[self.slot(behind.size)].remove(behind)
             node.size += behind.size
             self.nodes.remove(behind)
-        if not before.used:
-            self.lists[self.slot(before.size)].remove(before)
-            before.size += node.size
-            self.nodes.remove(node)
-            node = before
-        self._list(node)
+        self._list(self._joined_before(node))
         self.write(node.region)
+
+    def _joined_before(self, node: Node) -> Node:
+        """Joins a node with the one before it if that is free. Returns what there is then, on no list."""
+        before = self.nodes[self.nodes.index(node) - 1]
+        if before.used:
+            return node
+        self.lists[self.slot(before.size)].remove(before)
+        before.size += node.size
+        self.nodes.remove(node)
+        return before
 
     def delay(self, user: int) -> None:
         """A free while the scheduler is locked: the block goes on mm_delaylist."""

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.docs.sentences.world import check
-from tests.image.proofs.rlsf import WRITES, broken, sound
+from tests.image.proofs import broken
+from tests.image.proofs.rlsf import WRITES, sound
 from tests.support.made import Made
 from tests.support.makers.rlsf import POOL, TLSF
 

@@ -11,7 +11,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from tests.support.made import Made, MadeDamage
+
 Reports = tuple[Any, Any]  # of the sound heap, and of the broken one
+
+
+def broken(made: Made, place: int, value: int) -> list[tuple[int, bytes]]:
+    """Its images with one 32-bit word changed."""
+    return MadeDamage("stray", place, value.to_bytes(4, "little"), None).images(made)
 
 
 def proofs() -> Iterator[tuple[str, Callable[[], Reports]]]:

@@ -8,7 +8,7 @@ from functools import partial
 from random import Random
 
 from tests.image.ask import check
-from tests.image.proofs import Reports
+from tests.image.proofs import Reports, broken
 from tests.support.made import Made
 from tests.support.makers.rlsf import POOL, TLSF, Model, load, made_blocks, own_of
 
@@ -27,16 +27,6 @@ def sound() -> Made:
     parts = [(place, size, used) for place, (size, used) in heap.blocks.items() if place != POOL + 8192 - 16]
     blocks, images = made_blocks(parts, tuple(users), _WORD), heap.images()
     return Made("rlsf-32", "rlsf", TLSF, images, blocks, own_of(blocks, (TLSF, TLSF + len(images[0][1])), _WORD))
-
-
-def broken(made: Made, place: int, value: int) -> list[tuple[int, bytes]]:
-    """Its images with one word changed."""
-    done = []
-    for base, data in made.images:
-        at = place - base
-        inside = 0 <= at < len(data)
-        done.append((base, data[:at] + value.to_bytes(4, "little") + data[at + 4 :] if inside else data))
-    return done
 
 
 def _free(made: Made, number: int = 0) -> int:

@@ -8,7 +8,7 @@ from functools import partial
 from random import Random
 
 from tests.image.ask import check
-from tests.image.proofs import Reports
+from tests.image.proofs import Reports, broken
 from tests.support.made import Made
 from tests.support.makers.threadx_pool import CONTROL, Port, make_with
 
@@ -22,16 +22,6 @@ def sound() -> Made:
 
 def _ring(made: Made) -> int:
     return int.from_bytes(made.get(CONTROL + 44, 4), "little")
-
-
-def broken(made: Made, place: int, value: int) -> list[tuple[int, bytes]]:
-    """Its images with one word changed."""
-    done = []
-    for base, data in made.images:
-        at = place - base
-        inside = 0 <= at < len(data)
-        done.append((base, data[:at] + value.to_bytes(4, "little") + data[at + 4 :] if inside else data))
-    return done
 
 
 def _used(made: Made) -> int:
