@@ -218,6 +218,16 @@ class Snapshot:
         )
 
 
+def narrow(read: WordReader, place: int, size: int, width: int, order: ByteOrder) -> Optional[int]:
+    """Returns the number of `size` bytes at `place`. `read` reads words of `width` bytes; the number crosses none."""
+    if size == width:
+        return read(place)
+    inside = place % width
+    value = read(place - inside)
+    shift = 8 * (inside if order == "little" else width - size - inside)
+    return None if value is None else value >> shift & (1 << 8 * size) - 1
+
+
 def places_of(data: bytes, pattern: bytes) -> Iterator[int]:
     """Yields where a pattern begins in some bytes, also where two overlap."""
     at = data.find(pattern)

@@ -15,7 +15,7 @@ from typing import List, NamedTuple, Optional, Sequence, Tuple
 from gdbext.heap.geometry import FREE_BIT, PREV_FREE_BIT, Geometry
 from gdbext.heap.mm_heads import Heads
 from gdbext.model.region import Span
-from gdbext.source.snapshot import ByteOrder, WordReader
+from gdbext.source.snapshot import ByteOrder, WordReader, narrow
 
 USED, PREVIOUS_FREE = 1, 2  # in the sizes of `now`
 LARGEST_SHIFT, SMALL_SHIFT = 22, 15  # log2 of the size from which on nodes are on the last list; with MM_SMALL
@@ -55,16 +55,6 @@ class NodeForm(NamedTuple):
         of a user count as the next node's: sizes keep flags in their lowest two bits here.
         """
         return self.header - self.size_bytes if self.now and self.size_bytes > 2 else self.header
-
-
-def narrow(read: WordReader, place: int, size: int, width: int, order: ByteOrder) -> Optional[int]:
-    """Returns the number of `size` bytes at `place`. Its word is read, which it does not cross."""
-    if size == width:
-        return read(place)
-    inside = place % width
-    value = read(place - inside)
-    shift = 8 * (inside if order == "little" else width - size - inside)
-    return None if value is None else value >> shift & (1 << 8 * size) - 1
 
 
 class MmLayout(Geometry):

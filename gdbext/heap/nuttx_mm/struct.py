@@ -17,10 +17,11 @@ from typing import Iterator, List, NamedTuple, Optional, Tuple
 
 from gdbext.heap.geometry import Flaw
 from gdbext.heap.mm_heads import Heads, heads_behind, known_words
-from gdbext.heap.nuttx_mm.layout import LARGEST_SHIFT, PREVIOUS_FREE, SMALL_SHIFT, NodeForm, narrow
+from gdbext.heap.nuttx_mm.layout import LARGEST_SHIFT, PREVIOUS_FREE, SMALL_SHIFT, NodeForm
 from gdbext.model.region import Span
 from gdbext.model.said import Said, said
 from gdbext.source.memory import Memory
+from gdbext.source.snapshot import narrow
 
 _MOST_REGIONS = 16
 _LARGEST_HEADER = 1024

@@ -12,21 +12,11 @@ from typing import List, NamedTuple, Optional
 
 from gdbext.heap.geometry import FREE_BIT, Geometry, Pool
 from gdbext.model.region import Span
-from gdbext.source.snapshot import ByteOrder, WordReader
+from gdbext.source.snapshot import ByteOrder, WordReader, narrow
 
 UNIT = 8  # bytes
 LEFT, SIZE, PREV, NEXT = range(4)  # the fields of a chunk, in order; the last two only in a free one
 USED = 1
-
-
-def number_at(read: WordReader, address: int, width: int, word: int, order: ByteOrder) -> Optional[int]:
-    """Returns a number of `width` bytes by a reader of words of `word` bytes; None if it was not read."""
-    offset = address % word
-    whole = read(address - offset)
-    if whole is None:
-        return None
-    shift = offset if order == "little" else word - width - offset
-    return whole >> 8 * shift & (1 << 8 * width) - 1
 
 
 class Form(NamedTuple):
@@ -110,11 +100,11 @@ class SysHeapLayout(Geometry):
     def field(self, read: WordReader, payload: int, field: int) -> Optional[int]:
         """Returns a field of a chunk; None if it was not read."""
         form = self.form
-        return number_at(read, self.field_place(payload, field), form.field, form.word, form.order)
+        return narrow(read, self.field_place(payload, field), form.field, form.word, form.order)
 
     def word32(self, read: WordReader, address: int) -> Optional[int]:
         """Returns 4 bytes of struct z_heap as a number."""
-        return number_at(read, address, 4, self.form.word, self.form.order)
+        return narrow(read, address, 4, self.form.word, self.form.order)
 
     def units_of(self, size: int) -> int:
         """Returns the units of the chunk whose payload has `size` bytes."""
