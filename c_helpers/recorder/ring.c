@@ -59,20 +59,25 @@ static inline void sync_enter(struct recorder *ring, uint64_t now)
 
 /* An event whose time is too far from `moment` gets a record that tells it. That is a SYNC, in the event's slot, with the event
  * behind it, if nobody has reserved since and nobody else is writing one: then no later event's time lies before it, and no
- * other SYNC lies between. Else it is a record for this event alone. Without it the event is not written. */
+ * other SYNC lies between. Who has reserved since is looked at when no other can write one any more: it could come in between
+ * otherwise. Else it is a record for this event alone. Without it the event is not written. */
 EVENT_WRITE_LINKAGE uint32_t event_write(uint32_t reservation, memtrace_word owner, memtrace_word address,
                                          memtrace_word size_heap, enum memtrace_kind kind, memtrace_word moment,
                                          struct recorder *ring)
 {
     uint64_t now = memtrace_port_time_full();
     memtrace_word state = state_make((memtrace_word)now, memtrace_port_core(), kind);
-    bool newest = u32_load(&ring->header.head) == reservation + 1u;
     bool far = (memtrace_word)now - moment + TIME_SKEW >= TIME_NEAR + TIME_SKEW && MEMTRACE_PORT_TICK_HZ != 0;
     reservation = reservation_turn(reservation, ring);
     if (far) {
-        uint32_t told = reservation_turn(head_reserve(ring), ring);
+        bool syncs = u32_replace(&ring->syncing, 0, 1);
+        uint32_t told = head_reserve(ring);
+        if (syncs && told != reservation + 1u) {
+            u32_publish(&ring->syncing, 0);
+            syncs = false;
+        }
+        told = reservation_turn(told, ring);
         memtrace_word about = slot_link(reservation);
-        bool syncs = newest && u32_replace(&ring->syncing, 0, 1);
         if (syncs) {
             about = told;
             told = reservation;

@@ -95,6 +95,7 @@ uintptr_t memtrace_port_lock(void)
 {
     sigset_t interrupt;
     sigset_t before;
+    come_between();
     sigemptyset(&interrupt);
     sigaddset(&interrupt, WORLD_INTERRUPT);
     CHECK(pthread_sigmask(world_faults.lock_holds_nothing ? SIG_UNBLOCK : SIG_BLOCK, &interrupt, &before) == 0);

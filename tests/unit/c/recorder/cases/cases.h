@@ -97,5 +97,6 @@ void test_threads(void);
 void test_threads_tiny_ring(void);
 void test_threads_new_stacks(void);
 void test_signals(void);
+void test_interrupted_syncs(void);
 
 #endif

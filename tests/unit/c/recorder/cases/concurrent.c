@@ -237,3 +237,37 @@ void test_signals(void)
     CHECK(pthread_join(sender, NULL) == 0);
     check_ring(number + signals_seen);
 }
+
+enum { STEPS = 64, QUIET = 10 };
+
+static unsigned steps_left;
+
+/* The clock goes on by half of what an event's own time reaches, and the interrupt's event is far from the last SYNC, too. */
+static void come_at_a_step(void)
+{
+    if (steps_left-- > 0) {
+        world_interrupt = come_at_a_step;
+        return;
+    }
+    __atomic_fetch_add(&world_time, (uint64_t)1 << (memtrace_ring->time_bits - 1u), __ATOMIC_RELAXED);
+    interrupt(0);
+}
+
+/* An event that writes a SYNC is interrupted, in front of each question to the port in turn, by one that writes one. */
+void test_interrupted_syncs(void)
+{
+    for (unsigned step = 0; step < STEPS; step++) {
+        ring_start_events(50);
+        __atomic_store_n(&world_step, 1, __ATOMIC_RELAXED);
+        uintptr_t number = 0;
+        while (number < QUIET)
+            alloc_in_lane(0, ++number);
+        __atomic_fetch_add(&world_time, (uint64_t)1 << memtrace_ring->time_bits, __ATOMIC_RELAXED);
+        steps_left = step;
+        uintptr_t before = signals_seen;
+        world_interrupt = come_at_a_step;
+        alloc_in_lane(0, ++number);
+        world_interrupt = NULL;
+        check_ring(number + signals_seen - before);
+    }
+}

@@ -105,7 +105,9 @@ void test_requests(void)
 /* Done is what was obeyed: the event that obeys says it after the mark is in the ring. */
 static void look_at_request(void)
 {
-    CHECK(memtrace_ring->request_done == 0 && memtrace_ring->request == MEMTRACE_REQUEST_LOOK);
+    CHECK(memtrace_ring->request_done == 0);
+    if (memtrace_ring->request != MEMTRACE_REQUEST_LOOK) /* it is still to be taken */
+        world_interrupt = look_at_request;
 }
 
 void test_request_is_done_last(void)

@@ -97,6 +97,7 @@ static const struct {
     CASE(threads_tiny_ring),
     CASE(threads_new_stacks),
     CASE(signals),
+    CASE(interrupted_syncs),
 };
 
 int main(int count, char **arguments)
