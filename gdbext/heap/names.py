@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Knows the functions that belong to an allocator. Their frames are not the user's, and a stop in one of them is an
 operation under way. The families name their own functions; those of the C library are here.
+
+The patterns are compiled when they are first asked, by `re` itself: to compile them costs more than all else here, and
+a check without a trace asks none.
 """
 
 from __future__ import annotations
@@ -17,14 +20,13 @@ from gdbext.symbols.names import is_assertion, is_fault
 _LIBRARY = r"trace_(malloc|realloc|free)|_?(malloc|free|realloc|calloc|memalign)(_r)?|aligned_alloc|zalloc"
 _OF_FAMILIES = "|".join(family.functions for family in FAMILIES.values() if family.functions)
 ALLOCATORS = rf"(__wrap_|__real_)?({_LIBRARY}|{_OF_FAMILIES})"  # a pattern of their whole names
-_ALLOCATOR = re.compile(ALLOCATORS)
 _SOME_FUNCTION = "the allocator"  # stands for a function without a name
 _FREES: Dict[str, Tuple[int, Optional[int]]] = {"free": (0, None), "realloc": (0, None)}  # the C library's
 _HANDS_OUT: Dict[str, Tuple[str, ...]] = {}
 for _family in FAMILIES.values():
     _FREES.update(_family.frees)
     _HANDS_OUT.update(_family.hands_out)
-_WRAPPED = re.compile(r"^(__wrap_|__real_)")
+_WRAPPED = r"^(__wrap_|__real_)"
 # Functions that allocate for their callers and belong to no allocator: of C libraries, C++'s library, frameworks.
 _LIBRARY_WRAPPERS = (
     r"operator\snew\b.*|(?:std|__gnu_cxx|__cxxabiv1)::.*|_Zn[aw][jmy].*"
@@ -32,23 +34,23 @@ _LIBRARY_WRAPPERS = (
     r"|(?:x|g_|os_|k_|ps_|lv_|lv_mem_|cJSON_|media_lib_|audio_|esp_gmf_oal_|mbedtls_|esp_mbedtls_mem_|wifi_|nm_)"
     r"(?:m|c|z|re)?alloc\w*|(?:x|g_|lv_|media_lib_|audio_)strn?dup"
 )
-_WRAPPERS = re.compile("|".join([_LIBRARY_WRAPPERS, *(one.wrappers for one in FAMILIES.values() if one.wrappers)]))
-_SEARCHES = re.compile("|".join([r"\w*alloc\w*", *(one.searches for one in FAMILIES.values() if one.searches)]))
-_WRAPPER_FILES = re.compile(r"media_lib_\w+\.c|(?:audio|codec)_mem\.c|msg_q\.c|linear_buffer\.c")
+_WRAPPERS = "|".join([_LIBRARY_WRAPPERS, *(one.wrappers for one in FAMILIES.values() if one.wrappers)])
+_SEARCHES = "|".join([r"\w*alloc\w*", *(one.searches for one in FAMILIES.values() if one.searches)])
+_WRAPPER_FILES = r"media_lib_\w+\.c|(?:audio|codec)_mem\.c|msg_q\.c|linear_buffer\.c"
 # What C++'s containers ask for memory by: all that it calls is an allocator, whatever its name.
-_ASKS_ALLOCATOR = re.compile(r"(?:std|__gnu_cxx)::(?:__\w+::)*(?:__)?alloc(?:ator)?_traits<.*>::allocate\b.*")
-_LIBRARY_FOLDER = re.compile(r"/(?:include|include/\w+)/c\+\+/")
+_ASKS_ALLOCATOR = r"(?:std|__gnu_cxx)::(?:__\w+::)*(?:__)?alloc(?:ator)?_traits<.*>::allocate\b.*"
+_LIBRARY_FOLDER = r"/(?:include|include/\w+)/c\+\+/"
 _FILES = frozenset(name for family in FAMILIES.values() for name in family.files)
 
 
 def is_allocator(function: str) -> bool:
     """True if a function belongs to an allocator."""
-    return _ALLOCATOR.fullmatch(function) is not None
+    return re.fullmatch(ALLOCATORS, function) is not None
 
 
 def unwrapped(function: str) -> str:
     """Returns the name of a function without what the linker's --wrap puts in front of it."""
-    return _WRAPPED.sub("", function, 1)
+    return re.sub(_WRAPPED, "", function, count=1)
 
 
 def freed_by(function: str) -> Optional[Tuple[int, Optional[int]]]:
@@ -71,7 +73,7 @@ def is_named_by(family: str, function: str) -> bool:
 
 def looks_for_memory(function: str) -> bool:
     """True if a function looks for memory: users take its assertion for a lack of it."""
-    return _SEARCHES.fullmatch(function) is not None
+    return re.fullmatch(_SEARCHES, function) is not None
 
 
 def handed_out_by(function: str) -> Tuple[str, ...]:
@@ -110,15 +112,15 @@ def is_wrapper(frame: Frame) -> bool:
     function, file = frame.function or "", (frame.file or "").replace("\\", "/")
     return (
         is_allocator(function)
-        or _WRAPPERS.fullmatch(function) is not None
-        or _WRAPPER_FILES.fullmatch(_file(frame)) is not None
-        or _LIBRARY_FOLDER.search(file) is not None
+        or re.fullmatch(_WRAPPERS, function) is not None
+        or re.fullmatch(_WRAPPER_FILES, _file(frame)) is not None
+        or re.search(_LIBRARY_FOLDER, file) is not None
     )
 
 
 def asks_allocator(frame: Frame) -> bool:
     """True if a call is that of C++'s library to the allocator of a container, which may be one of the user's."""
-    return "_traits<" in (frame.function or "") and _ASKS_ALLOCATOR.fullmatch(frame.function or "") is not None
+    return "_traits<" in (frame.function or "") and re.fullmatch(_ASKS_ALLOCATOR, frame.function or "") is not None
 
 
 def operation_in(calls: Stack, faulted: bool = False) -> Operation:
