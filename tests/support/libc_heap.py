@@ -11,14 +11,13 @@ from __future__ import annotations
 import atexit
 import shutil
 import subprocess
-import sys
 import tempfile
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 SOURCE = Path(__file__).parent / "libc"
-NEWLIB = Path(sys.prefix) / "newlib"  # tools/setup unpacks it there
+NEWLIB = Path("/usr/lib/arm-none-eabi/newlib/thumb/v7-m/nofp")
 _ARM = ("clang", "--target=thumbv7m-none-eabi", "-ffreestanding", "-fomit-frame-pointer")
 _RISCV = ("riscv64-unknown-elf-gcc", "--specs=picolibc.specs", "-nostartfiles", "-misa-spec=2.2", "-mcmodel=medany")
 _COMMON = ("-g", "-O1", "-fno-builtin", "-Wall", "-Wextra", "-Wno-unused-parameter", "-Werror")
