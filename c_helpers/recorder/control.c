@@ -36,10 +36,10 @@ void memtrace_control(enum memtrace_request request, const char *name)
     } else if (what > MEMTRACE_STOPPED || !u32_replace(&ring->header.state, before, what)) {
         return;
     } else {
-        if (before == MEMTRACE_FROZEN)
-            u32_store(&ring->header.assert_line, 0);
         what |= before << MEMTRACE_CONTROL_BEFORE_SHIFT;
     }
+    if (before == MEMTRACE_FROZEN)
+        u32_store(&ring->header.assert_line, 0);
     gate_update(ring);
     (void)event_put(ring, context_number(ring), what, 0, kind);
 }

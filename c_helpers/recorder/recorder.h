@@ -67,7 +67,7 @@ static inline memtrace_word owner_tagged(const struct recorder *ring, memtrace_w
 
 static inline struct recorder *recorder_get(void)
 {
-    return (struct recorder *)__atomic_load_n(&memtrace_ring, ORDER_BY_ADDRESS);
+    return (struct recorder *)__atomic_load_n(&memtrace_ring, MEMTRACE_ORDER_BY_ADDRESS);
 }
 
 /* As much of the last SYNC's time as a word has room for: what events are compared with. */

@@ -53,7 +53,7 @@ uint32_t stack_intern(struct recorder *ring, struct memtrace_caller caller)
     uint32_t depth = key & STACK_DEPTH_MASK;
     uint32_t *place = &ring->stack_index[(uint64_t)key * ring->header.stack_index.count >> 32];
     for (;;) {
-        uint32_t first = __atomic_load_n(place, ORDER_BY_ADDRESS);
+        uint32_t first = __atomic_load_n(place, MEMTRACE_ORDER_BY_ADDRESS);
         uint32_t number = first;
         for (uint32_t before = UINT32_MAX; number != 0 && number < before;
              number = (uint32_t)(ring->arena[before] >> STACK_BITS)) {

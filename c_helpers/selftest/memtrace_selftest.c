@@ -132,14 +132,10 @@ static bool is_recorded(const struct watch *watch, enum memtrace_kind kind, cons
     return count == 1 && fits;
 }
 
-/* The address at which a function's code begins. */
+/* The address at which a function's code begins; Arm's pointers to functions are odd. */
 static uintptr_t code_of(void *(*function)(void *))
 {
-#ifdef __thumb__
     return (uintptr_t)function & ~(uintptr_t)1;
-#else
-    return (uintptr_t)function;
-#endif
 }
 
 /* Calls one entry: an allocation of `size` bytes, or (0) a free. What it missed is added to `missing`. An allocation that fails tells

@@ -156,6 +156,17 @@ VARIANTS = {
     "bench-rtos-full": Variant(
         "the same with all features", defines=("-DMEMTRACE_TEST_BENCH", "-DMEMTRACE_TEST_BENCH_RTOS")
     ),
+    **{
+        f"bench-pair-{name}": Variant(
+            f"alloc and free, 200 live, with the wrapper and a port like FreeRTOS's: {about}",
+            defines=(*flags, "-DBENCH_SLOTS=400", "-DMEMTRACE_TEST_BENCH", "-DMEMTRACE_TEST_BENCH_RTOS"),
+        )
+        for name, about, flags in (
+            ("1", "one PC", (*BASE_FEATURES, "-DMEMTRACE_DEPTH=1")),
+            ("16", "stacks of up to 16 frames", BASE_FEATURES),
+            ("live", "the same with a live table", ("-DMEMTRACE_FILTERS=0",)),
+        )
+    },
     "idf-44": idf("an array, each number a variable", "-DIDF_FORM=44"),
     "idf-50": idf("an array", "-DIDF_FORM=50"),
     "idf-51": idf("a list, and queues in a hash table", "-DIDF_FORM=51"),

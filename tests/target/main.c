@@ -90,6 +90,7 @@ static const struct scenario scenarios[] = {
     {"kernel", test_kernel, 0},
     {"smp", test_smp, 0},
     {"bench", test_bench, RING_BYTES_BENCH},
+    {"bench-off", test_bench_off, RING_BYTES_BENCH},
 };
 
 __attribute__((noipa)) void scenario_done(void)

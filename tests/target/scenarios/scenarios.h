@@ -70,5 +70,6 @@ void test_step(void);
 void test_kernel(void);
 void test_smp(void);
 void test_bench(void);
+void test_bench_off(void);
 
 #endif
