@@ -106,8 +106,7 @@ extern struct memtrace_header *memtrace_ring;
 static inline bool memtrace_is_off(void)
 {
     const struct memtrace_header *ring = __atomic_load_n(&memtrace_ring, MEMTRACE_ORDER_BY_ADDRESS);
-    return ring == NULL || (__atomic_load_n(&ring->request, __ATOMIC_RELAXED) == MEMTRACE_REQUEST_LOOK &&
-                            __atomic_load_n(&ring->state, __ATOMIC_RELAXED) == MEMTRACE_STOPPED);
+    return ring == NULL || __atomic_load_n(&ring->request, __ATOMIC_RELAXED) == MEMTRACE_REQUEST_OFF;
 }
 
 /* Divides `memory` and starts recording. NULL as `config` means all defaults. Nobody may record meanwhile: call it once, before

@@ -145,12 +145,15 @@ enum memtrace_entry {
     MEMTRACE_ENTRY_NEW = 1 << 18 /* C++'s operators */
 };
 
+/* While nothing is asked: minus what keeps events out, which is enum memtrace_state, and 0x100 for a filter. 0: nothing does, and events need
+ * not look. */
+#define MEMTRACE_REQUEST_OFF (0u - MEMTRACE_STOPPED)
+
 /* What a host may ask by writing header.request; obeyed at the next event, counted in header.request_done. The first three
  * have the order of enum memtrace_state. All lie above 31, so that the recorder's quick way compares this word with the
  * bits of a size that must be 0, and has tested both. */
 enum memtrace_request {
     MEMTRACE_REQUEST_NONE = 0,
-    MEMTRACE_REQUEST_LOOK = 0x100, /* the recorder's own: not everything is recorded, each event must look */
     MEMTRACE_REQUEST_START = 0x101,
     MEMTRACE_REQUEST_FREES_ONLY = 0x102,
     MEMTRACE_REQUEST_STOP = 0x103,

@@ -47,7 +47,7 @@ void memtrace_control(enum memtrace_request request, const char *name)
 /* Done is what has been obeyed: then a host may write the next one's name. */
 static void request_obey(struct recorder *ring, uint32_t request)
 {
-    if (request == MEMTRACE_REQUEST_LOOK || !u32_replace(&ring->header.request, request, MEMTRACE_REQUEST_LOOK))
+    if ((int32_t)request < 0 || !u32_replace(&ring->header.request, request, UINT32_MAX))
         return;
     memtrace_control((enum memtrace_request)request, ring->header.request_name);
     gate_update(ring);

@@ -357,7 +357,7 @@ static bool port_does_not_allocate(void)
     if (!memtrace_init(ring_memory, sizeof ring_memory, NULL))
         return false;
     memtrace_ring->state = MEMTRACE_FROZEN;
-    memtrace_ring->request = MEMTRACE_REQUEST_LOOK;
+    memtrace_ring->request = 0u - MEMTRACE_FROZEN;
     bool counted = true;
     for (unsigned i = 0; i < 3 && counted; i++) {
         uint32_t before = u32_load(&memtrace_ring->lost_stopped);
