@@ -55,7 +55,8 @@ def _helper(chance: random.Random, number: int) -> str:
     dots = ", ..." if chance.random() < 0.3 else ""
     size = chance.choice([0, 0, 8, 40, 200, 520, 1100])
     array = f"char bytes[{size}]; memset(bytes, depth, {size});" if size else "char bytes[1] = {1};"
-    body = f"{array} int sum = {_call(chance, number)}{used}; free(malloc(8)); return sum + bytes[depth & {max(size, 1) // 2}];"
+    last = f"return sum + bytes[depth & {max(size, 1) // 2}];"
+    body = f"{array} int sum = {_call(chance, number)}{used}; free(malloc(8)); {last}"
     given = {"int": "depth", "double": "1.5 * depth", "float": "2.5f", "long long": "7ll", "char *": "(char *)0"}
     values = "".join(f", {given[kind]}" for kind in kinds) + (", depth, 3" if dots else "")
     head = f"static __attribute__((noinline)) int help_{number}(uint32_t seed, int depth{named}{dots})"

@@ -4,8 +4,8 @@
 Approach: one object a source, made anew when a file it was made from or its command line changed (the compiler's own
 dependency list and a file with the command beside the object). Rejected: make, which does not notice changed flags.
 Cost: about a second for a whole variant, 0.1 s when nothing changed.
-Assumptions: gcc-riscv64-unknown-elf, gcc-xtensa-lx106, gcc-arm-none-eabi and their picolibc of Debian 12, and for de212 what
-`make setup-xtensa` builds; run from anywhere.
+Assumptions: gcc-riscv64-unknown-elf, gcc-xtensa-lx106, gcc-arm-none-eabi and their picolibc of Debian 12, and for
+de212 what `make setup-xtensa` builds; run from anywhere.
 """
 
 from __future__ import annotations
