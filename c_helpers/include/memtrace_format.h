@@ -36,6 +36,7 @@ enum memtrace_arch {
     MEMTRACE_ARCH_XTENSA = 2,
     MEMTRACE_ARCH_X86 = 3,
     MEMTRACE_ARCH_ARM = 4,
+    MEMTRACE_ARCH_AARCH64 = 5,
 };
 
 /* How the PCs of a stack were found, and so how a reader turns them into places. */
@@ -43,7 +44,8 @@ enum memtrace_abi {
     MEMTRACE_ABI_CALLER_ONLY = 0,     /* one return address */
     MEMTRACE_ABI_FRAME_POINTER = 1,   /* return addresses by a chain of frame pointers */
     MEMTRACE_ABI_XTENSA_WINDOWED = 2, /* return addresses whose top two bits hold the window increment */
-    MEMTRACE_ABI_XTENSA_CALL0 = 3
+    MEMTRACE_ABI_XTENSA_CALL0 = 3,
+    MEMTRACE_ABI_CODE = 4 /* return addresses by what the functions' code says of their frames */
 };
 
 /* What an event says. Kinds below 16 need no payload; the others, in logs only, are followed by `size` payload bytes in whole

@@ -2,7 +2,7 @@
 """What the recorder costs a chip: instructions an event, bytes of code, bytes of stack, bytes of the ring.
 
 Instructions are counted by the emulated core (minstret or CCOUNT under -icount) around each call of the recorder in the
-firmware's scenario `bench`: random operations under stacks of 1 to 16 frames. The bounds are for RISC-V.
+firmware's scenario `bench`: random operations under stacks of 1 to 16 frames. The bounds are for RISC-V and Cortex-M4.
 """
 
 from __future__ import annotations
@@ -23,18 +23,11 @@ from tests.support.chips import chip_of
 from tests.support.gdb import remote, run_gdb
 from tests.support.paths import ROOT
 from tests.support.qemu import Qemu
+from tests.target.build import VARIANTS, Machine
 
-CC = "riscv64-unknown-elf-gcc"
 RECORDER = ROOT / "c_helpers" / "recorder"
-FLAGS = [
-    "-march=rv32imac",
-    "-mabi=ilp32",
-    "-misa-spec=2.2",
-    "--specs=picolibc.specs",
-    "-std=c11",
-    "-ffunction-sections",
-]
-FOLDERS = ("c_helpers/include", "c_helpers", "tests/target/rv32_virt", "tests/target", "tests/target/rtos")
+RV32, M4 = VARIANTS["default"].machine, VARIANTS["m4"].machine
+FOLDERS = ("c_helpers/include", "c_helpers", "tests/target", "tests/target/rtos")
 BASE = ["-DMEMTRACE_FILTERS=0", "-DMEMTRACE_LIVE=0"]
 SMALL = ["-msave-restore"]  # what docs/how-to/porting.md recommends with -Os
 # What a program gets only if it calls it: the linker leaves the others out.
@@ -65,6 +58,9 @@ def rows() -> Iterable[Row]:
     for chip in ("de212", "lx106"):
         yield from _instruction_rows(f"{chip}-bench", f"base features, {chip}", bound=False)
         yield from _instruction_rows(f"{chip}-bench-full", f"all features, {chip}", bound=False)
+    yield from _instruction_rows("m4-bench", "base features, Cortex-M4", bound=True, most=(110, 25))
+    yield from _instruction_rows("m4-bench-full", "all features, Cortex-M4", bound=False)
+    yield from _instruction_rows("m0-bench", "base features, Cortex-M0", bound=False)
     base, full = [*BASE, "-DMEMTRACE_QUICK=0"], ["-DMEMTRACE_QUICK=0"]
     yield Row("recorder text, -Os, base", _text_bytes([*base, *SMALL]), 2048, "bytes", " ".join(SMALL))
     yield Row("recorder text, -Os, all", _text_bytes([*full, *SMALL]), 3072, "bytes", " ".join(SMALL))
@@ -72,6 +68,10 @@ def rows() -> Iterable[Row]:
     yield Row("the same, all", _text_bytes(full), None, "bytes", f"without {' '.join(SMALL)}")
     yield Row("recorder text, -O2, base", _text_bytes(BASE, "-O2"), None, "bytes", "as measured above")
     yield Row("recorder text, -O2, all", _text_bytes([], "-O2"), None, "bytes", "as measured above")
+    for defines, name, most in ((base, "base", 2560), (full, "all", 3584)):
+        yield Row(f"recorder text, Cortex-M4, -Os, {name}", _text_bytes(defines, machine=M4), most, "bytes", "")
+        without = [*defines, "-DMEMTRACE_DEPTH=1"]
+        yield Row("the same, callers alone", _text_bytes(without, machine=M4), None, "bytes", "MEMTRACE_DEPTH=1")
     for stem, name in OPTIONAL.items():
         yield Row(
             f"only if called: {name}",
@@ -89,15 +89,19 @@ def rows() -> Iterable[Row]:
     yield Row("ring memory, an event", 16, 16, "bytes", "a stack is stored once; format.md")
 
 
-def _instruction_rows(variant: str, name: str, *, bound: bool) -> Iterable[Row]:
+def _instruction_rows(variant: str, name: str, *, bound: bool, most: tuple[int, int] = (80, 20)) -> Iterable[Row]:
     measured = samples(variant)
     typical = {depth: median(values) for depth, values in measured.items()}
     further = (typical[DEEPEST] - typical[1]) / (DEEPEST - 1)
     every = sorted(chain.from_iterable(measured.values()))
     note = f"median of {len(measured[1]):,} events; worst at depth 1: {max(measured[1]):,}"
-    yield Row(f"an event with one PC, {name}", typical[1], 80 if bound else None, "instructions", note)
+    yield Row(f"an event with one PC, {name}", typical[1], most[0] if bound else None, "instructions", note)
     yield Row(
-        f"each further frame, {name}", further, 20 if bound else None, "instructions", f"worst event: {every[-1]:,}"
+        f"each further frame, {name}",
+        further,
+        most[1] if bound else None,
+        "instructions",
+        f"worst event: {every[-1]:,}",
     )
     percentile = every[len(every) * 99 // 100]
     note = f"of 1 to {DEEPEST} frames; 99 of 100 take at most {percentile:,}"
@@ -154,37 +158,45 @@ def _events(variant: str, **machine: Any) -> list[tuple[int, int, int]]:
     ]
 
 
-def compiled(folder: Path, defines: list[str], optimise: str, sources: Iterable[Path] = ()) -> list[Path]:
+def compiler_of(machine: Machine) -> list[str]:
+    """The compiler of a machine, for the recorder in its board's port."""
+    includes = [f"-I{ROOT / name}" for name in (*FOLDERS, machine.board)]
+    return [machine.compiler, *machine.flags, "-std=c11", "-ffunction-sections", *includes]
+
+
+def compiled(
+    folder: Path, defines: list[str], optimise: str, sources: Iterable[Path] = (), machine: Machine = RV32
+) -> list[Path]:
     """The recorder's objects, or those of `sources`, with lists of their functions' stack."""
-    includes = [f"-I{ROOT / name}" for name in FOLDERS]
     objects = []
     for source in sources or sorted(RECORDER.glob("*.c")):
         made = folder / f"{source.stem}.o"
-        command = [CC, *FLAGS, optimise, *defines, *includes, "-fstack-usage", "-c", str(source), "-o", str(made)]
+        command = [*compiler_of(machine), optimise, *defines, "-fstack-usage", "-c", str(source), "-o", str(made)]
         subprocess.run(command, check=True, cwd=folder)
         objects.append(made)
     return objects
 
 
-def _text_bytes(defines: list[str], optimise: str = "-Os", only: str | None = None) -> int:
+def _text_bytes(defines: list[str], optimise: str = "-Os", only: str | None = None, machine: Machine = RV32) -> int:
     """Code and constants of the recorder as they end in a firmware: linked, so calls have the length that they need.
 
     Those of all files that every firmware has, or of one.
     """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        made = compiled(folder, defines, optimise)
+        made = compiled(folder, defines, optimise, machine=machine)
         linked = [path for path in made if only is not None or path.stem not in OPTIONAL]  # as the linker leaves it
         objects = [str(path) for path in linked]
         counted = [str(path) for path in linked if only in (None, path.stem)]
         elf = str(folder / "linked.elf")
         script = [
             "-T",
-            str(ROOT / "tests/target/rv32_virt/link.ld"),
+            str(ROOT / machine.board / "link.ld"),
             "-Wl,--no-warn-rwx-segments,--no-gc-sections,--defsym=_start=0",
         ]
-        symbols = [f"-Wl,--defsym={name}=0x80080000" for name in ("board_running", "memtrace_port_build_id")]
-        subprocess.run([CC, *FLAGS, "-nostartfiles", *script, *symbols, *objects, "-o", elf], check=True)
+        names = ("board_running", "memtrace_port_build_id", "mps2_time_full")
+        symbols = [f"-Wl,--defsym={name}=0x80080000" for name in names]
+        subprocess.run([*compiler_of(machine), "-nostartfiles", *script, *symbols, *objects, "-o", elf], check=True)
         own = {words[-1] for words in _symbols(counted) if words[-2] in "TtRrWw"}
         sizes = [int(words[1]) for words in _symbols([elf, "--print-size"]) if len(words) == 4 and words[3] in own]
     return sum(sizes)
@@ -194,9 +206,8 @@ def _usage_bytes() -> int:
     """Code of the counters of modules, before it is linked: it calls nothing."""
     with tempfile.TemporaryDirectory() as name:
         made = Path(name) / "usage.o"
-        includes = [f"-I{ROOT / folder}" for folder in FOLDERS]
         source = ROOT / "c_helpers" / "usage" / "memtrace_usage.c"
-        subprocess.run([CC, *FLAGS, "-Os", *SMALL, *includes, "-c", str(source), "-o", str(made)], check=True)
+        subprocess.run([*compiler_of(RV32), "-Os", *SMALL, "-c", str(source), "-o", str(made)], check=True)
         return sum(int(words[1]) for words in _symbols([str(made), "--print-size"]) if words[-2] in "TtRr")
 
 
