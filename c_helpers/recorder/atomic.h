@@ -30,16 +30,6 @@
 #define ATOMICS_BY_LOCK 0
 #endif
 
-<<<<<<< HEAD
-=======
-/* For a number or pointer through which the data is read: the address depends on it, so the core keeps the order by itself.
- * The thread sanitizer does not know that. */
-#ifdef __SANITIZE_THREAD__
-#define ORDER_BY_ADDRESS __ATOMIC_ACQUIRE
-#else
-#define ORDER_BY_ADDRESS __ATOMIC_RELAXED
-#endif
-
 /* On one core, an interrupt sees what it interrupts in the order of the program: only the compiler must keep that. */
 #if MEMTRACE_PORT_CORES == 1 && !defined(__SANITIZE_THREAD__)
 #define ORDER_ACQUIRE __ATOMIC_RELAXED
@@ -55,7 +45,6 @@
 #define ORDER_KEEP() ((void)0)
 #endif
 
->>>>>>> arm
 /* A store that is one access, and one after everything that this core stored before. Macros, for places of any type. */
 #if ATOMIC_STORES_PLAIN
 #define PLACE_WRITE(place, value) ((void)(*(volatile __typeof__(*(place)) *)(place) = (value)))
