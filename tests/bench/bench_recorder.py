@@ -108,7 +108,7 @@ def _instruction_rows(variant: str, name: str, *, bound: bool, most: tuple[int, 
     yield Row(f"all {len(every):,} events, {name}", mean(every), None, "instructions", note)
 
 
-# What was measured by others on commit 2d83596, in instructions: alloc and free of a pair, wrapper included, 200 live; and
+# What others measured on commit 2d83596, in instructions: alloc and free of a pair, wrapper included, 200 live. And
 # ESP-IDF's heap_trace there, its best mode at depth 16 (LEAKS with a hash map: 1,902 and 541; ALL: 152 bytes a pair).
 TODAY = {"1": (134, 150), "16": (301, 318), "live": (463, 335)}
 IDF_PAIR, IDF_BYTES = 2443, 152
@@ -220,7 +220,9 @@ def _symbols(arguments: list[str]) -> list[list[str]]:
 def _stack_bytes(optimise: str, *flags: str) -> int:
     """The deepest sum of frames from any entry, by -fstack-usage and the calls in the objects."""
     return stack_bytes(
-        ("memtrace_alloc_slow", "memtrace_free_slow", "memtrace_realloc_begin", "memtrace_realloc_end"), [*flags], optimise
+        ("memtrace_alloc_slow", "memtrace_free_slow", "memtrace_realloc_begin", "memtrace_realloc_end"),
+        [*flags],
+        optimise,
     )
 
 
