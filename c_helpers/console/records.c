@@ -116,7 +116,6 @@ bool report_stack(struct report *report, memtrace_word stack)
     if (line->output->backtraces && depth != 0) {
         line_add_one(line, LINE_BACKTRACE, 0);
         pcs_add(line, pcs, depth, LINE_PC, WORD_ONES); /* within the call: what it names is its line */
-        line_add_one(line, LINE_BREAK, 0);
         line_put_plain(line);
     }
     return depth != 0;
