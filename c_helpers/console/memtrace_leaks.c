@@ -39,7 +39,7 @@ void memtrace_leaks_end(const struct memtrace_output *output)
     if (!report_open(&report, output))
         return;
     report.as_leaks = true;
-    report.back = (memtrace_word)report.head.number - begun.since;
+    report.back = (memtrace_word)report.head.number - begun.since + 1u;
     report_begin(&report, LINE_LIVE);
     report_heaps(&report.line, begun.free);
     report_blocks(&report);

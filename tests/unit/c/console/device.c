@@ -7,9 +7,12 @@
  *     t NUMBER              task; 0: before the scheduler, 1: an interrupt           g TAG    of what comes now
  *     w TICKS               time passes     h NUMBER NAME MEMORY CAPABILITIES        m NUMBER NAME    names
  *     b                     begin of leaks  e    their end    d    double frees are told    s STACKLESS    without stacks
+ *     p ROUNDS              other cores allocate and free so often, while the console shows what lives
+ *     z SEED                somebody writes over the tables that the console reads, not the header
  *     k NUMBER              heap 0 has so many bytes less     x HEX    a line for the console, in hexadecimal
  *     (anything else)       a line for the console
  */
+#include <pthread.h>
 #include <string.h>
 
 #include "memtrace_console.h"
@@ -76,6 +79,65 @@ static void reallocate(unsigned old, unsigned new, unsigned size)
     memtrace_realloc_end(begun, block_at(old), block_at(new), size, 0);
 }
 
+/* ---- others meanwhile ---- */
+
+#define CORES 3u
+#define CORE_BLOCKS 40u
+
+static unsigned rounds, running;
+
+static uint32_t random_next(uint32_t *state)
+{
+    *state = *state * 1664525u + 1013904223u;
+    return *state >> 8;
+}
+
+/* Blocks whose size follows from their number, as their stack does. */
+static void *core_run(void *argument)
+{
+    unsigned core = (unsigned)(uintptr_t)argument;
+    bool lives[CORE_BLOCKS] = {false};
+    uint32_t seed = core;
+    here.core = core;
+    here.context = TASK(core);
+    for (unsigned left = rounds; left > 0; left--) {
+        unsigned at = random_next(&seed) % CORE_BLOCKS, number = core * CORE_BLOCKS + at;
+        if (lives[at])
+            memtrace_free(stack_for(number, 1), block_at(number), 0);
+        else
+            memtrace_alloc(stack_for(number, 0), block_at(number), number * 3 + 1, 1);
+        lives[at] = !lives[at];
+    }
+    (void)__atomic_sub_fetch(&running, 1, __ATOMIC_RELEASE);
+    return NULL;
+}
+
+static void storm(unsigned each)
+{
+    pthread_t threads[CORES];
+    rounds = each;
+    running = CORES;
+    for (unsigned i = 0; i < CORES; i++)
+        CHECK(pthread_create(&threads[i], NULL, core_run, (void *)(uintptr_t)(i + 1)) == 0);
+    while (__atomic_load_n(&running, __ATOMIC_ACQUIRE) != 0)
+        (void)memtrace_console("show", &output);
+    for (unsigned i = 0; i < CORES; i++)
+        CHECK(pthread_join(threads[i], NULL) == 0);
+}
+
+static void tables_overwrite(uint32_t seed)
+{
+    const struct memtrace_header *header = memtrace_ring;
+    const struct memtrace_table tables[] = {header->events, header->stacks, header->live, header->names};
+    for (unsigned i = 0; i < sizeof tables / sizeof tables[0]; i++) {
+        uint32_t *word = (uint32_t *)(void *)((char *)memtrace_ring + tables[i].offset);
+        for (uint32_t left = tables[i].entry_size * tables[i].count / 4; left > 0; left--, word++) {
+            if (random_next(&seed) % 4 == 0)
+                *word = random_next(&seed) % 3 == 0 ? random_next(&seed) % 64 : random_next(&seed) * 2654435761u;
+        }
+    }
+}
+
 static void line_of_bytes(const char *hex)
 {
     char line[1024];
@@ -136,6 +198,12 @@ static void obey(char *line)
         break;
     case 'k':
         used = a;
+        break;
+    case 'p':
+        storm(a);
+        break;
+    case 'z':
+        tables_overwrite(a);
         break;
     case 'x':
         line_of_bytes(line + 2);
