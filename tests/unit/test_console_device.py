@@ -198,6 +198,19 @@ def test_the_report_of_leaks(bits: int) -> None:
     assert "MT1 L" not in again
 
 
+@pytest.mark.parametrize("bits", BITS)
+def test_memory_that_is_lent_is_left_alone_after_the_end(bits: int) -> None:
+    session = ["t 2", "a 1 10 1", "a 2 20 1", "f 1", "w 5", "e"]
+    more = ["a 3 30 1", "f 2", "b 16384", "a 4 40 1", "e", "a 5 50 1", "b 30000", "e"]
+    text = printed(bits, "a 9 9 1", "b 16384", *session, *more, "b 0", ring=0)
+    parts = [records("MT1 B live" + part, "L") for part in text.split("MT1 B live")[1:]]
+    assert [[(one.number(0), one.pcs) for one in part] for part in parts] == [
+        [(address(2), stack(2))],
+        [(address(4), stack(4))],
+        [],
+    ]
+
+
 def test_ages_are_unknown_where_the_ring_has_gone_on_and_right_where_pauses_lie_between() -> None:
     pauses = [line for number in range(10, 40) for line in (f"a {number} 1 1", "w 5000", f"f {number}")]
     text = printed(32, "b", "a 1 1 1", "w 3000", "a 2 1 1", *pauses, "a 3 1 1", "w 7", "e", **SMALL)

@@ -95,7 +95,7 @@ void test_console(void)
     memtrace_name_heap(1, "SPIRAM", MEMTRACE_MEMORY_EXTERNAL, 0);
     memtrace_module_name(NETWORK, "network");
     memtrace_double_free_to(&output);
-    memtrace_leaks_begin();
+    memtrace_leaks_begin(NULL, 0);
     for (unsigned number = 0; number < REQUESTS; number++)
         request_handle(number);
     memtrace_leaks_end(&output);

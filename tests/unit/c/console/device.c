@@ -6,7 +6,7 @@
  *     a NUMBER SIZE HEAP    allocates       f NUMBER    frees       r OLD NEW SIZE    reallocates
  *     t NUMBER              task; 0: before the scheduler, 1: an interrupt           g TAG    of what comes now
  *     w TICKS               time passes     h NUMBER NAME MEMORY CAPABILITIES        m NUMBER NAME    names
- *     b                     begin of leaks  e    their end    d    double frees are told    s STACKLESS    without stacks
+ *     b BYTES               begin of leaks, with so much of the application's memory    e    their end    d    double frees are told    s STACKLESS    without stacks
  *     p ROUNDS              other cores allocate and free so often, while the console shows what lives
  *     z SEED                somebody writes over the tables that the console reads, not the header
  *     k NUMBER              heap 0 has so many bytes less     x HEX    a line for the console, in hexadecimal
@@ -27,6 +27,8 @@
 #define NAMES 16u
 
 static size_t used;
+static unsigned bytes_of_ring;
+static char *lent; /* what the application lends */
 static bool stackless;
 static char names[NAMES][NAME_BYTES]; /* the recorder copies them, the system's stay */
 
@@ -185,7 +187,9 @@ static void obey(char *line)
         CHECK(sscanf(line, "m %*u %31s", name) == 1 && memtrace_module_name(a, name));
         break;
     case 'b':
-        CHECK(memtrace_leaks_begin());
+        free(lent); /* which nobody touches any more, or ASan says so */
+        lent = a != 0 ? malloc(a) : NULL;
+        CHECK(memtrace_leaks_begin(lent, a) == (bytes_of_ring != 0 || a != 0));
         break;
     case 'e':
         memtrace_leaks_end(a == 0 ? &output : &for_monitors);
@@ -216,16 +220,17 @@ static void obey(char *line)
 int main(int count, char **arguments)
 {
     char line[4096];
-    unsigned live = 0, stack_bytes = 0, bytes = RING_BYTES;
-    CHECK(count == 4 && sscanf(arguments[1], "%u", &bytes) == 1 && sscanf(arguments[2], "%u", &live) == 1 &&
+    unsigned live = 0, stack_bytes = 0;
+    CHECK(count == 4 && sscanf(arguments[1], "%u", &bytes_of_ring) == 1 && sscanf(arguments[2], "%u", &live) == 1 &&
           sscanf(arguments[3], "%u", &stack_bytes) == 1);
     struct memtrace_config config = {.stack_bytes = stack_bytes, .names = 32, .live = live};
-    if (bytes != 0)
-        CHECK(ring_start(bytes, &config) != NULL);
+    if (bytes_of_ring != 0)
+        CHECK(ring_start(bytes_of_ring, &config) != NULL);
     while (fgets(line, sizeof line, stdin) != NULL) {
         line[strcspn(line, "\n")] = '\0';
         obey(line);
     }
     ring_end();
+    free(lent);
     return 0;
 }
