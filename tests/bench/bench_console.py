@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the console costs a chip: bytes of code and constants, bytes of stack.
 
-Linked as a firmware is, so calls have the length that they need; the linker's map says which file each byte is of, texts in
-quotes too.
+Linked as a firmware is, so calls have the length that they need; the linker's map says which file each byte is of,
+texts in quotes too.
 """
 
 from __future__ import annotations
@@ -65,7 +65,9 @@ def text_bytes() -> Counter[str]:
             options = ["-Os", *SMALL, "-fdata-sections", "-DMEMTRACE_QUICK=0", *includes]
             subprocess.run([CC, *FLAGS, *options, "-c", str(source), "-o", str(made)], check=True)
             objects.append(str(made))
-        given = [f"-Wl,--defsym={symbol}=0x80080000" for symbol in ("board_running", "memtrace_port_build_id", "output")]
+        given = [
+            f"-Wl,--defsym={symbol}=0x80080000" for symbol in ("board_running", "memtrace_port_build_id", "output")
+        ]
         script = ["-T", str(ROOT / "tests/target/rv32_virt/link.ld"), "-Wl,--no-warn-rwx-segments,--gc-sections"]
         options = [*given, *script, "-Wl,--defsym=_start=main,--entry=main", f"-Wl,-Map={folder / 'map'}"]
         subprocess.run([CC, *FLAGS, "-nostartfiles", *options, *objects, "-o", str(folder / "elf")], check=True)

@@ -4,7 +4,10 @@
 from __future__ import annotations
 
 import random
+import re
+import subprocess
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +18,8 @@ from gdbext.console.reader import crashes_in
 from gdbext.report.decode import Decoder
 from gdbext.trace.importers import Call, Item, Remark
 from gdbext.trace.importers.memtrace_console import IMPORTER
+from tests.support import recorder
+from tests.support.paths import ROOT
 from tests.unit.console_device import address, numbers, printed, records, stack
 
 BITS = (32, 64)
@@ -409,3 +414,15 @@ def test_hostile_tables(bits: int, seed: int) -> None:
     commands = ["show", "leaks network", "task ISR", "mark x", "since x", "status", "free", "d", "f 1", "on ISR", "e"]
     text = printed(bits, *book.lines, "b", f"z {seed}", *commands, "off", "status", ring=16384, stacks=2048)
     assert len(records(text)) > 30
+
+
+def test_the_code_of_the_page_compiles(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "how-to" / "use-the-console.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```c\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    source = tmp_path / "page.c"
+    source.write_text("\n".join(blocks))
+    for compiler in (["gcc", "-std=c11"], ["g++", "-std=c++17", "-x", "c++"]):
+        flags = ["-Wall", "-Wextra", "-Wpedantic", "-Werror", "-fsyntax-only", "-DMEMTRACE_TAGS=1"]
+        places = [f"-I{recorder.HELPERS / name}" for name in ("console", "include")]
+        done = subprocess.run([*compiler, *flags, *places, str(source)], capture_output=True, text=True)
+        assert (len(blocks), done.stderr) == (4, "")

@@ -151,70 +151,79 @@ static void line_of_bytes(const char *hex)
     (void)memtrace_console(line, &output);
 }
 
-static void obey(char *line)
+/* false: it is none of these. */
+static bool obey_event(char what, unsigned a, unsigned b, unsigned c)
+{
+    switch (what) {
+    case 'a':
+        memtrace_alloc(stack_for(a, 0), block_at(a), b, c);
+        return true;
+    case 'f':
+        memtrace_free(stack_for(a, 1), block_at(a), 0);
+        return true;
+    case 'r':
+        reallocate(a, b, c);
+        return true;
+    case 't':
+        here.context = a < 2 ? a : TASK(a);
+        return true;
+    case 'g':
+        (void)memtrace_module_enter(a);
+        return true;
+    case 'w':
+        world_time += a;
+        return true;
+    case 's':
+        stackless = a != 0;
+        return true;
+    case 'k':
+        used = a;
+        return true;
+    default:
+        return false;
+    }
+}
+
+static void leaks_begin(unsigned bytes)
+{
+    free(lent); /* which nobody touches any more, or ASan says so */
+    lent = bytes != 0 ? malloc(bytes) : NULL;
+    CHECK(memtrace_leaks_begin(lent, bytes) == (bytes_of_ring != 0 || bytes != 0));
+}
+
+static void name_give(const char *line, unsigned number)
+{
+    unsigned memory = 0, capabilities = 0;
+    char *name = names[number % NAMES];
+    if (line[0] == 'm')
+        CHECK(sscanf(line, "m %*u %31s", name) == 1 && memtrace_module_name(number, name));
+    else
+        CHECK(sscanf(line, "h %*u %31s %u %u", name, &memory, &capabilities) == 3 &&
+              memtrace_name_heap(number, name, (enum memtrace_memory)memory, capabilities));
+}
+
+static void obey(const char *line)
 {
     unsigned a = 0, b = 0, c = 0;
     (void)sscanf(line + 1, "%u %u %u", &a, &b, &c);
-    char *name = names[a % NAMES];
-    if (line[1] != ' ' && line[1] != '\0') {
+    if (line[1] != ' ' && line[1] != '\0')
         (void)memtrace_console(line, &output);
+    else if (obey_event(line[0], a, b, c))
         return;
-    }
-    switch (line[0]) {
-    case 'a':
-        memtrace_alloc(stack_for(a, 0), block_at(a), b, c);
-        break;
-    case 'f':
-        memtrace_free(stack_for(a, 1), block_at(a), 0);
-        break;
-    case 'r':
-        reallocate(a, b, c);
-        break;
-    case 't':
-        here.context = a < 2 ? a : TASK(a);
-        break;
-    case 'g':
-        (void)memtrace_module_enter(a);
-        break;
-    case 'w':
-        world_time += a;
-        break;
-    case 'h':
-        CHECK(sscanf(line, "h %*u %31s %u %u", name, &b, &c) == 3);
-        CHECK(memtrace_name_heap(a, name, (enum memtrace_memory)b, c));
-        break;
-    case 'm':
-        CHECK(sscanf(line, "m %*u %31s", name) == 1 && memtrace_module_name(a, name));
-        break;
-    case 'b':
-        free(lent); /* which nobody touches any more, or ASan says so */
-        lent = a != 0 ? malloc(a) : NULL;
-        CHECK(memtrace_leaks_begin(lent, a) == (bytes_of_ring != 0 || a != 0));
-        break;
-    case 'e':
+    else if (line[0] == 'b')
+        leaks_begin(a);
+    else if (line[0] == 'e')
         memtrace_leaks_end(a == 0 ? &output : &for_monitors);
-        break;
-    case 'd':
+    else if (line[0] == 'd')
         memtrace_double_free_to(&output);
-        break;
-    case 's':
-        stackless = a != 0;
-        break;
-    case 'k':
-        used = a;
-        break;
-    case 'p':
+    else if (line[0] == 'p')
         storm(a);
-        break;
-    case 'z':
+    else if (line[0] == 'z')
         tables_overwrite(a);
-        break;
-    case 'x':
+    else if (line[0] == 'x')
         line_of_bytes(line + 2);
-        break;
-    default:
-        CHECK(false);
-    }
+    else
+        name_give(line, a);
 }
 
 int main(int count, char **arguments)
