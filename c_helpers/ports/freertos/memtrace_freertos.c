@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the port to FreeRTOS keeps: the ring and its start, the clock, and the way through the recorder to the user's configASSERT.
+ *
+ * Approach: the first allocation starts the recorder, which is in main, before the scheduler, or in the scheduler's start. The clock
+ * is the tick's count, made 64 bits wide by who counts, so that it is read by two loads.
+ * Rejected: a constructor (start-up code of many boards calls none).
+ * Cost: MEMTRACE_RING_BYTES of static memory; a dozen instructions a tick.
+ * Assumptions: the kernel tells at least one tick in 2^31, or in half of what its counter holds.
+ */
+#define MEMTRACE_FREERTOS_USERS_ASSERT 1
+#include "FreeRTOS.h"
+
+#include "memtrace.h"
+#include "memtrace_port.h"
+
+/* Bytes of the ring; 0: the program calls memtrace_init itself. */
+#ifndef MEMTRACE_RING_BYTES
+#define MEMTRACE_RING_BYTES 16384
+#endif
+#ifndef MEMTRACE_LIVE_BLOCKS
+#define MEMTRACE_LIVE_BLOCKS (MEMTRACE_RING_BYTES / 128)
+#endif
+
+struct memtrace_freertos_clock memtrace_freertos_clock;
+
+void memtrace_freertos_start(void)
+{
+#if MEMTRACE_RING_BYTES > 0
+    static uint64_t ring[MEMTRACE_RING_BYTES / 8];
+    static const struct memtrace_config config = {.live = MEMTRACE_LIVE_BLOCKS};
+    uintptr_t saved = memtrace_port_lock(); /* a second task that comes here finds a ring */
+    if (memtrace_ring == NULL)
+        (void)memtrace_init(ring, sizeof ring, &config);
+    memtrace_port_unlock(saved);
+#endif
+}
+
+/* Who reads the two in their opposite order sees by the bit that they share which of them is new. */
+void memtrace_freertos_tick(uint32_t count)
+{
+    struct memtrace_freertos_clock *clock = &memtrace_freertos_clock;
+    uint32_t low = clock->low + (uint32_t)(TickType_t)(count - clock->low);
+    clock->low = low;
+    if (((clock->halves ^ low >> 31) & 1u) != 0)
+        __atomic_store_n(&clock->halves, clock->halves + 1u, __ATOMIC_RELEASE);
+}
+
+#if defined(MEMTRACE_FREERTOS_MACROS) && MEMTRACE_FREERTOS_MACROS
+void memtrace_freertos_got(struct memtrace_caller caller, void *block, size_t size)
+{
+    if (memtrace_ring == NULL)
+        memtrace_freertos_start();
+    memtrace_alloc(caller, block, size, 0);
+}
+#endif
+
+#include "users_assertion.h" /* last: __LINE__ is another one from here on */
+
+__attribute__((noinline)) void memtrace_freertos_assertion(const char *text, const char *file, int line,
+                                                           const char *function)
+{
+    memtrace_assert_failed(MEMTRACE_CALLER(), text, (unsigned)line, function);
+    users_assertion(file, line);
+}
