@@ -91,9 +91,10 @@ static inline uintptr_t memtrace_freertos_stack_low(const StaticTask_t *task)
     return (uintptr_t)task->pxDummy6; /* pxStack */
 }
 
+/* The stack pointer in the first instruction of the task's function. */
 static inline uintptr_t memtrace_freertos_stack_high(const StaticTask_t *task)
 {
-    return (uintptr_t)task->pxDummy8 + sizeof(StackType_t); /* pxEndOfStack, the last word */
+    return (uintptr_t)task->pxDummy8; /* pxEndOfStack */
 }
 
 static inline uintptr_t memtrace_freertos_stack_pointer(void)
@@ -147,16 +148,17 @@ static inline const char *memtrace_port_task_name(uintptr_t handle)
     return pcTaskGetName((TaskHandle_t)handle);
 }
 
-/* Outside of tasks from here up, as far as it is known. */
+/* Outside of tasks from here up, as far as it is known. The outermost function's frame lies at the end and is left out: nobody called it,
+ * and RISC-V's port gives the first task its own address to return to. */
 static inline struct memtrace_span memtrace_port_stack(void)
 {
     uintptr_t context = memtrace_port_context();
     if (context > 1) {
         const StaticTask_t *task = (const StaticTask_t *)context;
-        return (struct memtrace_span){memtrace_freertos_stack_low(task), memtrace_freertos_stack_high(task)};
+        return (struct memtrace_span){memtrace_freertos_stack_low(task), memtrace_freertos_stack_high(task) - 1u};
     }
-    return (struct memtrace_span){memtrace_freertos_stack_pointer(),
-                                  context == 1 ? MEMTRACE_INTERRUPT_STACK_HIGH : MEMTRACE_START_STACK_HIGH};
+    uintptr_t high = context == 1 ? MEMTRACE_INTERRUPT_STACK_HIGH : MEMTRACE_START_STACK_HIGH;
+    return (struct memtrace_span){memtrace_freertos_stack_pointer(), high - 1u};
 }
 
 /* As linker scripts name the end of the code. */
