@@ -14,6 +14,8 @@
 #include "memtrace_port.h"
 #include "memtrace_wrap.h"
 
+#if !defined(MEMTRACE_FREERTOS_MACROS) || !MEMTRACE_FREERTOS_MACROS
+
 void memtrace_freertos_start(void);
 
 void *__real_pvPortMalloc(size_t size);
@@ -98,4 +100,6 @@ void __wrap_vTaskStepTick(TickType_t ticks)
     __real_vTaskStepTick(ticks);
     memtrace_freertos_tick((uint32_t)xTaskGetTickCount());
 }
+#endif
+
 #endif

@@ -99,8 +99,12 @@ static inline uintptr_t memtrace_freertos_stack_high(const StaticTask_t *task)
 
 static inline uintptr_t memtrace_freertos_stack_pointer(void)
 {
-    uintptr_t pointer = 0; /* for cppcheck: the instruction sets it */
-    __asm__ volatile("mv %0, sp" : "=r"(pointer));
+    uintptr_t pointer = 0; /* for cppcheck, here and below: the instruction sets it */
+#ifdef __riscv
+    __asm__("mv %0, sp" : "=r"(pointer));
+#else
+    __asm__("mov %0, sp" : "=r"(pointer));
+#endif
     return pointer;
 }
 
@@ -137,6 +141,44 @@ static inline uintptr_t memtrace_port_lock(void)
 static inline void memtrace_port_unlock(uintptr_t saved)
 {
     __asm__ volatile("csrs mstatus, %0" : : "r"(saved & 8u) : "memory");
+}
+
+#elif defined(__ARM_ARCH_PROFILE) && __ARM_ARCH_PROFILE == 'M'
+
+/* Interrupts and start-up have the main stack, which begins where the vector table's first word says. A core without the table's
+ * register reads 0 there, where its table is. */
+static inline uintptr_t memtrace_freertos_main_stack(void)
+{
+    uintptr_t table = *(const volatile uintptr_t *)0xe000ed08u;
+    return *(const volatile uintptr_t *)table;
+}
+
+#define MEMTRACE_INTERRUPT_STACK_HIGH memtrace_freertos_main_stack()
+#ifndef MEMTRACE_START_STACK_HIGH
+#define MEMTRACE_START_STACK_HIGH memtrace_freertos_main_stack()
+#endif
+
+/* Tasks, and nothing else, run on the process stack. */
+static inline uintptr_t memtrace_port_context(void)
+{
+    uintptr_t exception = 0, control = 0;
+    __asm__("mrs %0, ipsr" : "=r"(exception));
+    __asm__("mrs %0, control" : "=r"(control));
+    if (exception != 0)
+        return 1;
+    return (control & 2u) != 0 ? (uintptr_t)memtrace_freertos_running() : 0;
+}
+
+static inline uintptr_t memtrace_port_lock(void)
+{
+    uintptr_t saved = 0;
+    __asm__ volatile("mrs %0, primask\n\tcpsid i" : "=r"(saved) : : "memory");
+    return saved;
+}
+
+static inline void memtrace_port_unlock(uintptr_t saved)
+{
+    __asm__ volatile("msr primask, %0" : : "r"(saved) : "memory");
 }
 
 #else

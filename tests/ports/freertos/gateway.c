@@ -1,45 +1,57 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * A gateway on the real kernel: tasks of several priorities that allocate, some that leak, one that is made again and again and
- * deletes itself, and an interrupt that keeps what it allocates. It tells its own book of what it leaked: "book ADDRESS SIZE TASK".
+ * deletes itself, and an interrupt that keeps what it allocates. It tells its own book of what it leaked: "book ADDRESS SIZE TASK". Its log
+ * goes over the console's line.
  */
-#include <stdio.h>
 #include <string.h>
 
-#include "FreeRTOS.h"
 #include "board.h"
+#include "common.h"
 #include "memtrace.h"
-#include "task.h"
+#include "uart_frames.h"
 
-#define FUNCTION __attribute__((noinline)) /* a frame of its own in every backtrace */
+enum { ROUNDS = 12, PACKET = 48, NOTE = 20, SAMPLE = 24, FRAME = 36, BRIEF_TASKS = 3, SINK_BUFFER = 2048 };
 
-enum { ROUNDS = 12, PACKET = 48, NOTE = 20, SAMPLE = 24, FRAME = 36, STACK_WORDS = 512 };
-
-struct entry {
+static struct entry {
     void *block;
     unsigned size;
     const char *task;
-};
-
-static struct entry book[64];
+} book[64];
 static unsigned book_used;
 static volatile unsigned tasks_done;
-static unsigned frames_taken;
 
-static void book_keep(void *block, unsigned size, const char *task)
+static void *book_keep(void *block, unsigned size, const char *task)
 {
     if (book_used < sizeof book / sizeof book[0])
         book[book_used++] = (struct entry){block, size, task};
+    return block;
 }
 
 static void book_print(void)
 {
-    char line[64];
-    for (unsigned i = 0; i < book_used; i++) {
-        (void)snprintf(line, sizeof line, "book 0x%08lx %u %s\n", (unsigned long)(uintptr_t)book[i].block, book[i].size,
-                       book[i].task);
-        board_print(line);
-    }
+    for (unsigned i = 0; i < book_used; i++)
+        print("book %#lx %u %s\n", (unsigned long)(uintptr_t)book[i].block, book[i].size, book[i].task);
+}
+
+/* ---- the log ---- */
+
+static uint64_t sink[MEMTRACE_SINK_BYTES(4096, SINK_BUFFER) / 8];
+static struct memtrace_uart uart;
+
+static bool line_send(struct memtrace_uart *line, const uint8_t *bytes, size_t count)
+{
+    (void)line;
+    board_send(bytes, count);
+    return true;
+}
+
+static void log_start(void)
+{
+    uart.send = line_send;
+    memtrace_uart_open(&uart);
+    if (!memtrace_sink_start(sink, sizeof sink, &uart.output))
+        board_exit(7);
 }
 
 /* ---- the parts of the gateway ---- */
@@ -53,7 +65,7 @@ static FUNCTION void *sample_take(void)
 
 static FUNCTION void *packet_create(void)
 {
-    return pvPortMalloc(PACKET);
+    return memset(pvPortMalloc(PACKET), 0, PACKET);
 }
 
 /* Every third packet is not given back. */
@@ -62,25 +74,24 @@ static FUNCTION void packet_handle(unsigned round)
     void *packet = packet_create();
     vTaskDelay(1);
     if (round % 3 == 2)
-        book_keep(packet, PACKET, "network");
+        (void)book_keep(packet, PACKET, "network");
     else
         vPortFree(packet);
 }
 
 static FUNCTION void note_leave(void)
 {
-    book_keep(pvPortCalloc(1, NOTE), NOTE, "brief");
+    memset(book_keep(pvPortMalloc(NOTE), NOTE, "brief"), 0, NOTE);
 }
 
 static FUNCTION void *frame_take(void)
 {
-    return pvPortMalloc(FRAME);
+    return memset(pvPortMalloc(FRAME), 0, FRAME);
 }
 
 void board_interrupt(void)
 {
-    book_keep(frame_take(), FRAME, "ISR");
-    frames_taken++;
+    (void)book_keep(frame_take(), FRAME, "ISR");
 }
 
 /* ---- tasks ---- */
@@ -117,39 +128,22 @@ static void brief_task(void *unused)
     vTaskDelete(NULL);
 }
 
-static void task_make(TaskFunction_t function, const char *name, UBaseType_t priority)
-{
-    if (xTaskCreate(function, name, STACK_WORDS, NULL, priority, NULL) != pdPASS)
-        board_exit(4);
-}
-
-FUNCTION void firmware_done(void)
-{
-    __asm__ volatile("");
-}
-
-/* Waits for the others, below all of them. */
+/* Below all others. The idle task gives back what the deleted ones had. */
 static void control_task(void *unused)
 {
     (void)unused;
-    for (unsigned i = 1; i <= 3; i++) {
+    for (unsigned i = 0; i < BRIEF_TASKS; i++) {
         task_make(brief_task, "brief", 3);
         vTaskDelay(5);
+        memtrace_sink_poll();
     }
-    while (tasks_done < 5)
+    while (tasks_done < BRIEF_TASKS + 2)
         vTaskDelay(1);
-    vTaskDelay(2); /* the idle task gives back what the deleted tasks had */
+    vTaskDelay(2);
     book_print();
+    memtrace_sink_flush();
     firmware_done();
     board_exit(0);
-}
-
-void assertion_failed(const char *file, int line)
-{
-    char text[96];
-    (void)snprintf(text, sizeof text, "assertion %s:%d\n", strrchr(file, '/') + 1, line);
-    board_print(text);
-    board_exit(1);
 }
 
 int main(void)
@@ -159,6 +153,7 @@ int main(void)
     task_make(network_task, "network", 2);
     task_make(control_task, "control", 1);
     memtrace_mark("settled");
+    log_start();
     vTaskStartScheduler();
     board_exit(5);
 }

@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Firmware on the real kernel of FreeRTOS: built of tests/ports/freertos, the port, and a kernel that tools/setup fetches.
+
+Approach: one object a source, made anew when something changed (tests/target/build.py).
+Cost: some 3 s for each firmware that is not current.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+
+from tests.support.barred import refuse
+from tests.support.chips import M0, M3, M4, M33, RV32, Chip
+from tests.support.firmware import locked
+from tests.support.paths import BUILD, ROOT
+from tests.target import build as target
+
+KERNEL = ROOT / ".venv" / "freertos-kernel"
+PORT = Path("c_helpers/ports/freertos")
+HELPERS = Path("c_helpers")
+FIRMWARE = Path("tests/ports/freertos")
+VIRT = Path("examples/freertos")
+MPS2 = FIRMWARE / "mps2"
+SETUP = "tools/setup fetches the kernel of FreeRTOS into .venv/freertos-kernel"
+SINK = ("sinks/memtrace_sink.c", "sinks/sink.c", "sinks/ring_view.c", "sinks/uart_frames.c", "sinks/checksum.c")
+LINK = ("-nostartfiles", "-Wl,--gc-sections", "-Wl,--build-id=sha1", "-Wl,--fatal-warnings", "-Wl,--no-warn-rwx-segments")
+
+
+@dataclass(frozen=True)
+class Board:
+    """An emulated board with the kernel's port to it."""
+
+    chip: Chip
+    compiler: str
+    flags: tuple[str, ...]
+    folder: Path  # start-up code and linker script
+    port: tuple[str, ...]  # folders of the kernel's port, under portable/GCC
+
+
+def _arm(chip: Chip, cpu: str, port: str, *more: str, code: int = 0, ram: int = 0x2000_0000, uart: int = 0x4000_4000) -> Board:
+    where = (f"-Wl,--defsym=board_code={code:#x}", f"-Wl,--defsym=board_ram={ram:#x}", f"-DBOARD_UART={uart:#x}u")
+    flags = ("-mthumb", f"-mcpu={cpu}", "--specs=picolibc.specs", *where, *more)
+    return Board(chip, "arm-none-eabi-gcc", flags, MPS2, (port,))
+
+
+NAMED = "-DBOARD_HANDLERS_ARE_NAMED"
+HARD = ("-mfloat-abi=hard", "-mfpu=fpv4-sp-d16")
+BOARDS = {
+    "rv32": Board(
+        RV32, target.RV32.compiler, target.RV32.flags, VIRT,
+        ("RISC-V", "RISC-V/chip_specific_extensions/RISCV_MTIME_CLINT_no_extensions"),
+    ),
+    "m0": _arm(M0, "cortex-m0", "ARM_CM0", NAMED),
+    "m3": _arm(M3, "cortex-m3", "ARM_CM3"),
+    "m4": _arm(M4, "cortex-m4", "ARM_CM4F", *HARD),
+    "m33": _arm(
+        M33, "cortex-m33+nofp", "ARM_CM33_NTZ/non_secure", NAMED, code=0x1000_0000, ram=0x8000_0000, uart=0x5020_0000
+    ),
+}  # fmt: skip
+BOARDS["rv32imc"] = replace(BOARDS["rv32"], flags=tuple(one.replace("imac", "imc") for one in BOARDS["rv32"].flags))
+
+
+@dataclass(frozen=True)
+class Firmware:
+    """One program, and how it is built."""
+
+    program: str = "gateway"  # a file of tests/ports/freertos
+    board: str = "rv32"
+    heap: int = 4
+    macros: bool = False  # the trace macros in place of --wrap
+    optimise: str = "-O2"
+    defines: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """Its folder."""
+        words = (self.program, self.board, f"heap{self.heap}", "macros" * self.macros, self.optimise, *self.defines)
+        return "_".join(word.replace("=", "-").replace("-D", "") for word in words if word)
+
+    @property
+    def chip(self) -> Chip:
+        """The chip that it runs on."""
+        return BOARDS[self.board].chip
+
+
+def build(firmware: Firmware) -> Path:
+    """The ELF of the firmware, built now if it is not current."""
+    refuse("the firmware on FreeRTOS")
+    return _build(firmware)
+
+
+@cache
+def _build(firmware: Firmware) -> Path:
+    assert KERNEL.is_dir(), SETUP
+    folder = BUILD / "ports" / "freertos" / firmware.name
+    board = BOARDS[firmware.board]
+    with locked(folder.parent / ".lock"):
+        units = [_unit(source, firmware, folder) for source in sources(firmware)]
+        for one in units:
+            target.compile_unit(one)
+        elf, objects = folder / "firmware.elf", [one.object for one in units]
+        wraps = () if firmware.macros else (f"-Wl,@{PORT / 'memtrace_freertos.wrap'}",)
+        script = board.folder / "link.ld"
+        inputs = [str(one.relative_to(ROOT)) for one in objects]
+        command = (board.compiler, *board.flags, *LINK, *wraps, *inputs, f"-T{script}", "-o", str(elf.relative_to(ROOT)))
+        if not target.is_current(elf, [*objects, ROOT / script], command):
+            target.run(elf, command)
+    return elf
+
+
+def sources(firmware: Firmware) -> list[Path]:
+    """Every source, relative to the root."""
+    board, kernel = BOARDS[firmware.board], KERNEL.relative_to(ROOT)
+    ports = [path for part in board.port for name in ("*.c", "*.S") for path in (KERNEL / "portable/GCC" / part).glob(name)]
+    own = [*(ROOT / HELPERS / "recorder").glob("*.c"), *(ROOT / PORT).glob("*.c"), ROOT / HELPERS / "wrap/memtrace_wrap.c"]
+    own += [path for name in ("*.c", "*.S") for path in (ROOT / board.folder).glob(name) if path.name != "main.c"]
+    own += [ROOT / HELPERS / name for name in (*SINK, "log/memtrace_log.c")]
+    own += [ROOT / FIRMWARE / "common.c", ROOT / FIRMWARE / f"{firmware.program}.c"]
+    common = [kernel / f"{name}.c" for name in ("tasks", "queue", "list", "timers")]
+    heap = kernel / "portable" / "MemMang" / f"heap_{firmware.heap}.c"
+    return [*common, heap, *sorted(path.relative_to(ROOT) for path in (*ports, *own))]
+
+
+def _unit(source: Path, firmware: Firmware, folder: Path) -> target.Unit:
+    board, made = BOARDS[firmware.board], folder / "objects" / ("_".join(source.parts[-3:]) + ".o")
+    kernel = KERNEL.relative_to(ROOT)
+    mine = kernel not in source.parents
+    folders = (FIRMWARE, VIRT, PORT, HELPERS / "include", HELPERS / "sinks", HELPERS / "log")
+    theirs = (kernel / "include", *(kernel / "portable" / "GCC" / part for part in board.port))
+    includes = (*(f"-I{one}" for one in folders), *(word for one in theirs for word in ("-isystem", str(one))))
+    flags = ("-std=gnu11", "-g", firmware.optimise, "-ffunction-sections", "-DMEMTRACE=1", f"-DFIRMWARE_HEAP={firmware.heap}")
+    frames = ("-fno-omit-frame-pointer",) if firmware.board.startswith("rv") else ()
+    macros = ("-DMEMTRACE_FREERTOS_MACROS=1",) if firmware.macros else ()
+    warnings = target.WARNINGS if mine else ("-w",)
+    words = (*board.flags, *flags, *frames, *macros, *firmware.defines, *warnings, *includes)
+    command = (board.compiler, *words, "-MMD", "-c", str(source), "-o", str(made.relative_to(ROOT)))
+    return target.Unit(source, made, command)
