@@ -30,8 +30,14 @@ void memtrace_freertos_assertion(const char *text, const char *file, int line, c
 
 #if defined(configASSERT) && !defined(MEMTRACE_FREERTOS_USERS_ASSERT)
 #undef configASSERT
+/* Something stands behind the call: else it may be the function's last and leave no frame. */
 #define configASSERT(condition) \
-    ((condition) ? (void)0 : memtrace_freertos_assertion(#condition, __FILE__, __LINE__, __func__))
+    do { \
+        if (!(condition)) { \
+            memtrace_freertos_assertion(#condition, __FILE__, __LINE__, __func__); \
+            __asm__ volatile(""); \
+        } \
+    } while (0)
 #endif
 
 /* A tick has come: the kernel's count, of which 16 bits are enough. */
