@@ -17,14 +17,20 @@ void *__wrap_pvalloc(size_t size);
 
 void *__wrap_memalign(size_t alignment, size_t size)
 {
+    if (memtrace_is_off())
+        return __real_memalign(alignment, size);
     struct memtrace_wrap call;
+    memtrace_entry_seen(MEMTRACE_ENTRY_ALIGNED);
     memtrace_wrap_begin(&call, MEMTRACE_CALLER(), MEMTRACE_WRAP_ALLOCATOR);
     return memtrace_wrap_got(&call, __real_memalign(alignment, size), size);
 }
 
 void *__wrap_aligned_alloc(size_t alignment, size_t size)
 {
+    if (memtrace_is_off())
+        return __real_aligned_alloc(alignment, size);
     struct memtrace_wrap call;
+    memtrace_entry_seen(MEMTRACE_ENTRY_ALIGNED);
     memtrace_wrap_begin(&call, MEMTRACE_CALLER(), MEMTRACE_WRAP_ALLOCATOR);
     return memtrace_wrap_got(&call, __real_aligned_alloc(alignment, size), size);
 }
@@ -32,7 +38,10 @@ void *__wrap_aligned_alloc(size_t alignment, size_t size)
 /* What stands in *block after a failure is anybody's. */
 int __wrap_posix_memalign(void **block, size_t alignment, size_t size)
 {
+    if (memtrace_is_off())
+        return __real_posix_memalign(block, alignment, size);
     struct memtrace_wrap call;
+    memtrace_entry_seen(MEMTRACE_ENTRY_ALIGNED);
     memtrace_wrap_begin(&call, MEMTRACE_CALLER(), MEMTRACE_WRAP_ALLOCATOR);
     int error = __real_posix_memalign(block, alignment, size);
     (void)memtrace_wrap_got(&call, error == 0 ? *block : NULL, size);
@@ -41,14 +50,20 @@ int __wrap_posix_memalign(void **block, size_t alignment, size_t size)
 
 void *__wrap_valloc(size_t size)
 {
+    if (memtrace_is_off())
+        return __real_valloc(size);
     struct memtrace_wrap call;
+    memtrace_entry_seen(MEMTRACE_ENTRY_ALIGNED);
     memtrace_wrap_begin(&call, MEMTRACE_CALLER(), MEMTRACE_WRAP_ALLOCATOR);
     return memtrace_wrap_got(&call, __real_valloc(size), size);
 }
 
 void *__wrap_pvalloc(size_t size)
 {
+    if (memtrace_is_off())
+        return __real_pvalloc(size);
     struct memtrace_wrap call;
+    memtrace_entry_seen(MEMTRACE_ENTRY_ALIGNED);
     memtrace_wrap_begin(&call, MEMTRACE_CALLER(), MEMTRACE_WRAP_ALLOCATOR);
     return memtrace_wrap_got(&call, __real_pvalloc(size), size);
 }
