@@ -23,6 +23,8 @@
 #endif
 
 struct memtrace_freertos_clock memtrace_freertos_clock;
+extern size_t memtrace_freertos_region_bytes;
+size_t memtrace_freertos_region_bytes; /* of heap_5's regions; 0: it is another one, or is not wrapped */
 
 void memtrace_freertos_start(void)
 {

@@ -48,7 +48,8 @@ void memtrace_freertos_tick(uint32_t count);
 #include "memtrace.h"
 
 #if defined(traceMALLOC) || defined(traceFREE) || defined(traceTASK_DELETE) || defined(traceTASK_INCREMENT_TICK)
-#error "memtrace: trace macros are defined already (by SystemView, Tracealyzer?). Leave out MEMTRACE_FREERTOS_MACROS, \
+#error \
+    "memtrace: trace macros are defined already (by SystemView, Tracealyzer?). Leave out MEMTRACE_FREERTOS_MACROS, \
 and give memtrace_freertos.wrap to the linker: that way leaves them alone"
 #endif
 

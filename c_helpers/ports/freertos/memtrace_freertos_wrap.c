@@ -17,25 +17,37 @@
 #if !defined(MEMTRACE_FREERTOS_MACROS) || !MEMTRACE_FREERTOS_MACROS
 
 void memtrace_freertos_start(void);
+extern size_t memtrace_freertos_region_bytes;
 
 void *__real_pvPortMalloc(size_t size);
 void *__real_pvPortCalloc(size_t count, size_t size) __attribute__((weak)); /* heap_1 has none */
+size_t xPortGetFreeHeapSize(void) __attribute__((weak));                    /* heap_3 has none */
 void __real_vPortFree(void *block);
 void __real_vApplicationMallocFailedHook(void);
+void __real_vPortDefineHeapRegions(const HeapRegion_t *regions) __attribute__((weak)); /* heap_5's */
 void __real_vTaskDelete(TaskHandle_t task);
 BaseType_t __real_xTaskIncrementTick(void);
 void *__wrap_pvPortMalloc(size_t size);
 void *__wrap_pvPortCalloc(size_t count, size_t size);
 void __wrap_vPortFree(void *block);
 void __wrap_vApplicationMallocFailedHook(void);
+void __wrap_vPortDefineHeapRegions(const HeapRegion_t *regions);
 void __wrap_vTaskDelete(TaskHandle_t task);
 BaseType_t __wrap_xTaskIncrementTick(void);
 
-void *__wrap_pvPortMalloc(size_t size)
+/* The first call starts the recorder, if the program has not. */
+static bool recorder_is_off(void)
 {
-    struct memtrace_wrap call;
     if (memtrace_ring == NULL)
         memtrace_freertos_start();
+    return memtrace_is_off();
+}
+
+void *__wrap_pvPortMalloc(size_t size)
+{
+    if (recorder_is_off())
+        return __real_pvPortMalloc(size);
+    struct memtrace_wrap call;
     memtrace_wrap_begin(&call, MEMTRACE_CALLER(), MEMTRACE_WRAP_ALLOCATOR);
     call.size = size;
     return memtrace_wrap_got(&call, __real_pvPortMalloc(size), size);
@@ -43,9 +55,10 @@ void *__wrap_pvPortMalloc(size_t size)
 
 void *__wrap_pvPortCalloc(size_t count, size_t size)
 {
+    if (recorder_is_off())
+        return __real_pvPortCalloc(count, size);
     struct memtrace_wrap call;
-    if (memtrace_ring == NULL)
-        memtrace_freertos_start();
+    memtrace_entry_seen(MEMTRACE_ENTRY_CALLOC);
     memtrace_wrap_begin(&call, MEMTRACE_CALLER(), MEMTRACE_WRAP_ALLOCATOR);
     call.size = memtrace_wrap_product(count, size);
     return memtrace_wrap_got(&call, __real_pvPortCalloc(count, size), call.size);
@@ -53,6 +66,10 @@ void *__wrap_pvPortCalloc(size_t count, size_t size)
 
 void __wrap_vPortFree(void *block)
 {
+    if (memtrace_is_off()) {
+        __real_vPortFree(block);
+        return;
+    }
     struct memtrace_wrap call;
     memtrace_wrap_give(&call, MEMTRACE_CALLER(), MEMTRACE_WRAP_ALLOCATOR, block);
     __real_vPortFree(block);
@@ -67,6 +84,13 @@ void __wrap_vApplicationMallocFailedHook(void)
     __real_vApplicationMallocFailedHook();
 }
 #endif
+
+/* Everything is free now. */
+void __wrap_vPortDefineHeapRegions(const HeapRegion_t *regions)
+{
+    __real_vPortDefineHeapRegions(regions);
+    memtrace_freertos_region_bytes = xPortGetFreeHeapSize();
+}
 
 /* A task whose name is given up must not run and take it back. */
 #if INCLUDE_vTaskDelete == 1

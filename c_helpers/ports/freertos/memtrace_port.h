@@ -35,7 +35,8 @@ enum { MEMTRACE_FREERTOS_HZ = configTICK_RATE_HZ };
 #if defined(configNUMBER_OF_CORES) && configNUMBER_OF_CORES > 1
 #define MEMTRACE_PORT_CORES configNUMBER_OF_CORES
 #if !defined(__GCC_HAVE_SYNC_COMPARE_AND_SWAP_4)
-#error "memtrace: several cores without atomic instructions need a lock that keeps out the others, in memtrace_port_lock"
+#error \
+    "memtrace: several cores without atomic instructions need a lock that keeps out the others, in memtrace_port_lock"
 #endif
 extern TaskHandle_t volatile pxCurrentTCBs[configNUMBER_OF_CORES];
 #else

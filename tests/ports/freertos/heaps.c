@@ -91,7 +91,7 @@ int main(void)
 {
 #if FIRMWARE_HEAP == 5
     static uint8_t low[16384] __attribute__((aligned(16))), high[16384] __attribute__((aligned(16)));
-    const HeapRegion_t regions[] = {{low, sizeof low}, {high, sizeof high}, {NULL, 0}};
+    static const HeapRegion_t regions[] = {{low, sizeof low}, {high, sizeof high}, {NULL, 0}};
     vPortDefineHeapRegions(regions);
 #endif
 #if FIRMWARE_HEAP == 3

@@ -13,7 +13,15 @@
 #define NVIC_PEND ((volatile uint32_t *)0xe000e200u)
 #define NVIC_PRIORITY ((volatile uint32_t *)0xe000e400u)
 
-enum { UART_DATA, UART_STATE, UART_CONTROL, UART_DIVIDER = 4, UART_IS_FULL = 1, INTERRUPT = 31, SEMIHOSTING_EXIT = 0x20 };
+enum {
+    UART_DATA,
+    UART_STATE,
+    UART_CONTROL,
+    UART_DIVIDER = 4,
+    UART_IS_FULL = 1,
+    INTERRUPT = 31,
+    SEMIHOSTING_EXIT = 0x20
+};
 
 void fault(void);
 void software_interrupt(void);

@@ -30,14 +30,10 @@ extern void xPortSysTickHandler(void);
 #endif
 
 __attribute__((section(".vectors"), used)) static const vector vectors[16 + BOARD_INTERRUPTS] = {
-    (vector)stack_high,
-    _start,
-    [2 ... 10] = fault,
-    [11] = SVC_Handler,
-    [12 ... 13] = fault,
-    [14] = PendSV_Handler,
-    [15] = SysTick_Handler,
-    [16 ... 15 + BOARD_INTERRUPTS] = software_interrupt,
+    (vector)stack_high,     _start,
+    [2 ... 10] = fault,     [11] = SVC_Handler,
+    [12 ... 13] = fault,    [14] = PendSV_Handler,
+    [15] = SysTick_Handler, [16 ... 15 + BOARD_INTERRUPTS] = software_interrupt,
 };
 
 void _start(void)

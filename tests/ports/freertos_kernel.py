@@ -127,7 +127,7 @@ def _unit(source: Path, firmware: Firmware, folder: Path) -> target.Unit:
     board, made = BOARDS[firmware.board], folder / "objects" / ("_".join(source.parts[-3:]) + ".o")
     kernel = KERNEL.relative_to(ROOT)
     mine = kernel not in source.parents
-    folders = (FIRMWARE, VIRT, PORT, HELPERS / "include", HELPERS / "sinks", HELPERS / "log")
+    folders = (FIRMWARE, VIRT, PORT, HELPERS / "include", HELPERS / "sinks", HELPERS / "log", HELPERS / "console")
     theirs = (kernel / "include", *(kernel / "portable" / "GCC" / part for part in board.port))
     includes = (*(f"-I{one}" for one in folders), *(word for one in theirs for word in ("-isystem", str(one))))
     flags = ("-std=gnu11", "-g", firmware.optimise, "-ffunction-sections", "-DMEMTRACE=1", f"-DFIRMWARE_HEAP={firmware.heap}")
