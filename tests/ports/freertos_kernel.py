@@ -25,6 +25,7 @@ VIRT = Path("examples/freertos")
 MPS2 = FIRMWARE / "mps2"
 SETUP = "tools/setup fetches the kernel of FreeRTOS into .venv/freertos-kernel"
 SINK = ("sinks/memtrace_sink.c", "sinks/sink.c", "sinks/ring_view.c", "sinks/uart_frames.c", "sinks/checksum.c")
+SELFTESTS = {"hooks": ("selftest/memtrace_selftest.c",), "promises": ("ports/selftest/memtrace_port_selftest.c",)}
 LINK = ("-nostartfiles", "-Wl,--gc-sections", "-Wl,--build-id=sha1", "-Wl,--fatal-warnings", "-Wl,--no-warn-rwx-segments")
 
 
@@ -72,11 +73,12 @@ class Firmware:
     macros: bool = False  # the trace macros in place of --wrap
     optimise: str = "-O2"
     defines: tuple[str, ...] = ()
+    unwrapped: tuple[str, ...] = ()  # hooks that are left out of memtrace_freertos.wrap
 
     @property
     def name(self) -> str:
         """Its folder."""
-        words = (self.program, self.board, f"heap{self.heap}", "macros" * self.macros, self.optimise, *self.defines)
+        words = (self.program, self.board, f"heap{self.heap}", "macros" * self.macros, self.optimise, *self.defines, *self.unwrapped)
         return "_".join(word.replace("=", "-").replace("-D", "") for word in words if word)
 
     @property
@@ -101,13 +103,18 @@ def _build(firmware: Firmware) -> Path:
         for one in units:
             target.compile_unit(one)
         elf, objects = folder / "firmware.elf", [one.object for one in units]
-        wraps = () if firmware.macros else (f"-Wl,@{PORT / 'memtrace_freertos.wrap'}",)
+        wraps = () if firmware.macros else tuple(f"-Wl,{one}" for one in _wraps(firmware))
         script = board.folder / "link.ld"
         inputs = [str(one.relative_to(ROOT)) for one in objects]
         command = (board.compiler, *board.flags, *LINK, *wraps, *inputs, f"-T{script}", "-o", str(elf.relative_to(ROOT)))
         if not target.is_current(elf, [*objects, ROOT / script], command):
             target.run(elf, command)
     return elf
+
+
+def _wraps(firmware: Firmware) -> list[str]:
+    options = (ROOT / PORT / "memtrace_freertos.wrap").read_text().split()
+    return [one for one in options if one.split("=")[1] not in firmware.unwrapped]
 
 
 def sources(firmware: Firmware) -> list[Path]:
@@ -117,6 +124,7 @@ def sources(firmware: Firmware) -> list[Path]:
     own = [*(ROOT / HELPERS / "recorder").glob("*.c"), *(ROOT / PORT).glob("*.c"), ROOT / HELPERS / "wrap/memtrace_wrap.c"]
     own += [path for name in ("*.c", "*.S") for path in (ROOT / board.folder).glob(name) if path.name != "main.c"]
     own += [ROOT / HELPERS / name for name in (*SINK, "log/memtrace_log.c")]
+    own += [ROOT / HELPERS / name for name in SELFTESTS.get(firmware.program, ())]
     own += [ROOT / FIRMWARE / "common.c", ROOT / FIRMWARE / f"{firmware.program}.c"]
     common = [kernel / f"{name}.c" for name in ("tasks", "queue", "list", "timers")]
     heap = kernel / "portable" / "MemMang" / f"heap_{firmware.heap}.c"
@@ -128,6 +136,7 @@ def _unit(source: Path, firmware: Firmware, folder: Path) -> target.Unit:
     kernel = KERNEL.relative_to(ROOT)
     mine = kernel not in source.parents
     folders = (FIRMWARE, VIRT, PORT, HELPERS / "include", HELPERS / "sinks", HELPERS / "log", HELPERS / "console")
+    folders += (HELPERS / "selftest", HELPERS / "ports" / "selftest")
     theirs = (kernel / "include", *(kernel / "portable" / "GCC" / part for part in board.port))
     includes = (*(f"-I{one}" for one in folders), *(word for one in theirs for word in ("-isystem", str(one))))
     flags = ("-std=gnu11", "-g", firmware.optimise, "-ffunction-sections", "-DMEMTRACE=1", f"-DFIRMWARE_HEAP={firmware.heap}")

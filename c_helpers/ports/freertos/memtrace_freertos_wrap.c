@@ -25,6 +25,7 @@ size_t xPortGetFreeHeapSize(void) __attribute__((weak));                    /* h
 void __real_vPortFree(void *block);
 void __real_vApplicationMallocFailedHook(void);
 void __real_vPortDefineHeapRegions(const HeapRegion_t *regions) __attribute__((weak)); /* heap_5's */
+void __real_vTaskStartScheduler(void);
 void __real_vTaskDelete(TaskHandle_t task);
 BaseType_t __real_xTaskIncrementTick(void);
 void *__wrap_pvPortMalloc(size_t size);
@@ -32,6 +33,7 @@ void *__wrap_pvPortCalloc(size_t count, size_t size);
 void __wrap_vPortFree(void *block);
 void __wrap_vApplicationMallocFailedHook(void);
 void __wrap_vPortDefineHeapRegions(const HeapRegion_t *regions);
+void __wrap_vTaskStartScheduler(void);
 void __wrap_vTaskDelete(TaskHandle_t task);
 BaseType_t __wrap_xTaskIncrementTick(void);
 
@@ -74,6 +76,13 @@ void __wrap_vPortFree(void *block)
     memtrace_wrap_give(&call, MEMTRACE_CALLER(), MEMTRACE_WRAP_ALLOCATOR, block);
     __real_vPortFree(block);
     memtrace_wrap_end(&call);
+}
+
+/* For a program that allocates nothing before. */
+void __wrap_vTaskStartScheduler(void)
+{
+    (void)recorder_is_off();
+    __real_vTaskStartScheduler();
 }
 
 /* Within pvPortMalloc. It seldom comes back. */

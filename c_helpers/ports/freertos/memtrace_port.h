@@ -230,4 +230,29 @@ static inline void memtrace_port_build_id(uint8_t out[20])
         memcpy(out, build_id_start + 16, 20);
 }
 
+/* For c_helpers/selftest. heap_1, whose vPortFree must not be called, needs -DMEMTRACE_SELFTEST_FREES=0. */
+#define MEMTRACE_SELFTEST_ALLOC(size) pvPortMalloc(size)
+#define MEMTRACE_SELFTEST_FREE(block) vPortFree(block)
+#define MEMTRACE_SELFTEST_REALLOC(block, size) MEMTRACE_SELFTEST_NONE
+#define MEMTRACE_FREERTOS_TEXT_OF(text) #text
+#define MEMTRACE_FREERTOS_TEXT(macro) MEMTRACE_FREERTOS_TEXT_OF(macro)
+#define MEMTRACE_SELFTEST_ASSERT \
+    (strstr(MEMTRACE_FREERTOS_TEXT(configASSERT(0)), "memtrace_freertos_assertion") == NULL)
+#define MEMTRACE_SELFTEST_ASSERT_TEXT \
+    "configASSERT does not lead to the recorder: define it, before the line that includes memtrace_freertos.h"
+
+#if defined(MEMTRACE_FREERTOS_MACROS) && MEMTRACE_FREERTOS_MACROS
+#define MEMTRACE_SELFTEST_CALLOC(count, size) MEMTRACE_SELFTEST_NONE /* it is pvPortMalloc's event */
+#define MEMTRACE_SELFTEST_ROUNDING 64u
+#else
+/* Where --wrap is at work, the first name is the wrapper's, the last one the kernel's. heap_1 and heap_3 have none. */
+void *pvPortCalloc(size_t count, size_t size) __attribute__((weak));
+void *__wrap_pvPortCalloc(size_t count, size_t size);
+void *__real_pvPortCalloc(size_t count, size_t size) __attribute__((weak));
+#define MEMTRACE_SELFTEST_CALLOC(count, size) \
+    (__real_pvPortCalloc != NULL || (pvPortCalloc != NULL && pvPortCalloc != __wrap_pvPortCalloc) \
+         ? pvPortCalloc(count, size) \
+         : MEMTRACE_SELFTEST_NONE)
+#endif
+
 #endif
