@@ -12,7 +12,7 @@
 #define FINISHER ((volatile uint32_t *)0x100000u)
 #define CLINT_SOFTWARE ((volatile uint32_t *)0x2000000u)
 
-enum { CAUSE_SOFTWARE = 3, MIE_SOFTWARE = 1 << 3, MIE_TIMER = 1 << 7 };
+enum { CAUSE_SOFTWARE = 3, MIE_SOFTWARE = 1 << 3, MIE_TIMER = 1 << 7, MSTATUS_MIE = 1 << 3 };
 
 extern void freertos_risc_v_trap_handler(void);
 void freertos_risc_v_application_interrupt_handler(uintptr_t cause);
@@ -44,7 +44,7 @@ __attribute__((weak)) void board_interrupt(void)
 {
 }
 
-/* The kernel's port does not nest interrupts, and an allocation turns them on at its end: the tick waits meanwhile. */
+/* The kernel's port does not nest interrupts, and an allocation turns them on at its end: the tick waits until they are off again. */
 void freertos_risc_v_application_interrupt_handler(uintptr_t cause)
 {
     if ((cause & 0xffu) != CAUSE_SOFTWARE)
@@ -52,6 +52,7 @@ void freertos_risc_v_application_interrupt_handler(uintptr_t cause)
     *CLINT_SOFTWARE = 0;
     __asm__ volatile("csrc mie, %0" : : "r"(MIE_TIMER));
     board_interrupt();
+    __asm__ volatile("csrc mstatus, %0" : : "r"(MSTATUS_MIE));
     __asm__ volatile("csrs mie, %0" : : "r"(MIE_TIMER));
 }
 

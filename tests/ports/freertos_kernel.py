@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Firmware on the real kernel of FreeRTOS: built of tests/ports/freertos, the port, and a kernel that tools/setup fetches.
+"""Firmware on the real kernel of FreeRTOS, which tools/setup fetches: built with the port, of tests/ports/freertos.
 
 Approach: one object a source, made anew when something changed (tests/target/build.py).
 Cost: some 3 s for each firmware that is not current.
@@ -26,7 +26,13 @@ MPS2 = FIRMWARE / "mps2"
 SETUP = "tools/setup fetches the kernel of FreeRTOS into .venv/freertos-kernel"
 SINK = ("sinks/memtrace_sink.c", "sinks/sink.c", "sinks/ring_view.c", "sinks/uart_frames.c", "sinks/checksum.c")
 SELFTESTS = {"hooks": ("selftest/memtrace_selftest.c",), "promises": ("ports/selftest/memtrace_port_selftest.c",)}
-LINK = ("-nostartfiles", "-Wl,--gc-sections", "-Wl,--build-id=sha1", "-Wl,--fatal-warnings", "-Wl,--no-warn-rwx-segments")
+LINK = (
+    "-nostartfiles",
+    "-Wl,--gc-sections",
+    "-Wl,--build-id=sha1",
+    "-Wl,--fatal-warnings",
+    "-Wl,--no-warn-rwx-segments",
+)
 
 
 @dataclass(frozen=True)
@@ -40,7 +46,9 @@ class Board:
     port: tuple[str, ...]  # folders of the kernel's port, under portable/GCC
 
 
-def _arm(chip: Chip, cpu: str, port: str, *more: str, code: int = 0, ram: int = 0x2000_0000, uart: int = 0x4000_4000) -> Board:
+def _arm(
+    chip: Chip, cpu: str, port: str, *more: str, code: int = 0, ram: int = 0x2000_0000, uart: int = 0x4000_4000
+) -> Board:
     where = (f"-Wl,--defsym=board_code={code:#x}", f"-Wl,--defsym=board_ram={ram:#x}", f"-DBOARD_UART={uart:#x}u")
     flags = ("-mthumb", f"-mcpu={cpu}", "--specs=picolibc.specs", *where, *more)
     return Board(chip, "arm-none-eabi-gcc", flags, MPS2, (port,))
@@ -78,7 +86,15 @@ class Firmware:
     @property
     def name(self) -> str:
         """Its folder."""
-        words = (self.program, self.board, f"heap{self.heap}", "macros" * self.macros, self.optimise, *self.defines, *self.unwrapped)
+        words = (
+            self.program,
+            self.board,
+            f"heap{self.heap}",
+            "macros" * self.macros,
+            self.optimise,
+            *self.defines,
+            *self.unwrapped,
+        )
         return "_".join(word.replace("=", "-").replace("-D", "") for word in words if word)
 
     @property
@@ -106,7 +122,16 @@ def _build(firmware: Firmware) -> Path:
         wraps = () if firmware.macros else tuple(f"-Wl,{one}" for one in _wraps(firmware))
         script = board.folder / "link.ld"
         inputs = [str(one.relative_to(ROOT)) for one in objects]
-        command = (board.compiler, *board.flags, *LINK, *wraps, *inputs, f"-T{script}", "-o", str(elf.relative_to(ROOT)))
+        command = (
+            board.compiler,
+            *board.flags,
+            *LINK,
+            *wraps,
+            *inputs,
+            f"-T{script}",
+            "-o",
+            str(elf.relative_to(ROOT)),
+        )
         if not target.is_current(elf, [*objects, ROOT / script], command):
             target.run(elf, command)
     return elf
@@ -120,8 +145,14 @@ def _wraps(firmware: Firmware) -> list[str]:
 def sources(firmware: Firmware) -> list[Path]:
     """Every source, relative to the root."""
     board, kernel = BOARDS[firmware.board], KERNEL.relative_to(ROOT)
-    ports = [path for part in board.port for name in ("*.c", "*.S") for path in (KERNEL / "portable/GCC" / part).glob(name)]
-    own = [*(ROOT / HELPERS / "recorder").glob("*.c"), *(ROOT / PORT).glob("*.c"), ROOT / HELPERS / "wrap/memtrace_wrap.c"]
+    ports = [
+        path for part in board.port for name in ("*.c", "*.S") for path in (KERNEL / "portable/GCC" / part).glob(name)
+    ]
+    own = [
+        *(ROOT / HELPERS / "recorder").glob("*.c"),
+        *(ROOT / PORT).glob("*.c"),
+        ROOT / HELPERS / "wrap/memtrace_wrap.c",
+    ]
     own += [path for name in ("*.c", "*.S") for path in (ROOT / board.folder).glob(name) if path.name != "main.c"]
     own += [ROOT / HELPERS / name for name in (*SINK, "log/memtrace_log.c")]
     own += [ROOT / HELPERS / name for name in SELFTESTS.get(firmware.program, ())]
@@ -135,11 +166,18 @@ def _unit(source: Path, firmware: Firmware, folder: Path) -> target.Unit:
     board, made = BOARDS[firmware.board], folder / "objects" / ("_".join(source.parts[-3:]) + ".o")
     kernel = KERNEL.relative_to(ROOT)
     mine = kernel not in source.parents
-    folders = (FIRMWARE, VIRT, PORT, HELPERS / "include", HELPERS / "sinks", HELPERS / "log", HELPERS / "console")
-    folders += (HELPERS / "selftest", HELPERS / "ports" / "selftest")
+    parts = ("include", "sinks", "log", "console", "selftest", "ports/selftest")
+    folders = (FIRMWARE, VIRT, PORT, *(HELPERS / part for part in parts))
     theirs = (kernel / "include", *(kernel / "portable" / "GCC" / part for part in board.port))
     includes = (*(f"-I{one}" for one in folders), *(word for one in theirs for word in ("-isystem", str(one))))
-    flags = ("-std=gnu11", "-g", firmware.optimise, "-ffunction-sections", "-DMEMTRACE=1", f"-DFIRMWARE_HEAP={firmware.heap}")
+    flags = (
+        "-std=gnu11",
+        "-g",
+        firmware.optimise,
+        "-ffunction-sections",
+        "-DMEMTRACE=1",
+        f"-DFIRMWARE_HEAP={firmware.heap}",
+    )
     frames = ("-fno-omit-frame-pointer",) if firmware.board.startswith("rv") else ()
     macros = ("-DMEMTRACE_FREERTOS_MACROS=1",) if firmware.macros else ()
     warnings = target.WARNINGS if mine else ("-w",)

@@ -21,11 +21,26 @@ static struct entry {
 static unsigned book_used;
 static volatile unsigned tasks_done;
 
-static void *book_keep(void *block, unsigned size, const char *task)
+static void *book_add(void *block, unsigned size, const char *task)
 {
     if (book_used < sizeof book / sizeof book[0])
         book[book_used++] = (struct entry){block, size, task};
     return block;
+}
+
+static void *book_keep(void *block, unsigned size, const char *task)
+{
+    taskENTER_CRITICAL();
+    (void)book_add(block, size, task);
+    taskEXIT_CRITICAL();
+    return block;
+}
+
+static void task_count(void)
+{
+    taskENTER_CRITICAL();
+    tasks_done++;
+    taskEXIT_CRITICAL();
 }
 
 static void book_print(void)
@@ -91,7 +106,7 @@ static FUNCTION void *frame_take(void)
 
 void board_interrupt(void)
 {
-    (void)book_keep(frame_take(), FRAME, "ISR");
+    (void)book_add(frame_take(), FRAME, "ISR");
 }
 
 /* ---- tasks ---- */
@@ -104,7 +119,7 @@ static void sensor_task(void *unused)
         vTaskDelay(1);
         vPortFree(sample);
     }
-    tasks_done++;
+    task_count();
     vTaskSuspend(NULL);
 }
 
@@ -116,7 +131,7 @@ static void network_task(void *unused)
         if (round % 6 == 5)
             board_interrupt_raise();
     }
-    tasks_done++;
+    task_count();
     vTaskSuspend(NULL);
 }
 
@@ -124,7 +139,7 @@ static void brief_task(void *unused)
 {
     (void)unused;
     note_leave();
-    tasks_done++;
+    task_count();
     vTaskDelete(NULL);
 }
 

@@ -1,0 +1,245 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The port to FreeRTOS on the real kernel: who leaked is told alike by each way out, and what goes wrong is seen."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.shell import shell
+from tests.ports.freertos_kernel import BOARDS, FIRMWARE, KERNEL, PORT, Firmware, build
+from tests.support.gdb import SOURCE, Capture, remote, run_gdb
+from tests.support.paths import ROOT
+from tests.support.qemu import Qemu
+
+RUN_SECONDS = 60.0
+# An interrupt must not call heap_4: these kernels' assertions say so, and are left out where it is to be recorded.
+CALM = ("-DFIRMWARE_ASSERTS_NOTHING",)
+GATEWAYS = {name: Firmware(board=name, defines=CALM if name in ("m3", "m4") else ()) for name in BOARDS}
+SPINS = "-DMEMTRACE_PORT_SELFTEST_SPINS=400000000"  # turns of a loop that waits: no machine is so busy
+LOG = "malloc-log --all --json"
+LEAKS = "heap-leaks --since settled --json"
+# What a whole stack has; without frame pointers or unwinding it is its first function.
+STACKS = {
+    "network": ("packet_create", "packet_handle", "network_task"),
+    "brief": ("note_leave", "brief_task"),
+    "ISR": ("frame_take", "board_interrupt"),
+}
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a firmware printed, and what GDB said where it stopped."""
+
+    elf: Path
+    line: bytes  # all that came over the serial line
+    said: list[Any]  # by each of the captured commands
+    text: str
+
+    @property
+    def printed(self) -> str:
+        """The text of the line, without the frames of a log."""
+        return bytes(byte for byte in self.line if byte < 0x80 and byte != 0x1E).decode()
+
+
+def run(firmware: Firmware, commands: Sequence[str] = ()) -> Ran:
+    """Runs it to its end. With commands a GDB stops it before, where it is done or its allocator fails."""
+    elf = build(firmware)
+    with Qemu(elf, chip=firmware.chip, paused=bool(commands)) as chip:
+        if not commands:
+            assert chip.wait(RUN_SECONDS) == 0, chip.console
+            return Ran(elf, chip.raw_console, [], "")
+        lines = [SOURCE, remote(chip.remote), "break firmware_done", "continue"]
+        done = run_gdb([*lines, *map(Capture, commands), "kill"], elf=elf, program=firmware.chip.gdb)
+        return Ran(elf, chip.raw_console, [done.json(at) for at in range(len(commands))], done.stdout)
+
+
+@cache
+def gateway(board: str) -> Ran:
+    """The leaking firmware, stopped at its end."""
+    return run(GATEWAYS[board], (LEAKS, LOG, "heap-free --json"))
+
+
+def book(ran: Ran) -> set[tuple[int, int, str]]:
+    """What the program says that it leaked: address, size, task."""
+    return {
+        (int(at, 0), int(size), task) for at, size, task in re.findall(r"^book (\S+) (\d+) (\w+)$", ran.printed, re.M)
+    }
+
+
+def leaks(report: Any) -> dict[tuple[int, int, str], tuple[str, ...]]:
+    """The functions that made each block, innermost first, without what the kernel has for itself."""
+    blocks = [one for one in report["blocks"] if one["owner"]["task"] != "(start-up)"]
+    task = {"(interrupt)": "ISR"}
+    return {
+        (one["payload"], one["requested"], task.get(one["owner"]["task"], one["owner"]["task"])): tuple(
+            frame["function"] for frame in one["owner"]["allocated"]
+        )
+        for one in blocks
+    }
+
+
+@pytest.mark.parametrize("board", BOARDS)
+def test_a_debugger_tells_who_leaked(board: str) -> None:
+    ran = gateway(board)
+    told = leaks(ran.said[0])
+    assert len(told) == 9 and set(told) == book(ran)
+    for (_, _, task), stack in told.items():
+        whole = STACKS[task]
+        assert stack[: len(whole)] == (whole if board.startswith("rv") else whole[:1]), (task, stack)
+
+
+@pytest.mark.parametrize("board", BOARDS)
+def test_the_log_of_the_serial_line_tells_the_same(board: str, tmp_path: Path) -> None:
+    ran = gateway(board)
+    log = tmp_path / "line"
+    log.write_bytes(ran.line)
+    assert leaks(shell("leaks", log, "--elf", ran.elf, "--since", "settled")) == leaks(ran.said[0])
+    report = shell("report", log, "--elf", ran.elf)
+    live = {site["function"]: (site["live_blocks"], site["live_bytes"]) for site in report["sites"]}
+    assert (
+        live["packet_create"] == (4, 4 * 48) and live["note_leave"] == (3, 3 * 20) and live["frame_take"] == (2, 2 * 36)
+    )
+
+
+@pytest.mark.parametrize("board", BOARDS)
+def test_the_events_are_each_task_s_own(board: str) -> None:
+    """Of several priorities, before the scheduler, in an interrupt; with a clock that goes on."""
+    events = gateway(board).said[1]["events"]
+    by = {task: [one for one in events if one["task"] == task] for task in {one["task"] for one in events}}
+    assert set(by) == {"(start-up)", "sensor", "network", "control", "brief", "IDLE", "(interrupt)"}
+    assert [one["kind"] for one in by["sensor"]] == ["alloc", "free"] * 48
+    assert len(by["network"]) == 12 + 8 and len(by["brief"]) == 3 and len(by["(interrupt)"]) == 2
+    times = [one["time"] for one in events]
+    assert times == sorted(times) and times[-1] >= 48, "a millisecond for each of the sensor's rounds"
+
+
+@pytest.mark.parametrize("board", BOARDS)
+def test_the_kernel_s_tasks_are_read(board: str) -> None:
+    report = gateway(board).said[2]
+    assert {one["task"] for one in report["tasks"]} == {"IDLE", "control", "network", "sensor"}
+    [heap] = report["heaps"]
+    assert heap["kind"] == "freertos_heap_4" and heap["used_bytes"] + heap["free_bytes"] < 32768
+
+
+@pytest.mark.parametrize("board", BOARDS)
+def test_the_port_keeps_its_promises(board: str) -> None:
+    ran = run(Firmware("promises", board, defines=("-DMEMTRACE_RING_BYTES=0", SPINS)))
+    assert ran.printed == "every promise that could be checked is kept\n"
+
+
+@pytest.mark.parametrize("board", BOARDS)
+def test_every_hook_works(board: str) -> None:
+    assert run(Firmware("hooks", board)).printed == "0: every hook works\n"
+
+
+@pytest.mark.parametrize(
+    ("left_out", "named"),
+    [
+        (Firmware("hooks", unwrapped=("pvPortMalloc",)), "0x2: the hook of malloc "),
+        (Firmware("hooks", unwrapped=("pvPortCalloc",)), "0x10000: the hook of calloc "),
+        (Firmware("hooks", unwrapped=("vPortFree",)), "0x4: the hook of free "),
+        (Firmware("hooks", defines=CALM), "0x80: configASSERT does not lead to the recorder"),
+    ],
+    ids=["malloc", "calloc", "free", "assert"],
+)
+def test_a_hook_that_is_left_out_is_named(left_out: Firmware, named: str) -> None:
+    assert run(left_out).printed.startswith(named)
+
+
+@pytest.mark.parametrize("macros", [False, True], ids=["wrap", "macros"])
+@pytest.mark.parametrize("heap", [1, 2, 3, 4, 5])
+def test_each_heap_is_recorded(heap: int, macros: bool) -> None:
+    """By --wrap with the sizes that were asked for, by the trace macros with what the allocator makes of them."""
+    [report] = (ran := run(Firmware("heaps", heap=heap, macros=macros), (LOG,))).said
+    first, last = (at for at, one in enumerate(report["events"]) if one["kind"] == "mark")
+    events = [(one["kind"], one["payload"] or 0, one["size"]) for one in report["events"][first + 1 : last]]
+    calls = [
+        (kind, int(at, 0), int(size))
+        for kind, at, size in re.findall(r"^call (\S+) (\S+) (\d+)$", ran.printed, re.M)
+        if (kind, at) != ("free", "0")
+    ]
+    assert [one[:2] for one in events] == [one[:2] for one in calls] and len(calls) >= 26
+    for (kind, _, size), (_, _, asked) in zip(events, calls, strict=True):
+        most = asked + 48 if macros and kind != "free" else asked
+        assert asked <= size <= most, (kind, size, asked)
+    assert all(one["stack"][0]["function"].startswith("block_g") for one in report["events"][first + 1 : last])
+
+
+def test_an_exhausted_heap_is_in_the_ring_before_the_hook_stays_away() -> None:
+    [report] = run(Firmware("trouble", defines=("-DTROUBLE=exhausted",)), (LOG,)).said
+    last = report["events"][-1]
+    assert (last["kind"], last["size"], last["task"]) == ("alloc-failed", 1 << 20, "trouble")
+
+
+@pytest.mark.parametrize("board", ["rv32", "m3"])
+def test_a_failed_assertion_stops_with_the_culprit_and_goes_the_user_s_way(board: str) -> None:
+    """The user's configASSERT is told the kernel's file and line, not the port's."""
+    ran = run(Firmware("trouble", board, defines=("-DTROUBLE=freed_twice",)), ("heap-check --json",))
+    [report] = ran.said
+    assert report["assertion"]["function"] == "vPortFree" and "heapBLOCK_IS_ALLOCATED" in report["assertion"]["text"]
+    [heap] = report["heaps"]
+    assert heap["findings"][0]["explanations"][0]["kind"] == "double-free"
+    elf = build(Firmware("trouble", board, defines=("-DTROUBLE=freed_twice",)))
+    with Qemu(elf, chip=BOARDS[board].chip, paused=False) as chip:
+        assert chip.wait(RUN_SECONDS) == 1
+        said = re.fullmatch(r"assertion heap_4\.c:(\d+)\n", chip.console)
+    assert said, chip.console
+    lines = (KERNEL / "portable/MemMang/heap_4.c").read_text().splitlines()
+    assert "configASSERT( heapBLOCK_IS_ALLOCATED( pxLink ) != 0 )" in lines[int(said[1]) - 1]
+
+
+def test_an_interrupt_that_the_kernel_refuses_is_named() -> None:
+    ran = run(Firmware(board="m3"), ("heap-check --json", LOG))
+    assert ran.said[0]["assertion"]["function"] == "vPortEnterCritical"
+    last = ran.said[1]["events"][-1]
+    assert (last["kind"], last["task"]) == ("assert", "(interrupt)")
+
+
+def test_a_full_ring_keeps_the_owners_of_what_lives() -> None:
+    ran = run(Firmware("trouble", defines=("-DTROUBLE=many", "-DMEMTRACE_RING_BYTES=4096")), (LOG, "heap-leaks --json"))
+    log, report = ran.said
+    found = re.search(r"^kept (\S+)$", ran.printed, re.M)
+    assert found and log["trace"]["overwritten"] > 1000 and log["trace"]["lost"] == log["trace"]["overwritten"]
+    [kept] = [one for one in report["blocks"] if one["payload"] == int(found[1], 0)]
+    assert kept["owner"]["task"] == "trouble" and kept["owner"]["allocated"][0]["function"] == "block_get"
+
+
+def test_a_full_table_of_stacks_leaves_the_callers() -> None:
+    [report] = run(Firmware("trouble", defines=("-DTROUBLE=stacks", "-DMEMTRACE_RING_BYTES=0")), (LOG,)).said
+    assert report["trace"]["stacks_full"] > 0
+    allocations = [one for one in report["events"] if one["kind"] == "alloc" and one["task"] == "trouble"]
+    assert len(allocations) == 61 and {one["stack"][0]["function"] for one in allocations} == {"block_get"}
+    assert {len(one["stack"]) for one in allocations} == {1, 16}
+
+
+@pytest.mark.parametrize("board", ["rv32", "m0"])
+def test_a_task_in_a_deleted_one_s_memory_has_its_own_name(board: str) -> None:
+    ran = run(Firmware("trouble", board, defines=("-DTROUBLE=renamed",)), (LOG,))
+    told = re.findall(r"^(first|second) (\S+)$", ran.printed, re.M)
+    assert "one handle" in ran.printed and len(told) == 2
+    by = {one["payload"]: one["task"] for one in ran.said[0]["events"] if one["kind"] == "alloc"}
+    assert [by[int(at, 0)] for _, at in told] == ["first", "second"]
+
+
+def test_trace_macros_of_another_tool_are_named_at_compile_time() -> None:
+    with pytest.raises(SystemExit, match="trace macros are defined already"):
+        build(Firmware(macros=True, defines=("-DtraceFREE(block,size)=",)))
+
+
+def test_a_configuration_without_the_line_is_named_at_compile_time(tmp_path: Path) -> None:
+    config = (ROOT / FIRMWARE / "FreeRTOSConfig.h").read_text().replace('#include "memtrace_freertos.h"\n', "")
+    (tmp_path / "FreeRTOSConfig.h").write_text(config)
+    board = BOARDS["rv32"]
+    places = (KERNEL / "include", *(KERNEL / "portable/GCC" / one for one in board.port), ROOT / PORT)
+    flags = (*board.flags, "-DMEMTRACE=1", *(f"-I{one}" for one in (tmp_path, *places, ROOT / "c_helpers/include")))
+    source = ROOT / PORT / "memtrace_freertos.c"
+    done = subprocess.run([board.compiler, *flags, "-fsyntax-only", str(source)], capture_output=True, text=True)
+    assert done.returncode != 0 and "FreeRTOSConfig.h does not include memtrace_freertos.h" in done.stderr
