@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +15,8 @@ from typing import Any
 import pytest
 
 from tests.cli.shell import shell
-from tests.ports.freertos_kernel import BOARDS, FIRMWARE, KERNEL, PORT, Firmware, build
+from tests.ports.freertos_kernel import BOARDS, FIRMWARE, KERNEL, PORT, VIRT, Firmware, build
+from tests.ports.steps import are_few, carry_out, steps_of
 from tests.support.gdb import SOURCE, Capture, remote, run_gdb
 from tests.support.paths import ROOT
 from tests.support.qemu import Qemu
@@ -243,3 +245,33 @@ def test_a_configuration_without_the_line_is_named_at_compile_time(tmp_path: Pat
     source = ROOT / PORT / "memtrace_freertos.c"
     done = subprocess.run([board.compiler, *flags, "-fsyntax-only", str(source)], capture_output=True, text=True)
     assert done.returncode != 0 and "FreeRTOSConfig.h does not include memtrace_freertos.h" in done.stderr
+
+
+def sizes(folder: Path, option: str = "") -> str:
+    """What `size` says of the user's program, built anew."""
+    line = f"rm -f app.elf && make -s {option} && riscv64-unknown-elf-size app.elf"
+    done = subprocess.run(line, shell=True, cwd=folder, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_a_user_puts_it_in_by_the_readme_and_takes_it_out(tmp_path: Path) -> None:
+    project = ROOT / FIRMWARE / "project"
+    for path in (*project.iterdir(), *(ROOT / VIRT / name for name in ("board.c", "board.h", "start.S", "link.ld"))):
+        shutil.copy(path, tmp_path)
+    (tmp_path / "FreeRTOS-Kernel").symlink_to(KERNEL)
+    before = sizes(tmp_path)
+    readme = ROOT / PORT / "README.md"
+    steps = steps_of(readme)
+    assert are_few(steps)
+    carry_out(steps, tmp_path)
+    assert sizes(tmp_path) != before
+    elf = tmp_path / "app.elf"
+    with Qemu(elf, paused=True) as chip:
+        lines = [SOURCE, remote(chip.remote), "break app_done", "continue", Capture("heap-leaks --json"), "kill"]
+        report = run_gdb(lines, elf=elf).json()
+    made = [one for one in report["blocks"] if one["owner"]["allocated"][0]["function"] == "reading_take"]
+    assert [(one["requested"], one["owner"]["task"]) for one in made] == [(33, "sensor")] * 3
+    assert [frame["function"] for frame in made[0]["owner"]["allocated"]] == ["reading_take", "sensor"]
+    carry_out(steps_of(readme, "Take it out"), tmp_path)
+    assert sizes(tmp_path) == before
