@@ -8,7 +8,10 @@
 
 __attribute__((noinline)) void *reading_take(void)
 {
-    return pvPortMalloc(33);
+    void *reading = pvPortMalloc(33);
+    if (reading == NULL)
+        board_exit(2);
+    return reading;
 }
 
 __attribute__((noinline)) void app_done(void)
