@@ -22,8 +22,14 @@
 #define INCLUDE_vTaskDelete 1
 #define INCLUDE_vTaskSuspend 1
 
-void assertion_failed(const char *file, int line);
-#define configASSERT(condition) ((condition) ? (void)0 : assertion_failed(__FILE__, __LINE__))
+#define configASSERT(condition) \
+    do { \
+        if (!(condition)) { \
+            taskDISABLE_INTERRUPTS(); \
+            for (;;) { \
+            } \
+        } \
+    } while (0)
 
 #include "memtrace_freertos.h"
 

@@ -63,7 +63,7 @@ void freertos_risc_v_application_exception_handler(uintptr_t cause)
     board_exit(2);
 }
 
-_Noreturn void board_exit(int status)
+__attribute__((noinline)) _Noreturn void board_exit(int status)
 {
     *FINISHER = status == 0 ? 0x5555u : (uint32_t)status << 16 | 0x3333u;
     for (;;) {

@@ -13,7 +13,10 @@
 #define configMAX_PRIORITIES 5
 #define configMINIMAL_STACK_SIZE 256
 #define configTOTAL_HEAP_SIZE 32768
-#define configASSERT(condition) if (!(condition)) for (;;)
+#define configASSERT(condition) \
+    if (!(condition)) \
+        for (;;) { \
+        }
 #define INCLUDE_vTaskDelay 1
 #define INCLUDE_vTaskDelete 1
 
