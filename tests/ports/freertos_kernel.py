@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cache
+from hashlib import sha256
 from pathlib import Path
 
 from tests.support.barred import refuse
@@ -23,9 +24,18 @@ HELPERS = Path("c_helpers")
 FIRMWARE = Path("tests/ports/freertos")
 VIRT = Path("examples/freertos")
 MPS2 = FIRMWARE / "mps2"
+FOLDER = BUILD / "ports" / "freertos"
 SETUP = "tools/setup fetches the kernel of FreeRTOS into .venv/freertos-kernel"
 SINK = ("sinks/memtrace_sink.c", "sinks/sink.c", "sinks/ring_view.c", "sinks/uart_frames.c", "sinks/checksum.c")
 SELFTESTS = {"hooks": ("selftest/memtrace_selftest.c",), "promises": ("ports/selftest/memtrace_port_selftest.c",)}
+FLAGS = (
+    "-std=gnu11",
+    "-g",
+    "-ffunction-sections",
+    "-fno-omit-frame-pointer",
+    "-fno-optimize-sibling-calls",
+    "-DMEMTRACE=1",
+)
 LINK = (
     "-nostartfiles",
     "-Wl,--gc-sections",
@@ -112,10 +122,9 @@ def build(firmware: Firmware) -> Path:
 @cache
 def _build(firmware: Firmware) -> Path:
     assert KERNEL.is_dir(), SETUP
-    folder = BUILD / "ports" / "freertos" / firmware.name
-    board = BOARDS[firmware.board]
-    with locked(folder.parent / ".lock"):
-        units = [_unit(source, firmware, folder) for source in sources(firmware)]
+    folder, board = FOLDER / firmware.name, BOARDS[firmware.board]
+    with locked(FOLDER / ".lock"):
+        units = [_unit(source, firmware) for source in sources(firmware)]
         for one in units:
             target.compile_unit(one)
         elf, objects = folder / "firmware.elf", [one.object for one in units]
@@ -162,25 +171,25 @@ def sources(firmware: Firmware) -> list[Path]:
     return [*common, heap, *sorted(path.relative_to(ROOT) for path in (*ports, *own))]
 
 
-def _unit(source: Path, firmware: Firmware, folder: Path) -> target.Unit:
-    board, made = BOARDS[firmware.board], folder / "objects" / ("_".join(source.parts[-3:]) + ".o")
-    kernel = KERNEL.relative_to(ROOT)
-    mine = kernel not in source.parents
+def _unit(source: Path, firmware: Firmware) -> target.Unit:
+    """How a source becomes an object. Firmware whose command for it is the same shares it."""
+    board, kernel = BOARDS[firmware.board], KERNEL.relative_to(ROOT)
     parts = ("include", "sinks", "log", "console", "selftest", "ports/selftest")
     folders = (FIRMWARE, VIRT, PORT, *(HELPERS / part for part in parts))
     theirs = (kernel / "include", *(kernel / "portable" / "GCC" / part for part in board.port))
     includes = (*(f"-I{one}" for one in folders), *(word for one in theirs for word in ("-isystem", str(one))))
-    flags = (
-        "-std=gnu11",
-        "-g",
-        firmware.optimise,
-        "-ffunction-sections",
-        "-DMEMTRACE=1",
-        f"-DFIRMWARE_HEAP={firmware.heap}",
-    )
-    frames = ("-fno-omit-frame-pointer",) if firmware.board.startswith("rv") else ()
     macros = ("-DMEMTRACE_FREERTOS_MACROS=1",) if firmware.macros else ()
-    warnings = target.WARNINGS if mine else ("-w",)
-    words = (*board.flags, *flags, *frames, *macros, *firmware.defines, *warnings, *includes)
-    command = (board.compiler, *words, "-MMD", "-c", str(source), "-o", str(made.relative_to(ROOT)))
-    return target.Unit(source, made, command)
+    defines = [one for one in firmware.defines if _concerns(one, source)]
+    heap = (f"-DFIRMWARE_HEAP={firmware.heap}",) if source.parent == FIRMWARE else ()
+    warnings = ("-w",) if kernel in source.parents else target.WARNINGS
+    words = (*board.flags, *FLAGS, firmware.optimise, *macros, *defines, *heap, *warnings, *includes)
+    command = (board.compiler, *words, "-MMD", "-c", str(source), "-o")
+    made = FOLDER / "objects" / f"{sha256(' '.join(command).encode()).hexdigest()[:16]}.o"
+    return target.Unit(source, made, (*command, str(made.relative_to(ROOT))))
+
+
+def _concerns(define: str, source: Path) -> bool:
+    """Whether a definition changes what is made of a source: the kernel knows those of its configuration."""
+    if define.startswith("-DTROUBLE"):
+        return source.stem == "trouble"
+    return KERNEL.relative_to(ROOT) not in source.parents or not define.startswith("-DMEMTRACE_")

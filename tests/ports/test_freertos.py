@@ -66,7 +66,7 @@ def run(firmware: Firmware, commands: Sequence[str] = ()) -> Ran:
 @cache
 def gateway(board: str) -> Ran:
     """The leaking firmware, stopped at its end."""
-    return run(GATEWAYS[board], (LEAKS, LOG, "heap-free --json"))
+    return run(GATEWAYS[board], (LEAKS, LOG, "heap-free --json", "memtrace status --json"))
 
 
 def book(ran: Ran) -> set[tuple[int, int, str]]:
@@ -129,6 +129,15 @@ def test_the_kernel_s_tasks_are_read(board: str) -> None:
     assert {one["task"] for one in report["tasks"]} == {"IDLE", "control", "network", "sensor"}
     [heap] = report["heaps"]
     assert heap["kind"] == "freertos_heap_4" and heap["used_bytes"] + heap["free_bytes"] < 32768
+
+
+@pytest.mark.parametrize("board", BOARDS)
+def test_status_says_which_hooks_have_fired_and_whether_assertions_would_stop(board: str) -> None:
+    ring = gateway(board).said[3]["ring"]
+    stops = (
+        None if board in ("m3", "m4") else True
+    )  # those assert nothing: the recorder's part of it is not even linked
+    assert ring["fired"] == ["alloc", "free"] and ring["asserts"] is stops
 
 
 @pytest.mark.parametrize("board", BOARDS)
@@ -231,6 +240,21 @@ def test_a_task_in_a_deleted_one_s_memory_has_its_own_name(board: str) -> None:
     assert [by[int(at, 0)] for _, at in told] == ["first", "second"]
 
 
+COUNTS = (0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 0, 5, 0x7FFFFFFF, 0x80000001, 0xFFFFFFF0, 3)
+
+
+@pytest.mark.parametrize(("board", "bits"), [("rv32", 32), ("m3", 32), ("m3", 16)])
+def test_the_clock_never_turns_over(board: str, bits: int) -> None:
+    """Nor while a tick is being counted."""
+    ran = run(Firmware("clock", board, defines=("-DFIRMWARE_SHORT_TICKS",) if bits == 16 else ()))
+    wanted, time = [], 0
+    for count in COUNTS:
+        time += (count - time) % (1 << bits)
+        wanted += [(when, time) for when in ("within", "behind")]
+    told = re.findall(r"^(\w+) 0?x?(\w+) (\w{8})$", ran.printed, re.M)
+    assert [(when, int(high, 16) << 32 | int(low, 16)) for when, high, low in told] == wanted
+
+
 def test_trace_macros_of_another_tool_are_named_at_compile_time() -> None:
     with pytest.raises(SystemExit, match="trace macros are defined already"):
         build(Firmware(macros=True, defines=("-DtraceFREE(block,size)=",)))
@@ -268,8 +292,8 @@ def test_a_user_puts_it_in_by_the_readme_and_takes_it_out(tmp_path: Path) -> Non
     assert sizes(tmp_path) != before
     elf = tmp_path / "app.elf"
     with Qemu(elf, paused=True) as chip:
-        lines = [SOURCE, remote(chip.remote), "break app_done", "continue", Capture("heap-leaks --json"), "kill"]
-        report = run_gdb(lines, elf=elf).json()
+        lines = [SOURCE, remote(chip.remote), "break app_done", "continue"]
+        report = run_gdb([*lines, Capture("heap-leaks --json"), "kill"], elf=elf).json()
     made = [one for one in report["blocks"] if one["owner"]["allocated"][0]["function"] == "reading_take"]
     assert [(one["requested"], one["owner"]["task"]) for one in made] == [(33, "sensor")] * 3
     assert [frame["function"] for frame in made[0]["owner"]["allocated"]] == ["reading_take", "sensor"]

@@ -24,6 +24,6 @@ MEMTRACE_LDFLAGS :=
 
 ifeq ($(MEMTRACE),1)
 MEMTRACE_SOURCES += $(sort $(wildcard $(addprefix $(MEMTRACE_HELPERS)/,$(memtrace_files))))
-MEMTRACE_CFLAGS += $(addprefix -I$(MEMTRACE_HELPERS)/,include selftest console sinks log) -DMEMTRACE=1 -fno-omit-frame-pointer
+MEMTRACE_CFLAGS += $(addprefix -I$(MEMTRACE_HELPERS)/,include selftest console sinks log) -DMEMTRACE=1 -fno-omit-frame-pointer -fno-optimize-sibling-calls
 MEMTRACE_LDFLAGS += -Wl,@$(MEMTRACE_PORT)/memtrace_freertos.wrap
 endif

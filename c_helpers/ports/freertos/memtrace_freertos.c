@@ -57,6 +57,8 @@ void memtrace_freertos_got(struct memtrace_caller caller, void *block, size_t si
 }
 #endif
 
+#ifdef MEMTRACE_FREERTOS_ASSERTS
+
 #include "users_assertion.h" /* last: __LINE__ is another one from here on */
 
 __attribute__((noinline)) void memtrace_freertos_assertion(const char *text, const char *file, int line,
@@ -65,3 +67,5 @@ __attribute__((noinline)) void memtrace_freertos_assertion(const char *text, con
     memtrace_assert_failed(MEMTRACE_CALLER(), text, (unsigned)line, function);
     users_assertion(file, line);
 }
+
+#endif

@@ -26,7 +26,12 @@ extern "C" {
 #define configRECORD_STACK_HIGH_ADDRESS 1
 #endif
 
+/* There only where an assertion can lead to it: by it the hook is known to be in. */
 void memtrace_freertos_assertion(const char *text, const char *file, int line, const char *function);
+
+#ifdef configASSERT
+#define MEMTRACE_FREERTOS_ASSERTS 1
+#endif
 
 #if defined(configASSERT) && !defined(MEMTRACE_FREERTOS_USERS_ASSERT)
 #undef configASSERT

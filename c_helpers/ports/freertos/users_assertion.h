@@ -11,7 +11,5 @@
 static void users_assertion(const char *file, int line)
 {
     (void)file, (void)line;
-#ifdef configASSERT
     configASSERT(0);
-#endif
 }

@@ -20,7 +20,11 @@
 #endif
 
 #define configTICK_RATE_HZ ((TickType_t)1000)
+#ifdef FIRMWARE_SHORT_TICKS
+#define configTICK_TYPE_WIDTH_IN_BITS TICK_TYPE_WIDTH_16_BITS
+#else
 #define configTICK_TYPE_WIDTH_IN_BITS TICK_TYPE_WIDTH_32_BITS
+#endif
 #define configUSE_PREEMPTION 1
 #define configUSE_IDLE_HOOK 0
 #define configUSE_TICK_HOOK 0
