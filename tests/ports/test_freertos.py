@@ -279,6 +279,19 @@ def sizes(folder: Path) -> str:
     return done.stdout
 
 
+def hooks_said(folder: Path) -> str:
+    """What the last block of the how-to page makes GDB print, of the user's program with its self-test."""
+    page = (ROOT / "docs" / "how-to" / "port-freertos.md").read_text()
+    typed = re.findall(r"^\(gdb\) (.*)$", page, re.M)
+    done = subprocess.run(
+        "rm app.elf && make -s MEMTRACE_WITH=selftest", shell=True, cwd=folder, capture_output=True, text=True
+    )
+    assert done.returncode == 0 and "MEMTRACE_WITH = selftest" in page, done.stderr
+    with Qemu(folder / "app.elf", paused=True) as chip:
+        said = run_gdb([remote(chip.remote), *typed, "kill"], elf=folder / "app.elf").stdout
+    return re.findall(r'^\$1 = 0x\w+ "(.*)"$', said, re.M)[0]
+
+
 def test_a_user_puts_it_in_by_the_readme_and_takes_it_out(tmp_path: Path) -> None:
     project = ROOT / FIRMWARE / "project"
     for path in (*project.iterdir(), *(ROOT / VIRT / name for name in ("board.c", "board.h", "start.S", "link.ld"))):
@@ -297,5 +310,6 @@ def test_a_user_puts_it_in_by_the_readme_and_takes_it_out(tmp_path: Path) -> Non
     made = [one for one in report["blocks"] if one["owner"]["allocated"][0]["function"] == "reading_take"]
     assert [(one["requested"], one["owner"]["task"]) for one in made] == [(33, "sensor")] * 3
     assert [frame["function"] for frame in made[0]["owner"]["allocated"]] == ["reading_take", "sensor"]
+    assert hooks_said(tmp_path) == "every hook works"
     carry_out(steps_of(readme, "Take it out"), tmp_path)
     assert sizes(tmp_path) == before

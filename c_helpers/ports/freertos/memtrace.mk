@@ -26,4 +26,6 @@ ifeq ($(MEMTRACE),1)
 MEMTRACE_SOURCES += $(sort $(wildcard $(addprefix $(MEMTRACE_HELPERS)/,$(memtrace_files))))
 MEMTRACE_CFLAGS += $(addprefix -I$(MEMTRACE_HELPERS)/,include selftest console sinks log) -DMEMTRACE=1 -fno-omit-frame-pointer -fno-optimize-sibling-calls
 MEMTRACE_LDFLAGS += -Wl,@$(MEMTRACE_PORT)/memtrace_freertos.wrap
+# A debugger calls it, even if the program does not.
+MEMTRACE_LDFLAGS += $(if $(filter selftest,$(MEMTRACE_WITH)),-u memtrace_selftest -u memtrace_selftest_text)
 endif
