@@ -43,7 +43,8 @@ enum memtrace_abi {
     MEMTRACE_ABI_CALLER_ONLY = 0,     /* one return address */
     MEMTRACE_ABI_FRAME_POINTER = 1,   /* return addresses by a chain of frame pointers */
     MEMTRACE_ABI_XTENSA_WINDOWED = 2, /* return addresses whose top two bits hold the window increment */
-    MEMTRACE_ABI_XTENSA_CALL0 = 3
+    MEMTRACE_ABI_XTENSA_CALL0 = 3,
+    MEMTRACE_ABI_CODE = 4 /* return addresses by what the functions' code says of their frames */
 };
 
 /* What an event says. Kinds below 16 need no payload; the others, in logs only, are followed by `size` payload bytes in whole

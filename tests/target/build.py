@@ -206,9 +206,11 @@ VARIANTS = {
 VARIANTS["de212-idf"] = replace(VARIANTS["idf-54"], machine=DE212)
 VARIANTS["selftest-imc"] = replace(VARIANTS["selftest"], flags=VARIANTS["imc"].flags)
 VARIANTS["selftest-nofp"] = replace(VARIANTS["selftest"], frame_pointers=False)
-for _name, _machine in (("de212", DE212), ("lx106", LX106)):
+for _name in ("de212", "lx106", "m0", "m4"):
+    _chip = VARIANTS[_name]
     VARIANTS |= {
-        f"{_name}-{name}": replace(VARIANTS[name], machine=_machine) for name in ("bench", "bench-full", "selftest")
+        f"{_name}-{name}": replace(VARIANTS[name], machine=_chip.machine, frame_pointers=_chip.frame_pointers)
+        for name in ("bench", "bench-full", "selftest")
     }
 
 
