@@ -289,7 +289,9 @@ def hooks_said(folder: Path) -> str:
     assert done.returncode == 0 and "MEMTRACE_WITH = selftest" in page, done.stderr
     with Qemu(folder / "app.elf", paused=True) as chip:
         said = run_gdb([remote(chip.remote), *typed, "kill"], elf=folder / "app.elf").stdout
-    return re.findall(r'^\$1 = 0x\w+ "(.*)"$', said, re.M)[0]
+    told = re.search(r'^\$1 = 0x\w+ "(.*)"$', said, re.M)
+    assert told, said
+    return told[1]
 
 
 def test_a_user_puts_it_in_by_the_readme_and_takes_it_out(tmp_path: Path) -> None:
