@@ -26,8 +26,17 @@ VIRT = Path("examples/freertos")
 MPS2 = FIRMWARE / "mps2"
 FOLDER = BUILD / "ports" / "freertos"
 SETUP = "tools/setup fetches the kernel of FreeRTOS into .venv/freertos-kernel"
-SINK = ("sinks/memtrace_sink.c", "sinks/sink.c", "sinks/ring_view.c", "sinks/uart_frames.c", "sinks/checksum.c")
-SELFTESTS = {"hooks": ("selftest/memtrace_selftest.c",), "promises": ("ports/selftest/memtrace_port_selftest.c",)}
+SINK = (
+    "log/memtrace_log.c",
+    *(f"sinks/{name}.c" for name in ("memtrace_sink", "sink", "ring_view", "uart_frames", "checksum")),
+)
+PARTS = ("memtrace_freertos.c", "memtrace_freertos_wrap.c")
+RECORDER = ("recorder/*.c", "wrap/memtrace_wrap.c", *(f"ports/freertos/{name}" for name in PARTS))
+MORE = {  # what a program has beside the recorder
+    "gateway": ("console/*.c", "ports/freertos/memtrace_freertos_system.c", "../tests/ports/freertos/console.c", *SINK),
+    "hooks": ("selftest/memtrace_selftest.c", "sinks/ring_view.c"),
+    "promises": ("ports/selftest/memtrace_port_selftest.c",),
+}
 FLAGS = (
     "-std=gnu11",
     "-g",
@@ -154,21 +163,17 @@ def _wraps(firmware: Firmware) -> list[str]:
 def sources(firmware: Firmware) -> list[Path]:
     """Every source, relative to the root."""
     board, kernel = BOARDS[firmware.board], KERNEL.relative_to(ROOT)
-    ports = [
-        path for part in board.port for name in ("*.c", "*.S") for path in (KERNEL / "portable/GCC" / part).glob(name)
-    ]
-    own = [
-        *(ROOT / HELPERS / "recorder").glob("*.c"),
-        *(ROOT / PORT).glob("*.c"),
-        ROOT / HELPERS / "wrap/memtrace_wrap.c",
-    ]
-    own += [path for name in ("*.c", "*.S") for path in (ROOT / board.folder).glob(name) if path.name != "main.c"]
-    own += [ROOT / HELPERS / name for name in (*SINK, "log/memtrace_log.c")]
-    own += [ROOT / HELPERS / name for name in SELFTESTS.get(firmware.program, ())]
-    own += [ROOT / FIRMWARE / "common.c", ROOT / FIRMWARE / f"{firmware.program}.c"]
-    common = [kernel / f"{name}.c" for name in ("tasks", "queue", "list", "timers")]
-    heap = kernel / "portable" / "MemMang" / f"heap_{firmware.heap}.c"
-    return [*common, heap, *sorted(path.relative_to(ROOT) for path in (*ports, *own))]
+    helpers = (*RECORDER, *MORE.get(firmware.program, ()))
+    names = [str(HELPERS / name) for name in helpers]
+    names += [str(kernel / "portable/GCC" / part / f"*.{kind}") for part in board.port for kind in "cS"]
+    names += [str(kernel / f"{name}.c") for name in ("tasks", "queue", "list", "timers")]
+    names += [str(kernel / f"portable/MemMang/heap_{firmware.heap}.c")]
+    names += [str(FIRMWARE / f"{name}.c") for name in ("common", firmware.program)]
+    names += [str(board.folder / name) for name in ("board.c", "start.*")]
+    found = [sorted(path.relative_to(ROOT) for path in ROOT.glob(name)) for name in names]
+    missing = [name for name, paths in zip(names, found, strict=True) if not paths and "*" not in name]
+    assert not missing, missing
+    return [path for paths in found for path in paths]
 
 
 def _unit(source: Path, firmware: Firmware) -> target.Unit:

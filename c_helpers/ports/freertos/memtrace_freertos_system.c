@@ -23,7 +23,11 @@ extern size_t memtrace_freertos_region_bytes;
 size_t xPortGetFreeHeapSize(void) __attribute__((weak));            /* not heap_3's */
 size_t xPortGetMinimumEverFreeHeapSize(void) __attribute__((weak)); /* of heap_4 and heap_5, as the next */
 void vPortGetHeapStats(HeapStats_t *stats) __attribute__((weak));
-void vPortDefineHeapRegions(const HeapRegion_t *regions) __attribute__((weak)); /* heap_5's */
+
+/* heap_5's configuration need not have it. */
+#ifndef configTOTAL_HEAP_SIZE
+#define configTOTAL_HEAP_SIZE 0
+#endif
 
 /* Where free blocks are not counted, each may be as large as all of them. */
 bool memtrace_system_heap(unsigned index, struct memtrace_heap_state *state)
@@ -36,7 +40,7 @@ bool memtrace_system_heap(unsigned index, struct memtrace_heap_state *state)
     *state = (struct memtrace_heap_state){
         .name = "FreeRTOS",
         .memory = MEMTRACE_MEMORY_INTERNAL,
-        .total = vPortDefineHeapRegions != NULL ? memtrace_freertos_region_bytes : configTOTAL_HEAP_SIZE,
+        .total = memtrace_freertos_region_bytes != 0 ? memtrace_freertos_region_bytes : configTOTAL_HEAP_SIZE,
         .free = xPortGetFreeHeapSize(),
         .minimum = xPortGetMinimumEverFreeHeapSize != NULL ? xPortGetMinimumEverFreeHeapSize() : 0,
         .largest = stats.xSizeOfLargestFreeBlockInBytes,

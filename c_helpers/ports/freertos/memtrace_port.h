@@ -7,8 +7,7 @@
  * kernel holds to be its twin, says. Cortex-M tells task, interrupt and start-up by its registers. RISC-V's port
  * counts no interrupts: whoever is not on the running task's stack is in one, once the scheduler has set the critical nesting.
  * Rejected: xTaskGetCurrentTaskHandle and xPortIsInsideInterrupt (calls, where they are at all).
- * Assumptions: FreeRTOSConfig.h includes memtrace_freertos.h. What is not so everywhere may be defined there: MEMTRACE_CODE_LOW and
- * _HIGH, MEMTRACE_START_STACK_HIGH.
+ * Assumptions: FreeRTOSConfig.h includes memtrace_freertos.h. memtrace_freertos.c knows what linker scripts call the rest.
  */
 #ifndef MEMTRACE_PORT_H
 #define MEMTRACE_PORT_H
@@ -114,11 +113,11 @@ static inline uintptr_t memtrace_freertos_stack_pointer(void)
 extern size_t xCriticalNesting;
 extern const StackType_t xISRStackTop;
 #define MEMTRACE_INTERRUPT_STACK_HIGH ((uintptr_t)xISRStackTop)
-/* With the linker's __freertos_irq_stack_top the interrupts have main's stack; else this port does not know that one. */
-#if !defined(MEMTRACE_START_STACK_HIGH) && !defined(configISR_STACK_SIZE_WORDS)
-#define MEMTRACE_START_STACK_HIGH MEMTRACE_INTERRUPT_STACK_HIGH
-#elif !defined(MEMTRACE_START_STACK_HIGH)
-#define MEMTRACE_START_STACK_HIGH memtrace_freertos_stack_pointer()
+#ifdef configISR_STACK_SIZE_WORDS
+uintptr_t memtrace_freertos_start_stack(void);
+#define MEMTRACE_START_STACK_HIGH memtrace_freertos_start_stack()
+#else
+#define MEMTRACE_START_STACK_HIGH MEMTRACE_INTERRUPT_STACK_HIGH /* main's, from the linker */
 #endif
 
 /* Until the first task runs, the nesting is a number that none reaches. */
@@ -155,9 +154,7 @@ static inline uintptr_t memtrace_freertos_main_stack(void)
 }
 
 #define MEMTRACE_INTERRUPT_STACK_HIGH memtrace_freertos_main_stack()
-#ifndef MEMTRACE_START_STACK_HIGH
 #define MEMTRACE_START_STACK_HIGH memtrace_freertos_main_stack()
-#endif
 
 /* Tasks, and nothing else, run on the process stack. */
 static inline uintptr_t memtrace_port_context(void)
@@ -204,22 +201,15 @@ static inline struct memtrace_span memtrace_port_stack(void)
     return (struct memtrace_span){memtrace_freertos_stack_pointer(), high - 1u};
 }
 
-/* As linker scripts name the end of the code. */
-extern const char etext[] __attribute__((weak));
-extern const char _etext[] __attribute__((weak));
-extern const char __etext[] __attribute__((weak));
-extern const char _start[] __attribute__((weak));
-#ifndef MEMTRACE_CODE_LOW
-#define MEMTRACE_CODE_LOW ((uintptr_t)_start)
-#endif
-#ifndef MEMTRACE_CODE_HIGH
-#define MEMTRACE_CODE_HIGH ((uintptr_t)(_etext != NULL ? _etext : __etext != NULL ? __etext : etext))
-#endif
+/* Of the program; high 0: nobody has asked yet. */
+extern struct memtrace_span memtrace_freertos_code;
+void memtrace_freertos_find_code(void);
 
-/* Where nobody says the end, anything may be code. */
 static inline bool memtrace_port_is_code(uintptr_t pc)
 {
-    return pc - MEMTRACE_CODE_LOW < MEMTRACE_CODE_HIGH - MEMTRACE_CODE_LOW && pc != 0;
+    if (memtrace_freertos_code.high == 0)
+        memtrace_freertos_find_code();
+    return pc - memtrace_freertos_code.low < memtrace_freertos_code.high - memtrace_freertos_code.low;
 }
 
 /* The note's head is three words and "GNU". Unknown, unless the linker script names its start like this. */

@@ -78,11 +78,21 @@ static bool stack_is_ours(void)
     return span_holds(stack, &here) && !span_holds(stack, ring_memory);
 }
 
+/* What a pointer to code points to: to Thumb code it is odd. */
+static uintptr_t code_at(uintptr_t pointer)
+{
+#ifdef __thumb__
+    return pointer & ~(uintptr_t)1;
+#else
+    return pointer;
+#endif
+}
+
 /* Of the program here, in the recorder, and where a host will stop. */
 static bool code_is_code(void)
 {
-    return pc_is_code(MEMTRACE_CALLER().pc) && pc_is_code((uintptr_t)memtrace_alloc) &&
-           pc_is_code((uintptr_t)memtrace_assert_stop);
+    return pc_is_code(MEMTRACE_CALLER().pc) && pc_is_code(code_at((uintptr_t)memtrace_alloc)) &&
+           pc_is_code(code_at((uintptr_t)memtrace_assert_stop));
 }
 
 static bool data_is_no_code(void)
@@ -409,7 +419,7 @@ static bool chain_is_recorded(unsigned frames)
     if (stack == NULL || (stack[0] & 0xffu) < frames)
         return false;
     for (unsigned i = 0; i < frames; i++) {
-        if (frame_code(stack[1 + i]) != chain_pcs[i])
+        if (frame_code(stack[1 + i]) != code_at(chain_pcs[i]))
             return false;
     }
     return true;

@@ -17,6 +17,9 @@ void task_make(TaskFunction_t function, const char *name, UBaseType_t priority);
 
 void print(const char *form, ...) __attribute__((format(printf, 1, 2)));
 
+/* Types a line into the console, whose answer goes to the board's line. */
+void console_obey(const char *line);
+
 /* A debugger stops here. */
 void firmware_done(void);
 

@@ -156,6 +156,8 @@ static void control_task(void *unused)
         vTaskDelay(1);
     vTaskDelay(2);
     book_print();
+    console_obey("since settled");
+    console_obey("free");
     memtrace_sink_flush();
     firmware_done();
     board_exit(0);
@@ -167,7 +169,7 @@ int main(void)
     task_make(sensor_task, "sensor", 4);
     task_make(network_task, "network", 2);
     task_make(control_task, "control", 1);
-    memtrace_mark("settled");
+    console_obey("mark settled");
     log_start();
     vTaskStartScheduler();
     board_exit(5);
