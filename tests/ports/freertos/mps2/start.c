@@ -42,7 +42,7 @@ void _start(void)
     *(volatile uint32_t *)0xe000ed88u |= 0xfu << 20; /* CPACR: the FPU may be used */
     __asm__ volatile("dsb\n\tisb");
 #endif
-    for (uint32_t *word = bss_start; word < bss_end; word++)
+    for (uint32_t *word = bss_start; (uintptr_t)word < (uintptr_t)bss_end; word++)
         *word = 0;
     (void)main();
     for (;;) {
