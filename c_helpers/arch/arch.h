@@ -62,6 +62,8 @@ struct __attribute__((aligned(2 * sizeof(void *)))) memtrace_caller {
 #include "xtensa_windowed.h"
 #elif defined(__XTENSA_CALL0_ABI__)
 #include "xtensa_call0.h"
+#elif defined(__aarch64__)
+#include "aarch64.h"
 #elif defined(__thumb2__)
 #include "arm.h"
 #elif defined(__thumb__)

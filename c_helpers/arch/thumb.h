@@ -20,9 +20,9 @@
 
 #include "memtrace_port.h"
 
-#define THUMB_REACH 4096u  /* halfwords from a return address back to its prologue */
-#define THUMB_LITERAL 512u /* halfwords from a constant back to who loads it */
-#define THUMB_RUN 64u      /* halfwords that may begin a long instruction, in a row */
+#define THUMB_REACH 4096u   /* halfwords from a return address back to its prologue */
+#define THUMB_LITERAL 1024u /* bytes from a constant back to who loads it */
+#define THUMB_RUN 64u       /* halfwords that may begin a long instruction, in a row */
 #define THUMB_LONGEST 0x8000u
 
 /* Cortex-M0 saves r8 to r11 by a second push, and takes much stack by a constant that it loads. */
@@ -51,14 +51,24 @@ static bool thumb_begins(uintptr_t at)
     return row % 2 == 0;
 }
 
-/* Does an instruction before it load the word that this halfword is in? */
-static bool thumb_is_literal(uintptr_t at)
+/* The next instruction before `from` that loads the word which this halfword is in, or what looks like one; 0: there is none. */
+static uintptr_t thumb_loader(uintptr_t at, uintptr_t from)
 {
     uintptr_t word = at & ~(uintptr_t)3;
-    at = word;
-    for (unsigned left = THUMB_LITERAL; left > 0 && memtrace_port_is_code(at -= 2); left--) {
-        uint32_t half = thumb_half(at);
-        if (half >> 11 == 9 && ((at + 4) & ~(uintptr_t)3) + (half & 0xffu) * 4 == word && thumb_begins(at))
+    while (at - from < THUMB_LITERAL && memtrace_port_is_code(from -= 2)) {
+        uint32_t half = thumb_half(from);
+        if (half >> 11 == 9 && ((from + 4) & ~(uintptr_t)3) + (half & 0xffu) * 4 == word && thumb_begins(from))
+            return from;
+    }
+    return 0;
+}
+
+/* Is this a constant, which an instruction loads that is none itself? */
+static bool thumb_is_literal(uintptr_t at)
+{
+    uintptr_t loader = at;
+    while ((loader = thumb_loader(at, loader)) != 0) {
+        if (thumb_loader(loader, loader) == 0)
             return true;
     }
     return false;
@@ -74,13 +84,13 @@ static uintptr_t thumb_prologue(uintptr_t pc)
         bool moves = (half & 0xff87u) == 0x4685u && half != 0x46bdu; /* mov sp, but from the frame pointer */
         if (half == 0xebadu && (next & 0xf00u) == 0xd00u)            /* sub.w sp, sp */
             moves = true;
-        if (!(saves || moves) || !thumb_begins(pc))
+        if (!(saves || moves) || !(thumb_begins(pc) || thumb_is_literal(pc - 2)))
             continue;
         if (moves)
             return 0;
         if (!thumb_is_literal(pc))
             return pc;
-        left = left > THUMB_LITERAL ? left - THUMB_LITERAL : 1;
+        left = left > THUMB_LITERAL / 2 ? left - THUMB_LITERAL / 2 : 1;
     }
     return 0;
 }

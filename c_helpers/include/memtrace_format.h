@@ -36,6 +36,7 @@ enum memtrace_arch {
     MEMTRACE_ARCH_XTENSA = 2,
     MEMTRACE_ARCH_X86 = 3,
     MEMTRACE_ARCH_ARM = 4,
+    MEMTRACE_ARCH_AARCH64 = 5,
 };
 
 /* How the PCs of a stack were found, and so how a reader turns them into places. */

@@ -79,7 +79,7 @@ __attribute__((cold)) struct put event_slow(struct memtrace_caller caller, uintp
         owner |= (memtrace_word)stack_intern(ring, caller) << STACK_SHIFT;
 #if MEMTRACE_QUICK
         if (frames_limit(caller.frame) != 0) /* the quick way reads the frame unasked */
-            __atomic_store_n(guess_at(ring, caller), owner, __ATOMIC_RELEASE);
+            PLACE_WRITE_LAST(guess_at(ring, caller), owner);
 #endif
     }
     if (kind != MEMTRACE_REALLOC_END)

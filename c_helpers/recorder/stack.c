@@ -34,11 +34,6 @@ static __attribute__((noinline)) uint32_t frame_rule(uintptr_t pc)
     return rule;
 }
 
-bool frame_returns_to(uintptr_t pc)
-{
-    return pc_is_code(pc) && frame_is_called(pc);
-}
-
 /* Puts the frame above in the place of one; false: the chain ends. */
 static inline bool frame_climb(struct memtrace_caller *caller, uintptr_t limit)
 {
@@ -49,7 +44,7 @@ static inline bool frame_climb(struct memtrace_caller *caller, uintptr_t limit)
     if (rule == 0 || caller->frame > limit)
         return false;
     caller->pc = frame_return(caller->frame, rule);
-    return frame_returns_to(caller->pc);
+    return pc_is_code(caller->pc) && frame_is_called(caller->pc);
 }
 #else
 static inline bool frame_climb(struct memtrace_caller *caller, uintptr_t limit)
@@ -58,7 +53,7 @@ static inline bool frame_climb(struct memtrace_caller *caller, uintptr_t limit)
     if (!frame_is_above(limit, caller->frame, next))
         return false;
     *caller = (struct memtrace_caller){frame_pc(caller->frame, next), next};
-    return frame_returns_to(caller->pc);
+    return pc_is_code(caller->pc);
 }
 #endif
 

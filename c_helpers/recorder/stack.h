@@ -36,14 +36,6 @@ static inline uintptr_t frame_return(uintptr_t above, uint32_t rule)
 {
     return *(const uintptr_t *)(above - (rule & 7u) * sizeof(uintptr_t)) - 1u;
 }
-
-/* May a frame return there? Not asked of a PC that equals one of the table. */
-bool frame_returns_to(uintptr_t pc);
-#else
-static inline bool frame_returns_to(uintptr_t pc)
-{
-    return pc_is_code(pc);
-}
 #endif
 
 /* Is this entry of the table the stack above the caller? All its PCs, and the chain ends where they do, before the 0 behind them. A PC that equals one of the table is code: that
@@ -62,7 +54,7 @@ static inline bool stack_is_above(const memtrace_word *entry, struct memtrace_ca
             return *stored == 0;
         uintptr_t pc = frame_return(frame, rule);
         if (pc != *stored || pc == 0)
-            return *stored == 0 && (stored > entry + MEMTRACE_DEPTH || !frame_returns_to(pc));
+            return *stored == 0 && (stored > entry + MEMTRACE_DEPTH || !pc_is_code(pc));
     }
 #else
     for (uintptr_t frame = caller.frame;; stored++) {
@@ -71,7 +63,7 @@ static inline bool stack_is_above(const memtrace_word *entry, struct memtrace_ca
             return *stored == 0;
         uintptr_t pc = frame_pc(frame, next);
         if (pc != *stored || pc == 0)
-            return *stored == 0 && (stored > entry + MEMTRACE_DEPTH || !frame_returns_to(pc));
+            return *stored == 0 && (stored > entry + MEMTRACE_DEPTH || !pc_is_code(pc));
         frame = next;
     }
 #endif

@@ -78,21 +78,17 @@ static bool stack_is_ours(void)
     return span_holds(stack, &here) && !span_holds(stack, ring_memory);
 }
 
-/* What a pointer to code points to: to Thumb code it is odd. */
-static uintptr_t code_at(uintptr_t pointer)
+/* Of code. Pointers to functions and return addresses may say more in their lowest bits. */
+static uintptr_t code_address(uintptr_t pointer)
 {
-#ifdef __thumb__
-    return pointer & ~(uintptr_t)1;
-#else
-    return pointer;
-#endif
+    return pointer - pointer % FRAME_PC_ALIGNMENT;
 }
 
 /* Of the program here, in the recorder, and where a host will stop. */
 static bool code_is_code(void)
 {
-    return pc_is_code(MEMTRACE_CALLER().pc) && pc_is_code(code_at((uintptr_t)memtrace_alloc)) &&
-           pc_is_code(code_at((uintptr_t)memtrace_assert_stop));
+    return pc_is_code(MEMTRACE_CALLER().pc) && pc_is_code(code_address((uintptr_t)memtrace_alloc)) &&
+           pc_is_code(code_address((uintptr_t)memtrace_assert_stop));
 }
 
 static bool data_is_no_code(void)
@@ -382,21 +378,21 @@ static uintptr_t chain_pcs[CHAIN]; /* innermost first */
 /* The statement behind each call keeps its frame. */
 OWN_FRAME static void chain_entry(void)
 {
-    chain_pcs[0] = (uintptr_t)__builtin_return_address(0);
+    chain_pcs[0] = code_address((uintptr_t)__builtin_return_address(0));
     memtrace_alloc(MEMTRACE_CALLER(), chain_pcs, sizeof chain_pcs, 0);
     __asm__ volatile("" ::: "memory");
 }
 
 OWN_FRAME static void chain_middle(void)
 {
-    chain_pcs[1] = (uintptr_t)__builtin_return_address(0);
+    chain_pcs[1] = code_address((uintptr_t)__builtin_return_address(0));
     chain_entry();
     __asm__ volatile("" ::: "memory");
 }
 
 OWN_FRAME static void chain_outer(void)
 {
-    chain_pcs[2] = (uintptr_t)__builtin_return_address(0);
+    chain_pcs[2] = code_address((uintptr_t)__builtin_return_address(0));
     chain_middle();
     __asm__ volatile("" ::: "memory");
 }
@@ -419,7 +415,7 @@ static bool chain_is_recorded(unsigned frames)
     if (stack == NULL || (stack[0] & 0xffu) < frames)
         return false;
     for (unsigned i = 0; i < frames; i++) {
-        if (frame_code(stack[1 + i]) != code_at(chain_pcs[i]))
+        if (frame_code(stack[1 + i]) != chain_pcs[i])
             return false;
     }
     return true;
