@@ -11,6 +11,7 @@
  */
 #include "lines.h"
 
+#define LINE_BREAK "\r\n"
 #define ENDING_BYTES 8u /* " #1234\r\n" */
 
 #define LINE_FORM_TEXT(name, text) text "\0"
@@ -89,7 +90,7 @@ static void end(struct line *line)
     uint32_t sum = sum_of(line);
     text_add(line, " #");
     digits_add(line, sum, 4);
-    text_add(line, "\r\n");
+    text_add(line, LINE_BREAK);
     put(line, 0);
 }
 
@@ -138,5 +139,6 @@ void line_add_one(struct line *line, enum line_form form, memtrace_word value)
 
 void line_put_plain(struct line *line)
 {
+    text_add(line, LINE_BREAK);
     put(line, sizeof LINE_SIGN - 1u);
 }

@@ -41,7 +41,6 @@
     FORM(LINE_END, "E##\n") \
     FORM(LINE_BACKTRACE, "Backtrace:") \
     FORM(LINE_PC, " 0x%") \
-    FORM(LINE_BREAK, "\r") \
     FORM(LINE_HEAP, "H@@#####\n") \
     FORM(LINE_KIND, "S@####") \
     FORM(LINE_CAPABILITY, "C#####") \
@@ -79,7 +78,7 @@ void line_add(struct line *line, enum line_form form, const memtrace_word *value
 /* The same, for a form with one value or none. */
 void line_add_one(struct line *line, enum line_form form, memtrace_word value);
 
-/* What was added goes out as it is, without the sign: a line that is no record. */
+/* What was added goes out as a line that is no record: without sign and sum. */
 void line_put_plain(struct line *line);
 
 /* A macro, so that the values have whatever types they have. */

@@ -137,7 +137,7 @@ static void obey_since(struct console *console)
     for (unsigned i = 1; i <= MARKS; i++) { /* the newest first */
         const struct mark *mark = &marks[(marks_made - i) % MARKS];
         if (name_equals(mark->name, console->word)) {
-            console->report.back = (memtrace_word)console->report.head.number - mark->seq;
+            console->report.back = (memtrace_word)console->report.head.number - mark->seq + 1u;
             obey_show(console);
             return;
         }

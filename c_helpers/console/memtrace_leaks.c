@@ -15,18 +15,23 @@
 static struct {
     memtrace_word since;       /* the first event's number */
     size_t free[MEMORY_KINDS]; /* bytes at the begin */
+    bool lent;                 /* the recorder lies in the application's memory */
 } begun;
 
-bool memtrace_leaks_begin(void)
+bool memtrace_leaks_begin(void *memory, size_t bytes)
 {
-    if (memtrace_ring == NULL)
-        return false;
+    struct memtrace_config config = {.live = (unsigned)(bytes / 4u / sizeof(memtrace_live))};
+    if (memtrace_ring == NULL) {
+        begun.lent = memtrace_init(memory, bytes, &config);
+        if (!begun.lent)
+            return false;
+    }
     if (memtrace_is_off())
         memtrace_start();
-    for (unsigned memory = 0; memory < MEMORY_KINDS; memory++) {
+    for (unsigned kind = 0; kind < MEMORY_KINDS; kind++) {
         struct memtrace_heap_state sum;
-        heaps_sum(memory, false, &sum);
-        begun.free[memory] = sum.free;
+        heaps_sum(kind, false, &sum);
+        begun.free[kind] = sum.free;
     }
     struct view view = view_of(memtrace_ring);
     begun.since = (memtrace_word)view_issued(&view);
@@ -39,7 +44,7 @@ void memtrace_leaks_end(const struct memtrace_output *output)
     if (!report_open(&report, output))
         return;
     report.as_leaks = true;
-    report.back = (memtrace_word)report.head.number - begun.since;
+    report.back = (memtrace_word)report.head.number - begun.since + 1u;
     report_begin(&report, LINE_LIVE);
     report_heaps(&report.line, begun.free);
     report_blocks(&report);
@@ -49,4 +54,7 @@ void memtrace_leaks_end(const struct memtrace_output *output)
                      report.bytes_of[memory]);
     }
     report_end(&report);
+    if (begun.lent)
+        __atomic_store_n(&memtrace_ring, NULL, __ATOMIC_RELEASE);
+    begun.lent = false;
 }

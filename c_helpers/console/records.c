@@ -116,7 +116,6 @@ bool report_stack(struct report *report, memtrace_word stack)
     if (line->output->backtraces && depth != 0) {
         line_add_one(line, LINE_BACKTRACE, 0);
         pcs_add(line, pcs, depth, LINE_PC, WORD_ONES); /* within the call: what it names is its line */
-        line_add_one(line, LINE_BREAK, 0);
         line_put_plain(line);
     }
     return depth != 0;
@@ -131,7 +130,7 @@ static void block_print(struct report *report, const memtrace_live *block)
     unsigned heap = (unsigned)(block->size_heap >> SIZE_BITS), memory = heap_memory(&report->view, heap);
     size_t size = (size_t)(block->size_heap & SIZE_MAX_RECORDED);
     unsigned tag = (uint8_t)(owner >> CONTEXT_BITS);
-    if ((report->tag != 0 && report->tag != tag + 1u) || (report->back != 0 && back > report->back) ||
+    if ((report->tag != 0 && report->tag != tag + 1u) || (report->back != 0 && back >= report->back) ||
         (report->task != NULL && !name_equals(context_name(&report->view, context_of(owner)), report->task)))
         return;
     LINE_ADD(&report->line, report->as_leaks ? LINE_LEAK : LINE_BLOCK, address, size, block->seq,

@@ -19,7 +19,7 @@ struct report {
     /* Which blocks are wanted. */
     const char *task;   /* of the task of this name */
     unsigned tag;       /* of this module and 1 */
-    memtrace_word back; /* of so many events before this report */
+    memtrace_word back; /* of fewer events than this before the report */
     bool as_leaks;      /* with age and module */
     /* What was printed of them: all, and by the kind of memory that they lie in. */
     uint32_t blocks, without_stack, blocks_of[MEMORY_KINDS];

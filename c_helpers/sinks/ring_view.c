@@ -159,7 +159,7 @@ bool event_back(const struct view *view, struct place head, memtrace_word back, 
 }
 
 /* The whole time of an event that is there. The record that tells it lies behind the event, the SYNC that events are told from before
- * it. false: it is not in the ring any more. */
+ * it; those before the first one from 0. false: it is not in the ring any more. */
 static bool event_moment(const struct view *view, struct place head, memtrace_word back, const struct fields *event,
                          uint64_t *moment)
 {
@@ -172,13 +172,14 @@ static bool event_moment(const struct view *view, struct place head, memtrace_wo
             return true;
         }
     }
-    for (memtrace_word at = back; at <= view->header->events.count; at++) {
-        if (event_back(view, head, at, &fields) && fields.kind == MEMTRACE_SYNC) {
-            *moment = time_whole(record_moment(&fields), event->time);
-            return true;
-        }
-    }
-    return false;
+    memtrace_word sync = back;
+    while (sync <= view->header->events.count && sync <= head.number &&
+           (!event_back(view, head, sync, &fields) || fields.kind != MEMTRACE_SYNC))
+        sync++;
+    if (sync > view->header->events.count)
+        return false;
+    *moment = time_whole(sync <= head.number ? record_moment(&fields) : 0, event->time);
+    return true;
 }
 
 bool event_age(const struct view *view, struct place head, memtrace_word back, memtrace_word address, uint32_t *age)

@@ -123,7 +123,7 @@ def _fits(program: Program, sha: Optional[str], build_id: Optional[str]) -> bool
     try:
         if sha is not None:
             return program.sha256.startswith(sha)
-        return bool(build_id) and (program.build_id or "").startswith(build_id or "")  # a record has its first digits
+        return build_id is not None and (program.build_id or "").startswith(build_id)
     except OSError:
         return False
 
