@@ -110,6 +110,9 @@ static inline uintptr_t memtrace_freertos_stack_pointer(void)
 
 #if defined(__riscv)
 
+#if portCRITICAL_NESTING_IN_TCB == 1 || MEMTRACE_PORT_CORES > 1
+#error "memtrace: on RISC-V it needs a kernel for one core whose port counts critical sections in xCriticalNesting"
+#endif
 extern size_t xCriticalNesting;
 extern const StackType_t xISRStackTop;
 #define MEMTRACE_INTERRUPT_STACK_HIGH ((uintptr_t)xISRStackTop)
