@@ -117,8 +117,8 @@ class OpenedLog:
 
 
 def log_in(file: LogFile, machine: int = 0, modules: Sequence[Module] = ()) -> Optional[OpenedLog]:
-    """Returns the log that a file is. None if it is none. A log of memtrace that a file carries, amid a console's text for
-    example, tells more than what that text lists.
+    """Returns the log that a file is. None if it is none. A log of memtrace that a file carries, amid a console's text
+    for example, tells more than what that text lists.
     """
     importer = None if is_log(file.head) else importer_of(file.head)
     if importer is not None or is_log(file.head):
