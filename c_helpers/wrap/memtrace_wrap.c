@@ -122,6 +122,16 @@ void *memtrace_wrap_got(struct memtrace_wrap *call, void *block, size_t size)
     return block;
 }
 
+void memtrace_wrap_fails(void)
+{
+    struct memtrace_wrap_slot *slot = slot_find(key_now());
+    struct memtrace_wrap *call = slot != NULL ? slot->innermost : NULL;
+    if (call == NULL || call->silent || call->failed)
+        return;
+    memtrace_alloc(call->caller, NULL, call->size, 0);
+    call->failed = true;
+}
+
 /* What is freed within an operator new is freed by who says so, a new handler. */
 void memtrace_wrap_give(struct memtrace_wrap *call, struct memtrace_caller caller, enum memtrace_wrap_kind kind,
                         void *block)

@@ -24,6 +24,8 @@ from gdbext.trace.ring import header_before, message_of
 from gdbext.trace.trace import Trace
 
 _MOST_TASKS = 16
+# Of memtrace_tlsf_assert.h, and of FreeRTOS's port where configASSERT was there to be sent on.
+_ASSERTION_HOOKS = ("memtrace_tlsf_assertion", "memtrace_freertos_assertion")
 
 
 def collect_seen(target: Target, options: Namespace) -> Tuple[Collected, Tasks]:
@@ -88,9 +90,9 @@ def _entries(header: Header) -> Tuple[Tuple[str, ...], Tuple[str, ...]]:
 
 
 def _asserts(program: Code) -> Optional[bool]:
-    """Tells whether the allocator was compiled with memtrace_tlsf_assert.h. None if the symbols do not tell."""
+    """Tells whether the allocator's assertions lead to the recorder. None if the symbols do not tell."""
     known = program.address_of("memtrace_assert_stop") is not None
-    return program.address_of("memtrace_tlsf_assertion") is not None if known else None
+    return any(program.address_of(name) is not None for name in _ASSERTION_HOOKS) if known else None
 
 
 def _before(memory: Memory, header: Header) -> Said:
