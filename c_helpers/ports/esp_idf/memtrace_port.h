@@ -36,7 +36,7 @@ Set Component config > Heap memory debugging > Heap tracing to Disabled (CONFIG_
 #define MEMTRACE_PORT_TICK_HZ 0u
 #endif
 
-#define MEMTRACE_PORT_CORES ((unsigned)portNUM_PROCESSORS)
+#define MEMTRACE_PORT_CORES portNUM_PROCESSORS
 
 /* The wrappers ask which of the registered heaps a block is in (heaps.c). */
 #define MEMTRACE_PORT_HEAPS 1
