@@ -52,6 +52,8 @@ void __wrap_vTaskDelete(TaskHandle_t task);
 
 void *__wrap_heap_caps_malloc(size_t size, uint32_t caps)
 {
+    if (memtrace_is_off())
+        return __real_heap_caps_malloc(size, caps);
     struct memtrace_wrap call;
     memtrace_wrap_begin(&call, MEMTRACE_CALLER(), MEMTRACE_WRAP_ALLOCATOR);
     return memtrace_wrap_got(&call, __real_heap_caps_malloc(size, caps), size);
@@ -59,13 +61,18 @@ void *__wrap_heap_caps_malloc(size_t size, uint32_t caps)
 
 void *__wrap_heap_caps_calloc(size_t count, size_t size, uint32_t caps)
 {
+    if (memtrace_is_off())
+        return __real_heap_caps_calloc(count, size, caps);
     struct memtrace_wrap call;
+    memtrace_entry_seen(MEMTRACE_ENTRY_CALLOC);
     memtrace_wrap_begin(&call, MEMTRACE_CALLER(), MEMTRACE_WRAP_ALLOCATOR);
     return memtrace_wrap_got(&call, __real_heap_caps_calloc(count, size, caps), memtrace_wrap_product(count, size));
 }
 
 void *__wrap_heap_caps_realloc(void *block, size_t size, uint32_t caps)
 {
+    if (memtrace_is_off())
+        return __real_heap_caps_realloc(block, size, caps);
     struct memtrace_wrap call;
     struct memtrace_realloc begun = memtrace_wrap_move(&call, MEMTRACE_CALLER(), block, size);
     return memtrace_wrap_moved(&call, begun, block, __real_heap_caps_realloc(block, size, caps), size);
@@ -73,6 +80,10 @@ void *__wrap_heap_caps_realloc(void *block, size_t size, uint32_t caps)
 
 void __wrap_heap_caps_free(void *block)
 {
+    if (memtrace_is_off()) {
+        __real_heap_caps_free(block);
+        return;
+    }
     struct memtrace_wrap call;
     memtrace_wrap_give(&call, MEMTRACE_CALLER(), MEMTRACE_WRAP_ALLOCATOR, block);
     __real_heap_caps_free(block);
@@ -81,14 +92,21 @@ void __wrap_heap_caps_free(void *block)
 
 void *__wrap_heap_caps_aligned_alloc(size_t alignment, size_t size, uint32_t caps)
 {
+    if (memtrace_is_off())
+        return __real_heap_caps_aligned_alloc(alignment, size, caps);
     struct memtrace_wrap call;
+    memtrace_entry_seen(MEMTRACE_ENTRY_ALIGNED);
     memtrace_wrap_begin(&call, MEMTRACE_CALLER(), MEMTRACE_WRAP_ALLOCATOR);
     return memtrace_wrap_got(&call, __real_heap_caps_aligned_alloc(alignment, size, caps), size);
 }
 
 void *__wrap_heap_caps_aligned_calloc(size_t alignment, size_t count, size_t size, uint32_t caps)
 {
+    if (memtrace_is_off())
+        return __real_heap_caps_aligned_calloc(alignment, count, size, caps);
     struct memtrace_wrap call;
+    memtrace_entry_seen(MEMTRACE_ENTRY_CALLOC);
+    memtrace_entry_seen(MEMTRACE_ENTRY_ALIGNED);
     memtrace_wrap_begin(&call, MEMTRACE_CALLER(), MEMTRACE_WRAP_ALLOCATOR);
     void *block = __real_heap_caps_aligned_calloc(alignment, count, size, caps);
     return memtrace_wrap_got(&call, block, memtrace_wrap_product(count, size));
@@ -96,6 +114,10 @@ void *__wrap_heap_caps_aligned_calloc(size_t alignment, size_t count, size_t siz
 
 void __wrap_heap_caps_aligned_free(void *block)
 {
+    if (memtrace_is_off()) {
+        __real_heap_caps_aligned_free(block);
+        return;
+    }
     struct memtrace_wrap call;
     memtrace_wrap_give(&call, MEMTRACE_CALLER(), MEMTRACE_WRAP_ALLOCATOR, block);
     __real_heap_caps_aligned_free(block);
@@ -126,6 +148,8 @@ void *__wrap_heap_caps_malloc_prefer(size_t size, size_t number, ...)
     va_start(arguments, number);
     struct preferences taken = preferences_take(number, arguments);
     va_end(arguments);
+    if (memtrace_is_off())
+        return __real_heap_caps_malloc_prefer(size, PREFERENCES(taken));
     struct memtrace_wrap call;
     memtrace_wrap_begin(&call, MEMTRACE_CALLER(), MEMTRACE_WRAP_ALLOCATOR);
     return memtrace_wrap_got(&call, __real_heap_caps_malloc_prefer(size, PREFERENCES(taken)), size);
@@ -137,7 +161,10 @@ void *__wrap_heap_caps_calloc_prefer(size_t count, size_t size, size_t number, .
     va_start(arguments, number);
     struct preferences taken = preferences_take(number, arguments);
     va_end(arguments);
+    if (memtrace_is_off())
+        return __real_heap_caps_calloc_prefer(count, size, PREFERENCES(taken));
     struct memtrace_wrap call;
+    memtrace_entry_seen(MEMTRACE_ENTRY_CALLOC);
     memtrace_wrap_begin(&call, MEMTRACE_CALLER(), MEMTRACE_WRAP_ALLOCATOR);
     void *block = __real_heap_caps_calloc_prefer(count, size, PREFERENCES(taken));
     return memtrace_wrap_got(&call, block, memtrace_wrap_product(count, size));
@@ -149,6 +176,8 @@ void *__wrap_heap_caps_realloc_prefer(void *block, size_t size, size_t number, .
     va_start(arguments, number);
     struct preferences taken = preferences_take(number, arguments);
     va_end(arguments);
+    if (memtrace_is_off())
+        return __real_heap_caps_realloc_prefer(block, size, PREFERENCES(taken));
     struct memtrace_wrap call;
     struct memtrace_realloc begun = memtrace_wrap_move(&call, MEMTRACE_CALLER(), block, size);
     void *moved = __real_heap_caps_realloc_prefer(block, size, PREFERENCES(taken));
@@ -157,6 +186,8 @@ void *__wrap_heap_caps_realloc_prefer(void *block, size_t size, size_t number, .
 
 void *__wrap_heap_caps_malloc_default(size_t size)
 {
+    if (memtrace_is_off())
+        return __real_heap_caps_malloc_default(size);
     struct memtrace_wrap call;
     memtrace_wrap_begin(&call, MEMTRACE_CALLER(), MEMTRACE_WRAP_ALLOCATOR);
     return memtrace_wrap_got(&call, __real_heap_caps_malloc_default(size), size);
@@ -164,6 +195,8 @@ void *__wrap_heap_caps_malloc_default(size_t size)
 
 void *__wrap_heap_caps_realloc_default(void *block, size_t size)
 {
+    if (memtrace_is_off())
+        return __real_heap_caps_realloc_default(block, size);
     struct memtrace_wrap call;
     struct memtrace_realloc begun = memtrace_wrap_move(&call, MEMTRACE_CALLER(), block, size);
     return memtrace_wrap_moved(&call, begun, block, __real_heap_caps_realloc_default(block, size), size);
@@ -171,13 +204,18 @@ void *__wrap_heap_caps_realloc_default(void *block, size_t size)
 
 void *__wrap_heap_caps_aligned_alloc_default(size_t alignment, size_t size)
 {
+    if (memtrace_is_off())
+        return __real_heap_caps_aligned_alloc_default(alignment, size);
     struct memtrace_wrap call;
+    memtrace_entry_seen(MEMTRACE_ENTRY_ALIGNED);
     memtrace_wrap_begin(&call, MEMTRACE_CALLER(), MEMTRACE_WRAP_ALLOCATOR);
     return memtrace_wrap_got(&call, __real_heap_caps_aligned_alloc_default(alignment, size), size);
 }
 
 void *__wrap_pvPortMalloc(size_t size)
 {
+    if (memtrace_is_off())
+        return __real_pvPortMalloc(size);
     struct memtrace_wrap call;
     memtrace_wrap_begin(&call, MEMTRACE_CALLER(), MEMTRACE_WRAP_ALLOCATOR);
     return memtrace_wrap_got(&call, __real_pvPortMalloc(size), size);
@@ -185,6 +223,10 @@ void *__wrap_pvPortMalloc(size_t size)
 
 void __wrap_vPortFree(void *block)
 {
+    if (memtrace_is_off()) {
+        __real_vPortFree(block);
+        return;
+    }
     struct memtrace_wrap call;
     memtrace_wrap_give(&call, MEMTRACE_CALLER(), MEMTRACE_WRAP_ALLOCATOR, block);
     __real_vPortFree(block);

@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 
+#include "memtrace.h"
 #include "memtrace_sink.h"
 
 #ifdef __cplusplus
@@ -15,6 +16,10 @@ extern "C" {
 
 /* Starts the recorder, once; the first heap that is registered calls it, so nobody else needs to. */
 void memtrace_esp_idf_start(void);
+
+/* As memtrace_assert_failed, whose texts may lie in flash (assert.c). */
+void memtrace_assert_failed_readable(struct memtrace_caller caller, const char *text, unsigned line,
+                                     const char *function);
 
 /* Starts the task that writes the log (sink_task.c). */
 void memtrace_esp_idf_sink_start(void);

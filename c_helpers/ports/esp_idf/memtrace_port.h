@@ -17,6 +17,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "esp_heap_caps.h"
 #include "esp_idf_version.h"
 #include "esp_timer.h"
 #include "freertos/FreeRTOS.h"
@@ -25,7 +26,8 @@
 #include "soc/soc.h"
 
 #if CONFIG_HEAP_TRACING
-#error "memtrace: CONFIG_HEAP_TRACING wraps functions of the allocator that memtrace wraps, and the linker wraps each once. \
+#error \
+    "memtrace: CONFIG_HEAP_TRACING wraps functions of the allocator that memtrace wraps, and the linker wraps each once. \
 Set Component config > Heap memory debugging > Heap tracing to Disabled (CONFIG_HEAP_TRACING_OFF=y), or CONFIG_MEMTRACE=n."
 #endif
 
@@ -180,6 +182,12 @@ static inline void memtrace_port_unlock(uintptr_t saved)
 #endif
     memtrace_esp_idf_interrupts_restore(saved);
 }
+
+/* What memtrace_selftest calls beside C's functions. */
+#define MEMTRACE_SELFTEST_ALIGNED(alignment, size) heap_caps_aligned_alloc(alignment, size, MALLOC_CAP_DEFAULT)
+#if !CONFIG_HEAP_TLSF_USE_ROM_IMPL
+#define MEMTRACE_SELFTEST_ASSERT 1
+#endif
 
 /* IDF's applications have none. */
 static inline void memtrace_port_build_id(uint8_t out[20])

@@ -6,12 +6,11 @@
  * Approach: wrappers of the three functions that all of these lead through. They freeze the ring if this task is within a wrapped
  * function of the allocator; any other panic is not the heap's, and passes.
  * Rejected: esp_panic_handler (the Bluetooth libraries of several chips wrap it already); each assert of its own (private to a file).
- * Assumptions: none of them returns, and the first one counts. Text in flash is not read while flash is not.
+ * Assumptions: none of them returns, and the first one counts.
  */
-#include "memtrace.h"
+#include "memtrace_esp_idf.h"
 #include "memtrace_port.h"
 #include "memtrace_wrap.h"
-#include "soc/soc_memory_layout.h"
 
 void __real___assert_func(const char *file, int line, const char *function, const char *text) __attribute__((noreturn));
 void __wrap___assert_func(const char *file, int line, const char *function, const char *text) __attribute__((noreturn));
@@ -19,24 +18,18 @@ void __real_panic_abort(const char *details) __attribute__((noreturn));
 void __wrap_panic_abort(const char *details) __attribute__((noreturn));
 void __real_xt_unhandled_exception(void *frame);
 void __wrap_xt_unhandled_exception(void *frame);
-bool spi_flash_cache_enabled(void); /* in private headers, of another name in each version */
-
-static const char *text_readable(const char *text)
-{
-    return spi_flash_cache_enabled() || !esp_ptr_in_drom(text) ? text : NULL;
-}
 
 void __wrap___assert_func(const char *file, int line, const char *function, const char *text)
 {
     if (memtrace_wrap_is_inside())
-        memtrace_assert_failed(MEMTRACE_CALLER(), text_readable(text), (unsigned)line, text_readable(function));
+        memtrace_assert_failed_readable(MEMTRACE_CALLER(), text, (unsigned)line, function);
     __real___assert_func(file, line, function, text);
 }
 
 void __wrap_panic_abort(const char *details)
 {
     if (memtrace_wrap_is_inside())
-        memtrace_assert_failed(MEMTRACE_CALLER(), text_readable(details), 0, "abort");
+        memtrace_assert_failed_readable(MEMTRACE_CALLER(), details, 0, "abort");
     __real_panic_abort(details);
 }
 

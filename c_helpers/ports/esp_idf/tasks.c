@@ -18,7 +18,8 @@ bool memtrace_system_task(unsigned index, struct memtrace_task_state *state)
 {
     static TaskStatus_t tasks[TASKS_MOST];
     static UBaseType_t used;
-    static const char letters[] = {[eRunning] = 'X', [eReady] = 'R', [eBlocked] = 'B', [eSuspended] = 'S', [eDeleted] = 'D'};
+    static const char letters[] = {
+        [eRunning] = 'X', [eReady] = 'R', [eBlocked] = 'B', [eSuspended] = 'S', [eDeleted] = 'D'};
     if (index == 0)
         used = uxTaskGetSystemState(tasks, TASKS_MOST, NULL);
     if (index >= used)
