@@ -5,11 +5,9 @@
 #include "memtrace_wrap.h"
 
 void *__real_memalign(size_t alignment, size_t size);
-void *__real_aligned_alloc(size_t alignment, size_t size);
 void *__real_valloc(size_t size);
 void *__real_pvalloc(size_t size);
 void *__wrap_memalign(size_t alignment, size_t size);
-void *__wrap_aligned_alloc(size_t alignment, size_t size);
 void *__wrap_valloc(size_t size);
 void *__wrap_pvalloc(size_t size);
 
@@ -18,13 +16,6 @@ void *__wrap_memalign(size_t alignment, size_t size)
     struct memtrace_wrap call;
     memtrace_wrap_begin(&call, MEMTRACE_CALLER(), MEMTRACE_WRAP_ALLOCATOR);
     return memtrace_wrap_got(&call, __real_memalign(alignment, size), size);
-}
-
-void *__wrap_aligned_alloc(size_t alignment, size_t size)
-{
-    struct memtrace_wrap call;
-    memtrace_wrap_begin(&call, MEMTRACE_CALLER(), MEMTRACE_WRAP_ALLOCATOR);
-    return memtrace_wrap_got(&call, __real_aligned_alloc(alignment, size), size);
 }
 
 void *__wrap_valloc(size_t size)

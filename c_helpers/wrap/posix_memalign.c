@@ -1,11 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * POSIX's way to a block at a rounder address, which newlib has not. posix_memalign.wrap has the linker's option.
+ * Blocks at rounder addresses as POSIX and C11 ask for them. posix_memalign.wrap has the linker's options. newlib has no posix_memalign,
+ * and its aligned_alloc calls one that the program must have.
  */
 #include "memtrace_wrap.h"
 
+void *__real_aligned_alloc(size_t alignment, size_t size);
 int __real_posix_memalign(void **block, size_t alignment, size_t size);
+void *__wrap_aligned_alloc(size_t alignment, size_t size);
 int __wrap_posix_memalign(void **block, size_t alignment, size_t size);
+
+void *__wrap_aligned_alloc(size_t alignment, size_t size)
+{
+    struct memtrace_wrap call;
+    memtrace_wrap_begin(&call, MEMTRACE_CALLER(), MEMTRACE_WRAP_ALLOCATOR);
+    return memtrace_wrap_got(&call, __real_aligned_alloc(alignment, size), size);
+}
 
 /* What stands in *block after a failure is anybody's. */
 int __wrap_posix_memalign(void **block, size_t alignment, size_t size)

@@ -17,6 +17,7 @@ MEMTRACE_WRAPS_own := malloc
 MEMTRACE_WRAPS_newlib := malloc aligned reallocarray strings newlib
 MEMTRACE_WRAPS_nano := $(MEMTRACE_WRAPS_newlib)
 MEMTRACE_WRAPS_picolibc := malloc aligned posix_memalign reallocarray strings
+MEMTRACE_WRAPS_posix := posix_memalign
 MEMTRACE_WRAPS_c++ := new
 
 ifneq ($(filter-out off,$(MEMTRACE)),)
@@ -27,9 +28,9 @@ MEMTRACE_OBJECTS := $(patsubst $(MEMTRACE_HOME)/%,$(MEMTRACE_OUT)/%.o,$(MEMTRACE
 # A call at a function's end would have that function's caller.
 MEMTRACE_FLAGS := -I$(MEMTRACE_HOME)/include -I$(MEMTRACE_HOME)/ports/bare -fno-omit-frame-pointer -fno-optimize-sibling-calls
 
-CFLAGS += $(MEMTRACE_FLAGS)
-CXXFLAGS += $(MEMTRACE_FLAGS)
-LDFLAGS += $(MEMTRACE_OBJECTS) $(MEMTRACE_WRAPS:%=-Wl,@$(MEMTRACE_HOME)/wrap/%.wrap)
+override CFLAGS += $(MEMTRACE_FLAGS)
+override CXXFLAGS += $(MEMTRACE_FLAGS)
+override LDFLAGS += $(MEMTRACE_OBJECTS) $(MEMTRACE_WRAPS:%=-Wl,@$(MEMTRACE_HOME)/wrap/%.wrap)
 
 $(MEMTRACE_PROGRAM): | $(MEMTRACE_OBJECTS)
 

@@ -6,7 +6,7 @@
 
 #include "memtrace.h"
 
-enum { ENTRIES = 160, WRITE_TEXT = 4, EXIT = 0x18, EXITED = 0x20026 };
+enum { ENTRIES = 96, WRITE_TEXT = 4, EXIT = 0x18, EXITED = 0x20026 };
 
 struct entry {
     char kind;
@@ -46,7 +46,7 @@ static void semihost(uintptr_t call, uintptr_t argument)
 #ifdef __riscv
     register uintptr_t a0 __asm__("a0") = call;
     register uintptr_t a1 __asm__("a1") = argument;
-    __asm__ volatile(".option push\n.option norvc\n.balign 16\nslli x0, x0, 0x1f\nebreak\nsrai x0, x0, 7\n.option pop"
+    __asm__ volatile(".option push\n.option norvc\nslli x0, x0, 0x1f\nebreak\nsrai x0, x0, 7\n.option pop"
                      : "+r"(a0)
                      : "r"(a1)
                      : "memory");

@@ -10,6 +10,8 @@
 extern uint32_t _estack[], _sidata[], _sdata[], _edata[], _sbss[], _ebss[];
 extern char _end[], _heap_end[];
 
+void *__dso_handle;
+
 int main(void);
 void __libc_init_array(void);
 void _init(void);
