@@ -93,6 +93,15 @@ struct memtrace_statistics {
 /* Where a host finds the ring: the header at the start of the memory given to memtrace_init, NULL before. */
 extern struct memtrace_header *memtrace_ring;
 
+/* Is nothing recorded now, by memtrace_stop or because memtrace_init was not called? A wrapper asks it first, and then calls the
+ * allocator alone. */
+static inline bool memtrace_is_off(void)
+{
+    const struct memtrace_header *ring = __atomic_load_n(&memtrace_ring, __ATOMIC_RELAXED);
+    return ring == NULL || (__atomic_load_n(&ring->request, __ATOMIC_RELAXED) == MEMTRACE_REQUEST_LOOK &&
+                            __atomic_load_n(&ring->state, __ATOMIC_RELAXED) == MEMTRACE_STOPPED);
+}
+
 /* Divides `memory` and starts recording. NULL as `config` means all defaults. Nobody may record meanwhile: call it once, before
  * tasks and interrupts allocate, or again while they do not. Called again it begins anew, and what the ring before had is told by
  * nobody any more. false: the memory is too small, misaligned, or the configuration does not fit it; nothing was written then, and
@@ -121,10 +130,15 @@ void memtrace_free(struct memtrace_caller caller, void *block, unsigned heap);
 struct memtrace_realloc memtrace_realloc_begin(struct memtrace_caller caller, void *block, size_t size, unsigned heap);
 void memtrace_realloc_end(struct memtrace_realloc begun, void *old_block, void *new_block, size_t size, unsigned heap);
 
+/* For the wrapper of an entry that the recorder cannot tell from another one: it has been seen to fire. */
+void memtrace_entry_seen(enum memtrace_entry entry);
+
 /* Control: what a host may ask through header.request. `name` is for a mark. Each new name takes an entry of the table of names, for
  * ever: number no marks ("request 4711"), or the table is full and further ones have no name (header.names_full counts). */
 void memtrace_control(enum memtrace_request request, const char *name);
 
+/* After memtrace_stop nothing is recorded, counted or followed. So a start after it, as one after an assertion, empties the live table: what
+ * was allocated before has no owner, and the start's event says since when the recorder knows all. */
 static inline void memtrace_start(void)
 {
     memtrace_control(MEMTRACE_REQUEST_START, NULL);

@@ -62,7 +62,7 @@ enum memtrace_kind {
                                    ones: unknown), in a log: low 32 bits of its sequence */
     MEMTRACE_CALLER = 9,   /* address: the PC that called for an event before it, whose stack found no room in the
                                    table; stack: low bits of that event's slot */
-    MEMTRACE_CONTROL = 10, /* address: the new enum memtrace_state, or MEMTRACE_ANEW */
+    MEMTRACE_CONTROL = 10, /* address: the new enum memtrace_state and the one before, or MEMTRACE_ANEW */
     MEMTRACE_TIME = 11,    /* words[0], words[1]: full time, as SYNC's, of an event before it that no SYNC tells; stack:
                                    low bits of that event's slot */
 
@@ -127,8 +127,23 @@ enum memtrace_state {
     MEMTRACE_FROZEN = 3 /* an assertion failed: nothing is recorded until a start */
 };
 
-/* In a CONTROL event: memtrace_reset. What came before is forgotten. */
+/* A CONTROL event's address: the new state in the low 8 bits, the one before it in the next 8. After STOPPED and FROZEN nobody knows what
+ * lives of what came before. */
+#define MEMTRACE_CONTROL_BEFORE_SHIFT 8u
+
+/* Or this: memtrace_reset. What came before is forgotten. */
 #define MEMTRACE_ANEW 4u
+
+/* Entries of the allocator, as bits of header.entries. The low half has one bit for each kind of event. */
+enum memtrace_entry {
+    MEMTRACE_ENTRY_ALLOC = 1 << 1,
+    MEMTRACE_ENTRY_FREE = 1 << 2,
+    MEMTRACE_ENTRY_REALLOC = 1 << 3,
+    MEMTRACE_ENTRY_ASSERT = 1 << 7, /* the allocator's assertion */
+    MEMTRACE_ENTRY_CALLOC = 1 << 16,
+    MEMTRACE_ENTRY_ALIGNED = 1 << 17,
+    MEMTRACE_ENTRY_NEW = 1 << 18 /* C++'s operators */
+};
 
 /* What a host may ask by writing header.request; obeyed at the next event, counted in header.request_done. The first three
  * have the order of enum memtrace_state. All lie above 31, so that the recorder's quick way compares this word with the
@@ -284,7 +299,7 @@ struct memtrace_header {
     uint32_t request_done;     /* requests obeyed so far */
     char request_name[MEMTRACE_NAME_BYTES];
     uint32_t lost_busy;       /* sequence numbers without an event: another writer held the slot */
-    uint32_t lost_stopped;    /* events that came while stopped or frozen */
+    uint32_t lost_stopped;    /* events that came while frozen; while stopped nothing is counted */
     uint32_t filtered;        /* allocations that a filter or a pause (frees only) kept out: meant, not lost */
     uint32_t stacks_full;     /* events kept with their caller's PC alone */
     uint32_t names_full;      /* names that found no entry */
@@ -305,7 +320,7 @@ struct memtrace_header {
     uint32_t run;         /* number of this start of the program, from 1 on; 0: nobody counts them */
     uint64_t started;     /* when it started, in seconds since 1970; 0: unknown */
     uint32_t process;     /* its number in an operating system; 0: there is none */
-    uint32_t unused;      /* 0 */
+    uint32_t entries;     /* enum memtrace_entry: those that have been seen to fire */
     uint64_t
         previous; /* address of the header of the run before, which outlived the reset; 0: none is kept, or a log */
 };

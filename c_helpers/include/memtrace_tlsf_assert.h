@@ -14,8 +14,11 @@
 #define MEMTRACE_ASSERT_ABORT() abort()
 #endif
 
-static inline void memtrace_tlsf_assertion(struct memtrace_caller caller, const char *text, unsigned line,
-                                           const char *function)
+/* A symbol of its own in each program whose allocator has the hook: by it the hook is known to be in, before it fires. */
+__attribute__((weak, noinline, cold)) void memtrace_tlsf_assertion(struct memtrace_caller caller, const char *text,
+                                                                   unsigned line, const char *function);
+__attribute__((weak, noinline, cold)) void memtrace_tlsf_assertion(struct memtrace_caller caller, const char *text,
+                                                                   unsigned line, const char *function)
 {
     memtrace_assert_failed(caller, text, line, function);
     MEMTRACE_ASSERT_ABORT();

@@ -6,6 +6,8 @@
  *
  *     void *__wrap_thing_alloc(size_t size)
  *     {
+ *         if (memtrace_is_off())
+ *             return __real_thing_alloc(size);
  *         struct memtrace_wrap call;
  *         memtrace_wrap_begin(&call, MEMTRACE_CALLER(), MEMTRACE_WRAP_ALLOCATOR);
  *         return memtrace_wrap_got(&call, __real_thing_alloc(size), size);
@@ -13,6 +15,10 @@
  *
  *     void __wrap_thing_free(void *block)
  *     {
+ *         if (memtrace_is_off()) {
+ *             __real_thing_free(block);
+ *             return;
+ *         }
  *         struct memtrace_wrap call;
  *         memtrace_wrap_give(&call, MEMTRACE_CALLER(), MEMTRACE_WRAP_ALLOCATOR, block);
  *         __real_thing_free(block);

@@ -163,6 +163,13 @@ static inline uint32_t u32_add(uint32_t *place, uint32_t amount)
     return old;
 }
 
+static inline void u32_set(uint32_t *place, uint32_t bits)
+{
+    uintptr_t saved = section_enter();
+    PLACE_WRITE(place, __atomic_load_n(place, __ATOMIC_RELAXED) | bits);
+    section_leave(saved);
+}
+
 static inline memtrace_word word_add(memtrace_word *place, memtrace_word amount)
 {
     uintptr_t saved = section_enter();
@@ -203,6 +210,16 @@ static inline bool u32_replace(uint32_t *place, uint32_t old, uint32_t value)
     return same;
 }
 
+static inline uint32_t u32_claim(uint32_t *place, uint32_t value)
+{
+    uintptr_t saved = section_enter();
+    uint32_t old = __atomic_load_n(place, __ATOMIC_RELAXED);
+    if (old == 0)
+        PLACE_WRITE_LAST(place, value);
+    section_leave(saved);
+    return old;
+}
+
 /* The lock keeps the order, too. */
 static inline uint32_t u32_next(uint32_t *place)
 {
@@ -214,6 +231,11 @@ static inline uint32_t u32_next(uint32_t *place)
 static inline uint32_t u32_add(uint32_t *place, uint32_t amount)
 {
     return __atomic_fetch_add(place, amount, __ATOMIC_RELAXED);
+}
+
+static inline void u32_set(uint32_t *place, uint32_t bits)
+{
+    (void)__atomic_fetch_or(place, bits, __ATOMIC_RELAXED);
 }
 
 static inline memtrace_word word_add(memtrace_word *place, memtrace_word amount)
@@ -239,6 +261,14 @@ static inline memtrace_word word_swap(memtrace_word *place, memtrace_word value)
 static inline bool word_replace(memtrace_word *place, memtrace_word old, memtrace_word value)
 {
     return __atomic_compare_exchange_n(place, &old, value, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+}
+
+/* Puts the value in the place of 0; what was there. */
+static inline uint32_t u32_claim(uint32_t *place, uint32_t value)
+{
+    uint32_t old = 0;
+    (void)__atomic_compare_exchange_n(place, &old, value, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+    return old;
 }
 
 static inline bool u32_replace(uint32_t *place, uint32_t old, uint32_t value)

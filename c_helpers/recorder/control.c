@@ -14,36 +14,34 @@
 #include "names.h"
 #include "ring.h"
 
-/* A frozen ring is evidence: only a start opens it. Until assert_line is 0 again no assertion counts, so nothing else changes the state
- * then. Any other state changes from the one that was looked at, or not at all: who changed it meanwhile came later, above all an
- * assertion. STOPPED records no mark, whoever asks for it. The event is past the gate. */
+/* A frozen ring is evidence: only a start opens it. Until assert_line is 0 again no assertion counts. A state changes from the one that was
+ * looked at, or not at all: who changed it meanwhile came later, above all an assertion. Nobody records while a start empties the
+ * live table, if it is the only start just then. STOPPED and FROZEN record no mark, whoever asks for it. The event is past the gate. */
 void memtrace_control(enum memtrace_request request, const char *name)
 {
     struct recorder *ring = recorder_get();
     if (ring == NULL)
         return;
-    uint32_t state = u32_load(&ring->header.state);
+    uint32_t before = u32_load(&ring->header.state);
     uint32_t what = (uint32_t)request - MEMTRACE_REQUEST_START;
+    enum memtrace_kind kind = MEMTRACE_CONTROL;
+    if (before >= MEMTRACE_STOPPED &&
+        before + what > MEMTRACE_FROZEN) /* STOPPED opens for all or frees, FROZEN for all */
+        return;
+    if (MEMTRACE_LIVE && before >= MEMTRACE_STOPPED)
+        live_clear(ring);
     if (request == MEMTRACE_REQUEST_MARK) {
-        if (state >= MEMTRACE_STOPPED) {
-            counter_add(&ring->header.lost_stopped);
-            return;
-        }
+        kind = MEMTRACE_MARK;
         what = name_number(ring, 0, name, MEMTRACE_NAME_MARK);
+    } else if (what > MEMTRACE_STOPPED || !u32_replace(&ring->header.state, before, what)) {
+        return;
     } else {
-        if (state == MEMTRACE_FROZEN && what == MEMTRACE_RECORDING) {
-            if (MEMTRACE_LIVE)
-                live_clear(ring);
-            u32_store(&ring->header.state, what);
+        if (before == MEMTRACE_FROZEN)
             u32_store(&ring->header.assert_line, 0);
-        } else if (state == MEMTRACE_FROZEN || what >= MEMTRACE_FROZEN ||
-                   !u32_replace(&ring->header.state, state, what)) {
-            return;
-        }
-        gate_update(ring);
+        what |= before << MEMTRACE_CONTROL_BEFORE_SHIFT;
     }
-    memtrace_word owner = context_number(ring);
-    (void)event_put(ring, owner, what, 0, request == MEMTRACE_REQUEST_MARK ? MEMTRACE_MARK : MEMTRACE_CONTROL);
+    gate_update(ring);
+    (void)event_put(ring, context_number(ring), what, 0, kind);
 }
 
 /* Done is what has been obeyed: then a host may write the next one's name. */
@@ -65,7 +63,8 @@ __attribute__((cold)) bool control_admits(struct recorder *ring, enum memtrace_k
     uint32_t state = u32_load(&ring->header.state);
     bool allocates = kind == MEMTRACE_ALLOC || kind == MEMTRACE_ALLOC_FAILED;
     if (state >= MEMTRACE_STOPPED && kind != MEMTRACE_ASSERT) {
-        counter_add(&ring->header.lost_stopped);
+        if (state == MEMTRACE_FROZEN)
+            counter_add(&ring->header.lost_stopped);
     } else if (allocates && (state == MEMTRACE_FREES_ONLY || (MEMTRACE_FILTERS && !filters_admit(ring, size_heap)))) {
         counter_add(&ring->header.filtered);
     } else {

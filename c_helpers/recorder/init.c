@@ -46,10 +46,14 @@ const struct ring_description ring_description = {
     .core_bits = MEMTRACE_CORE_BITS,
 };
 
-/* What the header says of its tables, in the order of their places. */
+/* What the header says of its tables, in its order: they are copied in one piece. Their places have the reverse one. */
 struct tables {
-    struct memtrace_table names, live, stack_index, stacks, events;
+    struct memtrace_table events, stacks, stack_index, live, names;
 };
+
+_Static_assert(offsetof(struct memtrace_header, names) ==
+                   offsetof(struct memtrace_header, events) + offsetof(struct tables, names),
+               "the header's order");
 
 static struct memtrace_table table_behind(struct memtrace_table before, uint32_t entry_size, uint32_t count)
 {
@@ -91,11 +95,7 @@ static void recorder_fill(struct recorder *ring, const struct tables *tables)
     header->total_size = tables->events.offset + tables->events.count * (uint32_t)sizeof(memtrace_event);
     header->tick_hz = MEMTRACE_PORT_TICK_HZ;
     memtrace_port_build_id(header->build_id);
-    header->events = tables->events;
-    header->stacks = tables->stacks;
-    header->stack_index = tables->stack_index;
-    header->live = tables->live;
-    header->names = tables->names;
+    memcpy(base + offsetof(struct memtrace_header, events), tables, sizeof *tables);
     header->stack_words_used = 2;
     if (MEMTRACE_FILTERS)
         memset(&header->heap_mask, 0xff, sizeof header->heap_mask + sizeof header->context_mask);

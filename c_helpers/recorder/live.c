@@ -79,7 +79,7 @@ void live_insert(struct recorder *ring, uintptr_t block, size_t size, unsigned h
 void live_change(uintptr_t address, uintptr_t changed)
 {
     struct recorder *ring = recorder_get();
-    if (ring == NULL || u32_load(&ring->header.state) == MEMTRACE_FROZEN)
+    if (ring == NULL || u32_load(&ring->header.state) >= MEMTRACE_STOPPED)
         return;
     memtrace_live *entry = live_find(ring, address & ~(uintptr_t)LIVE_MOVING, address);
     if (entry != NULL)

@@ -17,6 +17,8 @@
 
 static bool text_equals(const char *padded, const char *text)
 {
+    if (text == NULL)
+        return *padded == '\0';
     for (const char *end = padded + MEMTRACE_NAME_BYTES; padded != end; padded++, text++) {
         if (*padded != *text)
             return false;
@@ -28,11 +30,9 @@ static bool text_equals(const char *padded, const char *text)
 
 void text_copy(char *target, size_t bytes, const char *text)
 {
-    if (text == NULL)
-        text = "";
     for (const char *end = target + bytes; target != end; target++) {
-        *target = *text;
-        text += *text != '\0';
+        *target = text != NULL ? *text : '\0';
+        text += *target != '\0';
     }
 }
 
@@ -48,17 +48,16 @@ static bool name_is(struct memtrace_name *name, memtrace_word key, const char *t
 
 uint32_t name_number(struct recorder *ring, memtrace_word key, const char *text, enum memtrace_name_kind kind)
 {
-    if (text == NULL)
-        text = "";
     struct memtrace_name *name = name_at(ring, MEMTRACE_CONTEXT_FIRST_TASK);
     for (uint32_t number = MEMTRACE_CONTEXT_FIRST_TASK; number < ring->header.names.count; number++, name++) {
-        if (u32_replace(&name->kind, MEMTRACE_NAME_NONE, MEMTRACE_NAME_BUSY)) {
+        uint32_t found = u32_claim(&name->kind, MEMTRACE_NAME_BUSY);
+        if (found == MEMTRACE_NAME_NONE) {
             text_copy(name->text, sizeof name->text, text);
             word_store(name_key(name), key);
             u32_publish(&name->kind, kind);
             return number;
         }
-        if (__atomic_load_n(&name->kind, __ATOMIC_ACQUIRE) == kind && name_is(name, key, text))
+        if (found == (uint32_t)kind && name_is(name, key, text))
             return number;
     }
     counter_add(&ring->header.names_full);

@@ -15,6 +15,11 @@
 #include "names.h"
 #include "stack.h"
 
+_Static_assert(MEMTRACE_ENTRY_ALLOC == 1u << MEMTRACE_ALLOC && MEMTRACE_ENTRY_FREE == 1u << MEMTRACE_FREE &&
+                   MEMTRACE_ENTRY_REALLOC == 1u << MEMTRACE_REALLOC_BEGIN &&
+                   MEMTRACE_ENTRY_ASSERT == 1u << MEMTRACE_ASSERT,
+               "an entry's bit is its events' kind");
+
 #define NOT_RECORDED ((struct put){RESERVATION_NONE, 0})
 
 static memtrace_word size_word(struct recorder *ring, size_t size, unsigned heap)
@@ -66,6 +71,7 @@ __attribute__((cold)) struct put event_slow(struct memtrace_caller caller, uintp
     memtrace_word size_heap = size_word(ring, size, heap);
     if (!control_admits(ring, kind, size_heap))
         return NOT_RECORDED;
+    u32_set(&ring->header.entries, 1u << kind);
     memtrace_word owner = caller.frame;
     if (kind != MEMTRACE_REALLOC_END)
         owner = context_number(ring);
@@ -84,18 +90,24 @@ __attribute__((cold)) struct put event_slow(struct memtrace_caller caller, uintp
     return (struct put){reservation, owner};
 }
 
-/* Inlined where speed is wanted, so that what is constant there costs nothing. false: it must go the slow way. */
+enum way { WAY_QUICK, WAY_SLOW, WAY_OFF };
+
+/* Inlined where speed is wanted, so that what is constant there costs nothing. WAY_SLOW: it must go that one. */
 #if MEMTRACE_QUICK
-static inline __attribute__((always_inline)) bool event_quick(struct memtrace_caller caller, uintptr_t address,
-                                                              size_t size, unsigned heap, enum memtrace_kind kind,
-                                                              struct put *put)
+static inline __attribute__((always_inline)) enum way event_quick(struct memtrace_caller caller, uintptr_t address,
+                                                                  size_t size, unsigned heap, enum memtrace_kind kind,
+                                                                  struct put *put)
 {
     struct recorder *ring = recorder_get();
-    if (ring == NULL || size >> SIZE_BITS != u32_load(&ring->header.request))
-        return false;
+    if (ring == NULL)
+        return WAY_OFF;
+    uint32_t request = u32_load(&ring->header.request);
+    if (size >> SIZE_BITS != request)
+        return request == MEMTRACE_REQUEST_LOOK && u32_load(&ring->header.state) == MEMTRACE_STOPPED ? WAY_OFF
+                                                                                                     : WAY_SLOW;
     memtrace_word owner = __atomic_load_n(guess_at(ring, caller), ORDER_BY_ADDRESS);
     if (!guess_is_true(ring, owner, caller))
-        return false;
+        return WAY_SLOW;
     owner = owner_tagged(ring, owner);
     memtrace_word moment = word_peek(moment_at(ring));
     uint32_t reservation = head_reserve(ring);
@@ -106,14 +118,14 @@ static inline __attribute__((always_inline)) bool event_quick(struct memtrace_ca
     else
         (void)slot_write(reservation, owner, address, size_heap, state_make(now, memtrace_port_core(), kind), ring);
     *put = (struct put){reservation, owner};
-    return true;
+    return WAY_QUICK;
 }
 #else
-static inline bool event_quick(struct memtrace_caller caller, uintptr_t address, size_t size, unsigned heap,
-                               enum memtrace_kind kind, struct put *put)
+static inline enum way event_quick(struct memtrace_caller caller, uintptr_t address, size_t size, unsigned heap,
+                                   enum memtrace_kind kind, struct put *put)
 {
     (void)caller, (void)address, (void)size, (void)heap, (void)kind, (void)put;
-    return false;
+    return WAY_SLOW;
 }
 #endif
 
@@ -121,15 +133,15 @@ static inline __attribute__((always_inline)) struct put event_record(struct memt
                                                                      size_t size, unsigned heap,
                                                                      enum memtrace_kind kind)
 {
-    struct put put;
-    return event_quick(caller, address, size, heap, kind, &put) ? put : event_slow(caller, address, size, heap, kind);
+    struct put put = NOT_RECORDED;
+    enum way way =
+        kind == MEMTRACE_ALLOC && address == 0 ? WAY_SLOW : event_quick(caller, address, size, heap, kind, &put);
+    return way == WAY_SLOW ? event_slow(caller, address, size, heap, kind) : put;
 }
 
 void memtrace_alloc(struct memtrace_caller caller, void *block, size_t size, unsigned heap)
 {
-    struct put put;
-    if (block == NULL || !event_quick(caller, (uintptr_t)block, size, heap, MEMTRACE_ALLOC, &put))
-        put = event_slow(caller, (uintptr_t)block, size, heap, MEMTRACE_ALLOC);
+    struct put put = event_record(caller, (uintptr_t)block, size, heap, MEMTRACE_ALLOC);
     if (MEMTRACE_LIVE && block != NULL && put.reservation != RESERVATION_NONE)
         live_insert(recorder_get(), (uintptr_t)block, size, heap, put);
 }
@@ -138,8 +150,8 @@ void memtrace_free(struct memtrace_caller caller, void *block, unsigned heap)
 {
     if (block == NULL)
         return;
-    (void)event_record(caller, (uintptr_t)block, 0, heap, MEMTRACE_FREE);
-    if (MEMTRACE_LIVE)
+    struct put put = event_record(caller, (uintptr_t)block, 0, heap, MEMTRACE_FREE);
+    if (MEMTRACE_LIVE && put.reservation != RESERVATION_NONE)
         live_change((uintptr_t)block, 0);
 }
 
@@ -148,7 +160,7 @@ struct memtrace_realloc memtrace_realloc_begin(struct memtrace_caller caller, vo
     struct put put = NOT_RECORDED;
     if (block != NULL) {
         put = event_record(caller, (uintptr_t)block, size, heap, size != 0 ? MEMTRACE_REALLOC_BEGIN : MEMTRACE_FREE);
-        if (MEMTRACE_LIVE)
+        if (MEMTRACE_LIVE && put.reservation != RESERVATION_NONE)
             live_change((uintptr_t)block, size != 0 ? (uintptr_t)block | LIVE_MOVING : 0);
         if (size == 0)
             put.reservation = RESERVATION_NONE;
@@ -162,11 +174,11 @@ void memtrace_realloc_end(struct memtrace_realloc begun, void *old_block, void *
         memtrace_alloc(begun.caller, new_block, size, heap);
         return;
     }
+    if (begun.reservation == RESERVATION_NONE)
+        return;
     uintptr_t address = (uintptr_t)new_block;
     if (MEMTRACE_LIVE)
         live_change((uintptr_t)old_block | LIVE_MOVING, address != 0 ? 0 : (uintptr_t)old_block);
-    if (begun.reservation == RESERVATION_NONE)
-        return;
     struct memtrace_caller link = {0, (begun.owner & OWNER_MASK) | slot_link(begun.reservation)};
     struct put put = event_slow(link, address, size, heap, MEMTRACE_REALLOC_END);
     if (MEMTRACE_LIVE && address != 0 && put.reservation != RESERVATION_NONE)

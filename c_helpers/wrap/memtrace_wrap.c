@@ -21,6 +21,15 @@ struct memtrace_wrap_slot {
     struct memtrace_wrap *innermost;
 };
 
+/* A port with more heaps than one says in which a block lies: the number that its events say. */
+#ifndef MEMTRACE_PORT_HEAPS
+static inline unsigned memtrace_port_heap(const void *block)
+{
+    (void)block;
+    return 0;
+}
+#endif
+
 static struct memtrace_wrap_slot slots[MEMTRACE_WRAP_CONTEXTS];
 static uint32_t slots_used; /* none at or behind this number was ever claimed */
 
@@ -78,7 +87,7 @@ void memtrace_wrap_begin(struct memtrace_wrap *call, struct memtrace_caller call
 static void block_record(struct memtrace_wrap *call)
 {
     if (call->block != NULL)
-        memtrace_alloc(call->caller, call->block, call->size, 0);
+        memtrace_alloc(call->caller, call->block, call->size, memtrace_port_heap(call->block));
     call->block = NULL;
 }
 
@@ -106,7 +115,7 @@ void *memtrace_wrap_got(struct memtrace_wrap *call, void *block, size_t size)
         outer->block = block;
         outer->size = size;
     } else if (block != NULL || !call->failed) {
-        memtrace_alloc(call->caller, block, size, 0);
+        memtrace_alloc(call->caller, block, size, memtrace_port_heap(block));
     }
     if (outer != NULL && block == NULL)
         outer->failed = true;
@@ -128,7 +137,7 @@ void memtrace_wrap_give(struct memtrace_wrap *call, struct memtrace_caller calle
     else if (outer != NULL && outer->freed == block)
         outer->freed = NULL;
     else
-        memtrace_free(outer != NULL && outer->answers ? outer->caller : caller, block, 0);
+        memtrace_free(outer != NULL && outer->answers ? outer->caller : caller, block, memtrace_port_heap(block));
 }
 
 /* Is the block one that an outer function holds, and nobody knows of yet? */
@@ -143,7 +152,7 @@ struct memtrace_realloc memtrace_wrap_move(struct memtrace_wrap *call, struct me
     memtrace_wrap_begin(call, caller, MEMTRACE_WRAP_ALLOCATOR);
     if (call->silent || block == NULL || block_is_outers(call, block))
         return (struct memtrace_realloc){.caller = caller};
-    return memtrace_realloc_begin(call->caller, block, size, 0);
+    return memtrace_realloc_begin(call->caller, block, size, memtrace_port_heap(block));
 }
 
 void *memtrace_wrap_moved(struct memtrace_wrap *call, struct memtrace_realloc begun, void *old_block, void *new_block,
@@ -155,7 +164,7 @@ void *memtrace_wrap_moved(struct memtrace_wrap *call, struct memtrace_realloc be
     if (call->silent)
         return new_block;
     if (!block_is_outers(call, old_block)) {
-        memtrace_realloc_end(begun, old_block, new_block, size, 0);
+        memtrace_realloc_end(begun, old_block, new_block, size, memtrace_port_heap(new_block));
     } else if (new_block != NULL || size == 0) {
         call->outer->block = new_block;
         call->outer->size = size;

@@ -32,6 +32,7 @@ struct New {
 
     New(memtrace_caller caller, size_t wanted) : call(), size(wanted), block(nullptr)
     {
+        memtrace_entry_seen(MEMTRACE_ENTRY_NEW);
         memtrace_wrap_begin(&call, caller, MEMTRACE_WRAP_USER);
     }
     New(const New &) = delete;
@@ -52,6 +53,8 @@ struct New {
     extern "C" void *WRAP(name) \
     parameters throws \
     { \
+        if (memtrace_is_off()) \
+            return REAL(name) arguments; \
         New made(MEMTRACE_CALLER(), size); \
         made.block = REAL(name) arguments; \
         return made.block; \
@@ -62,6 +65,10 @@ struct New {
     extern "C" void WRAP(name) parameters noexcept; \
     extern "C" void WRAP(name) parameters noexcept \
     { \
+        if (memtrace_is_off()) { \
+            REAL(name) arguments; \
+            return; \
+        } \
         memtrace_wrap call; \
         memtrace_wrap_give(&call, MEMTRACE_CALLER(), MEMTRACE_WRAP_USER, block); \
         REAL(name) arguments; \

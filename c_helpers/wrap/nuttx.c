@@ -21,13 +21,18 @@ void __wrap_kmm_free(void *block);
 
 void *__wrap_zalloc(size_t size)
 {
+    if (memtrace_is_off())
+        return __real_zalloc(size);
     struct memtrace_wrap call;
+    memtrace_entry_seen(MEMTRACE_ENTRY_CALLOC);
     memtrace_wrap_begin(&call, MEMTRACE_CALLER(), MEMTRACE_WRAP_ALLOCATOR);
     return memtrace_wrap_got(&call, __real_zalloc(size), size);
 }
 
 void *__wrap_kmm_malloc(size_t size)
 {
+    if (memtrace_is_off())
+        return __real_kmm_malloc(size);
     struct memtrace_wrap call;
     memtrace_wrap_begin(&call, MEMTRACE_CALLER(), MEMTRACE_WRAP_ALLOCATOR);
     return memtrace_wrap_got(&call, __real_kmm_malloc(size), size);
@@ -35,20 +40,28 @@ void *__wrap_kmm_malloc(size_t size)
 
 void *__wrap_kmm_zalloc(size_t size)
 {
+    if (memtrace_is_off())
+        return __real_kmm_zalloc(size);
     struct memtrace_wrap call;
+    memtrace_entry_seen(MEMTRACE_ENTRY_CALLOC);
     memtrace_wrap_begin(&call, MEMTRACE_CALLER(), MEMTRACE_WRAP_ALLOCATOR);
     return memtrace_wrap_got(&call, __real_kmm_zalloc(size), size);
 }
 
 void *__wrap_kmm_calloc(size_t count, size_t size)
 {
+    if (memtrace_is_off())
+        return __real_kmm_calloc(count, size);
     struct memtrace_wrap call;
+    memtrace_entry_seen(MEMTRACE_ENTRY_CALLOC);
     memtrace_wrap_begin(&call, MEMTRACE_CALLER(), MEMTRACE_WRAP_ALLOCATOR);
     return memtrace_wrap_got(&call, __real_kmm_calloc(count, size), memtrace_wrap_product(count, size));
 }
 
 void *__wrap_kmm_realloc(void *block, size_t size)
 {
+    if (memtrace_is_off())
+        return __real_kmm_realloc(block, size);
     struct memtrace_wrap call;
     struct memtrace_realloc begun = memtrace_wrap_move(&call, MEMTRACE_CALLER(), block, size);
     return memtrace_wrap_moved(&call, begun, block, __real_kmm_realloc(block, size), size);
@@ -56,13 +69,20 @@ void *__wrap_kmm_realloc(void *block, size_t size)
 
 void *__wrap_kmm_memalign(size_t alignment, size_t size)
 {
+    if (memtrace_is_off())
+        return __real_kmm_memalign(alignment, size);
     struct memtrace_wrap call;
+    memtrace_entry_seen(MEMTRACE_ENTRY_ALIGNED);
     memtrace_wrap_begin(&call, MEMTRACE_CALLER(), MEMTRACE_WRAP_ALLOCATOR);
     return memtrace_wrap_got(&call, __real_kmm_memalign(alignment, size), size);
 }
 
 void __wrap_kmm_free(void *block)
 {
+    if (memtrace_is_off()) {
+        __real_kmm_free(block);
+        return;
+    }
     struct memtrace_wrap call;
     memtrace_wrap_give(&call, MEMTRACE_CALLER(), MEMTRACE_WRAP_ALLOCATOR, block);
     __real_kmm_free(block);

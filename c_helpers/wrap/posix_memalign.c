@@ -12,7 +12,10 @@ int __wrap_posix_memalign(void **block, size_t alignment, size_t size);
 
 void *__wrap_aligned_alloc(size_t alignment, size_t size)
 {
+    if (memtrace_is_off())
+        return __real_aligned_alloc(alignment, size);
     struct memtrace_wrap call;
+    memtrace_entry_seen(MEMTRACE_ENTRY_ALIGNED);
     memtrace_wrap_begin(&call, MEMTRACE_CALLER(), MEMTRACE_WRAP_ALLOCATOR);
     return memtrace_wrap_got(&call, __real_aligned_alloc(alignment, size), size);
 }
@@ -20,7 +23,10 @@ void *__wrap_aligned_alloc(size_t alignment, size_t size)
 /* What stands in *block after a failure is anybody's. */
 int __wrap_posix_memalign(void **block, size_t alignment, size_t size)
 {
+    if (memtrace_is_off())
+        return __real_posix_memalign(block, alignment, size);
     struct memtrace_wrap call;
+    memtrace_entry_seen(MEMTRACE_ENTRY_ALIGNED);
     memtrace_wrap_begin(&call, MEMTRACE_CALLER(), MEMTRACE_WRAP_ALLOCATOR);
     int error = __real_posix_memalign(block, alignment, size);
     (void)memtrace_wrap_got(&call, error == 0 ? *block : NULL, size);

@@ -22,6 +22,7 @@ VERSION = 1
 FLAG_LOG = 1
 FROZEN = 3
 ANEW = 4  # in a control event: what came before it is forgotten
+CONTROL_BEFORE_SHIFT = 8  # of the state before, in a control event
 STATES = {0: "recording", 1: "frees only", 2: "stopped", 3: "frozen"}
 REQUESTS = {"start": 0x101, "frees-only": 0x102, "stop": 0x103, "mark": 0x104}
 NAME_BYTES = 20
@@ -39,7 +40,7 @@ HEADER_FIELDS: Dict[str, str] = dict(
         " lost_busy:I lost_stopped:I filtered:I stacks_full:I names_full:I live_full:I size_capped:I"
         " min_size:I heap_mask:I context_mask:8I time_low:I sync_high:I assert_head:I assert_line:I"
         " assert_text:96s assert_function:32s sync_low:I code_region:I required:I run:I started:Q process:I"
-        " unused:I previous:Q"
+        " entries:I previous:Q"
     ).split()
 )
 HEADER_OFFSETS: Dict[str, int] = {}
@@ -77,6 +78,11 @@ KINDS: Dict[int, str] = {
 
 EVENT_KINDS = ["alloc", "free", "realloc-begin", "realloc-end", "alloc-failed", "mark", "assert", "control"]
 
+# Entries of the allocator that the recorder has seen to fire, as bits of the header's word.
+ENTRIES = {
+    1 << 1: "alloc", 1 << 2: "free", 1 << 3: "realloc", 1 << 16: "calloc", 1 << 17: "aligned", 1 << 18: "new",
+    1 << 7: "assert",
+}  # fmt: skip
 INTERRUPT = "(interrupt)"
 FIXED_CONTEXTS = {0: "(start-up)", 1: INTERRUPT, 2: "(unnamed task)"}
 MEMORIES = {0: "unknown", 1: "internal", 2: "external", 3: "retained", 4: "host", 5: "mapped", 6: "device"}

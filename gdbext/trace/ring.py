@@ -26,6 +26,7 @@ from gdbext.source.memory import Memory
 from gdbext.source.snapshot import Snapshot
 from gdbext.trace.format import (
     ANEW,
+    CONTROL_BEFORE_SHIFT,
     FIXED_CONTEXTS,
     FROZEN,
     HEADER_BYTES,
@@ -44,6 +45,7 @@ from gdbext.trace.trace import Trace
 _BUSY = 31
 _CALLER = 9
 _CONTROL = 10
+_RECORDS_AGAIN, _RECORDED_NOTHING = (0, 1), (2, 3)  # states
 _SYNC = 8
 _TIME = 11
 _RECORDS = (_SYNC, _CALLER, _TIME)  # of other events, and none themselves
@@ -165,7 +167,7 @@ class _Ring:
         self.arena: Tuple[int, ...] = struct.unpack_from(f"{order}{count}{'I' if width == 4 else 'Q'}", stacks)
         self.half_written: List[int] = []
         self.raw = self._slots(max(0, header.issued - header.capacity) if first is None else first)
-        resets = (seq for seq, raw in self.raw if raw.kind == _CONTROL and raw.address == ANEW)
+        resets = (seq for seq, raw in self.raw if raw.kind == _CONTROL and begins_anew(raw.address))
         self.begun = max(resets, default=0)  # the first number that counts; those before it still tell times
         self.by_seq: Dict[int, RawEvent] = dict(self.raw)
 
@@ -333,6 +335,12 @@ class _Ring:
             live_full=header.live_full,
             run=header.run,
         )
+
+
+def begins_anew(change: int) -> bool:
+    """Tells whether nobody knows what lives of what came before this change of the recorder's state."""
+    before, state = change >> CONTROL_BEFORE_SHIFT & 0xFF, change & 0xFF
+    return change == ANEW or (state in _RECORDS_AGAIN and before in _RECORDED_NOTHING)
 
 
 def message_of(text: str) -> str:

@@ -43,6 +43,7 @@ OPTIONAL = {
     "retained": "the run before",
     "stats": "memtrace_stats",
     "reset": "memtrace_reset",
+    "entries": "memtrace_entry_seen",
 }
 DEEPEST = 16
 # An instruction with the relocation of a call; a far call is a pair, whose second half says whether it links.

@@ -95,7 +95,7 @@ def python_numbers(module: Any) -> dict[str, int]:
 
 def test_every_struct_and_enum_is_known_here() -> None:
     assert set(re.findall(r"struct memtrace_(\w+) \{", bare_header())) == set(STRUCTS)
-    known = "byte_order arch abi kind name_kind context state request flags memory required compression"
+    known = "byte_order arch abi kind name_kind context state request entry flags memory required compression"
     assert set(enums()) == {f"memtrace_{name}" for name in known.split()}
     assert not C_ONLY - set(compiled()), "a list of this test names what is gone"
 
@@ -107,6 +107,7 @@ def test_tables_of_words() -> None:
     requests = {name: number for number, name in words(kinds["memtrace_request"], "MEMTRACE_REQUEST_", "-").items()}
     assert requests == python.REQUESTS
     assert words(kinds["memtrace_byte_order"], "MEMTRACE_", "-") == python._BYTE_ORDERS
+    assert words(kinds["memtrace_entry"], "MEMTRACE_ENTRY_", " ") == python.ENTRIES
     assert words(kinds["memtrace_memory"], "MEMTRACE_MEMORY_", "-") == python.MEMORIES
 
 
@@ -127,7 +128,7 @@ def test_numbers_that_the_ring_repeats_are_the_compilers() -> None:
 
 
 def test_every_number_of_the_compilers_is_the_readers() -> None:
-    tables = "kind state request byte_order memory".split()
+    tables = "kind state request entry byte_order memory".split()
     in_tables = {name for table in tables for name in enums()[f"memtrace_{table}"]}
     in_names = {SPELLED.get(name, "MEMTRACE_" + name.lstrip("_")) for name in python_numbers(python)}
     in_fields = {f"MEMTRACE_{name}_BYTES" for name in ("BUILD_ID", "ASSERT_TEXT", "ASSERT_FUNCTION")}

@@ -350,13 +350,14 @@ static void port_ask_all(void)
     lock_give(lock_take());
 }
 
-/* A stopped recorder counts events and asks the port nothing, so this ends even if the port is asked by its own allocation. Three
+/* A frozen recorder counts events and asks the port nothing, so this ends even if the port is asked by its own allocation. Three
  * times: another task's events are others'. */
 static bool port_does_not_allocate(void)
 {
     if (!memtrace_init(ring_memory, sizeof ring_memory, NULL))
         return false;
-    memtrace_control(MEMTRACE_REQUEST_STOP, NULL);
+    memtrace_ring->state = MEMTRACE_FROZEN;
+    memtrace_ring->request = MEMTRACE_REQUEST_LOOK;
     bool counted = true;
     for (unsigned i = 0; i < 3 && counted; i++) {
         uint32_t before = u32_load(&memtrace_ring->lost_stopped);

@@ -160,7 +160,9 @@ void test_control_events(void)
     memtrace_stop();
     CHECK(last_of(MEMTRACE_CONTROL).address == MEMTRACE_STOPPED && memtrace_ring->state == MEMTRACE_STOPPED);
     memtrace_start();
-    CHECK(last_of(MEMTRACE_CONTROL).address == MEMTRACE_RECORDING && memtrace_ring->state == MEMTRACE_RECORDING);
+    CHECK(last_of(MEMTRACE_CONTROL).address ==
+          (MEMTRACE_STOPPED << MEMTRACE_CONTROL_BEFORE_SHIFT | MEMTRACE_RECORDING));
+    CHECK(memtrace_ring->state == MEMTRACE_RECORDING);
     memtrace_frees_only();
     CHECK(last_of(MEMTRACE_CONTROL).address == MEMTRACE_FREES_ONLY && memtrace_ring->state == MEMTRACE_FREES_ONLY);
 }
