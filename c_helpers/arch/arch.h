@@ -60,6 +60,8 @@ struct __attribute__((aligned(2 * sizeof(void *)))) memtrace_caller {
 #include "xtensa_windowed.h"
 #elif defined(__XTENSA_CALL0_ABI__)
 #include "xtensa_call0.h"
+#elif defined(__arm__)
+#include "arm.h"
 #elif defined(MEMTRACE_RECORDER)
 #error "memtrace: no file for this architecture in c_helpers/arch"
 #endif

@@ -5,13 +5,9 @@
 #include "memtrace_wrap.h"
 
 void *__real_memalign(size_t alignment, size_t size);
-void *__real_aligned_alloc(size_t alignment, size_t size);
-int __real_posix_memalign(void **block, size_t alignment, size_t size);
 void *__real_valloc(size_t size);
 void *__real_pvalloc(size_t size);
 void *__wrap_memalign(size_t alignment, size_t size);
-void *__wrap_aligned_alloc(size_t alignment, size_t size);
-int __wrap_posix_memalign(void **block, size_t alignment, size_t size);
 void *__wrap_valloc(size_t size);
 void *__wrap_pvalloc(size_t size);
 
@@ -23,29 +19,6 @@ void *__wrap_memalign(size_t alignment, size_t size)
     memtrace_entry_seen(MEMTRACE_ENTRY_ALIGNED);
     memtrace_wrap_begin(&call, MEMTRACE_CALLER(), MEMTRACE_WRAP_ALLOCATOR);
     return memtrace_wrap_got(&call, __real_memalign(alignment, size), size);
-}
-
-void *__wrap_aligned_alloc(size_t alignment, size_t size)
-{
-    if (memtrace_is_off())
-        return __real_aligned_alloc(alignment, size);
-    struct memtrace_wrap call;
-    memtrace_entry_seen(MEMTRACE_ENTRY_ALIGNED);
-    memtrace_wrap_begin(&call, MEMTRACE_CALLER(), MEMTRACE_WRAP_ALLOCATOR);
-    return memtrace_wrap_got(&call, __real_aligned_alloc(alignment, size), size);
-}
-
-/* What stands in *block after a failure is anybody's. */
-int __wrap_posix_memalign(void **block, size_t alignment, size_t size)
-{
-    if (memtrace_is_off())
-        return __real_posix_memalign(block, alignment, size);
-    struct memtrace_wrap call;
-    memtrace_entry_seen(MEMTRACE_ENTRY_ALIGNED);
-    memtrace_wrap_begin(&call, MEMTRACE_CALLER(), MEMTRACE_WRAP_ALLOCATOR);
-    int error = __real_posix_memalign(block, alignment, size);
-    (void)memtrace_wrap_got(&call, error == 0 ? *block : NULL, size);
-    return error;
 }
 
 void *__wrap_valloc(size_t size)

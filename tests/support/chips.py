@@ -47,7 +47,20 @@ SIM = ("qemu-system-xtensa", "-M", "sim", "-semihosting")
 RV32 = Chip("rv32", ("qemu-system-riscv32", "-M", "virt", "-bios", "none"), "rv32", 0x8000_0000, lambda: RV32_GDB)
 DE212 = Chip("de212", SIM, "de212", 0x6000_0000, lambda: str(toolchain().gdb), False, "shift=8", 10.24)
 LX106 = Chip("lx106", SIM, "lx106", 0x6000_0000, lambda: str(toolchain().call0_gdb), False, "shift=8", 10.24)
-CHIPS = {chip.name: chip for chip in (RV32, DE212, LX106)}
+
+
+def _mps2(name: str, board: str, cpu: str, base: int, megahertz: int) -> Chip:
+    """One of QEMU's Arm boards; 256 ns an instruction are so many ticks of its clock."""
+    machine = ("qemu-system-arm", "-M", f"mps2-{board}", "-semihosting-config", "enable=on,target=native")
+    return Chip(name, machine, cpu, base, lambda: RV32_GDB, True, "shift=8", 0.256 * megahertz)
+
+
+# The code for an M0 runs on an M3: QEMU's one board with an M0 has 16 KiB.
+M0 = _mps2("m0", "an385", "cortex-m3", 0x2100_0000, 25)
+M3 = _mps2("m3", "an385", "cortex-m3", 0x2100_0000, 25)
+M4 = _mps2("m4", "an386", "cortex-m4", 0x2100_0000, 25)
+M33 = _mps2("m33", "an505", "cortex-m33", 0x8000_0000, 20)
+CHIPS = {chip.name: chip for chip in (RV32, DE212, LX106, M0, M3, M4, M33)}
 
 
 def chip_of(variant: str) -> Chip:

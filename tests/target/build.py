@@ -4,7 +4,7 @@
 Approach: one object a source, made anew when a file it was made from or its command line changed (the compiler's own
 dependency list and a file with the command beside the object). Rejected: make, which does not notice changed flags.
 Cost: about a second for a whole variant, 0.1 s when nothing changed.
-Assumptions: gcc-riscv64-unknown-elf, gcc-xtensa-lx106 and their picolibc of Debian 12, and for de212 what
+Assumptions: gcc-riscv64-unknown-elf, gcc-xtensa-lx106, gcc-arm-none-eabi and their picolibc of Debian 12, and for de212 what
 `make setup-xtensa` builds; run from anywhere.
 """
 
@@ -88,6 +88,20 @@ DE212 = Machine(
 LX106 = Machine("xtensa-lx106-elf-gcc", (LITERALS,), (SIM, SIM / "rom"))
 
 
+def mps2(cpu: str, *more: str, vectors: int = 0, code: int = 0x2100_0000, ram: int = 0x2100_0000) -> Machine:
+    """One of QEMU's Arm boards, and where its vectors, its code and its RAM lie."""
+    where = {"vector_table": vectors, "code": code, "ram": ram}
+    places = [f"-Wl,--defsym=board_{name}={address:#x}" for name, address in where.items()]
+    flags = ("-mthumb", f"-mcpu={cpu}", *more, "--specs=picolibc.specs", *places)
+    return Machine("arm-none-eabi-gcc", flags, (TARGET / "arm_mps2",))
+
+
+M0 = mps2("cortex-m0")
+M3 = mps2("cortex-m3")
+M4 = mps2("cortex-m4", "-mfloat-abi=hard", "-mfpu=fpv4-sp-d16")
+M33 = mps2("cortex-m33", "-mfloat-abi=hard", "-DBOARD_AN505", vectors=0x1000_0000, code=0x1001_0000, ram=0x8000_0000)
+
+
 @dataclass(frozen=True)
 class Variant:
     """How one firmware differs from the others."""
@@ -96,7 +110,7 @@ class Variant:
     machine: Machine = RV32
     flags: tuple[str, ...] = ()
     optimise: str = "-O2"
-    frame_pointers: bool = True
+    frame_pointers: bool | None = True  # None: as the compiler pleases
     hook: bool = True
     defines: tuple[str, ...] = ()
     recorder: bool = True
@@ -184,6 +198,10 @@ VARIANTS = {
     "de212": Variant("Xtensa with register windows, like an ESP32", DE212),
     "de212-64": Variant("de212 with the spill for 64 registers", DE212, ("-UMEMTRACE_XTENSA_REGISTERS",)),
     "lx106": Variant("Xtensa without register windows, as in the ESP8266", LX106),
+    "m0": Variant("Arm Cortex-M0, without atomic instructions, on a board with an M3", M0, frame_pointers=None),
+    "m3": Variant("Arm Cortex-M3", M3, frame_pointers=None),
+    "m4": Variant("Arm Cortex-M4 with its FPU", M4, frame_pointers=None),
+    "m33": Variant("Arm Cortex-M33", M33, frame_pointers=None),
 }
 VARIANTS["de212-idf"] = replace(VARIANTS["idf-54"], machine=DE212)
 VARIANTS["selftest-imc"] = replace(VARIANTS["selftest"], flags=VARIANTS["imc"].flags)
@@ -207,7 +225,7 @@ def part_flags(source: Path, variant: Variant) -> tuple[str, ...]:
     """Flags for the part of the firmware that `source` belongs to."""
     if HELPERS in source.parents and source.parent != SELFTEST:
         return ()
-    frames = ("-fno-omit-frame-pointer",) if variant.frame_pointers else ("-fomit-frame-pointer",)
+    frames = {True: ("-fno-omit-frame-pointer",), False: ("-fomit-frame-pointer",), None: ()}[variant.frame_pointers]
     if source.suffix == ".S":
         return ()
     if source.name == "multi_heap.c" and variant.deaths == "esp_idf" and RELEASE not in variant.defines:

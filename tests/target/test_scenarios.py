@@ -126,7 +126,7 @@ def check_place(damage: Damage, heap: oracle.Found, bytes_changed: list[int]) ->
         assert header + 8 <= first and last < header + 8 + (damage.inside or 0)
 
 
-@pytest.mark.parametrize("variant", ["default", "os", "nofp", "de212", "lx106"])
+@pytest.mark.parametrize("variant", ["default", "os", "nofp", "de212", "lx106", "m0", "m4"])
 @pytest.mark.parametrize("damage", DAMAGED, ids=lambda damage: damage.scenario)
 def test_damage_is_what_the_scenario_says(variant: str, damage: Damage, tmp_path: Path) -> None:
     chip, elf = chip_of(variant), firmware.build(variant)
@@ -148,7 +148,7 @@ def test_damage_is_what_the_scenario_says(variant: str, damage: Damage, tmp_path
         check_place(damage, heap, where)
 
 
-@pytest.mark.parametrize("variant", ["default", "de212", "lx106"])
+@pytest.mark.parametrize("variant", ["default", "de212", "lx106", "m0", "m4"])
 @pytest.mark.parametrize("scenario", CLEAN)
 def test_clean_scenarios_leave_sound_heaps(variant: str, scenario: str, tmp_path: Path) -> None:
     chip = chip_of(variant)
@@ -165,7 +165,7 @@ def test_clean_scenarios_leave_sound_heaps(variant: str, scenario: str, tmp_path
         assert 0 <= heaps[0].used[pointer] - size < 16
 
 
-CPUS = {"default": None, "os": None, "imc": "rv32,a=false", "de212": None, "lx106": None}
+CPUS = dict.fromkeys(["default", "os", "de212", "lx106", "m0", "m3", "m4", "m33"]) | {"imc": "rv32,a=false"}
 
 
 @pytest.mark.parametrize("variant", CPUS)

@@ -19,6 +19,8 @@ BARE = (
     ("clang++", "--target=riscv32", *RV32),
     ("riscv64-unknown-elf-g++", "-misa-spec=2.2", *RV32),
     ("xtensa-lx106-elf-g++",),
+    ("arm-none-eabi-g++", "-mthumb", "-mcpu=cortex-m0"),
+    ("clang++", "--target=arm-none-eabi", "-mthumb", "-mcpu=cortex-m33"),
 )
 MORE = ("-Wold-style-cast", "-Wconversion", "-Wshadow", "-Wcast-qual")
 
@@ -42,7 +44,7 @@ def test_a_program_in_cpp_records(compiler: str, standard: str, parts: list[str]
 
 
 @pytest.mark.parametrize("standard", STANDARDS)
-@pytest.mark.parametrize("compiler", BARE, ids=("x86", "riscv-clang", "riscv", "xtensa"))
+@pytest.mark.parametrize("compiler", BARE, ids=("x86", "riscv-clang", "riscv", "xtensa", "arm", "arm-clang"))
 def test_the_headers_are_taken_on_32_bits(compiler: tuple[str, ...], standard: str, tmp_path: Path) -> None:
     source = tmp_path / "all.cpp"
     headers = sorted(path.name for path in (HELPERS / "include").glob("*.h"))
