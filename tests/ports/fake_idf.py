@@ -108,7 +108,7 @@ def ran(elf: Path) -> Ran:
     said.unlink(missing_ok=True)
     console = ("-chardev", f"file,id=said,path={said}", "-semihosting-config", "enable=on,target=native,chardev=said")
     with Qemu(elf, chip=RV32, paused=False, extra=console) as machine:
-        machine.wait(600)
+        machine.wait(60)
     lines = [(line[0], tuple(int(line[at : at + 8], 16) for at in range(1, len(line), 8))) for line in said.read_text().split()]
     functions = dict(names_of(elf, f"{CROSS}nm"))
     told = [(KINDS[kind], words) for kind, words in lines if kind in KINDS]

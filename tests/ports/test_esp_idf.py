@@ -31,8 +31,8 @@ RUNS = {
 }
 ROM = NO_CXX + "CONFIG_HEAP_TLSF_USE_ROM_IMPL=y\n"
 POISONED = NO_CXX + "CONFIG_HEAP_POISONING_LIGHT=y\n"
-HEAPS = {0: (0x8021_0000, 0x8000), 1: (0x8022_0000, 0x2000), 2: (0x8030_0000, 0x1_0000)}
-ALIAS = 0x8023_0000, 0x2000  # of heap 1, on the instruction bus
+HEAPS = {0: (0x8051_0000, 0x8000), 1: (0x8052_0000, 0x2000), 2: (0x8060_0000, 0x1_0000)}
+ALIAS = 0x8053_0000, 0x2000  # of heap 1, on the instruction bus
 NONE = 31
 
 
@@ -94,3 +94,80 @@ def test_heaps_have_their_names_and_kinds(name: str, tmp_path: Path) -> None:
         1: ("D/IRAM", "internal", 0x80B),
         2: ("SPIRAM", "external", 0x1406),
     }
+
+
+# What kills the allocator, by app/deaths.c: the text, the function, and the options that it takes.
+DEATHS = {
+    "tlsf": (1, "block already marked as free", "tlsf_free", NO_CXX),
+    "rom": (1, "block already marked as free", "tlsf_free", ROM),
+    "poisoning": (2, "head != NULL", "multi_heap_free", POISONED),
+    "multi_heap": (3, "abort() was called at PC 0x0 on core 0", "abort", NO_CXX),
+    "heap_caps": (4, "free() target pointer is outside heap areas", "heap_caps_free", NO_CXX),
+    "fault": (5, "fault", "the allocator", NO_CXX),
+}
+
+
+@pytest.mark.parametrize("name", DEATHS)
+def test_the_ring_freezes_when_the_allocator_dies(name: str, tmp_path: Path) -> None:
+    number, text, function, options = DEATHS[name]
+    trace = application(tmp_path, Idf(), options, number).trace
+    assert trace is not None and trace.assertion is not None
+    assert (trace.assertion.text, trace.assertion.function) == (text, function)
+    assert trace.events[-1].kind == "assert" and trace.events[-1].task == "main"
+
+
+@pytest.mark.parametrize(("number", "options"), [(6, NO_CXX), (7, NO_CXX), (4, NO_CXX + "CONFIG_MEMTRACE_STOP_AT_PANIC=n\n")])
+def test_no_other_death_freezes_it(number: int, options: str, tmp_path: Path) -> None:
+    """An assertion and an abort() of the application's own; and where the option is off, all but tlsf's."""
+    trace = application(tmp_path, Idf(), options, number).trace
+    assert trace is not None and trace.assertion is None
+
+
+@pytest.mark.parametrize("name", ["5.1", "5.5"])
+def test_nothing_in_flash_is_touched(name: str, tmp_path: Path) -> None:
+    """An access to the machine's flash is a fault from there on; app/entries.c prints its sign behind it."""
+    found = application(tmp_path / "iram", RUNS[name], NO_CXX, -2)
+    assert found.book == [Told("alloc", 1, 1, "")]
+    found = application(tmp_path / "flash", RUNS[name], NO_CXX + "CONFIG_MEMTRACE_IN_IRAM=n\n", -2)
+    assert found.book == []
+
+
+@pytest.mark.parametrize("options", [NO_CXX, ROM])
+def test_the_self_test_finds_every_hook(options: str, tmp_path: Path) -> None:
+    assert application(tmp_path, Idf(), options, -1).words[0][0] == 0
+
+
+def test_a_missing_hook_is_named(tmp_path: Path) -> None:
+    """The linker's options without one function, and the heap compiled without the header."""
+    folder = project(tmp_path, NO_CXX, application="app")
+    (folder / "memtrace").unlink()
+    (folder / "memtrace").mkdir()
+    (folder / "memtrace" / "c_helpers").mkdir()
+    for part in (ROOT / "c_helpers").iterdir():
+        (folder / "memtrace" / "c_helpers" / part.name).symlink_to(part)
+    ports = folder / "memtrace" / "c_helpers" / "ports"
+    ports.unlink()
+    (ports / "esp_idf").mkdir(parents=True)
+    for file in COMPONENT.iterdir():
+        (ports / "esp_idf" / file.name).write_text(file.read_text())
+    lists = ports / "esp_idf" / "CMakeLists.txt"
+    whole = lists.read_text()
+    for there, wanted, missing in (
+        ("set(wrapped malloc calloc", "set(wrapped malloc", 1 << 16),
+        ("realloc free memalign", "realloc memalign", 1 << 2),
+        ("-include memtrace_tlsf_assert.h", "-include stddef.h", 1 << 7),
+    ):
+        assert whole.count(there) == 1
+        lists.write_text(whole.replace(there, wanted))
+        assert ran(Idf().build(folder, DEATH="-1")).words[0][0] == missing
+
+
+def test_the_system_s_heaps(tmp_path: Path) -> None:
+    """Kind of memory and free bytes; capabilities and total of each (app/entries.c)."""
+    words = application(tmp_path, Idf(), NO_CXX, -3).words
+    assert [(begin[0], begin[2], end[0]) for begin, end in zip(words[::2], words[1::2], strict=True)] == [
+        (1, 0x8000, 0x180E),
+        (1, 0x2000, 0x80B),
+        (2, 0x1_0000, 0x1406),
+    ]
+    assert all(0 < begin[1] < begin[2] for begin in words[::2])

@@ -8,6 +8,7 @@
  * Rejected: esp_panic_handler (the Bluetooth libraries of several chips wrap it already); each assert of its own (private to a file).
  * Assumptions: none of them returns, and the first one counts.
  */
+#include "esp_attr.h"
 #include "memtrace_esp_idf.h"
 #include "memtrace_port.h"
 #include "memtrace_wrap.h"
@@ -18,24 +19,36 @@ void __real_panic_abort(const char *details) __attribute__((noreturn));
 void __wrap_panic_abort(const char *details) __attribute__((noreturn));
 void __real_xt_unhandled_exception(void *frame);
 void __wrap_xt_unhandled_exception(void *frame);
+bool spi_flash_cache_enabled(void); /* in private headers, of another name in each version */
 
-void __wrap___assert_func(const char *file, int line, const char *function, const char *text)
+/* Not while flash is written, if the recorder lies there. These functions do not: RISC-V's vectors jump to the last one by an instruction
+ * that does not reach flash. */
+static inline bool recorder_is_reachable(void)
 {
-    if (memtrace_wrap_is_inside())
+#if CONFIG_MEMTRACE_IN_IRAM
+    return true;
+#else
+    return spi_flash_cache_enabled();
+#endif
+}
+
+IRAM_ATTR void __wrap___assert_func(const char *file, int line, const char *function, const char *text)
+{
+    if (recorder_is_reachable() && memtrace_wrap_is_inside())
         memtrace_assert_failed_readable(MEMTRACE_CALLER(), text, (unsigned)line, function);
     __real___assert_func(file, line, function, text);
 }
 
-void __wrap_panic_abort(const char *details)
+IRAM_ATTR void __wrap_panic_abort(const char *details)
 {
-    if (memtrace_wrap_is_inside())
+    if (recorder_is_reachable() && memtrace_wrap_is_inside())
         memtrace_assert_failed_readable(MEMTRACE_CALLER(), details, 0, "abort");
     __real_panic_abort(details);
 }
 
-void __wrap_xt_unhandled_exception(void *frame)
+IRAM_ATTR void __wrap_xt_unhandled_exception(void *frame)
 {
-    if (memtrace_wrap_is_inside())
+    if (recorder_is_reachable() && memtrace_wrap_is_inside())
         memtrace_assert_failed((struct memtrace_caller){0, 0}, "fault", 0, "the allocator");
     __real_xt_unhandled_exception(frame);
 }

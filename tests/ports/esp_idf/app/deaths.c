@@ -34,7 +34,7 @@ void death(void)
         free(outside);
         break;
     case 5: /* a fault in the lists */
-        memset(block - 8, 0x55, 8);
+        memset(block - 8, 0x14, 8); /* nothing lies at 0x14141414 */
         other = malloc(2000);
         break;
     case 6: /* the application's own */

@@ -151,10 +151,22 @@ USER(user_ends)
     vTaskDelete((TaskHandle_t)task); /* frees it */
 }
 
-#define IN_IRAM __attribute__((section(".iram1.user")))
+#define IN_IRAM __attribute__((section(".iram1.user"), noinline))
 
-/* Nothing in flash can be read from here on, the fault would end in panic_hook. */
-IN_IRAM static __attribute__((noinline)) void user_without_flash(void)
+/* Semihosting's call that prints a text: the book's line for a block of 1 byte at 1. */
+IN_IRAM static void sign_print(void)
+{
+    static char line[] = "A000000010000000100000001\n";
+    register uintptr_t a0 __asm__("a0") = 4;
+    register uintptr_t a1 __asm__("a1") = (uintptr_t)line;
+    __asm__ volatile(".option push\n.option norvc\nslli x0, x0, 0x1f\nebreak\nsrai x0, x0, 7\n.option pop"
+                     : "+r"(a0)
+                     : "r"(a1)
+                     : "memory");
+}
+
+/* Nothing in flash can be read from here on: another access to it is a fault, and ends without the sign. */
+IN_IRAM static void user_without_flash(void)
 {
     flash_off();
     for (unsigned i = 0; i < 3; i++) {
@@ -164,7 +176,7 @@ IN_IRAM static __attribute__((noinline)) void user_without_flash(void)
         free(block);
         heap_caps_free(calloc(huge, 2));
     }
-    memtrace_ring->request_done = 77; /* the test's sign that it came here */
+    sign_print();
     machine_exit();
 }
 

@@ -17,7 +17,7 @@ void multi_heap_free(multi_heap_handle_t heap, void *p) __attribute__((alias("mu
 
 static void assert_valid_block(multi_heap_handle_t heap, const void *p)
 {
-    if ((uintptr_t)p - heap->start >= heap->pool_size)
+    if ((uintptr_t)p - (uintptr_t)heap->first >= heap->pool_size)
         abort();
 }
 

@@ -14,7 +14,8 @@ void panic_abort(const char *details)
 void xt_unhandled_exception(void *frame)
 {
     (void)frame;
-    panic_hook("fault");
+    if (flash_cache_enabled)
+        panic_hook("fault");
     machine_exit();
 }
 

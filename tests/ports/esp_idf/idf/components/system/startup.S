@@ -17,7 +17,7 @@ _start:
 1:  bnez t0, 1b
     la t0, trap
     csrw mtvec, t0
-    li sp, 0x80200000
+    li sp, 0x80500000
     li s0, 0
     la t0, bss_start
     la t1, bss_end
