@@ -60,6 +60,7 @@ class Idf:
             flags = f"-isystem {headers}"
             tools = dict.fromkeys(("C", "CXX", "ASM"), str(toolchain().gcc))
         settings = [f"-DCMAKE_{name}_COMPILER={tool}" for name, tool in tools.items()]
+        settings += ["-DCMAKE_CXX_COMPILER_FORCED=1"]  # the one for Xtensa has no C++
         settings += [f"-DCMAKE_{name}_FLAGS={flags}" for name in tools]
         command = ["cmake", "-G", "Ninja", "-S", str(folder), "-B", str(folder / "build"), *settings]
         done = subprocess.run(command, capture_output=True, text=True, timeout=600, env={**self.environment, **more})

@@ -5,7 +5,7 @@ A step is a block of the README's section "Put it in" or "Take it out":
 
     sh              lines for the user's shell, in his project's folder
     add FILE        lines that he adds to the end of a file of his project, which is made if there is none
-    change FILE     two lines: one that is there, and what he makes of it (nothing: it goes)
+    change FILE     a line that is there, and the lines that he makes of it (none: it goes)
 
 REPOSITORY stands for the address of this repository.
 """
@@ -55,9 +55,9 @@ def carry_out(steps: list[Step], folder: Path) -> None:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text("\n".join([before.rstrip("\n"), *step.lines, ""]).lstrip("\n"), encoding="utf-8")
             continue
-        there, wanted = (*step.lines, "")[:2]
+        there, *wanted = step.lines
         assert before.count(there + "\n") == 1, f"{step.file} has no line {there!r}"
-        path.write_text(before.replace(there + "\n", wanted + "\n" if wanted else ""), encoding="utf-8")
+        path.write_text(before.replace(there + "\n", "".join(line + "\n" for line in wanted)), encoding="utf-8")
 
 
 def _type(line: str, folder: Path) -> None:

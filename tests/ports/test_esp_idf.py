@@ -171,3 +171,165 @@ def test_the_system_s_heaps(tmp_path: Path) -> None:
         (2, 0x1_0000, 0x1406),
     ]
     assert all(0 < begin[1] < begin[2] for begin in words[::2])
+
+
+def size(elf: Path) -> tuple[int, ...]:
+    """Text, data and bss."""
+    return tuple(map(int, run([f"{CROSS}size", str(elf)]).splitlines()[1].split()[:3]))
+
+
+def test_the_readme_puts_it_in_and_takes_it_out_without_a_trace(tmp_path: Path) -> None:
+    steps, back = steps_of(README), steps_of(README, "Take it out")
+    assert are_few(steps) and are_few(back)
+    folder = project(tmp_path)
+    before = size(Idf().build(folder))
+    carry_out(steps, folder)
+    inside = Idf().build(folder)
+    assert "memtrace_ring" in run([f"{CROSS}nm", str(inside)]) and size(inside)[0] > before[0]
+    carry_out(back, folder)
+    assert size(Idf().build(folder)) == before
+
+
+def wrapped(folder: Path) -> set[str]:
+    """The functions that the linker was told to wrap."""
+    return set(re.findall(r"--wrap=(\w+)", (folder / "build" / "build.ninja").read_text()))
+
+
+ALWAYS = set(
+    "malloc calloc realloc free memalign posix_memalign strdup strndup heap_caps_malloc heap_caps_calloc heap_caps_realloc"
+    " heap_caps_free heap_caps_aligned_alloc heap_caps_aligned_calloc heap_caps_aligned_free heap_caps_malloc_prefer"
+    " heap_caps_calloc_prefer heap_caps_realloc_prefer heap_caps_malloc_default heap_caps_realloc_default pvPortMalloc vPortFree"
+    " multi_heap_register vTaskDelete".split()
+)
+PANIC = {"__assert_func", "panic_abort", "xt_unhandled_exception"}
+NEWLIB = {"_malloc_r", "_calloc_r", "_realloc_r", "_free_r", "_strdup_r", "_strndup_r"}
+DEFAULT = {"heap_caps_aligned_alloc_default"}
+
+
+@pytest.mark.parametrize(
+    ("idf", "options", "more"),
+    [
+        (Idf("4.4"), "", PANIC | NEWLIB),
+        (Idf("5.0"), "CONFIG_MEMTRACE_STOP_AT_PANIC=n\n", NEWLIB),
+        (Idf("5.2"), "", PANIC | NEWLIB | {"aligned_alloc"}),
+        (Idf("5.3"), "", PANIC | NEWLIB | DEFAULT | {"aligned_alloc"}),
+        (Idf("6.0", libc="picolibc"), "", PANIC | DEFAULT | {"aligned_alloc"}),
+        (Idf("6.1"), "", PANIC | NEWLIB | DEFAULT | {"aligned_alloc"}),
+    ],
+    ids=lambda value: value.version + "-" + value.libc if isinstance(value, Idf) else "",
+)
+def test_what_is_wrapped_in_each_version(idf: Idf, options: str, more: set[str], tmp_path: Path) -> None:
+    folder = project(tmp_path, NO_CXX + options, application="app")
+    idf.configure(folder, DEATH="0")
+    assert wrapped(folder) == ALWAYS | more
+    assert ("new.wrap" in (folder / "build" / "build.ninja").read_text()) is False
+
+
+SINKS = {
+    "NONE": set[str](),
+    "FILE": {"sink_task.c", "sink_file.c", "sink.c", "memtrace_sink.c", "memtrace_file.c"},
+    "PARTITION": {"sink_task.c", "sink_partition.c", "sink.c", "memtrace_sink.c", "flash_ring.c", "checksum.c"},
+    "UART": {"sink_task.c", "sink_uart.c", "sink.c", "memtrace_sink.c", "uart_frames.c", "checksum.c"},
+}
+
+
+def sources(folder: Path) -> set[str]:
+    """The component's sources."""
+    text = (folder / "build" / "build.ninja").read_text()
+    return set(re.findall(r"^build components/\w+/CMakeFiles/__idf_esp_idf\.dir/\S*?([\w.]+)\.obj:", text, re.MULTILINE))
+
+
+@pytest.mark.parametrize("sink", SINKS)
+@pytest.mark.parametrize("version", ["4.4", "5.5"])
+def test_each_sink_is_compiled_and_linked(sink: str, version: str, tmp_path: Path) -> None:
+    folder = project(tmp_path, NO_CXX + f"CONFIG_MEMTRACE_SINK_{sink}=y\n", application="app")
+    Idf(version).build(folder, "components/esp_idf/libesp_idf.a", DEATH="0")
+    others = set().union(*SINKS.values()) - SINKS[sink]
+    assert SINKS[sink] <= sources(folder) and not others & sources(folder)
+
+
+@pytest.mark.parametrize("machine", ["rv32imc", "rv32imac", "xtensa-de212"])
+@pytest.mark.parametrize("version", ["4.4", "5.5", "6.0"])
+def test_it_compiles_on_each_kind_of_core(version: str, machine: str, tmp_path: Path) -> None:
+    options = NO_CXX + "CONFIG_MEMTRACE_SINK_FILE=y\nCONFIG_MEMTRACE_TAGS=y\n"
+    folder = project(tmp_path, options, application="app")
+    Idf(version, machine, "picolibc" if version == "6.0" else "newlib").build(
+        folder, "components/esp_idf/libesp_idf.a", DEATH="0"
+    )
+    assert ("xtensa_windowed.S" in sources(folder)) == (machine == "xtensa-de212")
+
+
+def test_with_heap_tracing_it_says_what_to_do(tmp_path: Path) -> None:
+    folder = project(tmp_path, NO_CXX + "CONFIG_HEAP_TRACING=y\n", application="app")
+    assert "CONFIG_HEAP_TRACING wraps functions of the allocator" in " ".join(Idf().configure(folder, DEATH="0").split())
+    with pytest.raises(AssertionError, match="Set Component config > Heap memory debugging > Heap tracing to Disabled"):
+        run(["ninja", "-C", str(folder / "build")])
+
+
+def test_its_folder_may_have_another_name(tmp_path: Path) -> None:
+    """The archive is named after it, and so the linker's fragment must be."""
+    folder = project(tmp_path, NO_CXX, application="app")
+    (folder / "memtrace").unlink()
+    parts = folder / "memtrace" / "c_helpers"
+    (parts / "ports").mkdir(parents=True)
+    for part in (ROOT / "c_helpers").iterdir():
+        if part.name != "ports":
+            (parts / part.name).symlink_to(part)
+    (parts / "ports" / "heapwatch").symlink_to(COMPONENT)
+    lists = folder / "CMakeLists.txt"
+    lists.write_text(lists.read_text().replace("ports/esp_idf", "ports/heapwatch"))
+    Idf().configure(folder, DEATH="0")
+    patterns = (folder / "build" / "iram.ld").read_text()
+    assert "libheapwatch.a" in patterns and "libesp_idf.a" not in patterns
+
+
+def test_a_copy_of_the_folder_alone_is_refused(tmp_path: Path) -> None:
+    folder = project(tmp_path)
+    copy = folder / "components" / "esp_idf"
+    copy.mkdir(parents=True)
+    for file in COMPONENT.iterdir():
+        (copy / file.name).write_text(file.read_text())
+    lists = folder / "CMakeLists.txt"
+    lists.write_text("set(EXTRA_COMPONENT_DIRS components/esp_idf)\n" + lists.read_text())
+    with pytest.raises(AssertionError, match=r"Clone\s+the\s+whole\s+repository"):
+        Idf().configure(folder)
+
+
+def test_the_fragment_names_objects_that_there_are(tmp_path: Path) -> None:
+    """All that is left out of IRAM, in some build."""
+    named = set(re.findall(r"^ +(\w+) \(default\)$", (COMPONENT / "linker.lf").read_text(), re.MULTILINE))
+    built = set[str]()
+    for sink in SINKS:
+        folder = project(tmp_path / sink, f"CONFIG_MEMTRACE_SINK_{sink}=y\n", application="app")
+        Idf().configure(folder, DEATH="0")
+        built |= {name.split(".")[0] for name in sources(folder)}
+    assert named <= built
+
+
+def options() -> list[kconfiglib.MenuNode]:
+    """All of the component's options."""
+    return list(kconfiglib.Kconfig(str(COMPONENT / "Kconfig"), warn_to_stderr=False).node_iter())
+
+
+def test_every_option_has_a_help_text() -> None:
+    bare = [
+        node.item.name
+        for node in options()
+        if isinstance(node.item, kconfiglib.Symbol) and not node.help and not node.item.choice
+    ]
+    assert not bare
+
+
+def test_the_earlier_tools_options_are_named() -> None:
+    """Those of media_lib's mem_trace, each with the option that stands for it."""
+    help_texts = {node.item.name: node.help or "" for node in options() if hasattr(node.item, "name") and node.item.name}
+    named = {"AUTO_TRACE", "TRACE_DEPTH", "TRACE_NUM", "MODULE", "LEAKAGE", "SAVE_HISTORY", "SAVE_CACHE_SIZE", "SAVE_PATH"}
+    told = " ".join(text for text in help_texts.values() if "Stands for:" in text)
+    assert {name for name in named if re.search(rf"\b{name}\b", told)} == named
+
+
+def test_the_examples_are_short() -> None:
+    main = ROOT / "examples" / "esp_idf" / "main" / "main.c"
+    assert len(main.read_text().splitlines()) <= 60
+    assert "ports/esp_idf" in (main.parent.parent / "CMakeLists.txt").read_text()
+    assert (FAKE / "idf" / "Kconfig").exists()
