@@ -196,6 +196,7 @@ struct totals {
     uint64_t peak_seq, peak_time;
     uint64_t last_seq, last_time;
     struct event first, failed_at;
+    uint64_t restarts; /* how often the recorder was off for a while */
     bool has_failed;
 };
 
@@ -323,7 +324,8 @@ struct engine {
 
     uint64_t runs;
     bool is_wanted, is_counting, is_over;
-    bool has_clock; /* of the run that is counted */
+    bool is_restarted; /* in this run the recorder was off for a while */
+    bool has_clock;    /* of the run that is counted */
     uint64_t base, latest, moment, in_run;
     uint64_t lost_before, unread_before, unread;
     uint64_t newest; /* the address that was allocated last */

@@ -94,6 +94,10 @@ static const struct block *block_around(const struct engine *engine, uint64_t ad
 static void judge_unknown(struct engine *engine, const struct event *event)
 {
     const struct block *around = NULL;
+    if (engine->is_restarted) {
+        engine->totals.older++;
+        return;
+    }
     if (engine->searches < ENGINE_MOST_SEARCHES) {
         engine->searches++;
         around = block_around(engine, event->address);
@@ -351,6 +355,28 @@ static const struct begun *find_begin(struct engine *engine, struct event *event
     return begun;
 }
 
+static void forget_live(struct engine *engine)
+{
+    blocks_clear(&engine->blocks, &engine->memory);
+    ranges_clear(&engine->ranges, &engine->memory);
+    memset(engine->places, 0, ENGINE_PLACES * sizeof *engine->places);
+    engine->newest = 0;
+}
+
+/* Nobody knows what lives of what came before a start, if the recorder was stopped or frozen. */
+static void replay_control(struct engine *engine, const struct event *event)
+{
+    const uint64_t before = event->address >> MEMTRACE_CONTROL_BEFORE_SHIFT & 0xffu;
+    const uint64_t state = event->address & 0xffu;
+    const bool begins = state <= MEMTRACE_FREES_ONLY && (before == MEMTRACE_STOPPED || before == MEMTRACE_FROZEN);
+    if (begins) {
+        sums_forget_live(engine);
+        forget_live(engine);
+        engine->is_restarted = true;
+        engine->totals.restarts++;
+    }
+}
+
 static void replay_rare(struct engine *engine, const struct event *event, const struct begun *begun)
 {
     switch (event->kind) {
@@ -371,6 +397,9 @@ static void replay_rare(struct engine *engine, const struct event *event, const 
             engine->totals.failed_at = *event;
             engine->totals.has_failed = true;
         }
+        break;
+    case MEMTRACE_CONTROL:
+        replay_control(engine, event);
         break;
     case MEMTRACE_MAP:
         replay_map(engine, event);
@@ -425,11 +454,10 @@ void replay_event(struct engine *engine, struct event *event)
 
 static void forget_run(struct engine *engine)
 {
-    blocks_clear(&engine->blocks, &engine->memory);
-    ranges_clear(&engine->ranges, &engine->memory);
-    memset(engine->places, 0, ENGINE_PLACES * sizeof *engine->places);
+    forget_live(engine);
     memset(engine->reallocations, 0, sizeof *engine->reallocations);
-    engine->newest = engine->moment = engine->in_run = 0;
+    engine->is_restarted = false;
+    engine->moment = engine->in_run = 0;
 }
 
 static void forget_definitions(struct engine *engine)

@@ -45,6 +45,12 @@
 #ifndef MEMTRACE_TAGS
 #define MEMTRACE_TAGS 0 /* memtrace_tag: events say which module's they are; the same in every file */
 #endif
+#ifndef MEMTRACE_MODULES
+#define MEMTRACE_MODULES 0 /* c_helpers/usage counts what lives by tag; with MEMTRACE_TAGS, in the recorder's files */
+#endif
+#ifndef MEMTRACE_DOUBLE_FREE
+#define MEMTRACE_DOUBLE_FREE 0 /* a second free is told at once (c_helpers/console); in the recorder's files */
+#endif
 #ifndef MEMTRACE_QUICK /* a second, quick way for events whose stack was seen lately; the same in every file */
 #ifdef __OPTIMIZE_SIZE__
 #define MEMTRACE_QUICK 0

@@ -11,6 +11,10 @@
 
 #include <string.h>
 
+#if MEMTRACE_DOUBLE_FREE
+#include "../console/memtrace_double_free.h"
+#endif
+
 #if MEMTRACE_LIVE
 
 /* Spreads an address over its upper bits (Knuth's multiplier). */
@@ -49,7 +53,7 @@ static memtrace_word sequence_of(const struct recorder *ring, uint32_t reservati
 static memtrace_live *live_claim(struct recorder *ring, uintptr_t block)
 {
     memtrace_live *entry = live_find(ring, block, block);
-    if (entry != NULL && word_replace(&entry->address, block, LIVE_CLAIMED))
+    if (entry != NULL && live_replace(entry, block, LIVE_CLAIMED)) /* its free was not recorded */
         return entry;
     for (unsigned tries = LIVE_WAYS; tries > 0; tries--) {
         entry = live_find(ring, block, LIVE_FREE);
@@ -73,6 +77,9 @@ void live_insert(struct recorder *ring, uintptr_t block, size_t size, unsigned h
     PLACE_WRITE(&entry->size_heap, size_heap); /* who makes a log may be reading the entry before it */
     PLACE_WRITE(&entry->stack_context_tag, put.owner);
     PLACE_WRITE(&entry->seq, sequence_of(ring, put.reservation));
+#if MEMTRACE_MODULES
+    memtrace_usage_alloc((uint8_t)(put.owner >> CONTEXT_BITS), (size_t)(size_heap & SIZE_MAX_RECORDED));
+#endif
     word_publish(&entry->address, block);
 }
 
@@ -83,11 +90,22 @@ void live_change(uintptr_t address, uintptr_t changed)
         return;
     memtrace_live *entry = live_find(ring, address & ~(uintptr_t)LIVE_MOVING, address);
     if (entry != NULL)
-        (void)word_replace(&entry->address, address, changed);
+        (void)live_replace(entry, address, changed);
+#if MEMTRACE_DOUBLE_FREE
+    else if (changed == LIVE_FREE && (address & LIVE_MOVING) == 0)
+        memtrace_freed_unknown(address);
+#endif
 }
 
 void live_clear(struct recorder *ring)
 {
+#if MEMTRACE_MODULES
+    memtrace_live *entry = live_table(ring);
+    for (uint32_t left = ring->header.live.count; left > 0; left--, entry++) {
+        if (entry->address > LIVE_CLAIMED)
+            (void)live_replace(entry, entry->address, LIVE_FREE);
+    }
+#endif
     memset(live_table(ring), 0, (size_t)ring->header.live.count * sizeof(memtrace_live));
 }
 

@@ -8,8 +8,8 @@
  * Cost: one compare-and-swap an entry of the live table.
  * Assumptions: the event finds its slot free, as nearly every event does; where it does not, counts are 0 and nothing is forgotten.
  */
+#include "live.h"
 #include "names.h"
-#include "ring.h"
 
 /* An entry that is being written belongs to its writer. */
 static void live_forget(struct recorder *ring)
@@ -18,7 +18,7 @@ static void live_forget(struct recorder *ring)
     for (uint32_t left = ring->header.live.count; left > 0; left--, entry++) {
         memtrace_word address = word_peek(&entry->address);
         if (address > 1u)
-            (void)word_replace(&entry->address, address, 0);
+            (void)live_replace(entry, address, LIVE_FREE);
     }
 }
 

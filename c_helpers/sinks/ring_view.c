@@ -6,6 +6,7 @@
 
 #define FRAMES_MAX 32u
 #define LAPS_MASK (((uint32_t)1 << MEMTRACE_LAP_BITS) - 1u)
+#define TIME_WITHIN 64u /* events behind its own in which a TIME record is looked for */
 #define TIME_SPAN ((uint64_t)1 << TIME_BITS)
 
 struct view view_of(const struct memtrace_header *header)
@@ -25,6 +26,13 @@ uint64_t view_issued(const struct view *view)
     return lap * view->header->events.count + (head & INDEX_MASK);
 }
 
+struct place place_head(const struct view *view)
+{
+    uint32_t head = u32_load(&view->header->head);
+    uint32_t index = head & INDEX_MASK, capacity = view->header->events.count;
+    return (struct place){view_issued(view), index % capacity, (head >> MEMTRACE_INDEX_BITS) + index / capacity};
+}
+
 struct place place_of(const struct view *view, uint64_t number)
 {
     uint32_t capacity = view->header->events.count;
@@ -41,8 +49,7 @@ struct place place_next(const struct view *view, struct place place)
     return place;
 }
 
-/* Of an event that lies `distance` before this place, less than the whole ring. */
-static struct place place_before(const struct view *view, struct place place, uint32_t distance)
+struct place place_before(const struct view *view, struct place place, uint32_t distance)
 {
     bool earlier = distance > place.index;
     place.number -= distance;
@@ -145,6 +152,59 @@ uint64_t time_whole(uint64_t moment, memtrace_word low)
     return whole <= (uint64_t)-1 >> 1 ? whole : 0; /* none lies before the clock's beginning */
 }
 
+bool event_back(const struct view *view, struct place head, memtrace_word back, struct fields *event)
+{
+    return back - 1u < view->header->events.count && back <= head.number &&
+           slot_read(view, place_before(view, head, (uint32_t)back), event) == SLOT_EVENT;
+}
+
+/* The whole time of an event that is there. The record that tells it lies behind the event, the SYNC that events are told from before
+ * it; those before the first one from 0. false: it is not in the ring any more. */
+static bool event_moment(const struct view *view, struct place head, memtrace_word back, const struct fields *event,
+                         uint64_t *moment)
+{
+    struct fields fields;
+    uint32_t slot = place_before(view, head, (uint32_t)back).index & STACK_MASK;
+    for (memtrace_word at = back - 1u; at > 0 && back - at <= TIME_WITHIN; at--) {
+        if (event_back(view, head, at, &fields) && fields.kind == MEMTRACE_TIME && fields.time == event->time &&
+            fields.stack == slot) {
+            *moment = record_moment(&fields);
+            return true;
+        }
+    }
+    memtrace_word sync = back;
+    while (sync <= view->header->events.count && sync <= head.number &&
+           (!event_back(view, head, sync, &fields) || fields.kind != MEMTRACE_SYNC))
+        sync++;
+    if (sync > view->header->events.count)
+        return false;
+    *moment = time_whole(sync <= head.number ? record_moment(&fields) : 0, event->time);
+    return true;
+}
+
+bool event_age(const struct view *view, struct place head, memtrace_word back, memtrace_word address, uint32_t *age)
+{
+    struct fields event;
+    uint64_t moment;
+    if (MEMTRACE_PORT_TICK_HZ == 0 || !event_back(view, head, back, &event) ||
+        (address != 0 && event.address != address) || !event_moment(view, head, back, &event, &moment))
+        return false;
+    uint64_t ticks = memtrace_port_time_full() - moment;
+    *age = ticks <= UINT32_MAX ? (uint32_t)ticks : UINT32_MAX;
+    return true;
+}
+
+bool live_read(const memtrace_live *entry, memtrace_live *copy)
+{
+    copy->address = word_load(&entry->address);
+    copy->seq = word_load(&entry->seq);
+    copy->size_heap = word_peek(&entry->size_heap);
+    copy->stack_context_tag = word_peek(&entry->stack_context_tag);
+    MEMTRACE_TEST_BETWEEN();
+    loads_order();
+    return copy->address > 1u && word_peek(&entry->address) == copy->address && word_peek(&entry->seq) == copy->seq;
+}
+
 unsigned stack_pcs(const struct view *view, memtrace_word number, const memtrace_word **pcs)
 {
     uint32_t words = view->header->stacks.count;
@@ -153,4 +213,31 @@ unsigned stack_pcs(const struct view *view, memtrace_word number, const memtrace
     unsigned depth = (unsigned)bits_of(view->arena[number], 0, 8);
     *pcs = view->arena + number + 1u;
     return depth <= FRAMES_MAX && depth < words - number ? depth : 0;
+}
+
+bool name_equals(const char *padded, const char *text)
+{
+    unsigned i = 0;
+    while (i < MEMTRACE_NAME_BYTES && padded[i] == text[i] && text[i] != '\0')
+        i++;
+    return i == MEMTRACE_NAME_BYTES || padded[i] == text[i];
+}
+
+const char *context_name(const struct view *view, uint32_t context)
+{
+    static const char fixed[MEMTRACE_CONTEXT_FIRST_TASK][8] = {"startup", "ISR", "other"};
+    if (context < MEMTRACE_CONTEXT_FIRST_TASK)
+        return fixed[context];
+    return context < view->header->names.count ? names_of(view)[context].text : "";
+}
+
+unsigned heap_memory(const struct view *view, unsigned heap)
+{
+    const struct memtrace_name *name = names_of(view);
+    unsigned memory = MEMTRACE_MEMORY_UNKNOWN;
+    for (uint32_t left = view->header->names.count; left > 0; left--, name++) {
+        if (__atomic_load_n(&name->kind, __ATOMIC_ACQUIRE) == MEMTRACE_NAME_HEAP && (uint8_t)name->key == heap)
+            memory = (uint8_t)(name->key >> MEMTRACE_KEY_MEMORY_SHIFT);
+    }
+    return memory <= MEMTRACE_MEMORY_DEVICE ? memory : MEMTRACE_MEMORY_UNKNOWN;
 }

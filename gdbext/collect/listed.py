@@ -18,7 +18,7 @@ from gdbext.model.said import Said, said
 from gdbext.trace.importers import STACKS, Call, Importer, Named, Remark, importers
 
 # One of them is in each listing, no further from its start than what is kept of the text before.
-WORDS = (b"(@ 0x", b": ptr = ", b"LEAK", b"Address Backtrace")
+WORDS = (b"(@ 0x", b": ptr = ", b"LEAK", b"Address Backtrace", b"MT1 B live")
 _MOST_BYTES = 16 << 20
 _OVERLAP = 1 << 12
 Lookup = Callable[[Sequence[int]], Mapping[int, Stack]]

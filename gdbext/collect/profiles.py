@@ -112,6 +112,8 @@ def missing(profile: Profile) -> Iterable[Skipped]:
         yield Skipped("events", said("profile-lost", lost=totals.lost))
     if totals.unread:
         yield Skipped("events", said("log-unread", records=totals.unread))
+    if totals.restarts:
+        yield Skipped("live", said("profile-restarted", times=totals.restarts))
     if totals.older:
         yield Skipped("events", said("profile-older", older=totals.older))
 

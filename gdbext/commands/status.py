@@ -18,9 +18,10 @@ from gdbext.model.reports.status import HeapStatus, RingStatus, StatusReport
 from gdbext.model.said import Said, Text, Trouble, said
 from gdbext.report.text.status import status_lines
 from gdbext.source.memory import Memory
-from gdbext.target.target import Target
-from gdbext.trace.format import FROZEN, STATES, Header
+from gdbext.target.target import Code, Target
+from gdbext.trace.format import ENTRIES, FROZEN, STATES, Header
 from gdbext.trace.ring import header_before, message_of
+from gdbext.trace.trace import Trace
 
 _MOST_TASKS = 16
 
@@ -51,7 +52,7 @@ def analyse(seen: Tuple[Collected, Tasks], options: Namespace) -> StatusReport:
     parts = (*target.bytes.facts(), *target.program.facts(), *target.debugger.facts())
     lines = (*parts, *known, *_kernel(tasks))
     found.skipped += [Skipped("tasks", problem) for problem in tasks.problems]
-    ring = _ring(found.memory, found.trace.header)
+    ring = None if found.trace.header is None else _ring(found, found.trace.header)
     return StatusReport(*found.closing(), tuple(heaps), ring, lines)
 
 
@@ -65,15 +66,31 @@ def _kernel(tasks: Tasks) -> Tuple[Text, ...]:
     return (said("kernel-tasks", count=len(tasks.tasks), sure=sure, tasks=shown, more=more),)
 
 
-def _ring(memory: Memory, header: Optional[Header]) -> Optional[RingStatus]:
-    if header is None:
-        return None
+def _ring(found: Collected, header: Header) -> RingStatus:
     used, size = header.stack_words_used, header.tables["stacks"].entries
     pending, obeyed = REQUESTED.get(header.request), header.request_done
     return RingStatus(
         header.address, header.capacity, min(used, size), size, header.build_id, pending, obeyed,
-        header.run, header.previous or None, _before(memory, header) if header.previous else None,
+        header.run, header.previous or None, _before(found.memory, header) if header.previous else None,
+        header.issued, _last_seconds(found.trace, header), *_entries(header), _asserts(found.target.program),
     )  # fmt: skip
+
+
+def _last_seconds(trace: Trace, header: Header) -> Optional[float]:
+    moment = trace.events[-1].time if trace.events else None
+    return None if moment is None or not header.tick_hz else round(moment / header.tick_hz, 6)
+
+
+def _entries(header: Header) -> Tuple[Tuple[str, ...], Tuple[str, ...]]:
+    """Returns the allocator's entries that have been seen to fire, and those that never were."""
+    fired = tuple(name for bit, name in ENTRIES.items() if header.entries & bit)
+    return fired, tuple(name for name in ENTRIES.values() if name not in fired)
+
+
+def _asserts(program: Code) -> Optional[bool]:
+    """Tells whether the allocator was compiled with memtrace_tlsf_assert.h. None if the symbols do not tell."""
+    known = program.address_of("memtrace_assert_stop") is not None
+    return program.address_of("memtrace_tlsf_assertion") is not None if known else None
 
 
 def _before(memory: Memory, header: Header) -> Said:

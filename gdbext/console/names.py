@@ -121,7 +121,9 @@ class Programs:
 
 def _fits(program: Program, sha: Optional[str], build_id: Optional[str]) -> bool:
     try:
-        return program.sha256.startswith(sha) if sha is not None else program.build_id == build_id
+        if sha is not None:
+            return program.sha256.startswith(sha)
+        return build_id is not None and (program.build_id or "").startswith(build_id)
     except OSError:
         return False
 

@@ -35,7 +35,7 @@ from gdbext.model.console import Crash, Line
 from gdbext.model.events import Frame
 from gdbext.source.console_lines import ConsoleLines, Passed, RawLine
 from gdbext.source.console_text import as_utf_8, clean
-from gdbext.trace.console_records import BEGIN, NAME, STOP, TEXT, is_begun_in, record_in
+from gdbext.trace.console_records import BEGIN, FREED, NAME, STOP, TEXT, is_begun_in, record_in
 
 OWN = "records"  # of memtrace's console: a recorded stack
 _MOST_LINES, _MOST_BEFORE, _LONGEST_KEPT = 512, 64, 4096
@@ -130,7 +130,7 @@ class _Start:
         if own is not None and own.kind == NAME and len(self.names) < _MOST_TOLD:
             self.names[own.number(0) or 0] = own.word(1)
         if own is not None and own.kind == BEGIN:
-            self.build_id = own.word(2) or self.build_id
+            self.build_id = own.build_id or self.build_id
         sha, build_id, heap = _SHA.search(text), _BUILD_ID.search(text), _HEAP.search(text)
         self.sha = sha[1] if sha else self.sha
         self.build_id = build_id[1] if build_id else self.build_id
@@ -151,6 +151,7 @@ class _Open:
         self.stack_size = 0
         self.quiet = 0
         self.is_corrupted = self.has_ended = self.is_in_memory = self.has_pairs = False
+        self.is_double_free = False  # and of both frees there are records of memtrace's console
         self.sha: Optional[str] = None
         self.stopped_in: Optional[int] = None  # the number of a task, in records of memtrace's console
 
@@ -200,6 +201,8 @@ class _Open:
             self._add([] if pc is None else [pc], "gdb")
         elif back is not None:
             self._add([back], "line")
+        elif calls and self.by == OWN and not is_begun_in(text):
+            pass  # the same calls once more, for a monitor that does not know the record
         elif calls and (self.by != "line" or len(calls) == 1):
             self.calls = self.calls if self.by == "line" else []
             self.has_pairs |= has_pairs(text)
@@ -212,9 +215,11 @@ class _Open:
         found = record_in(text) if is_begun_in(text) else None
         if found is not None and found.kind == TEXT:
             self.keep(Line(self.lines[-1].number if self.lines else self.line, found.words))
+        if found is not None and found.kind == FREED and self.is_double_free:
+            self.keep(Line(self.line, f"freed twice: 0x{found.number(0) or 0:x}"))
         if found is None or found.kind != STOP:
             return []
-        self.stopped_in = found.number(2)
+        self.stopped_in, self.is_double_free = found.number(2), found.word(0) == "double-free"
         return list(found.pcs)
 
     def _add(self, calls: List[int], by: str) -> None:

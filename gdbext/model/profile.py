@@ -90,6 +90,7 @@ class Totals(Record):
     last_seq: Optional[int]
     first_time: Optional[int]
     last_time: Optional[int]
+    restarts: int = 0  # how often the recorder was off for a while: what lived before is not known from there on
 
 
 class Bucket(Record):

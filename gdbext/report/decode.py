@@ -15,6 +15,7 @@ from typing import Callable, Iterator, List, NamedTuple, Optional, Tuple, Union
 from gdbext.console.names import Chosen
 from gdbext.console.places import Place, places_in
 from gdbext.console.reader import Reading
+from gdbext.console.told import Names
 from gdbext.console.unwinding import with_backtrace
 from gdbext.model.console import Crash, Line
 from gdbext.model.events import Stack
@@ -22,6 +23,7 @@ from gdbext.model.said import Said, said
 from gdbext.report.printable import printable
 from gdbext.report.sentences import words
 from gdbext.source.console_lines import Passed, RawLine
+from gdbext.trace.console_records import is_begun_in, record_in
 
 MARK = "--- "
 _MOST_WAITING_BYTES, _MOST_WAITING, _QUIET_LINES = 1 << 18, 512, 48
@@ -54,6 +56,7 @@ class Decoder:
     def __init__(self, choose: Choose) -> None:
         self._choose = choose
         self._reading = Reading()
+        self._told = Names()
         self._waiting: List[Union[bytes, _Names]] = []
         self._bytes = self._names = self._quiet = 0
         self._shown = 0  # bytes of a line that is not whole, which are out already
@@ -136,8 +139,16 @@ class Decoder:
             self._unwind(current, end)
         self._was_stack = is_stack
         self._quiet = 0 if places or is_stack else self._quiet + 1
+        self._tell(line.text, end)
         if places and end:  # a piece of a line that is too long gets none: it would be broken
             self._name(_Names(tuple(places), end))
+
+    def _tell(self, text: str, end: bytes) -> None:
+        """Puts in words what a record of memtrace's console tells."""
+        record = record_in(text) if is_begun_in(text) and end else None
+        told = None if record is None else self._told.take(record, self._reading.reader.start.names)
+        if told is not None:
+            self._waiting.append(printable(MARK + words(told)).encode("utf-8", "backslashreplace") + end)
 
     def _name(self, names: _Names) -> None:
         self._waiting.append(names)

@@ -16,10 +16,13 @@ from typing import List, NamedTuple, Optional, Sequence, Tuple
 SIGN = "MT1 "
 BEGIN, NAME, LIVE, END, MARK, COUNTS = "B", "N", "A", "E", "M", "U"
 STOP, TEXT, OWNER, FREED, LAST = "X", "T", "P", "F", "Z"
+LEAK, LEAKED, MISSING = "L", "Y", "G"
+HEAP, KIND, CAPABILITY, TASK, MODULE, ENTRIES = "H", "S", "C", "K", "D", "W"
+UNKNOWN_BUILD = "0" * 16
 _RECORD = re.compile(r"(MT1 ([A-Z])((?: [!-~]{1,128}){0,80})) #([0-9a-f]{4})(?![0-9a-f])")
 _NUMBER = re.compile(r"[0-9a-f]{1,16}")
 _ESCAPE = re.compile(r"%([0-9a-f]{2})")
-_FIELDS_BEFORE_PCS = {LIVE: 5, STOP: 3, OWNER: 4, FREED: 4}
+_FIELDS_BEFORE_PCS = {LIVE: 5, LEAK: 7, STOP: 3, OWNER: 4, FREED: 4}
 
 
 class ConsoleRecord(NamedTuple):
@@ -37,6 +40,12 @@ class ConsoleRecord(NamedTuple):
     def word(self, place: int) -> str:
         """Returns a field as text, "" if it is missing."""
         return decoded(self.fields[place]) if place < len(self.fields) else ""
+
+    @property
+    def build_id(self) -> Optional[str]:
+        """The first digits of the build-id that a record of kind BEGIN tells. None: it is not known."""
+        told = self.word(2)
+        return told if told not in ("", UNKNOWN_BUILD) else None
 
     @property
     def words(self) -> str:

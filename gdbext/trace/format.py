@@ -23,6 +23,7 @@ FLAG_LOG = 1
 FROZEN = 3
 ANEW = 4  # in a control event: what came before it is forgotten
 CONTROL_BEFORE_SHIFT = 8  # of the state before, in a control event
+_RECORDS_AGAIN, _RECORDED_NOTHING = (0, 1), (2, 3)  # states, as below
 STATES = {0: "recording", 1: "frees only", 2: "stopped", 3: "frozen"}
 REQUESTS = {"start": 0x101, "frees-only": 0x102, "stop": 0x103, "mark": 0x104}
 NAME_BYTES = 20
@@ -175,6 +176,7 @@ class Header(Record):
     run: int  # number of this start of the program; 0 if nobody counts them
     started: int  # seconds since 1970; 0: unknown
     process: int  # its number in an operating system; 0: there is none
+    entries: int  # bits of the allocator's entries that have been seen to fire
     previous: int  # address of the header of the run before, where that outlived a reset; else 0
 
     def code_address(self, pc: int) -> int:
@@ -227,6 +229,12 @@ class Header(Record):
 
 def _split(word: int, bits: int) -> Tuple[int, int]:
     return word & ((1 << bits) - 1), word >> bits
+
+
+def begins_anew(change: int) -> bool:
+    """Tells whether nobody knows what lives of what came before this change of the recorder's state."""
+    before, state = change >> CONTROL_BEFORE_SHIFT & 0xFF, change & 0xFF
+    return change == ANEW or (state in _RECORDS_AGAIN and before in _RECORDED_NOTHING)
 
 
 def parse_header(data: bytes) -> Header:

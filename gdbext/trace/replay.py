@@ -41,11 +41,12 @@ from typing import (
 
 from gdbext.model.profile import Live, Mark, Oddity, Owner, Past, Profile, Totals
 from gdbext.model.record import Record, replace
-from gdbext.trace.format import Header
+from gdbext.trace.format import ANEW, Header, begins_anew
 from gdbext.trace.log import (
     ALLOC,
     ALLOC_FAILED,
     ASSERT,
+    CONTROL,
     FREE,
     LIVE,
     MAP,
@@ -78,7 +79,10 @@ _MOST_MARKS = 4096
 _MOST_PAST = 1000
 _EVENTS_IN_WINDOW = 64
 _LATEST = (1 << 64) - 1
-_COUNTED = ("events", "failed", "double_frees", "interior_frees", "unknown_frees", "older", "replaced", "marks_left")
+_COUNTED = (
+    "events", "failed", "double_frees", "interior_frees", "unknown_frees", "older", "replaced", "marks_left",
+    "restarts",
+)  # fmt: skip
 
 
 class Told(Record):
@@ -176,6 +180,7 @@ class Replay:
             ALLOC_FAILED: self._fail,
             MARK: self._mark,
             ASSERT: self._assert,
+            CONTROL: self._control,
             MAP: self._map,
             UNMAP: self._unmap,
         }
@@ -215,12 +220,16 @@ class Replay:
         self._lost_before, self._unread_before, self._unread = self._reader.lost, self._reader.unread, 0
 
     def _start_run(self) -> None:
+        self._forget_live()
+        self._begun: Dict[int, Freed] = {}
+        self._is_restarted = False
+        self._moment = self._in_run = 0
+
+    def _forget_live(self) -> None:
         self._live: Dict[int, Block] = {}
         self._ranges = Ranges()
         self._places: List[Tuple[int, Optional[int]]] = [(0, None)] * _PLACES
-        self._begun: Dict[int, Freed] = {}
         self._newest = 0
-        self._moment = self._in_run = 0
 
     def begin(self, header: Start) -> None:
         """Begins a run. A ring is one."""
@@ -432,6 +441,9 @@ class Replay:
         if not self._is_counting:
             return
         kind = "double" if freed == address else "unknown"
+        if kind == "unknown" and self._is_restarted:
+            self._counts["older"] += 1
+            return
         if kind == "unknown" and self._searches < _MOST_SEARCHES:
             self._searches += 1
             around = [block for block in self._live.values() if block.address < address < block.address + block.size]
@@ -487,6 +499,13 @@ class Replay:
     def _assert(self, event: LogEvent) -> None:
         if self._is_counting:
             self._failed_at = event
+
+    def _control(self, event: LogEvent) -> None:
+        if event.address != ANEW and begins_anew(event.address):
+            self._sums.forget_live()
+            self._forget_live()
+            self._is_restarted = True
+            self._counts["restarts"] += 1
 
     def _map(self, event: LogEvent) -> None:
         start, end = event.address, min(event.address + event.size, END_OF_MEMORY)

@@ -25,8 +25,6 @@ from gdbext.model.said import Trouble, said
 from gdbext.source.memory import Memory
 from gdbext.source.snapshot import Snapshot
 from gdbext.trace.format import (
-    ANEW,
-    CONTROL_BEFORE_SHIFT,
     FIXED_CONTEXTS,
     FROZEN,
     HEADER_BYTES,
@@ -38,6 +36,7 @@ from gdbext.trace.format import (
     STATES,
     Header,
     RawEvent,
+    begins_anew,
     parse_header,
 )
 from gdbext.trace.trace import Trace
@@ -45,7 +44,6 @@ from gdbext.trace.trace import Trace
 _BUSY = 31
 _CALLER = 9
 _CONTROL = 10
-_RECORDS_AGAIN, _RECORDED_NOTHING = (0, 1), (2, 3)  # states
 _SYNC = 8
 _TIME = 11
 _RECORDS = (_SYNC, _CALLER, _TIME)  # of other events, and none themselves
@@ -335,12 +333,6 @@ class _Ring:
             live_full=header.live_full,
             run=header.run,
         )
-
-
-def begins_anew(change: int) -> bool:
-    """Tells whether nobody knows what lives of what came before this change of the recorder's state."""
-    before, state = change >> CONTROL_BEFORE_SHIFT & 0xFF, change & 0xFF
-    return change == ANEW or (state in _RECORDS_AGAIN and before in _RECORDED_NOTHING)
 
 
 def message_of(text: str) -> str:

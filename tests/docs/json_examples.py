@@ -33,6 +33,8 @@ UNSTEADY |= {
     "matching",
     "stacks_used",
     "requests_obeyed",
+    "recorded",
+    "last_seconds",
     "older",
     "amount",
     "first_seq",

@@ -96,6 +96,7 @@ def steady(text: str) -> str:
     """The text without what differs from run to run: how many sync records the clock made, and reads already made."""
     text = re.sub(r"seq \d+(\.\.\d+)?", "seq N", text)
     text = re.sub(r"[\d,]+ (events kept|overwritten before)", r"N \1", text)
+    text = re.sub(r"its start: [\d,]+ events, the last at [\d.]+ s", "its start: N events, the last at N s", text)
     return re.sub(r"read [\d.,]+ \w+ in \d+ reads?", "read N", text).strip()
 
 

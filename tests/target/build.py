@@ -118,6 +118,7 @@ class Variant:
     deaths: str = "newlib"  # how it dies: a file of deaths/
     sink: str = ""  # where its log goes: a file of sinks/
     heap: str = "heap"  # the folder of its allocator
+    console: bool = False  # whether it has one
 
 
 def idf(about: str, *defines: str, deaths: str = "newlib") -> Variant:
@@ -189,6 +190,12 @@ VARIANTS = {
         sink="file",
     ),
     "log-flash": Variant("its log goes into the emulator's flash", defines=WITH_SINK, sink="flash"),
+    "console": Variant(
+        "asks its own console, on the line that it prints on",
+        optimise="-Os",
+        defines=("-DMEMTRACE_TEST_CONSOLE", "-DMEMTRACE_TAGS=1", "-DMEMTRACE_MODULES=1", "-DMEMTRACE_DOUBLE_FREE=1"),
+        console=True,
+    ),
     "log-uart": Variant(
         "its log goes over the console's line; it starts again after an assertion",
         defines=(*WITH_SINK, "-DMEMTRACE_TEST_RETAINED"),
@@ -232,7 +239,7 @@ def part_flags(source: Path, variant: Variant) -> tuple[str, ...]:
         return (*frames, *MULTI_HEAP_FLAGS)
     if source.parent == TARGET / "heap":
         return (*frames, *(ALLOCATOR_FLAGS if variant.hook else NUTTX_FLAGS if variant.deaths == "nuttx" else ()))
-    if source.parent in (TARGET / "scenarios", IDF):
+    if source.parent in (TARGET / "scenarios", TARGET / "console", IDF):
         return (*frames, *SCENARIO_FLAGS)
     return (*frames, "-fno-optimize-sibling-calls", "-fno-builtin-malloc")
 
@@ -256,6 +263,9 @@ def sources(variant: Variant) -> list[Path]:
         names = ("memtrace_sink.c", "sink.c", "ring_view.c", *CARRIERS[variant.sink])
         found += [ROOT / HELPERS / "sinks" / name for name in names]
         found += [ROOT / HELPERS / "log" / "memtrace_log.c", ROOT / TARGET / "sinks" / f"{variant.sink}.c"]
+    if variant.console:
+        found += [*sorted((ROOT / HELPERS / "console").glob("*.c")), ROOT / HELPERS / "sinks" / "ring_view.c"]
+        found += [ROOT / HELPERS / "usage" / "memtrace_usage.c", ROOT / TARGET / "console" / "console.c"]
     if not variant.selftest:
         found.append(ROOT / DEATHS / f"{variant.deaths}.c")
     return [path.relative_to(ROOT) for path in found]
@@ -271,7 +281,12 @@ def unit(source: Path, variant: Variant, folder: Path) -> Unit:
     """How `source` becomes an object of `variant` in `folder`."""
     made = folder / "objects" / ("_".join(source.parts) + ".o")
     machine = variant.machine
-    includes = (f"-I{machine.board}", *COMMON, *((f"-I{SELFTEST}", SPINS) if variant.selftest else ()))
+    includes = (
+        f"-I{machine.board}",
+        *COMMON,
+        *((f"-I{HELPERS / 'console'}",) if variant.console else ()),
+        *((f"-I{SELFTEST}", SPINS) if variant.selftest else ()),
+    )
     flags = (*machine.flags, *variant.flags, variant.optimise, *includes, *variant.defines)
     command = (
         compiler(machine),

@@ -89,6 +89,9 @@ static const struct scenario scenarios[] = {
     {"step", test_step, 0},
     {"kernel", test_kernel, 0},
     {"smp", test_smp, 0},
+#ifdef MEMTRACE_TEST_CONSOLE
+    {"console", test_console, 0},
+#endif
     {"bench", test_bench, RING_BYTES_BENCH},
 };
 

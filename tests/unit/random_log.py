@@ -59,6 +59,8 @@ class Writer:
             address *= random.random() < 0.8
         elif kind == "mark":
             address = random.randrange(40, 44)
+        elif kind == "control":
+            address = random.choice((address, 0, 2, 3, 4, 0x001, 0x200, 0x301))
         elif kind in ("map", "unmap"):
             address, size = 0x100000 + random.randrange(64) * 0x1000, random.randrange(8) * 0x1000
         elif kind == "alloc":

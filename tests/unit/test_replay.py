@@ -339,3 +339,19 @@ def test_a_tag_and_a_task_of_one_number_have_names_of_their_own() -> None:
         (1, "main"),
         (3, "network"),
     ]
+
+
+def test_what_lived_before_a_restart_is_not_told() -> None:
+    """Nothing was freed: it is not known. A free of what was allocated before, or meanwhile, is no double free."""
+    log = Log()
+    for address in (A, B, C):
+        log.event("alloc", address, 10)
+    log.event("free", C)
+    log.event("control", 2, 0)
+    log.event("control", 0x200, 0)
+    log.event("alloc", B, 40)
+    for address in (A, C, 0x4000):
+        log.event("free", address)
+    totals = profile(log).totals
+    assert (totals.restarts, totals.live_blocks, totals.live_bytes, totals.frees) == (1, 1, 40, 1)
+    assert (totals.older, totals.unknown_frees, totals.double_frees, totals.replaced) == (3, 0, 0, 0)

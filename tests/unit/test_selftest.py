@@ -85,7 +85,7 @@ def test_without_the_assertions_hook_that_is_named(objects: list[str], tmp_path:
     includes = [f"-I{path}" for path in (HELPERS / "include", ROOT / "examples" / "linux")]
     run("gcc", "-std=gnu11", *FLAGS, "-DMEMTRACE_SELFTEST_ASSERT=1", *includes, "-c", str(source), "-o", made)
     others = [one for one in objects if "memtrace_selftest.c" not in one]
-    said = []
+    said: list[int] = []
     for defines in ((), ("-DMEMTRACE_TLSF_ASSERT_H",)):
         main, program = str(tmp_path / "main.o"), str(tmp_path / f"program{len(said)}")
         run(

@@ -302,7 +302,7 @@ static PyObject *value_of_totals(const struct engine *engine)
     const uint64_t lost = engine->others.lost, unread = engine->others.unread;
     const uint64_t invalid = lost == 0 && unread == 0 ? totals->unknown_frees : 0;
     return Py_BuildValue(
-        "(KKKKKKKKKKKLLLLLNNKKNNNN)", (number)totals->events, (number)totals->allocations, (number)totals->frees,
+        "(KKKKKKKKKKKLLLLLNNKKNNNNK)", (number)totals->events, (number)totals->allocations, (number)totals->frees,
         (number)totals->bytes, (number)totals->temporary, (number)totals->failed, (number)totals->double_frees,
         (number)totals->interior_frees, (number)invalid, (number)(totals->older + totals->unknown_frees - invalid),
         (number)totals->replaced, (long long)totals->live_bytes, (long long)totals->live_blocks,
@@ -310,7 +310,7 @@ static PyObject *value_of_totals(const struct engine *engine)
         number_or_none(totals->peak_seq, has_peak), time_or_none(has_peak ? totals->peak_time : NO_NUMBER),
         (number)lost, (number)unread, number_or_none(totals->first.seq, has_events),
         number_or_none(totals->last_seq, has_events), time_or_none(has_events ? totals->first.time : NO_NUMBER),
-        time_or_none(has_events ? totals->last_time : NO_NUMBER));
+        time_or_none(has_events ? totals->last_time : NO_NUMBER), (number)totals->restarts);
 }
 
 PyObject *value_of_profile(const struct engine *engine)

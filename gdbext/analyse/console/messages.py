@@ -37,6 +37,9 @@ def _row(pattern: str, situation: str, certainty: str, words: Said) -> Message:
 
 
 MESSAGES = (
+    # memtrace's own console
+    _row(r"MT1 X double-free ", DOUBLE_FREE, SHOWN, said("says-both-frees")),
+    _row(r"^freed twice: (?P<at>0x[0-9a-f]+)", DOUBLE_FREE, SHOWN, said("says-both-frees")),
     # TLSF, and ESP-IDF around it
     _row(r"block already marked as free|tlsf_(?:free|realloc)\b.*!block_is_free\(block\)",
          DOUBLE_FREE, LIKELY, said("says-already-free")),

@@ -36,6 +36,11 @@ class RingStatus(Record):
     run: int  # number of this start of the program; 0 if nobody counts them
     previous: Optional[int]  # address of the ring of the run before, which outlived the reset; None if none is kept
     before: Optional[Said]  # what that run left
+    recorded: int  # events that got a number since the recorder was started
+    last_seconds: Optional[float]  # when the last event was, by the target's clock; None if nothing tells
+    fired: Tuple[str, ...]  # the allocator's entries that the recorder has seen to fire
+    silent: Tuple[str, ...]  # those that it has never seen
+    asserts: Optional[bool]  # whether the allocator has the hook that stops at its assertions; None if unknown
 
 
 class StatusReport(Report):

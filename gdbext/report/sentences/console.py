@@ -46,6 +46,7 @@ SENTENCES = {
     "found-by-check": "the call that checked only found this: the damage was done before",
     # Messages of allocators
     "says-already-free": "a block was freed that is free already (double free)",
+    "says-both-frees": "a block was freed twice: the recorder has both frees, and no allocation between them",
     "says-already-free-plain": "a block was freed that is free already (double free)",
     "says-r128-double": (
         "memleak reports a double free; the backtrace is that of the second free, the first is not in the log"

@@ -51,6 +51,7 @@ SENTENCES = {
         "{lost:event} are missing from the log: sums are too small, and blocks whose free is missing look live"
     ),
     "profile-no-names": "no symbols: places are addresses, and paths name them in this build alone; give --elf APP.elf",
+    "profile-restarted": "the recorder was off {times:time}: what was allocated before the last of them is not told",
     "profile-older": "not counted: {older:free} of blocks that are older, or left out",
     "profile-empty": "nothing is listed: no allocation was recorded",
     "diff-same": "nothing has changed: every path holds as much as before",

@@ -71,7 +71,7 @@ def trace_words(trace: Optional[TraceInfo]) -> str:
         f"{trace.overwritten:,} overwritten before them" if trace.overwritten else "",
         f"{trace.dropped:,} dropped" if trace.dropped else "",
         f"{trace.half_written:,} half written" if trace.half_written else "",
-        f"{trace.stopped:,} while stopped" if trace.stopped else "",
+        f"{trace.stopped:,} while frozen" if trace.stopped else "",
         f"{trace.filtered:,} kept out by filters" if trace.filtered else "",
         f"{trace.stacks_full:,} with their caller alone" if trace.stacks_full else "",
     ]

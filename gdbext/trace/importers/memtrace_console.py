@@ -12,11 +12,22 @@ import re
 from typing import Dict, Iterable, Iterator, Optional, Sequence, Union
 
 from gdbext.model.said import said
-from gdbext.trace.console_records import BEGIN, END, LIVE, MARK, NAME, ConsoleRecord, is_begun_in, record_in
+from gdbext.trace.console_records import (
+    BEGIN,
+    END,
+    LEAK,
+    LIVE,
+    MARK,
+    MISSING,
+    NAME,
+    ConsoleRecord,
+    is_begun_in,
+    record_in,
+)
 from gdbext.trace.importers import CALLS, PEAK, TIMES, Importer, Item, Marked
 from gdbext.trace.importers.listing import MOST_PCS, Listing, Parser, Row, items_of
 
-_LINE = re.compile(rb"MT1 B live [0-9a-f]{1,4} [0-9a-f-]{1,40} #[0-9a-f]{4}")
+_LINE = re.compile(rb"MT1 B live [0-9a-f]{1,4} [0-9a-f-]{1,40}(?: [!-~]{1,16}){0,8} #[0-9a-f]{4}")
 _MOST_NAMES = 1 << 12
 
 
@@ -42,8 +53,10 @@ class OwnConsole(Parser):
             return (Marked(found.word(1)),)
         if found.kind == NAME and len(self._names) < _MOST_NAMES:
             self._names[found.number(0) or 0] = found.word(1)
-        elif found.kind == LIVE and self._listing is not None:
+        elif found.kind in (LIVE, LEAK) and self._listing is not None:
             self._take_block(self._listing, found)
+        elif found.kind == MISSING and self._listing is not None:
+            self._take_missing(self._listing, found)
         elif found.kind == END and self._listing is not None:
             self._listing.stated = found.number(0) or 0, found.number(1) or 0
             listing, self._listing = self._listing, None
@@ -66,6 +79,13 @@ class OwnConsole(Parser):
         task, heap = (self._names.get(found.number(place) or 0) for place in (3, 4))
         listing.add(Row(address, size, found.pcs[:MOST_PCS], task, heap, found.number(2)))
 
+    def _take_missing(self, listing: Listing, found: ConsoleRecord) -> None:
+        blocks, stacks = found.number(1), found.number(3)
+        if blocks:
+            listing.losses.append(said("memtrace-console-blocks"))
+        if stacks:
+            listing.notes.append(said("memtrace-console-stacks", stacks=stacks))
+
 
 def calls_of(chunks: Iterable[bytes], machine: int) -> Iterator[Item]:
     """Yields the listings of a console's text."""
@@ -73,6 +93,8 @@ def calls_of(chunks: Iterable[bytes], machine: int) -> Iterator[Item]:
 
 
 SENTENCES = {
+    "memtrace-console-blocks": "the device had no room in its table of live blocks for some of them",
+    "memtrace-console-stacks": "the device has no stack for {stacks:block}",
     "memtrace-console-sign": "lines that begin with MT1 and end with a sum, as memtrace's own console prints them",
 }
 IMPORTER = Importer(

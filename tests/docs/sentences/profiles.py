@@ -84,6 +84,13 @@ def lossy() -> Any:
     return program.report()
 
 
+def restarted() -> Any:
+    program = growing()
+    program.event("control", 0x200, 0, ())
+    program.alloc(40, *SITE)
+    return program.report()
+
+
 def same() -> Any:
     program = Running()
     program.mark("one")
@@ -124,6 +131,7 @@ RECIPES: dict[str, Callable[[], Any]] = {
     "a stack that ends early": ending_early,
     "a locale": looking_like("std::locale::locale locale.cc:70", "format format.cc:4"),
     "a lossy log": lossy,
+    "a recorder that was off for a while": restarted,
     "a log without a program": without_names,
     "the same": same,
 }

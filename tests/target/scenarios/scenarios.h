@@ -69,6 +69,7 @@ void test_callers(void);
 void test_step(void);
 void test_kernel(void);
 void test_smp(void);
+void test_console(void); /* in console/, for the variants that have it */
 void test_bench(void);
 
 #endif
