@@ -97,6 +97,8 @@ class Ran:
     book: list[Told] = field(default_factory=list)
     words: list[tuple[int, ...]] = field(default_factory=list)  # of the book's lines
     trace: Trace | None = None
+    console: str = ""
+    status: int = 0
 
     def name(self, pc: int) -> str:
         """The function that an address is in."""
@@ -109,12 +111,13 @@ def ran(elf: Path) -> Ran:
     said.unlink(missing_ok=True)
     console = ("-chardev", f"file,id=said,path={said}", "-semihosting-config", "enable=on,target=native,chardev=said")
     with Qemu(elf, chip=RV32, paused=False, extra=console) as machine:
-        machine.wait(60)
-    lines = [(line[0], tuple(int(line[at : at + 8], 16) for at in range(1, len(line), 8))) for line in said.read_text().split()]
+        status = machine.wait(60)
+        line = machine.console
+    lines = [(one[0], tuple(int(one[at : at + 8], 16) for at in range(1, len(one), 8))) for one in said.read_text().split()]
     functions = dict(names_of(elf, f"{CROSS}nm"))
     told = [(KINDS[kind], words) for kind, words in lines if kind in KINDS]
     book = [Told(kind, words[0], words[1], functions.get(words[2], "") if kind != "realloc-end" else "") for kind, words in told]
     ring = next((words[0] for kind, words in lines if kind == "@"), None)
     data = b"".join(word.to_bytes(4, "little") for kind, words in lines if kind == "=" for word in words)
     trace = read_ring(Memory(snapshot_of([(ring, data)], 4, "little")), ring) if ring is not None else None
-    return Ran(elf, book, [words for _, words in told], trace)
+    return Ran(elf, book, [words for _, words in told], trace, line, status)

@@ -173,6 +173,33 @@ def test_the_system_s_heaps(tmp_path: Path) -> None:
     assert all(0 < begin[1] < begin[2] for begin in words[::2])
 
 
+@pytest.mark.parametrize("version", ["4.4", "5.5"])
+def test_a_double_free_is_printed_when_it_happens(version: str, tmp_path: Path) -> None:
+    found = application(tmp_path, RUNS[version], NO_CXX + "CONFIG_MEMTRACE_DOUBLE_FREE=y\n", 1)
+    assert "double" in found.console and found.console.count("Backtrace:") >= 2
+
+
+def test_the_console_answers(tmp_path: Path) -> None:
+    """`show`, `mark "two words"` and `since "two words"`: a live block of 77 bytes, then none."""
+    found = application(tmp_path, Idf(), NO_CXX + "CONFIG_MEMTRACE_CONSOLE=y\n", -3)
+    assert found.book[-1].address != 0
+    shown, since = found.console.split("two words", 1)
+    assert "77" in shown and "0x" in shown and str(found.book[-1].address) not in since
+
+
+@pytest.mark.parametrize(
+    ("idf", "options"),
+    [(Idf("4.4", "rv32imc"), ""), (Idf("6.1", "rv32imac", "picolibc"), ""), (Idf(), "CONFIG_HEAP_TLSF_USE_ROM_IMPL=y\n")],
+    ids=["4.4", "6.1", "rom"],
+)
+def test_usage_only_counts_what_each_heap_holds(idf: Idf, options: str, tmp_path: Path) -> None:
+    """usage/usage.c holds the counters against what it does; nothing of the recorder is linked."""
+    folder = project(tmp_path, "CONFIG_MEMTRACE_USAGE_ONLY=y\n" + options, application="usage")
+    elf = idf.build(folder)
+    assert "memtrace_ring" not in run([f"{CROSS}nm", str(elf)])
+    assert ran(elf).status == 0
+
+
 def size(elf: Path) -> tuple[int, ...]:
     """Text, data and bss."""
     return tuple(map(int, run([f"{CROSS}size", str(elf)]).splitlines()[1].split()[:3]))

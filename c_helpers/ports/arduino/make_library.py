@@ -20,9 +20,9 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 HELPERS = HERE.parent.parent
 IDF = HELPERS / "ports" / "esp_idf"
-PUBLIC = ("include", "arch", "console", "selftest", "sinks/memtrace_sink.h", "ports/esp_idf/memtrace_port.h")
-INNER = ("arch", "recorder", "console", "selftest", "sinks/ring_view.c", "sinks/ring_view.h", "wrap", "ports/esp_idf")
-OTHERS = {"nuttx.c", "reallocarray.c", "sink_file.c", "sink_partition.c", "sink_task.c", "sink_uart.c"}
+PUBLIC = ("include", "arch", "console", "selftest", "usage", "sinks/memtrace_sink.h", "ports/esp_idf/memtrace_port.h")
+INNER = ("arch", "recorder", "console", "selftest", "usage", "sinks/ring_view.c", "sinks/ring_view.h", "wrap", "ports/esp_idf")
+OTHERS = {"nuttx.c", "reallocarray.c", "console.c", "usage.c", "sink_file.c", "sink_partition.c", "sink_task.c", "sink_uart.c"}
 CHIPS = ("esp32", "esp32s2", "esp32s3", "esp32c2", "esp32c3", "esp32c5", "esp32c6", "esp32h2", "esp32p4")
 # Of the functions that CMakeLists.txt wraps, one that is the C library's own in the older of Arduino's versions.
 NOT_WRAPPED = {"aligned_alloc"}

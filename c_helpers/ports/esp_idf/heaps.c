@@ -15,6 +15,7 @@
 #include "memtrace_esp_idf.h"
 #include "memtrace_port.h"
 #include "memtrace_system.h"
+#include "memtrace_usage.h"
 #include "multi_heap.h"
 #include "soc/soc_memory_layout.h"
 
@@ -79,15 +80,26 @@ unsigned memtrace_port_heap(const void *block)
     return number == HEAPS_MOST && is_alias ? heap_at(((const uintptr_t *)block)[-1]) : number;
 }
 
+static void heap_name(unsigned number, const char *name, uint32_t capabilities)
+{
+#if CONFIG_MEMTRACE_USAGE_ONLY
+    (void)capabilities;
+    memtrace_usage_name(number, name);
+#else
+    (void)memtrace_name_heap(number, name, memory_of(capabilities), capabilities);
+#endif
+}
+
 multi_heap_handle_t __wrap_multi_heap_register(void *start, size_t bytes)
 {
+#if !CONFIG_MEMTRACE_USAGE_ONLY
     memtrace_esp_idf_start();
+#endif
     multi_heap_handle_t handle = __real_multi_heap_register(start, bytes);
     if (handle == NULL || heaps_used == HEAPS_MOST)
         return handle;
     const soc_memory_type_desc_t *type = type_of((uintptr_t)start);
-    uint32_t capabilities = type_capabilities(type);
-    (void)memtrace_name_heap(heaps_used, type != NULL ? type->name : "pool", memory_of(capabilities), capabilities);
+    heap_name(heaps_used, type != NULL ? type->name : "pool", type_capabilities(type));
     heaps[heaps_used] = (struct heap){(uintptr_t)start, bytes, handle};
     __atomic_store_n(&heaps_used, heaps_used + 1u, __ATOMIC_RELEASE);
     return handle;

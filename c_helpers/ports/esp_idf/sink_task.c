@@ -9,6 +9,7 @@
 #include "freertos/FreeRTOS.h"
 #include "freertos/task.h"
 #include "memtrace_esp_idf.h"
+#include "memtrace_sink.h"
 #include "sdkconfig.h"
 
 #define STACK_BYTES 4096u

@@ -10,6 +10,7 @@
  */
 #include "esp_attr.h"
 #include "memtrace.h"
+#include "memtrace_double_free.h"
 #include "memtrace_esp_idf.h"
 #include "memtrace_port.h"
 
@@ -53,9 +54,21 @@ void memtrace_esp_idf_start(void)
 #endif
 }
 
+#if MEMTRACE_DOUBLE_FREE
+static void line_put(void *context, const char *text, size_t bytes)
+{
+    (void)context;
+    memtrace_esp_idf_send(text, bytes);
+}
+#endif
+
 __attribute__((constructor)) static void services_start(void)
 {
     memtrace_esp_idf_clock_runs = true;
+#if MEMTRACE_DOUBLE_FREE
+    static const struct memtrace_output line = {.put = line_put, .backtraces = true};
+    memtrace_double_free_to(&line);
+#endif
 #if !CONFIG_MEMTRACE_SINK_NONE
     memtrace_esp_idf_sink_start();
 #endif

@@ -41,4 +41,13 @@ bool memtrace_system_task(unsigned index, struct memtrace_task_state *state)
     return true;
 }
 
+#else
+
+bool memtrace_system_task(unsigned index, struct memtrace_task_state *state)
+{
+    (void)index;
+    (void)state;
+    return false;
+}
+
 #endif

@@ -10,6 +10,7 @@
 #include "esp_heap_caps.h"
 #include "freertos/task.h"
 #include "memtrace.h"
+#include "memtrace_esp_idf.h"
 #include "memtrace_selftest.h"
 #include "memtrace_system.h"
 #include "sdkconfig.h"
@@ -200,6 +201,10 @@ void app_main(void)
         user_without_flash();
     if (DEATH == -3)
         heaps_print();
+#if CONFIG_MEMTRACE_CONSOLE
+    void *lives = malloc(77);
+    book_got(memtrace_esp_idf_console_register() == 0 ? (uintptr_t)lives : 0, 77, NULL);
+#endif
     for (unsigned i = 0; DEATH == 0 && i < sizeof users / sizeof users[0]; i++)
         users[i]();
     if (DEATH == 0)

@@ -16,6 +16,7 @@ void *multi_heap_malloc(multi_heap_handle_t heap, size_t size);
 void *multi_heap_aligned_alloc_offs(multi_heap_handle_t heap, size_t size, size_t alignment, size_t offset);
 void *multi_heap_realloc(multi_heap_handle_t heap, void *p, size_t size);
 void multi_heap_free(multi_heap_handle_t heap, void *p);
+size_t multi_heap_get_allocated_size(multi_heap_handle_t heap, void *p);
 void multi_heap_get_info(multi_heap_handle_t heap, multi_heap_info_t *info);
 
 #endif

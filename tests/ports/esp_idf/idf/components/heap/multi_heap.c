@@ -65,3 +65,9 @@ void multi_heap_get_info(multi_heap_handle_t heap, multi_heap_info_t *info)
         info->largest_free_block = size > info->largest_free_block ? size : info->largest_free_block;
     }
 }
+
+size_t multi_heap_get_allocated_size(multi_heap_handle_t heap, void *p)
+{
+    (void)heap;
+    return tlsf_block_size(p);
+}

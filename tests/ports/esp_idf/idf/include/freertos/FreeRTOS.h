@@ -12,7 +12,7 @@
 
 #define configMAX_TASK_NAME_LEN 16
 #define configISR_STACK_SIZE 1536
-#define configUSE_TRACE_FACILITY 1
+#define configUSE_TRACE_FACILITY CONFIG_FREERTOS_USE_TRACE_FACILITY
 #define portNUM_PROCESSORS 1
 #define pdMS_TO_TICKS(ms) (ms)
 
