@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Applications of a small ESP-IDF (tests/ports/esp_idf/idf), built by its CMake files and run in QEMU.
 
-Approach: IDF's own sources may not be had here. This one has the heap component's functions, sections, files and calls between
-files as `shared/facts` tell them of each version, the kernel's variables, Kconfig by kconfiglib and the two passes of the build.
+Approach: IDF's own sources may not be had here. This one has the heap component's functions, files, and calls between
+files as they are known of each version, the kernel's variables, Kconfig by kconfiglib and the two passes of the build.
 """
 
 from __future__ import annotations
@@ -113,10 +113,15 @@ def ran(elf: Path) -> Ran:
     with Qemu(elf, chip=RV32, paused=False, extra=console) as machine:
         status = machine.wait(60)
         line = machine.console
-    lines = [(one[0], tuple(int(one[at : at + 8], 16) for at in range(1, len(one), 8))) for one in said.read_text().split()]
+    lines = [
+        (one[0], tuple(int(one[at : at + 8], 16) for at in range(1, len(one), 8))) for one in said.read_text().split()
+    ]
     functions = dict(names_of(elf, f"{CROSS}nm"))
     told = [(KINDS[kind], words) for kind, words in lines if kind in KINDS]
-    book = [Told(kind, words[0], words[1], functions.get(words[2], "") if kind != "realloc-end" else "") for kind, words in told]
+    book = [
+        Told(kind, words[0], words[1], functions.get(words[2], "") if kind != "realloc-end" else "")
+        for kind, words in told
+    ]
     ring = next((words[0] for kind, words in lines if kind == "@"), None)
     data = b"".join(word.to_bytes(4, "little") for kind, words in lines if kind == "=" for word in words)
     trace = read_ring(Memory(snapshot_of([(ring, data)], 4, "little")), ring) if ring is not None else None

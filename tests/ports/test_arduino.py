@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The library for Arduino and PlatformIO: what make_library.py lays out, compiled and linked as they do it, against archives that are made already.
+"""The library for Arduino and PlatformIO: what make_library.py lays out, compiled and linked as they do it.
+
+The archives that it is linked against are made before, without it.
 
 tests/ports/esp_idf is the IDF in those archives; the application is the one of test_esp_idf.py, with its book.
 """
@@ -23,6 +25,16 @@ from tests.unit.real_program import run
 PORT = ROOT / "c_helpers" / "ports" / "arduino"
 FLAGS = ("-march=rv32imc", "-mabi=ilp32", "-misa-spec=2.2", "--specs=picolibc.specs")
 SECTIONS = ("-Os", "-g", "-ffunction-sections", "-fdata-sections", "-fno-builtin")
+ARDUINO = """
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+struct Line { void begin(int); void println(const char *); int printf(const char *, ...); };
+extern Line Serial;
+void delay(unsigned);
+void setup();
+void loop();
+"""
 
 
 def library(folder: Path) -> Path:
@@ -31,7 +43,8 @@ def library(folder: Path) -> Path:
 
 
 def properties(made: Path) -> dict[str, str]:
-    return dict(line.split("=", 1) for line in (made / "library.properties").read_text().splitlines())
+    lines = (made / "library.properties").read_text().splitlines()
+    return dict(line.split("=", 1) for line in lines if not line.startswith("#"))
 
 
 def archives(folder: Path, version: str) -> Path:
@@ -60,7 +73,7 @@ def objects(folder: Path, sources: list[Path], flags: list[str]) -> list[str]:
 
 
 def sketch(folder: Path, version: str, death: int = 0) -> Ran:
-    """The application with the library, linked as the platform's recipe does: objects, archives, the library's flags."""
+    """The application with the library, linked as the platform's recipe does: objects, archives, its flags."""
     made, build = library(folder), archives(folder, version)
     flags = [*headers(build, version), f"-I{made / 'src'}"]
     # Arduino compiles all of a library's files, and gives it no other place of headers.
@@ -74,9 +87,22 @@ def sketch(folder: Path, version: str, death: int = 0) -> Ran:
     linked += objects(folder / "objects", own, [*flags, f"-DDEATH={death}", "-fno-optimize-sibling-calls"])
     elf = folder / "sketch.elf"
     idf = [str(build / "components" / name / f"lib{name}.a") for name in ("heap", "libc", "system")]
-    link = ["-nostartfiles", f"-L{build}", f"-T{FAKE / 'idf' / 'components' / 'system' / 'link.ld'}", "-Wl,--gc-sections"]
+    link = [
+        "-nostartfiles",
+        f"-L{build}",
+        f"-T{FAKE / 'idf' / 'components' / 'system' / 'link.ld'}",
+        "-Wl,--gc-sections",
+    ]
     forced = ["-u", "libc_include_heap_impl", "-u", "libc_include_assert_impl"]
-    group = ["-Wl,--start-group", *linked, *idf, "-lc", "-lgcc", *properties(made)["ldflags"].split(), "-Wl,--end-group"]
+    group = [
+        "-Wl,--start-group",
+        *linked,
+        *idf,
+        "-lc",
+        "-lgcc",
+        *properties(made)["ldflags"].split(),
+        "-Wl,--end-group",
+    ]
     run([f"{CROSS}gcc", *FLAGS, *link, *forced, *group, "-o", str(elf)])
     return ran(elf)
 
@@ -87,7 +113,12 @@ def test_the_ring_says_what_the_book_says(version: str, tmp_path: Path) -> None:
     found = sketch(tmp_path, version)
     assert found.trace is not None
     seen = [
-        Told(event.kind, event.address, event.size if event.kind in SIZED else 0, found.name(event.stack[0]) if event.stack else "")
+        Told(
+            event.kind,
+            event.address,
+            event.size if event.kind in SIZED else 0,
+            found.name(event.stack[0]) if event.stack else "",
+        )
         for event in found.trace.events
         if event.kind not in ("control", "mark")
     ]
@@ -117,7 +148,7 @@ def test_the_manifests_agree(tmp_path: Path) -> None:
     appended: list[str] = []
 
     class Environment:
-        def Append(self, LINKFLAGS: list[str]) -> None:  # noqa: N802, N803  # SCons's names
+        def Append(self, LINKFLAGS: list[str]) -> None:  # SCons's names
             appended.extend(LINKFLAGS)
 
     exec(script, {"Import": lambda name: None, "DefaultEnvironment": Environment})
@@ -150,9 +181,18 @@ def test_the_readme_puts_it_in_and_takes_it_out(tmp_path: Path) -> None:
 def test_a_folder_of_somebody_else_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "memtrace").mkdir()
     (tmp_path / "memtrace" / "mine.txt").write_text("mine")
-    done = subprocess.run(["python3", str(PORT / "make_library.py"), str(tmp_path)], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        ["python3", str(PORT / "make_library.py"), str(tmp_path)], capture_output=True, text=True, check=False
+    )
     assert done.returncode != 0 and (tmp_path / "memtrace" / "mine.txt").exists()
 
 
-def test_the_example_is_short() -> None:
-    assert len((ROOT / "examples" / "arduino" / "leaking" / "leaking.ino").read_text().splitlines()) <= 60
+def test_the_example_is_short_and_compiles(tmp_path: Path) -> None:
+    """With the part of Arduino's header that it uses; the IDE puts that in front of a sketch."""
+    example = ROOT / "examples" / "arduino" / "leaking" / "leaking.ino"
+    assert len(example.read_text().splitlines()) <= 60
+    made = library(tmp_path)
+    for name in ("sdkconfig.h", "Arduino.h"):
+        (tmp_path / name).write_text(ARDUINO if name == "Arduino.h" else "")
+    flags = ["-Wall", "-Wextra", "-Werror", "-fsyntax-only", f"-I{tmp_path}", f"-I{made / 'src'}"]
+    run(["g++", "-x", "c++", *flags, "-include", "Arduino.h", str(example)])

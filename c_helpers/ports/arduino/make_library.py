@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Lays memtrace out as a library of Arduino and PlatformIO for ESP32: make_library.py FOLDER makes FOLDER/memtrace.
 
-Approach: a library is compiled with its folder `src` as the only place of headers, so what a sketch includes lies there, the rest in a
-folder below, and the few includes that name another place are rewritten. The options that ESP-IDF's menu has are a header,
-memtrace_options.h, made of the Kconfig's defaults; who wants others defines them in front, by build flags. The linker's options stand in
-library.properties, which the Arduino IDE hands on for a library that says `precompiled` and has a folder for the chip; and in a script
-that PlatformIO runs.
+Approach: a library is compiled with its folder `src` as the only place of headers, so what a sketch includes lies
+there, the rest in a folder below, and the few includes that name another place are rewritten. The options that ESP-
+IDF's menu has are a header, memtrace_options.h, made of the Kconfig's defaults; who wants others defines them in
+front, by build flags. The linker's options stand in library.properties, which the Arduino IDE hands on for a
+library that says `precompiled` and has a folder for the chip; and in a script that PlatformIO runs.
 Rejected: sources kept a second time in the repository (they would grow apart).
-Cost: some 60 small files. Assumptions: Python 3.8; file names are unique over the folders that are copied.
+Cost: some 80 small files.
+Assumptions: Python 3.8; file names are unique over the folders that are copied.
 """
 
 from __future__ import annotations
@@ -21,8 +22,25 @@ HERE = Path(__file__).resolve().parent
 HELPERS = HERE.parent.parent
 IDF = HELPERS / "ports" / "esp_idf"
 PUBLIC = ("include", "arch", "console", "selftest", "usage", "sinks/memtrace_sink.h", "ports/esp_idf/memtrace_port.h")
-INNER = ("arch", "recorder", "console", "selftest", "usage", "sinks/ring_view.c", "sinks/ring_view.h", "wrap", "ports/esp_idf")
-OTHERS = {"nuttx.c", "reallocarray.c", "console.c", "usage.c", "sink_file.c", "sink_partition.c", "sink_task.c", "sink_uart.c"}
+INNER = ("arch", "recorder", "console", "selftest", "usage", "sinks", "wrap", "ports/esp_idf")
+OTHERS = {
+    "nuttx.c",
+    "memtrace_file.c",
+    "memtrace_file.h",
+    "flash_ring.c",
+    "flash_ring.h",
+    "uart_frames.c",
+    "uart_frames.h",
+    "checksum.c",
+    "checksum.h",
+    "reallocarray.c",
+    "console.c",
+    "usage.c",
+    "sink_file.c",
+    "sink_partition.c",
+    "sink_task.c",
+    "sink_uart.c",
+}
 CHIPS = ("esp32", "esp32s2", "esp32s3", "esp32c2", "esp32c3", "esp32c5", "esp32c6", "esp32h2", "esp32p4")
 # Of the functions that CMakeLists.txt wraps, one that is the C library's own in the older of Arduino's versions.
 NOT_WRAPPED = {"aligned_alloc"}
@@ -47,11 +65,15 @@ def rewritten(text: str) -> str:
 def options() -> str:
     """The defaults of the Kconfig: numbers, and what is y."""
     found = [("MEMTRACE", "1")]
-    for name, body in re.findall(r"^ +config (\w+)\n(.*?)(?=^ +(?:config|choice|endchoice)|\Z)", _kconfig(), re.M | re.S):
+    for name, body in re.findall(
+        r"^ +config (\w+)\n(.*?)(?=^ +(?:config|choice|endchoice)|\Z)", _kconfig(), re.M | re.S
+    ):
         if default := re.search(r"default (y|\d+|0x\w+)$", body, re.M):
             found.append((name, default[1].replace("y", "1")))
     found += [(name, "1") for name in ("MEMTRACE_RING_INTERNAL", "MEMTRACE_SINK_NONE")]
-    lines = [f"#ifndef CONFIG_{name}\n#define CONFIG_{name} {value}\n#endif\n" for name, value in found if name not in _LEFT]
+    lines = [
+        f"#ifndef CONFIG_{name}\n#define CONFIG_{name} {value}\n#endif\n" for name, value in found if name not in _LEFT
+    ]
     return _OPTIONS.format("".join(lines))
 
 
@@ -59,14 +81,15 @@ def options() -> str:
 _LEFT = {"MEMTRACE_IN_IRAM", "MEMTRACE_DEPTH", "MEMTRACE_FRAME_POINTERS"}
 _OPTIONS = """/* SPDX-License-Identifier: Apache-2.0
  *
- * Made by make_library.py of the Kconfig's defaults, which says what each is for. Build flags define others: -DCONFIG_MEMTRACE_RING_BYTES=65536.
+ * Made by make_library.py of the Kconfig's defaults, which says what each is for. Build flags define others:
+ * -DCONFIG_MEMTRACE_RING_BYTES=65536.
  */
 #ifndef MEMTRACE_OPTIONS_H
 #define MEMTRACE_OPTIONS_H
 
 #include "sdkconfig.h"
 
-/* RISC-V has call stacks where all code keeps frame pointers; Arduino's libraries do not: then the caller alone is sure. */
+/* RISC-V has call stacks where all code keeps frame pointers. Arduino's libraries keep none: the caller is sure. */
 #if !defined(MEMTRACE_DEPTH) && defined(__riscv)
 #define MEMTRACE_DEPTH 1
 #endif

@@ -41,7 +41,7 @@ static int command_run(int count, char **words)
 
 int memtrace_esp_idf_console_register(void)
 {
-    const esp_console_cmd_t command = {
+    static const esp_console_cmd_t command = {
         .command = "memtrace",
         .help = "Who holds memory: on, off, show, free, task, mark, since, modules, leaks, status, selftest",
         .func = command_run,

@@ -18,6 +18,7 @@ void death(void)
 {
     char *block = malloc(40);
     char *other = malloc(40);
+    void *volatile wild = outside;
     switch (DEATH) {
     case 1: /* tlsf's assertion, and ROM's */
         free(block);
@@ -31,9 +32,9 @@ void death(void)
         free((void *)(uintptr_t)(SOC_DRAM_HEAP + 4u));
         break;
     case 4: /* heap_caps' assertion */
-        free(outside);
+        free(wild);
         break;
-    case 5: /* a fault in the lists */
+    case 5:                         /* a fault in the lists */
         memset(block - 8, 0x14, 8); /* nothing lies at 0x14141414 */
         other = malloc(2000);
         break;

@@ -48,11 +48,11 @@ USER(user_realloc)
     void *block = realloc(NULL, 40);
     uintptr_t from = (uintptr_t)block;
     book_got(from, 40, user_realloc);
-    block = realloc(block, 33);
-    book_moved(from, (uintptr_t)block, 33, user_realloc);
+    void *same = realloc(block, 33);
+    book_moved(from, (uintptr_t)same, 33, user_realloc);
     void *behind = malloc(16);
     book_got((uintptr_t)behind, 16, user_realloc);
-    block = realloc(block, 500);
+    block = realloc(same, 500);
     book_moved(from, (uintptr_t)block, 500, user_realloc);
     book_moved((uintptr_t)block, (uintptr_t)realloc(block, huge), huge, user_realloc);
     book_gave((uintptr_t)block, user_realloc);
@@ -173,8 +173,7 @@ IN_IRAM static void user_without_flash(void)
     for (unsigned i = 0; i < 3; i++) {
         void *block = heap_caps_malloc(20 + i, MALLOC_CAP_INTERNAL);
         memtrace_mark(NULL);
-        block = realloc(block, 600);
-        free(block);
+        free(realloc(block, 600));
         heap_caps_free(calloc(huge, 2));
     }
     sign_print();
@@ -190,9 +189,8 @@ static void heaps_print(void)
 
 void app_main(void)
 {
-    void (*const users[])(void) = {user_malloc,  user_calloc,  user_realloc, user_caps,   user_caps_realloc,
-                                   user_aligned, user_prefer,  user_default, user_newlib, user_copy,
-                                   user_kernel,  user_ends};
+    void (*const users[])(void) = {user_malloc, user_calloc,  user_realloc, user_caps, user_caps_realloc, user_aligned,
+                                   user_prefer, user_default, user_newlib,  user_copy, user_kernel,       user_ends};
     if (DEATH > 0)
         death();
     if (DEATH == -1)

@@ -7,8 +7,7 @@
 #include "heap_private.h"
 
 #if CONFIG_HEAP_POISONING_DISABLED && !CONFIG_HEAP_TLSF_USE_ROM_IMPL
-multi_heap_handle_t multi_heap_register(void *start, size_t size)
-    __attribute__((alias("multi_heap_register_impl")));
+multi_heap_handle_t multi_heap_register(void *start, size_t size) __attribute__((alias("multi_heap_register_impl")));
 void *multi_heap_malloc(multi_heap_handle_t heap, size_t size) __attribute__((alias("multi_heap_malloc_impl")));
 void *multi_heap_realloc(multi_heap_handle_t heap, void *p, size_t size)
     __attribute__((alias("multi_heap_realloc_impl")));

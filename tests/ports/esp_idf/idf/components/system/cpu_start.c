@@ -28,8 +28,8 @@ void call_start_cpu0(void)
     heap_caps_init();
     esp_timer_runs = true;
     startup_driver();
-    for (unsigned i = 0; &init_array_start[i] < init_array_end; i++)
-        init_array_start[i]();
+    for (void (*const *function)(void) = init_array_start; (uintptr_t)function < (uintptr_t)init_array_end; function++)
+        (*function)();
     kernel_task = &main_task;
     call_on_stack(app_main, main_stack + sizeof main_stack - 16);
     machine_exit();

@@ -28,5 +28,8 @@ void machine_exit(void)
 void flash_off(void)
 {
     flash_cache_enabled = false;
-    __asm__ volatile("csrw pmpaddr0, %0\n\tcsrw pmpcfg0, %1" : : "r"(0x80000000u >> 2 | 0x1ffffu), "r"(0x98) : "memory");
+    __asm__ volatile("csrw pmpaddr0, %0\n\tcsrw pmpcfg0, %1"
+                     :
+                     : "r"(0x80000000u >> 2 | 0x1ffffu), "r"(0x98)
+                     : "memory");
 }

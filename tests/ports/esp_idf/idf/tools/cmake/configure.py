@@ -42,13 +42,13 @@ def _write(file: Path, text: str) -> None:
 
 def placed(fragment: str, options: str) -> tuple[str, list[str]]:
     """The archive, and its objects that are not among those of `* (noflash)`; none at all without that line."""
-    archive, depth, kept, objects, all_of_it = "", 0, [True], [], False
+    archive, kept, objects, all_of_it = "", [True], [], False
     for line in fragment.splitlines():
         indent = (len(line) - len(line.lstrip())) // 4
         text = line.strip()
         if not text or text.startswith(("#", "[")):
             continue
-        kept, depth = kept[: max(indent, 1)], indent
+        kept = kept[: max(indent, 1)]
         if text.startswith("archive:"):
             archive = text.split()[1]
         elif found := re.fullmatch(r"if (\w+) = (y|n):", text):
