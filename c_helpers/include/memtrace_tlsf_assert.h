@@ -14,11 +14,16 @@
 #define MEMTRACE_ASSERT_ABORT() abort()
 #endif
 
+/* Attributes that place the function below where the allocator's code lies, for who keeps that in a section of its own. */
+#ifndef MEMTRACE_ASSERT_PLACE
+#define MEMTRACE_ASSERT_PLACE
+#endif
+
 /* A symbol of its own in each program whose allocator has the hook: by it the hook is known to be in, before it fires. */
 __attribute__((weak, noinline, cold)) void memtrace_tlsf_assertion(struct memtrace_caller caller, const char *text,
                                                                    unsigned line, const char *function);
-__attribute__((weak, noinline, cold)) void memtrace_tlsf_assertion(struct memtrace_caller caller, const char *text,
-                                                                   unsigned line, const char *function)
+MEMTRACE_ASSERT_PLACE void memtrace_tlsf_assertion(struct memtrace_caller caller, const char *text, unsigned line,
+                                                   const char *function)
 {
     memtrace_assert_failed(caller, text, line, function);
     MEMTRACE_ASSERT_ABORT();

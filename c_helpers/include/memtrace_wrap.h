@@ -81,6 +81,9 @@ struct memtrace_realloc memtrace_wrap_move(struct memtrace_wrap *call, struct me
 void *memtrace_wrap_moved(struct memtrace_wrap *call, struct memtrace_realloc begun, void *old_block, void *new_block,
                           size_t size);
 
+/* Is who runs now within a wrapped function of the allocator? For a port's hook of assertions and faults: are they the heap's? */
+bool memtrace_wrap_is_inside(void);
+
 /* `count` times `size`; the largest number if that is none. */
 static inline size_t memtrace_wrap_product(size_t count, size_t size)
 {

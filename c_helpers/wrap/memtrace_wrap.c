@@ -83,6 +83,13 @@ void memtrace_wrap_begin(struct memtrace_wrap *call, struct memtrace_caller call
         call->slot->innermost = call;
 }
 
+bool memtrace_wrap_is_inside(void)
+{
+    const struct memtrace_wrap_slot *slot = slot_find(key_now());
+    const struct memtrace_wrap *call = slot != NULL ? slot->innermost : NULL;
+    return call != NULL && call->slot == slot && call->frame > (uintptr_t)__builtin_frame_address(0);
+}
+
 /* What came from within and is not what the outer function returned. */
 static void block_record(struct memtrace_wrap *call)
 {
