@@ -18,6 +18,6 @@ SENTENCES = {
     "item-of-other-list": "the item {item:#x} says that it is in another list",
     "item-outside-owner": "the item {item:#x} is not in the control block at {owner:#x} that it names",
     "table-unknown": "{kernel}'s table of tasks would be at {place:#x} with {slots:slot}, where none can be",
-    "task-of-other-slot": "the task at {place:#x}, in slot {slot:,} of {kernel}'s table, has the pid {pid:,} of another",
+    "task-of-other-slot": "the task at {place:#x}, in slot {slot:,} of {kernel}'s table, has pid {pid:,} of another",
     "task-unknown": "the control block of a task at {place:#x} is not in the memory that is known here",
 }
