@@ -23,7 +23,7 @@ static inline uint32_t gate_closers(const struct recorder *ring)
 void gate_update(struct recorder *ring)
 {
     for (uint32_t seen = UINT32_MAX;;) { /* nothing yet */
-        memory_order();
+        all_order();
         uint32_t closers = gate_closers(ring);
         if (closers == seen)
             return;
