@@ -166,6 +166,16 @@ def test_a_hook_of_the_kernel_that_is_left_out_does_not_link(hook: str, tmp_path
     assert done.returncode != 0 and f"undefined reference to `__real_{hook}'" in done.stderr
 
 
+def test_the_example_is_a_program(tmp_path: Path) -> None:
+    """NuttX has POSIX's functions, as this machine does."""
+    source = ROOT / "examples" / "nuttx" / "leaky_main.c"
+    flags = ["-std=gnu11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-Wno-format-truncation", "-pthread"]
+    subprocess.run(["gcc", *flags, source, "-o", tmp_path / "leaky"], check=True)
+    done = subprocess.run([tmp_path / "leaky"], check=True, capture_output=True, text=True)
+    assert done.stdout == "40 requests answered\n"
+    assert len(source.read_text().splitlines()) <= 60
+
+
 def test_the_steps_of_the_readme_are_few_and_work_and_leave_nothing_behind(tmp_path: Path) -> None:
     """As typed, in a folder of the user's; his program is then as it was."""
     place = project(tmp_path)

@@ -51,7 +51,8 @@ TOGETHER int __wrap_nxsched_release_tcb(struct tcb_s *tcb, uint8_t ttype)
 }
 
 /* Its name tells a host that the hook is in, as that of memtrace_tlsf_assert.h does. */
-TOGETHER void memtrace_tlsf_assertion(struct memtrace_caller caller, const char *text, unsigned line, const char *function)
+TOGETHER void memtrace_tlsf_assertion(struct memtrace_caller caller, const char *text, unsigned line,
+                                      const char *function)
 {
     memtrace_assert_failed(caller, text, line, function);
 }

@@ -26,9 +26,9 @@
 
 #define MEMTRACE_PORT_TICK_HZ TICK_PER_SEC
 #ifdef CONFIG_SMP
-#define MEMTRACE_PORT_CORES ((unsigned)CONFIG_SMP_NCPUS)
+#define MEMTRACE_PORT_CORES CONFIG_SMP_NCPUS
 #else
-#define MEMTRACE_PORT_CORES 1u
+#define MEMTRACE_PORT_CORES 1
 #endif
 
 #ifdef CONFIG_MM_KERNEL_HEAP
@@ -104,7 +104,7 @@ static inline struct memtrace_span memtrace_port_stack(void)
 
 static inline bool memtrace_port_is_code(uintptr_t pc)
 {
-    return pc - (uintptr_t)memtrace_nuttx_code < (uintptr_t)(memtrace_nuttx_code_end - memtrace_nuttx_code);
+    return pc - (uintptr_t)memtrace_nuttx_code < (uintptr_t)memtrace_nuttx_code_end - (uintptr_t)memtrace_nuttx_code;
 }
 
 /* Without atomic instructions there is one core. */

@@ -75,12 +75,11 @@ USER(user_realloc)
 {
     void *block = malloc(20);
     enter('A', block, 20, user_realloc);
-    uintptr_t from = (uintptr_t)block;
-    block = realloc(block, 300);
-    enter('B', (void *)from, 300, user_realloc);
-    enter('E', block, 300, user_realloc);
-    enter('F', block, 0, user_realloc);
-    free(block);
+    void *moved = realloc(block, 300);
+    enter('B', block, 300, user_realloc);
+    enter('E', moved, 300, user_realloc);
+    enter('F', moved, 0, user_realloc);
+    free(moved);
 }
 
 USER(user_interrupt)
@@ -127,7 +126,7 @@ __attribute__((noinline)) static void free_twice(void)
 {
     void *block = malloc(60);
     free(block);
-    free(block);
+    free(block); /* cppcheck-suppress doubleFree */
 }
 
 void app_done(void);
