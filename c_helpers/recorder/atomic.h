@@ -153,7 +153,7 @@ static inline void loads_order(void)
 }
 
 /* Keeps a store before it in front of a load after it, for two who each store and then look at what the other one stored. */
-static inline void memory_order(void)
+static inline void all_order(void)
 {
 #ifndef __SANITIZE_THREAD__
     ORDER_FENCE(__ATOMIC_SEQ_CST);

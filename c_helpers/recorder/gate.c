@@ -26,7 +26,7 @@ static inline uint32_t gate_closers(const struct recorder *ring)
 void gate_update(struct recorder *ring)
 {
     for (;;) {
-        memory_order();
+        all_order();
         uint32_t wanted = 0u - gate_closers(ring);
         uint32_t request = u32_load(&ring->header.request);
         if (request == wanted || (int32_t)request > 0)

@@ -12,9 +12,9 @@
  * Assumptions: stacks grow downwards; a wrapped function is left by return or exception. An interrupt that allocates in the middle of
  * another interrupt's allocation is taken for a part of it.
  */
-#include "memtrace_wrap.h"
-
 #include "../recorder/recorder.h"
+
+#include "memtrace_wrap.h"
 
 struct memtrace_wrap_slot {
     memtrace_word key; /* whose it is; 0: nobody's */

@@ -12,7 +12,8 @@ from gdbext.collect.collected import Collected
 from gdbext.collect.requests import REQUESTED
 from gdbext.commands.arguments import PREVIOUS, SOURCES
 from gdbext.commands.command import Command
-from gdbext.kernel.freertos import Tasks, read_tasks
+from gdbext.kernel.kernels import read_tasks
+from gdbext.kernel.tasks import Tasks
 from gdbext.model.reports.base import Skipped
 from gdbext.model.reports.status import HeapStatus, RingStatus, StatusReport
 from gdbext.model.said import Said, Text, Trouble, said
@@ -65,7 +66,7 @@ def _kernel(tasks: Tasks) -> Tuple[Text, ...]:
         return ()
     sure = said("lists-whole") if tasks.complete else said("lists-broken")
     more = said("more-tasks", left=left) if left > 0 else ""
-    return (said("kernel-tasks", count=len(tasks.tasks), sure=sure, tasks=shown, more=more),)
+    return (said("kernel-tasks", count=len(tasks.tasks), kernel=tasks.kernel, sure=sure, tasks=shown, more=more),)
 
 
 def _ring(found: Collected, header: Header) -> RingStatus:
