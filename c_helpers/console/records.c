@@ -77,7 +77,7 @@ bool report_open(struct report *report, const struct memtrace_output *output)
 
 void report_begin(struct report *report, enum line_form form)
 {
-    static const uint8_t machines[] = {0, 0xf3, 0x5e, 0x3e, 0x28}; /* e_machine of ELF, by enum memtrace_arch */
+    static const uint8_t machines[] = {0, 0xf3, 0x5e, 0x3e, 0x28, 0xb7}; /* e_machine of ELF, by enum memtrace_arch */
     const struct memtrace_header *header = report->view.header;
     line_add_one(&report->line, form, 0);
     LINE_ADD(&report->line, LINE_MACHINE, machines[header->arch % sizeof machines], (uintptr_t)header->build_id,
