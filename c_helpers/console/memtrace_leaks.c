@@ -38,7 +38,7 @@ bool memtrace_leaks_begin(void *memory, size_t bytes)
     return true;
 }
 
-void memtrace_leaks_end(const struct memtrace_output *output)
+void memtrace_leaks_end(const struct memtrace_console_output *output)
 {
     struct report report;
     if (!report_open(&report, output))

@@ -10,7 +10,7 @@
 #define MEMTRACE_LEAKS_H
 
 #include "memtrace.h"
-#include "memtrace_output.h"
+#include "memtrace_console_output.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -27,7 +27,7 @@ bool memtrace_leaks_begin(void *memory, size_t bytes);
  *
  * One in lent memory ends, and the memory is the application's again. So nobody may be in the recorder then, as for memtrace_init: tasks
  * that allocate are blocked or deleted, interrupts that do are off. Where that cannot be, give the recorder memory of its own. */
-void memtrace_leaks_end(const struct memtrace_output *output);
+void memtrace_leaks_end(const struct memtrace_console_output *output);
 
 #ifdef __cplusplus
 }

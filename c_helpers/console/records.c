@@ -61,7 +61,7 @@ void report_name(struct report *report, uint32_t entry)
 
 /* ---- a report ---- */
 
-bool report_open(struct report *report, const struct memtrace_output *output)
+bool report_open(struct report *report, const struct memtrace_console_output *output)
 {
     const struct memtrace_header *header = __atomic_load_n(&memtrace_ring, ORDER_BY_ADDRESS);
     memset(report, 0, sizeof *report);

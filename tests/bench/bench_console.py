@@ -26,7 +26,7 @@ PROGRAM = """
 #include "memtrace_console.h"
 #include "memtrace_double_free.h"
 #include "memtrace_leaks.h"
-extern const struct memtrace_output output;
+extern const struct memtrace_console_output output;
 int main(void)
 {
     memtrace_leaks_begin(NULL, 0);

@@ -15,7 +15,7 @@ static void text_put(void *unused, const char *text, size_t bytes)
 
 void console_obey(const char *line)
 {
-    static const struct memtrace_output output = {.put = text_put};
+    static const struct memtrace_console_output output = {.put = text_put};
     if (!memtrace_console(line, &output))
         board_exit(8);
 }

@@ -56,7 +56,7 @@ static void line_put(void *context, const char *text, size_t bytes)
     board_send((const uint8_t *)text, bytes);
 }
 
-static const struct memtrace_output output = {line_put, NULL, false};
+static const struct memtrace_console_output output = {line_put, NULL, false};
 
 static void book(const char *what, unsigned long first, unsigned long second)
 {

@@ -72,8 +72,8 @@ static void put(void *context, const char *text, size_t bytes)
     CHECK(context == &used && fwrite(text, 1, bytes, stdout) == bytes && text[bytes - 1] == '\n');
 }
 
-static const struct memtrace_output output = {put, &used, false};
-static const struct memtrace_output for_monitors = {put, &used, true};
+static const struct memtrace_console_output output = {put, &used, false};
+static const struct memtrace_console_output for_monitors = {put, &used, true};
 
 static void reallocate(unsigned old, unsigned new, unsigned size)
 {
