@@ -112,7 +112,8 @@ def ran(elf: Path) -> Ran:
     console = ("-chardev", f"file,id=said,path={said}", "-semihosting-config", "enable=on,target=native,chardev=said")
     with Qemu(elf, chip=RV32, paused=False, extra=console) as machine:
         status = machine.wait(60)
-        line = machine.console
+        line, raw = machine.console, machine.raw_console
+    elf.with_suffix(".line").write_bytes(raw)
     lines = [
         (one[0], tuple(int(one[at : at + 8], 16) for at in range(1, len(one), 8))) for one in said.read_text().split()
     ]

@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """The component for ESP-IDF: each entry of its allocator is one event of the user's function, in each version.
 
-tests/ports/esp_idf holds a small ESP-IDF (fake_idf.py) and a user's project; the options are read by the real kconfiglib,
-the component's CMakeLists.txt by the real CMake, the application runs in QEMU.
+tests/ports/esp_idf holds a small ESP-IDF (fake_idf.py) and a user's project; the options are read by the real
+kconfiglib, the component's CMakeLists.txt by the real CMake, the application runs in QEMU.
 """
 
 from __future__ import annotations
 
+import json
 import re
+import sys
 from pathlib import Path
 
 import kconfiglib
@@ -232,10 +234,13 @@ def wrapped(folder: Path) -> set[str]:
 
 
 ALWAYS = set(
-    "malloc calloc realloc free memalign posix_memalign strdup strndup heap_caps_malloc heap_caps_calloc"
-    " heap_caps_realloc heap_caps_free heap_caps_aligned_alloc heap_caps_aligned_calloc heap_caps_aligned_free heap_caps_malloc_prefer"
-    " heap_caps_calloc_prefer heap_caps_realloc_prefer heap_caps_malloc_default heap_caps_realloc_default pvPortMalloc vPortFree"
-    " multi_heap_register vTaskDelete".split()
+    """
+    malloc calloc realloc free memalign posix_memalign strdup strndup heap_caps_malloc heap_caps_calloc
+    heap_caps_realloc heap_caps_free heap_caps_aligned_alloc heap_caps_aligned_calloc
+    heap_caps_aligned_free heap_caps_malloc_prefer heap_caps_calloc_prefer heap_caps_realloc_prefer
+    heap_caps_malloc_default heap_caps_realloc_default pvPortMalloc vPortFree multi_heap_register
+    vTaskDelete
+    """.split()
 )
 PANIC = {"__assert_func", "panic_abort", "xt_unhandled_exception"}
 NEWLIB = {"_malloc_r", "_calloc_r", "_realloc_r", "_free_r", "_strdup_r", "_strndup_r"}
@@ -284,6 +289,18 @@ def test_each_sink_is_compiled_and_linked(sink: str, version: str, tmp_path: Pat
     Idf(version).build(folder, "components/esp_idf/libesp_idf.a", DEATH="0")
     others = set().union(*SINKS.values()) - SINKS[sink]
     assert SINKS[sink] <= sources(folder) and not others & sources(folder)
+
+
+@pytest.mark.parametrize("version", ["4.4", "6.1"])
+def test_a_log_goes_over_the_serial_line(version: str, tmp_path: Path) -> None:
+    """What a host makes of the line's bytes has the book's allocations."""
+    found = application(tmp_path, RUNS.get(version, Idf(version)), NO_CXX + "CONFIG_MEMTRACE_SINK_UART=y\n")
+    line = str(found.elf.with_suffix(".line"))
+    report = json.loads(run([sys.executable, "-m", "gdbext", "report", line, "--elf", str(found.elf), "--json"]))
+    got = sum(told.kind == "alloc" for told in found.book)
+    moved = sum(told.kind == "realloc-end" and told.address != 0 for told in found.book)
+    assert report["totals"]["allocations"] == got + moved + 1  # startup_driver's
+    assert {"user_malloc", "user_prefer"} <= {site["function"] for site in report["sites"]}
 
 
 @pytest.mark.parametrize("machine", ["rv32imc", "rv32imac", "xtensa-de212"])
@@ -340,7 +357,9 @@ def test_the_fragment_names_objects_that_there_are(tmp_path: Path) -> None:
     named = set(re.findall(r"^ +(\w+) \(default\)$", (COMPONENT / "linker.lf").read_text(), re.MULTILINE))
     built = set[str]()
     for sink in SINKS:
-        folder = project(tmp_path / sink, f"CONFIG_MEMTRACE_SINK_{sink}=y\n", application="app")
+        folder = project(
+            tmp_path / sink, f"CONFIG_MEMTRACE_CONSOLE=y\nCONFIG_MEMTRACE_SINK_{sink}=y\n", application="app"
+        )
         Idf().configure(folder, DEATH="0")
         built |= {name.split(".")[0] for name in sources(folder)}
     assert named <= built

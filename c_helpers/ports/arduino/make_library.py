@@ -21,8 +21,8 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 HELPERS = HERE.parent.parent
 IDF = HELPERS / "ports" / "esp_idf"
-PUBLIC = ("include", "arch", "console", "selftest", "usage", "sinks/memtrace_sink.h", "ports/esp_idf/memtrace_port.h")
-INNER = ("arch", "recorder", "console", "selftest", "usage", "sinks", "wrap", "ports/esp_idf")
+PUBLIC = ("include", "console", "selftest", "usage", "sinks/memtrace_sink.h", "ports/esp_idf/memtrace_port.h")
+INNER = ("arch", "log", "recorder", "console", "selftest", "usage", "sinks", "wrap", "ports/esp_idf")
 OTHERS = {
     "nuttx.c",
     "memtrace_file.c",
@@ -120,7 +120,7 @@ def make(folder: Path) -> Path:
     shutil.rmtree(library, ignore_errors=True)
     source = library / "src"
     (source / "inner").mkdir(parents=True)
-    public = files_of(PUBLIC, "*.h")
+    public = files_of(PUBLIC, "memtrace*.h") + files_of(("arch",), "*.h")
     inner = [path for path in files_of(INNER, "*") if path not in public]
     for target, paths in ((source, public), (source / "inner", inner)):
         for path in paths:

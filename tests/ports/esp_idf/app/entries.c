@@ -207,5 +207,6 @@ void app_main(void)
         users[i]();
     if (DEATH == 0)
         interrupt(user_interrupt);
+    task_run();
     book_print();
 }

@@ -23,6 +23,7 @@ extern bool flash_cache_enabled; /* false: flash cannot be read */
 
 void call_on_stack(void (*function)(void), void *top);
 void interrupt(void (*handler)(void)); /* as the kernel would enter one */
+void task_run(void);                   /* of the task that was created last */
 void flash_off(void);                  /* until the end: every access to it is a fault */
 void machine_exit(void);
 void panic_hook(const char *details); /* the application's, before the machine is switched off */
