@@ -63,7 +63,7 @@ void report_name(struct report *report, uint32_t entry)
 
 bool report_open(struct report *report, const struct memtrace_console_output *output)
 {
-    const struct memtrace_header *header = __atomic_load_n(&memtrace_ring, ORDER_BY_ADDRESS);
+    const struct memtrace_header *header = __atomic_load_n(&memtrace_ring, MEMTRACE_ORDER_BY_ADDRESS);
     memset(report, 0, sizeof *report);
     report->line = (struct line){output, report->text, 0};
     if (header == NULL) {

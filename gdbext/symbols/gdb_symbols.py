@@ -246,6 +246,9 @@ class GdbProgram:
             symbol = _symbol_at(address)
         except UnicodeError:  # the name is no text
             return None
+        if symbol is not None and symbol.endswith(" + 1") and gdb.block_for_pc(address) is not None:
+            arm = gdb.selected_inferior().architecture().name().startswith("arm")
+            symbol = symbol[: -len(" + 1")] if arm else symbol  # a pointer to Thumb code says so by its lowest bit
         return None if symbol is None else symbol.replace(" + ", "+")
 
     def facts(self) -> Tuple[Text, ...]:

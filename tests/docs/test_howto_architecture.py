@@ -81,6 +81,15 @@ def test_the_recorder_passes_its_cases_on_rv64(tmp_path: Path) -> None:
     assert failures(HELPERS, tmp_path / "cases", ["riscv64-linux-gnu-gcc"], "qemu-riscv64") == []
 
 
+def test_rv32e_has_stacks_aligned_to_a_word(tmp_path: Path) -> None:
+    source = tmp_path / "aligned.c"
+    source.write_text('#include "recorder/frames.h"\n_Static_assert(FRAME_ALIGNMENT == 4, "ilp32e");\n')
+    machine = ["-march=rv32e", "-mabi=ilp32e", "--specs=picolibc.specs", "-std=c11", "-c"]
+    includes = [f"-I{HELPERS}", f"-I{HELPERS / 'include'}", f"-I{FOLDER}"]
+    line = ["riscv64-unknown-elf-gcc", *machine, *includes, str(source), "-o", str(tmp_path / "aligned.o")]
+    assert subprocess.run(line).returncode == 0
+
+
 def test_it_is_one_file_and_its_lines() -> None:
     assert [(kind, name) for kind, name, _ in BLOCK.findall(PAGE)] == [
         ("file", "c_helpers/arch/aarch64.h"),
