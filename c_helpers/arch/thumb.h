@@ -65,9 +65,11 @@ static uintptr_t thumb_loader(uintptr_t at, uintptr_t from)
     return 0;
 }
 
-/* Is this a constant, which an instruction loads that is none itself? */
+/* Is this of an address of code, as tables of jumps hold them, or of a constant, which an instruction loads that is none itself? */
 static bool thumb_is_literal(uintptr_t at)
 {
+    if (at % 4 == 0 && memtrace_port_is_code(thumb_half(at) | thumb_half(at + 2) << 16))
+        return true;
     uintptr_t loader = at;
     for (unsigned left = THUMB_LOADERS; left > 0 && (loader = thumb_loader(at, loader)) != 0; left--) {
         if (thumb_loader(loader, loader) == 0)
@@ -90,7 +92,7 @@ static inline uintptr_t thumb_prologue(uintptr_t pc)
                      (half == 0xebadu && (next & 0xf00u) == 0xd00u);     /* sub.w sp, sp */
         if (!saves && !moves)
             continue;
-        if ((thumb_begins(pc) || thumb_is_literal(pc - 2)) && (moves || !thumb_is_literal(pc)))
+        if ((thumb_begins(pc) || thumb_is_literal(pc - 2)) && !thumb_is_literal(pc))
             return saves ? pc : 0;
         left -= THUMB_DOUBT;
     }
