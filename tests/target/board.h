@@ -10,7 +10,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifndef BOARD_CORES
 #define BOARD_CORES 2u
+#endif
 
 /* How a run without a debugger ends: the emulator's exit status. */
 enum board_status {

@@ -151,6 +151,7 @@ VARIANTS = {
         defines=("-DKERNEL_CHECK_WORDS", "-DKERNEL_STACK_ENDS"),
     ),
     "release": Variant("the allocator asserts nothing", hook=False, defines=(RELEASE,)),
+    "cores-4": Variant("four cores", defines=("-DBOARD_CORES=4u",)),
     "base": Variant("no filters, no live table", defines=BASE_FEATURES),
     "bench": Variant("base features; counts instructions per event", defines=(*BASE_FEATURES, "-DMEMTRACE_TEST_BENCH")),
     "bench-full": Variant("all features; counts instructions per event", defines=("-DMEMTRACE_TEST_BENCH",)),

@@ -37,9 +37,18 @@ const uint32_t board_stack_bytes = STACK_BYTES;
 SECTION(".bss.stacks_startup") char board_startup_stacks[BOARD_CORES][STACK_BYTES];
 SECTION(".bss.stacks_interrupt") char board_interrupt_stacks[BOARD_CORES][STACK_BYTES];
 
+#define STARTING_UP(core) \
+    { \
+        0, (uintptr_t)board_startup_stacks[core], (uintptr_t)board_startup_stacks[(core) + 1] - BOARD_GLUE_BYTES, 0 \
+    }
+
 struct board_running board_running[BOARD_CORES] __attribute__((section(".data"))) = {
-    {0, (uintptr_t)board_startup_stacks[0], (uintptr_t)board_startup_stacks[1] - BOARD_GLUE_BYTES, 0},
-    {0, (uintptr_t)board_startup_stacks[1], (uintptr_t)board_startup_stacks[2] - BOARD_GLUE_BYTES, 0},
+    STARTING_UP(0),
+    STARTING_UP(1),
+#if BOARD_CORES > 2
+    STARTING_UP(2),
+    STARTING_UP(3),
+#endif
 };
 
 #ifdef MEMTRACE_TEST_BENCH_RTOS
@@ -292,7 +301,10 @@ const char *board_argument(const char *name)
 /* Cores in the device tree: each has a node "cpu@N" under /cpus. */
 unsigned board_core_count(void)
 {
-    return board_argument("cpu@1") != NULL ? 2 : 1;
+    char name[] = "cpu@1";
+    while (name[4] < '0' + (int)BOARD_CORES && board_argument(name) != NULL)
+        name[4]++;
+    return (unsigned)(name[4] - '0');
 }
 
 /* The note is three words, "GNU\0", and the 20 bytes. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Two cores and their timer interrupts write a million events at once, without a heap in between. Every field of an event follows
+ * Several cores and their timer interrupts write a million events at once, without a heap in between. Every field of an event follows
  * from its address, so that a reader can tell a torn one:
  *
  *     address  0x40000000 | core << 27 | interrupt << 26 | task << 24 | number % 2^20 << 4
@@ -16,7 +16,7 @@
 #include "rtos.h"
 #include "scenarios.h"
 
-#define CORES 2u
+#define CORES BOARD_CORES
 #define TASKS 4u
 #define TICK 500u
 #define PAIRS_TIMED 2048u /* of each core and level */
@@ -117,7 +117,9 @@ SCENARIO void test_smp(void)
         board_core_start(core_run);
     }
     core_run();
-    while (cores > 1 && smp_finished[1] == 0) {
+    for (unsigned core = 1; core < cores; core++) {
+        while (smp_finished[core] == 0) {
+        }
     }
     task_pretend(main_task);
 }
