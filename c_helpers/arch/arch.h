@@ -21,6 +21,8 @@
  *   frame_next(frame, limit)  address of the frame above; it may be any number: the recorder checks it. `limit` is the highest
  *                       address that it may have. Nothing above `limit` may be read
  *   frame_pc(frame, next)     the return address between the two, once `next` is checked
+ *   FRAME_RULES         in place of the two above, where a frame is found by its function's code (arm.h): the name of the file that
+ *                       says what the code of a return address says (thumb.h)
  *   frame_code(pc)      the address of code that a kept PC stands for
  *   frames_region()     what PCs lack of an address of code, for the header; 0: nothing
  *   ATOMIC_STORES_PLAIN 1: a store that must be one access is an ordinary one to a volatile word, and a publication a fence and
@@ -60,7 +62,12 @@ struct __attribute__((aligned(2 * sizeof(void *)))) memtrace_caller {
 #include "xtensa_windowed.h"
 #elif defined(__XTENSA_CALL0_ABI__)
 #include "xtensa_call0.h"
-#elif defined(__arm__)
+#elif defined(__aarch64__)
+#include "aarch64.h"
+#elif defined(__thumb2__)
+#include "arm.h"
+#elif defined(__thumb__)
+#define MEMTRACE_ARM_SHORT 1 /* short instructions alone: Cortex-M0, M23 */
 #include "arm.h"
 #elif defined(MEMTRACE_RECORDER)
 #error "memtrace: no file for this architecture in c_helpers/arch"

@@ -6,7 +6,8 @@
  * architecture.
  * Rejected: a walker per architecture in a file of its own: a call and its saved registers cost more than a frame's walk.
  * Cost: two loads a frame.
- * Assumptions: the psABI's frame record: return address at fp[-1], the caller's fp at fp[-2], stacks aligned to 16.
+ * Assumptions: the psABI's frame record: return address at fp[-1], the caller's fp at fp[-2]; stacks aligned to 16, with the ABIs for
+ * sixteen registers (ilp32e, lp64e) to a word.
  */
 #ifndef MEMTRACE_ARCH_RISCV_H
 #define MEMTRACE_ARCH_RISCV_H
@@ -17,7 +18,11 @@
 
 #define MEMTRACE_ARCH_ID MEMTRACE_ARCH_RISCV
 #define MEMTRACE_ABI_ID (MEMTRACE_DEPTH == 1 ? MEMTRACE_ABI_CALLER_ONLY : MEMTRACE_ABI_FRAME_POINTER)
+#ifdef __riscv_abi_rve
+#define FRAME_ALIGNMENT ((unsigned)sizeof(uintptr_t))
+#else
 #define FRAME_ALIGNMENT 16u
+#endif
 #define FRAME_BYTES_BELOW (2u * sizeof(uintptr_t))
 #define FRAME_BYTES_ABOVE 0u
 #define FRAME_PC_ALIGNMENT 2u /* with or without compressed instructions */

@@ -6,7 +6,7 @@
 #define MEMTRACE_LINES_H
 
 #include "memtrace.h"
-#include "memtrace_output.h"
+#include "memtrace_console_output.h"
 #include "memtrace_words.h"
 
 #define LINE_SIGN "MT1 "
@@ -67,7 +67,7 @@
 enum line_form { LINE_FORMS(LINE_FORM_NAME) };
 
 struct line {
-    const struct memtrace_output *output;
+    const struct memtrace_console_output *output;
     char *text; /* LINE_BYTES of them */
     uint32_t used;
 };

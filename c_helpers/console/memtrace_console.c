@@ -235,7 +235,7 @@ static void (*const obeying[])(struct console *) = {obey_task,    obey_mark,   o
                                                     obey_modules, obey_status, obey_selftest};
 #define COMMANDS (sizeof obeying / sizeof obeying[0])
 
-bool memtrace_console(const char *text, const struct memtrace_output *output)
+bool memtrace_console(const char *text, const struct memtrace_console_output *output)
 {
     struct console console;
     struct line *line = &console.report.line;

@@ -19,7 +19,7 @@
 #ifndef MEMTRACE_CONSOLE_H
 #define MEMTRACE_CONSOLE_H
 
-#include "memtrace_output.h"
+#include "memtrace_console_output.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -27,7 +27,7 @@ extern "C" {
 
 /* Obeys one line, which ends before a NUL, and prints the answer. From a task, one at a time. It allocates nothing (but `selftest`, whose
  * work that is) and takes no lock. false: there is no such command, and the answer names those that there are. */
-bool memtrace_console(const char *line, const struct memtrace_output *output);
+bool memtrace_console(const char *line, const struct memtrace_console_output *output);
 
 #ifdef __cplusplus
 }

@@ -18,10 +18,10 @@
 #define MEMTRACE_DOUBLE_FREE_EVENTS 4096u /* the newest so many are looked at */
 #endif
 
-static const struct memtrace_output *printed_to;
+static const struct memtrace_console_output *printed_to;
 static uint32_t printing; /* 1: somebody is; a double free meanwhile is not told */
 
-void memtrace_double_free_to(const struct memtrace_output *output)
+void memtrace_double_free_to(const struct memtrace_console_output *output)
 {
     __atomic_store_n(&printed_to, output, __ATOMIC_RELEASE);
 }
@@ -81,7 +81,7 @@ static void look(struct report *report, memtrace_word block)
 
 void memtrace_freed_unknown(uintptr_t block)
 {
-    const struct memtrace_output *output = __atomic_load_n(&printed_to, __ATOMIC_ACQUIRE);
+    const struct memtrace_console_output *output = __atomic_load_n(&printed_to, __ATOMIC_ACQUIRE);
     struct report report;
     if (output == NULL || !u32_replace(&printing, 0, 1))
         return;

@@ -8,7 +8,7 @@
 
 #include <stdint.h>
 
-#include "memtrace_output.h"
+#include "memtrace_console_output.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -16,7 +16,7 @@ extern "C" {
 
 /* From now on a double free is printed there, by who frees, in an interrupt too, before the allocator sees it. NULL: nowhere, as at the
  * start. */
-void memtrace_double_free_to(const struct memtrace_output *output);
+void memtrace_double_free_to(const struct memtrace_console_output *output);
 
 /* The recorder's: this block was freed, and the live table has no such block. */
 void memtrace_freed_unknown(uintptr_t block);

@@ -15,25 +15,30 @@
 static struct {
     memtrace_word since;       /* the first event's number */
     size_t free[MEMORY_KINDS]; /* bytes at the begin */
+    bool lent;                 /* the recorder lies in the application's memory */
 } begun;
 
-bool memtrace_leaks_begin(void)
+bool memtrace_leaks_begin(void *memory, size_t bytes)
 {
-    if (memtrace_ring == NULL)
-        return false;
+    struct memtrace_config config = {.live = (unsigned)(bytes / 4u / sizeof(memtrace_live))};
+    if (memtrace_ring == NULL) {
+        begun.lent = memtrace_init(memory, bytes, &config);
+        if (!begun.lent)
+            return false;
+    }
     if (memtrace_is_off())
         memtrace_start();
-    for (unsigned memory = 0; memory < MEMORY_KINDS; memory++) {
+    for (unsigned kind = 0; kind < MEMORY_KINDS; kind++) {
         struct memtrace_heap_state sum;
-        heaps_sum(memory, false, &sum);
-        begun.free[memory] = sum.free;
+        heaps_sum(kind, false, &sum);
+        begun.free[kind] = sum.free;
     }
     struct view view = view_of(memtrace_ring);
     begun.since = (memtrace_word)view_issued(&view);
     return true;
 }
 
-void memtrace_leaks_end(const struct memtrace_output *output)
+void memtrace_leaks_end(const struct memtrace_console_output *output)
 {
     struct report report;
     if (!report_open(&report, output))
@@ -49,4 +54,7 @@ void memtrace_leaks_end(const struct memtrace_output *output)
                      report.bytes_of[memory]);
     }
     report_end(&report);
+    if (begun.lent)
+        __atomic_store_n(&memtrace_ring, NULL, __ATOMIC_RELEASE);
+    begun.lent = false;
 }

@@ -61,9 +61,9 @@ void report_name(struct report *report, uint32_t entry)
 
 /* ---- a report ---- */
 
-bool report_open(struct report *report, const struct memtrace_output *output)
+bool report_open(struct report *report, const struct memtrace_console_output *output)
 {
-    const struct memtrace_header *header = __atomic_load_n(&memtrace_ring, ORDER_BY_ADDRESS);
+    const struct memtrace_header *header = __atomic_load_n(&memtrace_ring, MEMTRACE_ORDER_BY_ADDRESS);
     memset(report, 0, sizeof *report);
     report->line = (struct line){output, report->text, 0};
     if (header == NULL) {
@@ -77,7 +77,7 @@ bool report_open(struct report *report, const struct memtrace_output *output)
 
 void report_begin(struct report *report, enum line_form form)
 {
-    static const uint8_t machines[] = {0, 0xf3, 0x5e, 0x3e, 0x28}; /* e_machine of ELF, by enum memtrace_arch */
+    static const uint8_t machines[] = {0, 0xf3, 0x5e, 0x3e, 0x28, 0xb7}; /* e_machine of ELF, by enum memtrace_arch */
     const struct memtrace_header *header = report->view.header;
     line_add_one(&report->line, form, 0);
     LINE_ADD(&report->line, LINE_MACHINE, machines[header->arch % sizeof machines], (uintptr_t)header->build_id,

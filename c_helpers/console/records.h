@@ -28,7 +28,7 @@ struct report {
 };
 
 /* Looks at the recorder. false: there is none, and a sentence about that was printed. */
-bool report_open(struct report *report, const struct memtrace_output *output);
+bool report_open(struct report *report, const struct memtrace_console_output *output);
 
 /* The record B, of this form. */
 void report_begin(struct report *report, enum line_form form);

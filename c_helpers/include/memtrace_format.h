@@ -36,6 +36,7 @@ enum memtrace_arch {
     MEMTRACE_ARCH_XTENSA = 2,
     MEMTRACE_ARCH_X86 = 3,
     MEMTRACE_ARCH_ARM = 4,
+    MEMTRACE_ARCH_AARCH64 = 5,
 };
 
 /* How the PCs of a stack were found, and so how a reader turns them into places. */
@@ -43,7 +44,8 @@ enum memtrace_abi {
     MEMTRACE_ABI_CALLER_ONLY = 0,     /* one return address */
     MEMTRACE_ABI_FRAME_POINTER = 1,   /* return addresses by a chain of frame pointers */
     MEMTRACE_ABI_XTENSA_WINDOWED = 2, /* return addresses whose top two bits hold the window increment */
-    MEMTRACE_ABI_XTENSA_CALL0 = 3
+    MEMTRACE_ABI_XTENSA_CALL0 = 3,
+    MEMTRACE_ABI_CODE = 4 /* return addresses by what the functions' code says of their frames */
 };
 
 /* What an event says. Kinds below 16 need no payload; the others, in logs only, are followed by `size` payload bytes in whole
@@ -145,12 +147,15 @@ enum memtrace_entry {
     MEMTRACE_ENTRY_NEW = 1 << 18 /* C++'s operators */
 };
 
+/* While nothing is asked: minus what keeps events out, which is enum memtrace_state, and 0x100 for a filter. 0: nothing does, and events need
+ * not look. */
+#define MEMTRACE_REQUEST_OFF (0u - MEMTRACE_STOPPED)
+
 /* What a host may ask by writing header.request; obeyed at the next event, counted in header.request_done. The first three
  * have the order of enum memtrace_state. All lie above 31, so that the recorder's quick way compares this word with the
  * bits of a size that must be 0, and has tested both. */
 enum memtrace_request {
     MEMTRACE_REQUEST_NONE = 0,
-    MEMTRACE_REQUEST_LOOK = 0x100, /* the recorder's own: not everything is recorded, each event must look */
     MEMTRACE_REQUEST_START = 0x101,
     MEMTRACE_REQUEST_FREES_ONLY = 0x102,
     MEMTRACE_REQUEST_STOP = 0x103,

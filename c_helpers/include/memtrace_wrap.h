@@ -55,7 +55,7 @@ struct memtrace_wrap {
     uintptr_t frame;               /* the wrapper's; those of outer ones lie above */
     void *freed;                   /* recorded as freed: its free within is the same one */
     void *block;                   /* got within, and not recorded yet: it may be what this function returns */
-    size_t size;                   /* of `block` */
+    size_t size;                   /* of `block`; before there is one, what memtrace_wrap_fails says was wanted */
     bool answers;                  /* frees within are recorded with this call's caller, too */
     bool silent;                   /* this call is the allocator's own work */
     bool silences;                 /* so is what it calls */
@@ -66,6 +66,9 @@ struct memtrace_wrap {
 /* Around the real function. `got` ends the call: NULL means that it failed. */
 void memtrace_wrap_begin(struct memtrace_wrap *call, struct memtrace_caller caller, enum memtrace_wrap_kind kind);
 void *memtrace_wrap_got(struct memtrace_wrap *call, void *block, size_t size);
+
+/* From within the real function: it has failed, and may never come back. Records it now, with `size` of the call. */
+void memtrace_wrap_fails(void);
 
 /* Before and after the real function that frees. */
 void memtrace_wrap_give(struct memtrace_wrap *call, struct memtrace_caller caller, enum memtrace_wrap_kind kind,

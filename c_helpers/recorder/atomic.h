@@ -30,21 +30,28 @@
 #define ATOMICS_BY_LOCK 0
 #endif
 
-/* For a number or pointer through which the data is read: the address depends on it, so the core keeps the order by itself.
- * The thread sanitizer does not know that. */
-#ifdef __SANITIZE_THREAD__
-#define ORDER_BY_ADDRESS __ATOMIC_ACQUIRE
+/* On one core, an interrupt sees what it interrupts in the order of the program: only the compiler must keep that. */
+#if MEMTRACE_PORT_CORES == 1 && !defined(__SANITIZE_THREAD__)
+#define ORDER_ACQUIRE __ATOMIC_RELAXED
+#define ORDER_RELEASE __ATOMIC_RELAXED
+#define ORDER_BOTH __ATOMIC_RELAXED
+#define ORDER_FENCE(order) __atomic_signal_fence(__ATOMIC_SEQ_CST)
+#define ORDER_KEEP() __atomic_signal_fence(__ATOMIC_SEQ_CST)
 #else
-#define ORDER_BY_ADDRESS __ATOMIC_RELAXED
+#define ORDER_ACQUIRE __ATOMIC_ACQUIRE
+#define ORDER_RELEASE __ATOMIC_RELEASE
+#define ORDER_BOTH __ATOMIC_ACQ_REL
+#define ORDER_FENCE(order) __atomic_thread_fence(order)
+#define ORDER_KEEP() ((void)0)
 #endif
 
 /* A store that is one access, and one after everything that this core stored before. Macros, for places of any type. */
 #if ATOMIC_STORES_PLAIN
 #define PLACE_WRITE(place, value) ((void)(*(volatile __typeof__(*(place)) *)(place) = (value)))
-#define PLACE_WRITE_LAST(place, value) (__atomic_thread_fence(__ATOMIC_RELEASE), PLACE_WRITE(place, value))
+#define PLACE_WRITE_LAST(place, value) (ORDER_FENCE(__ATOMIC_RELEASE), PLACE_WRITE(place, value))
 #else
 #define PLACE_WRITE(place, value) __atomic_store_n(place, value, __ATOMIC_RELAXED)
-#define PLACE_WRITE_LAST(place, value) __atomic_store_n(place, value, __ATOMIC_RELEASE)
+#define PLACE_WRITE_LAST(place, value) (ORDER_KEEP(), __atomic_store_n(place, value, ORDER_RELEASE))
 #endif
 
 /* A test puts another core's turn between the load and the store of a step. */
@@ -106,7 +113,9 @@ static inline void u32_publish(uint32_t *place, uint32_t value)
 
 static inline memtrace_word word_load(const memtrace_word *place)
 {
-    return __atomic_load_n(place, __ATOMIC_ACQUIRE);
+    memtrace_word value = __atomic_load_n(place, ORDER_ACQUIRE);
+    ORDER_KEEP();
+    return value;
 }
 
 static inline memtrace_word word_peek(const memtrace_word *place)
@@ -131,7 +140,7 @@ static inline void stores_order(void)
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
 #elif !defined( \
     __SANITIZE_THREAD__) /* it does not know fences; the exchange before and the publication after suffice for it */
-    __atomic_thread_fence(__ATOMIC_RELEASE);
+    ORDER_FENCE(__ATOMIC_RELEASE);
 #endif
 }
 
@@ -139,15 +148,15 @@ static inline void stores_order(void)
 static inline void loads_order(void)
 {
 #ifndef __SANITIZE_THREAD__
-    __atomic_thread_fence(__ATOMIC_ACQUIRE);
+    ORDER_FENCE(__ATOMIC_ACQUIRE);
 #endif
 }
 
 /* Keeps a store before it in front of a load after it, for two who each store and then look at what the other one stored. */
-static inline void memory_order(void)
+static inline void all_order(void)
 {
 #ifndef __SANITIZE_THREAD__
-    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    ORDER_FENCE(__ATOMIC_SEQ_CST);
 #endif
 }
 
@@ -249,31 +258,44 @@ static inline uint32_t u32_next(uint32_t *place)
 #ifdef ATOMIC_NEXT
     return ATOMIC_NEXT(place);
 #else
-    return __atomic_fetch_add(place, 1, __ATOMIC_ACQ_REL);
+    ORDER_KEEP();
+    uint32_t old = __atomic_fetch_add(place, 1, ORDER_BOTH);
+    ORDER_KEEP();
+    return old;
 #endif
 }
 
 static inline memtrace_word word_swap(memtrace_word *place, memtrace_word value)
 {
-    return __atomic_exchange_n(place, value, __ATOMIC_ACQUIRE);
+    memtrace_word old = __atomic_exchange_n(place, value, ORDER_ACQUIRE);
+    ORDER_KEEP();
+    return old;
 }
 
 static inline bool word_replace(memtrace_word *place, memtrace_word old, memtrace_word value)
 {
-    return __atomic_compare_exchange_n(place, &old, value, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+    ORDER_KEEP();
+    bool replaced = __atomic_compare_exchange_n(place, &old, value, false, ORDER_BOTH, __ATOMIC_RELAXED);
+    ORDER_KEEP();
+    return replaced;
 }
 
 /* Puts the value in the place of 0; what was there. */
 static inline uint32_t u32_claim(uint32_t *place, uint32_t value)
 {
     uint32_t old = 0;
-    (void)__atomic_compare_exchange_n(place, &old, value, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+    ORDER_KEEP();
+    (void)__atomic_compare_exchange_n(place, &old, value, false, ORDER_BOTH, ORDER_ACQUIRE);
+    ORDER_KEEP();
     return old;
 }
 
 static inline bool u32_replace(uint32_t *place, uint32_t old, uint32_t value)
 {
-    return __atomic_compare_exchange_n(place, &old, value, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+    ORDER_KEEP();
+    bool replaced = __atomic_compare_exchange_n(place, &old, value, false, ORDER_BOTH, __ATOMIC_RELAXED);
+    ORDER_KEEP();
+    return replaced;
 }
 
 #endif

@@ -36,10 +36,10 @@ void memtrace_control(enum memtrace_request request, const char *name)
     } else if (what > MEMTRACE_STOPPED || !u32_replace(&ring->header.state, before, what)) {
         return;
     } else {
-        if (before == MEMTRACE_FROZEN)
-            u32_store(&ring->header.assert_line, 0);
         what |= before << MEMTRACE_CONTROL_BEFORE_SHIFT;
     }
+    if (before == MEMTRACE_FROZEN)
+        u32_store(&ring->header.assert_line, 0);
     gate_update(ring);
     (void)event_put(ring, context_number(ring), what, 0, kind);
 }
@@ -47,7 +47,7 @@ void memtrace_control(enum memtrace_request request, const char *name)
 /* Done is what has been obeyed: then a host may write the next one's name. */
 static void request_obey(struct recorder *ring, uint32_t request)
 {
-    if (request == MEMTRACE_REQUEST_LOOK || !u32_replace(&ring->header.request, request, MEMTRACE_REQUEST_LOOK))
+    if ((int32_t)request < 0 || !u32_replace(&ring->header.request, request, UINT32_MAX))
         return;
     memtrace_control((enum memtrace_request)request, ring->header.request_name);
     gate_update(ring);

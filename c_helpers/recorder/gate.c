@@ -12,24 +12,26 @@
 
 #include "names.h"
 
-/* 0: nothing. */
+/* 0: nothing. While it is stopped no filter matters. */
 static inline uint32_t gate_closers(const struct recorder *ring)
 {
-    return u32_load(&ring->header.state) | (MEMTRACE_FILTERS ? u32_load(&ring->filtering) << 8 : 0);
+    uint32_t state = u32_load(&ring->header.state);
+    if (MEMTRACE_FILTERS && state != MEMTRACE_STOPPED)
+        state |= u32_load(&ring->filtering) << 8;
+    return state;
 }
 
-/* Leaves a host's request where it is: the event that obeys it comes here again. Looks again: whoever changed something before the
- * exchange may have come too early to undo it. */
+/* Leaves a host's request where it is: the event that obeys it comes here again. Looks again after each exchange: whoever changed
+ * something meanwhile may have come too early to undo it. */
 void gate_update(struct recorder *ring)
 {
-    for (uint32_t seen = UINT32_MAX;;) { /* nothing yet */
-        memory_order();
-        uint32_t closers = gate_closers(ring);
-        if (closers == seen)
+    for (;;) {
+        all_order();
+        uint32_t wanted = 0u - gate_closers(ring);
+        uint32_t request = u32_load(&ring->header.request);
+        if (request == wanted || (int32_t)request > 0)
             return;
-        uint32_t look = closers != MEMTRACE_RECORDING ? MEMTRACE_REQUEST_LOOK : 0;
-        (void)u32_replace(&ring->header.request, look ^ MEMTRACE_REQUEST_LOOK, look);
-        seen = closers;
+        (void)u32_replace(&ring->header.request, request, wanted);
     }
 }
 

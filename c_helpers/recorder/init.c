@@ -27,7 +27,8 @@ _Static_assert(offsetof(struct ring_description, event_size) == offsetof(struct 
                "and its order");
 _Static_assert(offsetof(struct recorder, names) % 8u == 0, "tables are aligned to 8 bytes");
 _Static_assert(MEMTRACE_PORT_CORES <= 1u << MEMTRACE_CORE_BITS, "cores that an event can name");
-_Static_assert(STACK_BYTES_MIN / sizeof(memtrace_word) > MEMTRACE_DEPTH + 2u, "any stack fits an empty arena");
+_Static_assert(STACK_BYTES_MIN / sizeof(memtrace_word) > MEMTRACE_DEPTH + MEMTRACE_DEPTH / 2u + 3u,
+               "any stack fits an empty arena");
 
 const struct ring_description ring_description = {
     .magic = {0, MEMTRACE_MAGIC_REST},

@@ -79,7 +79,7 @@ __attribute__((cold)) struct put event_slow(struct memtrace_caller caller, uintp
         owner |= (memtrace_word)stack_intern(ring, caller) << STACK_SHIFT;
 #if MEMTRACE_QUICK
         if (frames_limit(caller.frame) != 0) /* the quick way reads the frame unasked */
-            __atomic_store_n(guess_at(ring, caller), owner, __ATOMIC_RELEASE);
+            PLACE_WRITE_LAST(guess_at(ring, caller), owner);
 #endif
     }
     if (kind != MEMTRACE_REALLOC_END)
@@ -90,24 +90,15 @@ __attribute__((cold)) struct put event_slow(struct memtrace_caller caller, uintp
     return (struct put){reservation, owner};
 }
 
-enum way { WAY_QUICK, WAY_SLOW, WAY_OFF };
-
-/* Inlined where speed is wanted, so that what is constant there costs nothing. WAY_SLOW: it must go that one. */
+/* Inlined where speed is wanted, so that what is constant there costs nothing. false: it must go the slow way. */
 #if MEMTRACE_QUICK
-static inline __attribute__((always_inline)) enum way event_quick(struct memtrace_caller caller, uintptr_t address,
-                                                                  size_t size, unsigned heap, enum memtrace_kind kind,
-                                                                  struct put *put)
+static inline __attribute__((always_inline)) bool event_quick(struct recorder *ring, struct memtrace_caller caller,
+                                                              uintptr_t address, size_t size, unsigned heap,
+                                                              enum memtrace_kind kind, struct put *put)
 {
-    struct recorder *ring = recorder_get();
-    if (ring == NULL)
-        return WAY_OFF;
-    uint32_t request = u32_load(&ring->header.request);
-    if (size >> SIZE_BITS != request)
-        return request == MEMTRACE_REQUEST_LOOK && u32_load(&ring->header.state) == MEMTRACE_STOPPED ? WAY_OFF
-                                                                                                     : WAY_SLOW;
-    memtrace_word owner = __atomic_load_n(guess_at(ring, caller), ORDER_BY_ADDRESS);
+    memtrace_word owner = __atomic_load_n(guess_at(ring, caller), MEMTRACE_ORDER_BY_ADDRESS);
     if (!guess_is_true(ring, owner, caller))
-        return WAY_SLOW;
+        return false;
     owner = owner_tagged(ring, owner);
     memtrace_word moment = word_peek(moment_at(ring));
     uint32_t reservation = head_reserve(ring);
@@ -118,39 +109,55 @@ static inline __attribute__((always_inline)) enum way event_quick(struct memtrac
     else
         (void)slot_write(reservation, owner, address, size_heap, state_make(now, memtrace_port_core(), kind), ring);
     *put = (struct put){reservation, owner};
-    return WAY_QUICK;
+    return true;
 }
-#else
-static inline enum way event_quick(struct memtrace_caller caller, uintptr_t address, size_t size, unsigned heap,
-                                   enum memtrace_kind kind, struct put *put)
+
+void memtrace_alloc_quick(struct memtrace_caller caller, void *block, size_t size, unsigned heap, void *ring)
 {
-    (void)caller, (void)address, (void)size, (void)heap, (void)kind, (void)put;
-    return WAY_SLOW;
+    struct put put;
+    if (block == NULL || !event_quick(ring, caller, (uintptr_t)block, size, heap, MEMTRACE_ALLOC, &put))
+        memtrace_alloc_slow(caller, block, size, heap);
+    else if (MEMTRACE_LIVE)
+        live_insert(ring, (uintptr_t)block, size, heap, put);
+}
+
+void memtrace_free_quick(struct memtrace_caller caller, void *block, unsigned heap, void *ring)
+{
+    struct put put;
+    if (block == NULL)
+        return;
+    if (!event_quick(ring, caller, (uintptr_t)block, 0, heap, MEMTRACE_FREE, &put))
+        memtrace_free_slow(caller, block, heap);
+    else if (MEMTRACE_LIVE)
+        live_change((uintptr_t)block, 0);
 }
 #endif
 
-static inline __attribute__((always_inline)) struct put event_record(struct memtrace_caller caller, uintptr_t address,
-                                                                     size_t size, unsigned heap,
-                                                                     enum memtrace_kind kind)
+static struct put event_any(struct memtrace_caller caller, uintptr_t address, size_t size, unsigned heap,
+                            enum memtrace_kind kind)
 {
-    struct put put = NOT_RECORDED;
-    enum way way =
-        kind == MEMTRACE_ALLOC && address == 0 ? WAY_SLOW : event_quick(caller, address, size, heap, kind, &put);
-    return way == WAY_SLOW ? event_slow(caller, address, size, heap, kind) : put;
+#if MEMTRACE_QUICK
+    struct recorder *ring = recorder_get();
+    struct put put;
+    if (size >> SIZE_BITS == u32_load(&ring->header.request) &&
+        event_quick(ring, caller, address, size, heap, kind, &put))
+        return put;
+#endif
+    return event_slow(caller, address, size, heap, kind);
 }
 
-void memtrace_alloc(struct memtrace_caller caller, void *block, size_t size, unsigned heap)
+void memtrace_alloc_slow(struct memtrace_caller caller, void *block, size_t size, unsigned heap)
 {
-    struct put put = event_record(caller, (uintptr_t)block, size, heap, MEMTRACE_ALLOC);
+    struct put put = event_slow(caller, (uintptr_t)block, size, heap, MEMTRACE_ALLOC);
     if (MEMTRACE_LIVE && block != NULL && put.reservation != RESERVATION_NONE)
         live_insert(recorder_get(), (uintptr_t)block, size, heap, put);
 }
 
-void memtrace_free(struct memtrace_caller caller, void *block, unsigned heap)
+void memtrace_free_slow(struct memtrace_caller caller, void *block, unsigned heap)
 {
     if (block == NULL)
         return;
-    struct put put = event_record(caller, (uintptr_t)block, 0, heap, MEMTRACE_FREE);
+    struct put put = event_slow(caller, (uintptr_t)block, 0, heap, MEMTRACE_FREE);
     if (MEMTRACE_LIVE && put.reservation != RESERVATION_NONE)
         live_change((uintptr_t)block, 0);
 }
@@ -158,8 +165,8 @@ void memtrace_free(struct memtrace_caller caller, void *block, unsigned heap)
 struct memtrace_realloc memtrace_realloc_begin(struct memtrace_caller caller, void *block, size_t size, unsigned heap)
 {
     struct put put = NOT_RECORDED;
-    if (block != NULL) {
-        put = event_record(caller, (uintptr_t)block, size, heap, size != 0 ? MEMTRACE_REALLOC_BEGIN : MEMTRACE_FREE);
+    if (block != NULL && (!MEMTRACE_QUICK || !memtrace_is_off())) {
+        put = event_any(caller, (uintptr_t)block, size, heap, size != 0 ? MEMTRACE_REALLOC_BEGIN : MEMTRACE_FREE);
         if (MEMTRACE_LIVE && put.reservation != RESERVATION_NONE)
             live_change((uintptr_t)block, size != 0 ? (uintptr_t)block | LIVE_MOVING : 0);
         if (size == 0)
@@ -171,7 +178,10 @@ struct memtrace_realloc memtrace_realloc_begin(struct memtrace_caller caller, vo
 void memtrace_realloc_end(struct memtrace_realloc begun, void *old_block, void *new_block, size_t size, unsigned heap)
 {
     if (old_block == NULL || (size == 0 && new_block != NULL)) {
-        memtrace_alloc(begun.caller, new_block, size, heap);
+        if (MEMTRACE_QUICK)
+            memtrace_alloc(begun.caller, new_block, size, heap);
+        else
+            memtrace_alloc_slow(begun.caller, new_block, size, heap);
         return;
     }
     if (begun.reservation == RESERVATION_NONE)

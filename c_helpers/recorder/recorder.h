@@ -30,6 +30,14 @@
 /* Entries of the table of guesses: which owner the last event from this place had. */
 #define GUESSES 64u
 
+/* What is known of a return address where a frame is found by its function's code: what FRAME_RULES says, and the address, mixed so
+ * that what two writers at once make of an entry belongs to no address that is asked for. */
+#define RULES 64u
+struct rule {
+    uint32_t mixed;
+    uint32_t rule;
+};
+
 /* A context's number is an index into the names, of which there are fewer. */
 #define CONTEXTS_MAX 256u
 
@@ -47,6 +55,9 @@ struct recorder {
 #endif
 #if MEMTRACE_QUICK
     memtrace_word guesses[GUESSES]; /* stack and context, to be verified */
+#endif
+#ifdef FRAME_RULES
+    struct rule rules[RULES];
 #endif
 #if MEMTRACE_TAGS
     uint8_t tags[CONTEXTS_MAX]; /* of each context, which alone writes its own */
@@ -67,7 +78,7 @@ static inline memtrace_word owner_tagged(const struct recorder *ring, memtrace_w
 
 static inline struct recorder *recorder_get(void)
 {
-    return (struct recorder *)__atomic_load_n(&memtrace_ring, ORDER_BY_ADDRESS);
+    return (struct recorder *)__atomic_load_n(&memtrace_ring, MEMTRACE_ORDER_BY_ADDRESS);
 }
 
 /* As much of the last SYNC's time as a word has room for: what events are compared with. */

@@ -37,6 +37,13 @@
 #define MEMTRACE_SELFTEST_ASSERT 0
 #endif
 
+#ifndef MEMTRACE_SELFTEST_ASSERT_TEXT
+#define MEMTRACE_SELFTEST_ASSERT_TEXT "the allocator was compiled without memtrace_tlsf_assert.h"
+#endif
+#ifndef MEMTRACE_SELFTEST_ROUNDING
+#define MEMTRACE_SELFTEST_ROUNDING 0u
+#endif
+
 #define FUNCTION_BYTES 256u
 
 enum { SIZE = MEMTRACE_SELFTEST_SIZE, PARTS = 3, PART = 21, ALIGNMENT = 32, GROWN = 93 };
@@ -127,19 +134,16 @@ static bool is_recorded(const struct watch *watch, enum memtrace_kind kind, cons
             fields.address != (uintptr_t)block)
             continue;
         count++;
-        fits = (fields.size_heap & SIZE_MAX_RECORDED) == size && is_called_by(&watch->view, &fields, function);
+        fits = (fields.size_heap & SIZE_MAX_RECORDED) - size <= MEMTRACE_SELFTEST_ROUNDING &&
+               is_called_by(&watch->view, &fields, function);
     }
     return count == 1 && fits;
 }
 
-/* The address at which a function's code begins. */
+/* The address at which a function's code begins; Arm's pointers to functions are odd. */
 static uintptr_t code_of(void *(*function)(void *))
 {
-#ifdef __thumb__
     return (uintptr_t)function & ~(uintptr_t)1;
-#else
-    return (uintptr_t)function;
-#endif
 }
 
 /* Calls one entry: an allocation of `size` bytes, or (0) a free. What it missed is added to `missing`. An allocation that fails tells
@@ -211,7 +215,7 @@ const char *memtrace_selftest_text(uint32_t missing)
         {MEMTRACE_ENTRY_CALLOC, "the hook of calloc is missing or wrong"},
         {MEMTRACE_ENTRY_ALIGNED, "the hook of aligned allocations is missing or wrong"},
         {MEMTRACE_ENTRY_NEW, "the hook of operator new or delete is missing or wrong"},
-        {MEMTRACE_ENTRY_ASSERT, "the allocator was compiled without memtrace_tlsf_assert.h"},
+        {MEMTRACE_ENTRY_ASSERT, MEMTRACE_SELFTEST_ASSERT_TEXT},
     };
     for (unsigned i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         if ((missing & texts[i].bit) != 0)

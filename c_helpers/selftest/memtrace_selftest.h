@@ -12,7 +12,9 @@
  *     MEMTRACE_SELFTEST_ALLOC(size), _FREE(block), _CALLOC(count, size), _REALLOC(block, size)    C's, if it says nothing
  *     MEMTRACE_SELFTEST_ALIGNED(alignment, size)    none, if it says nothing
  *     MEMTRACE_SELFTEST_FREES                       0: nothing is ever given back; 1, if it says nothing
+ *     MEMTRACE_SELFTEST_ROUNDING                    0: sizes are those asked for; else so many bytes more may be recorded
  *     MEMTRACE_SELFTEST_ASSERT                      1: the allocator is a TLSF with the hook of memtrace_tlsf_assert.h
+ *     MEMTRACE_SELFTEST_ASSERT_TEXT                 the sentence about that hook, where it is another one
  *
  * An entry of the first two lines that there is not is defined as MEMTRACE_SELFTEST_NONE.
  */

@@ -12,9 +12,9 @@
  * Assumptions: stacks grow downwards; a wrapped function is left by return or exception. An interrupt that allocates in the middle of
  * another interrupt's allocation is taken for a part of it.
  */
-#include "memtrace_wrap.h"
-
 #include "../recorder/recorder.h"
+
+#include "memtrace_wrap.h"
 
 struct memtrace_wrap_slot {
     memtrace_word key; /* whose it is; 0: nobody's */
@@ -127,6 +127,16 @@ void *memtrace_wrap_got(struct memtrace_wrap *call, void *block, size_t size)
     if (outer != NULL && block == NULL)
         outer->failed = true;
     return block;
+}
+
+void memtrace_wrap_fails(void)
+{
+    struct memtrace_wrap_slot *slot = slot_find(key_now());
+    struct memtrace_wrap *call = slot != NULL ? slot->innermost : NULL;
+    if (call == NULL || call->silent || call->failed)
+        return;
+    memtrace_alloc(call->caller, NULL, call->size, 0);
+    call->failed = true;
 }
 
 /* What is freed within an operator new is freed by who says so, a new handler. */

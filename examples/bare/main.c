@@ -6,60 +6,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "heap.h"
-
-#define FUNCTION __attribute__((noinline)) /* a frame of its own in every backtrace */
+#include "board.h"
 
 enum { LINE_BYTES = 24, SETTINGS = 24 };
 
-struct sensor {
-    const char *name;
-    const char *unit;
-};
-
 struct sample {
-    uint32_t time;
-    uint32_t value;
-    uint32_t quality;
+    uint32_t time, value, quality;
 };
 
-static const struct sensor pressure = {"pressure", "hPa"};
-static const struct sensor supply = {"supply voltage", "millivolts"};
 uint32_t *settings[SETTINGS];
-
-/* ---- the board ---- */
-
-static void print(const char *text)
-{
-    volatile uint8_t *uart = (volatile uint8_t *)(uintptr_t)0x10000000u;
-    for (; *text != '\0'; text++) {
-        *uart = (uint8_t)*text;
-    }
-}
-
-/* QEMU's test finisher: the emulator ends with this status. */
-static _Noreturn void power_off(uint32_t status)
-{
-    *(volatile uint32_t *)(uintptr_t)0x100000u = status == 0 ? 0x5555u : status << 16 | 0x3333u;
-    for (;;) {
-    }
-}
-
-/* What an assertion of the allocator ends in. */
-_Noreturn void abort(void)
-{
-    print("abort\n");
-    power_off(1);
-}
-
-/* ---- the station ---- */
 
 static FUNCTION void settings_load(void)
 {
-    for (uint32_t i = 0; i < SETTINGS; i++) {
-        settings[i] = malloc(sizeof *settings[i]);
-        *settings[i] = i;
-    }
+    for (uint32_t i = 0; i < SETTINGS; i++)
+        settings[i] = calloc(1, sizeof *settings[i]);
 }
 
 static FUNCTION struct sample *sample_take(uint32_t time)
@@ -69,41 +29,30 @@ static FUNCTION struct sample *sample_take(uint32_t time)
     return sample;
 }
 
-static FUNCTION char *line_create(void)
+static FUNCTION void line_fill(char *line, const char *name, const char *unit)
 {
-    return malloc(LINE_BYTES);
-}
-
-static FUNCTION void line_fill(char *line, const struct sensor *sensor)
-{
-    strcpy(line, sensor->name);
+    strcpy(line, name);
     strcat(line, " in ");
-    strcat(line, sensor->unit);
+    strcat(line, unit);
 }
 
-static FUNCTION void sensor_report(const struct sensor *sensor, uint32_t time)
+static FUNCTION void sensor_report(const char *name, const char *unit, uint32_t time)
 {
-    char *line = line_create();
+    char *line = malloc(LINE_BYTES);
     struct sample *sample = sample_take(time);
-    line_fill(line, sensor);
-    print(line);
-    print("\n");
+    line_fill(line, name, unit);
+    board_print(line);
+    board_print("\n");
     free(sample);
     free(line);
 }
 
-FUNCTION void station_done(void)
-{
-    print("done\n");
-}
-
 int main(void)
 {
-    heap_init();
     settings_load();
     for (uint32_t time = 0; time < 100; time++) {
-        sensor_report(time % 60 == 59 ? &supply : &pressure, time);
+        int supply = time % 60 == 59; /* once an hour */
+        sensor_report(supply ? "supply voltage" : "pressure", supply ? "millivolts" : "hPa", time);
     }
-    station_done();
-    power_off(0);
+    board_power_off();
 }

@@ -14,7 +14,7 @@ from __future__ import annotations
 from typing import Callable, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 from gdbext.analyse.reach import Reach
-from gdbext.kernel.freertos import Task
+from gdbext.kernel.tasks import Task
 from gdbext.model.said import Said, Trouble, said
 
 _STACK_BYTES = 64 << 10  # the most that is scanned of a stack without a known end

@@ -12,7 +12,7 @@ from typing import Dict, Optional
 
 from gdbext.collect.collected import Collected
 from gdbext.heap.facts import HeapFacts
-from gdbext.kernel.freertos import read_tasks
+from gdbext.kernel.kernels import read_tasks
 from gdbext.model.events import Owner
 
 

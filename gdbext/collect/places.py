@@ -22,7 +22,7 @@ from gdbext.collect.owners import Owners
 from gdbext.collect.roots import used_blocks
 from gdbext.collect.world import threads_named
 from gdbext.heap.facts import HeapFacts
-from gdbext.kernel.freertos import read_tasks
+from gdbext.kernel.kernels import read_tasks
 from gdbext.model.events import Owner
 from gdbext.model.memory import Place, Spot
 from gdbext.model.record import replace

@@ -16,8 +16,8 @@ from typing import Dict, Optional
 
 from gdbext.collect.collected import Collected
 from gdbext.heap.facts import HeapFacts
-from gdbext.kernel.freertos import read_tasks
 from gdbext.kernel.freertos_objects import LARGEST_WORDS, Block, object_in, queue_names
+from gdbext.kernel.kernels import read_tasks
 from gdbext.model.memory import Place
 from gdbext.model.record import replace
 from gdbext.model.said import Said, said

@@ -2,7 +2,7 @@
 """Collects the roots, memory outside of the heaps that may hold pointers: globals, stacks, registers and --scan ranges.
 
 Approach: the target gives the program's writable memory and the registers of its threads. Heaps and ring are taken out
-of it, because they are full of addresses that nobody uses as pointers. The stacks of threads and of FreeRTOS's tasks
+of it, because they are full of addresses that nobody uses as pointers. The stacks of threads and of a kernel's tasks
 are scanned from their stack pointers on. The unused part of a task's stack is left out of the block or variable that it
 lies in. Memory that should have been scanned and was not is counted: unless all is scanned, no block can be called
 unreachable.
@@ -17,7 +17,7 @@ from gdbext.analyse.reach import Reach, Register, Root, UsedBlock
 from gdbext.analyse.stacks import TaskStack, task_stacks
 from gdbext.collect.collected import Collected
 from gdbext.collect.world import Section, Thread, sections_of, threads_named
-from gdbext.kernel.freertos import read_tasks
+from gdbext.kernel.kernels import read_tasks
 from gdbext.model.region import Span
 from gdbext.model.reports.base import Skipped
 from gdbext.model.reports.refs import Scanned, Unscanned

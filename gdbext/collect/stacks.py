@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Measures the stacks of the kernel's tasks: how many bytes are in use, and how many never were.
 
-The kernel fills a stack with 0xa5 when it creates the task; bytes that still hold it were never used. A stack without
-any such byte has been full, and may have run into the memory below it.
+A kernel fills a stack when it creates the task, FreeRTOS with 0xa5; bytes that still hold that were never used. A stack
+without any such byte has been full, and may have run into the memory below it.
 Cost: the registers, the kernel's lists, and the never used part of each stack.
 """
 
@@ -15,14 +15,13 @@ from gdbext.analyse.stacks import FullStack, task_stacks
 from gdbext.collect.collected import Collected
 from gdbext.collect.roots import used_blocks
 from gdbext.collect.world import threads_named
-from gdbext.kernel.freertos import read_tasks
+from gdbext.kernel.kernels import read_tasks
 from gdbext.model.record import replace
 from gdbext.model.reports.base import Skipped
 from gdbext.model.reports.free import TaskStackUse
 from gdbext.model.said import said
 from gdbext.source.memory import Memory
 
-_FILL = b"\xa5"
 _PIECE_BYTES = 1024
 _PROBED_BYTES = 128  # at the low end of a stack; a write from below covers fewer
 _UNUSED_BYTES = 32
@@ -50,7 +49,7 @@ def stack_uses(found: Collected) -> Tuple[TaskStackUse, ...]:
             continue
         unknown = task.running and stack.top == stack.low
         in_use = None if unknown else stack.end - stack.top
-        never = _never_used(memory, stack.low, stack.top if in_use else stack.end)
+        never = _never_used(memory, known.fill, stack.low, stack.top if in_use else stack.end)
         uses.append(TaskStackUse(task.name, task.address, stack.low, stack.end - stack.low, in_use, never))
     filled = any(use.never_used for use in uses)
     return tuple(uses if filled else (replace(use, never_used=None) for use in uses))
@@ -63,9 +62,11 @@ def full_stacks(found: Collected, places: Sequence[int]) -> Tuple[FullStack, ...
     memory = found.target.bytes.memory()
     if not places or memory.fragile:
         return ()
-    tasks = [task for task in read_tasks(memory, found.target.program).tasks if not task.deleted]
+    known = read_tasks(memory, found.target.program)
+    tasks = [task for task in known.tasks if not task.deleted]
     ends = [(task, memory.get(task.low, _PROBED_BYTES)) for task in tasks]
-    unused = [data is not None and _FILL * _UNUSED_BYTES in data for _, data in ends]
+    unfilled = (known.fill * _UNUSED_BYTES)[:_UNUSED_BYTES]
+    unused = [data is not None and unfilled in data for _, data in ends]
     if not any(unused):
         return ()
     near = [any(0 <= task.low - place <= _BELOW_BYTES for place in places) for task in tasks]
@@ -73,13 +74,13 @@ def full_stacks(found: Collected, places: Sequence[int]) -> Tuple[FullStack, ...
     return tuple(FullStack(task.name, task.low) for task in full)
 
 
-def _never_used(memory: Memory, low: int, top: int) -> Optional[int]:
+def _never_used(memory: Memory, fill: bytes, low: int, top: int) -> Optional[int]:
     """Returns how many bytes from the low end of a stack on hold the kernel's fill. None if they could not be read."""
+    filled = fill * (_PIECE_BYTES // len(fill))
     for start in range(low, top, _PIECE_BYTES):
         data = None if memory.fragile else memory.get(start, min(_PIECE_BYTES, top - start))
         if data is None:
             return None
-        used = data.lstrip(_FILL)
-        if used:
-            return start + len(data) - len(used) - low
+        if not filled.startswith(data):
+            return start - low + next(at for at, byte in enumerate(data) if byte != filled[at])
     return top - low

@@ -12,7 +12,8 @@ from gdbext.collect.collected import Collected
 from gdbext.collect.requests import REQUESTED
 from gdbext.commands.arguments import PREVIOUS, SOURCES
 from gdbext.commands.command import Command
-from gdbext.kernel.freertos import Tasks, read_tasks
+from gdbext.kernel.kernels import read_tasks
+from gdbext.kernel.tasks import Tasks
 from gdbext.model.reports.base import Skipped
 from gdbext.model.reports.status import HeapStatus, RingStatus, StatusReport
 from gdbext.model.said import Said, Text, Trouble, said
@@ -24,6 +25,8 @@ from gdbext.trace.ring import header_before, message_of
 from gdbext.trace.trace import Trace
 
 _MOST_TASKS = 16
+# Of memtrace_tlsf_assert.h, and of FreeRTOS's port where configASSERT was there to be sent on.
+_ASSERTION_HOOKS = ("memtrace_tlsf_assertion", "memtrace_freertos_assertion")
 
 
 def collect_seen(target: Target, options: Namespace) -> Tuple[Collected, Tasks]:
@@ -63,7 +66,7 @@ def _kernel(tasks: Tasks) -> Tuple[Text, ...]:
         return ()
     sure = said("lists-whole") if tasks.complete else said("lists-broken")
     more = said("more-tasks", left=left) if left > 0 else ""
-    return (said("kernel-tasks", count=len(tasks.tasks), sure=sure, tasks=shown, more=more),)
+    return (said("kernel-tasks", count=len(tasks.tasks), kernel=tasks.kernel, sure=sure, tasks=shown, more=more),)
 
 
 def _ring(found: Collected, header: Header) -> RingStatus:
@@ -88,9 +91,9 @@ def _entries(header: Header) -> Tuple[Tuple[str, ...], Tuple[str, ...]]:
 
 
 def _asserts(program: Code) -> Optional[bool]:
-    """Tells whether the allocator was compiled with memtrace_tlsf_assert.h. None if the symbols do not tell."""
+    """Tells whether the allocator's assertions lead to the recorder. None if the symbols do not tell."""
     known = program.address_of("memtrace_assert_stop") is not None
-    return program.address_of("memtrace_tlsf_assertion") is not None if known else None
+    return any(program.address_of(name) is not None for name in _ASSERTION_HOOKS) if known else None
 
 
 def _before(memory: Memory, header: Header) -> Said:

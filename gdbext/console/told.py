@@ -79,10 +79,11 @@ def _task(record: ConsoleRecord, names: Mapping[int, str], hz: int) -> Optional[
     priority, base, unused, number, now, low, high = (record.number(at) for at in range(2, 9))
     if high is None:
         return None
-    stack = None if not low else said("console-stack", now=now, low=low, high=high, unused=unused)
     state = _STATES.get(record.word(1), record.word(1))
-    key = "console-task" if stack is None else "console-task-stack"
-    return said(key, name=record.word(0) or None, state=state, priority=priority, base=base, number=number, stack=stack)
+    task = said("console-task", name=record.word(0) or None, number=number, state=state, priority=priority, base=base)
+    if not low:
+        return task
+    return said("console-stack", task=task, now=now, low=low, high=high, unused=unused)
 
 
 def _module(record: ConsoleRecord, names: Mapping[int, str], hz: int) -> Optional[Said]:
@@ -129,7 +130,7 @@ def _missing(record: ConsoleRecord, names: Mapping[int, str], hz: int) -> Option
         return None
     if blocks == _ALL_ONES:
         return said("console-no-table")
-    return said("console-missing-full" if full else "console-missing", blocks=blocks, stacks=stacks, full=full)
+    return said("console-missing", blocks=blocks, stacks=stacks, full=full)
 
 
 def _age(ticks: Optional[int], hz: int) -> Optional[str]:

@@ -31,8 +31,8 @@ _WRAPPED = r"^(__wrap_|__real_)"
 _LIBRARY_WRAPPERS = (
     r"operator\snew\b.*|(?:std|__gnu_cxx|__cxxabiv1)::.*|_Zn[aw][jmy].*"
     r"|(?:__)?(?:v?asprintf|strn?dup|reallocarray|getline|getdelim|realpath)(?:_r)?|posix_memalign|p?valloc"
-    r"|(?:x|g_|os_|k_|ps_|lv_|lv_mem_|cJSON_|media_lib_|audio_|esp_gmf_oal_|mbedtls_|esp_mbedtls_mem_|wifi_|nm_|memtrace_module_)"
-    r"(?:m|c|z|re)?alloc\w*|(?:x|g_|lv_|media_lib_|audio_|memtrace_module_)strn?dup"
+    r"|(?:x|g_|os_|k_|ps_|lv_|lv_mem_|cJSON_|media_lib_|audio_|esp_gmf_oal_|mbedtls_|esp_mbedtls_mem_|wifi_|nm_"
+    r"|memtrace_module_)(?:m|c|z|re)?alloc\w*|(?:x|g_|lv_|media_lib_|audio_|memtrace_module_)strn?dup"
 )
 _WRAPPERS = "|".join([_LIBRARY_WRAPPERS, *(one.wrappers for one in FAMILIES.values() if one.wrappers)])
 _SEARCHES = "|".join([r"\w*alloc\w*", *(one.searches for one in FAMILIES.values() if one.searches)])

@@ -19,10 +19,12 @@ from bisect import bisect_right
 from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from gdbext.kernel.freertos_forms import built_in
+from gdbext.kernel.tasks import NO_TASKS, Task, Tasks
 from gdbext.model.said import Said, said
 from gdbext.source.memory import Memory
 from gdbext.symbols.shapes import Member, Program, Shape, Types
 
+_NAME, _FILL = "FreeRTOS", b"\xa5"
 _RUNNING = ("pxCurrentTCBs", "pxCurrentTCB")
 _READY = "pxReadyTasksLists"
 _DELETED = "xTasksWaitingTermination"
@@ -38,27 +40,6 @@ _MOST_CORES = 32
 _LARGEST_CONTROL_BYTES = 64 << 10
 _LONGEST_NAME_BYTES = 64
 _MOST_PROBLEMS_SHOWN = 6
-
-
-class Task(NamedTuple):
-    """A task as its control block describes it. Only its address is verified: the kernel points to it."""
-
-    address: int  # of its control block, which is the task's handle
-    name: str
-    top: int  # the stack pointer that was saved when it last ran
-    low: int  # where its stack begins
-    last: Optional[int]  # address of the last word of its stack; None if the kernel does not keep it
-    variable_end: Optional[int]  # the end of the variable that holds its stack, if one does
-    running: bool
-    deleted: bool  # whether it waits for the idle task to free it
-
-
-class Tasks(NamedTuple):
-    """The tasks that were found, and the problems met on the way."""
-
-    tasks: Tuple[Task, ...] = ()
-    problems: Tuple[Said, ...] = ()
-    complete: bool = False  # whether every task that the kernel counts was found
 
 
 class _Shape(NamedTuple):
@@ -79,22 +60,22 @@ def read_tasks(memory: Memory, program: Program) -> Tasks:
     """Returns the tasks of the program's kernel. There are none without FreeRTOS or before it has started."""
     found = _tasks(memory, program)
     cut = memory.interrupted and not found.complete and program.address_of(_READY) is not None
-    return Tasks(found.tasks, (said("lists-interrupted"),)) if cut else found
+    return found._replace(problems=(said("lists-interrupted", kernel=_NAME),)) if cut else found
 
 
 def _tasks(memory: Memory, program: Program) -> Tasks:
     running = next((name for name in _RUNNING if program.address_of(name) is not None), None)
     first, ready = program.address_of(running or ""), program.address_of(_READY)
     if running is None or first is None or ready is None:
-        return Tasks()
+        return NO_TASKS
     if not memory.may_read(first, first + memory.source.pointer_size):
-        return Tasks((), (said("kernel-unknown", variable=running),))
+        return Tasks((), (said("kernel-unknown", kernel=_NAME, variable=running),))
     typed = _read(memory, program, program, running)
     if typed is not None or not memory.word(first):
-        return typed or Tasks()
+        return typed or NO_TASKS
     tried = (_read(memory, program, guess, running) for guess in built_in(memory, program, ready))
     fits = next((found for found in tried if found is not None and found.complete), None)
-    return fits or Tasks((), (said("lists-unknown"),))
+    return fits or Tasks((), (said("lists-unknown", kernel=_NAME),))
 
 
 def _read(memory: Memory, program: Program, types: Types, running: str) -> Optional[Tasks]:
@@ -144,7 +125,7 @@ class _Kernel:
         cores = range(min(self.shape.cores, _MOST_CORES))
         running = [task for task in (self._word(variable + core * self.word) for core in cores) if task]
         if not running:  # no task has started yet
-            return Tasks()
+            return NO_TASKS
         deleted: Dict[int, bool] = {}  # by the task's address
         for name in _LISTS:
             for head in self._heads(name):
@@ -160,8 +141,9 @@ class _Kernel:
             self.problems.append(said("tasks-missing", counted=counted, found=len(tasks)))
         problems, more = self.problems[:_MOST_PROBLEMS_SHOWN], len(self.problems) - _MOST_PROBLEMS_SHOWN
         if more > 0:  # a smashed kernel has hundreds
-            problems.append(said("more-problems", problems=more))
-        return Tasks(tasks, tuple(problems), not self.problems and counted == len(tasks))
+            problems.append(said("more-problems", kernel=_NAME, problems=more))
+        whole = not self.problems and counted == len(tasks)
+        return Tasks(tasks, tuple(problems), whole, _NAME, _FILL)
 
     def _heads(self, name: str) -> List[int]:
         """Returns the addresses of the lists of one name, less those that are not initialised."""
@@ -182,7 +164,7 @@ class _Kernel:
         shape = self.shape
         owners, wrong = self._walk(head, shape.following, shape.before)
         if wrong is not None:
-            self.problems.append(said("list-damaged", list=name, why=wrong))
+            self.problems.append(said("list-damaged", kernel=_NAME, list=name, why=wrong))
             return owners + self._walk(head, shape.before, shape.following)[0]
         counted = self._number(head + shape.length[0], shape.length[1])
         if counted != len(owners):

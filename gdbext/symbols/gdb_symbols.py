@@ -32,6 +32,7 @@ _ASSERT_ARGUMENTS: Dict[str, Tuple[Optional[int], int]] = {
 _CALLINC, _CALL_STEP, _FIRST_ARGUMENT = 16, 4, 2
 
 _VARIABLE = re.compile(r"^\[ *\d+\] [dDbB] (0x[0-9a-f]+) (\S+) section", re.MULTILINE)
+_MARKER = "__global_pointer$"  # of RISC-V: it lies amid the variables, 2 KiB behind the first, and ends none
 
 _ENTRY = re.compile(r"Entry point: (0x[0-9a-f]+)")
 _SECTION_END = re.compile(r"\b0x[0-9a-f]+->(0x[0-9a-f]+) at .*\bALLOC\b")
@@ -178,7 +179,7 @@ class GdbProgram:
         """Returns name, address and size of every variable."""
         if self._objects is None:
             lines = _VARIABLE.findall(_printed("maint print msymbols"))
-            places = sorted((int(address, 16), name) for address, name in lines)
+            places = sorted((int(address, 16), name) for address, name in lines if name != _MARKER)
             program, _, _ = _printed("maint info sections").partition(CORE_FILE)  # a core's pieces end no variable
             sections = _SECTION_END.findall(program)
             ends = sorted({address for address, _ in places} | {int(end, 16) for end in sections})
@@ -245,6 +246,9 @@ class GdbProgram:
             symbol = _symbol_at(address)
         except UnicodeError:  # the name is no text
             return None
+        if symbol is not None and symbol.endswith(" + 1") and gdb.block_for_pc(address) is not None:
+            arm = gdb.selected_inferior().architecture().name().startswith("arm")
+            symbol = symbol[: -len(" + 1")] if arm else symbol  # a pointer to Thumb code says so by its lowest bit
         return None if symbol is None else symbol.replace(" + ", "+")
 
     def facts(self) -> Tuple[Text, ...]:

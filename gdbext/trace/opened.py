@@ -117,12 +117,17 @@ class OpenedLog:
 
 
 def log_in(file: LogFile, machine: int = 0, modules: Sequence[Module] = ()) -> Optional[OpenedLog]:
-    """Returns the log that a file is. None if it is none."""
-    importer = None if is_log(file.head) else importer_of(file.head) or importer_amid(file.head, file.ahead())
+    """Returns the log that a file is. None if it is none. A log of memtrace that a file carries, amid a console's text
+    for example, tells more than what that text lists.
+    """
+    importer = None if is_log(file.head) else importer_of(file.head)
     if importer is not None or is_log(file.head):
         return OpenedLog(file, importer, machine, modules)
     carried = log_carried_by(file)
-    return None if carried is None else OpenedLog(carried, None, machine)
+    if carried is not None:
+        return OpenedLog(carried, None, machine)
+    importer = importer_amid(file.head, file.ahead())
+    return None if importer is None else OpenedLog(file, importer, machine, modules)
 
 
 def is_known(head: bytes) -> bool:

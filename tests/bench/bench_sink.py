@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from statistics import median
 
-from tests.bench.bench_recorder import CC, FLAGS, FOLDERS, SMALL, samples, stack_bytes
+from tests.bench.bench_recorder import RV32, SMALL, compiler_of, samples, stack_bytes
 from tests.support import firmware
 from tests.support.bench import Row
 from tests.support.gdb import remote, run_gdb
@@ -59,9 +59,8 @@ def _text(sources: list[Path]) -> int:
     """Of the objects: no call was shortened by the linker."""
     with tempfile.TemporaryDirectory() as name:
         made = [Path(name) / f"{source.stem}.o" for source in sources]
-        includes = [f"-I{ROOT / folder}" for folder in FOLDERS]
         for source, target in zip(sources, made, strict=True):
-            command = [CC, *FLAGS, "-Os", *SMALL, *includes, "-c", str(source), "-o", str(target)]
+            command = [*compiler_of(RV32), "-Os", *SMALL, "-c", str(source), "-o", str(target)]
             subprocess.run(command, check=True)
         listing = subprocess.run(
             ["riscv64-unknown-elf-size", *map(str, made)], check=True, capture_output=True, text=True

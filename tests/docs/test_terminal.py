@@ -61,3 +61,4 @@ def test_a_script_can_be_typed(shown: Shown, tmp_path: Path) -> None:
 def test_every_example_and_the_tutorial_are_typed() -> None:
     pages = {name_of(session[0].path) for session in SESSIONS}
     assert {"docs/tutorial/first-culprit.md", "examples/bare/README.md", "examples/linux/README.md"} <= pages
+    assert "examples/freertos/README.md" in pages

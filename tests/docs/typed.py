@@ -157,6 +157,7 @@ class Terminal:
         (self.root / "bin" / "memtrace").chmod(0o755)
         path = f"{self.root / 'bin'}:{Path(sys.executable).parent}:{os.environ['PATH']}"
         self._env = {**os.environ, "PATH": path, "STUB": f"unix:{self._socket},server=on,wait=off"}
+        self._env["KERNEL"] = str(ROOT / ".venv" / "freertos-kernel")  # no copy of what tools/setup fetches
 
     def type(self, line: str) -> str:
         """Type a line into the shell; what comes of it."""

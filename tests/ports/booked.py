@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Programs that keep a book of what they allocate (tests/ports/bare/book.h), run in QEMU; the book, and what the ring says.
+"""Programs that keep a book of what they allocate (tests/ports/bare/book.h), run in QEMU: the book, and the ring.
 
 A program prints both over semihosting: a line an entry, then the ring's words.
 """
@@ -10,11 +10,13 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.support.chips import Chip
+from tests.support.chips import M3, Chip
+from tests.support.gdb import remote, run_gdb
 from tests.support.qemu import Qemu
 from tests.unit.real_program import Seen, events_of, names_of
 
 KINDS = {"A": "alloc", "F": "free", "X": "alloc-failed", "B": "realloc-begin", "E": "realloc-end"}
+SELFTEST = "print memtrace_selftest_text(memtrace_selftest())"  # as the ports' pages say it
 LARGEST = (1 << 27) - 1  # size that an event can say
 SIZED = ("alloc", "alloc-failed", "realloc-begin", "realloc-end")
 
@@ -69,6 +71,17 @@ def run(elf: Path, chip: Chip, nm: str) -> Run:
     ring = next((words[0] for kind, words in lines if kind == "@"), None)
     data = b"".join(word.to_bytes(4, "little") for kind, words in lines if kind == "=" for word in words)
     return Run(book, events_of(elf, ring, data, bits=32, nm=nm) if ring is not None else [])
+
+
+def selftest_says(elf: Path) -> tuple[int, str]:
+    """What it answers to the page's last command: bits, and the sentence."""
+    with Qemu(elf, chip=M3) as machine:
+        stop = [remote(machine.remote), "tbreak main", "continue"]
+        asked = ["print/x memtrace_selftest()", SELFTEST]
+        found = run_gdb([*stop, *asked], elf=elf, program=M3.gdb)
+    answers = re.findall(r'^\$1 = (0x\w+)\n\$2 = 0x\w+ "(.*)"$', found.stdout, re.MULTILINE)
+    assert len(answers) == 1, found.stdout + found.stderr
+    return int(answers[0][0], 16), answers[0][1]
 
 
 def _words(digits: str) -> list[int]:

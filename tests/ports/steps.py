@@ -55,9 +55,9 @@ def carry_out(steps: list[Step], folder: Path) -> None:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text("\n".join([before.rstrip("\n"), *step.lines, ""]).lstrip("\n"), encoding="utf-8")
             continue
-        there, *wanted = step.lines
-        assert before.count(there + "\n") == 1, f"{step.file} has no line {there!r}"
-        path.write_text(before.replace(there + "\n", "".join(line + "\n" for line in wanted)), encoding="utf-8")
+        there, *wanted = (f"{line}\n" for line in step.lines)
+        assert before.count(there) == 1, f"{step.file} has no line {there!r}"
+        path.write_text(before.replace(there, "".join(wanted)), encoding="utf-8")
 
 
 def _type(line: str, folder: Path) -> None:

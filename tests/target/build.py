@@ -4,8 +4,8 @@
 Approach: one object a source, made anew when a file it was made from or its command line changed (the compiler's own
 dependency list and a file with the command beside the object). Rejected: make, which does not notice changed flags.
 Cost: about a second for a whole variant, 0.1 s when nothing changed.
-Assumptions: gcc-riscv64-unknown-elf, gcc-xtensa-lx106, gcc-arm-none-eabi and their picolibc of Debian 12, and for de212 what
-`make setup-xtensa` builds; run from anywhere.
+Assumptions: gcc-riscv64-unknown-elf, gcc-xtensa-lx106, gcc-arm-none-eabi and their picolibc of Debian 12, and for
+de212 what `make setup-xtensa` builds; run from anywhere.
 """
 
 from __future__ import annotations
@@ -171,6 +171,17 @@ VARIANTS = {
     "bench-rtos-full": Variant(
         "the same with all features", defines=("-DMEMTRACE_TEST_BENCH", "-DMEMTRACE_TEST_BENCH_RTOS")
     ),
+    **{
+        f"bench-pair-{name}": Variant(
+            f"alloc and free, 200 live, with the wrapper and a port like FreeRTOS's: {about}",
+            defines=(*flags, "-DBENCH_SLOTS=400", "-DMEMTRACE_TEST_BENCH", "-DMEMTRACE_TEST_BENCH_RTOS"),
+        )
+        for name, about, flags in (
+            ("1", "one PC", (*BASE_FEATURES, "-DMEMTRACE_DEPTH=1")),
+            ("16", "stacks of up to 16 frames", BASE_FEATURES),
+            ("live", "the same with a live table", ("-DMEMTRACE_FILTERS=0",)),
+        )
+    },
     "idf-44": idf("an array, each number a variable", "-DIDF_FORM=44"),
     "idf-50": idf("an array", "-DIDF_FORM=50"),
     "idf-51": idf("a list, and queues in a hash table", "-DIDF_FORM=51"),
@@ -213,9 +224,11 @@ VARIANTS = {
 VARIANTS["de212-idf"] = replace(VARIANTS["idf-54"], machine=DE212)
 VARIANTS["selftest-imc"] = replace(VARIANTS["selftest"], flags=VARIANTS["imc"].flags)
 VARIANTS["selftest-nofp"] = replace(VARIANTS["selftest"], frame_pointers=False)
-for _name, _machine in (("de212", DE212), ("lx106", LX106)):
+for _name in ("de212", "lx106", "m0", "m4"):
+    _chip = VARIANTS[_name]
     VARIANTS |= {
-        f"{_name}-{name}": replace(VARIANTS[name], machine=_machine) for name in ("bench", "bench-full", "selftest")
+        f"{_name}-{name}": replace(VARIANTS[name], machine=_chip.machine, frame_pointers=_chip.frame_pointers)
+        for name in ("bench", "bench-full", "selftest")
     }
 
 

@@ -93,6 +93,7 @@ static const struct scenario scenarios[] = {
     {"console", test_console, 0},
 #endif
     {"bench", test_bench, RING_BYTES_BENCH},
+    {"bench-off", test_bench_off, RING_BYTES_BENCH},
 };
 
 __attribute__((noipa)) void scenario_done(void)

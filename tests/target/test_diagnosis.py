@@ -19,7 +19,7 @@ from tests.support.culprits import BUGS, Bug, Report, assert_named, damage, plac
 from tests.support.gdb import Capture
 from tests.support.scenario import run_scenario
 
-VARIANTS = ["default", "os", "nofp", "de212", "lx106"]
+VARIANTS = ["default", "os", "nofp", "de212", "lx106", "m0", "m4"]
 
 
 def check(scenario: str, *options: str, **settings: Any) -> Report:
@@ -61,7 +61,7 @@ def test_the_seed_case_in_full() -> None:
     assert len(used) == heap["used_blocks"] >= 30
 
 
-@pytest.mark.parametrize("variant", ["default", "de212", "lx106"])
+@pytest.mark.parametrize("variant", ["default", "de212", "lx106", "m4", "m33"])
 def test_a_pointer_that_was_written_there_is_named(variant: str, tmp_path: Path) -> None:
     core = tmp_path / "core"
     asked = [Capture("heap-check --json"), Capture("heap-check"), f"memtrace save {core}"]
@@ -158,7 +158,7 @@ def test_last_malloc_outside_every_heap() -> None:
     assert (report["block"], report["generations"]) == (None, [])
 
 
-@pytest.mark.parametrize("variant", ["default", "nofp", "de212", "lx106"])
+@pytest.mark.parametrize("variant", ["default", "nofp", "de212", "lx106", "m0"])
 def test_depth_of_stacks(variant: str, build_firmware: Callable[[str], Path]) -> None:
     """With frame pointers whole stacks; without, exactly the caller."""
     primary = damage(check("overflow-4", variant=variant))[0]

@@ -21,7 +21,15 @@ def told(variant: str, cores: int) -> str:
 
 @pytest.mark.parametrize(
     ("variant", "cores"),
-    [("selftest", 1), ("selftest", 2), ("selftest-imc", 1), ("de212-selftest", 1), ("lx106-selftest", 1)],
+    [
+        ("selftest", 1),
+        ("selftest", 2),
+        ("selftest-imc", 1),
+        ("de212-selftest", 1),
+        ("lx106-selftest", 1),
+        ("m0-selftest", 1),
+        ("m4-selftest", 1),
+    ],
 )
 def test_a_port_keeps_its_promises(variant: str, cores: int) -> None:
     assert told(variant, cores) == KEPT

@@ -134,8 +134,10 @@ def test_without_registers_the_running_task_is_scanned_whole(stopped: Stopped) -
     assert said == "stack of task worker: all of it is scanned: the task runs, and no register here tells how far down"
 
 
-@pytest.mark.parametrize(("variant", "lost"), [("de212", {"orphan_create"}), ("lx106", LOST)])
-def test_xtensa_with_and_without_register_windows(variant: str, lost: set[str], tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("variant", "lost"), [("de212", {"orphan_create"}), ("lx106", LOST), ("m4", {"orphan_create"})]
+)
+def test_other_chips_with_and_without_register_windows(variant: str, lost: set[str], tmp_path: Path) -> None:
     """A window's registers outlive the calls that used them, in the file and where the kernel saves it."""
     core = tmp_path / "core"
     commands = [Capture(LEAKS), f"memtrace save {core}"]

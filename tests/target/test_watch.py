@@ -74,9 +74,10 @@ def test_it_finds_the_call_again_where_numbers_shift(scenario: str) -> None:
         ("de212", "uaf-links", ("after_free.c", "uaf-links-write")),
         ("de212", "isr-overflow", ("concurrent.c", "isr-write")),
         ("lx106", "overflow-4", ("overflow.c", "overflow-4-write")),
+        ("m4", "overflow-4", ("overflow.c", "overflow-4-write")),
     ],
 )
-def test_on_xtensa(variant: str, scenario: str, write: tuple[str, str]) -> None:
+def test_on_other_chips(variant: str, scenario: str, write: tuple[str, str]) -> None:
     """Windowed and call0."""
     done = run_scenario(scenario, ["memtrace watch last-damage", *RESTART, Capture(LAST)], variant=variant)
     assert place(*write) in places(done.json()["write"]["stack"]), done.stdout

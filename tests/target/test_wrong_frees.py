@@ -42,7 +42,7 @@ DISAGREE = [
 ]
 
 
-@pytest.mark.parametrize("variant", ["default", "de212", "lx106"])
+@pytest.mark.parametrize("variant", ["default", "de212", "lx106", "m4"])
 @pytest.mark.parametrize(("scenario", "rule", "parties"), DISAGREE, ids=[name for name, _, _ in DISAGREE])
 def test_what_only_the_trace_says_is_a_note(scenario: str, rule: str, parties: list[Party], variant: str) -> None:
     report = check(scenario, variant)
@@ -68,7 +68,7 @@ def test_a_trace_with_gaps_proves_nothing(scenario: str) -> None:
     assert skipped["why"].startswith("1 place where the trace and the heap differ: ")
 
 
-@pytest.mark.parametrize("variant", ["default", "de212", "lx106"])
+@pytest.mark.parametrize("variant", ["default", "de212", "lx106", "m4"])
 def test_a_free_into_another_heap_is_named_where_it_is_refused(variant: str) -> None:
     report = check("wrong-heap", variant)
     assert report["assertion"]["text"] == "pointer outside of the heap"
@@ -77,7 +77,7 @@ def test_a_free_into_another_heap_is_named_where_it_is_refused(variant: str) -> 
     assert_party(finding["suspects"][0], Party("freeing", "message-alloc", "wrong-heap-free"))
 
 
-@pytest.mark.parametrize("variant", ["default", "de212", "lx106"])
+@pytest.mark.parametrize("variant", ["default", "de212", "lx106", "m4"])
 def test_a_free_of_a_pointer_into_a_block_names_the_block(variant: str) -> None:
     report = check("inner-free", variant)
     (finding,) = findings(report, "refused-free")

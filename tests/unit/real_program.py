@@ -32,14 +32,16 @@ class Seen:
     address: int
     size: int
     stack: tuple[str, ...]
+    task: str | None
+    time: int | None
 
     @property
     def caller(self) -> str:
         return self.stack[0]
 
 
-def run(command: Sequence[str]) -> str:
-    done = subprocess.run(list(command), capture_output=True, text=True, timeout=600)
+def run(command: Sequence[str], folder: Path | None = None) -> str:
+    done = subprocess.run(list(command), cwd=folder, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, f"{' '.join(command)[:2000]}\n{done.stdout}{done.stderr}"
     return done.stdout
 
@@ -78,7 +80,7 @@ def events_of(
     trace = read_ring(Memory(snapshot_of([(address, data)], bits // 8, "little")), address)
     assert trace.info is not None and trace.info.kept + trace.info.lost == (issued or trace.info.kept)
     return [
-        Seen(event.kind, event.address, event.size, tuple(map(name, event.stack)))
+        Seen(event.kind, event.address, event.size, tuple(map(name, event.stack)), event.task, event.time)
         for event in trace.events
         if event.kind not in ("control", "mark")
     ]

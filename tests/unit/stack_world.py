@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from gdbext.analyse.reach import Reach, UsedBlock
 from gdbext.analyse.stacks import TaskStack, task_stacks
-from gdbext.kernel.freertos import Task
+from gdbext.kernel.tasks import Task
 from gdbext.model.said import Said
 from gdbext.source.snapshot import Snapshot
 

@@ -4,7 +4,10 @@
 from __future__ import annotations
 
 import random
+import re
+import subprocess
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +18,8 @@ from gdbext.console.reader import crashes_in
 from gdbext.report.decode import Decoder
 from gdbext.trace.importers import Call, Item, Remark
 from gdbext.trace.importers.memtrace_console import IMPORTER
+from tests.support import recorder
+from tests.support.paths import ROOT
 from tests.unit.console_device import address, numbers, printed, records, stack
 
 BITS = (32, 64)
@@ -196,6 +201,19 @@ def test_the_report_of_leaks(bits: int) -> None:
     }  # fmt: skip
     again = printed(bits, *lines, "e", "b", "e").split("MT1 B live")[2]
     assert "MT1 L" not in again
+
+
+@pytest.mark.parametrize("bits", BITS)
+def test_memory_that_is_lent_is_left_alone_after_the_end(bits: int) -> None:
+    session = ["t 2", "a 1 10 1", "a 2 20 1", "f 1", "w 5", "e"]
+    more = ["a 3 30 1", "f 2", "b 16384", "a 4 40 1", "e", "a 5 50 1", "b 30000", "e"]
+    text = printed(bits, "a 9 9 1", "b 16384", *session, *more, "b 0", ring=0)
+    parts = [records("MT1 B live" + part, "L") for part in text.split("MT1 B live")[1:]]
+    assert [[(one.number(0), one.pcs) for one in part] for part in parts] == [
+        [(address(2), stack(2))],
+        [(address(4), stack(4))],
+        [],
+    ]
 
 
 def test_ages_are_unknown_where_the_ring_has_gone_on_and_right_where_pauses_lie_between() -> None:
@@ -396,3 +414,15 @@ def test_hostile_tables(bits: int, seed: int) -> None:
     commands = ["show", "leaks network", "task ISR", "mark x", "since x", "status", "free", "d", "f 1", "on ISR", "e"]
     text = printed(bits, *book.lines, "b", f"z {seed}", *commands, "off", "status", ring=16384, stacks=2048)
     assert len(records(text)) > 30
+
+
+def test_the_code_of_the_page_compiles(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "how-to" / "use-the-console.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```c\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    source = tmp_path / "page.c"
+    source.write_text("\n".join(blocks))
+    for compiler in (["gcc", "-std=c11"], ["g++", "-std=c++17", "-x", "c++"]):
+        flags = ["-Wall", "-Wextra", "-Wpedantic", "-Werror", "-fsyntax-only", "-DMEMTRACE_TAGS=1"]
+        places = [f"-I{recorder.HELPERS / name}" for name in ("console", "include")]
+        done = subprocess.run([*compiler, *flags, *places, str(source)], capture_output=True, text=True)
+        assert (len(blocks), done.stderr) == (4, "")

@@ -24,9 +24,9 @@ STRUCTS = ("event32", "event64", "table", "name", "live32", "live64", "header")
 STRUCTS += ("stream", "pack", "counts", "heap_name")
 # What the reader of rings has no use for: the recorder's own words, what only logs have, what a port says for a human.
 C_ONLY = {
-    *("MEMTRACE_EMPTY", "MEMTRACE_REQUEST_NONE", "MEMTRACE_REQUEST_LOOK"),
-    *(f"MEMTRACE_ARCH_{name}" for name in ("OTHER", "RISCV", "XTENSA", "X86", "ARM")),
-    *(f"MEMTRACE_ABI_{name}" for name in ("CALLER_ONLY", "FRAME_POINTER", "XTENSA_CALL0")),
+    *("MEMTRACE_EMPTY", "MEMTRACE_REQUEST_NONE"),
+    *(f"MEMTRACE_ARCH_{name}" for name in ("OTHER", "RISCV", "XTENSA", "X86", "ARM", "AARCH64")),
+    *(f"MEMTRACE_ABI_{name}" for name in ("CALLER_ONLY", "FRAME_POINTER", "XTENSA_CALL0", "CODE")),
     *(f"MEMTRACE_NAME_{name}" for name in ("NONE", "CONTEXT", "MARK", "TAG", "HEAP", "BUSY")),
     *(f"MEMTRACE_CONTEXT_{name}" for name in ("STARTUP", "ISR", "OTHER", "FIRST_TASK")),
     # A reader takes an event's widths from the header; heap, kind and tag are what their words leave.

@@ -7,7 +7,8 @@ import random
 
 import pytest
 
-from gdbext.kernel.freertos import Tasks, read_tasks
+from gdbext.kernel.freertos import read_tasks
+from gdbext.kernel.tasks import Tasks
 from gdbext.model.said import Said, said
 from gdbext.source.memory import Memory
 from gdbext.source.snapshot import ByteOrder, snapshot_of
@@ -104,14 +105,14 @@ def test_without_types_nothing_less_than_all_tasks_is_believed() -> None:
     image.put(COUNT, 8)
     found = read_tasks(Memory(snapshot_of(image.images())), NoTypes(image))
     assert found.tasks == ()
-    assert found.problems == (said("lists-unknown"),)
+    assert found.problems == (said("lists-unknown", kernel="FreeRTOS"),)
 
 
 def test_a_file_without_the_kernel_says_so() -> None:
     image = kernel()
     found = read_tasks(Memory(snapshot_of([(0, bytes(16))])), Symbols(image))
     assert found.tasks == ()
-    assert found.problems == (said("kernel-unknown", variable="pxCurrentTCB"),)
+    assert found.problems == (said("kernel-unknown", kernel="FreeRTOS", variable="pxCurrentTCB"),)
 
 
 # What is written over the item of the task "ui", between "log" and "disk": where in it, and what.

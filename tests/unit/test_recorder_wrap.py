@@ -264,7 +264,8 @@ def test_each_listed_function_is_one_event_of_its_caller(machine: Machine, tmp_p
 )
 def test_the_functions_of_a_real_c_library(machine: Machine, words: list[str], tmp_path: Path) -> None:
     """Wrappers of what the library has not, newlib's and NuttX's, are left out by --gc-sections."""
-    callers = [(name, False) for stem in ("malloc", "aligned", "posix_memalign", "strings", "reallocarray") for name in listed(stem)]
+    stems = ("malloc", "aligned", "posix_memalign", "strings", "reallocarray")
+    callers = [(name, False) for stem in stems for name in listed(stem)]
     own = [*users_of(tmp_path, machine, callers), *wrappers(tmp_path, machine, LISTS)]
     made = linked(tmp_path, machine, [*own, *recorder_of(tmp_path, machine), *options(LISTS), *words])
     check(events(made, machine), callers)

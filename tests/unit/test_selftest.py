@@ -18,10 +18,12 @@ C_SOURCES = (
     "wrap/memtrace_wrap.c",
     "wrap/malloc.c",
     "wrap/aligned.c",
+    "wrap/posix_memalign.c",
     "sinks/ring_view.c",
     "selftest/memtrace_selftest.c",
 )
 CPP_SOURCES = ("wrap/new.cpp", "selftest/memtrace_selftest_new.cpp")
+LISTS = ("malloc", "aligned", "posix_memalign", "new")
 # The functions that are not wrapped: the bit that must be missing, a word of its sentence, and the entries that fire.
 LEFT_OUT = {
     "nothing": ((), 0, "every hook works", 0x7001E),
@@ -61,7 +63,7 @@ def objects(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 
 def wrapped(left_out: tuple[str, ...]) -> list[str]:
     """The linker's options for all functions but those; C++'s are named by their mangled name's start."""
-    lists = [(HELPERS / "wrap" / f"{name}.wrap").read_text().split() for name in ("malloc", "aligned", "new")]
+    lists = [(HELPERS / "wrap" / f"{name}.wrap").read_text().split() for name in LISTS]
     starts = tuple(f"--wrap={name}" for name in left_out if name.startswith("_"))
     names = {f"--wrap={name}" for name in left_out}
     kept = [line for lines in lists for line in lines if line not in names and not line.startswith(starts or "none")]

@@ -245,7 +245,7 @@ def test_a_stop_writes_all_and_closes(bits: int) -> None:
     ran = run(bits, "stops")
     log = only(ran.log)
     assert log.books == ran.books[0]
-    assert log.counts[1] == 3
+    assert log.counts == ()  # while it is stopped nothing is counted
 
 
 @both

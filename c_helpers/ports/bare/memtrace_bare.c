@@ -3,7 +3,7 @@
  * Starts the recorder in a program without an operating system: its memory, and the bounds of the stack and of the code.
  *
  * Approach: linker scripts name these bounds differently. Each name that is in use is asked for weakly; the ones that a script does
- * not have are NULL. A Cortex-M needs none for its stack: the first word of its vector table is the top.
+ * not have are NULL. A Cortex-M needs none for its stack: the first word of its vector table is the top, and the code begins with that table.
  * Rejected: a linker script beside the user's (what it sees of his symbols depends on the order of the files), and one script's names.
  * Cost: MEMTRACE_RING_BYTES of RAM, some 250 bytes of code and constants.
  * Assumptions: the stack lies above the program's data, or a symbol says where it ends below.
@@ -26,7 +26,8 @@ extern const char MEMTRACE_CODE_START[];
 extern const char MEMTRACE_CODE_END[];
 #endif
 
-extern __attribute__((weak)) const char __StackTop[], _estack[], __stack[], __stack_top[], _stack_top[], stack_top[], _sp[];
+extern __attribute__((weak)) const char __StackTop[], _estack[], __stack[], __stack_top[], _stack_top[], stack_top[],
+    _sp[];
 extern __attribute__((weak)) const char __StackLimit[], _sstack[], __stack_limit[], __stack_bottom[];
 extern __attribute__((weak)) const char _end[], end[], __end__[], __bss_end__[], __bss_end[], _ebss[];
 extern __attribute__((weak)) const char __text_start[], __text_start__[], _stext[], __executable_start[], _ftext[];
@@ -41,14 +42,14 @@ static const char *const code_starts[] = {
 #ifdef MEMTRACE_CODE_START
     MEMTRACE_CODE_START,
 #endif
-    __text_start, __text_start__, _stext, __executable_start, _ftext,
+    __text_start,        __text_start__, _stext, __executable_start, _ftext,
 };
 
 static const char *const code_ends[] = {
 #ifdef MEMTRACE_CODE_END
     MEMTRACE_CODE_END,
 #endif
-    __text_end, __text_end__, _etext, __etext, etext,
+    __text_end,        __text_end__, _etext, __etext, etext,
 };
 
 struct memtrace_bare memtrace_bare;
@@ -68,19 +69,30 @@ static uintptr_t place_below(uintptr_t limit, const char *const *places, size_t 
     return 0;
 }
 
-#if defined(__ARM_ARCH_PROFILE) && __ARM_ARCH_PROFILE == 'M' && !defined(MEMTRACE_STACK_TOP)
+#if defined(__ARM_ARCH_PROFILE) && __ARM_ARCH_PROFILE == 'M'
 /* By the register VTOR. A Cortex-M0 has none, reads 0 there, and has its table at 0. */
+static const volatile uint32_t *vector_table(void)
+{
+    return *(const volatile uint32_t *const volatile *)0xe000ed08u;
+}
+#else
+static const volatile uint32_t *vector_table(void)
+{
+    return NULL;
+}
+#endif
+
+#if defined(__ARM_ARCH_PROFILE) && __ARM_ARCH_PROFILE == 'M' && !defined(MEMTRACE_STACK_TOP)
 static uintptr_t top_find(void)
 {
-    const volatile uint32_t *vectors = *(const volatile uint32_t *const volatile *)0xe000ed08u;
-    return vectors[0];
+    return vector_table()[0];
 }
 #else
 static const char *const stack_tops[] = {
 #ifdef MEMTRACE_STACK_TOP
     MEMTRACE_STACK_TOP,
 #endif
-    __StackTop, _estack, __stack, __stack_top, _stack_top, stack_top, _sp,
+    __StackTop,         _estack, __stack, __stack_top, _stack_top, stack_top, _sp,
 };
 
 static uintptr_t top_find(void)
@@ -89,11 +101,21 @@ static uintptr_t top_find(void)
 }
 #endif
 
+/* The code begins with the vector table, unless that was moved to RAM: then nothing is known of it, and nothing is read. */
+static struct memtrace_span code_find(void)
+{
+    uintptr_t high = place_below(UINTPTR_MAX, code_ends, COUNT(code_ends));
+    uintptr_t low = place_below(high, code_starts, COUNT(code_starts));
+    uintptr_t vectors = (uintptr_t)vector_table();
+    if (low == 0)
+        low = vectors < high ? vectors : high;
+    return (struct memtrace_span){low, high};
+}
+
 __attribute__((constructor(101))) void memtrace_bare_start(void)
 {
     uintptr_t top = top_find();
-    uintptr_t code_end = place_below(UINTPTR_MAX, code_ends, COUNT(code_ends));
     memtrace_bare.stack = (struct memtrace_span){place_below(top, stack_limits, COUNT(stack_limits)), top};
-    memtrace_bare.code = (struct memtrace_span){place_below(code_end, code_starts, COUNT(code_starts)), code_end};
+    memtrace_bare.code = code_find();
     (void)memtrace_init(ring, sizeof ring, NULL);
 }

@@ -24,6 +24,12 @@
 
 #define MEMTRACE_PORT_CORES 1u
 
+/* What the self-test of the hooks finds besides C's four: every C library of memtrace.mk has it. */
+#ifndef MEMTRACE_OWN_ALLOCATOR
+void *memalign(size_t alignment, size_t size);
+#define MEMTRACE_SELFTEST_ALIGNED(alignment, size) memalign(alignment, size)
+#endif
+
 struct memtrace_span {
     uintptr_t low;
     uintptr_t high;

@@ -29,7 +29,7 @@ static void line_put(void *context, const char *text, size_t bytes)
 /* esp_console has taken the line apart: a word with blanks gets its quotes back. A line that is too long is cut. */
 static int command_run(int count, char **words)
 {
-    static const struct memtrace_output output = {.put = line_put, .backtraces = true};
+    static const struct memtrace_console_output output = {.put = line_put, .backtraces = true};
     char line[LINE_BYTES] = "";
     size_t used = 0;
     for (int i = 1; i < count && used < sizeof line; i++) {

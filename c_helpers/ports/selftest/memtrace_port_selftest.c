@@ -78,11 +78,17 @@ static bool stack_is_ours(void)
     return span_holds(stack, &here) && !span_holds(stack, ring_memory);
 }
 
+/* Of code. Pointers to functions and return addresses may say more in their lowest bits. */
+static uintptr_t code_address(uintptr_t pointer)
+{
+    return pointer - pointer % FRAME_PC_ALIGNMENT;
+}
+
 /* Of the program here, in the recorder, and where a host will stop. */
 static bool code_is_code(void)
 {
-    return pc_is_code(MEMTRACE_CALLER().pc) && pc_is_code((uintptr_t)memtrace_alloc) &&
-           pc_is_code((uintptr_t)memtrace_assert_stop);
+    return pc_is_code(MEMTRACE_CALLER().pc) && pc_is_code(code_address((uintptr_t)memtrace_alloc)) &&
+           pc_is_code(code_address((uintptr_t)memtrace_assert_stop));
 }
 
 static bool data_is_no_code(void)
@@ -357,7 +363,7 @@ static bool port_does_not_allocate(void)
     if (!memtrace_init(ring_memory, sizeof ring_memory, NULL))
         return false;
     memtrace_ring->state = MEMTRACE_FROZEN;
-    memtrace_ring->request = MEMTRACE_REQUEST_LOOK;
+    memtrace_ring->request = 0u - MEMTRACE_FROZEN;
     bool counted = true;
     for (unsigned i = 0; i < 3 && counted; i++) {
         uint32_t before = u32_load(&memtrace_ring->lost_stopped);
@@ -372,21 +378,21 @@ static uintptr_t chain_pcs[CHAIN]; /* innermost first */
 /* The statement behind each call keeps its frame. */
 OWN_FRAME static void chain_entry(void)
 {
-    chain_pcs[0] = (uintptr_t)__builtin_return_address(0);
+    chain_pcs[0] = code_address((uintptr_t)__builtin_return_address(0));
     memtrace_alloc(MEMTRACE_CALLER(), chain_pcs, sizeof chain_pcs, 0);
     __asm__ volatile("" ::: "memory");
 }
 
 OWN_FRAME static void chain_middle(void)
 {
-    chain_pcs[1] = (uintptr_t)__builtin_return_address(0);
+    chain_pcs[1] = code_address((uintptr_t)__builtin_return_address(0));
     chain_entry();
     __asm__ volatile("" ::: "memory");
 }
 
 OWN_FRAME static void chain_outer(void)
 {
-    chain_pcs[2] = (uintptr_t)__builtin_return_address(0);
+    chain_pcs[2] = code_address((uintptr_t)__builtin_return_address(0));
     chain_middle();
     __asm__ volatile("" ::: "memory");
 }

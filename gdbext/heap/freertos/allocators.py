@@ -78,7 +78,8 @@ class _Heap4(Allocator):
         if found is None:
             return Unreadable(region, "unreadable", said("no-chain", place=region.address))
         layout = replace(found.layout, flaws=tuple(check_roots(memory, region)))
-        return Recognised(self, layout, None, found.blocks)
+        # An array may begin before its first header: from there, all blocks but one may fit, behind a break.
+        return Recognised(self, layout, None, max(found.blocks - found.breaks, 1))
 
     def complete(self, memory: Memory, region: Region, program: Program) -> Region:
         """Adds the form of block headers by debug information to the region's hints."""

@@ -67,7 +67,7 @@ def _of_array(memory: Memory, program: Program, array: Span, place: int, stored:
     if not memory.may_read(low, low + memory.source.pointer_size):
         return said("array-absent", start=low, end=high)
     told = high - _FURTHEST_MARKER <= stored < high and stored % memory.source.pointer_size == 0
-    hints = {"marker": stored} if told else {}
+    hints = {"marker": stored, **_alignment(memory, program, high, stored)} if told else {}
     region = _of_ranges(memory, program, HEAP_4, [array], _ARRAY, hints)
     if region is None:
         return said("array-without-heap", start=low)
@@ -78,6 +78,15 @@ def _of_array(memory: Memory, program: Program, array: Span, place: int, stored:
     if memory.word(found.layout.place_of_size(found.layout.end)) != 0:
         return region
     return replace(region, hints={**region.hints, **root_hints("pxEnd", place, marker)})
+
+
+def _alignment(memory: Memory, program: Program, high: int, marker: int) -> Hints:
+    """Returns the kernel's alignment as a hint, if one alone puts the end marker of an array that ends at `high` there.
+    A heap of few blocks has no other sign of it: RISC-V's port has 16, and headers of 16 bytes with 8 unused.
+    """
+    whole = link_hints(program, memory.source.pointer_size).get("link_size", 2 * memory.source.pointer_size)
+    fits = [one for one in _ALIGNMENTS if (high - -(-whole // one) * one) // one * one == marker]
+    return {"align": fits[0]} if len(fits) == 1 else {}
 
 
 def _older(memory: Memory, program: Program, array: Span) -> Union[Region, Said, None]:

@@ -68,6 +68,9 @@ def recognise_heap_4(memory: Memory, region: Region, version: int) -> Optional[F
     have several regions.
     """
     memory.fetch(region.address, 2 * memory.source.pointer_size)
+    told = _with_alignment(memory, region, version, region.hints["align"]) if "align" in region.hints else None
+    if told is not None:
+        return told
     found: List[FreeRtos] = []
     for alignment in _ALIGNMENTS[memory.source.pointer_size]:
         one = _with_alignment(memory, region, version, alignment)

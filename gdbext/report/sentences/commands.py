@@ -120,7 +120,7 @@ SENTENCES = {
     # tasks
     "stack-cannot-be": "the stack of {task} cannot be what its control block at {place:#x} says",
     "owners-known": "tasks  ESP-IDF's task_stats names the owners of {blocks:block}: {tasks}",
-    "kernel-tasks": "tasks  {count:,} of FreeRTOS, {sure}: {tasks}{more}",
+    "kernel-tasks": "tasks  {count:,} of {kernel}, {sure}: {tasks}{more}",
     "lists-whole": "by lists that are whole",
     "lists-broken": "and perhaps more",
     "more-tasks": " ... {left:,} more",

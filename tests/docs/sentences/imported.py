@@ -49,6 +49,11 @@ LISTINGS = {
     "memtrace's own console": own_console.listing([own_console.Block(0x3FCA_0004, 32, 1, 0, 0, PCS[:2])], {}).split(
         "\r\n"
     ),
+    "memtrace's own console, which had no room": [
+        *own_console.listing([own_console.Block(0x3FCA_0004, 32, 1, 0, 0, ())], {}).split("\r\n")[:2],
+        own_console.line("G", "blocks", 3, "stacks", 1, "full", 1).strip(),
+        own_console.line("E", 1, 32).strip(),
+    ],
     "memdump": [*memdump([ONE]), *memdump([OTHER], what="free")],
 }
 RECIPES: dict[str, Callable[[], Any]] = {

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What makes the sentences of NuttX's default allocator appear."""
+"""What makes the sentences of NuttX's default allocator and of its kernel appear."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ from collections.abc import Callable
 from typing import Any
 from unittest.mock import patch
 
+from gdbext.kernel.nuttx import read_tasks
 from tests.docs.sentences.world import Symbols, ask, check, world
 from tests.image.proofs.nuttx_mm import BREAKS, PLACE, flip, free, link, sound, used
+from tests.support.nuttx_kernel_image import NuttXImage
 from tests.support.nuttx_mm_image import NuttxMm
+from tests.unit import nuttx_world
 
 STATICS = 0x3000_0000
 
@@ -54,7 +57,20 @@ def many() -> Any:
         return ask(world(sound().images(), program=Symbols()), "status")
 
 
+def tasks(place: Callable[[NuttXImage], int], value: int) -> Callable[[], Any]:
+    """NuttX's tasks, with a word changed."""
+
+    def report() -> Any:
+        image = nuttx_world.kernel()
+        image.put(place(image), value, 4)
+        return read_tasks(nuttx_world.memory_of(image), nuttx_world.Symbols(image))
+
+    return report
+
+
 RECIPES: dict[str, Callable[[], Any]] = {
+    "NuttX's tasks, a pid": tasks(lambda image: image.member("net", "pid"), 0x4141),
+    "NuttX's tasks, the table": tasks(lambda image: image.variable("g_npidhash"), 0x4141),
     **{f"nuttx_mm {rule}": broken(break_it) for rule, break_it in BREAKS.items()},
     "nuttx_mm, an old guard": broken(lambda heap: heap.put(heap.regions[0][0] + 4, 0x4141_4141), "9.1"),
     "nuttx_mm, the first node": broken(first_of_region),

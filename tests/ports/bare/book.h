@@ -20,6 +20,8 @@ void book_gave(uintptr_t block, user *by);             /* 0: nothing happened */
 void book_moved(uintptr_t from, uintptr_t to, size_t size, user *by);
 void book_print(void); /* with the ring's bytes; then the machine is switched off */
 
+uint32_t clock_units(void);
+
 #define USER(name) static __attribute__((noinline)) void name(void)
 
 /* Takes a block, and gives it back. */

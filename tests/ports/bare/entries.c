@@ -35,8 +35,8 @@ USER(user_calloc)
         void *block = (taken); \
         uintptr_t from = (uintptr_t)block; \
         book_got(from, 40, by); \
-        block = (larger); \
-        uintptr_t to = (uintptr_t)block; \
+        void *moved = (larger); \
+        uintptr_t to = (uintptr_t)moved; \
         book_moved(from, to, 300, by); \
         book_moved(to, (uintptr_t)(too_large), huge, by); \
         book_gave(to, by); \
@@ -45,7 +45,7 @@ USER(user_calloc)
 
 USER(user_realloc)
 {
-    MOVES(user_realloc, realloc(NULL, 40), realloc(block, 300), realloc(block, huge), free((void *)to));
+    MOVES(user_realloc, realloc(NULL, 40), realloc(block, 300), realloc(moved, huge), free((void *)to));
 }
 
 USER(user_realloc_to_nothing)
@@ -58,7 +58,7 @@ USER(user_realloc_to_nothing)
 
 USER(user_reallocarray)
 {
-    MOVES(user_reallocarray, reallocarray(NULL, 4, 10), reallocarray(block, 30, 10), reallocarray(block, huge, 1),
+    MOVES(user_reallocarray, reallocarray(NULL, 4, 10), reallocarray(block, 30, 10), reallocarray(moved, huge, 1),
           free((void *)to));
 }
 
@@ -98,7 +98,7 @@ USER(user_reentrant)
     TAKES(user_reentrant, sizeof text, _strdup_r(_REENT, text), _free_r(_REENT, block));
     TAKES(user_reentrant, 7, _strndup_r(_REENT, text, 6), _free_r(_REENT, block));
     FAILS(user_reentrant, huge, _malloc_r(_REENT, huge));
-    MOVES(user_reentrant, _malloc_r(_REENT, 40), _realloc_r(_REENT, block, 300), _realloc_r(_REENT, block, huge),
+    MOVES(user_reentrant, _malloc_r(_REENT, 40), _realloc_r(_REENT, block, 300), _realloc_r(_REENT, moved, huge),
           _free_r(_REENT, (void *)to));
 }
 #endif

@@ -40,8 +40,8 @@ USER(user_new_aligned_array)
 {
     TAKES(user_new_aligned_array, 40, operator new[](40, round), operator delete[](block, round));
     TAKES(user_new_aligned_array, 41, operator new[](41, round), operator delete[](block, 41, round));
-    TAKES(user_new_aligned_array, 42, operator new[](42, round, std::nothrow),
-          operator delete[](block, round, std::nothrow));
+    TAKES(user_new_aligned_array,
+          42, operator new[](42, round, std::nothrow), operator delete[](block, round, std::nothrow));
 }
 
 struct Thing {

@@ -17,15 +17,17 @@ void __libc_init_array(void);
 void _init(void);
 void Reset_Handler(void);
 
+__attribute__((weak)) void user_interrupt(void);
+
 void _init(void)
 {
 }
 
 void Reset_Handler(void)
 {
-    for (uint32_t *from = _sidata, *to = _sdata; to < _edata;)
+    for (uint32_t *from = _sidata, *to = _sdata; (uintptr_t)to < (uintptr_t)_edata;)
         *to++ = *from++;
-    for (uint32_t *to = _sbss; to < _ebss;)
+    for (uint32_t *to = _sbss; (uintptr_t)to < (uintptr_t)_ebss;)
         *to++ = 0;
     __libc_init_array();
     main();
@@ -33,12 +35,14 @@ void Reset_Handler(void)
     }
 }
 
-__attribute__((section(".isr_vector"), used)) const void *const vectors[16] = {_estack, (void *)Reset_Handler};
+__attribute__((section(".isr_vector"), used)) const void *const vectors[16] = {
+    [0] = _estack, [1] = (void *)Reset_Handler, [14] = (void *)user_interrupt /* PendSV */
+};
 
 void *_sbrk(ptrdiff_t bytes)
 {
     static char *heap = _end;
-    if (bytes > _heap_end - heap) {
+    if ((uintptr_t)heap + (size_t)bytes > (uintptr_t)_heap_end) {
         errno = ENOMEM;
         return (void *)-1;
     }

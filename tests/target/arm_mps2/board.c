@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * QEMU's Arm MPS2 boards: one core, two timers of the CMSDK, its UART, and semihosting for arguments and the end.
+ * QEMU's Arm MPS2 boards: one core, timers of the CMSDK, its UART, and semihosting for arguments and the end.
  */
 #include "board.h"
 
@@ -18,6 +18,7 @@
 /* Registers of a timer and of the UART, by words. */
 enum { TIMER_CONTROL, TIMER_VALUE, TIMER_RELOAD, TIMER_INTERRUPT };
 enum { UART_DATA, UART_STATE, UART_CONTROL, UART_DIVIDER = 4 };
+enum { DUAL_CONTROL = 2, DUAL_RUNS_BY_256 = 0x8a };
 enum { TIMER_RUNS = 1, TIMER_INTERRUPTS = 8, UART_SENDS = 1, UART_IS_FULL = 1 };
 enum { CALL_COMMAND_LINE = 0x15, CALL_EXIT = 0x20, EXIT_STATUS = 0x20026 };
 
@@ -30,9 +31,6 @@ void board_main(void);
 board_entry board_interrupt_enter(void);
 void board_interrupt_leave(void);
 _Noreturn void board_fault(uint32_t cause, uint32_t pc, uint32_t value);
-
-volatile uint32_t mps2_wraps;
-static uint32_t cycles_seen;
 
 SECTION(".bss.stacks_startup") char board_startup_stack[BOARD_STACK_BYTES];
 SECTION(".bss.stacks_interrupt") char board_interrupt_stack[BOARD_STACK_BYTES];
@@ -113,17 +111,18 @@ void board_core_start(board_entry entry)
 
 /* ---- time ---- */
 
+/* It wraps after half a day or more; each wrap is seen if somebody looks meanwhile. */
 uint64_t mps2_time_full(void)
 {
+    static uint32_t wraps;
+    static uint32_t seen;
     uint32_t interrupts = mps2_interrupts_off();
-    uint32_t now = mps2_cycles();
-    if (now < cycles_seen) {
-        mps2_wraps++;
-    }
-    cycles_seen = now;
-    uint64_t cycles = (uint64_t)mps2_wraps << 32 | now;
+    uint32_t now = mps2_time_low();
+    wraps += now < seen;
+    seen = now;
+    uint64_t time = (uint64_t)wraps << 32 | now;
     mps2_interrupts_restore(interrupts);
-    return cycles >> MPS2_TIME_SHIFT;
+    return time;
 }
 
 uint32_t board_time(void)
@@ -134,7 +133,7 @@ uint32_t board_time(void)
 /* Cycles; how many an instruction takes is the emulator's -icount. */
 uint32_t board_instructions(void)
 {
-    return mps2_cycles();
+    return ~timer_registers(1)[TIMER_VALUE];
 }
 
 /* ---- exclusion ---- */
@@ -236,11 +235,12 @@ struct saved_context {
     board_entry return_to;
 };
 
+_Static_assert(offsetof(struct board_running, high) == 8, "start.S knows it");
 _Static_assert(sizeof(struct saved_context) % 8 == 0, "a stack pointer is a multiple of eight");
 
 void *board_context_create(void *stack, size_t bytes, board_entry entry)
 {
-    uintptr_t top = ((uintptr_t)stack + bytes) & ~(uintptr_t)15;
+    uintptr_t top = (((uintptr_t)stack + bytes) & ~(uintptr_t)15) - BOARD_GLUE_BYTES;
     struct saved_context *saved = (struct saved_context *)top - 1;
     *saved = (struct saved_context){.r4 = entry, .return_to = task_trampoline};
     return saved;
@@ -254,6 +254,7 @@ void board_main(void)
     timer_registers(1)[TIMER_RELOAD] = UINT32_MAX;
     timer_registers(1)[TIMER_VALUE] = UINT32_MAX;
     timer_registers(1)[TIMER_CONTROL] = TIMER_RUNS;
+    timer_registers(2)[DUAL_CONTROL] = DUAL_RUNS_BY_256;
     (void)main();
     board_exit(BOARD_PASSED);
 }

@@ -25,21 +25,12 @@
 #define MPS2_UART 0x40004000u
 #define MPS2_TIMER_INTERRUPT 8u
 #endif
-#define MPS2_TIME_SHIFT 6u
+#define MPS2_CYCLES_PER_TICK 256u
 
-/* Times that the counter of cycles wrapped, as far as somebody has looked. */
-extern volatile uint32_t mps2_wraps;
-
-/* A timer's counter, which runs down. */
-static inline uint32_t mps2_cycles(void)
-{
-    return ~*(volatile uint32_t *)(uintptr_t)(MPS2_DEVICES + 0x1004u);
-}
-
-/* Between a wrap and the next look of mps2_time_full it is behind: then it is far from the time before. */
+/* The dual timer's first counter, which runs down. */
 static inline uint32_t mps2_time_low(void)
 {
-    return mps2_cycles() >> MPS2_TIME_SHIFT | mps2_wraps << (32u - MPS2_TIME_SHIFT);
+    return ~*(volatile uint32_t *)(uintptr_t)(MPS2_DEVICES + 0x2004u);
 }
 
 /* PRIMASK. Variables that an instruction sets are initialised for cppcheck alone. */

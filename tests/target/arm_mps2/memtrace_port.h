@@ -13,7 +13,7 @@
 #include "board_mps2.h"
 #include "rtos.h"
 
-#define MEMTRACE_PORT_TICK_HZ (MPS2_HZ >> MPS2_TIME_SHIFT)
+#define MEMTRACE_PORT_TICK_HZ (MPS2_HZ / MPS2_CYCLES_PER_TICK)
 #define MEMTRACE_PORT_CORES 1u
 
 struct memtrace_span {

@@ -30,7 +30,7 @@ board_vectors:
 _start:
     .cfi_startproc
     .cfi_undefined lr
-    ldr r0, =board_startup_stack + BOARD_STACK_BYTES
+    ldr r0, =board_startup_stack + BOARD_STACK_BYTES - 16 /* BOARD_GLUE_BYTES */
     msr psp, r0
     movs r0, #2
     msr control, r0
@@ -135,18 +135,25 @@ task_trampoline:
     .cfi_endproc
     .size task_trampoline, . - task_trampoline
 
-/* void board_call_root(void (*function)(uintptr_t), uintptr_t argument): a backtrace ends in `function`, as this is no code. */
+/* void board_call_root(void (*function)(uintptr_t), uintptr_t argument)
+ * Moves the upper bound of the stack below the end of `function`'s frame while it runs. */
     .global board_call_root
     .type board_call_root, %function
     .thumb_func
 board_call_root:
     .cfi_startproc
-    push {r4, lr}
-    .cfi_def_cfa_offset 8
+    push {r4, r5, r6, lr}
+    .cfi_def_cfa_offset 16
     .cfi_offset lr, -4
+    ldr r4, =board_running
+    ldr r5, [r4, #8]
+    mov r2, sp
+    subs r2, #8
+    str r2, [r4, #8]
     mov r2, r0
     mov r0, r1
     blx r2
-    pop {r4, pc}
+    str r5, [r4, #8]
+    pop {r4, r5, r6, pc}
     .cfi_endproc
     .size board_call_root, . - board_call_root

@@ -56,7 +56,7 @@ static void line_put(void *context, const char *text, size_t bytes)
     board_send((const uint8_t *)text, bytes);
 }
 
-static const struct memtrace_output output = {line_put, NULL, false};
+static const struct memtrace_console_output output = {line_put, NULL, false};
 
 static void book(const char *what, unsigned long first, unsigned long second)
 {
@@ -95,7 +95,7 @@ void test_console(void)
     memtrace_name_heap(1, "SPIRAM", MEMTRACE_MEMORY_EXTERNAL, 0);
     memtrace_module_name(NETWORK, "network");
     memtrace_double_free_to(&output);
-    memtrace_leaks_begin();
+    memtrace_leaks_begin(NULL, 0);
     for (unsigned number = 0; number < REQUESTS; number++)
         request_handle(number);
     memtrace_leaks_end(&output);

@@ -8,9 +8,13 @@
 #include "memtrace.h"
 #include "scenarios.h"
 
-enum { DEPTHS = 16, OPERATIONS = 1000, SLOTS = 64 };
+#ifndef BENCH_SLOTS
+#define BENCH_SLOTS 64
+#endif
 
-static void *slots[SLOTS];
+enum { DEPTHS = 16, OPERATIONS = 1000, OFF_CALLS = 100 };
+
+static void *slots[BENCH_SLOTS]; /* half of them hold a block */
 static uint32_t state = 0x12345678u;
 
 static void depth_set(unsigned depth)
@@ -67,7 +71,7 @@ SCENARIO static void descend(uintptr_t frames)
         return;
     }
     uint32_t choice = random_next(&state);
-    operate(&slots[(choice >> 20) % SLOTS], choice >> 3);
+    operate(&slots[(choice >> 20) % BENCH_SLOTS], choice >> 3);
 }
 
 SCENARIO void test_bench(void)
@@ -82,4 +86,80 @@ SCENARIO void test_bench(void)
         }
     }
     depth_set(0);
+}
+
+/* Compiled as a program's own wrappers are, not as the scenarios. */
+#define WRAPPER __attribute__((noinline, optimize("optimize-sibling-calls")))
+
+/* What a stopped recorder costs: depth 1 stands for its own calls, 2 for a wrapped call, less the same call without the wrapper. */
+static void *__attribute__((noinline)) real_alloc(size_t size)
+{
+    __asm__ volatile("" : "+r"(size));
+    return slots;
+}
+
+static void __attribute__((noinline)) real_free(void *block)
+{
+    __asm__ volatile("" : : "r"(block) : "memory");
+}
+
+static void *WRAPPER wrapped_alloc(size_t size)
+{
+    if (memtrace_is_off())
+        return real_alloc(size);
+    void *block = real_alloc(size);
+    memtrace_alloc(MEMTRACE_CALLER(), block, size, 0);
+    return block;
+}
+
+static void WRAPPER wrapped_free(void *block)
+{
+    if (memtrace_is_off()) {
+        real_free(block);
+        return;
+    }
+    memtrace_free(MEMTRACE_CALLER(), block, 0);
+    real_free(block);
+}
+
+#ifdef MEMTRACE_TEST_BENCH
+#define TAKEN(cost, statement) \
+    do { \
+        uint32_t before = board_instructions(); \
+        statement; \
+        (cost) = board_instructions() - before; \
+    } while (0)
+
+static void wrapped_note(uint32_t wrapped, uint32_t real, unsigned kind)
+{
+    bench_note(wrapped - real + bench_overhead, kind);
+}
+#endif
+
+SCENARIO void test_bench_off(void)
+{
+#ifdef MEMTRACE_TEST_BENCH
+    uint32_t cost, real;
+    void *block;
+    memtrace_stop();
+    bench_calibrate();
+    for (unsigned i = 0; i < OFF_CALLS; i++) {
+        depth_set(1);
+        TAKEN(cost, memtrace_alloc(MEMTRACE_CALLER(), slots, sizeof slots, 0));
+        bench_note(cost, MEMTRACE_ALLOC);
+        TAKEN(cost, memtrace_free(MEMTRACE_CALLER(), slots, 0));
+        bench_note(cost, MEMTRACE_FREE);
+        depth_set(2);
+        TAKEN(cost, block = wrapped_alloc(i));
+        TAKEN(real, block = real_alloc(i));
+        wrapped_note(cost, real, MEMTRACE_ALLOC);
+        TAKEN(cost, wrapped_free(block));
+        TAKEN(real, real_free(block));
+        wrapped_note(cost, real, MEMTRACE_FREE);
+    }
+    depth_set(0);
+#else
+    real_free(real_alloc(0));
+    wrapped_free(wrapped_alloc(0));
+#endif
 }

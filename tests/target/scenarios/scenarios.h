@@ -71,5 +71,6 @@ void test_kernel(void);
 void test_smp(void);
 void test_console(void); /* in console/, for the variants that have it */
 void test_bench(void);
+void test_bench_off(void);
 
 #endif

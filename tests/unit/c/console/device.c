@@ -6,7 +6,7 @@
  *     a NUMBER SIZE HEAP    allocates       f NUMBER    frees       r OLD NEW SIZE    reallocates
  *     t NUMBER              task; 0: before the scheduler, 1: an interrupt           g TAG    of what comes now
  *     w TICKS               time passes     h NUMBER NAME MEMORY CAPABILITIES        m NUMBER NAME    names
- *     b                     begin of leaks  e    their end    d    double frees are told    s STACKLESS    without stacks
+ *     b BYTES               begin of leaks, with so much of the application's memory    e    their end    d    double frees are told    s STACKLESS    without stacks
  *     p ROUNDS              other cores allocate and free so often, while the console shows what lives
  *     z SEED                somebody writes over the tables that the console reads, not the header
  *     k NUMBER              heap 0 has so many bytes less     x HEX    a line for the console, in hexadecimal
@@ -27,6 +27,8 @@
 #define NAMES 16u
 
 static size_t used;
+static unsigned bytes_of_ring;
+static char *lent; /* what the application lends */
 static bool stackless;
 static char names[NAMES][NAME_BYTES]; /* the recorder copies them, the system's stay */
 
@@ -70,8 +72,8 @@ static void put(void *context, const char *text, size_t bytes)
     CHECK(context == &used && fwrite(text, 1, bytes, stdout) == bytes && text[bytes - 1] == '\n');
 }
 
-static const struct memtrace_output output = {put, &used, false};
-static const struct memtrace_output for_monitors = {put, &used, true};
+static const struct memtrace_console_output output = {put, &used, false};
+static const struct memtrace_console_output for_monitors = {put, &used, true};
 
 static void reallocate(unsigned old, unsigned new, unsigned size)
 {
@@ -149,83 +151,95 @@ static void line_of_bytes(const char *hex)
     (void)memtrace_console(line, &output);
 }
 
-static void obey(char *line)
+/* false: it is none of these. */
+static bool obey_event(char what, unsigned a, unsigned b, unsigned c)
+{
+    switch (what) {
+    case 'a':
+        memtrace_alloc(stack_for(a, 0), block_at(a), b, c);
+        return true;
+    case 'f':
+        memtrace_free(stack_for(a, 1), block_at(a), 0);
+        return true;
+    case 'r':
+        reallocate(a, b, c);
+        return true;
+    case 't':
+        here.context = a < 2 ? a : TASK(a);
+        return true;
+    case 'g':
+        (void)memtrace_module_enter(a);
+        return true;
+    case 'w':
+        world_time += a;
+        return true;
+    case 's':
+        stackless = a != 0;
+        return true;
+    case 'k':
+        used = a;
+        return true;
+    default:
+        return false;
+    }
+}
+
+static void leaks_begin(unsigned bytes)
+{
+    free(lent); /* which nobody touches any more, or ASan says so */
+    lent = bytes != 0 ? malloc(bytes) : NULL;
+    CHECK(memtrace_leaks_begin(lent, bytes) == (bytes_of_ring != 0 || bytes != 0));
+}
+
+static void name_give(const char *line, unsigned number)
+{
+    unsigned memory = 0, capabilities = 0;
+    char *name = names[number % NAMES];
+    if (line[0] == 'm')
+        CHECK(sscanf(line, "m %*u %31s", name) == 1 && memtrace_module_name(number, name));
+    else
+        CHECK(sscanf(line, "h %*u %31s %u %u", name, &memory, &capabilities) == 3 &&
+              memtrace_name_heap(number, name, (enum memtrace_memory)memory, capabilities));
+}
+
+static void obey(const char *line)
 {
     unsigned a = 0, b = 0, c = 0;
     (void)sscanf(line + 1, "%u %u %u", &a, &b, &c);
-    char *name = names[a % NAMES];
-    if (line[1] != ' ' && line[1] != '\0') {
+    if (line[1] != ' ' && line[1] != '\0')
         (void)memtrace_console(line, &output);
+    else if (obey_event(line[0], a, b, c))
         return;
-    }
-    switch (line[0]) {
-    case 'a':
-        memtrace_alloc(stack_for(a, 0), block_at(a), b, c);
-        break;
-    case 'f':
-        memtrace_free(stack_for(a, 1), block_at(a), 0);
-        break;
-    case 'r':
-        reallocate(a, b, c);
-        break;
-    case 't':
-        here.context = a < 2 ? a : TASK(a);
-        break;
-    case 'g':
-        (void)memtrace_module_enter(a);
-        break;
-    case 'w':
-        world_time += a;
-        break;
-    case 'h':
-        CHECK(sscanf(line, "h %*u %31s %u %u", name, &b, &c) == 3);
-        CHECK(memtrace_name_heap(a, name, (enum memtrace_memory)b, c));
-        break;
-    case 'm':
-        CHECK(sscanf(line, "m %*u %31s", name) == 1 && memtrace_module_name(a, name));
-        break;
-    case 'b':
-        CHECK(memtrace_leaks_begin());
-        break;
-    case 'e':
+    else if (line[0] == 'b')
+        leaks_begin(a);
+    else if (line[0] == 'e')
         memtrace_leaks_end(a == 0 ? &output : &for_monitors);
-        break;
-    case 'd':
+    else if (line[0] == 'd')
         memtrace_double_free_to(&output);
-        break;
-    case 's':
-        stackless = a != 0;
-        break;
-    case 'k':
-        used = a;
-        break;
-    case 'p':
+    else if (line[0] == 'p')
         storm(a);
-        break;
-    case 'z':
+    else if (line[0] == 'z')
         tables_overwrite(a);
-        break;
-    case 'x':
+    else if (line[0] == 'x')
         line_of_bytes(line + 2);
-        break;
-    default:
-        CHECK(false);
-    }
+    else
+        name_give(line, a);
 }
 
 int main(int count, char **arguments)
 {
     char line[4096];
-    unsigned live = 0, stack_bytes = 0, bytes = RING_BYTES;
-    CHECK(count == 4 && sscanf(arguments[1], "%u", &bytes) == 1 && sscanf(arguments[2], "%u", &live) == 1 &&
+    unsigned live = 0, stack_bytes = 0;
+    CHECK(count == 4 && sscanf(arguments[1], "%u", &bytes_of_ring) == 1 && sscanf(arguments[2], "%u", &live) == 1 &&
           sscanf(arguments[3], "%u", &stack_bytes) == 1);
     struct memtrace_config config = {.stack_bytes = stack_bytes, .names = 32, .live = live};
-    if (bytes != 0)
-        CHECK(ring_start(bytes, &config) != NULL);
+    if (bytes_of_ring != 0)
+        CHECK(ring_start(bytes_of_ring, &config) != NULL);
     while (fgets(line, sizeof line, stdin) != NULL) {
         line[strcspn(line, "\n")] = '\0';
         obey(line);
     }
     ring_end();
+    free(lent);
     return 0;
 }

@@ -335,7 +335,7 @@ static void run_requests(void)
     ask(MEMTRACE_REQUEST_STOP);
     memtrace_alloc(chain(0x2000, 1, 0), (void *)32, 1, 0);
     memtrace_free(chain(0x2000, 1, 0), (void *)32, 0);
-    assert(header->request_done == 1 && header->request == MEMTRACE_REQUEST_LOOK && memtrace_is_off());
+    assert(header->request_done == 1 && header->request == MEMTRACE_REQUEST_OFF && memtrace_is_off());
     ask(MEMTRACE_REQUEST_FREES_ONLY);
     say("control", MEMTRACE_STOPPED << MEMTRACE_CONTROL_BEFORE_SHIFT | MEMTRACE_FREES_ONLY, 0, 0, 0, 0, 0);
     memtrace_alloc(chain(0x2000, 1, 0), (void *)48, 1, 0);
@@ -617,8 +617,7 @@ static bool freeze_at(uint32_t step, void (*call)(void), uint32_t request, enum 
     uint32_t head = header->head;
     for (unsigned i = 0; came && i < 5; i++)
         free_once();
-    if (came &&
-        (header->state != MEMTRACE_FROZEN || header->head != head || header->request != MEMTRACE_REQUEST_LOOK)) {
+    if (came && (header->state != MEMTRACE_FROZEN || header->head != head || header->request != 0u - MEMTRACE_FROZEN)) {
         fprintf(stderr, "step %u: state %u, request %u, %u events after\n", step, header->state, header->request,
                 header->head - head);
         exit(1);

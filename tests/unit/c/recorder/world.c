@@ -15,7 +15,7 @@ struct world_faults world_faults;
 struct memtrace_span world_code = {CODE, CODE_END};
 const char world_tasks[WORLD_TASKS][16];
 
-static _Thread_local uintptr_t frames[STACK_WORDS];
+static _Thread_local _Alignas(16) uintptr_t frames[STACK_WORDS];
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static unsigned locks_held;
 static void *memory;
@@ -158,11 +158,11 @@ struct memtrace_caller stack_of(const uintptr_t *pcs, unsigned depth)
 {
     memset(frames, 0, sizeof frames);
     for (unsigned i = 0; i < depth; i++) {
-        frames[4 * i] = i + 1 < depth ? (uintptr_t)&frames[4 * (i + 1)] : 0;
+        frames[4 * i] = i + 1 < depth ? (uintptr_t)&frames[4 * (i + 1) + FRAME_WORDS_BELOW] : 0;
         frames[4 * i + 1] = pcs[i];
     }
     here.stack = (struct memtrace_span){(uintptr_t)frames, (uintptr_t)&frames[STACK_WORDS]};
-    return (struct memtrace_caller){pcs[0], (uintptr_t)frames};
+    return (struct memtrace_caller){pcs[0], (uintptr_t)&frames[FRAME_WORDS_BELOW]};
 }
 
 struct memtrace_caller caller_at(uintptr_t number)

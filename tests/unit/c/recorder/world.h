@@ -70,6 +70,13 @@ void ring_start_default(void);
 void ring_start_events(uint32_t events);
 void ring_end(void);
 
+/* Words between the two of a frame and the address that names it: RISC-V names one by its end. */
+#ifdef __riscv
+#define FRAME_WORDS_BELOW 2
+#else
+#define FRAME_WORDS_BELOW 0
+#endif
+
 /* A stack of `depth` frames whose return addresses are pcs[0], pcs[1], …, innermost first. */
 struct memtrace_caller stack_of(const uintptr_t *pcs, unsigned depth);
 

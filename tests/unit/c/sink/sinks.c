@@ -319,7 +319,7 @@ static void run_stops(void)
         memtrace_sink_poll();
         assert(log_file.closes == i + 1 && log_file.length > 10u * memtrace_ring->event_size);
         memtrace_start();
-        say("control", MEMTRACE_RECORDING, 0, 0, 0, 0);
+        say("control", MEMTRACE_STOPPED << MEMTRACE_CONTROL_BEFORE_SHIFT | MEMTRACE_RECORDING, 0, 0, 0, 0);
     }
     memtrace_sink_flush();
 }

@@ -109,7 +109,7 @@ void test_requests(void)
 static void look_at_request(void)
 {
     CHECK(memtrace_ring->request_done == 0);
-    if (memtrace_ring->request != MEMTRACE_REQUEST_LOOK) /* it is still to be taken */
+    if ((int32_t)memtrace_ring->request > 0) /* it is still to be taken */
         world_interrupt = look_at_request;
 }
 
@@ -161,7 +161,7 @@ void test_filter_heaps(void)
     check_filter(true);
     memtrace_filter_size(1);
     memtrace_filter_heaps(UINT32_MAX);
-    CHECK(memtrace_ring->request == MEMTRACE_REQUEST_LOOK);
+    CHECK((int32_t)memtrace_ring->request < 0);
     memtrace_filter_size(0);
     CHECK(memtrace_ring->request == 0);
     check_filter(true);

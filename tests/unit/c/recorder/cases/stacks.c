@@ -169,7 +169,7 @@ void test_broken_chains(void)
         check_newest(pcs, 3);
         for (unsigned again = 0; again < 2; again++) {
             struct memtrace_caller caller = stack_of(pcs, 3);
-            break_chain((uintptr_t *)caller.frame, way);
+            break_chain((uintptr_t *)caller.frame - FRAME_WORDS_BELOW, way);
             alloc_from(caller);
             check_newest(pcs, 1);
         }
@@ -189,7 +189,8 @@ void test_frame_outside(void)
         check_newest(&pc, 1);
     }
     struct memtrace_caller caller = stack_of(&pc, 1);
-    caller.frame = here.stack.high - sizeof(uintptr_t); /* half of it inside */
+    caller.frame = FRAME_WORDS_BELOW != 0 ? here.stack.low + sizeof(uintptr_t) /* half of it inside */
+                                          : here.stack.high - sizeof(uintptr_t);
     alloc_from(caller);
     check_newest(&pc, 1);
 }
