@@ -10,11 +10,13 @@
 #include "esp_heap_caps.h"
 #include "freertos/task.h"
 #include "memtrace.h"
-#include "memtrace_esp_idf.h"
 #include "memtrace_selftest.h"
 #include "memtrace_system.h"
 #include "sdkconfig.h"
 #include "system.h"
+#if CONFIG_MEMTRACE_CONSOLE
+#include "memtrace_esp_idf.h"
+#endif
 
 #define DRAM (MALLOC_CAP_DEFAULT | MALLOC_CAP_INTERNAL)
 
