@@ -30,6 +30,8 @@
  *                       keeps the stores after it behind it. 0 is right everywhere
  *   ATOMIC_NEXT(place)  adds 1 to the 32-bit word at `place` and gives what was there, as __atomic_fetch_add(place, 1,
  *                       __ATOMIC_ACQ_REL) does, in fewer instructions. Only where the compiler wastes some
+ *   ATOMIC_SWAP(place, value)  puts the value into the word at `place` and gives what was there, as __atomic_exchange_n(place, value,
+ *                       __ATOMIC_ACQUIRE) does. Only where the compiler wastes instructions
  *
  * Atomic steps need no entry. Words of 4 bytes and of a pointer are exchanged by instructions where the compiler has them
  * (__GCC_HAVE_SYNC_COMPARE_AND_SWAP_4, _8), else under the port's lock (recorder/atomic.h).

@@ -38,6 +38,22 @@ static inline uint32_t atomic_next(uint32_t *place)
     return old;
 }
 
+#define ATOMIC_SWAP(place, value) atomic_swap(place, value)
+
+#if __riscv_xlen == 64
+#define AMOSWAP "amoswap.d.aq"
+#else
+#define AMOSWAP "amoswap.w.aq"
+#endif
+
+/* GCC 12 puts a copy of the value in front. */
+static inline uintptr_t atomic_swap(const void *place, uintptr_t value)
+{
+    uintptr_t old;
+    __asm__ volatile(AMOSWAP " %0, %2, (%1)" : "=&r"(old) : "r"(place), "r"(value) : "memory");
+    return old;
+}
+
 static inline void frames_save(void)
 {
 }

@@ -272,7 +272,11 @@ static inline uint32_t u32_next(uint32_t *place)
 
 static inline memtrace_word word_swap(memtrace_word *place, memtrace_word value)
 {
+#ifdef ATOMIC_SWAP
+    memtrace_word old = ATOMIC_SWAP(place, value);
+#else
     memtrace_word old = __atomic_exchange_n(place, value, ORDER_ACQUIRE);
+#endif
     ORDER_KEEP();
     return old;
 }

@@ -24,24 +24,25 @@ void memtrace_control(enum memtrace_request request, const char *name)
         return;
     uint32_t before = u32_load(&ring->header.state);
     uint32_t what = (uint32_t)request - MEMTRACE_REQUEST_START;
-    enum memtrace_kind kind = MEMTRACE_CONTROL;
     if (before >= MEMTRACE_STOPPED &&
         before + what > MEMTRACE_FROZEN) /* STOPPED opens for all or frees, FROZEN for all */
         return;
-    if (MEMTRACE_LIVE && before >= MEMTRACE_STOPPED)
-        live_clear(ring);
     if (request == MEMTRACE_REQUEST_MARK) {
-        kind = MEMTRACE_MARK;
         what = name_number(ring, 0, name, MEMTRACE_NAME_MARK);
-    } else if (what > MEMTRACE_STOPPED || !u32_replace(&ring->header.state, before, what)) {
-        return;
     } else {
+        if (what > MEMTRACE_STOPPED)
+            return;
+        if (MEMTRACE_LIVE && before >= MEMTRACE_STOPPED)
+            live_clear(ring);
+        if (!u32_replace(&ring->header.state, before, what))
+            return;
         what |= before << MEMTRACE_CONTROL_BEFORE_SHIFT;
+        if (before == MEMTRACE_FROZEN)
+            u32_store(&ring->header.assert_line, 0);
     }
-    if (before == MEMTRACE_FROZEN)
-        u32_store(&ring->header.assert_line, 0);
     gate_update(ring);
-    (void)event_put(ring, context_number(ring), what, 0, kind);
+    (void)event_put(ring, context_number(ring), what, 0,
+                    request == MEMTRACE_REQUEST_MARK ? MEMTRACE_MARK : MEMTRACE_CONTROL);
 }
 
 /* Done is what has been obeyed: then a host may write the next one's name. */

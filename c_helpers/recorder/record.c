@@ -175,22 +175,22 @@ struct memtrace_realloc memtrace_realloc_begin(struct memtrace_caller caller, vo
     return (struct memtrace_realloc){caller, (uintptr_t)put.owner, put.reservation};
 }
 
+/* Of nothing, or to nothing that is a block: an allocation like any other. */
 void memtrace_realloc_end(struct memtrace_realloc begun, void *old_block, void *new_block, size_t size, unsigned heap)
 {
-    if (old_block == NULL || (size == 0 && new_block != NULL)) {
-        if (MEMTRACE_QUICK)
-            memtrace_alloc(begun.caller, new_block, size, heap);
-        else
-            memtrace_alloc_slow(begun.caller, new_block, size, heap);
-        return;
+    bool moves = old_block != NULL && (size != 0 || new_block == NULL);
+    struct memtrace_caller caller = begun.caller;
+    if (moves) {
+        if (begun.reservation == RESERVATION_NONE)
+            return;
+        if (MEMTRACE_LIVE)
+            live_change((uintptr_t)old_block | LIVE_MOVING, new_block != NULL ? 0 : (uintptr_t)old_block);
+        caller = (struct memtrace_caller){0, (begun.owner & OWNER_MASK) | slot_link(begun.reservation)};
     }
-    if (begun.reservation == RESERVATION_NONE)
-        return;
-    uintptr_t address = (uintptr_t)new_block;
-    if (MEMTRACE_LIVE)
-        live_change((uintptr_t)old_block | LIVE_MOVING, address != 0 ? 0 : (uintptr_t)old_block);
-    struct memtrace_caller link = {0, (begun.owner & OWNER_MASK) | slot_link(begun.reservation)};
-    struct put put = event_slow(link, address, size, heap, MEMTRACE_REALLOC_END);
-    if (MEMTRACE_LIVE && address != 0 && put.reservation != RESERVATION_NONE)
-        live_insert(recorder_get(), address, size, heap, (struct put){put.reservation, begun.owner});
+    struct put put =
+        event_slow(caller, (uintptr_t)new_block, size, heap, moves ? MEMTRACE_REALLOC_END : MEMTRACE_ALLOC);
+    if (moves)
+        put.owner = begun.owner;
+    if (MEMTRACE_LIVE && new_block != NULL && put.reservation != RESERVATION_NONE)
+        live_insert(recorder_get(), (uintptr_t)new_block, size, heap, put);
 }

@@ -39,6 +39,7 @@ OPTIONAL = {
     "entries": "memtrace_entry_seen",
 }
 DEEPEST = 16
+REALLOC = ("memtrace_realloc_begin", "memtrace_realloc_end")
 # An instruction with the relocation of a call; a far call is a pair, whose second half says whether it links.
 CALL = re.compile(
     r"\t(\w+)\t[^\n]*\n\s+[0-9a-f]+: R_RISCV_(?:CALL\w*|JAL|RVC_JUMP)\t([\w.]+)"
@@ -116,15 +117,17 @@ IDF_PAIR, IDF_BYTES = 2443, 152
 
 def _pair_rows() -> Iterable[Row]:
     bounds = {"1": sum(TODAY["1"]) * 1.15, "16": IDF_PAIR / 2, "live": None}
+    labels = {"1": "depth 1", "16": "depth 16", "live": "depth 16, live table"}
     for name, told in TODAY.items():
-        found = _events(f"bench-pair-{name}")
+        found, words = _measured(f"bench-pair-{name}")
         kinds = [[cost for cost, kind, depth in found if kind == wanted and depth == DEEPEST] for wanted in (1, 2)]
-        alloc, free = map(mean, kinds)
-        label = {"1": "depth 1", "16": "depth 16", "live": "depth 16, live table"}[name]
+        alloc, free = (mean(costs) for costs in kinds)
         note = f"{alloc:.0f} + {free:.0f}, worst {max(map(max, kinds)):,}; once {told[0]} + {told[1]}"
-        yield Row(
-            f"alloc + free, 200 live, wrapper included, {label}", alloc + free, bounds[name], "instructions", note
-        )
+        what = f"alloc + free, 200 live, wrapper included, {labels[name]}"
+        yield Row(what, alloc + free, bounds[name], "instructions", note)
+        if name == "16":
+            note = f"two events; each stack once, {4 * words:,} bytes for {len(found):,} events"
+            yield Row("ring memory, the pair", 32 + 8 * words / len(found), IDF_BYTES / 4, "bytes", note)
 
 
 def _off_rows() -> Iterable[Row]:
@@ -136,26 +139,28 @@ def _off_rows() -> Iterable[Row]:
 def samples(variant: str, **machine: Any) -> Mapping[int, list[int]]:
     """Instructions of each event by the depth of its stack, without what the counting itself costs."""
     found: dict[int, list[int]] = {}
-    for instructions, _, depth in _events(variant, **machine):
+    for instructions, _, depth in _measured(variant, **machine)[0]:
         found.setdefault(depth, []).append(instructions)
     return found
 
 
-def _events(variant: str, **machine: Any) -> list[tuple[int, int, int]]:
-    """Instructions, kind and depth of the stack of each event."""
+def _measured(variant: str, **machine: Any) -> tuple[list[tuple[int, int, int]], int]:
+    """Instructions, kind and depth of the stack of each event; and the words that the table of stacks has in use."""
     chip = chip_of(variant)
     machine = {"append": "scenario=bench", "icount": chip.icount, "chip": chip, **machine}
     with tempfile.TemporaryDirectory() as folder, Qemu(firmware.build(variant), **machine) as target:
         dump = Path(folder) / "samples"
         commands = [remote(target.remote), "break scenario_done", "continue", "p bench_count", "p bench_overhead"]
+        commands.append("p memtrace_ring->stack_words_used")
         commands.append(f"dump binary memory {dump} &bench_samples[0] &bench_samples[bench_count]")
         done = run_gdb(commands, elf=firmware.build(variant), program=chip.gdb)
-        overhead = int(re.findall(r"\$2 = (\d+)", done.stdout)[0])
+        _, overhead, words = map(int, re.findall(r"\$\d = (\d+)", done.stdout))
         data = dump.read_bytes()
-    return [
+    found = [
         (round((instructions - overhead) / chip.ticks_per_instruction), kind, depth)
         for instructions, kind, depth in struct.iter_unpack("<HBB", data)
     ]
+    return found, words
 
 
 def compiler_of(machine: Machine) -> list[str]:
@@ -220,7 +225,7 @@ def _symbols(arguments: list[str]) -> list[list[str]]:
 def _stack_bytes(optimise: str, *flags: str) -> int:
     """The deepest sum of frames from any entry, by -fstack-usage and the calls in the objects."""
     return stack_bytes(
-        ("memtrace_alloc_slow", "memtrace_free_slow", "memtrace_realloc_begin", "memtrace_realloc_end"),
+        (*(f"memtrace_{name}" for name in ("alloc_quick", "alloc_slow", "free_quick", "free_slow")), *REALLOC),
         [*flags],
         optimise,
     )
