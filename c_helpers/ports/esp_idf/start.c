@@ -66,7 +66,7 @@ __attribute__((constructor)) static void services_start(void)
 {
     memtrace_esp_idf_clock_runs = true;
 #if MEMTRACE_DOUBLE_FREE
-    static const struct memtrace_output line = {.put = line_put, .backtraces = true};
+    static const struct memtrace_console_output line = {.put = line_put, .backtraces = true};
     memtrace_double_free_to(&line);
 #endif
 #if !CONFIG_MEMTRACE_SINK_NONE
