@@ -50,6 +50,11 @@
 #define ATOMIC_STORES_PLAIN 0
 #endif
 
+/* Files that include memtrace.h before the recorder's headers do not have the architecture's word for it. */
+#ifndef ATOMIC_STORES_PLAIN
+#define ATOMIC_STORES_PLAIN 0
+#endif
+
 /* A store that is one access, and one after everything that this core stored before. Macros, for places of any type. */
 #if ATOMIC_STORES_PLAIN
 #define PLACE_WRITE(place, value) ((void)(*(volatile __typeof__(*(place)) *)(place) = (value)))
