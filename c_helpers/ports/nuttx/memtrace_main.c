@@ -35,7 +35,7 @@ static void line_join(char line[LINE_BYTES], int argc, char *argv[])
 
 int main(int argc, char *argv[])
 {
-    const struct memtrace_output output = {line_put, stdout, false};
+    const struct memtrace_console_output output = {line_put, stdout, false};
     char line[LINE_BYTES];
     line_join(line, argc, argv);
     return memtrace_console(line, &output) ? 0 : 1;

@@ -35,7 +35,7 @@ static void line_put(void *context, const char *text, size_t bytes)
         *(volatile unsigned char *)context = (unsigned char)text[i];
 }
 
-static const struct memtrace_output uart = {line_put, (void *)0x10000000, false};
+static const struct memtrace_console_output uart = {line_put, (void *)0x10000000, false};
 #endif
 
 static void enter(char kind, const void *block, size_t size, user *by)
