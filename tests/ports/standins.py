@@ -50,6 +50,13 @@ def run_to_end(
         return run_gdb([*begin, SOURCE, *commands], elf=elf, program=chip.gdb)
 
 
+def said_before(elf: Path, stop: str, chip: Chip = RV32) -> str:
+    """What the program has printed when a function begins."""
+    with Qemu(elf, chip=chip) as machine:
+        run_gdb([remote(machine.remote), f"break {stop}", "continue"], elf=elf, program=chip.gdb)
+        return machine.console
+
+
 def book_of(elf: Path, folder: Path, nm: str) -> list[Told]:
     """The book that `book_commands` have put into a folder."""
     count = int.from_bytes((folder / "entries").read_bytes(), "little")

@@ -17,7 +17,17 @@ from typing import Any
 import pytest
 
 from tests.ports import standins
-from tests.ports.standins import EVENTS, book_commands, book_of, helpers_beside, ring_of, run_to_end, sizes_of, tasks_of
+from tests.ports.standins import (
+    EVENTS,
+    book_commands,
+    book_of,
+    helpers_beside,
+    ring_of,
+    run_to_end,
+    said_before,
+    sizes_of,
+    tasks_of,
+)
 from tests.ports.steps import are_few, carry_out, steps_of
 from tests.support.gdb import Capture, GdbResult
 from tests.support.paths import ROOT
@@ -110,6 +120,23 @@ def test_gdb_shows_the_tasks_and_their_stacks(stopped: GdbResult) -> None:
         assert 0 < tasks[name]["in_use"] < tasks[name]["size"] - tasks[name]["never_used"]
         assert tasks[name]["never_used"] > 400
     assert "tasks  3 of NuttX, by lists that are whole: Idle_Task, init, net" in stopped.json(3)["facts"]
+
+
+def test_the_console_tells_heaps_and_tasks(folder: Path, stopped: GdbResult) -> None:
+    """What NuttX itself says is what memtrace reads out of its memory."""
+    lines = [line.split() for line in said_before(folder / "nuttx" / "nuttx", "app_done").splitlines()]
+    [heap] = [line[2:] for line in lines if line[1] == "H"]
+    total, free, least, largest = (int(word, 16) for word in heap[3:7])
+    [told] = stopped.json(2)["heaps"]
+    assert (heap[0], free, largest) == ("Umem", told["free_bytes"] + 4 * told["free_blocks"], told["largest_free"] + 4)
+    assert 0 < least < free < total < told["end"] - told["start"]
+    tasks = {line[2]: line[3:] for line in lines if line[1] == "K"}
+    seen = {one["task"]: one for one in stopped.json(2)["tasks"]}
+    assert {name: (int(words[6], 16), int(words[7], 16)) for name, words in tasks.items()} == {
+        name: (one["start"], one["start"] + one["size"]) for name, one in seen.items()
+    }
+    assert {name: words[0] for name, words in tasks.items()} == {"Idle_Task": "R", "init": "X", "net": "R"}
+    assert int(tasks["net"][3], 16) == seen["net"]["never_used"]
 
 
 def test_roles_and_roots_know_the_stacks(folder: Path) -> None:

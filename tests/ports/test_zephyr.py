@@ -17,11 +17,20 @@ from pathlib import Path
 import pytest
 
 from tests.ports import standins
-from tests.ports.standins import EVENTS, book_commands, book_of, helpers_beside, ring_of, run_to_end, sizes_of, tasks_of
+from tests.ports.standins import (
+    EVENTS,
+    book_commands,
+    book_of,
+    helpers_beside,
+    ring_of,
+    run_to_end,
+    said_before,
+    sizes_of,
+    tasks_of,
+)
 from tests.ports.steps import are_few, carry_out, steps_of
-from tests.support.gdb import Capture, GdbResult, remote, run_gdb
+from tests.support.gdb import Capture, GdbResult
 from tests.support.paths import ROOT
-from tests.support.qemu import Qemu
 
 PROJECT = Path(__file__).parent / "zephyr"
 PORT = ROOT / "c_helpers" / "ports" / "zephyr"
@@ -117,7 +126,7 @@ def test_stacks_end_where_a_thread_begins(stopped: GdbResult) -> None:
 
 def test_the_proof_of_the_page_is_printed_before_main(tmp_path: Path) -> None:
     folder = with_port(tmp_path, "CONFIG_MEMTRACE_SELFTEST=y")
-    assert said_before_main(built(folder, MODULE.format(folder))) == "memtrace: every hook works\n"
+    assert said_before(built(folder, MODULE.format(folder)), "main") == "memtrace: every hook works\n"
     assert PAGE.read_text(encoding="utf-8").endswith("\n    memtrace: every hook works\n")
 
 
@@ -126,14 +135,7 @@ def test_where_the_c_library_alone_allocates_its_hooks_are_tested(tmp_path: Path
     options = (folder / "prj.conf").read_text().replace("HEAP_MEM_POOL_SIZE=8192", "HEAP_MEM_POOL_SIZE=0")
     (folder / "prj.conf").write_text(options)
     (folder / "src" / "main.c").write_text("void app_done(void) {}\nint main(void) { app_done(); for (;;) ; }\n")
-    assert said_before_main(built(folder, MODULE.format(folder))) == "memtrace: every hook works\n"
-
-
-def said_before_main(elf: Path) -> str:
-    """What the program has printed when main begins."""
-    with Qemu(elf) as machine:
-        run_gdb([remote(machine.remote), "break main", "continue"], elf=elf)
-        return machine.console
+    assert said_before(built(folder, MODULE.format(folder)), "main") == "memtrace: every hook works\n"
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ MEMTRACE_PORT := $(patsubst %/,%,$(dir $(realpath $(lastword $(MAKEFILE_LIST))))
 # LD is ld in most toolchains of NuttX. Where it is gcc, arch/*/src/Makefile puts -Xlinker before each word.
 
 LDFLAGS += @$(MEMTRACE_PORT)/nuttx_port.wrap
-LDFLAGS += $(addprefix @$(MEMTRACE_PORT)/../../wrap/,malloc.wrap aligned.wrap strings.wrap reallocarray.wrap nuttx.wrap)
+LDFLAGS += $(patsubst %,@$(MEMTRACE_PORT)/../../wrap/%.wrap,malloc aligned posix_memalign strings reallocarray nuttx)
 
 CFLAGS += -fno-omit-frame-pointer -fno-optimize-sibling-calls
 CXXFLAGS += -fno-omit-frame-pointer -fno-optimize-sibling-calls

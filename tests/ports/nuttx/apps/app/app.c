@@ -25,7 +25,17 @@ bool app_frees_twice;
 uint32_t app_selftest;
 
 #ifdef CONFIG_MEMTRACE
+#include "memtrace_console.h"
+
 uint32_t memtrace_selftest(void);
+
+static void line_put(void *context, const char *text, size_t bytes)
+{
+    for (size_t i = 0; i < bytes; i++)
+        *(volatile unsigned char *)context = (unsigned char)text[i];
+}
+
+static const struct memtrace_console_output uart = {line_put, (void *)0x10000000, false};
 #endif
 
 static void enter(char kind, const void *block, size_t size, user *by)
@@ -149,6 +159,7 @@ void app_main(void)
         free_twice();
 #ifdef CONFIG_MEMTRACE
     app_selftest = memtrace_selftest();
+    (void)memtrace_console("free", &uart);
 #endif
     app_done();
     for (;;)

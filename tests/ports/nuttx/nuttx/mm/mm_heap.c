@@ -120,6 +120,8 @@ static void *node_take(struct mm_heap_s *heap, size_t wanted)
     }
     node->size |= ALLOCATED;
     heap->mm_curused += node->size & ~(size_t)FLAGS;
+    if (heap->mm_curused > heap->mm_maxused)
+        heap->mm_maxused = heap->mm_curused;
     return node_at(node, HEADER);
 }
 
@@ -192,4 +194,15 @@ void *mm_realloc(struct mm_heap_s *heap, void *block, size_t size)
     if (moved != NULL || size == 0)
         mm_free(heap, block);
     return moved;
+}
+
+struct mallinfo mm_mallinfo(struct mm_heap_s *heap)
+{
+    struct mallinfo info = {.arena = (int)heap->mm_heapsize, .usmblks = (int)heap->mm_maxused};
+    for (struct mm_freenode_s *node = heap->mm_nodelist[0].flink; node != NULL; node = node->flink) {
+        int size = (int)(node->size & ~(size_t)FLAGS);
+        info.fordblks += size;
+        info.mxordblk = size > info.mxordblk ? size : info.mxordblk;
+    }
+    return info;
 }

@@ -46,6 +46,8 @@ int sched_yield(void)
     struct tcb_s *from = g_readytorun.head;
     dq_remove(from, &g_readytorun);
     dq_add_last(from, &g_readytorun);
+    from->task_state = TSTATE_TASK_READYTORUN;
+    g_readytorun.head->task_state = TSTATE_TASK_RUNNING;
     g_running_tasks[0] = g_readytorun.head;
     up_switch_context(&from->xcp.regs, g_readytorun.head->xcp.regs);
     return 0;
@@ -58,6 +60,7 @@ void nxtask_exit(void)
     dq_remove(ending, &g_readytorun);
     ending->task_state = TSTATE_TASK_INACTIVE;
     (void)nxsched_release_tcb(ending, 0);
+    g_readytorun.head->task_state = TSTATE_TASK_RUNNING;
     g_running_tasks[0] = g_readytorun.head;
     up_switch_context(&nobody, g_readytorun.head->xcp.regs);
 }
