@@ -40,8 +40,10 @@ BaseType_t __wrap_xTaskIncrementTick(void);
 /* The first call starts the recorder, if the program has not. */
 static bool recorder_is_off(void)
 {
-    if (memtrace_ring == NULL)
-        memtrace_freertos_start();
+    const struct memtrace_header *ring = __atomic_load_n(&memtrace_ring, __ATOMIC_RELAXED);
+    if (ring != NULL)
+        return __atomic_load_n(&ring->request, __ATOMIC_RELAXED) == MEMTRACE_REQUEST_OFF;
+    memtrace_freertos_start();
     return memtrace_is_off();
 }
 
