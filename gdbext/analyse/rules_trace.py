@@ -135,5 +135,7 @@ def _gaps(trace: TraceInfo) -> Optional[Said]:
     imported = trace.imported
     if imported is not None and not (imported.frees_told and trace.running):
         return said("frees-untold", source=imported.source)
+    if trace.state == "stopped":
+        return said("recorder-off")
     lost = trace.dropped + trace.half_written + trace.stopped
     return said("events-lost", events=lost) if lost else None

@@ -98,6 +98,15 @@ class MoveReplay(Replay):
         if noted is not None and not event.address and len(self._live) > live:
             noted.is_void = True
 
+    def _control(self, event: LogEvent) -> None:
+        lived = [(block.owner, block.address, block.size) for block in self._live.values()]
+        lived += [(one.owner, one.start, one.end - one.start) for one in self._ranges]
+        restarts = self._counts["restarts"]
+        super()._control(event)
+        if self._counts["restarts"] > restarts:
+            for owner, address, size in lived:
+                self._note_end(owner, address, size, event)
+
     def _left_over(self, one: Range, pieces: Sequence[Range], event: LogEvent) -> None:
         super()._left_over(one, pieces, event)
         self._note_end(one.owner, one.start, one.end - one.start, event)

@@ -70,7 +70,7 @@ def test_an_interrupt_ends_where_it_began(variant: str) -> None:
 @pytest.mark.parametrize(("variant", "instruction"), [("m4", "ldrex"), ("m0", "cpsid")])
 def test_what_makes_a_step_atomic(variant: str, instruction: str) -> None:
     """Exclusive loads and stores where the core has them, else interrupts off; neither a library's call."""
-    done = run_gdb(["disassemble memtrace_free"], elf=firmware.build(variant), program=chip_of(variant).gdb)
+    done = run_gdb(["disassemble memtrace_free_quick"], elf=firmware.build(variant), program=chip_of(variant).gdb)
     assert instruction in done.stdout and "__sync" not in done.stdout and "__atomic" not in done.stdout
 
 

@@ -20,7 +20,8 @@ PROVING = {
 NOT_PROVING = {
     "dropped": replace(WHOLE, lost=1, dropped=1),
     "half-written": replace(WHOLE, half_written=1),
-    "stopped": replace(WHOLE, stopped=3),
+    "frozen": replace(WHOLE, stopped=3),
+    "off": replace(WHOLE, state="stopped", running=False),
     "imported-without-frees": replace(WHOLE, imported=replace(FROM_IDF, frees_told=False)),
     "imported-off": replace(WHOLE, running=False, imported=FROM_IDF),
 }

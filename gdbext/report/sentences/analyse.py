@@ -151,6 +151,7 @@ SENTENCES = {
     "heap-agrees": "the heap's own words agree with each other",
     "trace-differs": "{places:place} where the trace and the heap differ: {why}",
     "frees-untold": "{source} does not tell of every free",
+    "recorder-off": "the recorder is stopped, and nobody has told it of later frees",
     "events-lost": "{events:event} went unrecorded, which may be why",
     "dma-lines": "a DMA, or a cache that was written back late: {lines:line} of {bytes:byte}, whole",
     "dma-reaches": "DMA reaches this heap, by its capabilities",

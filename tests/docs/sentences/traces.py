@@ -379,6 +379,7 @@ RECIPES: dict[str, Callable[[], Any]] = {
     "handed out again": traced(("alloc", U, 60), ("alloc", U, 60)),
     "handed out over": traced(("alloc", U, 128), ("alloc", U + 16, 60)),
     "a trace with losses": traced(("alloc", X, 60), lost_stopped=3),
+    "a recorder that is stopped": traced(("alloc", X, 60), state=2),
     "a trace without frees": without_frees,
     "two heaps": two_heaps,
     "damage below a full stack": above_a_stack,
