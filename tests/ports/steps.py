@@ -12,8 +12,10 @@ REPOSITORY stands for the address of this repository.
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,6 +62,12 @@ def carry_out(steps: list[Step], folder: Path) -> None:
         path.write_text(before.replace(there, "".join(wanted)), encoding="utf-8")
 
 
+def with_python() -> dict[str, str]:
+    """The environment of a user whose python3 has what the build tools of his system need, as ours has."""
+    return {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+
+
 def _type(line: str, folder: Path) -> None:
-    done = subprocess.run(["bash", "-e", "-c", line], cwd=folder, capture_output=True, text=True, timeout=600)
+    command = ["bash", "-e", "-c", line]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=600, env=with_python())
     assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"

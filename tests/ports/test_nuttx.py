@@ -6,11 +6,8 @@ tests/ports/nuttx is a user's folder: nuttx, apps, and a program that keeps a bo
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +25,7 @@ from tests.ports.standins import (
     sizes_of,
     tasks_of,
 )
-from tests.ports.steps import are_few, carry_out, steps_of
+from tests.ports.steps import are_few, carry_out, steps_of, with_python
 from tests.support.gdb import Capture, GdbResult
 from tests.support.paths import ROOT
 
@@ -39,21 +36,14 @@ ENTRIES = {f"user_{name}" for name in ("malloc", "calloc", "zalloc", "memalign",
 FREE, STATUS = Capture("heap-free --json"), Capture("memtrace status --json")
 
 
-@pytest.fixture(scope="module", autouse=True)
-def python_with_kconfig() -> Iterator[None]:
-    """The stand-in's `make olddefconfig` runs the first python3 there is."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PATH", f"{Path(sys.executable).parent}:{os.environ['PATH']}")
-        yield
-
-
 def project(folder: Path) -> Path:
     shutil.copytree(PROJECT, folder, symlinks=True, dirs_exist_ok=True)
     return folder
 
 
 def make(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(["make", "-C", str(folder / "nuttx"), *words], capture_output=True, text=True, timeout=600)
+    line = ["make", "-C", str(folder / "nuttx"), *words]
+    return subprocess.run(line, capture_output=True, text=True, timeout=600, env=with_python())
 
 
 def build(folder: Path) -> Path:

@@ -6,12 +6,9 @@ tests/ports/zephyr/app is a user's application, whose program keeps a book; base
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -28,7 +25,7 @@ from tests.ports.standins import (
     sizes_of,
     tasks_of,
 )
-from tests.ports.steps import are_few, carry_out, steps_of
+from tests.ports.steps import are_few, carry_out, steps_of, with_python
 from tests.support.gdb import Capture, GdbResult
 from tests.support.paths import ROOT
 
@@ -42,15 +39,6 @@ ASKED = Capture("print memtrace_selftest_text(memtrace_selftest())")
 USERS = ("k_malloc", "k_calloc", "k_aligned_alloc", "k_realloc", "k_realloc_elsewhere", "z_thread", "k_heap", "libc")
 
 
-@pytest.fixture(scope="module", autouse=True)
-def kernel_and_python() -> Iterator[None]:
-    """Where a user has Zephyr; its build runs the first python3 there is."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("ZEPHYR_BASE", str(PROJECT / "base"))
-        patch.setenv("PATH", f"{Path(sys.executable).parent}:{os.environ['PATH']}")
-        yield
-
-
 def application(folder: Path) -> Path:
     shutil.copytree(PROJECT / "app", folder, dirs_exist_ok=True)
     return folder
@@ -59,7 +47,8 @@ def application(folder: Path) -> Path:
 def build(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     make = ["cmake", "-G", "Ninja", "-B", "build", *words]
     for command in (make, ["cmake", "--build", "build"]):
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=600)
+        env = {**with_python(), "ZEPHYR_BASE": str(PROJECT / "base")}
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=600, env=env)
         if done.returncode != 0:
             break
     return done
@@ -199,8 +188,11 @@ def test_the_example_leaks_and_says_who(tmp_path: Path) -> None:
     }
 
 
-def test_the_steps_of_the_readme_are_few_and_work_and_leave_nothing_behind(tmp_path: Path) -> None:
+def test_the_steps_of_the_readme_are_few_and_work_and_leave_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """As typed, in a folder of the user's; his program is then as it was."""
+    monkeypatch.setenv("ZEPHYR_BASE", str(PROJECT / "base"))
     folder = application(tmp_path)
     bare = sizes_of(built(folder), f"{TOOLS}size")
     steps = steps_of(README)
