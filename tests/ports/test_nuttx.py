@@ -61,7 +61,7 @@ def with_port(folder: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def folder(python_with_kconfig: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = with_port(tmp_path_factory.mktemp("nuttx"))
     build(place)
     return place

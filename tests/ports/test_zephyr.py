@@ -71,7 +71,7 @@ def with_port(folder: Path, *options: str, without: str = "") -> Path:
 
 
 @pytest.fixture(scope="module")
-def elf(kernel_and_python: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def elf(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = with_port(tmp_path_factory.mktemp("zephyr"))
     return built(folder, MODULE.format(folder))
 
