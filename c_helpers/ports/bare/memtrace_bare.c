@@ -2,12 +2,12 @@
  *
  * Starts the recorder in a program without an operating system: its memory, and the bounds of the stack and of the code.
  *
- * Approach: linker scripts name these bounds differently. Each name that is in use is asked for weakly; the ones that a script does
- * not have are NULL. A Cortex-M needs none for its stack: the first word of its vector table is the top, and the code begins with that table.
- * Rejected: a linker script beside the user's (what it sees of his symbols depends on the order of the files), and one script's names.
+ * Approach: by the names of linker scripts (bounds.h). A Cortex-M needs none for its stack: the first word of its vector table is the top,
+ * and the code begins with that table.
  * Cost: MEMTRACE_RING_BYTES of RAM, some 250 bytes of code and constants.
  * Assumptions: the stack lies above the program's data, or a symbol says where it ends below.
  */
+#include "../bounds.h"
 #include "memtrace.h"
 #include "memtrace_port.h"
 
@@ -15,59 +15,19 @@
 #define MEMTRACE_RING_BYTES 16384
 #endif
 
-/* Names that the user gives must be there: else the program does not link. */
-#ifdef MEMTRACE_STACK_TOP
-extern const char MEMTRACE_STACK_TOP[];
-#endif
-#ifdef MEMTRACE_CODE_START
-extern const char MEMTRACE_CODE_START[];
-#endif
-#ifdef MEMTRACE_CODE_END
-extern const char MEMTRACE_CODE_END[];
-#endif
-
 extern __attribute__((weak)) const char __StackTop[], _estack[], __stack[], __stack_top[], _stack_top[], stack_top[],
     _sp[];
 extern __attribute__((weak)) const char __StackLimit[], _sstack[], __stack_limit[], __stack_bottom[];
 extern __attribute__((weak)) const char _end[], end[], __end__[], __bss_end__[], __bss_end[], _ebss[];
-extern __attribute__((weak)) const char __text_start[], __text_start__[], _stext[], __executable_start[], _ftext[];
-extern __attribute__((weak)) const char __text_end[], __text_end__[], _etext[], __etext[], etext[];
 
 /* The end of the stack, else that of the data below it. */
 static const char *const stack_limits[] = {
     __StackLimit, _sstack, __stack_limit, __stack_bottom, _end, end, __end__, __bss_end__, __bss_end, _ebss,
 };
 
-static const char *const code_starts[] = {
-#ifdef MEMTRACE_CODE_START
-    MEMTRACE_CODE_START,
-#endif
-    __text_start,        __text_start__, _stext, __executable_start, _ftext,
-};
-
-static const char *const code_ends[] = {
-#ifdef MEMTRACE_CODE_END
-    MEMTRACE_CODE_END,
-#endif
-    __text_end,        __text_end__, _etext, __etext, etext,
-};
-
 struct memtrace_bare memtrace_bare;
 
 static uint64_t ring[MEMTRACE_RING_BYTES / 8];
-
-#define COUNT(array) (sizeof(array) / sizeof *(array))
-
-/* The first of the places that there is, and that lies below `limit`; 0: none. */
-static uintptr_t place_below(uintptr_t limit, const char *const *places, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        uintptr_t address = (uintptr_t)places[i];
-        if (address != 0 && address < limit)
-            return address;
-    }
-    return 0;
-}
 
 #if defined(__ARM_ARCH_PROFILE) && __ARM_ARCH_PROFILE == 'M'
 /* By the register VTOR. A Cortex-M0 has none, reads 0 there, and has its table at 0. */
@@ -104,8 +64,8 @@ static uintptr_t top_find(void)
 /* The code begins with the vector table, unless that was moved to RAM: then nothing is known of it, and nothing is read. */
 static struct memtrace_span code_find(void)
 {
-    uintptr_t high = place_below(UINTPTR_MAX, code_ends, COUNT(code_ends));
-    uintptr_t low = place_below(high, code_starts, COUNT(code_starts));
+    uintptr_t high = code_end_find();
+    uintptr_t low = code_start_find(high);
     uintptr_t vectors = (uintptr_t)vector_table();
     if (low == 0)
         low = vectors < high ? vectors : high;

@@ -4,8 +4,6 @@
  *
  * Approach: the first allocation starts the recorder, which is in main, before the scheduler, or in the scheduler's start. The clock
  * is the tick's count, made 64 bits wide by who counts, so that it is read by two loads.
- * Linker scripts name the bounds of code and stacks differently: each name that is in use is asked for weakly, and what a script does not
- * have is NULL.
  * Rejected: a constructor (start-up code of many boards calls none).
  * Cost: MEMTRACE_RING_BYTES of static memory; a dozen instructions a tick.
  * Assumptions: the kernel tells at least one tick in 2^31, or in half of what its counter holds.
@@ -13,6 +11,7 @@
 #define MEMTRACE_FREERTOS_USERS_ASSERT 1
 #include "FreeRTOS.h"
 
+#include "../bounds.h"
 #include "memtrace.h"
 #include "memtrace_port.h"
 
@@ -30,53 +29,7 @@ size_t memtrace_freertos_region_bytes; /* of heap_5's regions; 0: it is another 
 
 struct memtrace_span memtrace_freertos_code;
 
-/* Names that the user gives must be there: else the program does not link. */
-#ifdef MEMTRACE_STACK_TOP
-extern const char MEMTRACE_STACK_TOP[];
-#endif
-#ifdef MEMTRACE_CODE_START
-extern const char MEMTRACE_CODE_START[];
-#endif
-#ifdef MEMTRACE_CODE_END
-extern const char MEMTRACE_CODE_END[];
-#endif
 extern __attribute__((weak)) const char __stack_top[], _stack_top[], stack_top[], __stack[], _sp[];
-extern __attribute__((weak)) const char __text_start[], __text_start__[], _stext[], __executable_start[], _ftext[];
-extern __attribute__((weak)) const char __text_end[], __text_end__[], _etext[], __etext[], etext[], _start[];
-
-static const char *const code_starts[] = {
-#ifdef MEMTRACE_CODE_START
-    MEMTRACE_CODE_START,
-#endif
-    __text_start,
-    __text_start__,
-    _stext,
-    __executable_start,
-    _ftext,
-#ifdef __riscv
-    _start, /* elsewhere it lies amid the code */
-#endif
-};
-
-static const char *const code_ends[] = {
-#ifdef MEMTRACE_CODE_END
-    MEMTRACE_CODE_END,
-#endif
-    __text_end,        __text_end__, _etext, __etext, etext,
-};
-
-#define COUNT(array) (sizeof(array) / sizeof *(array))
-
-/* The first of the places that there is and that lies below `limit`; 0: none. */
-static uintptr_t place_below(uintptr_t limit, const char *const *places, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        uintptr_t address = (uintptr_t)places[i];
-        if (address != 0 && address < limit)
-            return address;
-    }
-    return 0;
-}
 
 /* On Cortex-M code begins with the vector table. If that was moved to RAM, or is another alias of flash, it begins where its
  * 16 MiB of addresses do: on Arm a return address's code is read, so it must be memory. */
@@ -92,8 +45,8 @@ static uintptr_t code_start_before(uintptr_t end)
 
 void memtrace_freertos_find_code(void)
 {
-    uintptr_t end = place_below(UINTPTR_MAX, code_ends, COUNT(code_ends));
-    uintptr_t start = place_below(end, code_starts, COUNT(code_starts));
+    uintptr_t end = code_end_find();
+    uintptr_t start = code_start_find(end);
     if (start == 0)
         start = code_start_before(end);
     memtrace_freertos_code.low = end != 0 ? start : 1u;
