@@ -2,7 +2,8 @@
 """Tells where memtrace's own files are, and which version this is.
 
 Approach: setup.py puts `c_helpers/`, `openocd_cfg/` and a file with the commit into the package of a wheel. A checkout
-has the two folders at its top level, and git knows the commit.
+has the two folders at its top level, and git knows the commit. setup.py also builds the recorder of Linux processes and
+puts it beside the modules, in a checkout too; where it could not be built, it is absent.
 Rejected: importlib.resources and importlib.metadata (GDB and OpenOCD want paths of files; memtrace is not installed in
 GDB's Python; an editable install keeps the version of the day on which it was made).
 Cost: `commit` runs git once in a checkout. The rest only looks at folders.
@@ -21,6 +22,7 @@ from gdbext import __version__
 PACKAGE = Path(__file__).resolve().parent
 EXTENSION = PACKAGE / "memtrace.py"
 FOLDERS = ("c_helpers", "openocd_cfg")
+RECORDER = "libmemtrace.so"
 COMMIT_FILE = "commit.txt"
 UNKNOWN = "unknown"
 _GIT_SECONDS = 20
@@ -34,8 +36,9 @@ def folder(name: str) -> Path:
 
 
 def paths() -> Dict[str, Path]:
-    """Returns the paths that a user may hand to another program: GDB's `source`, a compiler, OpenOCD."""
-    return {EXTENSION.name: EXTENSION, **{name: folder(name) for name in FOLDERS}}
+    """Returns the paths that a user may hand to another program: GDB's `source`, a compiler, OpenOCD, LD_PRELOAD."""
+    built = {RECORDER: PACKAGE / RECORDER} if (PACKAGE / RECORDER).is_file() else {}
+    return {EXTENSION.name: EXTENSION, **{name: folder(name) for name in FOLDERS}, **built}
 
 
 def version() -> str:

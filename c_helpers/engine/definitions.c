@@ -5,9 +5,10 @@
 
 #include <string.h>
 
-enum { HEAP_HEAD = sizeof(struct memtrace_heap_name) };
+enum { HEAP_HEAD = sizeof(struct memtrace_heap_name), PROCESS_HEAD = sizeof(struct memtrace_process) };
 
-_Static_assert(HEAP_HEAD == 8 && sizeof(struct memtrace_counts) == 4 * ENGINE_COUNTERS, "payloads");
+_Static_assert(HEAP_HEAD == 8 && PROCESS_HEAD == 16 && sizeof(struct memtrace_counts) == 4 * ENGINE_COUNTERS,
+               "payloads");
 
 static bool out_of_memory(struct engine *engine)
 {
@@ -20,25 +21,36 @@ static size_t text_bytes(size_t count)
     return count < ENGINE_LONGEST_TEXT ? count : ENGINE_LONGEST_TEXT;
 }
 
-static bool take_stack(struct engine *engine, uint64_t number, const unsigned char *payload, size_t bytes)
+/* Returns what stands behind the PCs of a stack that is not whole, where no code can be; 0: it is whole. */
+static uint64_t stack_end(uint64_t end)
+{
+    return end == MEMTRACE_STACK_CUT ? UINT64_MAX : end == MEMTRACE_STACK_ENDED ? UINT64_MAX - 1 : 0;
+}
+
+static bool take_stack(struct engine *engine, uint64_t number, uint64_t heap, const unsigned char *payload,
+                       size_t bytes)
 {
     const struct layout *layout = &engine->parser.layout;
     const struct meaning *before = numbers_get(&engine->defined_stacks, number);
     const size_t count = bytes / layout->width, old = before == NULL ? 0 : before->size / sizeof(uint64_t);
-    uint64_t pcs[ENGINE_MOST_FRAMES];
+    const size_t kept = count + (stack_end(heap) != 0);
+    uint64_t pcs[ENGINE_MOST_FRAMES + 1];
     size_t at;
     if (bytes % layout->width || count == 0 || count > ENGINE_MOST_FRAMES || number == 0 ||
         engine->others.pcs + count > ENGINE_MOST_PCS) {
         return false;
     }
-    engine->others.pcs += count - old;
+    engine->others.pcs += kept - old;
     for (at = 0; at < count; at++) {
         pcs[at] = layout_number(payload + at * layout->width, layout->width, layout->is_big);
+    }
+    if (kept > count) {
+        pcs[count] = stack_end(heap);
     }
     if (before != NULL || engine->has_unknown_stack) {
         owners_renew(engine);
     }
-    return meanings_define(&engine->defined_stacks, &engine->memory, number, 0, pcs, count * sizeof *pcs) ||
+    return meanings_define(&engine->defined_stacks, &engine->memory, number, 0, pcs, kept * sizeof *pcs) ||
            out_of_memory(engine);
 }
 
@@ -144,12 +156,28 @@ static bool take_failure(struct engine *engine, const unsigned char *payload, si
     return true;
 }
 
+static bool take_process(struct engine *engine, const unsigned char *payload, size_t count)
+{
+    struct others *others = &engine->others;
+    const bool is_big = engine->parser.layout.is_big;
+    if (count < PROCESS_HEAD) {
+        return false;
+    }
+    others->process.parent = (uint32_t)layout_number(payload, 4, is_big);
+    others->process.how = (uint32_t)layout_number(payload + 4, 4, is_big);
+    others->process.own_bytes = layout_number(payload + 8, 8, is_big);
+    others->command_bytes = text_bytes(count - PROCESS_HEAD);
+    memcpy(others->command, payload + PROCESS_HEAD, others->command_bytes);
+    others->has_process = true;
+    return true;
+}
+
 bool definitions_take(struct engine *engine, uint64_t kind, uint64_t number, uint64_t heap,
                       const unsigned char *payload, size_t count)
 {
     switch (kind) {
     case MEMTRACE_DEF_STACK:
-        return take_stack(engine, number, payload, count);
+        return take_stack(engine, number, heap, payload, count);
     case MEMTRACE_DEF_NAME:
         return take_name(engine, number, heap, payload, count);
     case MEMTRACE_DEF_MODULE:
@@ -158,6 +186,8 @@ bool definitions_take(struct engine *engine, uint64_t kind, uint64_t number, uin
         return take_counts(engine, payload, count);
     case MEMTRACE_FAILURE:
         return take_failure(engine, payload, count);
+    case MEMTRACE_PROCESS:
+        return take_process(engine, payload, count);
     default:
         return true;
     }
@@ -183,6 +213,6 @@ void definitions_forget(struct engine *engine)
     memory_release(&engine->memory, others->modules, others->module_capacity * sizeof *others->modules);
     others->modules = NULL;
     others->module_count = others->module_capacity = 0;
-    others->has_counts = others->has_failure = false;
+    others->has_counts = others->has_failure = others->has_process = false;
     others->pcs = 0;
 }

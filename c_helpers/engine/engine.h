@@ -34,7 +34,7 @@ enum {
     ENGINE_MOST_PCS = 1 << 24,
     ENGINE_MOST_FRAMES = 255,
     ENGINE_MOST_STREAMS = 1 << 16,
-    ENGINE_MOST_WAITING = 1 << 20,
+    ENGINE_MOST_WAITING = 1 << 22,
     ENGINE_MOST_PACKED = 65536,
     ENGINE_LONGEST_TEXT = 4096,
     ENGINE_COUNTERS = 8
@@ -263,10 +263,13 @@ struct others {
     struct numbers heaps; /* struct meaning: capabilities, then the name */
     struct module *modules;
     size_t module_capacity, module_count;
-    bool has_counts, has_failure;
+    bool has_counts, has_failure, has_process;
     uint32_t counts[ENGINE_COUNTERS];
     unsigned char function[ENGINE_LONGEST_TEXT], text[ENGINE_LONGEST_TEXT];
     size_t function_bytes, text_bytes;
+    struct memtrace_process process;
+    unsigned char command[ENGINE_LONGEST_TEXT];
+    size_t command_bytes;
     size_t pcs;            /* of all stacks that are defined */
     uint64_t lost, unread; /* up to the end of the run */
 };
@@ -280,16 +283,23 @@ struct stream {
     size_t capacity, first, count; /* a ring */
 };
 
+/* An event that waits, as stored: it fills one line of a cache. */
 struct waiting {
-    uint64_t top;
-    struct event event;
+    _Alignas(64) uint64_t top;
+    uint64_t words[4], own, time;
+};
+
+/* The first waiting event of a stream: what decides which one is next. */
+struct next {
+    uint64_t top, own;
+    size_t stream; /* its index */
 };
 
 struct streams {
     struct stream *all;
     size_t capacity, count;
     struct numbers by_name; /* index + 1 */
-    size_t *heap;           /* indices of streams with waiting events, the earliest on top */
+    struct next *heap;      /* of streams with waiting events, the earliest on top */
     size_t heap_capacity, heap_count;
     size_t waiting;
     uint64_t place; /* of the next event */

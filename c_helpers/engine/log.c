@@ -68,13 +68,9 @@ static void sync_take(struct engine *engine, struct stream *stream, const struct
 static void event_take(struct engine *engine, const struct layout *layout, const unsigned char *row, uint64_t own,
                        uint64_t time)
 {
-    struct event event;
     uint64_t words[4];
     row_words(row, layout, words);
-    event_fill(&event, layout, words[3] & layout->kind_mask, words);
-    event.own = event.seq = own;
-    event.time = time;
-    streams_take(engine, engine->parser.stream, &event);
+    streams_take(engine, engine->parser.stream, words, own, time);
 }
 
 static void older_take(struct engine *engine, const struct layout *layout, const unsigned char *row)
@@ -258,7 +254,7 @@ static uint64_t payload_longest(uint64_t kind, const struct layout *layout)
     if (kind == MEMTRACE_DEF_STACK) {
         return (uint64_t)ENGINE_MOST_FRAMES * layout->width;
     }
-    return kind < MEMTRACE_PACK || (kind >= MEMTRACE_STREAM && kind <= MEMTRACE_FAILURE) ? LONGEST_DEFINITION
+    return kind < MEMTRACE_PACK || (kind >= MEMTRACE_STREAM && kind <= MEMTRACE_PROCESS) ? LONGEST_DEFINITION
                                                                                          : LONGEST_PAYLOAD;
 }
 

@@ -100,7 +100,7 @@ static void batch_take(struct engine *engine, size_t stream, struct pack *pack, 
     const struct layout *layout = &engine->parser.layout;
     const bool is_plain = !layout->has_streams && replay_is_plain(engine);
     uint64_t words[WORDS + 1], kind;
-    struct event event;
+    uint64_t time;
     size_t row, word;
     for (row = 0; row < count && engine->status == ENGINE_GOOD; row++, pack->first++) {
         pack->time += batch->deltas[row];
@@ -112,13 +112,15 @@ static void batch_take(struct engine *engine, size_t stream, struct pack *pack, 
             engine->parser.unread++;
             continue;
         }
-        event_fill(&event, layout, kind, words);
-        event.own = event.seq = pack->first;
-        event.time = layout->has_clock ? pack->time : NO_NUMBER;
+        time = layout->has_clock ? pack->time : NO_NUMBER;
         if (is_plain && (kind == MEMTRACE_ALLOC || kind == MEMTRACE_FREE)) {
+            struct event event;
+            event_fill(&event, layout, kind, words);
+            event.own = event.seq = pack->first;
+            event.time = time;
             step_plain(engine, &event);
         } else {
-            streams_take(engine, stream, &event);
+            streams_take(engine, stream, words, pack->first, time);
         }
     }
 }

@@ -1,9 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "streams.h"
 
+#include "log.h"
 #include "replay.h"
+#include "step.h"
 
 #include <string.h>
+
+enum {
+    AHEAD = 8,           /* events of a stream */
+    FEW_BLOCKS = 1 << 12 /* they stay near by themselves */
+};
 
 void streams_clear(struct engine *engine)
 {
@@ -59,59 +66,56 @@ bool streams_find(struct engine *engine, uint64_t name, size_t *index)
     return true;
 }
 
-/* Tells whether the first waiting event of one stream is before another's. */
-static bool streams_is_before(const struct streams *streams, size_t one, size_t other)
+static struct next stream_next(const struct streams *streams, size_t index)
 {
-    const struct stream *first = &streams->all[one], *second = &streams->all[other];
-    const struct waiting *a = &first->events[first->first], *b = &second->events[second->first];
+    const struct stream *stream = &streams->all[index];
+    const struct waiting *first = &stream->events[stream->first];
+    return (struct next){first->top, first->own, index};
+}
+
+/* Tells whether the first waiting event of one stream is before another's. */
+static bool next_is_before(const struct streams *streams, const struct next *a, const struct next *b)
+{
     if (a->top != b->top) {
         return a->top < b->top;
     }
-    return a->event.own != b->event.own ? a->event.own < b->event.own : first->name < second->name;
-}
-
-static void heap_swap(size_t *heap, size_t one, size_t other)
-{
-    const size_t kept = heap[one];
-    heap[one] = heap[other];
-    heap[other] = kept;
+    return a->own != b->own ? a->own < b->own : streams->all[a->stream].name < streams->all[b->stream].name;
 }
 
 static bool heap_add(struct engine *engine, size_t stream)
 {
     struct streams *streams = &engine->streams;
-    size_t at = streams->heap_count, *heap;
-    heap = memory_room(&engine->memory, streams->heap, &streams->heap_capacity, at, sizeof *heap);
+    const struct next added = stream_next(streams, stream);
+    size_t at = streams->heap_count;
+    struct next *heap = memory_room(&engine->memory, streams->heap, &streams->heap_capacity, at, sizeof *heap);
     if (heap == NULL) {
         return false;
     }
     streams->heap = heap;
-    heap[at] = stream;
     streams->heap_count++;
-    for (; at != 0 && streams_is_before(streams, heap[at], heap[(at - 1) / 2]); at = (at - 1) / 2) {
-        heap_swap(heap, at, (at - 1) / 2);
+    for (; at != 0 && next_is_before(streams, &added, &heap[(at - 1) / 2]); at = (at - 1) / 2) {
+        heap[at] = heap[(at - 1) / 2];
     }
+    heap[at] = added;
     return true;
 }
 
-/* The stream on top of the heap has another first event, or none: `heap[0]` finds its place. */
-static void heap_sift(struct streams *streams)
+/* Puts `moved` in the place of what is on top of the heap, and finds its place. */
+static void heap_replace(struct streams *streams, struct next moved)
 {
-    size_t *heap = streams->heap, at = 0, least;
-    for (;;) {
-        least = 2 * at + 1;
-        if (least >= streams->heap_count) {
-            return;
-        }
-        if (least + 1 < streams->heap_count && streams_is_before(streams, heap[least + 1], heap[least])) {
+    struct next *heap = streams->heap;
+    size_t at = 0, least;
+    for (least = 1; least < streams->heap_count; least = 2 * at + 1) {
+        if (least + 1 < streams->heap_count && next_is_before(streams, &heap[least + 1], &heap[least])) {
             least++;
         }
-        if (!streams_is_before(streams, heap[least], heap[at])) {
-            return;
+        if (!next_is_before(streams, &heap[least], &moved)) {
+            break;
         }
-        heap_swap(heap, at, least);
+        heap[at] = heap[least];
         at = least;
     }
+    heap[at] = moved;
 }
 
 /* Makes room for one more event of a stream. */
@@ -132,46 +136,77 @@ static bool stream_widen(struct engine *engine, struct stream *stream)
     return true;
 }
 
-void streams_take(struct engine *engine, size_t index, struct event *event)
+/* Fills in an event whose place among all is `seq`. */
+static void event_of(const struct engine *engine, const struct waiting *waiting, size_t stream, uint64_t seq,
+                     struct event *event)
+{
+    const struct layout *layout = &engine->parser.layout;
+    event_fill(event, layout, waiting->words[3] & layout->kind_mask, waiting->words);
+    event->own = waiting->own;
+    event->time = waiting->time;
+    event->stream = stream;
+    event->seq = seq;
+}
+
+void streams_take(struct engine *engine, size_t index, const uint64_t *words, uint64_t own, uint64_t time)
 {
     struct stream *stream = &engine->streams.all[index];
-    struct waiting *waiting;
-    event->stream = index;
+    const struct waiting made = {time != NO_NUMBER && time > stream->top ? time : stream->top,
+                                 {words[0], words[1], words[2], words[3]},
+                                 own,
+                                 time};
+    size_t place;
     if (!engine->parser.layout.has_streams) {
-        event->seq = event->own;
-        replay_event(engine, event);
+        struct event event;
+        event_of(engine, &made, index, own, &event);
+        replay_event(engine, &event);
         return;
     }
-    if (engine->parser.layout.has_clock && event->time > stream->top) {
-        stream->top = event->time;
-    }
+    stream->top = made.top;
     if (!stream_widen(engine, stream)) {
         engine->status = ENGINE_NO_MEMORY;
         return;
     }
-    waiting = &stream->events[(stream->first + stream->count++) % stream->capacity];
-    waiting->top = stream->top;
-    waiting->event = *event;
+    place = stream->first + stream->count++;
+    stream->events[place < stream->capacity ? place : place - stream->capacity] = made;
     engine->streams.waiting++;
     if (stream->count == 1 && !heap_add(engine, index)) {
         engine->status = ENGINE_NO_MEMORY;
     }
 }
 
-static void streams_next(struct engine *engine)
+/* Asks for what the next event of a stream needs, and for the event behind that. */
+static void stream_prefetch(const struct engine *engine, const struct stream *stream)
+{
+    const struct blocks *blocks = &engine->blocks;
+    __builtin_prefetch(&stream->events[stream->first] + AHEAD);
+    if (blocks->count > FEW_BLOCKS) {
+        __builtin_prefetch(&blocks->places[blocks_home(blocks, stream->events[stream->first].words[0])]);
+    }
+}
+
+/* Replays the event that is next. */
+static void streams_next(struct engine *engine, bool is_plain)
 {
     struct streams *streams = &engine->streams;
-    struct stream *stream = &streams->all[streams->heap[0]];
-    struct event event = stream->events[stream->first].event;
-    stream->first = (stream->first + 1) % stream->capacity;
+    const size_t index = streams->heap[0].stream;
+    struct stream *stream = &streams->all[index];
+    struct event event;
+    event_of(engine, &stream->events[stream->first], index, streams->place++, &event);
+    stream->first = stream->first + 1 == stream->capacity ? 0 : stream->first + 1;
     stream->count--;
     streams->waiting--;
-    if (stream->count == 0) {
-        streams->heap[0] = streams->heap[--streams->heap_count];
+    if (stream->count != 0) {
+        stream_prefetch(engine, stream);
+        heap_replace(streams, stream_next(streams, index));
+    } else if (--streams->heap_count != 0) {
+        heap_replace(streams, streams->heap[streams->heap_count]);
     }
-    heap_sift(streams);
-    event.seq = streams->place++;
-    replay_event(engine, &event);
+    if (is_plain && (event.kind == MEMTRACE_ALLOC || event.kind == MEMTRACE_FREE)) {
+        step_plain(engine, &event);
+    } else {
+        replay_event(engine, &event);
+    }
 }
 
 static bool streams_have_next(const struct engine *engine)
@@ -182,26 +217,21 @@ static bool streams_have_next(const struct engine *engine)
 void streams_earlier(struct engine *engine, uint64_t limit)
 {
     const struct streams *streams = &engine->streams;
-    const struct stream *stream;
-    while (streams_have_next(engine)) {
-        stream = &streams->all[streams->heap[0]];
-        if (stream->events[stream->first].top >= limit) {
-            return;
-        }
-        streams_next(engine);
+    while (streams_have_next(engine) && streams->heap[0].top < limit) {
+        streams_next(engine, replay_is_plain(engine));
     }
 }
 
 void streams_rest(struct engine *engine)
 {
     while (streams_have_next(engine)) {
-        streams_next(engine);
+        streams_next(engine, replay_is_plain(engine));
     }
 }
 
 void streams_limit(struct engine *engine)
 {
     while (engine->streams.waiting > ENGINE_MOST_WAITING && streams_have_next(engine)) {
-        streams_next(engine);
+        streams_next(engine, replay_is_plain(engine));
     }
 }

@@ -15,8 +15,8 @@ bool streams_start(struct engine *engine);
 /* Sets `index` to the stream of a name, which may be new. false: there is no room, or no memory, as the status says. */
 bool streams_find(struct engine *engine, uint64_t name, size_t *index);
 
-/* Takes an event. In a log with streams it waits for its place. */
-void streams_take(struct engine *engine, size_t stream, struct event *event);
+/* Takes an event with these words, of which the last one has kind and core at least. In a log with streams it waits for its place. */
+void streams_take(struct engine *engine, size_t stream, const uint64_t *words, uint64_t own, uint64_t time);
 
 /* Replays the waiting events of times before `limit`. */
 void streams_earlier(struct engine *engine, uint64_t limit);

@@ -73,7 +73,8 @@ enum memtrace_kind {
     MEMTRACE_UNMAP = 13, /* a range that was given back: address, size; any part of what was mapped */
     MEMTRACE_LIVE_BLOCK = 14, /* a block that lives and is older than the log; has no number and no time */
 
-    MEMTRACE_DEF_STACK = 16, /* address: number; payload: PCs, innermost first; 1..255 */
+    MEMTRACE_DEF_STACK = 16, /* address: number, heap field: enum memtrace_stack_end; payload: PCs, innermost first;
+                                1..255 */
     MEMTRACE_DEF_NAME = 17,  /* address: number, heap field: enum memtrace_name_kind; payload: struct memtrace_heap_name
                                  for a heap, else UTF-8 */
     MEMTRACE_DEF_MODULE = 18, /* address: load base; payload: build-id length, build-id, path */
@@ -81,6 +82,10 @@ enum memtrace_kind {
     MEMTRACE_STREAM = 20,     /* address: number of the stream; payload: struct memtrace_stream; its records follow */
     MEMTRACE_COUNTS = 21,     /* payload: struct memtrace_counts: what was lost so far; the last one counts */
     MEMTRACE_FAILURE = 22,    /* the text of the ASSERT event before it; payload: function, NUL, text, UTF-8 */
+
+    MEMTRACE_PROCESS =
+        23,             /* payload: struct memtrace_process, then the command line, UTF-8, its words separated by NUL */
+    MEMTRACE_SKIP = 24, /* `size` bytes that say nothing */
 
     MEMTRACE_BUSY = 31 /* claimed by a writer that has not finished: the word is all ones */
 };
@@ -100,6 +105,13 @@ enum memtrace_context {
     MEMTRACE_CONTEXT_ISR = 1,
     MEMTRACE_CONTEXT_OTHER = 2, /* a task, or a mark, that found the table of names full */
     MEMTRACE_CONTEXT_FIRST_TASK = 3
+};
+
+/* Where a stack ends: the heap field of its definition. */
+enum memtrace_stack_end {
+    MEMTRACE_STACK_WHOLE = 0,
+    MEMTRACE_STACK_CUT = 1,  /* at the limit of frames */
+    MEMTRACE_STACK_ENDED = 2 /* early: there was no way to unwind further */
 };
 
 /* What a heap's memory is. */
@@ -264,6 +276,12 @@ enum memtrace_compression { MEMTRACE_PLAIN = 0, MEMTRACE_ZSTD = 1 };
 struct memtrace_counts {
     uint32_t lost_busy, lost_stopped, filtered, stacks_full, names_full, live_full, size_capped;
     uint32_t dropped; /* events that the sink had no room for */
+};
+
+struct memtrace_process {
+    uint32_t parent;    /* its number in the operating system */
+    uint32_t how;       /* 0: started; 1: forked, so that it has its parent's blocks */
+    uint64_t own_bytes; /* memory of the recorder */
 };
 
 struct memtrace_heap_name { /* UTF-8 follows */

@@ -17,6 +17,7 @@ from argparse import Namespace
 from itertools import chain, islice
 from typing import Any, Iterable, Iterator, Optional, Set, Tuple
 
+from gdbext.collect.processes import process_uses
 from gdbext.collect.profiles import LogNames, Profiled, check_marks, grouping_of, missing, wish_of
 from gdbext.model.errors import UserError
 from gdbext.model.events import Stack
@@ -64,6 +65,8 @@ class LogProfile:
     """A log on its way into a profile. What is added to the log later can be read later."""
 
     def __init__(self, log: GivenLog, options: Namespace, until: Optional[str] = None) -> None:
+        if not hasattr(options, "processes"):
+            log.require_one()
         self._log, self._symbols, self._scan = log, log.symbols, DefinitionScan()
         names = LogNames(self._scan, FIXED_CONTEXTS if log.opened.format == OURS else {}, self._symbols.library)
         self._grouping = grouping_of(options, names, self._frames)
@@ -150,7 +153,9 @@ class LogProfile:
         lacks = tuple(Skipped("log", lack) for lack in opened.lacks)
         whole = not (totals.lost or totals.unread or remarks)
         symbols = self._symbols.problems if self._symbols.has_names else (said("profile-no-names"),)
-        skipped = (*remarks, *notes, *lacks, *(Skipped("symbols", why) for why in symbols), *missing(profile))
+        processes, unread = process_uses(self._log, profile)
+        named = (Skipped("symbols", why) for why in symbols)
+        skipped = (*remarks, *notes, *lacks, *named, *missing(profile), *unread)
         return Profiled(
             profile,
             self._grouping,
@@ -163,6 +168,7 @@ class LogProfile:
             opened.beside.sums.unit,
             lambda: self._moves(profile.runs),
             self._symbols.mappings,
+            processes,
         )
 
     def _refuse_moments(self) -> None:

@@ -10,11 +10,11 @@ from gdbext.analyse.profile.grouping import Grouping, Names, Wanted
 from gdbext.analyse.profile.sites import place_named
 from gdbext.model.errors import UserError
 from gdbext.model.events import Stack, TraceInfo
-from gdbext.model.profile import Live, Profile
+from gdbext.model.profile import FORKED, Live, Profile
 from gdbext.model.reports.base import Cost, Skipped
 from gdbext.model.reports.export import Mapping as Loaded
 from gdbext.model.reports.export import Move
-from gdbext.model.reports.report import LogSource
+from gdbext.model.reports.report import LogSource, ProcessUse
 from gdbext.model.said import said
 from gdbext.trace.importers import WrongFree
 from gdbext.trace.log_definitions import NAME_CONTEXT, NAME_MARK, NAME_TAG
@@ -35,6 +35,7 @@ class Profiled(NamedTuple):
     unit: str = ""  # of its times, where they are no parts of a second
     moves: Callable[[], Iterator[Move]] = lambda: iter(())  # births and ends of blocks, read once more
     mappings: Callable[[], Tuple[Loaded, ...]] = lambda: ()  # the code that was loaded
+    processes: Tuple[ProcessUse, ...] = ()  # of a run, this log's first
 
 
 class _HasHeaps(Protocol):
@@ -112,10 +113,15 @@ def missing(profile: Profile) -> Iterable[Skipped]:
         yield Skipped("events", said("profile-lost", lost=totals.lost))
     if totals.unread:
         yield Skipped("events", said("log-unread", records=totals.unread))
-    if totals.restarts:
-        yield Skipped("live", said("profile-restarted", times=totals.restarts))
+    is_forked = profile.process is not None and profile.process.how == FORKED
+    restarts = totals.restarts - is_forked  # its log begins with one
+    if restarts > 0:
+        yield Skipped("live", said("profile-restarted", times=restarts))
     if totals.older:
-        yield Skipped("events", said("profile-older", older=totals.older))
+        yield Skipped(
+            "events",
+            said("profile-inherited", older=totals.older) if is_forked else said("profile-older", older=totals.older),
+        )
 
 
 def check_marks(wish: Wish, names: Mapping[int, Tuple[int, str]]) -> None:

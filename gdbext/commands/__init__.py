@@ -37,6 +37,7 @@ NAMES = (
     "frees-only",
     "mark",
     "decode",
+    "run",
     "monitor",
     "gdb",
 )

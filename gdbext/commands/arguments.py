@@ -34,6 +34,12 @@ def folder(text: str) -> str:
     return text
 
 
+def _process(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) < 1 << 31:
+        raise UserError(f"--pid {text}: the number of a process")
+    return int(text)
+
+
 HEAP = Argument(
     "--heap",
     "look at this heap only; repeatable. Without it: every heap that symbols lead to",
@@ -56,6 +62,11 @@ RSP = Argument(
     "--rsp",
     "read the target at HOST:PORT by memtrace's own client of the remote protocol: QEMU, OpenOCD, a stub on the chip",
     {"metavar": "HOST:PORT"},
+)
+PID = Argument(
+    "--pid",
+    "ask this process, which memtrace run or LD_PRELOAD has under the recorder, and wait for it",
+    {"metavar": "PID", "type": _process},
 )
 PARTITION = Argument("--partition", "of a flash image: look in this partition only", {"metavar": "NAME"})
 PATH = Argument("--path", "of a flash image: the file that is meant, where it has several logs", {"metavar": "FILE"})

@@ -90,15 +90,17 @@ class Tool:
         start: Callable[[Namespace, List[str]], int],
         more: str = "",
         report: Optional[Type[Report]] = None,
+        needs_program: bool = False,
     ) -> None:
         """`start` runs the command and returns its exit status. `more` is an extra line of its help. `report` is what
-        it prints with --json.
+        it prints with --json. `needs_program`: there must be words behind `--`.
         """
         self.name, self.heading = _named(module, doc)
         self.arguments = tuple(arguments)
         self.start = start
         self.more = more
         self.report = report
+        self.needs_program = needs_program
 
 
 def _named(module: str, doc: Optional[str]) -> Tuple[str, Any]:

@@ -16,7 +16,7 @@ from gdbext.commands.check import damaged_heaps
 from gdbext.commands.command import Argument, Command
 from gdbext.commands.filters import is_named, limit_of
 from gdbext.model.errors import UserError
-from gdbext.model.events import Generation
+from gdbext.model.events import Generation, buffer_number
 from gdbext.model.reports.leaks import Leak, LeaksReport
 from gdbext.model.said import said
 from gdbext.report.text.leaks import leaks_lines
@@ -74,7 +74,9 @@ def _leaks(found: Collected, scan: Optional[Scan], since: Optional[int]) -> Iter
             raise UserError("no trace tells what was allocated: link the recorder, or give --unreachable")
         for live in _live_since(found, since):
             payload = live.payload if found.trace.info.addressed else None
-            yield Leak(payload, live.size or 0, live.size, None, owners.of(0, live.payload))
+            heap = found.trace.heap_names.get(live.heap)
+            buffer = None if heap is None else buffer_number(live.payload, heap.memory)
+            yield Leak(payload, live.size or 0, live.size, None, owners.of(0, live.payload), buffer)
         return
     lost = scan.reach.unreachable(scan.roots, scan.registers)
     holders = scan.reach.holders(lost)

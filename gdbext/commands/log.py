@@ -22,7 +22,7 @@ from gdbext.commands.filters import (
     why_empty,
     within,
 )
-from gdbext.model.events import Event
+from gdbext.model.events import Event, buffer_number
 from gdbext.model.reports.base import Skipped
 from gdbext.model.reports.log import LogEntry, LogReport
 from gdbext.model.said import said
@@ -96,6 +96,7 @@ def _entry(found: Collected, event: Event) -> LogEntry:
     return LogEntry(
         event.seq, event.kind, event.address if is_told else None, event.size, event.task, event.core, event.time,
         found.target.frames(event.stack), event.module, None if heap is None else heap.name,
+        None if heap is None else buffer_number(event.address, heap.memory),
     )  # fmt: skip
 
 

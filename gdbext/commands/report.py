@@ -11,19 +11,28 @@ from gdbext.analyse.profile.grouping import HEAP, LIBRARY, MODULE, TASK
 from gdbext.analyse.profile.growth import Ends, ends_of
 from gdbext.analyse.profile.holes import holes_of
 from gdbext.analyse.profile.tree import tree_of
-from gdbext.analyse.profile.usage import library_symbols_of, odd_frees_of, shares_of, sites_of, totals_of
+from gdbext.analyse.profile.usage import (
+    heap_peaks_of,
+    library_symbols_of,
+    odd_frees_of,
+    shares_of,
+    sites_of,
+    totals_of,
+    with_newest,
+)
 from gdbext.collect.profiled import followed, profiled
 from gdbext.collect.profiles import Profiled
 from gdbext.commands.command import Argument, Command
 from gdbext.commands.filters import limit_of, why_empty
 from gdbext.commands.profile_arguments import COMMON, SPAN
 from gdbext.model.errors import UserError
-from gdbext.model.profile import Mark, Profile
+from gdbext.model.profile import Live, Mark, Profile
 from gdbext.model.reports.report import GrowthWindows, LogMark, Site, Timeline, UsageReport
 from gdbext.model.said import Said, said
 from gdbext.report.text.report import report_lines
 from gdbext.target.target import Target
 
+_DEVICE = 6  # kind of memory
 _SECTIONS = (
     ("leaks", "the sites that hold memory at the end, with their growth, their stacks, and what they look like"),
     ("top", "the sites that allocated the most bytes"),
@@ -43,8 +52,20 @@ _FOLLOW = Argument(
 )
 _BY = Argument(
     "--by",
-    "list what each function of each loaded file holds of what it has allocated itself, as library::symbol",
-    {"choices": ["library-symbol"]},
+    "list who holds memory: each function of each loaded file, as library::symbol, of what it has allocated itself; or "
+    "what each loaded file, or each thread, has used",
+    {"choices": ["library-symbol", "library", "thread"]},
+)
+_BY_SECTION = {"library": "libraries", "thread": "tasks"}
+_NEWEST = Argument(
+    "--newest",
+    "of --leaks: the sites with the newest live blocks first; with --since and --until: what grew from mark to mark",
+    {"action": "store_true"},
+)
+_PROCESSES = Argument(
+    "--processes",
+    "of the logs of a run's processes: who started whom, and what each has used, alone",
+    {"action": "store_true"},
 )
 _CHOICES = tuple(Argument(f"--{name}", what, {"action": "store_true"}) for name, what in _SECTIONS)
 
@@ -67,10 +88,10 @@ def analyse(found: Profiled, options: Namespace) -> UsageReport:
     """Makes the report."""
     profile, grouping = found.profile, found.grouping
     ends = ends_of(profile)
-    sites = sites_of(profile, grouping, ends, found.untold)
+    sites = with_newest(sites_of(profile, grouping, ends, found.untold), profile, grouping, found.live)
     totals = totals_of(profile, found.untold, found.wrong_frees)
     addressed = found.closing[0] is None or found.closing[0].addressed
-    holes = None if found.live is None or not addressed else holes_of(profile.owners, found.live)
+    holes = None if found.live is None or not addressed else holes_of(profile.owners, _with_addresses(found))
     pin = None if not holes else _site_of(found, sites, holes[0].pin)
     failure = profile.failure
     return UsageReport(
@@ -96,7 +117,18 @@ def analyse(found: Profiled, options: Namespace) -> UsageReport:
         limit=options.limit,
         empty=why_nothing(found, options),
         next=_next_step(sites, options),
+        peaks=heap_peaks_of(profile, grouping, found.untold),
+        processes=found.processes,
+        only_processes=getattr(options, "processes", False),
+        newest_first=getattr(options, "newest", False),
     )
+
+
+def _with_addresses(found: Profiled) -> Sequence[Live]:
+    """Returns the live blocks whose addresses are those of memory: not the numbers of a device's buffers."""
+    profile = found.profile
+    devices = {number for number, (_, memory, _) in profile.heaps.items() if memory == _DEVICE}
+    return [one for one in found.live or () if not devices or profile.owners[one.owner].heap not in devices]
 
 
 def _next_step(sites: Sequence[Site], options: Namespace) -> Optional[Said]:
@@ -110,7 +142,7 @@ def _next_step(sites: Sequence[Site], options: Namespace) -> Optional[Said]:
 
 def _sections(options: Namespace) -> Tuple[str, ...]:
     chosen = tuple(name for name, _ in _SECTIONS if getattr(options, name))
-    return chosen if options.by is None else (*chosen, options.by)
+    return chosen if options.by is None else (*chosen, _BY_SECTION.get(options.by, options.by))
 
 
 def _site_of(found: Profiled, sites: Sequence[Site], owner: Optional[int]) -> Optional[Site]:
@@ -139,6 +171,6 @@ def why_nothing(found: Profiled, options: Namespace) -> Tuple[Said, ...]:
 
 
 COMMAND = Command(
-    __name__, __doc__, (*_CHOICES, _BY, _FOLLOW, *COMMON, *SPAN), collect_profile, analyse, report_lines, UsageReport,
-    follow=follow,
+    __name__, __doc__, (*_CHOICES, _BY, _NEWEST, _PROCESSES, _FOLLOW, *COMMON, *SPAN), collect_profile, analyse,
+    report_lines, UsageReport, follow=follow,
 )  # fmt: skip

@@ -5,12 +5,20 @@ from __future__ import annotations
 
 from functools import partial
 
-from gdbext.collect.requests import answer, ask_recorder
-from gdbext.commands.arguments import RSP, TRACE
+from gdbext.collect.requests import answer, ask, status_of
+from gdbext.commands.arguments import PID, RSP, TRACE
 from gdbext.commands.command import Command
 from gdbext.model.reports.control import ControlReport
 from gdbext.report.text.control import control_lines
 
 COMMAND = Command(
-    __name__, __doc__, (*TRACE, RSP), partial(ask_recorder, "start"), answer, control_lines, ControlReport, writes=True
+    __name__,
+    __doc__,
+    (*TRACE, RSP, PID),
+    partial(ask, "start"),
+    answer,
+    control_lines,
+    ControlReport,
+    status_of,
+    writes=True,
 )

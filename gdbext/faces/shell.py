@@ -56,7 +56,7 @@ def _about(words: List[str]) -> List[str]:
         return [load("package", "version")()]
     known, names = load("package", "paths")(), words[1:]
     if not names:
-        return [f"{name:<12} {path}" for name, path in known.items()]
+        return [f"{name:<14} {path}" for name, path in known.items()]
     if len(names) > 1 or names[0] not in known:
         raise UserError(f"--paths takes one name, or none: {', '.join(known)}")
     return [str(known[names[0]])]

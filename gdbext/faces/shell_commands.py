@@ -62,7 +62,13 @@ _MAPS = Argument(
     "of another tool's log: where the process had loaded its files, the text of /proc/PID/maps",
     {"metavar": "FILE"},
 )
-SOURCES = (CORE, _MORE, _IMAGE, _ELF, _MEMORY, _RUN, _SYMBOLS, _MAPS, PARTITION, PATH, PORT, BUILD)
+_PERF_MAP = Argument(
+    "--perf-map",
+    "of a log: the names of code that was made at run time, as Python, Java and JavaScript write them; without it "
+    "perf-PID.map beside the log, else in /tmp",
+    {"metavar": "FILE"},
+)
+SOURCES = (CORE, _MORE, _IMAGE, _ELF, _MEMORY, _RUN, _SYMBOLS, _MAPS, _PERF_MAP, PARTITION, PATH, PORT, BUILD)
 
 
 def obey(name: str, words: List[str]) -> int:
@@ -79,6 +85,8 @@ def obey(name: str, words: List[str]) -> int:
     if in_gdb:
         raise UserError(f"{name}: {NEEDS_GDB}")
     if isinstance(command, Tool):
+        if command.needs_program and not words[cut + 1 :]:  # the program's options would be taken for ours
+            raise UserError(f"put -- before the program: memtrace {name} [OPTIONS] -- PROGRAM ARGUMENTS")
         return command.start(parsed_in_shell(command, words[:cut]), words[cut + 1 :])
     options = parsed_in_shell(command, words, SOURCES)
     if options.port is not None or options.build is not None:
@@ -89,8 +97,9 @@ def obey(name: str, words: List[str]) -> int:
         options.older, options.core = None, options.older  # one file: it is the target
     if any(argument.name == "address" for argument in command.arguments):
         _sort_words(name, options)
-    if command.writes and options.rsp is None:
-        raise UserError(f"{name} asks a live target, which files are not: use it in GDB, or give --rsp HOST:PORT")
+    if command.writes and options.rsp is None and getattr(options, "pid", None) is None:
+        more = " or --pid PID" if hasattr(options, "pid") else ""
+        raise UserError(f"{name} asks a live target, which files are not: use it in GDB, or give --rsp HOST:PORT{more}")
     try:
         with _target(options) as target:
             for report in command.reports(target, options):
@@ -140,6 +149,11 @@ def _sort_words(name: str, options: Namespace) -> None:
 def _target(options: Namespace) -> Iterator[Target]:
     """Yields the target that the options name: files, or a server of GDB's remote protocol."""
     heaps = getattr(options, "heap", [])
+    if getattr(options, "pid", None) is not None:
+        if options.core is not None or options.image or options.rsp is not None:
+            raise UserError("--pid is a process of this machine: leave the file, --image and --rsp out")
+        yield load("target.files", "no_target")()
+        return
     if options.rsp is None:
         if options.memory:
             raise UserError("--memory names memory behind --rsp: leave it out, or add a file with --image BASE=FILE")
@@ -155,6 +169,7 @@ def _target(options: Namespace) -> Iterator[Target]:
             wanted,
             options.more,
             options.maps,
+            options.perf_map,
         )
         return
     if options.image or options.core is not None or options.partition is not None or options.path is not None:

@@ -20,6 +20,17 @@ class Frame(Record):
 
 Stack = Tuple[Frame, ...]
 
+# A recorded stack that is not whole ends with one of these, where no code can be.
+CUT_STACK = (1 << 64) - 1
+ENDED_STACK = (1 << 64) - 2
+
+_BUFFER = 0xD1  # the top byte of a buffer's number
+
+
+def end_of_stack(pc: int, frames: int) -> Frame:
+    """Returns what a report shows as the outermost frame of a stack that is not whole, of which `frames` were kept."""
+    return Frame(pc, f"(cut at {frames} frames)" if pc == CUT_STACK else "(unwinding ended here)")
+
 
 class Event(Record):
     """One event of a trace. Its sequence number and time are complete, not the shortened ones of the ring."""
@@ -136,6 +147,14 @@ class HeapName(Record):
     name: str
     memory: str  # "unknown", "internal", "external", "retained", "host", "mapped" or "device"
     capabilities: int  # as the framework numbers them
+
+
+def buffer_number(address: int, memory: Optional[str]) -> Optional[int]:
+    """Returns the number of a device's buffer whose address is none of memory, but 0xd1 and the number; None: it is one
+    of memory. `memory` is what the heap of the block is.
+    """
+    bits = 56 if address >> 32 else 24
+    return address & (1 << bits) - 1 if memory == "device" and address >> bits == _BUFFER else None
 
 
 class Life(Record):

@@ -152,6 +152,18 @@ class Oddity(Record):
     block: Optional[int]  # the owner of the block that it is about, where one is known
 
 
+FORKED = 1  # how a process came to be; 0: by exec
+
+
+class Process(Record):
+    """What a log tells of the process that it is of."""
+
+    parent: int  # its number in the operating system
+    how: int  # FORKED: it has its parent's blocks
+    own_bytes: int  # memory of the recorder
+    command: str  # words separated by NUL
+
+
 class Profile(Record):
     """What a replay returns."""
 
@@ -159,7 +171,7 @@ class Profile(Record):
     owners: Tuple[Owner, ...]
     uses: Tuple[Use, ...]  # of each owner
     nodes: Tuple[Use, ...]  # of each node that `group` named
-    stacks: Mapping[int, Tuple[int, ...]]  # PCs as recorded, by number
+    stacks: Mapping[int, Tuple[int, ...]]  # PCs as recorded, by number; behind them the end, if not whole
     names: Mapping[int, Tuple[int, str]]  # of contexts, marks and tags: the kind of name, and the name
     heaps: Mapping[int, Tuple[str, int, int]]  # name, kind of memory, capabilities
     modules: Tuple[Tuple[int, str, str], ...]  # load base, build-id, path
@@ -172,3 +184,4 @@ class Profile(Record):
     failure: Optional[Tuple[int, int, str, str]]  # the last ASSERT: number, line, function, text (empty: not told)
     oddities: Tuple[Oddity, ...]  # the first 64
     runs: int  # in the log
+    process: Optional[Process] = None

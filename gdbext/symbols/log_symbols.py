@@ -11,12 +11,13 @@ from __future__ import annotations
 from itertools import chain
 from typing import Dict, Iterable, Optional, Sequence, Tuple, Union
 
-from gdbext.model.events import Frame, Stack
+from gdbext.model.events import ENDED_STACK, Frame, Stack, end_of_stack
 from gdbext.model.reports.export import Mapping
 from gdbext.model.said import Said
 from gdbext.source.link import Say
 from gdbext.symbols.modules import Modules, Segments
 from gdbext.symbols.outside import Outside
+from gdbext.symbols.perf_map import PerfMap
 
 
 class LogSymbols:
@@ -28,6 +29,7 @@ class LogSymbols:
         self._modules: Optional[Modules] = None
         self._told: Tuple[Optional[str], int] = (None, 0)  # build-id of the program, and number of loaded files
         self._known: Dict[int, Stack] = {}
+        self.made: Optional[PerfMap] = None  # the names of code that was made at run time
         self.named: Dict[int, Stack] = {}  # what the log itself says of addresses
         self.by_monitor: Dict[int, Stack] = {}  # what a monitor has added to the log
         self.libraries: Dict[int, str] = {}  # and of the files that they are in
@@ -52,7 +54,12 @@ class LogSymbols:
     @property
     def has_names(self) -> bool:
         """Tells whether there is a file that may have names."""
-        return self._modules is not None or self._program is not None or bool(self.named or self.by_monitor)
+        return (
+            self._modules is not None
+            or self._program is not None
+            or self.made is not None
+            or bool(self.named or self.by_monitor)
+        )
 
     def begin(self, build_id: Optional[str], modules: Sequence[Tuple[int, str, str]]) -> None:
         """Takes what the log has told so far: the build-id of its program, and the files that were loaded."""
@@ -70,20 +77,24 @@ class LogSymbols:
     def prepare(self, addresses: Iterable[int]) -> None:
         """Names many addresses at once, but for those of which the log itself tells all."""
         asked: Union[Modules, Outside, None] = self._modules or self._program
-        new = [address for address in addresses if address not in self._known and not self._is_told(address)]
+        new = [pc for pc in addresses if pc not in self._known and pc < ENDED_STACK and not self._is_told(pc)]
         if new and asked is not None:
             self._known.update(asked.frames_of(new))
 
     def frames(self, pcs: Tuple[int, ...]) -> Stack:
         """Returns the frames of a stack, innermost first."""
         self.prepare(pcs)
-        return tuple(chain.from_iterable(map(self._frames_at, pcs)))
+        end = (end_of_stack(pcs[-1], len(pcs) - 1),) if pcs and pcs[-1] >= ENDED_STACK else ()
+        return (*chain.from_iterable(map(self._frames_at, pcs[:-1] if end else pcs)), *end)
 
     def _frames_at(self, pc: int) -> Stack:
         """Returns what is known of an address: the log's own words, if nobody knows the line or the file's folder. A
         monitor's count where no program has the line.
         """
         found, told = self._known.get(pc), self.named.get(pc)
+        if self.made is not None and told is None and (found is None or _is_place(found[-1])):
+            made = self.made.frame_at(pc)
+            found = found if made is None else (made,)
         is_known = found is not None and found[0].line is not None and found[0].file is not None
         if told is None:
             return (None if is_known else self.by_monitor.get(pc)) or found or (Frame(pc),)
@@ -105,3 +116,8 @@ class LogSymbols:
     def library(self, pc: int) -> Optional[str]:
         """Returns the name of the loaded file that an address is in; None if the log does not tell."""
         return self.libraries.get(pc) if self._modules is None else self._modules.library(pc)
+
+
+def _is_place(frame: Frame) -> bool:
+    """Tells whether nothing is known of a frame but a place in a file."""
+    return frame.function is None or "+0x" in frame.function

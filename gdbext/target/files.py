@@ -84,6 +84,11 @@ def image_target(images: Sequence[Tuple[int, bytes]], regions: Sequence[Region] 
     return Target(FileBytes(best_format(lambda width, order: Memory(snapshot_of(data, width, order)), regions)))
 
 
+def no_target() -> Target:
+    """Makes a target without a byte, for what asks elsewhere."""
+    return Target(FileBytes(Memory(snapshot_of(()))))
+
+
 def file_target(
     core: Optional[str],
     images: Sequence[str],
@@ -95,11 +100,12 @@ def file_target(
     wanted: Wanted = ANYTHING,
     more: Sequence[str] = (),
     maps: Optional[str] = None,
+    perf_map: Optional[str] = None,
 ) -> Target:
     """Makes a target of the files on a command line. UserError says why it cannot.
 
     `symbols` are folders with debug information, `say` prints a line of progress. `wanted` is meant in a flash image.
-    `more` are logs that follow `core`, `maps` is the file of --maps.
+    `more` are logs that follow `core`, `maps` is the file of --maps, `perf_map` that of --perf-map.
     """
     if core is None and not images:
         raise UserError("nothing to look at: give a core or a log, --image BASE=FILE or --rsp HOST:PORT")
@@ -107,11 +113,13 @@ def file_target(
         raise UserError("--partition and --path say what is meant in a flash image, and there is none: leave them out")
     given = None
     if core is not None:
-        given = load("target.log_files", "log_or_file")(core, elf, run, symbols, say, wanted, more, maps)
+        given = load("target.log_files", "log_or_file")(core, elf, run, symbols, say, wanted, more, maps, perf_map)
     if isinstance(given, Target):
         if images or heaps:
             raise UserError(f"{core} is a log, which has no memory: leave --image and --heap out, or the log")
         return given
+    if perf_map is not None:
+        raise UserError("--perf-map names code of a log's process, and there is no log: leave it out")
     if maps is not None:
         raise UserError(
             "--maps says where the process of a log had loaded its files, and there is no log: leave it out"

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import Optional, Sequence, Tuple, Union
+from typing import List, Optional, Sequence, Tuple, Union
 
 from gdbext.loading import load
 from gdbext.model.errors import UserError
@@ -15,6 +15,7 @@ from gdbext.source.memory import Memory
 from gdbext.source.snapshot import snapshot_of
 from gdbext.symbols.log_symbols import LogSymbols
 from gdbext.symbols.maps import code_in, loaded_files
+from gdbext.symbols.perf_map import PerfMap, map_of
 from gdbext.target.files import ANYTHING, FileBytes, Wanted
 from gdbext.target.log import GivenLog
 from gdbext.target.log_program import LogProgram
@@ -22,6 +23,7 @@ from gdbext.target.target import Target
 from gdbext.trace.importers import Module
 from gdbext.trace.joined import JoinedLog
 from gdbext.trace.opened import OpenedLog, is_known, log_in
+from gdbext.trace.processes import are_processes, tree_of
 from gdbext.trace.wish import Run
 
 _ELF_ORDER, _MACHINE = 5, 18  # where an ELF file says them
@@ -37,9 +39,10 @@ def log_or_file(
     wanted: Wanted,
     more: Sequence[str] = (),
     maps: Optional[str] = None,
+    perf_map: Optional[str] = None,
 ) -> Union[Target, Loaded]:
     """Returns a target of a log, or the bytes of what is none. `more` are files that follow it, `maps` is that of
-    --maps. UserError says why a file cannot be read.
+    --maps, `perf_map` that of --perf-map. UserError says why a file cannot be read.
     """
     machine = 0 if elf is None else machine_in(elf)
     modules = () if maps is None else _mapped(maps, symbols, elf)
@@ -48,12 +51,33 @@ def log_or_file(
         log = log_in(file, machine, modules)
         if log is None and not more:
             return file.whole()
-        log = _joined([log, *(log_in(opened(other, wanted), machine, modules) for other in more)], (path, *more))
+        logs = _of_one_kind([log, *(log_in(opened(other, wanted), machine, modules) for other in more)], (path, *more))
+        processes = tree_of(logs) if len(logs) > 1 and are_processes(logs) else []
+        log = processes[0].log if processes else _joined(logs)
     except FileError as problem:
         raise UserError(str(problem)) from None
     if maps is not None and log.importer is None:
         raise UserError(f"--maps {maps}: a log of memtrace tells itself where files were loaded: leave it out")
-    return _log_target(GivenLog(log, run or "last", LogSymbols(elf, symbols, say)), elf)
+    names = LogSymbols(elf, symbols, say)
+    names.made = _made(log, perf_map)
+    return _log_target(GivenLog(log, run or "last", names, processes), elf)
+
+
+def _made(log: OpenedLog, path: Optional[str]) -> Optional[PerfMap]:
+    """Returns the names of code that a process has made at run time; None if there are none. UserError if the file that
+    is named cannot be read.
+    """
+    header = None if path is not None or log.importer is not None else log.header
+    found = path if header is None else map_of(log.path, header.process, header.started)
+    if found is None:
+        return None
+    try:
+        made = PerfMap(found)
+    except FileError as problem:
+        raise UserError(f"--perf-map {problem}" if path is not None else str(problem)) from None
+    if path is not None and not len(made):
+        raise UserError(f"--perf-map {path}: it has no line START SIZE NAME, as /tmp/perf-PID.map has")
+    return made
 
 
 def _mapped(path: str, folders: Sequence[str], elf: Optional[str]) -> Tuple[Module, ...]:
@@ -82,8 +106,8 @@ def opened(path: str, wanted: Wanted, say: Optional[Say] = None) -> LogFile:
     return inner
 
 
-def _joined(logs: Sequence[Optional[OpenedLog]], paths: Sequence[str]) -> OpenedLog:
-    """Returns one log of all. UserError if one is none, or if they do not go together."""
+def _of_one_kind(logs: Sequence[Optional[OpenedLog]], paths: Sequence[str]) -> List[OpenedLog]:
+    """Returns the logs. UserError if one is none, or if they do not go together."""
     found = [log for log in logs if log is not None]
     for log, path in zip(logs, paths):
         if log is None:
@@ -93,9 +117,14 @@ def _joined(logs: Sequence[Optional[OpenedLog]], paths: Sequence[str]) -> Opened
                 f"{found[0].path} is of {found[0].format} and {path} of {log.format}: "
                 "files that follow each other are of one kind"
             )
-    if len(found) > 1 and not found[0].has_calls:
-        raise UserError(f"{found[0].path} has sums of a whole run: give one file, or compare two with memtrace diff")
-    return found[0] if len(found) == 1 else JoinedLog(found)
+    return found
+
+
+def _joined(logs: Sequence[OpenedLog]) -> OpenedLog:
+    """Returns one log of all. UserError if they have no events."""
+    if len(logs) > 1 and not logs[0].has_calls:
+        raise UserError(f"{logs[0].path} has sums of a whole run: give one file, or compare two with memtrace diff")
+    return logs[0] if len(logs) == 1 else JoinedLog(logs)
 
 
 def machine_in(elf: str) -> int:

@@ -20,6 +20,7 @@ from gdbext.model.profile import (
     Oddity,
     Owner,
     Past,
+    Process,
     Profile,
     Totals,
     Use,
@@ -177,4 +178,5 @@ def _profile(found: Dict[str, Any]) -> Profile:
         failure=found["failure"],
         oddities=_oddities(totals, found["oddities"]),
         runs=found["runs"],
+        process=None if found["process"] is None else Process(*found["process"]),
     )

@@ -13,6 +13,7 @@ from functools import cached_property
 from itertools import islice
 from typing import Any, Dict, NamedTuple, Optional, Tuple
 
+from gdbext.model.events import ENDED_STACK
 from gdbext.model.record import Record, fields_of
 from gdbext.model.said import Said, Trouble, said
 from gdbext.source.snapshot import ByteOrder
@@ -74,6 +75,8 @@ KINDS: Dict[int, str] = {
     20: "stream",
     21: "counts",
     22: "failure",
+    23: "process",
+    24: "skip",
     31: "busy",
 }
 
@@ -181,7 +184,7 @@ class Header(Record):
 
     def code_address(self, pc: int) -> int:
         """Returns the code address that a recorded PC stands for."""
-        if self.abi != _XTENSA_WINDOWED or not pc:
+        if self.abi != _XTENSA_WINDOWED or not pc or pc >= ENDED_STACK:
             return pc
         return pc & 0x3FFFFFFF | (self.code_region or _ESP_CODE)
 

@@ -16,7 +16,7 @@ packs do not have is counted, too, but has its number. The begin of a realloc-en
 number has the low bits that it tells, among the newest 4,096 of all streams that wait for their end.
 Rejected: a class for each kind of record (five of seven differ in one line).
 Cost: 2 microseconds for each event, 5 with streams. Memory: the definitions, one payload, and the events that wait, at
-most a million: if there are more, the earliest comes out too soon.
+most four million: if there are more, the earliest comes out too soon.
 Assumptions: everything is hostile. The least times of STREAM records do not fall (source/log_file.py sorts regions).
 """
 
@@ -28,7 +28,7 @@ from typing import Generator, Iterable, Iterator, List, Optional, OrderedDict, T
 
 from gdbext.model.said import Trouble, said
 from gdbext.trace.format import HEADER_BYTES, MAGIC, Header, parse_header
-from gdbext.trace.log_definitions import DEF_STACK, FAILURE, MOST_FRAMES, PACK, STREAM, Definitions
+from gdbext.trace.log_definitions import DEF_STACK, MOST_FRAMES, PACK, PROCESS, STREAM, Definitions
 from gdbext.trace.log_event import (
     ALLOC,
     ALLOC_FAILED,
@@ -61,7 +61,7 @@ _LONGEST_DEFINITION = 1 << 16
 _LONGEST_PAYLOAD = 1 << 21  # of a pack, and of records that are not known
 _MOST_ROWS = 8192  # taken apart before their events are given out
 MOST_STREAMS = 1 << 16
-_MOST_WAITING = 1 << 20  # events
+_MOST_WAITING = 1 << 22  # events
 _MOST_BEGUN = 4096  # reallocations
 _HIGHEST = 1 << 62  # number
 _ALL_ONES = (1 << 64) - 1
@@ -340,4 +340,4 @@ def _longest(kind: int, size: int) -> int:
     """Returns the most bytes of a payload of this kind. Events have `size` bytes."""
     if kind == DEF_STACK:
         return MOST_FRAMES * size // 4
-    return _LONGEST_DEFINITION if STREAM <= kind <= FAILURE or kind < PACK else _LONGEST_PAYLOAD
+    return _LONGEST_DEFINITION if STREAM <= kind <= PROCESS or kind < PACK else _LONGEST_PAYLOAD

@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from typing import Optional, Set
 
+from gdbext.model.events import ENDED_STACK
 from gdbext.model.said import Trouble
 from gdbext.trace.format import HEADER_BYTES, MAGIC, Header, parse_header
 from gdbext.trace.log_definitions import DEF_STACK, Definitions
@@ -96,4 +97,4 @@ class DefinitionScan(Definitions):
                 return place
             payload = data[place + size : place + size + length]
             if self.define(header, kind, number, sizes >> header.widths.size, payload) and kind == DEF_STACK:
-                self._new.update(map(header.code_address, self.stacks[number]))
+                self._new.update([header.code_address(pc) for pc in self.stacks[number] if pc < ENDED_STACK])

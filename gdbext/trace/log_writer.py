@@ -17,6 +17,7 @@ from array import array
 from operator import add
 from typing import Dict, List, Optional, Sequence, Tuple
 
+from gdbext.model.profile import Process
 from gdbext.model.record import replace
 from gdbext.trace.format import (
     FLAG_LOG,
@@ -43,6 +44,8 @@ from gdbext.trace.log_definitions import (
     NAME_HEAP,
     NAME_TAG,
     PACK,
+    PROCESS,
+    STACK_ENDS,
     Definitions,
 )
 from gdbext.trace.log_event import ALLOC, MARK, REALLOC_END, SYNC, Layout, LogEvent, Words
@@ -51,6 +54,7 @@ from gdbext.trace.log_pack import MOST_EVENTS, Pack, packed
 _BYTE_ORDERS = {"little": 1, "big": 2}
 _WIDE = Widths(size=59, stack=32, context=24, time=28, seq=28, core=3)
 _COPIED = ("pointer_size", "arch", "abi", "event_size", "tick_hz", "code_region", "run", "started", "process")
+_STACK_ENDS = {pc: end for end, pc in STACK_ENDS.items()}
 _LONGEST_DELTA = 0xFFFFFFFF
 _PACKED_KIND_BITS = 8  # of kind and core, in a pack
 Columns = Tuple[Sequence[int], ...]
@@ -75,6 +79,7 @@ class LogWriter:
         self._modules = 0
         self._counts: Tuple[int, ...] = ()
         self._failure: Optional[Tuple[str, str]] = None
+        self._process: Optional[Process] = None
         self._due = 0
         self._least = 0  # the earliest time that a row can have
         self._missing = 0  # numbers without an event
@@ -107,7 +112,7 @@ class LogWriter:
         fields.update(byte_order=_BYTE_ORDERS[header.byte_order])
         self._out += bytes(-(self._before + len(self._out)) % header.event_size)
         self._out += _header_bytes(self._layout.mark, header.widths, fields)
-        self._told, self._modules, self._counts, self._failure = {}, 0, (), None
+        self._told, self._modules, self._counts, self._failure, self._process = {}, 0, (), None, None
         self._due = self._least = self._missing = 0
 
     def event(self, event: LogEvent, told: Definitions) -> None:
@@ -153,8 +158,9 @@ class LogWriter:
         """Writes a stack, if it was not written before."""
         stack = told.stacks.get(number)
         if stack is not None and self._is_new(DEF_STACK, number, stack):
-            word = "I" if self._layout.width == 4 else "Q"
-            self._record(DEF_STACK, number, struct.pack(f"{self._layout.mark}{len(stack)}{word}", *stack))
+            word, end = "I" if self._layout.width == 4 else "Q", _STACK_ENDS.get(stack[-1], 0)
+            pcs = stack[:-1] if end else stack
+            self._record(DEF_STACK, number, struct.pack(f"{self._layout.mark}{len(pcs)}{word}", *pcs), heap=end)
 
     def nonsense(self) -> None:
         """Writes a row that makes no sense, for what made none in another log: readers count it, too."""
@@ -244,6 +250,12 @@ class LogWriter:
             name = bytes.fromhex(build_id)
             self._record(DEF_MODULE, base, bytes([len(name)]) + name + _bytes_of(path))
         self._modules = len(told.modules)
+        if told.process is not None and told.process != self._process:
+            self._flush()
+            self._process = told.process
+            process = told.process
+            facts = struct.pack(self._layout.mark + "2IQ", process.parent, process.how, process.own_bytes)
+            self._record(PROCESS, 0, facts + _bytes_of(process.command))
         if told.counts != self._counts:
             self._counts = told.counts
             self._record(COUNTS, 0, struct.pack(f"{self._layout.mark}{COUNTERS}I", *told.counts))

@@ -39,7 +39,7 @@ from typing import (
     Union,
 )
 
-from gdbext.model.profile import Live, Mark, Oddity, Owner, Past, Profile, Totals
+from gdbext.model.profile import Live, Mark, Oddity, Owner, Past, Process, Profile, Totals
 from gdbext.model.record import Record, replace
 from gdbext.trace.format import ANEW, Header, begins_anew
 from gdbext.trace.log import (
@@ -95,6 +95,7 @@ class Told(Record):
     modules: Sequence[Tuple[int, str, str]] = ()
     counts: Tuple[int, ...] = ()
     failure: Optional[Tuple[str, str]] = None
+    process: Optional[Process] = None
     lost: int = 0
     unread: int = 0
 
@@ -236,7 +237,9 @@ class Replay:
         self._runs += 1
         wanted = self._wish.run
         if self._is_wanted and wanted != "all":
-            kept = {name: getattr(self._reader.ended, name) for name in ("heaps", "modules", "counts", "failure")}
+            kept = {
+                name: getattr(self._reader.ended, name) for name in ("heaps", "modules", "counts", "failure", "process")
+            }
             self._ended = Told(lost=self._reader.lost, unread=self._reader.unread, **kept)
         self._is_wanted = wanted in ("last", "all", self._runs)
         if not self._is_wanted:
@@ -600,6 +603,7 @@ class Replay:
                 [one for one in self._oddities if not ((lost or unread) and one.kind == "unknown")][:MOST_ODDITIES]
             ),
             runs=self._runs,
+            process=told.process,
         )
 
     def _totals(self, lost: int, unread: int) -> Totals:

@@ -127,8 +127,20 @@ def test_the_engine_is_in_it(installed: Installed) -> None:
     assert installed.replays_with() == "EngineReplay"
 
 
-def test_without_a_compiler_the_reference_replays(tmp_path: Path) -> None:
-    assert install(tmp_path, CC="false").replays_with() == "Replay"
+def test_without_a_compiler_the_reference_replays_and_nothing_is_recorded(tmp_path: Path) -> None:
+    done = install(tmp_path, CC="false")
+    assert done.replays_with() == "Replay"
+    refused = done.run("run", "--", "true")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "libmemtrace.so is not there: `make setup` builds it" in refused.stderr
+
+
+def test_the_recorder_is_in_it(installed: Installed) -> None:
+    log = installed.environment / "sleep.log"
+    done = installed.run("run", "--no-summary", "--output", log, "--", "sleep", "0")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert json.loads(installed.run("report", log, "--json").stdout)["source"]["format"] == "memtrace"
+    assert installed.path("libmemtrace.so").is_relative_to(installed.packages)
 
 
 def test_it_says_its_version_and_its_commit(installed: Installed) -> None:
@@ -139,7 +151,7 @@ def test_it_says_its_version_and_its_commit(installed: Installed) -> None:
 
 def test_every_file_for_openocd_and_every_c_source_is_in_it(installed: Installed) -> None:
     shown = dict(line.split(maxsplit=1) for line in installed.run("--paths").stdout.splitlines())
-    assert set(shown) == {"memtrace.py", *package.FOLDERS}
+    assert set(shown) == {"memtrace.py", "libmemtrace.so", *package.FOLDERS}
     assert Path(shown["memtrace.py"]).read_bytes() == (ROOT / "gdbext" / "memtrace.py").read_bytes()
     for name in package.FOLDERS:
         folder = installed.path(name)

@@ -28,6 +28,7 @@ UNSTEADY = {"seq", "freed_seq", "first", "last", "kept", "lost", "overwritten", 
 UNSTEADY |= {
     "end",
     "peak_seq",
+    "newest",
     "peak_bytes",
     "build_id",
     "matching",

@@ -4,7 +4,7 @@
 `$ memtrace ...` is run on what `memtrace save` writes of that scenario at its stop; `build/SCENARIO.core` and `app.elf`
 stand for that core and the firmware. `ram.bin` is the image that the scenario `pools` is, `TRACE.LOG` the log of
 `player.elf`, the program of `player`. `checkpoints` and `valgrind` are files of other tools, in the folder that is
-worked in. Of `flash` are a dump of a chip's flash and an image of an SD card.
+worked in. `processes` has the logs of a run. Of `flash` are a dump of a chip's flash and an image of an SD card.
 """
 
 from __future__ import annotations

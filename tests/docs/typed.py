@@ -26,7 +26,7 @@ from types import TracebackType
 from tests.docs.connections import connections
 from tests.docs.flash_images import flash_images
 from tests.export.recorded import ELF, recorded
-from tests.support import firmware, fixtures, two_owners
+from tests.support import firmware, fixtures, shop_processes, two_owners
 from tests.support.gdb import AT_ONCE, WITH_PARENT, GdbSession
 from tests.support.listings import blocks, dressed, memdump
 from tests.support.made import damaged, makers
@@ -35,7 +35,7 @@ from tests.support.scenario import run_scenario
 from tests.support.signals import picture
 from tests.support.tlsf_pools import FULL, LOADED, PLAIN, Pools
 
-COPIED = ("examples", "c_helpers", "gdbext", "tests/target/heap")
+COPIED = ("examples", "c_helpers", "gdbext", "tests/target/heap", "tests/linux/devices")
 OF_OTHERS = {  # files of other tools, in the folder that is the reader's
     "checkpoints": {
         **{f"{name}.txt": f"alloc_hook/ah-camera.{name}.txt" for name in ("one", "two", "three")},
@@ -73,6 +73,11 @@ def files_of(scenario: str, folder: Path) -> dict[str, Path]:
         image = folder / "ram.bin"
         image.write_bytes(Pools(PLAIN, [[*LOADED, (400, False)], FULL], 600).data)
         return {"ram.bin": image}
+    if scenario == "processes":
+        made = shop_processes.files()
+        for name, data in made.items():
+            (folder / name).write_bytes(data)
+        return {name: folder / name for name in made}
     if scenario == "player":
         logs = require(SHARED / "fixtures" / "logs")
         files = {"TRACE.LOG": logs / "media_lib" / "ml-leaky-rv.log", "player.elf": logs / "elf" / "player.rv.elf"}

@@ -25,6 +25,7 @@ from tests.support.core import core_bytes, esp_log, esp_partition
 from tests.support.listings import any_text
 from tests.support.log import Log
 from tests.support.mutate import ANY, EXTREMES, STEADY, Mutator, mutated
+from tests.support.process_log import ProcessLog
 from tests.support.program_elf import FORMS, program_elf, sections
 from tests.support.rsp_target import Memory
 from tests.support.rsp_virtual import HANG_UP, Piece, VirtualServer
@@ -374,11 +375,25 @@ def server(manners: Manners) -> Kind:
 def log_of_any_form(random: Random) -> bytes:
     """A log: in rows or packs, with streams in or out of order, or of another tool."""
     form = random.choice(
-        ("rows", "rows", "packs", "zstd", "streams", "unsorted", "media_lib", "py_malloc", "heaptrack", "raw")
+        (
+            "rows",
+            "rows",
+            "packs",
+            "zstd",
+            "streams",
+            "unsorted",
+            "process",
+            "media_lib",
+            "py_malloc",
+            "heaptrack",
+            "raw",
+        )
     )
     if form in ("packs", "zstd"):
         writer = LogWriter(True, 3 if form == "zstd" else None)
         return b"".join(piece or b"" for piece in Conversion(writer, "all").pieces([log_of(random)]))
+    if form == "process":
+        return process_log_of(random)
     if form in ("streams", "unsorted"):
         log = Log(random.choice((4, 8)), random.choice(("little", "big")), 2 if form == "streams" else 10)
         for number in range(random.randrange(1, 12)):
@@ -395,6 +410,20 @@ def log_of_any_form(random: Random) -> bytes:
         return heaptrack_of(random, form == "raw", calls)
     taken = [b"+\2\0\0" + struct.pack("<4I", place, size, 0x4200_0000, 0x4200_0100) for place, size in calls]
     return b"".join(chain(taken, (b"-\0" + struct.pack("<I", place) for place, _ in calls[::2])))
+
+
+def process_log_of(random: Random) -> bytes:
+    """A log as the recorder of Linux processes writes them: of threads, with windows that are packs or rows."""
+    width, room = random.choice((4, 8)), random.choice((512, 4096))
+    log = ProcessLog(how=random.randrange(3), region_bytes=room, pointer_size=width)
+    for number in range(16, 16 + random.randrange(1, 6)):
+        log.thread(number, HOSTILE_NAME)
+    for time in range(random.choice((5, 300))):
+        thread = random.randrange(16, 16 + len(log.threads) - 1)
+        log.event(thread, 10 * time, random.choice(("alloc", "free", "map")), 64 * random.randrange(30), 24)
+        if random.random() < 0.05:
+            log.pack(thread)
+    return log.finish(torn=random.random() < 0.5)
 
 
 def heaptrack_of(random: Random, raw: bool, calls: list[tuple[int, int]]) -> bytes:

@@ -83,9 +83,9 @@ def both_runs(ring: Ring) -> bytes:
 
 
 def log_of(random: Random) -> bytes:
-    """A log with all that a log may have: names, streams or packs, ranges, older blocks, several runs."""
+    """A log with all that a log may have: names, streams in any order, ranges, older blocks, processes, runs."""
     wide, order = random.choice((4, 8)), random.choice(("little", "big"))
-    log = Log(wide, order, required=random.choice((4, 6)), tick_hz=random.choice((0, 1000)))
+    log = Log(wide, order, required=random.choice((4, 6, 14)), tick_hz=random.choice((0, 1000)))
     for run in range(random.choice((1, 1, 2, 3))):
         if run:
             log.header()
@@ -94,7 +94,9 @@ def log_of(random: Random) -> bytes:
         log.name(4, "mark", kind=2)
         log.heap_name(1, "internal", memory=1)
         log.module(TEXT, "ab" * 20, "/lib/a.so")
-        stacks = [log.stack(number, *random.choices(PCS, k=number)) for number in range(1, 6)]
+        log.process(7, "".join(random.choices(("x\0", *HOSTILE), k=3)).encode(), random.randrange(3), 1 << 20)
+        log.skip(random.choice((0, 7, 500)))
+        stacks = [log.stack(number, *random.choices(PCS, k=number), end=number % 4) for number in range(1, 6)]
         log.live(0x2000_0000, 64, stack=1)
         for _ in range(random.choice((5, 60, 400))):
             kind = random.choice(("alloc", "alloc", "alloc", "free", "free", "map", "unmap", "alloc-failed"))
@@ -105,7 +107,11 @@ def log_of(random: Random) -> bytes:
         if log.required & 2 and random.random() < 0.5:
             inside = log.inside()
             inside.event("alloc", 0x2000_8000, 8, stack=1)
-            log.region(2, log.time, inside.data)
+            inside.skip(64)
+            inside.row(0x2000_9000, 8, 3, 0)  # torn
+            inside.data += bytes(256)
+            for stream in (2, 3):
+                log.region(stream, random.randrange(log.time + 1) if log.required & 8 else log.time, inside.data)
         log.counts(*range(8))
     return bytes(log.data)
 

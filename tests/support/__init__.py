@@ -41,6 +41,8 @@ rsp_stub    a server that shows memory images to a real GDB, with faults and slo
 panic_stub  the same as a chip's panic handler serves it: slow, and easily broken
 panic_case  the seed case in such a handler
 rsp_proxy   stands between GDB and a stub and counts
+linux       builds the recorder of Linux processes, and runs programs under it
+recorded    a stand-in for a process with that recorder
 markers     line numbers of `/* LINE: name */` in C sources
 documents   the pages, the blocks that are tagged in them, and whether what is printed is what they show
 bench       rows of `make bench`

@@ -13,7 +13,7 @@ MAGIC = b"\x89MEMTRC\n"
 HEADER = 416
 KINDS = {"alloc": 1, "free": 2, "realloc-begin": 3, "realloc-end": 4, "alloc-failed": 5, "mark": 6, "assert": 7}
 KINDS |= {"sync": 8, "caller": 9, "control": 10, "time": 11, "map": 12, "unmap": 13, "live": 14}
-STACK, NAME, MODULE, PACK, STREAM, COUNTS, FAILURE = range(16, 23)
+STACK, NAME, MODULE, PACK, STREAM, COUNTS, FAILURE, PROCESS, SKIP = range(16, 25)
 
 
 @dataclass
@@ -101,10 +101,10 @@ class Log:
         self.row(number, len(payload) | heap << (self.bits - 5), 0, kind)
         self.data += payload + bytes(-len(payload) % (4 * self.pointer_size))
 
-    def stack(self, number: int, *pcs: int) -> int:
-        """Defines a stack; its number."""
+    def stack(self, number: int, *pcs: int, end: int = 0) -> int:
+        """Defines a stack; its number. `end`: 1 cut, 2 ended early."""
         word = "Q" if self.pointer_size == 8 else "I"
-        self.record(STACK, number, struct.pack(f"{self.mark}{len(pcs)}{word}", *pcs))
+        self.record(STACK, number, struct.pack(f"{self.mark}{len(pcs)}{word}", *pcs), heap=end)
         return number
 
     def name(self, number: int, text: str, kind: int = 1) -> None:
@@ -126,6 +126,14 @@ class Log:
     def failure(self, function: str, text: str) -> None:
         """Adds the text of an assertion."""
         self.record(FAILURE, 0, f"{function}\0{text}".encode())
+
+    def process(self, parent: int, command: bytes, how: int = 0, own_bytes: int = 0) -> None:
+        """Tells of the process."""
+        self.record(PROCESS, 0, struct.pack(self.mark + "2IQ", parent, how, own_bytes) + command)
+
+    def skip(self, size: int) -> None:
+        """Adds bytes that say nothing: a size that is no multiple of an event's goes on to one."""
+        self.record(SKIP, 0, bytes(size))
 
     def stream(self, number: int, size: int, least: int) -> None:
         """Begins a region of `size` bytes."""

@@ -84,6 +84,10 @@ LONG = (
     r"image/test_cut\.py::test_damage_is_found.*\[a(076|078|079|082|098|099|100|101)-.*",
     # The second thousand of the broken inputs.
     r"fuzz/test_fuzz\.py::test_broken_input.*\[(8|9|1\d)\]",
+    # Ten thousand stacks and more of each program.
+    r"linux/test_stacks\.py::test_stacks_are_those_of_backtrace\[.*12000.*\]",
+    # The other moments of a kill.
+    r"linux/test_storm\.py::test_a_kill_.*\[(1\d|[2-9]\d|1\d\d)\]",
     # Every instruction, where others take one of thirteen.
     r"target/test_stepping\.py::.*-1\]",
     # Builds that differ in their stacks only, which no sound heap shows.

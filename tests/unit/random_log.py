@@ -103,9 +103,13 @@ class Writer:
 
 def define(log: Log, random: Random) -> None:
     """Adds a definition: what it was for another number, or something new."""
-    what = random.randrange(7)
+    what = random.randrange(9)
     if what < 3:
-        log.stack(random.randrange(1, 9), *(0x400 + 16 * random.randrange(4) for _ in range(random.randrange(1, 4))))
+        log.stack(
+            random.randrange(1, 9),
+            *(0x400 + 16 * random.randrange(4) for _ in range(random.randrange(1, 4))),
+            end=random.choice((0, 0, 1, 2, 31)),
+        )
     elif what == 3:
         log.name(random.randrange(5), random.choice(("main", "wifi", "")), kind=random.choice((1, 3)))
     elif what == 4:
@@ -113,6 +117,10 @@ def define(log: Log, random: Random) -> None:
     elif what == 5:
         log.heap_name(random.randrange(3), "sram", random.randrange(9), 5)
         log.module(0x400000 * random.randrange(3), "ab12", "/lib/x.so")
+    elif what == 6:
+        log.process(random.randrange(1 << 32), b"python3\0-c\0\xff", random.randrange(3), random.randrange(1 << 64))
+    elif what == 7:
+        log.skip(random.choice((0, 1, 16, 1000)))
     else:
         log.counts(*(random.randrange(9) for _ in range(8)))
         log.failure("tlsf_free", random.choice(("block", "")))

@@ -21,20 +21,21 @@ from tests.support.paths import ROOT
 
 HEADER = ROOT / "c_helpers" / "include" / "memtrace_format.h"
 STRUCTS = ("event32", "event64", "table", "name", "live32", "live64", "header")
-STRUCTS += ("stream", "pack", "counts", "heap_name")
+STRUCTS += ("stream", "pack", "counts", "heap_name", "process")
 # What the reader of rings has no use for: the recorder's own words, what only logs have, what a port says for a human.
 C_ONLY = {
     *("MEMTRACE_EMPTY", "MEMTRACE_REQUEST_NONE"),
     *(f"MEMTRACE_ARCH_{name}" for name in ("OTHER", "RISCV", "XTENSA", "X86", "ARM", "AARCH64")),
     *(f"MEMTRACE_ABI_{name}" for name in ("CALLER_ONLY", "FRAME_POINTER", "XTENSA_CALL0", "CODE")),
     *(f"MEMTRACE_NAME_{name}" for name in ("NONE", "CONTEXT", "MARK", "TAG", "HEAP", "BUSY")),
+    *(f"MEMTRACE_STACK_{name}" for name in ("WHOLE", "CUT", "ENDED")),
     *(f"MEMTRACE_CONTEXT_{name}" for name in ("STARTUP", "ISR", "OTHER", "FIRST_TASK")),
     # A reader takes an event's widths from the header; heap, kind and tag are what their words leave.
     *(f"MEMTRACE_{name}_BITS" for name in ("KIND", "CORE", "HEAP", "TAG")),
     *(f"MEMTRACE_{name}_BITS_{bits}" for name in ("SEQ", "TIME", "STACK", "CONTEXT") for bits in (32, 64)),
 }
 # Bounds of the reader's own.
-PYTHON_ONLY = {"_ESP_CODE", "_INDEX_MASK", "_LAP_MASK", "_LARGEST_RING_BYTES", "_LARGEST_SLACK_BYTES"}
+PYTHON_ONLY = {"_ESP_CODE", "ENDED_STACK", "_INDEX_MASK", "_LAP_MASK", "_LARGEST_RING_BYTES", "_LARGEST_SLACK_BYTES"}
 # Names that the two sides spell differently.
 SPELLED = {
     "VERSION": "MEMTRACE_FORMAT_VERSION",
@@ -95,7 +96,8 @@ def python_numbers(module: Any) -> dict[str, int]:
 
 def test_every_struct_and_enum_is_known_here() -> None:
     assert set(re.findall(r"struct memtrace_(\w+) \{", bare_header())) == set(STRUCTS)
-    known = "byte_order arch abi kind name_kind context state request entry flags memory required compression"
+    known = "byte_order arch abi kind name_kind context stack_end state request entry flags memory required"
+    known += " compression"
     assert set(enums()) == {f"memtrace_{name}" for name in known.split()}
     assert not C_ONLY - set(compiled()), "a list of this test names what is gone"
 

@@ -13,7 +13,7 @@ from gdbext.trace.log_scan import DefinitionScan
 from tests.support.log import Log
 from tests.unit.random_log import broken, random_log
 
-TABLES = ("stacks", "names", "tags", "heaps", "modules", "counts", "failure")
+TABLES = ("stacks", "names", "tags", "heaps", "modules", "counts", "failure", "process")
 
 
 def scanned(log: bytes, random: Random) -> DefinitionScan:

@@ -15,6 +15,7 @@ TARGETS = (
     "setup-xtensa",
     "demo",
     "demo-watch",
+    "demo-linux",
     "demo-svg",
     "test",
     "test-quick",

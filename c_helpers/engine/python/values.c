@@ -285,6 +285,16 @@ static PyObject *value_of_failure(const struct engine *engine)
                          text_of(others->text, others->has_failure ? others->text_bytes : 0));
 }
 
+static PyObject *value_of_process(const struct engine *engine)
+{
+    const struct others *others = &engine->others;
+    if (!others->has_process) {
+        Py_RETURN_NONE;
+    }
+    return Py_BuildValue("(kkKN)", (unsigned long)others->process.parent, (unsigned long)others->process.how,
+                         (number)others->process.own_bytes, text_of(others->command, others->command_bytes));
+}
+
 static PyObject *oddity_item(const struct engine *engine, size_t index)
 {
     static const char *const kinds[] = {"double", "interior", "unknown", "replaced"};
@@ -315,20 +325,21 @@ static PyObject *value_of_totals(const struct engine *engine)
 
 PyObject *value_of_profile(const struct engine *engine)
 {
-    return Py_BuildValue(
-        "{sNsNsNsNsNsNsNsNsNsKsNsNsNsNsNsNsK}", "totals", value_of_totals(engine), "owners",
-        tuple_of(engine, engine->owners.use_count, owner_item), "uses",
-        tuple_of(engine, engine->owners.use_count, use_item), "nodes", value_of_nodes(engine), "stacks",
-        value_of_meanings(&engine->stacks.used, stack_value), "names",
-        value_of_meanings(&engine->names.used, name_value), "heaps",
-        value_of_meanings(&engine->others.heaps, heap_value), "modules",
-        tuple_of(engine, engine->others.module_count, module_item), "marks",
-        tuple_of(engine, engine->mark_count, mark_item), "marks_left", (number)engine->totals.marks_left, "by_mark",
-        value_of_ends(engine, &engine->by_mark), "by_time", value_of_ends(engine, &engine->by_time), "timeline",
-        tuple_of(engine, engine->timeline.count + engine->timeline.is_open, bucket_item), "counts",
-        tuple_of(engine, engine->others.has_counts ? ENGINE_COUNTERS : 0, count_item), "failure",
-        value_of_failure(engine), "oddities",
-        tuple_of(engine, engine->oddity_count[0] + engine->oddity_count[1], oddity_item), "runs", (number)engine->runs);
+    return Py_BuildValue("{sNsNsNsNsNsNsNsNsNsKsNsNsNsNsNsNsKsN}", "totals", value_of_totals(engine), "owners",
+                         tuple_of(engine, engine->owners.use_count, owner_item), "uses",
+                         tuple_of(engine, engine->owners.use_count, use_item), "nodes", value_of_nodes(engine),
+                         "stacks", value_of_meanings(&engine->stacks.used, stack_value), "names",
+                         value_of_meanings(&engine->names.used, name_value), "heaps",
+                         value_of_meanings(&engine->others.heaps, heap_value), "modules",
+                         tuple_of(engine, engine->others.module_count, module_item), "marks",
+                         tuple_of(engine, engine->mark_count, mark_item), "marks_left",
+                         (number)engine->totals.marks_left, "by_mark", value_of_ends(engine, &engine->by_mark),
+                         "by_time", value_of_ends(engine, &engine->by_time), "timeline",
+                         tuple_of(engine, engine->timeline.count + engine->timeline.is_open, bucket_item), "counts",
+                         tuple_of(engine, engine->others.has_counts ? ENGINE_COUNTERS : 0, count_item), "failure",
+                         value_of_failure(engine), "oddities",
+                         tuple_of(engine, engine->oddity_count[0] + engine->oddity_count[1], oddity_item), "runs",
+                         (number)engine->runs, "process", value_of_process(engine));
 }
 
 static PyObject *value_of_block(const struct engine *engine, const struct block *block)

@@ -128,7 +128,7 @@ class Grouping:
             return None, None
         library, function = self._names.library(outer.pc), outer.function
         is_place = library is not None and function is not None and function.startswith(f"{library}+")
-        return library, (function or "").partition("+")[2] if is_place else function
+        return library, (function or "")[len(library or "") + 1 :] if is_place else function
 
     def frames_of(self, pcs: Tuple[int, ...]) -> Stack:
         """Returns the frames of a stack from its site on."""

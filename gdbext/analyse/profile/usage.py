@@ -9,14 +9,15 @@ from __future__ import annotations
 from typing import Dict, FrozenSet, List, NamedTuple, Optional, Sequence, Tuple
 
 from gdbext.analyse.profile.causes import causes_of
-from gdbext.analyse.profile.grouping import Grouping, Key, Member
+from gdbext.analyse.profile.grouping import HEAP, Grouping, Key, Member, heap_name
 from gdbext.analyse.profile.growth import Ends, class_of, grown
 from gdbext.model.events import Stack
-from gdbext.model.profile import Oddity, Profile, Use
+from gdbext.model.profile import Live, Oddity, Profile, Use
 from gdbext.model.record import replace
-from gdbext.model.reports.report import LibrarySymbol, OddFree, Share, Site, SiteStack, UsageTotals
+from gdbext.model.reports.report import HeapPeak, LibrarySymbol, OddFree, Share, Site, SiteStack, UsageTotals
 from gdbext.trace.importers import WrongFree
 
+_OF_PROCESSES = {4: "host", 5: "mapped", 6: "device"}  # kinds of memory, by their numbers in a log
 _AS_TOTALS = {
     "allocations": "allocations",
     "bytes": "bytes_allocated",
@@ -52,6 +53,20 @@ def totals_of(
     totals = replace(totals, **dict.fromkeys(untold, None))
     found = sum(free.kind != "null" for free in wrong_frees)
     return replace(totals, invalid_frees=found + (totals.invalid_frees or 0)) if found else totals
+
+
+def with_newest(
+    sites: Sequence[Site], profile: Profile, grouping: Grouping, live: Optional[Sequence[Live]]
+) -> Tuple[Site, ...]:
+    """Returns the sites with the numbers of their newest live blocks, as far as these are known."""
+    newest: Dict[Tuple[str, Stack], int] = {}
+    for block in live or ():
+        member = grouping.members.get(profile.owners[block.owner]) if 0 <= block.owner < len(profile.owners) else None
+        if member is not None and block.seq is not None:
+            way = member.path, member.frames
+            newest[way] = max(newest.get(way, 0), block.seq)
+    last = [max((newest.get((two.path, two.frames), -1) for two in one.stacks), default=-1) for one in sites]
+    return tuple([one if seq < 0 else replace(one, newest=seq) for one, seq in zip(sites, last)])
 
 
 def sites_of(
@@ -146,6 +161,18 @@ def shares_of(
             )  # fmt: skip
     found.sort(key=lambda share: (-(share.peak_bytes or 0), share.name))
     return tuple([replace(one, **_blank(untold)) for one in found])
+
+
+def heap_peaks_of(profile: Profile, grouping: Grouping, untold: FrozenSet[str] = frozenset()) -> Tuple[HeapPeak, ...]:
+    """Returns the peak of each kind of memory that a process has used, in the order of their numbers."""
+    peaks = {share.name: share.peak_bytes for share in shares_of(profile, grouping, HEAP, untold)}
+    found = []
+    for number, (name, memory, _) in sorted(profile.heaps.items()):
+        known = heap_name(number, name or None)
+        peak = peaks.get(known)
+        if memory in _OF_PROCESSES and peak is not None:
+            found.append(HeapPeak(known, _OF_PROCESSES[memory], peak))
+    return tuple(found)
 
 
 def library_symbols_of(

@@ -14,6 +14,9 @@ class ControlReport(Report):
 
     request: str
     name: Optional[str]
-    ring: int
+    ring: int  # its address; 0 if a process was asked
     state: str
     text: Text
+    process: Optional[int] = None  # the number of the process that was asked; None: a ring was
+    log: Optional[str] = None  # that the process writes
+    obeyed: Optional[bool] = None  # by now; None: nobody waited

@@ -20,6 +20,7 @@ class Leak(Record):
     requested: Optional[int]
     held_by: Optional[int]  # payload of another listed block that points at this one
     owner: Optional[Owner]
+    buffer: Optional[int] = None  # number of the device's buffer that it is; its payload is no address then
 
 
 class LeaksReport(Report):

@@ -24,6 +24,7 @@ class LogEntry(Record):
     stack: Stack
     module: Optional[str] = None  # the user's named part whose code ran
     heap: Optional[str] = None  # name that the program gave to the heap
+    buffer: Optional[int] = None  # number of the device's buffer that it is about; its payload is no address then
 
 
 class LogReport(Report):

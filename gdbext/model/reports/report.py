@@ -80,6 +80,7 @@ class Site(Record):
     windows: Tuple[int, ...]  # its live bytes at the ends of the windows
     looks_like: Tuple[Said, ...]  # known causes that its stacks fit
     stacks: Tuple[SiteStack, ...]
+    newest: Optional[int] = None  # number of the allocation of its newest live block; None: not looked at, or none
 
 
 class Share(Record):
@@ -147,6 +148,32 @@ class OddFree(Record):
     allocated: Stack  # of the block that it is about; empty if that is not known
 
 
+class ProcessUse(Record):
+    """A process, or what one that called exec was before, and what it has used."""
+
+    process: int  # its number in the operating system; 0 if the log does not tell
+    parent: Optional[int]  # the number of the process that it comes from; None as of `started_by`
+    started_by: Optional[str]  # "exec", or "fork": it had its parent's blocks; None if the log does not tell
+    command: Optional[str]  # as a shell has it; None as of `started_by`
+    own_bytes: Optional[int]  # memory of the recorder; None as of `started_by`
+    file: str  # its log
+    depth: int  # in the tree; 0: none of those listed has started it
+    events: int
+    allocations: int
+    peak_bytes: int
+    live_bytes: int  # at the end: what it leaked, if it has ended
+    live_blocks: int
+    inherited_frees: int  # of blocks that are older than the log: a forked process has its parent's
+
+
+class HeapPeak(Record):
+    """The most bytes that one kind of a process's memory had."""
+
+    name: str
+    memory: str  # "host", "mapped" or "device"
+    peak_bytes: int
+
+
 class UsageReport(Report):
     """The report of `memtrace report`."""
 
@@ -171,3 +198,7 @@ class UsageReport(Report):
     limit: int  # entries that the text lists of each; 0: all
     empty: Tuple[Said, ...]  # if nothing is listed, why
     next: Optional[Said] = None  # the command that tells more
+    peaks: Tuple[HeapPeak, ...] = ()  # of a process
+    processes: Tuple[ProcessUse, ...] = ()  # of a run, as a tree from top to bottom; the first one's report is this
+    only_processes: bool = False  # the text has the tree alone
+    newest_first: bool = False  # the text has the sites with the newest live blocks first

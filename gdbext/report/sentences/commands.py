@@ -31,6 +31,10 @@ SENTENCES = {
         "the records do not say when a block was freed, so that frees are not listed; last-malloc ADDRESS shows them"
     ),
     "asked-recorder": "asked: {what}; the recorder ({state} now) obeys at its next event",
+    "process-obeyed": "{what}: {process} has done so; its log is {log}",
+    "process-asked": (
+        "asked: {what}; {process} has not allocated for {seconds} s, and obeys when it does; its log is {log}"
+    ),
     # heaps
     "no-heap": "no heap found: {why}; {advice}",
     "nothing-leads": "no symbol leads to one, and nothing that was searched looks like one",

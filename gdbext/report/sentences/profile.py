@@ -52,6 +52,7 @@ SENTENCES = {
     ),
     "profile-no-names": "no symbols: places are addresses, and paths name them in this build alone; give --elf APP.elf",
     "profile-restarted": "the recorder was off {times:time}: what was allocated before the last of them is not told",
+    "profile-inherited": "not counted: {older:free} of blocks that it had from the process that it was forked from",
     "profile-older": "not counted: {older:free} of blocks that are older, or left out",
     "profile-empty": "nothing is listed: no allocation was recorded",
     "diff-same": "nothing has changed: every path holds as much as before",

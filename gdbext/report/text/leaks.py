@@ -9,6 +9,7 @@ from gdbext.model.reports.leaks import LeaksReport
 from gdbext.report.numbers import counted
 from gdbext.report.text.closing import closing_line, damaged_lines
 from gdbext.report.text.scanned import owner_end, reached_words, scanned_lines
+from gdbext.report.text.words import block_name
 
 
 def leaks_lines(report: LeaksReport) -> Iterator[str]:
@@ -17,7 +18,7 @@ def leaks_lines(report: LeaksReport) -> Iterator[str]:
     for leak in report.blocks:
         asked = f" ({leak.requested:,} requested)" if leak.requested not in (None, leak.size) else ""
         held = f"   only {leak.held_by:#x} points at it" if leak.held_by is not None else ""
-        where = "" if leak.payload is None else f"{leak.payload:#x} "
+        where = "" if leak.payload is None else f"{block_name(leak.payload, leak.buffer)} "
         yield f"  {where}{leak.size:>9,} bytes{asked}{held}{owner_end(leak.owner)}"
     if report.total is not None and report.total > len(report.blocks):
         yield f"... {report.total - len(report.blocks):,} more (--all)"

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Callable, Dict, Iterator, Optional, Tuple
 
-from gdbext.model.reports.report import Share, Site, UsageReport
+from gdbext.model.reports.report import ProcessUse, Share, Site, UsageReport
 from gdbext.report.numbers import counted, size_words
 from gdbext.report.sentences import words
 from gdbext.report.text.closing import closing_line, skipped_lines
@@ -16,11 +16,18 @@ _CLASSES = {"grows": "grows", "once": "grew once", "freed": "freed", "unknown": 
 _BETWEEN = {"marks": "between marks", "snapshots": "between snapshots", "parts": "of as many events each"}
 _STACKS = 3  # of one site
 _BAR = 50
+_LONGEST_COMMAND = 120
+_DEEPEST = 20  # that the tree of processes goes to the right
 _ROWS = 24  # of the timeline
 
 
 def report_lines(report: UsageReport) -> Iterator[str]:
     """Yields the lines of the whole report."""
+    if len(report.processes) > 1 or report.only_processes:
+        yield from _processes(report)
+    if report.only_processes:
+        yield from skipped_lines(tuple(one for one in report.skipped if one.check == "processes"))
+        return
     for conclusion in report.conclusions:
         yield f"{conclusion.question + ':':<14} {words(conclusion.text)} ({conclusion.certainty})"
     yield from _totals(report)
@@ -39,6 +46,7 @@ def _totals(report: UsageReport) -> Iterator[str]:
     yield f"log:           {' '.join(filter(None, parts))}{runs}, {'whole' if source.complete else 'not whole'}"
     if source.recognised_by is not None:
         yield f"recognised by: {words(source.recognised_by)}"
+    yield from _process(report)
     if totals.allocations is not None and totals.frees is not None:
         made = f"{counted(totals.allocations, 'allocation')} of {size_words(totals.bytes_allocated or 0)}, "
         temporary = "" if totals.temporary is None else f", {totals.temporary:,} temporary"
@@ -46,6 +54,9 @@ def _totals(report: UsageReport) -> Iterator[str]:
     yield f"live:          {counted(totals.live_bytes, 'byte')}{_in_blocks(' in', totals.live_blocks)} at the end"
     if totals.peak_bytes is not None:
         yield f"peak:          {counted(totals.peak_bytes, 'byte')}{_in_blocks(', in', totals.peak_blocks)}"
+    if report.peaks and totals.peak_bytes is not None:
+        peaks = [f"{one.name} peak {size_words(one.peak_bytes)}" for one in report.peaks]
+        yield f"memory:        {', '.join(peaks)}, total peak {size_words(totals.peak_bytes)}"
     wrong = [
         f"{totals.invalid_frees:,} wrong frees" if totals.invalid_frees else "",
         f"{totals.failed:,} failed allocations" if totals.failed else "",
@@ -55,6 +66,34 @@ def _totals(report: UsageReport) -> Iterator[str]:
         yield f"wrong:         {', '.join(filter(None, wrong))}"
     if report.assertion is not None:
         yield f"assertion:     {report.assertion}"
+
+
+def _process(report: UsageReport) -> Iterator[str]:
+    """Yields what the log tells of its process."""
+    for one in report.processes[:1]:
+        yield f"process:       {_process_words(one)}"
+        if one.own_bytes is not None:
+            yield f"recorder:      its own memory is {size_words(one.own_bytes)}"
+
+
+def _process_words(one: ProcessUse) -> str:
+    by = "" if one.started_by is None else f", by {one.started_by}" + (f" from {one.parent}" if one.parent else "")
+    command = "" if not one.command else f": {one.command[:_LONGEST_COMMAND]}"
+    return f"{one.process}{by}{command}{' ...' if len(one.command or '') > _LONGEST_COMMAND else ''}"
+
+
+def _processes(report: UsageReport) -> Iterator[str]:
+    """Yields the tree of a run's processes."""
+    found = report.processes
+    of_one = "" if report.only_processes else "; the report is of the first"
+    yield f"{counted(len(found), 'process')}{of_one}" if found else "the log is of no process"
+    if found:
+        yield f"{'events':>12} {'peak':>14} {'live at end':>14} {'blocks':>9}  process"
+    for one in found[: report.limit or None]:
+        numbers = f"{one.events:>12,} {one.peak_bytes:>14,} {one.live_bytes:>14,} {one.live_blocks:>9,}"
+        yield f"{numbers}  {'   ' * min(one.depth, _DEEPEST)}{_process_words(one)}"
+    yield from _left(report, len(found))
+    yield from () if report.only_processes else ("",)
 
 
 def _in_blocks(before: str, blocks: Optional[int]) -> str:
@@ -93,7 +132,7 @@ def _sites(title: str, column: str, value: Callable[[Site], Optional[int]]) -> C
             yield f"{column:>14} {'live blocks':>12} {'allocations':>12}  {'class':<9}  site"
         for site in found[: report.limit or None]:
             count = f"{_number(value(site)):>14} {_number(site.live_blocks):>12} {_number(site.allocations):>12}"
-            yield f"{count}  {_CLASSES[site.class_]:<9}  {_site(site)}"
+            yield f"{count}  {_CLASSES[site.class_]:<9}  {_site(site, bool(report.processes))}"
         yield from _left(report, len(found))
 
     return lines
@@ -107,10 +146,13 @@ def _number(number: Optional[int]) -> str:
     return "-" if number is None else f"{number:,}"
 
 
-def _site(site: Site) -> str:
+def _site(site: Site, is_process: bool) -> str:
     stack = site.stacks[0].frames
     more = f" and {len(site.stacks) - 1:,} more ways" if len(site.stacks) > 1 else ""
-    who = [f"task {site.task}" if site.task else "", f"module {site.module}" if site.module else ""]
+    who = [
+        f"{'thread' if is_process else 'task'} {site.task}" if site.task else "",
+        f"module {site.module}" if site.module else "",
+    ]
     return "  ".join(filter(None, (f"{stack_words(stack, 0)}{more}", *who)))
 
 
@@ -118,6 +160,8 @@ def _leaks(report: UsageReport) -> Iterator[str]:
     """Yields the sites that hold memory, those that grow first, with what they look like and how they are reached."""
     order = {"grows": 0, "unknown": 1, "once": 2, "freed": 3}
     found = sorted((one for one in report.sites if one.live_bytes), key=lambda one: order[one.class_])
+    if report.newest_first:
+        found.sort(key=lambda one: -1 if one.newest is None else one.newest, reverse=True)
     yield ""
     yield f"live at the end: {counted(len(found), 'site')}; growth is judged over {_windows(report)}"
     for site in found[: report.limit or None]:
@@ -144,9 +188,9 @@ def _windows(report: UsageReport) -> str:
 
 def _shares(title: str, shares: Callable[[UsageReport], Tuple[Share, ...]]) -> Callable[[UsageReport], Iterator[str]]:
     def lines(report: UsageReport) -> Iterator[str]:
-        found = shares(report)
+        found, name = shares(report), "threads" if title == "tasks" and report.processes else title
         yield ""
-        yield f"{title}: {len(found):,}" if found else f"{title}: the log names none"
+        yield f"{name}: {len(found):,}" if found else f"{name}: the log names none"
         if found:
             yield f"{'peak':>12} {'live':>12} {'at the peak':>12} {'allocations':>12}  name"
         for share in found[: report.limit or None]:

@@ -21,6 +21,11 @@ def cost_words(cost: Cost) -> str:
     return f"{size_words(cost.bytes)} in {counted(cost.reads, 'read')}"
 
 
+def block_name(payload: int, buffer: Optional[int]) -> str:
+    """Returns the address of a block, or the number of a device's buffer, which has none."""
+    return f"{payload:#x}" if buffer is None else f"dma buffer #{buffer}"
+
+
 def frame_name(frame: Frame) -> str:
     """Returns the name of a frame's function, else its address."""
     return frame.function or f"{frame.pc:#x}"

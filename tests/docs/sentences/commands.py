@@ -7,10 +7,15 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from gdbext.collect.absent import no_heap
+from gdbext.collect.collected import Collected
+from gdbext.collect.requests import told_of
 from gdbext.model.said import Said, said
 from gdbext.source.memory import Memory
 from gdbext.source.snapshot import snapshot_of
+from gdbext.target.files import no_target
+from gdbext.target.recorded_process import Answer, RecordedProcess
 from gdbext.target.target import Code, Target
+from gdbext.trace.format import parse_header
 from gdbext.trace.idf_heap_trace import HEAP_TRACING
 from tests.docs.sentences.traces import BASE, CODE, HEAP, IMAGE, PLACES, RING, A
 from tests.docs.sentences.world import Distant, Link, Symbols, ask, case, changed, linked, option, word, world
@@ -186,6 +191,25 @@ def kernel(
 
 
 WORKERS = tuple(f"worker {number}" for number in range(1, 20))
+
+
+class Process(RecordedProcess):
+    """A process that has been asked."""
+
+    def __init__(self) -> None:
+        self.number, self.name, self.log = 4711, "process 4711 (server)", "/tmp/memtrace.server.4711.log"
+
+
+def process_asked(obeyed: bool) -> Callable[[], Any]:
+    """What `memtrace mark boot --pid 4711` says. The header is that of any ring."""
+
+    def run() -> Any:
+        header = parse_header(ring_at(RING)[1])
+        return told_of(Process(), "mark", "boot", Answer(obeyed, header), Collected(no_target()))
+
+    return run
+
+
 RECIPES: dict[str, Callable[[], Any]] = {
     "absent: any": without_heaps,
     "absent: a wrong BASE": misplaced,
@@ -205,6 +229,8 @@ RECIPES: dict[str, Callable[[], Any]] = {
     "records without types": status(program=Symbols(**{HEAP_TRACING: (CODE, 4), "records": (VARIABLE, 64)})),
     "no records": status(program=Symbols(**{HEAP_TRACING: (CODE, 4)})),
     "a mark": asked,
+    "a process that obeys": process_asked(True),
+    "a process that does not allocate": process_asked(False),
     "holes": with_holes,
     "no events": listed("log"),
     "no event that passes": listed("log", "--kind", "mark", "--task", "nobody", tasks=("net", "ui")),

@@ -91,6 +91,16 @@ def restarted() -> Any:
     return program.report()
 
 
+def forked() -> Any:
+    """A process that frees a block of the one that it was forked from."""
+    log = Log(8, tick_hz=1000)
+    log.process(100, b"./app", how=1)
+    log.event("control", 0x200)
+    log.event("free", 0x1000)
+    log.event("alloc", 0x2000, 16)
+    return of_log(log)
+
+
 def same() -> Any:
     program = Running()
     program.mark("one")
@@ -132,6 +142,7 @@ RECIPES: dict[str, Callable[[], Any]] = {
     "a locale": looking_like("std::locale::locale locale.cc:70", "format format.cc:4"),
     "a lossy log": lossy,
     "a recorder that was off for a while": restarted,
+    "a forked process": forked,
     "a log without a program": without_names,
     "the same": same,
 }
