@@ -11,7 +11,7 @@ JOBS ?= $(shell nproc)
 CPPCHECK_FILES = $(filter-out tests/target/scenarios/%,$(filter %.c,$(C_FILES)))
 C_FILES = $(shell git ls-files --cached --others --exclude-standard -- '*.c' '*.h' '*.cpp')
 
-.PHONY: help setup setup-xtensa demo demo-watch demo-svg test test-quick test-long check bench fuzz clean
+.PHONY: help setup setup-xtensa demo demo-watch demo-linux demo-svg test test-quick test-long check bench fuzz clean
 
 help: ## print this list
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | awk -F'\t' '{ printf "make %-12s %s\n", $$1, $$2 }'
@@ -27,6 +27,9 @@ demo: setup $(if $(CHIP),setup-xtensa) ## show the story: who broke a heap on an
 
 demo-watch: setup $(if $(CHIP),setup-xtensa) ## show how the next run stops at the line that does it (CHIP as above)
 	@$(BIN)/python -m tests.demo $(or $(CHIP),rv32) writer
+
+demo-linux: setup ## show a leak of a program on this machine, named by its log
+	@$(BIN)/python -m tests.demo_linux
 
 demo-svg: setup ## draw docs/demo.svg, the picture of the first page, from what the demo prints
 	@$(BIN)/python -m tests.docs.picture
